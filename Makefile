@@ -1,0 +1,66 @@
+# What a person does here, and what CI does: the same targets.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-long check format bench dlq docs update-golden install clean clean-all
+
+PYTHON_IN_VENV := .venv/bin/python
+# What was installed, and where, by content: a comparison of dates would be fooled by a checkout.
+INSTALLED := { pwd; cat requirements.lock pyproject.toml; } | cksum 2>/dev/null | cmp -s - .venv/installed 2>/dev/null && $(PYTHON_IN_VENV) -c ''
+
+## Start everything on this machine and deploy the AI call centre; SCALE="calculator=3 manifest=2" runs more workers
+run: install
+	@exec $(PYTHON_IN_VENV) -I -S embedded/launch.py -- $(abspath $(PYTHON_IN_VENV)) -m embedded run
+
+## Run every test on real NATS and PostgreSQL (under 5 minutes); ARGS="-k name" for some of them
+test: install
+	@$(PYTHON_IN_VENV) -m pytest -n 2 --dist loadfile $(ARGS)
+
+## Run the tests that take longer
+test-long: install
+	@$(PYTHON_IN_VENV) -m pytest -m long --timeout 1800 $(ARGS)
+
+## Check style, types and layers: ruff, mypy, import-linter
+check: install
+	@$(PYTHON_IN_VENV) -m ruff check .
+	@$(PYTHON_IN_VENV) -m ruff format --check .
+	@$(PYTHON_IN_VENV) -m mypy
+	@.venv/bin/lint-imports
+
+## Put the code into the house's format
+format: install
+	@$(PYTHON_IN_VENV) -m ruff check --fix .
+	@$(PYTHON_IN_VENV) -m ruff format .
+
+## Measure, each figure beside a peer or a limit in the same run, and print tables
+bench: install
+	@for each in tests/benchmarks/bench_*.py; do $(PYTHON_IN_VENV) $$each || exit; done
+
+## Show what could not be handled; ARGS="replay 3 --demo" puts it back
+dlq: install
+	@$(PYTHON_IN_VENV) -m embedded dlq $(or $(ARGS),list)
+
+## Write docs/asyncapi.yaml and docs/events.md from the code
+docs: install
+	@$(PYTHON_IN_VENV) -m shared.asyncapi
+
+## Accept what is rendered now as the golden files
+update-golden: install
+	@UPDATE_GOLDEN=1 $(PYTHON_IN_VENV) -m pytest -q tests/unit/manifest/test_golden.py
+
+## Make .venv and install what is locked; the others do so by themselves
+install:
+	@$(INSTALLED) || sh embedded/install.sh
+
+## Remove the data of `make run` (ECP_DATA_DIR, else .ecp) and all caches
+clean:
+	@! test -x $(PYTHON_IN_VENV) || $(PYTHON_IN_VENV) -m embedded clean
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+## Remove the virtual environment as well
+clean-all: clean
+	@rm -rf .venv
+
+## Print this
+help:
+	@awk '/^## / { text = substr($$0, 4) } /^[a-z-]+:/ && text { split($$1, name, ":"); printf "  make %-10s %s\n", name[1], text; text = "" }' $(MAKEFILE_LIST)

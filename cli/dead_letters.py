@@ -1,0 +1,111 @@
+"""`ecp dlq`: what could not be handled, and what to do with it."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated, TypeVar
+
+import nats
+import nats.errors
+import nats.js.errors
+import typer
+from pydantic_settings import BaseSettings
+from rich.console import Console
+from rich.json import JSON
+from rich.table import Table
+
+from shared.access import OPERATOR, inbox
+from shared.bus.dead_letters import DeadLetters, Letter
+from shared.errors import EcpError
+from shared.settings import load
+from shared.subjects import Mode
+
+app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, replay, drop.")
+console = Console()
+errors = Console(stderr=True)
+
+Demo = Annotated[bool, typer.Option("--demo/--production", help="Which of the two worlds.")]
+Sequences = Annotated[list[int], typer.Argument(help="Numbers as `list` shows them.", min=1)]
+T = TypeVar("T")
+
+
+class OperatorSettings(BaseSettings):
+    """Where the bus is, with the operator's account in the URL where the server wants one."""
+
+    operator_nats_url: str = "nats://127.0.0.1:4222"
+
+
+@app.command("list")
+def list_letters(demo: Demo = False) -> None:
+    """Every dead letter, the oldest first."""
+
+    async def collect(letters: DeadLetters) -> list[Letter]:
+        return [letter async for letter in letters.all()]
+
+    found = _run(demo, collect)
+    if not found:
+        console.print("There are no dead letters.")
+        return
+    table = Table("number", "time", "subject", "consumer", "tenant", "tries", "code", "reason")
+    for each in found:
+        time = f"{each.time:%Y-%m-%d %H:%M:%S}" if each.time else ""
+        cells = (each.subject, each.consumer, each.tenant_id, each.attempts, each.code, each.reason)
+        table.add_row(str(each.sequence), time, *cells)
+    console.print(table)
+
+
+@app.command()
+def show(sequence: int, demo: Demo = False) -> None:
+    """One dead letter: headers and body."""
+    letter = _run(demo, partial(DeadLetters.get, sequence=sequence))
+    for name, value in letter.headers.items():
+        console.print(f"[bold]{name}[/]: {value}", highlight=False)
+    console.print(JSON(json.dumps(letter.content, ensure_ascii=False)))
+
+
+@app.command()
+def replay(sequences: Sequences, demo: Demo = False) -> None:
+    """Give them back to the consumer that failed."""
+    for sequence in sequences:
+        letter = _run(demo, partial(DeadLetters.replay, sequence=sequence))
+        console.print(f"{sequence}: {letter.subject} goes to {letter.consumer} again")
+
+
+@app.command()
+def drop(sequences: Sequences, demo: Demo = False) -> None:
+    """Remove them for good."""
+    for sequence in sequences:
+        _run(demo, partial(DeadLetters.drop, sequence=sequence))
+        console.print(f"{sequence}: dropped")
+
+
+def _run(demo: bool, action: Callable[[DeadLetters], Awaitable[T]]) -> T:
+    try:
+        return asyncio.run(_connected(load(OperatorSettings).operator_nats_url, demo, action))
+    except EcpError as error:
+        errors.print(error.message)
+    except (OSError, nats.errors.Error, nats.js.errors.Error) as error:
+        errors.print(
+            f"NATS doesn't answer ({error or type(error).__name__}): is it running, and OPERATOR_NATS_URL right?"
+        )
+    raise typer.Exit(1)
+
+
+async def _connected(url: str, demo: bool, action: Callable[[DeadLetters], Awaitable[T]]) -> T:
+    client = await nats.connect(
+        url,
+        allow_reconnect=False,
+        connect_timeout=2,
+        name="ecp-operator",
+        inbox_prefix=inbox(OPERATOR),
+        error_cb=_quiet,
+    )
+    try:
+        return await action(DeadLetters(client.jetstream(), Mode.DEMO if demo else Mode.PRODUCTION))
+    finally:
+        await client.close()
+
+
+async def _quiet(_: Exception) -> None:
+    """The exception reaches `_run`, which says what to do."""

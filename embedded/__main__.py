@@ -1,0 +1,49 @@
+"""`python -m embedded run` brings the whole product up on this machine; `python -m embedded clean` removes its data.
+
+`python -m embedded dlq ...` is `ecp dlq ...` on the running stack.
+"""
+
+import argparse
+import asyncio
+import io
+import sys
+
+from embedded.dead_letters import dead_letters
+from embedded.errors import EmbeddedError
+from embedded.report import Report
+from embedded.runner import clean, run
+from embedded.settings import Settings
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m embedded", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    runs = commands.add_parser("run", help="start everything and stay until Ctrl-C")
+    runs.add_argument("--scale", help='copies of workers, for example "calculator=3 manifest=2" (or SCALE)')
+    commands.add_parser("clean", help="remove the data directory (ECP_DATA_DIR)")
+    letters = commands.add_parser(
+        "dlq", help="dead letters of the running stack: list, show, replay, drop", add_help=False
+    )
+    letters.add_argument("arguments", nargs=argparse.REMAINDER)
+    options = parser.parse_args()
+    for stream in (sys.stdout, sys.stderr):
+        # Names are Korean, and a terminal that can't show them is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        if options.command == "clean":
+            asyncio.run(clean(Settings.read(), Report()))
+        elif options.command == "dlq":
+            dead_letters(Settings.read(), options.arguments)
+        else:
+            asyncio.run(run(Settings.read(**({"scale": options.scale} if options.scale else {})), Report()))
+    except EmbeddedError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

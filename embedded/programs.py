@@ -1,0 +1,103 @@
+"""The programs of the stack: what each is called, how it is started and stopped, and how one sees that it is ready."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from embedded import postgres
+from embedded.directory import DataDirectory
+from embedded.launch import launcher
+from embedded.nats import nats_server
+from embedded.postgres import Login
+from embedded.settings import DATABASE, DEMO_DATABASE, SIMULATOR_DATABASE, WORKERS, Settings
+
+# Groups are started in this order and stopped in the opposite one, each as a whole.
+INFRASTRUCTURE = "infrastructure"
+SERVICES = "services"
+
+# Steps that run to their end before the services start.
+MIGRATION = [sys.executable, "-m", "shared.database", "upgrade"]
+BOOTSTRAP = [sys.executable, "-m", "shared.bus", "bootstrap"]
+
+SERVICE_STOP_SECONDS = 30  # a worker may finish what is in flight for 25 s
+INFRASTRUCTURE_STOP_SECONDS = 15
+# Ending earlier counts as a failed start, which is tried again after a pause. Imports alone take seconds.
+START_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program under supervision. `ready_url` answers 200 when it is ready."""
+
+    name: str
+    group: str
+    command: list[str]
+    stop_signal: str = "TERM"
+    stop_seconds: int = SERVICE_STOP_SECONDS
+    start_seconds: int = START_SECONDS
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ready_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One of the three PostgreSQL servers, each with the port, name and user that the guides give it."""
+
+    name: str
+    login: Login
+    port: int
+
+    def data(self, directory: DataDirectory) -> Path:
+        return directory.databases / self.name
+
+
+def databases(settings: Settings) -> list[Database]:
+    return [
+        Database("postgres", DATABASE, settings.database_port),
+        Database("postgres-demo", DEMO_DATABASE, settings.demo_database_port),
+        Database("postgres-simulator", SIMULATOR_DATABASE, settings.simulator_database_port),
+    ]
+
+
+def infrastructure(settings: Settings, directory: DataDirectory, account: str) -> list[Program]:
+    """NATS and the PostgreSQL servers; `account` is whose PostgreSQL runs under."""
+    command = launcher([nats_server(), "-c", directory.run / "nats.conf"], record=directory.record("nats"))
+    programs = [Program("nats", INFRASTRUCTURE, command, stop_seconds=INFRASTRUCTURE_STOP_SECONDS)]
+    for database in databases(settings):
+        command = launcher(
+            postgres.server_command(database.data(directory), database.port),
+            record=directory.record(database.name),
+            stop_signal=postgres.STOP_SIGNAL,
+            account=account,
+        )
+        stop_signal = postgres.STOP_SIGNAL.name.removeprefix("SIG")
+        programs.append(Program(database.name, INFRASTRUCTURE, command, stop_signal, INFRASTRUCTURE_STOP_SECONDS))
+    return programs
+
+
+def services(settings: Settings, directory: DataDirectory, passwords: Mapping[str, str]) -> list[Program]:
+    """The six services, the workers in as many copies as `settings.scale` says; `passwords` are those on the bus."""
+
+    def service(name: str, module: str, port: int) -> Program:
+        environment = {"PORT": str(port)}
+        if module in passwords:
+            environment["NATS_URL"] = settings.nats_url(module, passwords[module])
+        return Program(
+            name,
+            SERVICES,
+            # supervisord has the data directory as its own; relative paths of the environment mean the caller's.
+            launcher([sys.executable, "-m", f"services.{module}"], record=directory.record(name), directory=Path.cwd()),
+            environment=environment,
+            ready_url=f"http://127.0.0.1:{port}/ready",
+        )
+
+    programs = [
+        service("simulator", "simulator", settings.simulator_port),
+        service("gateway", "gateway", settings.gateway_port),
+    ]
+    for worker in WORKERS:
+        ports = settings.worker_ports(worker)
+        for copy, port in enumerate(ports, start=1):
+            programs.append(service(worker if len(ports) == 1 else f"{worker}-{copy}", worker, port))
+    return programs

@@ -1,0 +1,195 @@
+"""The stack as a whole: brought up in stages, kept up, and stopped so that nothing is left."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+
+from embedded import accounts, nats, postgres, programs
+from embedded.account import account_for, hand_over
+from embedded.child import Child, tail, until
+from embedded.directory import DataDirectory
+from embedded.errors import EmbeddedError, SupervisorSilent
+from embedded.ports import check_ports
+from embedded.programs import INFRASTRUCTURE, SERVICES
+from embedded.readiness import answers
+from embedded.records import end_leftovers
+from embedded.report import Report
+from embedded.settings import Settings
+from embedded.supervision import ProcessState, Supervisor
+from shared.access import BOOTSTRAP
+
+INFRASTRUCTURE_SECONDS = 60.0
+STEP_SECONDS = 120.0
+SERVICES_SECONDS = 180.0
+POLL_SECONDS = 0.2
+WATCH_SECONDS = 1.0
+
+Check = Callable[[], Awaitable[bool]]
+
+
+class Stack:
+    """NATS, three PostgreSQL servers and the six services, under one supervisord."""
+
+    def __init__(self, settings: Settings, directory: DataDirectory, report: Report) -> None:
+        self._settings = settings
+        self._directory = directory
+        self._report = report
+        self._databases = programs.databases(settings)
+        self._passwords = accounts.passwords(directory.bus_passwords)
+        self._services = programs.services(settings, directory, self._passwords)
+        # UTF-8 whatever the locale: names of tenants are Korean, and a minimal container has the locale C.
+        self._environment = {**os.environ, "PYTHONUTF8": "1", **settings.service_environment()}
+        self._supervisor: Supervisor | None = None
+
+    async def start(self) -> None:
+        """Bring everything up; returns when every service says that it is ready. Raises EmbeddedError."""
+        await self._clean_up()
+        check_ports(self._settings.ports())
+        account = account_for(postgres.binary("postgres"))
+        if any(not database.data(self._directory).exists() for database in self._databases):
+            with self._report.stage("databases made"):
+                await self._make_clusters(account)
+        self._prepare_infrastructure(account)
+        with self._report.stage("NATS and PostgreSQL"):
+            await self._start_infrastructure(account)
+        with self._report.stage("tables and streams"):
+            await asyncio.gather(
+                self._step("migration", programs.MIGRATION),
+                self._step(
+                    "bootstrap",
+                    programs.BOOTSTRAP,
+                    NATS_URL=self._settings.nats_url(BOOTSTRAP, self._passwords[BOOTSTRAP]),
+                ),
+            )
+        with self._report.stage(f"{len(self._services)} services"):
+            await self._running().start_group(SERVICES)
+            await self._until_ready(
+                {service.name: partial(answers, service.ready_url) for service in self._services if service.ready_url},
+                SERVICES_SECONDS,
+            )
+
+    async def keep(self) -> None:
+        """Watch over the stack until cancelled, and say what had to be started again."""
+        pids: dict[str, int] = {}
+        while True:
+            if not self._running().lives:
+                await self._revive_supervisor()
+                pids = {}
+            # A supervisord that has just been killed, or that has no time now, is looked at again.
+            with contextlib.suppress(SupervisorSilent):
+                await self._look_after(await self._running().states(), pids)
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def _look_after(self, states: Iterable[ProcessState], pids: dict[str, int]) -> None:
+        """Revive what supervisord has given up, and tell what has another pid than `pids` says, which then says it."""
+        for state in states:
+            if state.state == "FATAL":
+                await self._running().revive(state)
+            if state.pid and pids.get(state.name, state.pid) != state.pid:
+                self._report.line(f"  {state.name} had ended and was started again, see {self._log(state)}")
+            if state.pid:
+                pids[state.name] = state.pid
+
+    async def stop(self) -> None:
+        """Stop everything that this run has started. Raises EmbeddedError when something can't be ended."""
+        if self._supervisor is not None:
+            await self._supervisor.stop()
+        await end_leftovers(self._directory.run)
+
+    async def _clean_up(self) -> None:
+        left = await end_leftovers(self._directory.run)
+        if left:
+            self._report.line(f"  ended what an earlier run had left: {', '.join(left)}")
+        for record in self._directory.run.glob("*.process"):
+            record.unlink()
+
+    async def _make_clusters(self, account: str) -> None:
+        missing = [database for database in self._databases if not database.data(self._directory).exists()]
+        await asyncio.gather(
+            *(postgres.make_cluster(database.data(self._directory), database.login, account) for database in missing)
+        )
+
+    def _prepare_infrastructure(self, account: str) -> None:
+        for database in self._databases:
+            hand_over(database.data(self._directory), account)
+            postgres.forget_stale_pid(database.data(self._directory))
+        config = nats.configuration(
+            port=self._settings.nats_port,
+            monitor_port=self._settings.nats_monitor_port,
+            store=self._directory.jetstream,
+            authorization=accounts.authorization(self._passwords),
+        )
+        (self._directory.run / "nats.conf").write_text(config, encoding="utf-8")
+
+    async def _start_infrastructure(self, account: str) -> None:
+        servers = programs.infrastructure(self._settings, self._directory, account)
+        self._supervisor = Supervisor([*servers, *self._services], self._directory, self._environment)
+        await self._supervisor.start()
+        await self._supervisor.start_group(INFRASTRUCTURE)
+        await self._until_ready(self._infrastructure_checks(), INFRASTRUCTURE_SECONDS)
+
+    def _infrastructure_checks(self) -> dict[str, Check]:
+        checks: dict[str, Check] = {"nats": partial(nats.is_ready, self._settings.nats_monitor_url)}
+        for database in self._databases:
+            checks[database.name] = partial(postgres.is_ready, database.login, database.port)
+        return checks
+
+    async def _step(self, name: str, command: list[str], **variables: str) -> None:
+        """Run a step to its end. Raises EmbeddedError with the end of its log."""
+        log = self._directory.log(name)
+        log.unlink(missing_ok=True)
+        step = Child(
+            command,
+            log,
+            record=self._directory.record(name),
+            environment={**self._environment, **variables},
+            own_session=True,
+        )
+        try:
+            await until(lambda: step.exit_status is not None, STEP_SECONDS)
+        except TimeoutError:
+            raise EmbeddedError(f"The {name} has not ended after {STEP_SECONDS:.0f} s:\n{tail(log)}") from None
+        finally:
+            await step.stop()
+        if step.exit_status != 0:
+            raise EmbeddedError(f"The {name} failed ({log}):\n{tail(log)}")
+
+    async def _until_ready(self, checks: Mapping[str, Check], seconds: float) -> None:
+        """Wait for every check. Raises EmbeddedError, with the end of its log, for a program that keeps failing."""
+        waiting = dict(checks)
+
+        async def all_ready() -> bool:
+            outcomes = await asyncio.gather(*(check() for check in waiting.values()))
+            for name, ready in zip(list(waiting), outcomes, strict=True):
+                if ready:
+                    del waiting[name]
+            for state in await self._running().states():
+                if state.state == "FATAL":
+                    raise EmbeddedError(f"{state.name} keeps failing ({self._log(state)}):\n{tail(self._log(state))}")
+            return not waiting
+
+        try:
+            await until(all_ready, seconds, every=POLL_SECONDS)
+        except TimeoutError:
+            logs = "\n".join(f"{name}:\n{tail(self._directory.log(name))}" for name in waiting)
+            raise EmbeddedError(f"Not ready after {seconds:.0f} s: {', '.join(waiting)}\n{logs}") from None
+
+    async def _revive_supervisor(self) -> None:
+        """supervisord is gone, and with it, sooner or later, what it had started: begin anew."""
+        self._report.line("  supervisord had ended; everything is started again")
+        await end_leftovers(self._directory.run)
+        await self._running().start()
+        await self._running().start_group(INFRASTRUCTURE)
+        await self._until_ready(self._infrastructure_checks(), INFRASTRUCTURE_SECONDS)
+        await self._running().start_group(SERVICES)
+
+    def _running(self) -> Supervisor:
+        if self._supervisor is None:
+            raise EmbeddedError("The stack has not been started")
+        return self._supervisor
+
+    def _log(self, state: ProcessState) -> Path:
+        return self._directory.log(state.name)

@@ -1,0 +1,122 @@
+"""Sums over a plan's replicas, and what they cost a month: by item, in dollars and won, however it is bought.
+
+A GPU's price is that of its part of an instance, so the CPUs and the memory beside it are paid already; instances are
+rented whole. Prices are the list prices of one region: a comparison, not an invoice.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+
+from services.calculator.options import Options
+from services.calculator.planning import Plan
+from shared.catalog import Catalog, Purchase
+from shared.sizing import Cost, CostItem, Money, ResourceTotals
+
+_MIB_A_GIB = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    item: str
+    name: str
+    quantity: Fraction
+    unit: str
+    usd: Fraction
+
+
+def totals(plan: Plan, catalog: Catalog) -> ResourceTotals:
+    """The sums in the documented form: `86000m`, `172Gi`, `2.0TB`; memory and storage rounded up."""
+    tenths_of_a_tb = ceil(plan.storage_gb / 100)
+    return ResourceTotals(
+        cpu=f"{_cpu_m(plan, catalog)}m",
+        memory=f"{-(-_memory_mib(plan, catalog) // _MIB_A_GIB)}Gi",
+        gpu=sum(each.gpus for each in plan.rents.values()),
+        storage=f"{tenths_of_a_tb // 10}.{tenths_of_a_tb % 10}TB",
+    )
+
+
+def monthly_cost(plan: Plan, catalog: Catalog) -> Fraction:
+    """US dollars a month on demand, exactly."""
+    return sum((each.usd for each in _items(plan, catalog)), Fraction(0))
+
+
+def cost(plan: Plan, catalog: Catalog, options: Options) -> Cost:
+    """The bill: items, and the sum on demand, on spot and reserved for a year."""
+    items = list(_items(plan, catalog))
+    rate = options.krw_per_usd or catalog.prices.krw_per_usd.value
+    return Cost(
+        items=tuple(
+            CostItem(
+                item=each.item,
+                name=each.name,
+                quantity=round(float(each.quantity), 2),
+                unit=each.unit,
+                usd=float(round(each.usd, 2)),
+                krw=whole(each.usd * rate),
+            )
+            for each in items
+        ),
+        on_demand=_money(sum((each.usd for each in items), Fraction(0)), rate),
+        spot=_money(_bought(items, catalog.prices.spot), rate),
+        reserved=_money(_bought(items, catalog.prices.reserved), rate),
+        krw_per_usd=float(rate),
+    )
+
+
+def krw(usd: Fraction, catalog: Catalog, options: Options) -> int:
+    """The same in won."""
+    return whole(usd * (options.krw_per_usd or catalog.prices.krw_per_usd.value))
+
+
+def written(usd: Fraction) -> str:
+    """The documented form, in whole dollars: `$450/month`."""
+    return f"${whole(usd)}/month"
+
+
+def whole(amount: Fraction) -> int:
+    """The nearest whole one, a half rounded up."""
+    return int(amount + Fraction(1, 2))
+
+
+def _items(plan: Plan, catalog: Catalog) -> Iterator[_Item]:
+    prices, hours = catalog.prices, catalog.prices.hours_a_month
+    for name, rent in plan.rents.items():
+        instance = catalog.gpus[name].node.instance
+        yield _Item("gpu", f"{name} ({instance})", Fraction(rent.nodes), "instances", rent.usd)
+    cores = Fraction(_cpu_m(plan, catalog, gpus=False), 1000)
+    memory_gib = Fraction(_memory_mib(plan, catalog, gpus=False), _MIB_A_GIB)
+    stored = plan.storage_gb
+    if cores:
+        yield _Item("cpu", "cores", cores, "cores", cores * prices.core_hour.value * hours)
+        yield _Item("memory", "memory", memory_gib, "GiB", memory_gib * prices.memory_gib_hour.value * hours)
+    yield _Item("storage", "disks and recordings", stored, "GB", stored * prices.storage_gb_month.value)
+
+
+def _cpu_m(plan: Plan, catalog: Catalog, *, gpus: bool = True) -> int:
+    """Requested by all replicas; without those on GPUs, which are paid with them."""
+    replicas = {name: catalog.services[name].replica for name in plan.workloads}
+    return sum(
+        each.replicas * each.part(replicas[name].cpu_request_m)
+        for name, each in plan.workloads.items()
+        if gpus or each.holder.gpu_type is None
+    )
+
+
+def _memory_mib(plan: Plan, catalog: Catalog, *, gpus: bool = True) -> int:
+    replicas = {name: catalog.services[name].replica for name in plan.workloads}
+    return sum(
+        each.replicas * each.part(replicas[name].memory_request_mib)
+        for name, each in plan.workloads.items()
+        if gpus or each.holder.gpu_type is None
+    )
+
+
+def _bought(items: list[_Item], purchase: Purchase) -> Fraction:
+    parts = {"gpu": purchase.gpu.value, "cpu": purchase.cpu.value, "memory": purchase.cpu.value}
+    return sum((each.usd * parts.get(each.item, 1) for each in items), Fraction(0))
+
+
+def _money(usd: Fraction, rate: Fraction) -> Money:
+    return Money(usd=float(round(usd, 2)), krw=whole(usd * rate))

@@ -1,0 +1,147 @@
+"""How many replicas one service needs, and what decided that.
+
+Constraints are held against it one after the other, and each can only raise the number:
+
+    throughput      the load itself: sessions held at once, or requests that don't pile up
+    blocking        of a blocked service: few sessions are turned away (Erlang B)
+    response-time   of a queued or deferred one: few requests are slow (Erlang C)
+    availability    so many more that those above are there often enough (k of n)
+    minimum         the catalogue's `min_replicas`
+
+The one that raised it last is said to have decided.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+
+from services.calculator import erlang
+from services.calculator.availability import replicas_for, share, unavailability
+from services.calculator.capacity import Capacity
+from services.calculator.load import Load
+from shared.catalog import Catalog, Discipline, Service
+from shared.tenants import SlaTarget
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What every service of a tenant is held to. Parts are between 0 and 1."""
+
+    response_seconds: float
+    slow: float
+    blocking: float
+    away: float
+    """How much of the time one service may have too few replicas."""
+    replica_availability: float
+    min_replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """What so many replicas do for a load. None: doesn't apply, or is unmeasured."""
+
+    p95_seconds: float | None
+    blocked: float | None
+    away: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """The replicas of one service."""
+
+    replicas: int
+    needed: int
+    """How many of them must be there for the other constraints to hold."""
+    constraints: Mapping[str, int]
+    """Replicas after each constraint, in their order."""
+    decided_by: str
+    erlangs: float
+
+
+class TooSlow(Exception):
+    """The response time is below what a request takes when nobody waits: `possible` is where it begins, in seconds."""
+
+    def __init__(self, possible: float) -> None:
+        super().__init__(f"possible above {possible:g} s")
+        self.possible = possible
+
+
+def goal(target: SlaTarget, services: int, catalog: Catalog) -> Goal:
+    """What each of a tenant's services must reach so that all of them together meet the target."""
+    quality = catalog.quality
+    return Goal(
+        response_seconds=target.response_time_seconds,
+        slow=float(quality.slow.value),
+        blocking=float(quality.blocking.value),
+        away=share(float(1 - Fraction(target.availability.rstrip("%")) / 100), services),
+        replica_availability=float(quality.replica_availability.value),
+        min_replicas=catalog.min_replicas.value,
+    )
+
+
+def dimension(service: Service, load: Load, capacity: Capacity, goal: Goal) -> Dimension:
+    """The fewest replicas that satisfy every constraint. Raises TooSlow where no number of them does."""
+    offered = erlangs(service, load, capacity)
+    constraints = {"throughput": _replicas(_throughput(service, offered), capacity)}
+    name, servers = _served(service, load, capacity, goal, offered)
+    needed = constraints[name] = max(constraints["throughput"], _replicas(servers, capacity))
+    constraints["availability"] = replicas_for(needed, goal.away, goal.replica_availability)
+    replicas = constraints["minimum"] = max(constraints["availability"], goal.min_replicas)
+    return Dimension(
+        replicas=replicas,
+        needed=needed,
+        constraints=constraints,
+        decided_by=_deciding(constraints),
+        erlangs=offered,
+    )
+
+
+def erlangs(service: Service, load: Load, capacity: Capacity) -> float:
+    """The offered load: sessions held on average, or servers kept busy by requests."""
+    return float(load.amount * capacity.servers / capacity.amount) if service.is_serial else float(load.amount)
+
+
+def performance(
+    service: Service, load: Load, capacity: Capacity, goal: Goal, *, replicas: int, needed: int
+) -> Performance:
+    """What `replicas` do. Response time and blocking with `needed` of them: the worst case that isn't an outage."""
+    offered = erlangs(service, load, capacity)
+    servers = needed * capacity.servers
+    p95 = blocked = None
+    if service.discipline is Discipline.BLOCKED:
+        blocked = 0.0 if load.most is not None and servers >= load.most else erlang.erlang_b(servers, offered)
+    elif capacity.own_seconds is not None:
+        p95 = erlang.percentile(goal.slow, servers, offered, capacity.own_seconds)
+    return Performance(p95, blocked, unavailability(needed, replicas, goal.replica_availability))
+
+
+def _throughput(service: Service, offered: float) -> int:
+    return int(offered) + 1 if service.discipline is not Discipline.BLOCKED else ceil(offered)
+
+
+def _served(service: Service, load: Load, capacity: Capacity, goal: Goal, offered: float) -> tuple[str, int]:
+    """The constraint of the service's discipline, and the servers that it needs."""
+    if service.discipline is Discipline.BLOCKED:
+        slots = erlang.slots_for_blocking(offered, goal.blocking)
+        return "blocking", slots if load.most is None else min(slots, load.most)
+    if capacity.own_seconds is None:
+        return "response-time", erlang.servers_for_waiting(offered, goal.slow)
+    within = float(service.within_seconds.value) if service.within_seconds else goal.response_seconds
+    possible = erlang.own_percentile(goal.slow, capacity.own_seconds)
+    if within <= possible:
+        raise TooSlow(possible)
+    return "response-time", erlang.servers_for_response(offered, capacity.own_seconds, within, goal.slow)
+
+
+def _replicas(servers: int, capacity: Capacity) -> int:
+    return max(1, -(-servers // capacity.servers))
+
+
+def _deciding(constraints: Mapping[str, int]) -> str:
+    """The constraint that raised the number last; the load itself, if none did."""
+    decided, before = "throughput", 0
+    for name, replicas in constraints.items():
+        if replicas > before:
+            decided, before = name, replicas
+    return decided

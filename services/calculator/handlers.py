@@ -1,0 +1,86 @@
+"""What the calculator does with events and questions: asks the pure core, and says what came out."""
+
+from dataclasses import replace
+
+import structlog
+
+from services.calculator.options import DEFAULT, Options
+from services.calculator.recommendation import recommend
+from services.calculator.sizing import size
+from shared.bus import Delivery
+from shared.catalog import Catalog
+from shared.errors import Refused
+from shared.events import (
+    DeploymentContext,
+    DeployRequested,
+    Event,
+    ResourcesCalculated,
+    ResourcesRejected,
+    TenantCreated,
+)
+from shared.rpc import CalculateRequest, Recommendation, RecommendRequest
+from shared.sizing import Sizing
+from shared.subjects import Mode
+from shared.tenants import TenantSpec
+
+_log = structlog.get_logger(__name__)
+
+
+async def size_tenant(
+    event: TenantCreated, delivery: Delivery, *, catalog: Catalog, options: Options = DEFAULT
+) -> list[Event]:
+    """Size a tenant that was created or changed. One without a revision is for the gateway's intake first."""
+    if event.revision is None:
+        return []
+    return [_sized(event.spec, event.revision, None, catalog, options)]
+
+
+async def size_deployment(
+    event: DeployRequested, delivery: Delivery, *, catalog: Catalog, options: Options = DEFAULT
+) -> list[Event]:
+    """Size what is to be deployed. One without a generation is for the gateway's intake first."""
+    if event.deployment is None:
+        return []
+    return [_sized(event.spec, None, event.deployment, catalog, options)]
+
+
+async def calculate(request: CalculateRequest, mode: Mode, *, catalog: Catalog, options: Options = DEFAULT) -> Sizing:
+    """Answer `rpc.calculate`."""
+    return size(
+        request.service_requirements,
+        request.sla_target,
+        request.preset,
+        request.gpu_type,
+        catalog,
+        options=replace(options, gpu_sharing=request.gpu_sharing, unmeasured=request.allow_unmeasured),
+    )
+
+
+async def advise(request: RecommendRequest, mode: Mode, *, catalog: Catalog) -> Recommendation:
+    """Answer `rpc.recommend`."""
+    return recommend(request.sizing, request.usage, catalog)
+
+
+def _sized(
+    spec: TenantSpec,
+    revision: int | None,
+    deployment: DeploymentContext | None,
+    catalog: Catalog,
+    options: Options,
+) -> Event:
+    log = _log.bind(tenant_id=spec.tenant_id, deployment_id=deployment and deployment.deployment_id)
+    try:
+        sizing = size(spec.service_requirements, spec.sla_target, spec.preset, spec.gpu_type, catalog, options=options)
+    except Refused as error:
+        log.info(f"It can't be sized: {error.message}", action="sizing-refused", code=error.code)
+        return ResourcesRejected(
+            tenant_id=spec.tenant_id,
+            code=error.code,
+            message=error.message,
+            details=error.details,
+            deployment=deployment,
+        )
+    log.info(f"Sized: preset {sizing.preset}, {sizing.estimated_cost}.", action="sized")
+    return ResourcesCalculated(
+        tenant_id=spec.tenant_id, spec=spec, sizing=sizing, revision=revision, deployment=deployment
+    )

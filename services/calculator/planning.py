@@ -1,0 +1,166 @@
+"""From loads to a plan: every service dimensioned on what it runs on, and placed where that is cheapest.
+
+Services that need no GPU have one answer. The others are dimensioned on every holder that they can run on, and
+`placement` chooses.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from services.calculator.capacity import Capacity, Holder, capacity
+from services.calculator.dimensioning import Dimension, Goal, Performance, TooSlow, dimension, performance
+from services.calculator.load import Load
+from services.calculator.options import Options
+from services.calculator.placement import Assignment, Rent, cheapest, rents
+from shared.catalog import Catalog
+from shared.errors import Refused
+
+_MB_A_GB = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One service on one holder."""
+
+    load: Load
+    holder: Holder
+    capacity: Capacity
+    dimension: Dimension
+
+    @property
+    def replicas(self) -> int:
+        return self.dimension.replicas
+
+    def part(self, of: int) -> int:
+        """Of a replica's cores or memory: one on a slice of a GPU takes no more than its part of the host either."""
+        return -(-of // self.holder.slices)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A tenant's workloads, in the catalogue's order, and what they rent."""
+
+    workloads: Mapping[str, Workload]
+    rents: Mapping[str, Rent]
+    storage_gb: Fraction
+    """Images and models on the nodes' disks, and what sessions leave behind (10^9 bytes)."""
+    goal: Goal
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for beside the loads."""
+
+    goal: Goal
+    gpu_type: str | None
+    options: Options
+    known: dict[tuple[str, Load, Holder, Goal], Workload | TooSlow | None] = field(default_factory=dict, compare=False)
+    """What has been dimensioned already: a sizing and its alternatives have most of it in common."""
+    capacities: dict[tuple[str, Holder], Capacity | None] = field(default_factory=dict, compare=False)
+    """The same of what a replica carries."""
+
+
+def plan(loads: Mapping[str, Load], wish: Wish, catalog: Catalog) -> Plan:
+    """Size every service. Raises Refused where no GPU type is measured for one, or none is fast enough."""
+    choices = _all_choices(loads, wish, catalog)
+    assignment = _placed({name: on for name, on in choices.items() if catalog.services[name].uses_gpu}, catalog)
+    workloads = {name: on[assignment.get(name, Holder())] for name, on in choices.items()}
+    replicas = {name: workloads[name].replicas for name in assignment}
+    return Plan(workloads, rents(assignment, replicas, catalog), _storage_gb(workloads, catalog), wish.goal)
+
+
+def measured_types(services: Iterable[str], catalog: Catalog) -> list[str]:
+    """The GPU types on which all of the services that use one have been measured."""
+    users = [catalog.services[name] for name in services if catalog.services[name].uses_gpu]
+    return [gpu for gpu in catalog.gpus if all(service.carries(gpu) is not None for service in users)]
+
+
+def reached(name: str, workload: Workload, goal: Goal, catalog: Catalog) -> Performance:
+    """What a workload does for the load that it was sized for."""
+    service, found = catalog.services[name], workload.dimension
+    return performance(service, workload.load, workload.capacity, goal, replicas=found.replicas, needed=found.needed)
+
+
+def _holders(name: str, wish: Wish, catalog: Catalog) -> Iterator[Holder]:
+    """Cores; or GPUs, and where sharing is allowed the slices of them, in the catalogue's order."""
+    if not catalog.services[name].uses_gpu:
+        yield Holder()
+        return
+    measured = catalog.services[name].capacity.per_gpu or {}
+    for gpu_type, gpu in catalog.gpus.items():
+        if wish.gpu_type not in (None, gpu_type) or not (wish.options.unmeasured or gpu_type in measured):
+            continue
+        yield Holder(gpu_type)
+        slices = {"none": None, "time-slicing": gpu.time_slices, "mig": gpu.mig_slices}[wish.options.gpu_sharing]
+        yield from (Holder(gpu_type, each) for each in range(2, slices.value + 1 if slices else 2))
+
+
+def _all_choices(loads: Mapping[str, Load], wish: Wish, catalog: Catalog) -> dict[str, dict[Holder, Workload]]:
+    """What each service would need on each holder that it can run on: at least one, or Refused is raised."""
+    choices: dict[str, dict[Holder, Workload]] = {}
+    slow: list[tuple[float, str, Holder]] = []
+    for name, load in loads.items():
+        found = {holder: _known(name, load, holder, wish, catalog) for holder in _holders(name, wish, catalog)}
+        choices[name] = {holder: each for holder, each in found.items() if isinstance(each, Workload)}
+        too_slow = [(each.possible, name, on) for on, each in found.items() if isinstance(each, TooSlow)]
+        if not choices[name] and not too_slow:
+            raise _unmeasured(wish.gpu_type, name, catalog)
+        slow += [] if choices[name] else [min(too_slow, key=lambda each: each[0])]
+    if slow:
+        raise _too_slow(*max(slow, key=lambda each: each[0]))
+    return choices
+
+
+def _known(name: str, load: Load, holder: Holder, wish: Wish, catalog: Catalog) -> Workload | TooSlow | None:
+    key = (name, load, holder, wish.goal)
+    if key not in wish.known:
+        wish.known[key] = _workload(name, load, holder, wish, catalog)
+    return wish.known[key]
+
+
+def _workload(name: str, load: Load, holder: Holder, wish: Wish, catalog: Catalog) -> Workload | TooSlow | None:
+    """None where it doesn't fit or hasn't been measured."""
+    service = catalog.services[name]
+    if (name, holder) not in wish.capacities:
+        wish.capacities[name, holder] = capacity(service, holder, catalog, unmeasured=wish.options.unmeasured)
+    found = wish.capacities[name, holder]
+    if found is None:
+        return None
+    try:
+        return Workload(load, holder, found, dimension(service, load, found, wish.goal))
+    except TooSlow as error:
+        return error
+
+
+def _placed(choices: Mapping[str, Mapping[Holder, Workload]], catalog: Catalog) -> Assignment:
+    if not choices:
+        return {}
+    counts = {name: {holder: each.replicas for holder, each in on.items()} for name, on in choices.items()}
+    disks = {name: catalog.services[name].replica.disk_gb * catalog.prices.storage_gb_month.value for name in choices}
+    return cheapest(counts, disks, catalog)
+
+
+def _storage_gb(workloads: Mapping[str, Workload], catalog: Catalog) -> Fraction:
+    total = Fraction(0)
+    for name, each in workloads.items():
+        service = catalog.services[name]
+        total += each.replicas * service.replica.disk_gb
+        if storage := service.storage:
+            total += each.load.amount * storage.mb_a_day * storage.days / _MB_A_GB
+    return total
+
+
+def _too_slow(possible: float, name: str, holder: Holder) -> Refused:
+    message = (
+        f"{name} takes {possible * 1000:.3g} ms at p95 on {holder} even when nothing waits: "
+        f"a response_time above that is possible"
+    )
+    details = {"errors": [{"field": "sla_target.response_time", "message": message}]}
+    return Refused(message, details={**details, "possible_above_ms": round(possible * 1000, 3)})
+
+
+def _unmeasured(wanted: str | None, name: str, catalog: Catalog) -> Refused:
+    known = list(catalog.services[name].capacity.per_gpu or {})
+    message = f"{name} has not been measured on {wanted or 'any GPU that fits'}; it has on {', '.join(known)}"
+    return Refused(message, details={"errors": [{"field": "gpu_type", "message": message}], "gpu_types": known})

@@ -1,0 +1,65 @@
+"""Presets: which one fits, how much room it gives, and what is to be said of a user's choice.
+
+A preset bounds a tenant's growth, and says which SLA its operator may promise. It never takes away what the load needs:
+an autoscaled service may grow up to the load of a tenant that fills the preset.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
+
+from shared.catalog import Catalog, Preset
+from shared.tenants import SlaTarget, parse_duration
+
+
+def recommended(channels: int, catalog: Catalog) -> str:
+    """The smallest preset that holds so many channels."""
+    return next(
+        name for name, each in catalog.presets.items() if each.max_channels is None or channels <= each.max_channels
+    )
+
+
+def room(preset: str, channels: int, catalog: Catalog) -> Fraction:
+    """How far a tenant may grow within a preset, times its load: 1 or more. Raises KeyError for an unknown preset."""
+    return max(Fraction(1), Fraction(holds(preset, channels, catalog), channels))
+
+
+def holds(preset: str, channels: int, catalog: Catalog) -> int:
+    """The channels of a preset. Without a bound: the growth of the tenant, or of the largest bounded one."""
+    bound = catalog.presets[preset].max_channels
+    if bound is not None:
+        return bound
+    bounds = [each.max_channels for each in catalog.presets.values() if each.max_channels is not None]
+    return int(max([channels, *bounds]) * catalog.growth.value)
+
+
+def neighbours(preset: str, catalog: Catalog) -> tuple[str, ...]:
+    """The next smaller and the next larger preset, where there are such."""
+    names = list(catalog.presets)
+    at = names.index(preset)
+    return tuple(name for name in names[max(0, at - 1) : at + 2] if name != preset)
+
+
+def warnings(preset: str, fitting: str, channels: int, sla_target: SlaTarget, catalog: Catalog) -> Iterator[str]:
+    """What a preset that the user chose doesn't hold: the channels, the SLA target. Both are sized for all the same."""
+    bound = catalog.presets[preset].max_channels
+    if bound is not None and channels > bound:
+        yield (
+            f"Preset {preset} is laid out for {bound} channels and this load has {channels}: it is sized for the load, "
+            f"without room to grow. {fitting} fits."
+        )
+    if missed := _missed_targets(catalog.presets[preset], sla_target):
+        yield f"Preset {preset} is laid out for {' and '.join(missed)}. It is sized for the target."
+
+
+def _missed_targets(preset: Preset, target: SlaTarget) -> list[str]:
+    missed = []
+    if _percent(target.availability) > _percent(preset.availability):
+        missed.append(f"{preset.availability} availability, the target is {target.availability}")
+    if target.response_time_seconds < parse_duration(preset.response_time):
+        missed.append(f"a response time of {preset.response_time}, the target is {target.response_time}")
+    return missed
+
+
+def _percent(availability: str) -> Decimal:
+    return Decimal(availability.rstrip("%"))

@@ -1,0 +1,53 @@
+"""The workloads of a plan in the contract's form, with how far autoscaling may take them."""
+
+from fractions import Fraction
+
+from services.calculator.dimensioning import dimension
+from services.calculator.planning import Plan, Workload, reached
+from services.calculator.reasons import reason
+from shared.catalog import Catalog
+from shared.sizing import ServiceSizing
+
+
+def services(plan: Plan, room: Fraction, catalog: Catalog) -> tuple[ServiceSizing, ...]:
+    """Every service, in the catalogue's order; autoscaling ends at `room` times the load."""
+    return tuple(_service(name, each, plan, room, catalog) for name, each in plan.workloads.items())
+
+
+def _service(name: str, workload: Workload, plan: Plan, room: Fraction, catalog: Catalog) -> ServiceSizing:
+    service, found, asked = catalog.services[name], workload.dimension, catalog.services[name].replica
+    performance = reached(name, workload, plan.goal, catalog)
+    p95 = performance.p95_seconds
+    return ServiceSizing(
+        service=name,
+        sessions=workload.load.sessions,
+        replicas=found.replicas,
+        max_replicas=_most(name, workload, plan, room, catalog),
+        cpu_request_m=workload.part(asked.cpu_request_m),
+        cpu_limit_m=workload.part(asked.cpu_limit_m),
+        memory_request_mib=workload.part(asked.memory_request_mib),
+        memory_limit_mib=workload.part(asked.memory_limit_mib),
+        gpu=1 if service.uses_gpu else 0,
+        gpu_type=workload.holder.gpu_type,
+        gpu_slices=workload.holder.slices,
+        image=f"{service.image.repository}:{service.image.tag}",
+        port=service.port,
+        reason=reason(service, workload, plan.goal),
+        erlangs=round(found.erlangs, 4),
+        needed=found.needed,
+        constraints=dict(found.constraints),
+        decided_by=found.decided_by,
+        response_time_p95_ms=None if p95 is None else round(p95 * 1000, 1),
+        blocked=performance.blocked,
+        availability=(1 - performance.away) * 100,
+        confidence=workload.capacity.confidence.value,
+        source=workload.capacity.source,
+    )
+
+
+def _most(name: str, workload: Workload, plan: Plan, room: Fraction, catalog: Catalog) -> int:
+    service = catalog.services[name]
+    if not service.autoscaled:
+        return workload.replicas
+    grown = dimension(service, workload.load.scaled(room), workload.capacity, plan.goal)
+    return max(grown.replicas, workload.replicas + 1)

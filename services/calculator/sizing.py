@@ -1,0 +1,128 @@
+"""What a tenant needs: from concurrent sessions and an SLA to replicas, resources, cost, preset and alternatives.
+
+    requirements ─▶ loads ─▶ replicas of each service on each GPU type ─▶ the cheapest of them ─▶ totals, neighbours
+     (load)          (dimensioning: Erlang B and C, k of n)               (placement)             (cost, alternatives)
+
+A pure function of its arguments: the same request has the same answer on every copy of the calculator. More load never
+costs less, and neither does a tighter SLA.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from services.calculator.alternatives import Chosen, alternatives, effect, main_type
+from services.calculator.cost import cost, monthly_cost, totals, whole, written
+from services.calculator.dimensioning import goal
+from services.calculator.load import Load, channels, fan_out
+from services.calculator.options import DEFAULT, Options
+from services.calculator.planning import Plan, Wish, measured_types, plan
+from services.calculator.presets import recommended, room, warnings
+from services.calculator.replicas import services
+from shared.catalog import Catalog
+from shared.errors import Refused
+from shared.sizing import Sizing
+from shared.tenants import SlaTarget
+
+_STEP_MINUTES = 5
+
+
+def size(
+    requirements: Mapping[str, int],
+    sla_target: SlaTarget,
+    preset: str | None,
+    gpu_type: str | None,
+    catalog: Catalog,
+    *,
+    options: Options = DEFAULT,
+) -> Sizing:
+    """Size a tenant. Without a preset the one that fits is taken, without a GPU type the cheapest mix of them.
+
+    Raises Refused: VALIDATION_ERROR for requirements, a GPU type or a response time that can't be sized, INVALID_PRESET
+    for an unknown preset. The message says what is possible.
+    """
+    _check(requirements, preset, gpu_type, catalog)
+    loads = fan_out(requirements, catalog, sla_target.concurrent_users)
+    gpu_type, unused = _wanted(gpu_type, loads, options, catalog)
+    count = channels(requirements, loads, catalog)
+    fitting = recommended(count, catalog)
+    wish = Wish(goal(sla_target, len(loads), catalog), gpu_type, options)
+    found = plan(loads, wish, catalog)
+    reached = effect(found, found, catalog)
+    usd = monthly_cost(found, catalog)
+    chosen = Chosen(found, loads, wish, preset or fitting, fitting, count, sla_target, usd, reached)
+    said = (
+        *(warnings(preset, fitting, count, sla_target, catalog) if preset else ()),
+        *unused,
+        *_reservations(requirements, sla_target, found, catalog),
+    )
+    return _written_out(chosen, said, catalog)
+
+
+def _written_out(chosen: Chosen, warnings: tuple[str, ...], catalog: Catalog) -> Sizing:
+    """A sizing in the contract's form."""
+    plan, reached, options = chosen.plan, chosen.effect, chosen.wish.options
+    return Sizing(
+        recommended_preset=chosen.recommended,
+        preset=chosen.preset,
+        services=services(plan, room(chosen.preset, chosen.channels, catalog), catalog),
+        resources=totals(plan, catalog),
+        gpu_type=main_type(plan),
+        gpus={name: each.gpus for name, each in plan.rents.items()},
+        gpu_nodes={name: each.nodes for name, each in plan.rents.items()},
+        gpu_sharing=options.gpu_sharing,
+        estimated_cost=written(chosen.usd),
+        monthly_cost_usd=float(whole(chosen.usd)),
+        cost=cost(plan, catalog, options),
+        availability=reached.availability * 100,
+        response_time_p95_ms=None if reached.p95_seconds is None else round(reached.p95_seconds * 1000, 1),
+        deployment_time=_deployment_time(plan, catalog),
+        alternatives=alternatives(chosen, catalog),
+        warnings=warnings,
+    )
+
+
+def _check(requirements: Mapping[str, int], preset: str | None, gpu_type: str | None, catalog: Catalog) -> None:
+    catalog.check_requirements(requirements)
+    if preset is not None:
+        catalog.check_preset(preset)
+    if gpu_type is not None:
+        catalog.check_gpu_type(gpu_type)
+
+
+def _wanted(
+    gpu_type: str | None, loads: Mapping[str, Load], options: Options, catalog: Catalog
+) -> tuple[str | None, tuple[str, ...]]:
+    """The GPU type to obey, with a warning when it is of no use. Raises Refused where it hasn't been measured."""
+    if gpu_type is None:
+        return None, ()
+    users = [name for name in loads if catalog.services[name].uses_gpu]
+    if not users:
+        return None, (f"No service of this tenant uses a GPU: {gpu_type} is left out.",)
+    unmeasured = [name for name in users if catalog.services[name].carries(gpu_type) is None]
+    if options.unmeasured or not unmeasured:
+        return gpu_type, ()
+    candidates = measured_types(loads, catalog)
+    known = ", ".join(candidates) or "none"
+    message = f"not measured on {gpu_type}: {', '.join(unmeasured)}. GPUs that all have been measured on: {known}"
+    raise Refused(message, details={"errors": [{"field": "gpu_type", "message": message}], "gpu_types": candidates})
+
+
+def _reservations(requirements: Mapping[str, int], target: SlaTarget, plan: Plan, catalog: Catalog) -> Iterator[str]:
+    """What the numbers don't say by themselves."""
+    asked = fan_out(requirements, catalog) if target.concurrent_users is not None else {}
+    bounded = [name for name, load in asked.items() if plan.workloads[name].load.amount < load.amount]
+    if bounded:
+        yield (
+            f"{target.concurrent_users} concurrent users are fewer than the sessions asked for: {', '.join(bounded)} "
+            "sized for the mix of so many that is worst for each."
+        )
+    for name, each in plan.workloads.items():
+        gpu_type = each.holder.gpu_type
+        if gpu_type and catalog.services[name].carries(gpu_type) is None:
+            yield f"{name} has not been measured on {gpu_type}: its capacity there is an estimate."
+
+
+def _deployment_time(plan: Plan, catalog: Catalog) -> str:
+    """Workload after workload, with the loading of models, in steps of five minutes: `15-20 minutes`."""
+    seconds = sum(catalog.services[name].startup_seconds.value for name in plan.workloads)
+    least = seconds // 60 // _STEP_MINUTES * _STEP_MINUTES
+    return f"{least}-{least + _STEP_MINUTES} minutes"

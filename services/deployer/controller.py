@@ -1,0 +1,196 @@
+"""Which tenants need work, and who does it.
+
+Follows `desired` in both modes and looks through all of it now and then. For every tenant that isn't settled a task
+takes the tenant's lease and reconciles; where another copy holds it, the task tries again until the tenant is settled
+or the lease is free.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+import structlog
+
+from services.deployer.desired import Desired, Outcome, is_settled
+from services.deployer.leases import Leases
+from services.deployer.ledger import Ledger
+from services.deployer.manifests import Manifests
+from services.deployer.newest import Newest, Superseded
+from services.deployer.patience import Limits, Patience
+from services.deployer.reconciler import Ports, Reconciler
+from services.deployer.settings import DeployerSettings
+from services.deployer.states import States, Versioned
+from services.deployer.targets import Targets, UnknownTarget
+from services.deployer.tasks import end
+from shared.bus import EventPublisher
+from shared.errors import DependencyUnavailable, TemporaryError
+from shared.subjects import Mode
+from shared.tenants import parse_duration
+
+_log = structlog.get_logger(__name__)
+_SHORTEST_PAUSE = 0.2
+_LONGEST_PAUSE = 10.0
+
+
+class World(NamedTuple):
+    """What there is of one mode."""
+
+    states: States
+    leases: Leases
+    manifests: Manifests
+
+
+@dataclass
+class _Tenant:
+    """What this process knows of a tenant while it is at it."""
+
+    newest: Newest = field(default_factory=Newest)
+    patience: tuple[tuple[int, datetime], Patience] | None = None
+    """The clocks of a generation, or of undoing it, kept while its work starts over."""
+    task: asyncio.Task[None] | None = None
+
+
+class Controller:
+    """Use `run` as a background task of the worker."""
+
+    def __init__(
+        self,
+        worlds: Mapping[Mode, World],
+        targets: Targets,
+        publisher: EventPublisher,
+        settings: DeployerSettings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._worlds = worlds
+        self._targets = targets
+        self._publisher = publisher
+        self._settings = settings
+        self._clock = clock
+        self._slots = asyncio.Semaphore(settings.tenants_at_once)
+        self._tenants: dict[tuple[Mode, str], _Tenant] = {}
+        self._settled: dict[tuple[Mode, str], int] = {}
+        """Generations that need no further look."""
+        self._running = False
+
+    async def run(self) -> None:
+        """Work until cancelled; then leases are given back."""
+        following = [asyncio.create_task(self._follow(mode)) for mode in self._worlds]
+        self._running = True
+        try:
+            await asyncio.gather(*following)
+        finally:
+            self._running = False
+            await end([*following, *(tenant.task for tenant in self._tenants.values() if tenant.task is not None)])
+            self._tenants.clear()
+
+    def notice(self, mode: Mode, desired: Desired) -> None:
+        """Let a tenant be looked at, unless somebody is at it or nothing has changed.
+
+        What comes before `run` is found by it, and what comes after it by a successor.
+        """
+        key = (mode, desired.key)
+        if not self._running or self._settled.get(key) == desired.generation:
+            return
+        tenant = self._tenants.setdefault(key, _Tenant())
+        tenant.newest.see(desired.generation)
+        if tenant.task is None:
+            tenant.task = asyncio.create_task(self._tend(mode, desired.key, tenant), name=f"{mode} {desired.key}")
+
+    async def _follow(self, mode: Mode) -> None:
+        while True:
+            try:
+                async for desired in self._worlds[mode].states.follow(self._settings.resync_interval):
+                    self.notice(mode, desired)
+            except DependencyUnavailable as error:
+                _log.warning(f"Waiting: {error.message}", action="wait-for-dependency")
+                await asyncio.sleep(1.0)
+
+    async def _tend(self, mode: Mode, key: str, tenant: _Tenant) -> None:
+        """Work at a tenant until it is settled, here or elsewhere."""
+        pause = _SHORTEST_PAUSE
+        # A task begun by a handler inherits the log's context of one event, and outlives it.
+        structlog.contextvars.unbind_contextvars("subject", "correlation_id")
+        structlog.contextvars.bind_contextvars(mode=mode.value, tenant=key)
+        while True:
+            try:
+                settled = await self._attempt(mode, key, tenant)
+                pause = _SHORTEST_PAUSE
+            except TemporaryError as error:
+                _log.info(f"Another look in {pause:g} s: {error.message}", action="look-again")
+                settled = None
+            except Exception:
+                _log.exception("A tenant can't be worked at.", action="reconcile-failed")
+                settled = None
+            if settled is not None and settled >= tenant.newest.generation:
+                # Nothing may be awaited between this look at `newest` and the removal, or a change would be missed.
+                del self._tenants[(mode, key)]
+                self._settled[(mode, key)] = settled
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _attempt(self, mode: Mode, key: str, tenant: _Tenant) -> int | None:
+        """Work, if there is any. The generation that is settled, or None if it may not be."""
+        world, known = self._worlds[mode], tenant.newest.generation
+        state = await world.states.read(key)
+        if state.desired is None:
+            return known
+        if is_settled(state.desired, state.applied):
+            await self._tidy(world, key, state)
+            return state.desired.generation
+        async with self._slots:
+            held = await world.leases.while_held(f"deployer.{key}", lambda: self._reconcile(mode, key, tenant))
+        if not held:
+            await asyncio.sleep(self._settings.takeover_interval)
+        return None
+
+    async def _reconcile(self, mode: Mode, key: str, tenant: _Tenant) -> None:
+        """Under the lease: look again, since whoever had it before may be done, and work."""
+        world = self._worlds[mode]
+        state = await world.states.read(key)
+        desired = state.desired
+        if desired is None or is_settled(desired, state.applied):
+            return
+        tenant.newest.see(desired.generation)
+        ledger = Ledger(mode, desired, state, states=world.states, publisher=self._publisher, clock=self._clock)
+        with structlog.contextvars.bound_contextvars(
+            tenant_id=desired.tenant_id, deployment_id=desired.deployment_id, correlation_id=desired.correlation_id
+        ):
+            await ledger.open()
+            if not ledger.is_concluded:
+                await self._work(mode, desired, ledger, tenant)
+
+    async def _work(self, mode: Mode, desired: Desired, ledger: Ledger, tenant: _Tenant) -> None:
+        world = self._worlds[mode]
+        try:
+            cluster = self._targets.cluster(mode, desired.target)
+        except UnknownTarget as error:
+            await ledger.fail(error.code, error.message)
+            return
+        ports = Ports(cluster, world.manifests, self._clock, self._settings.wait_for_ingress_address)
+        patience = self._patience(tenant, desired, ledger)
+        with suppress(Superseded):
+            await Reconciler(desired, ledger, patience, tenant.newest, ports).run()
+
+    def _patience(self, tenant: _Tenant, desired: Desired, ledger: Ledger) -> Patience:
+        began = ledger.applied.since
+        if tenant.patience is None or tenant.patience[0] != (desired.generation, began):
+            resource_timeout = desired.options.resource_timeout
+            limits = Limits(
+                timeout=parse_duration(desired.options.timeout),
+                resource_timeout=parse_duration(resource_timeout) if resource_timeout else None,
+                failure_grace=self._settings.failure_grace,
+                unschedulable_grace=self._settings.unschedulable_grace,
+                takeover_grace=self._settings.takeover_grace,
+            )
+            patience = Patience(limits, began, taken_over_at=self._clock())
+            tenant.patience = ((desired.generation, began), patience)
+        return tenant.patience[1]
+
+    async def _tidy(self, world: World, key: str, state: Versioned) -> None:
+        """A deleted tenant is no longer desired; an id that is used again starts clean."""
+        if state.applied is not None and state.applied.outcome is Outcome.DELETED:
+            await world.states.forget(key, state.desired_revision)

@@ -1,0 +1,169 @@
+"""What is wanted of a tenant, and what has come of it: the records, and the rule that the highest generation wins.
+
+Pure; `states` keeps the records in two key-value buckets under `<target>.<tenant>`. A generation never starts again, so
+`applied` outlives its tenant: it is what refuses a late event of a deleted one.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+from shared.events import DeployOptions, Generation, Operation, Phase, ResourceState
+from shared.subjects import Subject
+from shared.tenants import Model
+
+
+class Replaced(Model):
+    """A generation that a higher one pushed aside before it was done; somebody still has to say so."""
+
+    deployment_id: str
+    generation: Generation
+    correlation_id: str
+    operation: Operation | None = None
+
+
+class Desired(Model):
+    """What a tenant is to be on one target."""
+
+    tenant_id: str
+    target: str
+    deployment_id: str
+    generation: Generation
+    action: Literal["deploy", "stop", "delete"]
+    operation: Operation | None = None
+    """What was asked for; None for a deploy. A rollback, a start and a restart deploy a manifest that was healthy."""
+    digest: str | None = None
+    """The manifest's; None for a stop and a deletion."""
+    to: Generation | None = None
+    """The generation that brought the manifest about, where this one didn't render it."""
+    restarted_at: datetime | None = None
+    """For a restart: what its pods are marked with, the same however often it is tried."""
+    force: bool = False
+    options: DeployOptions = DeployOptions()
+    correlation_id: str
+    traceparent: str | None = None
+    replaces: tuple[Replaced, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return state_key(self.target, self.tenant_id)
+
+    @property
+    def undoes(self) -> bool:
+        """Whether a failure is to be undone. An operation is none: what it brings about was healthy before."""
+        return self.action == "deploy" and self.operation is None and self.options.on_failure != "keep"
+
+
+class ObjectRef(Model):
+    """One object in a cluster. `uid` is None as long as we don't know that it was made."""
+
+    api_version: str
+    kind: str
+    namespace: str = ""
+    name: str
+    uid: str | None = None
+
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """Without version and uid: the same object under a newer API version is no other object."""
+        return (self.api_version.rpartition("/")[0], self.kind, self.namespace, self.name)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+class Outcome(StrEnum):
+    """Where the recorded generation is."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    ROLLED_BACK = "rolled-back"
+    FAILED = "failed"
+    DELETED = "deleted"
+
+
+class Word(Model):
+    """The last thing that was said, written down before it is said: a successor says it again under the same id."""
+
+    subject: Subject
+    sequence: int
+    phase: Phase
+    progress: int
+    message: str
+    resources: tuple[ResourceState, ...] = ()
+    code: str | None = None
+
+
+class Failure(Model):
+    """Why a generation has failed that is being undone: its end is said when that is done."""
+
+    code: str
+    message: str
+    at: datetime
+
+
+class Applied(Model):
+    """What has come of a generation."""
+
+    deployment_id: str
+    generation: Generation
+    outcome: Outcome
+    started_at: datetime
+    word: Word
+    announced: bool = False
+    """Whether a final word is known to have been published."""
+    digest: str | None = None
+    """The manifest that was healthy last."""
+    inventory: tuple[ObjectRef, ...] = ()
+    """Everything of ours that may be in the cluster, whichever generation made it."""
+    before: tuple[ObjectRef, ...] = ()
+    """The inventory when this generation began, if its failure deletes what it made."""
+    failure: Failure | None = None
+    """Set as soon as the generation is being undone; whoever takes over goes on with that."""
+
+    @property
+    def since(self) -> datetime:
+        """When what is being done began: undoing has the whole time again."""
+        return self.failure.at if self.failure is not None else self.started_at
+
+
+class Newer(NamedTuple):
+    """The answer to a generation that comes too late."""
+
+    generation: int
+
+
+def state_key(target: str, tenant_id: str) -> str:
+    """The key of a tenant's records."""
+    return f"{target}.{tenant_id}"
+
+
+def decide(wanted: Desired, current: Desired | None, applied: Applied | None) -> Desired | Newer | None:
+    """What to write for `wanted`. `Newer` if a higher generation rules, None if it is known already."""
+    floor = max(current.generation if current else 0, applied.generation if applied else 0)
+    if wanted.generation < floor:
+        return Newer(floor)
+    if wanted.generation == floor:
+        return None
+    return wanted.model_copy(update={"replaces": _replaced(current, applied)})
+
+
+def is_settled(desired: Desired, applied: Applied | None) -> bool:
+    """Whether there is nothing left to do or to say."""
+    if applied is None or applied.generation < desired.generation:
+        return False
+    return applied.outcome is not Outcome.RUNNING and applied.announced
+
+
+def is_open(generation: int, applied: Applied | None) -> bool:
+    """Whether nobody has said yet how `generation` ended."""
+    if applied is None or generation > applied.generation:
+        return True
+    return generation == applied.generation and applied.outcome is Outcome.RUNNING
+
+
+def _replaced(current: Desired | None, applied: Applied | None) -> tuple[Replaced, ...]:
+    if current is None:
+        return ()
+    last = Replaced.model_validate(current.model_dump(include=set(Replaced.model_fields)))
+    return tuple(each for each in (*current.replaces, last) if is_open(each.generation, applied))

@@ -1,0 +1,278 @@
+"""One tenant: makes its cluster agree with the desired generation, or deletes it.
+
+Level-triggered, and safe to kill at any moment: a successor reads the records and does all of it again, which
+server-side apply makes harmless. Every step first asks whether a newer generation has come.
+
+    deploy   is the namespace ours? -> record what will be there -> apply -> watch until healthy -> prune -> completed
+    undo     a deploy has failed -> record that -> the manifest that was healthy last, as above -> rolled back
+                                                -> or delete what this generation made -> failed
+    stop     no replicas -> watch until no pod is left -> completed
+    delete   what lies outside the namespace -> the namespace -> wait until it is gone -> deleted
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import structlog
+
+from services.deployer.apply import apply_all, claim_namespace, prune, refuse_terminating, without
+from services.deployer.cluster import Cluster, ClusterUnavailable, Kind, NamespaceTerminating, Obj, ref_of, stub_of
+from services.deployer.desired import Applied, Desired, Failure, ObjectRef
+from services.deployer.explanation import EVENT, explain
+from services.deployer.ledger import Ledger
+from services.deployer.manifest import parse
+from services.deployer.manifests import Manifests
+from services.deployer.newest import Newest, Superseded
+from services.deployer.patience import DeploymentFailed, Patience
+from services.deployer.progress import Report, report_applied, report_waiting
+from services.deployer.scaling import SCALABLE, Patch, to_run, to_stop
+from services.deployer.survey import POD, REPLICA_SET, Look, survey, watched_kinds
+from services.deployer.view import View
+from shared.errors import EcpError, PermanentError, TemporaryError
+from shared.events import Operation, Phase
+from shared.tenants import NAMESPACE_PREFIX
+
+_log = structlog.get_logger(__name__)
+_LOOK_EVERY = 1.0
+"""Seconds between two looks without a change: what takes too long shows in no change."""
+_LONGEST_PAUSE = 2.0
+
+
+class Undoing(TemporaryError):
+    """The deployment has failed, which is recorded: what is left to do is to undo it."""
+
+
+class Vanished(TemporaryError):
+    """Somebody deleted an object while we waited for it: it has to be applied again."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What a reconciler works with."""
+
+    cluster: Cluster
+    manifests: Manifests
+    clock: Callable[[], datetime]
+    wait_for_ingress_address: bool = False
+
+
+class Reconciler:
+    """The work at one generation of one tenant."""
+
+    def __init__(self, desired: Desired, ledger: Ledger, patience: Patience, newest: Newest, ports: Ports) -> None:
+        self._desired = desired
+        self._ledger = ledger
+        self._patience = patience
+        self._newest = newest
+        self._ports = ports
+        self._cluster = ports.cluster
+        self._namespace = f"{NAMESPACE_PREFIX}{desired.tenant_id}"
+
+    async def run(self) -> None:
+        """Work until the generation is concluded.
+
+        Raises Superseded when a newer one has come, and TemporaryError for what heals: start over then.
+        """
+        try:
+            await self._run()
+        except PermanentError as error:
+            await self._fail(error.code, error.message)
+        except (Superseded, TemporaryError):
+            raise
+        except Exception as error:
+            if not self._patience.is_over(self._ports.clock()):
+                raise
+            _log.exception("A deployment met a fault of ours until its time was up.", action="reconcile-failed")
+            await self._fail("INTERNAL", f"an internal error ({type(error).__name__}); the log has the details")
+
+    async def _run(self) -> None:
+        try:
+            await self._act()
+        except (ClusterUnavailable, NamespaceTerminating, Vanished) as error:
+            await self._wait_for(error)
+            raise
+
+    async def _act(self) -> None:
+        if self._ledger.applied.failure is not None:
+            await self._undo(self._ledger.applied.failure)
+        elif self._desired.action == "delete":
+            await self._delete()
+        elif self._desired.action == "stop":
+            await self._stop()
+        elif self._desired.operation is Operation.ROLLBACK:
+            report = await self._bring_about(self._desired.digest or "")
+            await self._ledger.roll_back(report._replace(message=f"back to {self._origin}; {report.message}"))
+        else:
+            await self._ledger.complete(await self._bring_about(self._desired.digest or ""))
+
+    async def _fail(self, code: str, message: str) -> None:
+        """The end, unless there is something to undo first. Raises Undoing then: start over."""
+        applied = self._ledger.applied
+        if applied.failure is not None:
+            text = f"{applied.failure.message}; undoing it has failed, too: {message}"
+            await self._ledger.fail(applied.failure.code, text)
+        elif self._desired.undoes and not self._has_nothing_to_go_back_to(applied):
+            await self._ledger.begin_undoing(code, message)
+            raise Undoing(message)
+        else:
+            await self._ledger.fail(code, message)
+
+    def _has_nothing_to_go_back_to(self, applied: Applied) -> bool:
+        return self._desired.options.on_failure == "rollback" and applied.digest in (None, self._desired.digest)
+
+    async def _undo(self, failure: Failure) -> None:
+        applied = self._ledger.applied
+        if self._desired.options.on_failure == "rollback":
+            report = await self._bring_about(applied.digest or "")
+            message = f"{failure.message}; what was healthy last runs again: {report.message}"
+            await self._ledger.roll_back(report._replace(message=message))
+            return
+        await prune(self._cluster, without(applied.inventory, applied.before), self._desired.tenant_id)
+        await self._ledger.take_stock(applied.before)
+        self._check()
+        await self._ledger.fail(failure.code, f"{failure.message}; what this generation had made is deleted")
+
+    async def _bring_about(self, digest: str) -> Report:
+        """Make the cluster agree with a manifest; the last word on it."""
+        text = await self._ports.manifests.fetch(digest)
+        objects = parse(text, self._namespace)
+        refuse_terminating(await claim_namespace(self._cluster, self._namespace, self._desired.tenant_id))
+        await self._ledger.expect(ref_of(obj) for obj in objects)
+        made, skipped = await apply_all(
+            self._cluster,
+            objects,
+            force=self._desired.options.force_conflicts,
+            before=self._check,
+            after=lambda count, skipped: self._say_applied(report_applied(objects, count, skipped)),
+        )
+        unwanted = without(self._ledger.applied.inventory, [ref_of(obj) for obj in objects])
+        await self._ledger.take_stock([*made, *unwanted])
+        report = await self._until_healthy(objects, skipped)
+        if self._desired.options.prune:
+            await prune(self._cluster, unwanted, self._desired.tenant_id)
+            await self._ledger.take_stock(made)
+        self._check()
+        return report
+
+    async def _stop(self) -> None:
+        namespace = await claim_namespace(self._cluster, self._namespace, self._desired.tenant_id)
+        refuse_terminating(namespace)
+        refs = [ref for ref in self._ledger.applied.inventory if ref.kind in SCALABLE] if namespace else []
+        kinds = dict.fromkeys(Kind(ref.api_version, ref.kind) for ref in refs)
+        report = await self._watch((*kinds, *((POD, REPLICA_SET) if refs else ())), partial(self._look_stopping, refs))
+        await self._ledger.complete(report)
+
+    async def _look_stopping(self, refs: Sequence[ObjectRef], view: View) -> Report | None:
+        """Take away the replicas that are there. The last word if nothing runs any more."""
+        workloads = [live for ref in refs if (live := view.find(stub_of(ref))) is not None]
+        now = self._ports.clock()
+        stopping = to_stop(workloads, view.all(POD), view.all(REPLICA_SET))
+        if stopping.is_done:
+            return stopping.report._replace(phase=Phase.DONE, progress=100)
+        await self._patch(stopping.patches)
+        await self._ledger.say(self._ledger.here(stopping.report))
+        if self._patience.is_over(now):
+            raise DeploymentFailed(f"not stopped within {self._desired.options.timeout}: {stopping.report.message}")
+        return None
+
+    async def _say_applied(self, report: Report) -> None:
+        """Not each of fifty objects is news: only what brings a percent or another phase."""
+        word = self._ledger.applied.word
+        if self._ledger.applied.failure is None and (report.phase, report.progress) != (word.phase, word.progress):
+            await self._ledger.say(report)
+
+    async def _until_healthy(self, objects: Sequence[Obj], skipped: frozenset[Kind]) -> Report:
+        """Watch until everything is healthy; the last word on it. Raises DeploymentFailed when waiting has to end."""
+        return await self._watch(watched_kinds(objects, skipped), partial(self._look, objects, skipped))
+
+    async def _watch(self, kinds: Sequence[Kind], look: Callable[[View], Awaitable[Report | None]]) -> Report:
+        """Look again after each change, while the view is up to date, until a look has the last word."""
+        async with View(self._cluster, kinds, self._namespace) as view:
+            with self._newest.waking(view.wake):
+                while True:
+                    self._check()
+                    if (trouble := view.trouble) is not None:
+                        await self._wait_for(trouble)
+                    elif view.is_complete and (report := await look(view)) is not None:
+                        return report
+                    await view.wait(_LOOK_EVERY)
+
+    async def _look(self, objects: Sequence[Obj], skipped: frozenset[Kind], view: View) -> Report | None:
+        """See to what applying leaves out, and say how it is now. The last word if everything is healthy."""
+        patches = to_run(objects, skipped, view.find, self._desired.restarted_at)
+        await self._patch(patches)
+        now = self._ports.clock()
+        look = Look(view.find, view.all(POD), view.all(REPLICA_SET), now, self._ports.wait_for_ingress_address)
+        items = survey(objects, skipped, look)
+        if missing := [item for item in items if item.missing]:
+            raise Vanished(f"{missing[0].ref}, which has been deleted and is applied again")
+        report = report_waiting(items)
+        if not patches and all(item.is_done for item in items):
+            return Report(Phase.DONE, 100, report.message, report.resources)
+        await self._ledger.say(self._ledger.here(report))
+        if (failure := self._patience.judge(items, now)) is not None:
+            raise await self._explained(failure)
+        return None
+
+    async def _delete(self) -> None:
+        outside = [ref for ref in self._ledger.applied.inventory if self._is_outside(ref)]
+        await prune(self._cluster, outside, self._desired.tenant_id)
+        found = await claim_namespace(self._cluster, self._namespace, self._desired.tenant_id)
+        if found is not None:
+            await self._cluster.remove(ref_of(found), uid=found["metadata"]["uid"])
+            if not self._desired.force:
+                await self._until_gone(ref_of(found))
+        self._check()
+        await self._ledger.deleted()
+
+    async def _until_gone(self, namespace: ObjectRef) -> None:
+        """Wait for the namespace to disappear, or to be another one of the same name."""
+        pause = 0.1
+        while (found := await self._cluster.read(namespace)) is not None:
+            self._check()
+            if found["metadata"]["uid"] != namespace.uid:
+                return
+            if self._patience.is_over(self._ports.clock()):
+                raise DeploymentFailed(f"{namespace} is not gone in time: {_remaining(found)}")
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    async def _patch(self, patches: Iterable[Patch]) -> None:
+        for ref, body in patches:
+            self._check()
+            await self._cluster.patch(ref, body)
+
+    @property
+    def _origin(self) -> str:
+        return f"generation {self._desired.to}" if self._desired.to else "an earlier manifest"
+
+    def _is_outside(self, ref: ObjectRef) -> bool:
+        """Whether deleting the namespace leaves the object where it is."""
+        return ref.namespace != self._namespace and (ref.kind, ref.name) != ("Namespace", self._namespace)
+
+    def _check(self) -> None:
+        self._newest.check(self._desired.generation)
+
+    async def _wait_for(self, error: EcpError) -> None:
+        """Say what it waits for. Raises DeploymentFailed when the time is up."""
+        what = f"{error.name}: {error.reason}" if isinstance(error, ClusterUnavailable) else error.message
+        if self._patience.is_over(self._ports.clock()):
+            raise DeploymentFailed(f"not done within {self._desired.options.timeout}: waiting for {what}") from error
+        if await self._ledger.say_waiting(f"waiting for {what}"):
+            _log.warning(f"Waiting for {what}", action="wait-for-dependency")
+
+    async def _explained(self, failure: DeploymentFailed) -> DeploymentFailed:
+        with suppress(EcpError):
+            return explain(failure, (await self._cluster.list(EVENT, self._namespace)).items)
+        return failure
+
+
+def _remaining(namespace: Obj) -> str:
+    """What keeps a namespace, in the namespace controller's words."""
+    conditions = namespace.get("status", {}).get("conditions") or ()
+    messages = [each.get("message", "") for each in conditions if each.get("status") == "True"]
+    return "; ".join(message for message in messages if message) or "it is still being deleted"

@@ -1,0 +1,57 @@
+"""Which clusters there are: a target's name and a mode give one.
+
+Demo and production never share a cluster: the simulator has a virtual one for each, and a real one is production's.
+"""
+
+from functools import partial
+
+from services.deployer.cluster import Cluster
+from services.deployer.kubernetes import KubernetesCluster
+from services.deployer.settings import DeployerSettings
+from shared.errors import PermanentError
+from shared.kube.client import connect
+from shared.subjects import Mode
+
+SIMULATOR = "simulator"
+KUBERNETES = "kubernetes"
+_VIRTUAL_CLUSTERS = {Mode.PRODUCTION: "default", Mode.DEMO: "demo"}
+
+
+class UnknownTarget(PermanentError):
+    """A target that isn't there in this mode; the message says which are."""
+
+    code = "UNKNOWN_TARGET"
+
+
+class Targets:
+    """One client for each cluster, made at its first use."""
+
+    def __init__(self, settings: DeployerSettings) -> None:
+        self._clusters: dict[tuple[Mode, str], KubernetesCluster] = {
+            (mode, SIMULATOR): _simulated(settings.k8s_simulator_url, name) for mode, name in _VIRTUAL_CLUSTERS.items()
+        }
+        if settings.kubernetes_config_path or settings.kubernetes_service_host:
+            real = KubernetesCluster(KUBERNETES, partial(connect, kubeconfig=settings.kubernetes_config_path))
+            self._clusters[(Mode.PRODUCTION, KUBERNETES)] = real
+
+    def check(self, mode: Mode, target: str) -> None:
+        """Raise UnknownTarget unless `target` is possible."""
+        if (mode, target) in self._clusters:
+            return
+        possible = ", ".join(name for each, name in self._clusters if each is mode)
+        hint = "; set KUBERNETES_CONFIG_PATH for a real cluster" if mode is Mode.PRODUCTION else ""
+        raise UnknownTarget(f"there is no target {target!r} in mode {mode.value}; possible: {possible}{hint}")
+
+    def cluster(self, mode: Mode, target: str) -> Cluster:
+        """The cluster of `target`. Raises UnknownTarget."""
+        self.check(mode, target)
+        return self._clusters[(mode, target)]
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for cluster in self._clusters.values():
+            await cluster.close()
+
+
+def _simulated(url: str, name: str) -> KubernetesCluster:
+    return KubernetesCluster(name, partial(connect, server=f"{url.rstrip('/')}/clusters/{name}"))

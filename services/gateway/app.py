@@ -1,0 +1,218 @@
+"""Wiring: settings -> worker, databases and catalogue -> parts -> FastAPI.
+
+The HTTP side is there from the first moment on: while a dependency is away `/ready` names it and calls answer 503,
+rather than that nothing listens.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from functools import partial
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+
+from services.gateway import housekeeping, validation
+from services.gateway.commands import Commands
+from services.gateway.dashboards import Dashboards
+from services.gateway.handlers import fail_dead_letter, keep_sla, project
+from services.gateway.hub import Feed
+from services.gateway.intake import take_in
+from services.gateway.manifests import Manifests
+from services.gateway.metrics import GatewayMetrics
+from services.gateway.operating import Operations
+from services.gateway.outbox import Drainer
+from services.gateway.projection import Update, read_update
+from services.gateway.queries import Queries
+from services.gateway.questions import Questions
+from services.gateway.recording import Recorder
+from services.gateway.requests import BodyLimit, Counting, ModeChoice, RequestScope, Unexpected
+from services.gateway.routes import (
+    dashboards,
+    deployments,
+    lifecycle,
+    manifests,
+    monitoring,
+    operations,
+    recommendations,
+    sla,
+    sockets,
+    tenants,
+)
+from services.gateway.routes.parameters import Parts
+from services.gateway.settings import Settings
+from services.gateway.tenancy import Targets
+from shared.bus import Worker
+from shared.catalog import Catalog, load_catalog
+from shared.database import Databases
+from shared.events import Event, MetricsCollected
+from shared.subjects import (
+    GATEWAY_FAILS_DEAD_LETTERS,
+    GATEWAY_KEEPS_SLA,
+    GATEWAY_PROJECTS,
+    GATEWAY_TAKES_IN,
+    Mode,
+    Stream,
+    Subject,
+)
+
+_log = structlog.get_logger(__name__)
+_CLEAN_EVERY = 600.0
+_COUNT_EVERY = 10.0
+_PROJECTIONS = 4
+"""Events that are written side by side in each mode; those of one tenant wait for each other."""
+
+
+def create_app(
+    settings: Settings, catalog: Catalog | None = None, *, on_failure: Callable[[], None] | None = None
+) -> FastAPI:
+    """The gateway. Nothing connects before its lifespan. `on_failure` is called if a background task fails."""
+    parts = _build(settings, catalog or load_catalog())
+    _wire(parts, settings)
+    app = FastAPI(
+        title="ECP-AI Kubernetes Orchestrator",
+        version="1.0",
+        description="Sizes, renders, deploys and watches AI contact centres. Errors have one shape.",
+        lifespan=partial(_lifespan, parts, settings, on_failure),
+        # The guides' calls name the type; a body without one is taken for JSON.
+        strict_content_type=False,
+        middleware=[
+            Middleware(RequestScope),
+            Middleware(Unexpected),
+            Middleware(Counting, count=parts.metrics.count_request),
+            Middleware(ModeChoice),
+            Middleware(BodyLimit, limit=settings.max_body_bytes),
+        ],
+    )
+    app.state.parts = parts
+    validation.install(app)
+    app.include_router(_api())
+    app.include_router(operations.router)
+    app.include_router(sockets.router)
+    return app
+
+
+def _api() -> APIRouter:
+    api = APIRouter(prefix="/api/v1")
+    # Deployments and monitoring first: `/tenants/{id}` would not match theirs, but their order is then no matter.
+    before_tenants = (deployments, lifecycle, monitoring, manifests, recommendations, sla, dashboards)
+    for router in (*(each.router for each in before_tenants), tenants.router):
+        api.include_router(router)
+    return api
+
+
+def _build(settings: Settings, catalog: Catalog) -> Parts:
+    worker = Worker("gateway", settings)
+    databases = Databases(settings, "gateway")
+    questions = Questions(worker, settings.rpc_timeout)
+    queries = Queries(databases)
+    metrics = GatewayMetrics(worker.registry)
+    targets = Targets(has_kubeconfig=settings.kubernetes_config_path is not None)
+    return Parts(
+        worker=worker,
+        databases=databases,
+        catalog=catalog,
+        questions=questions,
+        commands=Commands(databases, questions, catalog, targets),
+        queries=queries,
+        operations=Operations(databases, targets),
+        manifests=Manifests(queries, questions),
+        dashboards=Dashboards(databases, questions, worker, targets),
+        recorder=Recorder(databases, worker),
+        metrics=metrics,
+        deployment_feeds={mode: _deployment_feed(mode, settings, metrics) for mode in Mode},
+        monitoring_feeds={mode: _monitoring_feed(mode, settings, metrics) for mode in Mode},
+    )
+
+
+def _wire(parts: Parts, settings: Settings) -> None:
+    """What the worker consumes, requires and does in the background."""
+    worker, databases, metrics = parts.worker, parts.databases, parts.metrics
+    observe = metrics.observe_deployment
+    worker.on(GATEWAY_PROJECTS, partial(project, databases=databases, observe=observe), concurrency=_PROJECTIONS)
+    worker.on(GATEWAY_KEEPS_SLA, partial(keep_sla, databases=databases), concurrency=1)
+    worker.on(GATEWAY_TAKES_IN, partial(take_in, commands=parts.commands))
+    worker.on(GATEWAY_FAILS_DEAD_LETTERS, partial(fail_dead_letter, databases=databases), concurrency=1)
+    for mode in Mode:
+        database = databases[mode]
+        worker.requires(database.name, database.check)
+        drainer = Drainer(mode, database, worker.publisher, metrics, poll=settings.outbox_poll)
+        clean = partial(
+            housekeeping.clean, database, key_hours=settings.idempotency_hours, event_days=settings.event_days
+        )
+        count = partial(housekeeping.count_active, database, partial(metrics.set_active, mode))
+        worker.background(f"outbox {mode}", drainer.run)
+        worker.background(f"cleaning {mode}", partial(housekeeping.repeat, _CLEAN_EVERY, clean))
+        worker.background(f"counting {mode}", partial(housekeeping.repeat, _COUNT_EVERY, count))
+        for feed in (parts.deployment_feeds[mode], parts.monitoring_feeds[mode]):
+            worker.background(f"feed {mode}", partial(feed.run, lambda: worker.broker.connection))
+
+
+def _deployment_feed(mode: Mode, settings: Settings, metrics: GatewayMetrics) -> Feed[Update]:
+    def read(event: Event) -> tuple[str, Update] | None:
+        update = read_update(event)
+        return (update.deployment_id, update) if update is not None else None
+
+    subjects = [each for each in GATEWAY_PROJECTS.subjects if each is not Subject.ALERT_RAISED]
+    return Feed(
+        mode,
+        Stream.ECP,
+        read,
+        subjects=subjects,
+        behind=GATEWAY_PROJECTS.name,
+        keep=settings.replay_messages,
+        queue=settings.socket_queue,
+        on_missed=metrics.missed.inc,
+    )
+
+
+def _monitoring_feed(
+    mode: Mode, settings: Settings, metrics: GatewayMetrics
+) -> Feed[tuple[datetime, dict[str, float]]]:
+    def read(event: Event) -> tuple[str, tuple[datetime, dict[str, float]]] | None:
+        if not isinstance(event, MetricsCollected):
+            return None
+        metrics.usage.update(mode, event.tenant_id, event.values)
+        return event.tenant_id, (event.time, event.values)
+
+    return Feed(
+        mode,
+        Stream.METRICS,
+        read,
+        subjects=[Subject.METRICS_COLLECTED],
+        behind=None,
+        keep=settings.replay_messages,
+        queue=settings.socket_queue,
+        on_missed=metrics.missed.inc,
+    )
+
+
+@asynccontextmanager
+async def _lifespan(
+    parts: Parts, settings: Settings, on_failure: Callable[[], None] | None, app: FastAPI
+) -> AsyncIterator[None]:
+    for name in settings.unused:
+        _log.info(f"{name} is accepted and not used: JetStream's key-value is.", action="setting-unused", variable=name)
+    running = asyncio.create_task(_run(parts.worker, on_failure))
+    try:
+        yield
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        await parts.worker.stop()
+        await parts.databases.dispose()
+
+
+async def _run(worker: Worker, on_failure: Callable[[], None] | None) -> None:
+    """Start the worker as soon as its dependencies are there; tell when one of its background tasks has failed."""
+    try:
+        await worker.start()
+        if worker.failed is not None:
+            await asyncio.shield(worker.failed)
+    except Exception:
+        _log.exception("The gateway can't go on.", action="gateway-failed")
+        if on_failure is not None:
+            on_failure()

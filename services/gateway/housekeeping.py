@@ -1,0 +1,38 @@
+"""What every copy of the gateway does from time to time. Doing it twice does no harm."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from services.gateway.store import deployments as deployment_store
+from services.gateway.store import outbox as outbox_store
+from services.gateway.store import tenants as tenant_store
+from shared.database import Database
+from shared.errors import TemporaryError
+
+_log = structlog.get_logger(__name__)
+
+
+async def repeat(every: float, work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work` now and every so many seconds, until cancelled. What is away now is there the next time."""
+    while True:
+        try:
+            await work()
+        except TemporaryError as error:
+            _log.info(f"Put off: {error.message}", action="housekeeping-waits")
+        await asyncio.sleep(every)
+
+
+async def clean(database: Database, *, key_hours: int, event_days: int) -> None:
+    """Remove idempotency keys and log lines that have served their time."""
+    async with database.begin() as connection:
+        await outbox_store.forget_keys(connection, key_hours)
+        await deployment_store.forget_events(connection, event_days)
+
+
+async def count_active(database: Database, report: Callable[[int], None]) -> None:
+    """Report how many tenants run."""
+    async with database.begin() as connection:
+        count = await tenant_store.count_active(connection)
+    report(count)

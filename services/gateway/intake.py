@@ -1,0 +1,84 @@
+"""Requests of other systems: plain JSON on `tenant.created` or `deploy.requested`, with the outcome of the REST call.
+
+The fields are those of the REST body, at the top or below `spec`. A tenant without an id gets one from the message's
+place in its stream, so that a repeated delivery means the same tenant. What REST would refuse becomes a dead letter
+with the same words, and nothing else happens.
+"""
+
+from typing import Any, TypeVar
+
+import structlog
+from pydantic import ValidationError
+
+from services.gateway import context
+from services.gateway.commands import Commands
+from services.gateway.context import RequestContext
+from services.gateway.once import Once
+from services.gateway.schemas.tenants import DeployRequest, TenantChange, TenantCreate
+from services.gateway.validation import refusal
+from shared.bus import Delivery
+from shared.errors import Refused
+from shared.events import OutsideRequest
+from shared.subjects import Subject
+from shared.tenants import Model
+
+M = TypeVar("M", bound=Model)
+_log = structlog.get_logger(__name__)
+
+
+async def take_in(request: OutsideRequest, delivery: Delivery, *, commands: Commands) -> None:
+    """Do what another system asks for, once."""
+    fields = _flat(request.fields)
+    fields.setdefault("tenant_id", f"tenant-{delivery.stream.lower().replace('_', '-')}-{delivery.sequence}")
+    with context.requesting(RequestContext(delivery.correlation_id, mode=delivery.mode)):
+        if request.subject == Subject.TENANT_CREATED:
+            await _create(fields, delivery, commands)
+        else:
+            await _deploy(fields, delivery, commands)
+
+
+async def _create(fields: dict[str, Any], delivery: Delivery, commands: Commands) -> None:
+    named = {"name": fields["tenant_id"], **fields}
+    answer = await commands.create(delivery.mode, _read(TenantCreate, named), _once(delivery))
+    _log.info(
+        "Another system's tenant is taken in.",
+        action="tenant-taken-in",
+        tenant_id=answer.tenant_id,
+        deployment_id=answer.deployment_id,
+    )
+
+
+async def _deploy(fields: dict[str, Any], delivery: Delivery, commands: Commands) -> None:
+    """Deploy the tenant that is meant: a new one, one as it stands, or one that is changed by the same event."""
+    asks_for_services = "service_requirements" in fields
+    try:
+        if not asks_for_services:
+            request = _read(DeployRequest, fields)
+            await commands.deploy(delivery.mode, str(fields["tenant_id"]), request, _once(delivery))
+            return
+        await _create({**fields, "deploy": True}, delivery, commands)
+    except Refused as refused:
+        if refused.code != "TENANT_ALREADY_EXISTS" or not asks_for_services:
+            raise
+        change = _read(TenantChange, {**fields, "deploy": True})
+        await commands.change(delivery.mode, str(fields["tenant_id"]), change, _once(delivery))
+
+
+def _flat(fields: dict[str, Any]) -> dict[str, Any]:
+    spec = fields.get("spec")
+    below = spec if isinstance(spec, dict) else {}
+    given = {name: value for name, value in {**below, **fields}.items() if value is not None}
+    given.pop("spec", None)
+    return given
+
+
+def _once(delivery: Delivery) -> Once:
+    """By the event's id: at a second delivery the first outcome stands."""
+    return Once(scope=f"event {delivery.subject}", key=delivery.event_id, fingerprint=delivery.event_id[:64])
+
+
+def _read(model: type[M], fields: dict[str, Any]) -> M:
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise refusal(error.errors()) from error

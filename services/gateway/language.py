@@ -1,0 +1,39 @@
+"""Messages in Korean: the sentences that a person sees most, by code. English is what the code itself says.
+
+A template takes the error's details; one whose details are missing leaves the English sentence.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.gateway.context import Language
+
+_KOREAN = {
+    "TENANT_NOT_FOUND": "테넌트 '{tenant_id}'을(를) 찾을 수 없습니다",
+    "TENANT_ALREADY_EXISTS": "동일한 ID의 테넌트가 이미 존재합니다: {tenant_id} (상태: {existing_status})",
+    "DEPLOYMENT_NOT_FOUND": "배포 '{deployment_id}'을(를) 찾을 수 없습니다",
+    "INVALID_PRESET": "알 수 없는 프리셋입니다. details를 확인하세요",
+    "INVALID_MODE": "X-Demo-Mode는 true 또는 false여야 합니다",
+    "VALIDATION_ERROR": "요청이 올바르지 않습니다. details.errors의 항목을 고쳐서 다시 보내세요",
+    "WORKER_UNAVAILABLE": "작업자 '{dependency}'가 응답하지 않습니다. 잠시 후 다시 시도하세요",
+    "DATABASE_ERROR": "데이터베이스를 사용할 수 없습니다. 잠시 후 다시 시도하세요",
+    "MONITORING_UNAVAILABLE": "모니터링 서비스를 사용할 수 없습니다. 잠시 후 다시 시도하세요",
+    "DEPENDENCY_UNAVAILABLE": "'{dependency}'을(를) 사용할 수 없습니다. 잠시 후 다시 시도하세요",
+    "NOT_FOUND": "요청한 경로가 없습니다",
+    "METHOD_NOT_ALLOWED": "이 경로에서 사용할 수 없는 메서드입니다. 허용: {allowed}",
+    "BODY_TOO_LARGE": "요청 본문이 너무 큽니다. 최대 {limit_bytes}바이트입니다",
+    "UNSUPPORTED_MEDIA_TYPE": "Content-Type은 application/json이어야 합니다",
+    "INTERNAL": "서버 내부 오류입니다. request_id로 로그를 확인하세요",
+    "deletion-started": "테넌트 삭제가 시작되었습니다",
+}
+
+
+def translate(code: str, english: str, details: Mapping[str, Any], language: Language) -> str:
+    """The sentence in `language`, or the English one where there is no other."""
+    template = _KOREAN.get(code) if language == "ko" else None
+    if template is None:
+        return english
+    try:
+        return template.format_map(details)
+    except (KeyError, ValueError):
+        return english

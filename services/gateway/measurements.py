@@ -1,0 +1,52 @@
+"""Names, buckets and summaries of measurements. Pure."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+INTERVALS = {"1m": 60.0, "5m": 300.0, "1h": 3600.0}
+"""Seconds of the documented intervals."""
+_SUFFIX = "_usage"
+_DECIMALS = 6
+
+
+class Bucket(NamedTuple):
+    """One interval of one metric."""
+
+    name: str
+    bucket: datetime
+    value: float
+    """The mean."""
+    highest: float
+    samples: int
+
+
+class Summary(NamedTuple):
+    metrics: dict[str, list[dict[str, Any]]]
+    summary: dict[str, float]
+
+
+def series_name(name: str) -> str:
+    """The one name of a series: `cpu_usage` is `cpu`, and case doesn't matter."""
+    return name.lower().removesuffix(_SUFFIX) or name.lower()
+
+
+def renamed(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Metrics under their series' names. Where two names mean one series, the last one counts."""
+    return {series_name(name): value for name, value in metrics.items()}
+
+
+def summarize(buckets: Iterable[Any]) -> Summary:
+    """Series by name, and `avg_` and `max_` over all samples of each, not over its buckets."""
+    metrics: dict[str, list[dict[str, Any]]] = {}
+    totals: dict[str, tuple[float, int, float]] = {}
+    for each in buckets:
+        point = {"timestamp": each.bucket, "value": round(each.value, _DECIMALS)}
+        metrics.setdefault(each.name, []).append(point)
+        total, samples, highest = totals.get(each.name, (0.0, 0, each.highest))
+        totals[each.name] = (total + each.value * each.samples, samples + each.samples, max(highest, each.highest))
+    summary: dict[str, float] = {}
+    for name, (total, samples, highest) in totals.items():
+        summary[f"avg_{name}"] = round(total / samples, _DECIMALS)
+        summary[f"max_{name}"] = round(highest, _DECIMALS)
+    return Summary(metrics, summary)

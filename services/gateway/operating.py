@@ -1,0 +1,110 @@
+"""Rolls back, starts, stops and restarts tenants: a generation, a row and an event in one transaction, or nothing.
+
+Unlike a deploy, nothing is sized or rendered: the manifest is one that lies in the object store, and the deployer is
+asked at once.
+"""
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.gateway import context, lifecycle, tenancy
+from services.gateway.lifecycle import Choice, Past, State
+from services.gateway.once import Once, claim, remember
+from services.gateway.schemas.lifecycle import OperationAccepted
+from services.gateway.store import deployments as deployment_store
+from services.gateway.store import tenants as store
+from services.gateway.store.tenants import TenantRow
+from services.gateway.tenancy import RollOut, Targets
+from services.gateway.writing import changeable, new_id, say, stored_options
+from shared.database import Databases
+from shared.events import Operation
+from shared.subjects import Mode
+
+_log = structlog.get_logger(__name__)
+
+
+class Operations:
+    """Each raises Refused, or DependencyUnavailable when PostgreSQL is away."""
+
+    def __init__(self, databases: Databases, targets: Targets) -> None:
+        self._databases = databases
+        self._targets = targets
+
+    async def operate(
+        self, mode: Mode, tenant_id: str, operation: Operation, call: Once | None, deployment_id: str | None = None
+    ) -> OperationAccepted:
+        """Ask for the operation; `deployment_id` chooses where a rollback goes."""
+        with context.timed("database"):
+            async with self._databases[mode].begin() as connection:
+                if answered := await claim(connection, call, OperationAccepted):
+                    return answered
+                # The generation first: its row's lock puts the operations on a tenant in an order.
+                generation = await store.next_generation(connection, tenant_id)
+                row = changeable(await store.find_tenant(connection, tenant_id, lock=True), tenant_id)
+                choice = await self._choose(connection, row, operation, deployment_id)
+                target, _ = self._targets.choose(mode, None, row.target)
+                roll_out = _roll_out(mode, row, generation, target, choice)
+                await _write(connection, row, operation, roll_out, choice)
+                answer = await remember(connection, call, _answer(row, operation, roll_out, choice))
+        context.current().tenant_id = tenant_id
+        _log.info(
+            f"The {operation.value} of a tenant is asked for.",
+            action=f"{operation.value}-requested",
+            tenant_id=tenant_id,
+            deployment_id=answer.deployment_id,
+        )
+        return answer
+
+    async def _choose(
+        self, connection: AsyncConnection, row: TenantRow, operation: Operation, deployment_id: str | None
+    ) -> Choice:
+        rows = await deployment_store.list_history(connection, row.id)
+        history = [Past(**each._mapping) for each in rows]
+        return lifecycle.choose(operation, State(row.tenant_id, row.status, row.revision, history), deployment_id)
+
+
+async def _write(
+    connection: AsyncConnection, row: TenantRow, operation: Operation, roll_out: RollOut, choice: Choice
+) -> None:
+    status = row.status if operation is Operation.STOP else tenancy.status_while_deploying(row.status)
+    await store.update_tenant(connection, row.id, {"status": status, "generation": roll_out.generation})
+    source = choice.source
+    values = tenancy.deployment_values(row.id, roll_out, operation)
+    await deployment_store.insert_deployment(connection, values | {"digest": source.digest if source else None})
+    asked = tenancy.operation_requested(
+        row.tenant_id,
+        roll_out,
+        operation,
+        digest=source.digest if source else None,
+        to=source.generation if source else None,
+    )
+    await say(connection, roll_out.mode, [asked])
+
+
+def _roll_out(mode: Mode, row: TenantRow, generation: int, target: str, choice: Choice) -> RollOut:
+    return RollOut(
+        mode=mode,
+        deployment_id=new_id("dep"),
+        generation=generation,
+        revision=choice.source.revision if choice.source else row.revision,
+        target=target,
+        options=stored_options(row),
+        correlation_id=context.current().request_id,
+    )
+
+
+def _answer(row: TenantRow, operation: Operation, roll_out: RollOut, choice: Choice) -> OperationAccepted:
+    source = choice.source
+    return OperationAccepted(
+        tenant_id=row.tenant_id,
+        deployment_id=roll_out.deployment_id,
+        status="pending",
+        generation=roll_out.generation,
+        target=roll_out.target,
+        notes=list(choice.notes),
+        operation=operation,
+        digest=source.digest if source else None,
+        to_deployment_id=source.deployment_id if source else None,
+        to_generation=source.generation if source else None,
+        revision=roll_out.revision,
+    )

@@ -1,0 +1,119 @@
+"""What an event means for a deployment: status, phase, progress and a sentence. Pure; rows and sockets both use it.
+
+0 sizing   3 rendering   6 validating   10 to 100 the deployer's
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.events import (
+    DeployCompleted,
+    DeployDrifted,
+    DeployEvent,
+    DeployFailed,
+    DeployRolledBack,
+    DeploySuperseded,
+    Event,
+    ManifestRejected,
+    ManifestRendered,
+    Operation,
+    Phase,
+    ResourcesCalculated,
+    ResourcesRejected,
+    ResourceState,
+    TenantDeleted,
+)
+
+Status = Literal["pending", "deploying", "completed", "failed", "rolled_back", "superseded", "cancelled"]
+Level = Literal["info", "warning", "error"]
+
+ENDED: frozenset[str] = frozenset({"completed", "failed", "rolled_back", "superseded", "cancelled"})
+_RENDERING, _VALIDATING = 3, 6
+_STATUSES: Mapping[type[DeployEvent], Status] = {
+    DeployCompleted: "completed",
+    DeployFailed: "failed",
+    DeployRolledBack: "rolled_back",
+    DeploySuperseded: "superseded",
+    # What runs has drifted; the deployment was done and stays so.
+    DeployDrifted: "completed",
+}
+_TENANT_STATUSES: Mapping[str, str] = {"completed": "running", "failed": "failed", "rolled_back": "running"}
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One step of a deployment. None leaves a field as it was."""
+
+    deployment_id: str
+    status: Status
+    message: str
+    phase: Phase | None = None
+    progress: int | None = None
+    resources: tuple[ResourceState, ...] = ()
+    error_code: str | None = None
+    digest: str | None = None
+
+    @property
+    def level(self) -> Level:
+        return (
+            "error"
+            if self.status == "failed"
+            else "warning"
+            if self.status in ("superseded", "rolled_back")
+            else "info"
+        )
+
+
+def read_update(event: Event) -> Update | None:
+    """What `event` says of a deployment, or None if it says nothing of one."""
+    if isinstance(event, DeployEvent):
+        return _read_deploy(event)
+    if isinstance(event, TenantDeleted):
+        return Update(event.deletion_id, "completed", "the tenant is deleted", Phase.DONE, 100)
+    if isinstance(event, ResourcesCalculated | ResourcesRejected | ManifestRendered | ManifestRejected):
+        return _read_preparation(event)
+    return None
+
+
+def is_step_forward(status: str, update: Update) -> bool:
+    """Whether a deployment in `status` takes `update`: what has ended goes on only to another end."""
+    return status not in ENDED or update.status in ENDED
+
+
+def tenant_status(operation: str, update: Update) -> str | None:
+    """The tenant's status after its latest operation said `update`; None leaves it."""
+    if operation == "delete":
+        return "failed" if update.status == "failed" else None
+    if operation == Operation.STOP and update.status == "completed":
+        return "stopped"
+    return _TENANT_STATUSES.get(update.status)
+
+
+def _read_deploy(event: DeployEvent) -> Update:
+    return Update(
+        deployment_id=event.deployment_id,
+        status=_STATUSES.get(type(event), "deploying"),
+        message=event.message,
+        phase=event.phase,
+        progress=event.progress,
+        resources=event.resources,
+        error_code=event.code if isinstance(event, DeployFailed) else None,
+        digest=event.digest if isinstance(event, DeployCompleted | DeployRolledBack) else None,
+    )
+
+
+def _read_preparation(
+    event: ResourcesCalculated | ResourcesRejected | ManifestRendered | ManifestRejected,
+) -> Update | None:
+    if event.deployment is None:
+        return None
+    deployment_id = event.deployment.deployment_id
+    if isinstance(event, ResourcesCalculated):
+        message = f"sized as {event.sizing.preset}: {event.sizing.resources.cpu} CPU, {event.sizing.resources.memory}"
+        return Update(deployment_id, "deploying", message, Phase.RENDERING, _RENDERING)
+    if isinstance(event, ManifestRendered):
+        message = f"rendered {sum(event.summary.values())} objects"
+        return Update(deployment_id, "deploying", message, Phase.VALIDATING, _VALIDATING, digest=event.digest)
+    phase = Phase.SIZING if isinstance(event, ResourcesRejected) else Phase.VALIDATING
+    return Update(deployment_id, "failed", event.message, phase, error_code=event.code)

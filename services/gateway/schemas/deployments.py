@@ -1,0 +1,96 @@
+"""Deployments: their state, their log, and what they have made."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from shared.events import DeployOptions, ResourceState
+from shared.tenants import Model
+
+DeploymentStatus = Literal["pending", "deploying", "completed", "failed", "rolled_back", "superseded", "cancelled"]
+
+
+class Deployment(Model):
+    """One operation on a tenant."""
+
+    deployment_id: str = Field(examples=["dep-0123456789ab"])
+    tenant_id: str
+    operation: str = Field(examples=["deploy"])
+    generation: int
+    revision: int
+    target: str
+    status: DeploymentStatus
+    phase: str
+    progress: int
+    message: str
+    error_code: str | None
+    options: DeployOptions
+    digest: str | None
+    """The manifest's."""
+    correlation_id: str
+    created_at: AwareDatetime
+    started_at: AwareDatetime | None
+    updated_at: AwareDatetime
+    finished_at: AwareDatetime | None
+
+
+class DeploymentList(Model):
+    tenant_id: str
+    deployments: list[Deployment]
+    """Newest first."""
+    total_count: int
+
+
+class LogLine(Model):
+    timestamp: AwareDatetime
+    level: Literal["info", "warning", "error"]
+    message: str
+
+
+class DeploymentEvent(LogLine):
+    """One message of the deployment's socket. `seq` is what `?since=` takes."""
+
+    seq: int
+    event: str = Field(examples=["deploy.progressed"])
+    status: DeploymentStatus
+    phase: str | None
+    progress: int | None
+    error_code: str | None
+    resources: list[ResourceState]
+    correlation_id: str
+
+
+class DeploymentEvents(Model):
+    deployment_id: str
+    events: list[DeploymentEvent]
+
+
+class DeploymentState(Model):
+    """How far the tenant's latest operation is."""
+
+    tenant_id: str
+    deployment_id: str | None
+    """null for a tenant that was never deployed."""
+    status: DeploymentStatus
+    progress: int
+    phase: str
+    created_resources: list[ResourceState]
+    pending_resources: list[ResourceState]
+    estimated_completion: AwareDatetime | None
+    """null when it has ended."""
+    logs: list[LogLine]
+    message: str
+    waiting_for: str | None
+    """What it waits for now, where that is known."""
+    target: str | None
+    generation: int | None
+    error_code: str | None
+
+
+class DeployAccepted(Model):
+    tenant_id: str
+    deployment_id: str = Field(examples=["dep-0123456789ab"])
+    status: DeploymentStatus
+    generation: int
+    target: str
+    notes: list[str]

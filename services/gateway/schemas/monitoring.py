@@ -1,0 +1,74 @@
+"""Measurements: posted ones, and series."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, FiniteFloat
+
+from shared.measuring import METRIC_NAME, time_problem
+from shared.tenants import Model
+
+MetricName = Annotated[str, Field(pattern=METRIC_NAME, max_length=50)]
+
+
+def _utc(value: datetime) -> datetime:
+    """A time without a zone is UTC: the guides' client sends `utcnow().isoformat()`."""
+    aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value
+    if problem := time_problem(aware):
+        raise ValueError(problem)
+    return aware.astimezone(UTC)
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number")
+    return value
+
+
+MetricValue = Annotated[FiniteFloat, BeforeValidator(_number)]
+MeasuredAt = Annotated[datetime, AfterValidator(_utc)]
+
+
+class MetricsPoint(Model):
+    """One moment of a tenant, with any number of metrics."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "timestamp": "2024-01-20T14:30:00Z",
+                    "metrics": {"cpu_usage": 65.5, "memory_usage": 78.2, "response_time": 145.8, "error_rate": 0.02},
+                }
+            ]
+        }
+    )
+
+    timestamp: MeasuredAt | None = None
+    """Without a zone it is UTC; without a timestamp it is now."""
+    metrics: dict[MetricName, MetricValue] = Field(min_length=1, max_length=200)
+
+
+class MetricsAccepted(Model):
+    tenant_id: str
+    accepted: int
+    """Values."""
+    timestamp: AwareDatetime
+    metrics: dict[str, float]
+    """Under the names that they are stored by: `cpu_usage` is `cpu`."""
+
+
+class TimeRange(Model):
+    start: AwareDatetime
+    end: AwareDatetime
+
+
+class SeriesPoint(Model):
+    timestamp: AwareDatetime
+    value: float
+
+
+class MonitoringData(Model):
+    tenant_id: str
+    time_range: TimeRange
+    metrics: dict[str, list[SeriesPoint]]
+    summary: dict[str, float] = Field(examples=[{"avg_cpu": 66.8, "max_cpu": 89.2}])

@@ -1,0 +1,146 @@
+"""`/ws/deployment/{id}`: the deployment's present state, then every step.
+
+With `?since=<seq>` comes first what was missed after that message, in order, and then the present state: so whoever
+remembers the last `seq` it has seen can break off at any point and misses nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row
+from starlette.websockets import WebSocket
+
+from services.gateway.hub import Feed, Message, Subscription
+from services.gateway.projection import Update, is_step_forward
+from services.gateway.sessions.conversation import NOT_FOUND, Send, close, complaint, converse
+from services.gateway.store import deployments as store
+from shared.database import Database
+
+_REPLAYED = 1000
+"""Messages that are replayed at most; a deployment has about a hundred."""
+
+
+class DeploymentView:
+    """What a socket knows of a deployment. Progress never falls, and no step is taken twice."""
+
+    def __init__(self, deployment_id: str, tenant_id: str) -> None:
+        self._shown: dict[str, Any] = {"deployment_id": deployment_id, "tenant_id": tenant_id}
+        self._state: dict[str, Any] = {"status": "pending", "progress": 0, "phase": "sizing", "seq": 0, "resources": []}
+
+    @property
+    def seq(self) -> int:
+        """Of the last step taken."""
+        return int(self._state["seq"])
+
+    def load(self, row: Row[Any]) -> None:
+        """Take the state that the row has."""
+        self._take(
+            row.last_seq,
+            row,
+            resources=row.resources,
+            timestamp=row.updated_at,
+            level="error" if row.error_code else "info",
+        )
+
+    def replay(self, event: Row[Any]) -> None:
+        """Take a step from the deployment's log."""
+        self._take(event.seq, event, resources=event.resources, timestamp=event.time, level=event.level)
+
+    def update(self, message: Message[Update]) -> bool:
+        """Take a step as it comes; False for one that was taken, or that changes nothing any more."""
+        update = message.content
+        if message.seq <= self.seq or not is_step_forward(self._state["status"], update):
+            return False
+        resources = [each.model_dump(exclude_none=True) for each in update.resources]
+        self._take(message.seq, update, resources=resources, timestamp=message.time, level=update.level)
+        self._state["correlation_id"] = message.correlation_id
+        return True
+
+    def message(self, kind: str = "update") -> dict[str, Any]:
+        """What the socket says now."""
+        return {"type": kind, **self._shown, **self._state}
+
+    def _take(self, seq: int, step: Any, *, resources: Any, timestamp: Any, level: str) -> None:
+        """`step` has status, phase, progress, message, error_code, and (as a row) a correlation id."""
+        self._state |= {
+            "seq": max(self.seq, seq),
+            "status": step.status,
+            "phase": str(step.phase or self._state["phase"]),
+            "progress": max(self._state["progress"], step.progress or 0),
+            "message": step.message,
+            "error_code": step.error_code,
+            "resources": resources or self._state["resources"],
+            "timestamp": timestamp,
+            "level": level,
+            "correlation_id": getattr(step, "correlation_id", None),
+        }
+
+
+async def watch_deployment(
+    websocket: WebSocket, deployment_id: str, since: int | None, database: Database, feed: Feed[Update]
+) -> None:
+    """Serve an accepted socket. Raises DependencyUnavailable if PostgreSQL is away at the beginning."""
+    with feed.subscribe(deployment_id) as subscription:
+        async with database.begin() as connection:
+            row = await store.find_deployment(connection, deployment_id)
+            events: Sequence[Row[Any]] = ()
+            if row is not None and since is not None:
+                events = await store.list_events(connection, deployment_id, since=since, limit=_REPLAYED)
+        if row is None:
+            await close(websocket, NOT_FOUND, f"there is no deployment {deployment_id!r} in this mode")
+            return
+        found = row
+
+        async def talk(send: Send) -> None:
+            await tell(send, found, events, subscription, since)
+
+        await converse(websocket, talk, hear)
+
+
+async def tell(
+    send: Send, row: Row[Any], events: Sequence[Row[Any]], subscription: Subscription[Update], since: int | None
+) -> None:
+    """What was missed, the present state, and then what comes, without an end."""
+    view = DeploymentView(row.deployment_id, row.tenant_name)
+    for step in merged(events, subscription.recent, since, row.last_seq):
+        if isinstance(step, Message):
+            view.update(step)
+        else:
+            view.replay(step)
+        await send(view.message())
+    view.load(row)
+    for recent in subscription.recent:
+        # The rows may lag behind what the client has seen.
+        if recent.seq <= (since or 0):
+            view.update(recent)
+    await send(view.message("snapshot"))
+    for recent in subscription.recent:
+        if view.update(recent):
+            await send(view.message())
+    while True:
+        missed, live = await subscription.get()
+        if missed:
+            await send({"type": "missed", "count": missed, "deployment_id": row.deployment_id})
+        if live is not None and view.update(live):
+            await send(view.message())
+
+
+def merged(
+    events: Sequence[Row[Any]], recent: Sequence[Message[Update]], since: int | None, last_seq: int
+) -> list[Row[Any] | Message[Update]]:
+    """What came after `since` up to the row's `last_seq`, in order, from the log and from memory.
+
+    Both, since several events are written side by side: the row may be at a later one than the log is complete to.
+    """
+    if since is None:
+        return []
+    found: dict[int, Row[Any] | Message[Update]] = {
+        message.seq: message for message in recent if since < message.seq <= last_seq
+    }
+    found |= {event.seq: event for event in events if event.seq <= last_seq}
+    return [found[seq] for seq in sorted(found)]
+
+
+def hear(said: Any) -> dict[str, Any] | None:
+    """Nothing can be asked of this socket."""
+    return complaint("this socket only tells; reconnect with ?since=<seq> to hear again what came after a message")

@@ -1,0 +1,89 @@
+"""How far a deployment is, as `deployment-status` says it. Pure."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.gateway.projection import ENDED
+from services.gateway.schemas.deployments import DeploymentState, LogLine
+from shared.events import Phase, ResourceState
+
+_DONE = frozenset({"Active", "Available", "Bound", "Complete", "Skipped", "Stopped"})
+"""The deployer's words for an object that nobody waits for."""
+_WORKERS = {Phase.SIZING: "the calculator", Phase.RENDERING: "the manifest service", Phase.VALIDATING: "the deployer"}
+_PACE_FROM = 20
+"""Percent from which a deployment's own pace says more than the estimate for its size."""
+_RANGE = re.compile(r"(\d+)(?:-(\d+))? minutes?")
+_FALLBACK_MINUTES = 15
+
+
+def never_deployed(tenant_id: str) -> DeploymentState:
+    """The answer for a tenant without any operation."""
+    return DeploymentState(
+        tenant_id=tenant_id,
+        deployment_id=None,
+        status="pending",
+        progress=0,
+        phase=Phase.SIZING,
+        created_resources=[],
+        pending_resources=[],
+        estimated_completion=None,
+        logs=[],
+        message="it has not been deployed yet",
+        waiting_for=f"POST /api/v1/tenants/{tenant_id}/deploy",
+        target=None,
+        generation=None,
+        error_code=None,
+    )
+
+
+def deployment_state(tenant: Any, deployment: Any, events: Sequence[Any], now: datetime) -> DeploymentState:
+    """From the tenant's row, its latest deployment's, and the lines of the latter's log."""
+    resources = [ResourceState.model_validate(each) for each in deployment.resources]
+    created = [each for each in resources if each.status in _DONE]
+    pending = [each for each in resources if each.status not in _DONE]
+    ended = deployment.status in ENDED
+    return DeploymentState(
+        tenant_id=tenant.tenant_id,
+        deployment_id=deployment.deployment_id,
+        status=deployment.status,
+        progress=deployment.progress,
+        phase=deployment.phase,
+        created_resources=created,
+        pending_resources=pending,
+        estimated_completion=None if ended else estimated_completion(deployment, tenant.sizing, now),
+        logs=[LogLine(timestamp=each.time, level=each.level, message=each.message) for each in events],
+        message=deployment.message,
+        waiting_for=None if ended else waiting_for(deployment.phase, deployment.message, pending),
+        target=deployment.target,
+        generation=deployment.generation,
+        error_code=deployment.error_code,
+    )
+
+
+def estimated_completion(deployment: Any, sizing: dict[str, Any] | None, now: datetime) -> datetime:
+    """By the deployment's own pace once it has one, else by the upper bound of the sizing's estimate; never past."""
+    elapsed = now - deployment.created_at
+    if deployment.progress >= _PACE_FROM:
+        expected = deployment.created_at + elapsed * (100 / deployment.progress)
+    else:
+        expected = deployment.created_at + timedelta(minutes=_upper_minutes((sizing or {}).get("deployment_time", "")))
+    latest: datetime = max(now, expected)
+    return latest
+
+
+def waiting_for(phase: str, message: str, pending: Sequence[ResourceState]) -> str | None:
+    """Which worker has its turn, what the deployer says that it waits for, or the objects that aren't ready."""
+    if phase in _WORKERS:
+        return _WORKERS[Phase(phase)]
+    _, found, said = message.partition("waiting for ")
+    if found:
+        return said
+    names = [f"{each.type} {each.name}" + (f" ({each.replicas})" if each.replicas else "") for each in pending]
+    return ", ".join(names) or None
+
+
+def _upper_minutes(text: str) -> int:
+    match = _RANGE.search(text)
+    return int(match[2] or match[1]) if match else _FALLBACK_MINUTES

@@ -1,0 +1,127 @@
+"""Rows of `deployments` and `deployment_events`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, and_, case, delete, false, func, insert, or_, select, text, true, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.database.tables import deployment_events, deployments, tenants
+
+ENDED = ("completed", "failed", "rolled_back", "superseded", "cancelled")
+"""Statuses that a deployment doesn't leave by going on."""
+
+_HISTORY = 1000
+"""Operations that a rollback looks back; the index on generations has them in order."""
+
+_WITH_TENANT = select(deployments, tenants.c.tenant_id.label("tenant_name"), tenants.c.preset, tenants.c.sizing).join(
+    tenants, tenants.c.id == deployments.c.tenant_id
+)
+
+
+async def insert_deployment(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
+    await connection.execute(insert(deployments).values(values))
+
+
+async def find_deployment(connection: AsyncConnection, deployment_id: str) -> Row[Any] | None:
+    """The deployment with its tenant's `tenant_name`, `preset` and `sizing`, or None."""
+    return (await connection.execute(_WITH_TENANT.where(deployments.c.deployment_id == deployment_id))).one_or_none()
+
+
+async def lock_tenant_of(connection: AsyncConnection, deployment_id: str) -> None:
+    """Wait for everybody else who changes a deployment of the same tenant, until the transaction's end.
+
+    A statement of its own: a join would show the deployment as it was before the wait. The tenant's row is what
+    everybody locks first, so that no two wait for each other.
+    """
+    mine = select(deployments.c.tenant_id).where(deployments.c.deployment_id == deployment_id).scalar_subquery()
+    await connection.execute(select(tenants.c.id).where(tenants.c.id == mine).with_for_update(key_share=True))
+
+
+async def latest_deployment(connection: AsyncConnection, tenant_id: str) -> Row[Any] | None:
+    """The tenant's latest operation."""
+    query = _WITH_TENANT.where(tenants.c.tenant_id == tenant_id).order_by(deployments.c.generation.desc()).limit(1)
+    return (await connection.execute(query)).one_or_none()
+
+
+async def list_deployments(
+    connection: AsyncConnection, row_id: int, *, skip: int, limit: int
+) -> tuple[Sequence[Row[Any]], int]:
+    """A page of a tenant's deployments, newest first, and how many there are."""
+    mine = deployments.c.tenant_id == row_id
+    page = _WITH_TENANT.where(mine).order_by(deployments.c.generation.desc()).offset(skip).limit(limit)
+    total = await connection.scalar(select(func.count()).select_from(deployments).where(mine))
+    return (await connection.execute(page)).all(), int(total or 0)
+
+
+async def list_history(connection: AsyncConnection, row_id: int) -> Sequence[Row[Any]]:
+    """What became of a tenant's latest operations, newest first."""
+    columns = (
+        deployments.c[name] for name in ("deployment_id", "operation", "generation", "revision", "status", "digest")
+    )
+    query = select(*columns).where(deployments.c.tenant_id == row_id).order_by(deployments.c.generation.desc())
+    return (await connection.execute(query.limit(_HISTORY))).all()
+
+
+async def apply_update(connection: AsyncConnection, deployment_id: str, seq: int, values: Mapping[str, Any]) -> bool:
+    """Bring the row up to the event `seq`, unless a later one has been applied. Progress never falls.
+
+    An end counts also after a later step: events are written side by side, and after an end none comes.
+    """
+    changes = dict(values)
+    ends = changes["status"] in ENDED
+    if "progress" in changes:
+        changes["progress"] = func.greatest(deployments.c.progress, changes["progress"])
+    changes["started_at"] = func.coalesce(deployments.c.started_at, func.now())
+    changes["finished_at"] = func.coalesce(deployments.c.finished_at, func.now()) if ends else None
+    is_news = or_(deployments.c.last_seq < seq, and_(true() if ends else false(), deployments.c.status.not_in(ENDED)))
+    statement = (
+        update(deployments)
+        .where(deployments.c.deployment_id == deployment_id, is_news)
+        .values(**changes, last_seq=func.greatest(deployments.c.last_seq, seq), updated_at=func.now())
+        .returning(deployments.c.deployment_id)
+    )
+    return (await connection.execute(statement)).scalar_one_or_none() is not None
+
+
+async def follow_deployment(connection: AsyncConnection, deployment_id: str, status: str) -> None:
+    """Let the tenant's status follow its deployment's, if that is the latest operation."""
+    latest = (
+        select(deployments.c.tenant_id)
+        .join(tenants, tenants.c.id == deployments.c.tenant_id)
+        .where(deployments.c.deployment_id == deployment_id, deployments.c.generation == tenants.c.generation)
+        .scalar_subquery()
+    )
+    await connection.execute(
+        update(tenants)
+        .where(tenants.c.id == latest)
+        .values(
+            status=status,
+            updated_at=case((tenants.c.status == status, tenants.c.updated_at), else_=func.now()),
+        )
+    )
+
+
+async def insert_event(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
+    """Add to a deployment's log; an event that comes again is there already."""
+    await connection.execute(upsert(deployment_events).values(values).on_conflict_do_nothing())
+
+
+async def list_events(
+    connection: AsyncConnection, deployment_id: str, *, since: int = 0, limit: int
+) -> Sequence[Row[Any]]:
+    """The last `limit` events after the sequence `since`, in order."""
+    query = (
+        select(deployment_events)
+        .where(deployment_events.c.deployment_id == deployment_id, deployment_events.c.seq > since)
+        .order_by(deployment_events.c.seq.desc())
+        .limit(limit)
+    )
+    return (await connection.execute(query)).all()[::-1]
+
+
+async def forget_events(connection: AsyncConnection, days: int) -> None:
+    """Remove log lines that are older than `days`."""
+    age = text("now() - make_interval(days => :days)").bindparams(days=days)
+    await connection.execute(delete(deployment_events).where(deployment_events.c.time < age))

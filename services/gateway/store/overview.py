@@ -1,0 +1,80 @@
+"""Reads what the dashboards count: tenants, deployments, the last measurements."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_TENANTS = text("""
+    SELECT count(*) AS total, count(*) FILTER (WHERE status = 'running') AS active,
+           sum((sla ->> 'observed_seconds')::float8) AS observed,
+           sum((sla ->> 'downtime_seconds')::float8) AS down
+    FROM tenants
+""")
+_PRESETS = text("SELECT preset, count(*) AS tenants FROM tenants GROUP BY preset ORDER BY preset")
+_DEPLOYMENTS = text("""
+    SELECT count(*) FILTER (WHERE status IN ('pending', 'deploying')) AS pending,
+           count(*) FILTER (WHERE status = 'failed') AS failed
+    FROM (SELECT DISTINCT ON (tenant_id) status FROM deployments ORDER BY tenant_id, generation DESC) AS latest
+""")
+_ENDED = text("""
+    SELECT count(*) FILTER (WHERE status = 'completed') AS completed, count(*) AS ended
+    FROM deployments
+    WHERE status IN ('completed', 'failed', 'rolled_back') AND finished_at > now() - interval '24 hours'
+""")
+_RECENT = text("""
+    SELECT deployment_id, tenants.tenant_id, operation, deployments.status, progress, message,
+           deployments.created_at, finished_at
+    FROM deployments JOIN tenants ON tenants.id = deployments.tenant_id
+    WHERE deployments.created_at > now() - interval '24 hours'
+    ORDER BY deployments.created_at DESC LIMIT 100
+""")
+# By tenant, because that is what the index begins with.
+_MEANS = text("""
+    SELECT found.metric_name AS name, avg(found.mean)::float8 AS mean
+    FROM tenants, LATERAL (
+        SELECT metric_name, avg(metric_value) AS mean FROM monitoring_data
+        WHERE tenant_id = tenants.id AND metric_name = ANY(:names)
+            AND timestamp > now() - make_interval(secs => :seconds)
+        GROUP BY metric_name
+    ) AS found
+    GROUP BY 1
+""")
+_CONNECTIONS = text("SELECT sum(numbackends) FROM pg_stat_database WHERE datname = current_database()")
+
+
+async def tenants(connection: AsyncConnection) -> Row[Any]:
+    """total, active, observed and down (seconds over all tenants; NULL without a report)."""
+    return (await connection.execute(_TENANTS)).one()
+
+
+async def presets(connection: AsyncConnection) -> dict[str, int]:
+    """Tenants by preset."""
+    return {row.preset: row.tenants for row in await connection.execute(_PRESETS)}
+
+
+async def deployments(connection: AsyncConnection) -> Row[Any]:
+    """pending and failed, of the tenants' latest ones."""
+    return (await connection.execute(_DEPLOYMENTS)).one()
+
+
+async def ended_deployments(connection: AsyncConnection) -> Row[Any]:
+    """completed and ended, in the last 24 hours."""
+    return (await connection.execute(_ENDED)).one()
+
+
+async def recent_deployments(connection: AsyncConnection) -> Sequence[Row[Any]]:
+    """Those of the last 24 hours, the newest first."""
+    return (await connection.execute(_RECENT)).all()
+
+
+async def means(connection: AsyncConnection, names: Sequence[str], seconds: float) -> dict[str, float]:
+    """Each metric's mean over the tenants, in the last so many seconds."""
+    rows = await connection.execute(_MEANS, {"names": list(names), "seconds": seconds})
+    return {row.name: round(row.mean, 2) for row in rows}
+
+
+async def connections(connection: AsyncConnection) -> int:
+    """Open connections to this database."""
+    return int(await connection.scalar(_CONNECTIONS) or 0)

@@ -1,0 +1,17 @@
+"""`python -m services.manifest`"""
+
+import sys
+
+from services.manifest.app import build
+from services.manifest.settings import Settings
+from shared.bus import run_worker
+from shared.catalog import CatalogInvalid
+from shared.settings import load
+
+if __name__ == "__main__":
+    settings = load(Settings)
+    try:
+        worker = build(settings)
+    except CatalogInvalid as error:
+        sys.exit(error.message)
+    run_worker(worker, settings)

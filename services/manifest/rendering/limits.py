@@ -1,0 +1,107 @@
+"""What the tenant may use in all, and what one container may: the guides' figures, raised where the sizing needs more.
+
+The quota holds every autoscaler at its maximum while an update is under way. A pod that ends still counts until it is
+gone, so an update takes its surge twice: the new pods that start, and the old ones that finish their sentences.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from services.manifest.rendering import redis
+from services.manifest.rendering.naming import Obj
+from services.manifest.rendering.tenancy import Tenancy
+from shared.kube.quantities import from_bytes, from_milli
+
+_MIB = 2**20
+_GIB = 2**30
+_QUOTA = {"requests.cpu": 100_000, "limits.cpu": 200_000}
+_QUOTA_MIB = {"requests.memory": 200 * 1024, "limits.memory": 400 * 1024}
+_CONTAINER_CPU_M, _CONTAINER_MIB = 4000, 8192
+_PODS, _SERVICES, _CLAIMS = 50, 100, 50
+
+
+class _Demand(NamedTuple):
+    """So many pods of one kind; CPU in millicores, memory in MiB, each for one pod."""
+
+    pods: int
+    cpu_request: int
+    cpu_limit: int
+    memory_request: int
+    memory_limit: int
+    gpu: int = 0
+
+
+def quota(tenancy: Tenancy) -> Obj:
+    """The tenant's ResourceQuota. Nothing may be reachable past the Ingress: no node ports, no load balancers."""
+    demands = list(_demands(tenancy))
+    pods = sum(each.pods for each in demands)
+    hard = {
+        "requests.cpu": from_milli(_raised("requests.cpu", sum(d.pods * d.cpu_request for d in demands))),
+        "requests.memory": from_bytes(_raised_mib("requests.memory", sum(d.pods * d.memory_request for d in demands))),
+        "limits.cpu": from_milli(_raised("limits.cpu", sum(d.pods * d.cpu_limit for d in demands))),
+        "limits.memory": from_bytes(_raised_mib("limits.memory", sum(d.pods * d.memory_limit for d in demands))),
+        "requests.nvidia.com/gpu": str(sum(d.pods * d.gpu for d in demands)),
+        "pods": str(max(_PODS, pods)),
+        "services": str(_SERVICES),
+        "services.nodeports": "0",
+        "services.loadbalancers": "0",
+        "persistentvolumeclaims": str(_CLAIMS),
+        "requests.storage": from_bytes(_storage_gib(tenancy) * _GIB),
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": tenancy.place.metadata("ecp-tenant-quota"),
+        "spec": {"hard": hard},
+    }
+
+
+def limit_range(tenancy: Tenancy) -> Obj:
+    """What a container gets that says nothing, and the least and the most that one may have."""
+    demands = list(_demands(tenancy))
+    cpu = max(_CONTAINER_CPU_M, *(each.cpu_limit for each in demands))
+    memory = max(_CONTAINER_MIB, *(each.memory_limit for each in demands))
+    limits = {
+        "type": "Container",
+        "default": {"cpu": "1", "memory": "2Gi"},
+        "defaultRequest": {"cpu": "100m", "memory": "256Mi"},
+        "max": {"cpu": from_milli(cpu), "memory": from_bytes(memory * _MIB)},
+        "min": {"cpu": "50m", "memory": "128Mi"},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "LimitRange",
+        "metadata": tenancy.place.metadata("ecp-tenant-limits"),
+        "spec": {"limits": [limits]},
+    }
+
+
+def _demands(tenancy: Tenancy) -> Iterator[_Demand]:
+    for each in tenancy.workloads:
+        sizing = each.sizing
+        yield _Demand(
+            sizing.max_replicas + 2 * each.surge,
+            sizing.cpu_request_m,
+            sizing.cpu_limit_m,
+            sizing.memory_request_mib,
+            sizing.memory_limit_mib,
+            sizing.gpu,
+        )
+    memory = redis.memory_mib(tenancy)
+    yield _Demand(2, redis.CPU_REQUEST_M, redis.CPU_LIMIT_M, memory, memory)
+
+
+def _raised(name: str, needed: int) -> int:
+    """At least the guides' figure; above it in whole cores."""
+    return max(_QUOTA[name], -(-needed // 1000) * 1000)
+
+
+def _raised_mib(name: str, needed: int) -> int:
+    """At least the guides' figure, in bytes; above it in whole GiB."""
+    return max(_QUOTA_MIB[name], -(-needed // 1024) * 1024) * _MIB
+
+
+def _storage_gib(tenancy: Tenancy) -> int:
+    """All claims, and half as much again for those that grow."""
+    claimed = sum(each.recordings_gib for each in tenancy.workloads) + redis.storage_gib(tenancy)
+    return claimed + -(-claimed // 2)

@@ -1,0 +1,44 @@
+"""The tenant's Namespace, which everything else is in, and its rank among the tenants."""
+
+from services.manifest.rendering.naming import Obj, Place, selector
+
+_BASE = 100_000
+_STEP = 10_000
+"""Far below the system's classes (2,000,000,000), with room between presets for an operator's own."""
+
+
+def namespace(place: Place) -> Obj:
+    """A Namespace with the documented labels, in which Kubernetes refuses pods that are not `restricted`.
+
+    The tenant's name, which no label could hold, is an annotation.
+    """
+    guarded = {
+        f"pod-security.kubernetes.io/{mode}{what}": level
+        for mode in ("enforce", "audit", "warn")
+        for what, level in (("", "restricted"), ("-version", "latest"))
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": place.namespace,
+            "labels": {**place.tenant_labels, **guarded},
+            "annotations": {"ecp.ai/tenant-name": place.tenant_name},
+        },
+    }
+
+
+def priority_class(place: Place, rank: int) -> Obj:
+    """The tenant's own PriorityClass, of its namespace's name since the cluster has it in common with others.
+
+    It decides who waits for a node, and never whose sessions are cut off for it: hence no preemption.
+    """
+    return {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": place.namespace, "labels": {**selector(place.namespace), **place.tenant_labels}},
+        "value": _BASE + rank * _STEP,
+        "preemptionPolicy": "Never",
+        "globalDefault": False,
+        "description": f"Pods of tenant {place.tenant_id}, preset {place.preset}.",
+    }

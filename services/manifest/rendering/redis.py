@@ -1,0 +1,159 @@
+"""The redis that the documented `REDIS_URL` names: session state and caches of this tenant alone.
+
+One replica with its data on a volume: a second one would need a failover that the documented URL, a single address,
+couldn't follow. While it restarts, sessions wait for seconds and lose nothing.
+"""
+
+from collections.abc import Iterator
+
+from services.manifest.rendering.configuration import config_map, configuration_digest
+from services.manifest.rendering.disruption import budget
+from services.manifest.rendering.naming import ACCOUNT, Obj, Place, config_name, instance, selector
+from services.manifest.rendering.placement import apart
+from services.manifest.rendering.security import container_security, pod_security
+from services.manifest.rendering.storage import claim_spec
+from services.manifest.rendering.tenancy import Tenancy
+from shared.kube.quantities import from_bytes, from_milli
+
+NAME = "redis"
+SERVICE = "redis-service"
+HEADLESS = "redis-headless"
+PORT = 6379
+URL = f"redis://{SERVICE}:{PORT}"
+CPU_REQUEST_M, CPU_LIMIT_M = 250, 1000
+
+_SESSION_KIB = 256
+"""State of a session: some turns of a conversation, and what was looked up for it. An estimate."""
+_LEAST_MIB = 256
+_MIB = 2**20
+
+
+def data_mib(tenancy: Tenancy) -> int:
+    """What redis may hold, in steps of 256 MiB."""
+    return max(_LEAST_MIB, -(-tenancy.sessions * _SESSION_KIB // 1024 // _LEAST_MIB) * _LEAST_MIB)
+
+
+def memory_mib(tenancy: Tenancy) -> int:
+    """Twice that: rewriting its log, redis forks, and may need every page again."""
+    return 2 * data_mib(tenancy)
+
+
+_SMALL_GIB, _LARGE_GIB = 16, 256
+
+
+def storage_gib(tenancy: Tenancy) -> int:
+    """The log before and after a rewrite, each at most the data twice over; in steps that few tenants ever cross.
+
+    The size is part of what is immutable, so it must not follow every change of the sessions.
+    """
+    needed = -(-4 * data_mib(tenancy) // 1024)
+    return _SMALL_GIB if needed <= _SMALL_GIB else max(_LARGE_GIB, needed)
+
+
+def configuration(tenancy: Tenancy) -> Obj:
+    """Its ConfigMap."""
+    return config_map(tenancy.place.metadata(config_name(NAME), NAME), _settings(tenancy))
+
+
+def services(place: Place) -> Iterator[Obj]:
+    """The documented Service, and the headless one that a StatefulSet needs."""
+    port = {"name": "redis", "protocol": "TCP", "port": PORT, "targetPort": PORT}
+    for name, kind in ((SERVICE, {"type": "ClusterIP"}), (HEADLESS, {"type": "ClusterIP", "clusterIP": "None"})):
+        yield {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": place.metadata(name, NAME),
+            "spec": {**kind, "selector": selector(NAME), "ports": [port]},
+        }
+
+
+def disruption_budget(place: Place) -> Obj:
+    """A node may be emptied: one replica less is all there is, and it is back in seconds."""
+    return budget(place.metadata(NAME), NAME)
+
+
+def stateful_set(tenancy: Tenancy) -> Obj:
+    """One pod with a stable name and a volume of its own."""
+    place = tenancy.place
+    annotations = {"ecp.ai/config-digest": configuration_digest(_settings(tenancy))}
+    # Immutable once made: nothing in it may change with the tenant's size, as its preset would.
+    labels = {name: value for name, value in place.tenant_labels.items() if name != "ecp.ai/preset"}
+    data = {"metadata": {"name": "data", "labels": {**selector(NAME), **labels}}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": instance(place.metadata(NAME)),
+        "spec": {
+            "serviceName": HEADLESS,
+            "replicas": 1,
+            "revisionHistoryLimit": 5,
+            "updateStrategy": {"type": "RollingUpdate"},
+            "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Retain"},
+            "selector": {"matchLabels": selector(NAME)},
+            "template": {
+                "metadata": {"labels": {**selector(NAME), **place.pod_labels}, "annotations": annotations},
+                "spec": _pod_spec(tenancy),
+            },
+            "volumeClaimTemplates": [{**data, "spec": claim_spec("ReadWriteOnce", storage_gib(tenancy))}],
+        },
+    }
+
+
+def _pod_spec(tenancy: Tenancy) -> Obj:
+    return {
+        "serviceAccountName": ACCOUNT,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "priorityClassName": tenancy.place.namespace,
+        "terminationGracePeriodSeconds": 30,
+        "securityContext": pod_security(),
+        **apart(NAME),
+        "containers": [_container(tenancy)],
+        "volumes": [
+            {"name": "config", "configMap": {"name": config_name(NAME)}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
+        ],
+    }
+
+
+def _container(tenancy: Tenancy) -> Obj:
+    memory = from_bytes(memory_mib(tenancy) * _MIB)
+    requests = {"cpu": from_milli(CPU_REQUEST_M), "memory": memory, "ephemeral-storage": "64Mi"}
+    limits = {"cpu": from_milli(CPU_LIMIT_M), "memory": memory, "ephemeral-storage": "256Mi"}
+    return {
+        "name": NAME,
+        "image": tenancy.platform.redis_image,
+        "imagePullPolicy": "Always",
+        "args": ["redis-server", "/etc/redis/redis.conf"],
+        "ports": [{"name": "redis", "protocol": "TCP", "containerPort": PORT}],
+        "resources": {"requests": requests, "limits": limits},
+        "startupProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 2, "failureThreshold": 150},
+        "livenessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 10, "timeoutSeconds": 5},
+        # While it reads its log redis listens, and answers -LOADING: only a ping tells that it serves.
+        "readinessProbe": {
+            "exec": {"command": ["sh", "-c", f"redis-cli -p {PORT} ping | grep -q PONG"]},
+            "periodSeconds": 5,
+            "timeoutSeconds": 3,
+        },
+        "securityContext": container_security(),
+        "volumeMounts": [
+            {"name": "data", "mountPath": "/data"},
+            {"name": "config", "mountPath": "/etc/redis", "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
+        ],
+    }
+
+
+def _settings(tenancy: Tenancy) -> dict[str, str]:
+    """`protected-mode no`, since it would refuse all but the pod itself; the NetworkPolicy lets in whom it should."""
+    lines = (
+        "bind * -::*",
+        "protected-mode no",
+        f"port {PORT}",
+        "dir /data",
+        "appendonly yes",
+        "appendfsync everysec",
+        f"maxmemory {data_mib(tenancy)}mb",
+        "maxmemory-policy volatile-lru",
+    )
+    return {"redis.conf": "\n".join(lines) + "\n"}

@@ -1,0 +1,29 @@
+"""The table of findings, `codes.yaml`, read once: a text belongs beside its translation, not into a check."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Final, Literal
+
+import yaml
+
+Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One kind of finding; texts are for `str.format_map`. `lenient` is the severity without `strict_validation`."""
+
+    severity: Severity
+    en: str
+    ko: str
+    do_en: str
+    do_ko: str
+    lenient: Severity | None = None
+
+
+def _load() -> dict[str, Code]:
+    text = files("services.manifest.validation").joinpath("codes.yaml").read_text(encoding="utf-8")
+    return {name: Code(**fields) for name, fields in yaml.load(text, Loader=yaml.CSafeLoader).items()}
+
+
+CODES: Final[dict[str, Code]] = _load()

@@ -1,0 +1,93 @@
+"""Collects findings while checks run, and writes them out with lines and both languages at the end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from services.manifest.validation.codes import CODES, Severity
+from services.manifest.validation.lines import Place, Spot, locate
+from services.manifest.validation.manifest import Item
+from services.manifest.validation.pointers import written
+from services.manifest.validation.reading import Pointer, Problem
+from shared.rpc import Finding
+
+MAX_FINDINGS = 200
+_LONGEST_DETAIL = 1000
+_ORDER: Mapping[Severity, int] = {"error": 0, "warning": 1, "info": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    code: str
+    item: Item | None
+    pointer: Pointer
+    place: Place | None
+    details: Mapping[str, str]
+
+
+@dataclass
+class Findings:
+    """What has been found so far. Past `MAX_FINDINGS` a last one says that there is more."""
+
+    strict: bool
+    _notes: list[_Note] = field(default_factory=list)
+    _seen: set[tuple[str, int, Pointer, str]] = field(default_factory=set)
+    left_out: bool = False
+
+    def add(self, code: str, item: Item | None = None, pointer: Pointer = (), **details: str) -> None:
+        """A finding about an object, or about the manifest as a whole. The same one twice is one."""
+        if len(self._notes) >= MAX_FINDINGS:
+            self.left_out = True
+            return
+        short = {name: value[:_LONGEST_DETAIL] for name, value in details.items()}
+        key = (code, item.number if item else -1, pointer, str(sorted(short.items())))
+        if key not in self._seen:
+            self._seen.add(key)
+            self._append(_Note(code, item, pointer, None, short))
+
+    def add_problem(self, problem: Problem) -> None:
+        """What is wrong with the text itself."""
+        self._append(_Note(problem.code, None, (), (problem.line, problem.column), problem.details))
+
+    def has_one_at(self, item: Item, pointer: Pointer) -> bool:
+        """Whether something has been found just there: that a value is missing then is no news."""
+        return any(note.item is item and note.pointer == pointer for note in self._notes)
+
+    def written(self, text: str | None) -> tuple[Finding, ...]:
+        """All of them, errors first, then by line. Without the text they have no lines."""
+        notes = list(self._notes)
+        if self.left_out:
+            notes.append(_Note("TOO_MANY_FINDINGS", None, (), None, {"limit": str(MAX_FINDINGS)}))
+        spots = {_spot(note) for note in notes if note.item is not None}
+        places = locate(text, spots) if text is not None and spots else {}
+        findings = [
+            self._finding(note, note.place or (places.get(_spot(note)) if note.item else None)) for note in notes
+        ]
+        return tuple(sorted(findings, key=lambda each: (_ORDER[each.severity], each.line or 0)))
+
+    def _append(self, note: _Note) -> None:
+        if len(self._notes) >= MAX_FINDINGS:
+            self.left_out = True
+        else:
+            self._notes.append(note)
+
+    def _finding(self, note: _Note, place: Place | None) -> Finding:
+        code = CODES[note.code]
+        severity = code.severity if self.strict or code.lenient is None else code.lenient
+        return Finding(
+            code=note.code,
+            severity=severity,
+            object=note.item.title if note.item else "",
+            document=note.item.document if note.item else None,
+            pointer=written(note.pointer),
+            line=place[0] if place else None,
+            column=place[1] if place else None,
+            message=code.en.format_map(note.details),
+            message_ko=code.ko.format_map(note.details),
+            advice=code.do_en.format_map(note.details),
+            advice_ko=code.do_ko.format_map(note.details),
+        )
+
+
+def _spot(note: _Note) -> Spot:
+    assert note.item is not None  # noqa: S101 - asked for notes about objects alone
+    return note.item.document, (*note.item.base, *note.pointer)

@@ -1,0 +1,189 @@
+"""Each object against its type: what the API server would say while it decodes it, and what its type can't say.
+
+A real API server stops at the first value of a wrong type. Here that value is set aside and the rest is looked at
+again, so that one validation finds them all.
+"""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from services.manifest.validation import deprecation
+from services.manifest.validation.findings import MAX_FINDINGS, Findings
+from services.manifest.validation.manifest import CLUSTER_SCOPED, Item, Obj
+from services.manifest.validation.pointers import pointer_to
+from services.manifest.validation.reading import Document, Pointer
+from shared.kube.definitions import Definitions, Schema, definitions
+from shared.kube.semantics import validate
+from shared.kube.validation import DecodeError, decode, missing_required
+
+_MOST_RETRIES = 20
+_REASONS = {
+    "FieldValueRequired": "FIELD_REQUIRED",
+    "FieldValueNotSupported": "FIELD_NOT_SUPPORTED",
+    "FieldValueDuplicate": "FIELD_DUPLICATE",
+    "FieldValueForbidden": "FIELD_FORBIDDEN",
+    "FieldValueTooLong": "FIELD_TOO_LONG",
+    "FieldValueNotFound": "FIELD_NOT_FOUND",
+}
+
+
+def objects_of(documents: tuple[Document, ...], findings: Findings, namespace: str) -> Iterator[Item]:
+    """The objects of all documents, with `kind: List` taken apart; `namespace` is that of who names none."""
+    number = 0
+    for document in documents:
+        for base, value in _unfolded(document.value):
+            if value is None:
+                continue
+            item = _item(number, document.index, base, value, namespace)
+            number += 1
+            if not isinstance(value, dict):
+                findings.add("NOT_AN_OBJECT", item, found=_described(value))
+            elif missing := next(
+                (name for name in ("kind", "apiVersion") if not isinstance(value.get(name), str)), None
+            ):
+                findings.add("OBJECT_UNIDENTIFIED", item, (missing,) if missing in value else (), field=missing)
+            else:
+                yield item
+
+
+def check_schema(item: Item, version: str, findings: Findings) -> None:
+    """Fields, types, and rules of one object; `item.value` becomes its normal form, without what is wrong."""
+    known = definitions(version)
+    schema = _schema(item, known, version, findings)
+    if schema is None:
+        return
+    item.value = _decoded(item, schema, findings)
+    item.typed = True
+    for path in missing_required(item.value, schema):
+        pointer = pointer_to(item.value, path)
+        if not findings.has_one_at(item, pointer):
+            findings.add("FIELD_REQUIRED", item, pointer, said=f"{path}: Required value")
+    _check_rules(item, findings)
+
+
+def _check_rules(item: Item, findings: Findings) -> None:
+    for cause in validate(item.value):
+        pointer = pointer_to(item.value, cause.field)
+        code = _REASONS.get(cause.reason, "FIELD_INVALID")
+        if code != "FIELD_REQUIRED" or not findings.has_one_at(item, pointer):
+            findings.add(code, item, pointer, said=f"{cause.field}: {cause.message}")
+
+
+def _schema(item: Item, known: Definitions, version: str, findings: Findings) -> Schema | None:
+    group, _, group_version = item.api_version.rpartition("/")
+    schema = known.for_kind(group, group_version, item.kind)
+    change = deprecation.find(item.api_version, item.kind, version)
+    if change is not None:
+        end = f", and removed in {change.removed}" if change.removed else ""
+        code = "API_REMOVED" if schema is None else "API_DEPRECATED"
+        findings.add(
+            code, item, ("apiVersion",), version=item.api_version, kind=item.kind, deprecated=change.deprecated,
+            removed=change.removed or "", end=end, replacement=change.replacement,
+        )  # fmt: skip
+    elif schema is None and is_custom(group):
+        findings.add("KIND_CUSTOM", item, version=item.api_version, kind=item.kind)
+    elif schema is None:
+        kubernetes = version.rpartition(".")[0]
+        findings.add("KIND_UNKNOWN", item, ("kind",), version=item.api_version, kind=item.kind, kubernetes=kubernetes)
+    return schema
+
+
+def is_custom(group: str) -> bool:
+    """Whether a group is nobody's of Kubernetes: those have no dot, or end in `.k8s.io`."""
+    return "." in group and not group.endswith(".k8s.io")
+
+
+def _decoded(item: Item, schema: Schema, findings: Findings) -> Obj:
+    value = item.value
+    for _ in range(_MOST_RETRIES):
+        try:
+            found = decode(value, schema)
+        except DecodeError as error:
+            pointer = _narrowed(value, pointer_to(value, error.path), schema)
+            findings.add("WRONG_TYPE", item, pointer, said=str(error))
+            if not pointer:
+                break
+            value = _without(value, pointer)
+        else:
+            for name in found.unknown[: MAX_FINDINGS + 1]:
+                _report_unknown(item, value, schema, name, findings)
+            return found.value
+    return {"apiVersion": item.api_version, "kind": item.kind, "metadata": {"name": item.name}}
+
+
+def _narrowed(value: Any, pointer: Pointer, schema: Schema) -> Pointer:
+    """Of a map the entry that is wrong: the API server names only the map."""
+    here, found = schema, value
+    for token in pointer:
+        inner = here.fields.get(str(token)) if here.type == "struct" else here.element
+        if inner is None:
+            return pointer
+        here, found = inner, found[token]
+    if here.type != "map" or not isinstance(found, dict):
+        return pointer
+    return next(((*pointer, key) for key, entry in found.items() if not _fits(key, entry, here)), pointer)
+
+
+def _fits(key: str, entry: Any, schema: Schema) -> bool:
+    try:
+        decode({key: entry}, schema)
+    except DecodeError:
+        return False
+    return True
+
+
+def _report_unknown(item: Item, value: Obj, schema: Schema, name: str, findings: Findings) -> None:
+    pointer = pointer_to(value, name)
+    meant = _meant(schema, pointer)
+    hint = f' (did you mean "{meant}"?)' if meant else ""
+    findings.add("UNKNOWN_FIELD", item, pointer, field=name, meant=hint)
+
+
+def _meant(schema: Schema, pointer: Pointer) -> str | None:
+    """A field that is spelled alike, where the unknown one stands."""
+    here = schema
+    for token in pointer[:-1]:
+        found = here.fields.get(str(token)) if here.type == "struct" else here.element
+        if found is None or found.type not in {"struct", "map", "list"}:
+            return None
+        here = found
+    if here.type != "struct" or not pointer:
+        return None
+    return next(iter(get_close_matches(str(pointer[-1])[:64], here.fields, n=1)), None)
+
+
+def _without(value: Any, pointer: Pointer) -> Any:
+    """A copy without what stands there; in a list, those behind it move up."""
+    token, *rest = pointer
+    if isinstance(value, dict):
+        if rest:
+            return {**value, token: _without(value[token], tuple(rest))}
+        return {key: child for key, child in value.items() if key != token}
+    assert isinstance(token, int)  # noqa: S101 - a pointer into a list has numbers
+    kept = [_without(value[token], tuple(rest))] if rest else []
+    return [*value[:token], *kept, *value[token + 1 :]]
+
+
+def _unfolded(value: Any) -> Iterator[tuple[Pointer, Any]]:
+    if isinstance(value, dict) and value.get("kind") == "List" and isinstance(value.get("items"), list):
+        yield from ((("items", index), each) for index, each in enumerate(value["items"]))
+    else:
+        yield (), value
+
+
+def _item(number: int, document: int, base: Pointer, value: Any, namespace: str) -> Item:
+    fields = value if isinstance(value, dict) else {}
+    metadata = fields.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    kind, name = _text(fields.get("kind")), _text(metadata.get("name") or metadata.get("generateName"))
+    place = "" if kind in CLUSTER_SCOPED else _text(metadata.get("namespace")) or namespace
+    return Item(number, document, base, fields, _text(fields.get("apiVersion")), kind, place, name)
+
+
+def _text(value: Any) -> str:
+    return value[:253] if isinstance(value, str) else ""
+
+
+def _described(value: Any) -> str:
+    return "a list" if isinstance(value, list) else "text" if isinstance(value, str) else "a number or boolean"

@@ -1,0 +1,10 @@
+"""`python -m services.monitor`"""
+
+from services.monitor.app import build
+from services.monitor.settings import Settings
+from shared.bus import run_worker
+from shared.settings import load
+
+if __name__ == "__main__":
+    settings = load(Settings)
+    run_worker(build(settings), settings)

@@ -1,0 +1,125 @@
+"""Wiring: settings -> clusters, leases, databases -> samplers, reporters, rollups, and the handlers."""
+
+import asyncio
+import os
+import socket
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+
+from prometheus_client import Gauge
+
+from services.monitor.handlers import store_sample
+from services.monitor.kubernetes import Endpoint, KubernetesCluster
+from services.monitor.lease import Lease
+from services.monitor.ledger import Ledger
+from services.monitor.maintenance import Maintenance
+from services.monitor.outage import Outage
+from services.monitor.promql import Prometheus
+from services.monitor.reporting import Reporter
+from services.monitor.reports import Reports
+from services.monitor.rollups import Rollups
+from services.monitor.sampler import Cluster, Sampler, utc_now
+from services.monitor.scraping import Scraper
+from services.monitor.settings import Settings
+from services.monitor.store import SampleWriter
+from shared.bus import Worker
+from shared.database import Database, Databases, ensure_partitions
+from shared.errors import TemporaryError
+from shared.rpc import MaintenanceReply, MaintenanceRequest, SlaReport, SlaReportRequest
+from shared.subjects import MONITOR_STORES, Bucket, Mode, Rpc
+
+_CONCURRENCY = 4
+"""Samples of a mode that are stored at once; they share a write."""
+_PARTITIONS_SECONDS = 3600.0
+
+
+def build(
+    settings: Settings, *, clusters: Mapping[Mode, Cluster] | None = None, databases: Databases | None = None
+) -> Worker:
+    """The monitor, ready to run; a test may give it adapters of its own."""
+    worker = Worker("monitor", settings)
+    databases = databases or Databases(settings, "monitor")
+    clusters = clusters or {
+        mode: KubernetesCluster(endpoint(mode, settings), timeout=settings.cluster_timeout) for mode in Mode
+    }
+    writers = {mode: SampleWriter(databases[mode]) for mode in Mode}
+    worker.on(MONITOR_STORES, partial(store_sample, writers=writers), concurrency=_CONCURRENCY)
+    held = Gauge("ecp_lease_held", "1 while this process has the lease", ["lease", "mode"], registry=worker.registry)
+    owner = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4()}"
+    reports: dict[Mode, Reports] = {}
+    maintenance: dict[Mode, Maintenance] = {}
+    for mode in Mode:
+        database = databases[mode]
+        worker.requires(database.name, database.check)
+        ledger = Ledger(database)
+        maintenance[mode] = Maintenance(database, utc_now)
+        rollups = Rollups(database, utc_now, raw_hours=settings.raw_hours, days=settings.rollup_days)
+        reports[mode] = Reports(ledger, maintenance[mode], rollups, utc_now)
+        sampler = _sample(worker, mode, clusters[mode], ledger=ledger, owner=owner, settings=settings)
+        held.labels("monitor.sampler", mode).set_function(lambda sampler=sampler: float(sampler.leads()))  # type: ignore[misc]
+        reporter = Reporter(
+            mode,
+            ledger,
+            maintenance[mode],
+            worker.publisher.publish,
+            leads=sampler.leads,
+            changed=sampler.changed,
+            interval=settings.sla_interval,
+        )
+        worker.background(f"report {mode}", reporter.run)
+        worker.background(
+            f"roll up {mode}", partial(rollups.run, settings.rollup_interval, writers[mode].late, Outage(mode=mode))
+        )
+        worker.background(f"make partitions {mode}", partial(make_partitions, mode, database))
+    _answer(worker, reports, maintenance)
+    worker.closes(databases.dispose)
+    return worker
+
+
+def endpoint(mode: Mode, settings: Settings) -> Endpoint:
+    """The cluster of a mode: the simulator's, or in production the kubeconfig's where one is set."""
+    if mode is Mode.PRODUCTION and settings.kubernetes_config_path is not None:
+        return Endpoint("production", kubeconfig=settings.kubernetes_config_path)
+    name = "demo" if mode is Mode.DEMO else "default"
+    return Endpoint(name, server=f"{settings.k8s_simulator_url.rstrip('/')}/clusters/{name}")
+
+
+async def make_partitions(mode: Mode, database: Database) -> None:
+    """Make the table's partitions as months pass, two months ahead, so that there is time to see that it fails."""
+    outage = Outage(mode=mode)
+    while True:
+        try:
+            async with database.begin() as connection:
+                await ensure_partitions(connection, datetime.now(UTC).date())
+            outage.ends("Partitions are made again.")
+        except TemporaryError as error:
+            outage.begins(f"No partitions are made: {error.message}")
+        await asyncio.sleep(_PARTITIONS_SECONDS)
+
+
+def _sample(worker: Worker, mode: Mode, cluster: Cluster, *, ledger: Ledger, owner: str, settings: Settings) -> Sampler:
+    """The sampler of a mode's cluster, and in production what Prometheus adds to it."""
+    lease = Lease(partial(worker.key_value, Bucket.LEASES, mode), "monitor.sampler", owner)
+    has_kubeconfig = mode is Mode.PRODUCTION and settings.kubernetes_config_path is not None
+    expected = partial(ledger.expected, ["kubernetes" if has_kubeconfig else "simulator"])
+    sampler = Sampler(mode, cluster, lease, worker.publisher.publish, expected=expected)
+    worker.background(f"sample {mode}", sampler.run)
+    # A Prometheus knows nothing of modes; the demo's cluster is the simulator, which no Prometheus scrapes.
+    if settings.monitoring_endpoint and mode is Mode.PRODUCTION:
+        source = Prometheus(settings.monitoring_endpoint, settings.monitoring_queries)
+        scraper = Scraper(mode, source, worker.publisher.publish, leads=sampler.leads)
+        worker.background(f"scrape {mode}", scraper.run)
+    return sampler
+
+
+def _answer(worker: Worker, reports: Mapping[Mode, Reports], maintenance: Mapping[Mode, Maintenance]) -> None:
+    async def report_sla(request: SlaReportRequest, mode: Mode) -> SlaReport:
+        return await reports[mode].answer(request)
+
+    async def plan_maintenance(request: MaintenanceRequest, mode: Mode) -> MaintenanceReply:
+        return await maintenance[mode].answer(request)
+
+    worker.answer(Rpc.SLA_REPORT, SlaReportRequest, report_sla)
+    worker.answer(Rpc.MAINTENANCE, MaintenanceRequest, plan_maintenance)

@@ -1,0 +1,116 @@
+"""The adapter to a cluster: four list calls through the Kubernetes client, whose exceptions don't leave this module.
+
+Answers are read as plain JSON and not into the client's models, which cost more than the calls and refuse what they
+don't know. A simulated cluster and a real one are read in the same way.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client.exceptions import ApiException
+
+from services.monitor.sampling import TENANT_LABEL, ClusterState, Obj
+from shared.errors import DependencyUnavailable
+from shared.kube.client import connect
+
+PODS = "/api/v1/pods"
+DEPLOYMENTS = "/apis/apps/v1/deployments"
+AUTOSCALERS = "/apis/autoscaling/v2/horizontalpodautoscalers"
+POD_METRICS = "/apis/metrics.k8s.io/v1beta1/pods"
+
+_PAGE = 500
+_UNAUTHORIZED = 401
+_FAILURES = (aiohttp.ClientError, ApiException, OSError, TimeoutError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a cluster's API is: a URL without authentication (the simulator), or a kubeconfig file."""
+
+    name: str
+    server: str | None = None
+    kubeconfig: Path | None = None
+
+
+class KubernetesCluster:
+    """Reads what the tenants of one cluster have and use. Connects when it is first asked."""
+
+    def __init__(self, endpoint: Endpoint, *, timeout: float) -> None:
+        """`timeout` in seconds bounds a whole reading."""
+        self._endpoint = endpoint
+        self._timeout = timeout
+        self._client: ApiClient | None = None
+        self.name = f"the Kubernetes API of cluster {endpoint.name}"
+
+    async def read(self) -> ClusterState:
+        """All objects of all tenants. Raises DependencyUnavailable; a missing metrics API only leaves `usage` out."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                client = self._client = self._client or await self._connect()
+                pods, deployments, autoscalers, usage = await asyncio.gather(
+                    _list(client, PODS, self._timeout),
+                    _list(client, DEPLOYMENTS, self._timeout),
+                    _list(client, AUTOSCALERS, self._timeout),
+                    _list_or_none(client, POD_METRICS, self._timeout / 2),
+                )
+        except _FAILURES as error:
+            if isinstance(error, ApiException) and error.status == _UNAUTHORIZED:
+                await self.close()  # credentials of a kubeconfig expire; the next reading loads them anew
+            raise DependencyUnavailable(self.name, _describe(error, self._timeout)) from error
+        return ClusterState(pods=pods, deployments=deployments, autoscalers=autoscalers, usage=usage)
+
+    async def close(self) -> None:
+        """Leave the cluster; the next reading connects again."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()  # type: ignore[no-untyped-call]
+
+    async def _connect(self) -> ApiClient:
+        return await connect(server=self._endpoint.server, kubeconfig=self._endpoint.kubeconfig)
+
+
+async def _list(client: ApiClient, path: str, timeout: float) -> Sequence[Obj]:
+    items: list[dict[str, Any]] = []
+    position = ""
+    while True:
+        page = await _get(client, path, position, timeout)
+        items += page.get("items") or ()
+        position = (page.get("metadata") or {}).get("continue") or ""
+        if not position:
+            return items
+
+
+async def _list_or_none(client: ApiClient, path: str, timeout: float) -> Sequence[Obj] | None:
+    """None where the API isn't served, or hangs: a cluster without a metrics server still shows what is ready."""
+    try:
+        return await _list(client, path, timeout)
+    except (ApiException, TimeoutError):
+        return None
+
+
+async def _get(client: ApiClient, path: str, position: str, timeout: float) -> dict[str, Any]:
+    """One page. Raises ApiException for an answer that is none."""
+    query = [("labelSelector", TENANT_LABEL), ("limit", _PAGE)] + ([("continue", position)] if position else [])
+    request = await client.param_serialize(
+        "GET", path, query_params=query, header_params={"Accept": "application/json"}, auth_settings=["BearerToken"]
+    )
+    answer = await client.call_api(*request, _request_timeout=timeout)
+    body: bytes = await answer.read()  # type: ignore[no-untyped-call]
+    if answer.status != 200:
+        raise ApiException(status=answer.status, reason=answer.reason, body=body.decode(errors="replace"))
+    content: dict[str, Any] = orjson.loads(body)
+    return content
+
+
+def _describe(error: Exception, timeout: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {timeout:g} s"
+    if isinstance(error, ApiException):
+        return f"{error.status} {error.reason}: {' '.join(str(error.body).split())[:300]}"
+    return str(error) or type(error).__name__

@@ -1,0 +1,101 @@
+"""Planned maintenance: windows that were announced before they began, and so are no downtime.
+
+One that began can't be announced any more, nor cancelled: otherwise an outage could be planned after the fact. A window
+that lasts can be cut short.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import text
+
+from services.monitor.sla import SLICE_SECONDS, Span, slice_of
+from shared.database import Database
+from shared.errors import Refused
+from shared.rpc import AnnouncedWindow, MaintenanceReply, MaintenanceRequest, SlaMaintenance
+
+_LONGEST = timedelta(days=7)
+_COLUMNS = """
+    SELECT windows.id, windows.tenant_id AS row_id, tenants.tenant_id, windows.began, windows.ended, windows.reason
+    FROM maintenance_windows AS windows LEFT JOIN tenants ON tenants.id = windows.tenant_id
+"""
+_ALL = text(f"{_COLUMNS} ORDER BY windows.began DESC, windows.id DESC")
+_FIND_TENANT = text("SELECT id FROM tenants WHERE tenant_id = :tenant_id FOR KEY SHARE")
+_ANNOUNCE = text("""
+    INSERT INTO maintenance_windows (tenant_id, began, ended, reason) VALUES (:row_id, :began, :ended, :reason)
+""")
+_CANCEL = text("DELETE FROM maintenance_windows WHERE id = :id AND tenant_id = :row_id AND began > :now")
+_CUT_SHORT = text("""
+    UPDATE maintenance_windows SET ended = :now WHERE id = :id AND tenant_id = :row_id AND began < :now AND ended > :now
+""")
+
+
+class Window(NamedTuple):
+    """A planned window. `row_id` is the tenant's; None means every tenant."""
+
+    id: int
+    row_id: int | None
+    tenant_id: str | None
+    began: datetime
+    ended: datetime
+    reason: str
+
+    @property
+    def span(self) -> Span:
+        """The slices that lie in it; one that does so in part counts as planned."""
+        return Span(slice_of(self.began), math.ceil(self.ended.timestamp() / SLICE_SECONDS))
+
+
+class Maintenance:
+    """The windows of one mode's database."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    async def windows(self) -> Sequence[Window]:
+        """Those of all tenants, the latest first. Raises DependencyUnavailable."""
+        async with self._database.begin() as connection:
+            return [Window(*row) for row in await connection.execute(_ALL)]
+
+    async def answer(self, request: MaintenanceRequest) -> MaintenanceReply:
+        """Announce, cancel or list. Raises Refused, DependencyUnavailable."""
+        async with self._database.begin() as connection:
+            row_id = await connection.scalar(_FIND_TENANT, {"tenant_id": request.tenant_id})
+            if row_id is None:
+                raise Refused(f"there is no tenant {request.tenant_id!r}", code="TENANT_NOT_FOUND")
+            if request.announce is not None:
+                window = self._checked(request.announce)
+                values = {"row_id": row_id, "began": window.start, "ended": window.end, "reason": window.reason}
+                await connection.execute(_ANNOUNCE, values)
+            if request.cancel is not None:
+                values = {"id": request.cancel, "row_id": row_id, "now": self._now()}
+                gone = (await connection.execute(_CANCEL, values)).rowcount
+                if not gone and not (await connection.execute(_CUT_SHORT, values)).rowcount:
+                    advice = "only one that hasn't ended can be cancelled"
+                    raise Refused(f"there is no window {request.cancel} to cancel; {advice}", code="NOT_FOUND")
+        mine = [each for each in await self.windows() if each.row_id in (None, row_id)]
+        return MaintenanceReply(tenant_id=request.tenant_id, windows=tuple(window_model(each) for each in mine))
+
+    def _checked(self, window: AnnouncedWindow) -> AnnouncedWindow:
+        problem = None
+        if window.start <= self._now():
+            problem = "start", "has passed: maintenance is announced before it begins, or it is downtime"
+        elif window.end <= window.start:
+            problem = "end", "must be after start"
+        elif window.end - window.start > _LONGEST:
+            problem = "end", f"is more than {_LONGEST.days} days after start"
+        if problem:
+            field, message = problem
+            details = {"errors": [{"field": field, "message": message}]}
+            raise Refused(f"{field}: {message}", details=details)
+        return window
+
+
+def window_model(window: Window) -> SlaMaintenance:
+    """The contract's form of a window."""
+    return SlaMaintenance(
+        id=window.id, tenant_id=window.tenant_id, start=window.began, end=window.ended, reason=window.reason
+    )

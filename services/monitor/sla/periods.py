@@ -1,0 +1,88 @@
+"""Which time a report is about: a day, a week or a month of somebody's calendar, or the last so many hours.
+
+A calendar's period begins at local midnight, so that with clock changes a day has 23 or 25 hours. Its parts (hours of
+a day, days of a week or month) follow the same calendar.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import pairwise
+
+from services.monitor.sla.history import SLICE_SECONDS, Span, slice_of
+
+_ROLLING = re.compile(r"([1-9]\d{0,3})([hd])")
+_LONGEST = timedelta(days=366)
+_DAYS = {"day": 1, "week": 7, "month": 30}
+_MOST_PARTS = 48
+
+
+class UnknownPeriod(ValueError):
+    """What was asked for is no period; the message says what is possible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A stretch of time in whole slices, and its parts, in order and without gaps."""
+
+    span: Span
+    parts: tuple[Span, ...]
+    is_rolling: bool
+
+
+def read_period(name: str, *, now: datetime, zone: tzinfo, day: date | None = None, rolling: bool = False) -> Period:
+    """`day`, `week` (from Monday) or `month` that has `day` (today if None) in it; the last one if `rolling`.
+
+    `24h`, `7d` and the like are always rolling, up to 366 days. Raises UnknownPeriod.
+    """
+    if name in _DAYS and not rolling:
+        return _calendar(name, day or now.astimezone(zone).date(), zone)
+    match = _ROLLING.fullmatch(name)
+    if name in _DAYS:
+        length = timedelta(days=_DAYS[name])
+    elif match:
+        length = timedelta(hours=int(match[1])) if match[2] == "h" else timedelta(days=int(match[1]))
+    else:
+        raise UnknownPeriod(f"{name!r} is no period: write day, week, month, or hours or days as 24h, 7d, 30d")
+    if length > _LONGEST:
+        raise UnknownPeriod(f"{name!r} is too long: at most {_LONGEST.days}d")
+    if day is not None:
+        raise UnknownPeriod("a rolling period ends now: leave the date out, or ask for day, week or month")
+    return _rolling(length, now)
+
+
+def _calendar(name: str, day: date, zone: tzinfo) -> Period:
+    try:
+        if name == "day":
+            first, last = day, day + timedelta(days=1)
+        elif name == "week":
+            first = day - timedelta(days=day.weekday())
+            last = first + timedelta(days=7)
+        else:
+            first = day.replace(day=1)
+            last = (first + timedelta(days=32)).replace(day=1)
+        span = Span(_midnight(first, zone), _midnight(last, zone))
+        days = [_midnight(first + timedelta(days=number), zone) for number in range((last - first).days + 1)]
+    except (OverflowError, ValueError) as error:
+        raise UnknownPeriod(f"{day} is out of the calendar's range") from error
+    edges = _hours(span) if name == "day" else days
+    return Period(span, tuple(Span(*pair) for pair in pairwise(edges)), is_rolling=False)
+
+
+def _rolling(length: timedelta, now: datetime) -> Period:
+    end = slice_of(now)
+    span = Span(end - int(length.total_seconds()) // SLICE_SECONDS, end)
+    step = 3600 if span.seconds <= _MOST_PARTS * 3600 else 86_400
+    if span.seconds > _MOST_PARTS * step:
+        step = 7 * 86_400
+    edges = [*range(span.start, span.end, step // SLICE_SECONDS), span.end]
+    return Period(span, tuple(Span(*pair) for pair in pairwise(edges)), is_rolling=True)
+
+
+def _hours(span: Span) -> list[int]:
+    return [*range(span.start, span.end, 3600 // SLICE_SECONDS), span.end]
+
+
+def _midnight(day: date, zone: tzinfo) -> int:
+    """The slice with which a local day begins. Where midnight doesn't exist, or twice, it is the day's first moment."""
+    return slice_of(datetime.combine(day, time(0), zone).astimezone(UTC))

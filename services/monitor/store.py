@@ -1,0 +1,228 @@
+"""Writes samples to `monitoring_data`, one row a value, however often a sample comes.
+
+Samples that arrive while a write is under way go together in the next one: no sample waits for a timer, and the busier
+it gets the larger the batches are. Large ones go by COPY into a table of the session's, and from there into the
+partitions. What our own sampler says of availability also goes into the queue that the ledger folds.
+
+What isn't written, without an error: a sample that is stored already, one of a tenant that isn't there (any more), and
+one of a time that a partition of another cut leaves out.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.monitor.ledger import WHOLE
+from services.monitor.sampling import AVAILABLE, SOURCE
+from shared.database import Database, ensure_partitions
+from shared.errors import DependencyUnavailable, InvalidEvent, TemporaryError
+from shared.events import MetricsCollected
+
+_LARGEST_BATCH = 5000
+"""Samples in one transaction: some ten thousand rows, a few tenths of a second."""
+_COPIED = 500
+"""Rows from which on COPY pays; below it, it costs two more round trips than it saves."""
+# SQLSTATEs: a class, and the one for a row that no partition takes.
+_BAD_DATA = "22"
+_NO_PARTITION = "23514"
+
+_log = structlog.get_logger(__name__)
+
+_COLUMNS = ("tenant", "name", "value", "time", "source")
+_STAGE = text("""
+    CREATE TEMPORARY TABLE IF NOT EXISTS staged_samples (
+        tenant text, name text, value float8, time timestamptz, source text
+    ) ON COMMIT DELETE ROWS
+""")
+# An id may be used again after a deletion: what was sampled before the tenant's row is of the one before.
+_IS_ITS_OWN = f"sample.source <> '{SOURCE}' OR tenants.created_at IS NULL OR sample.time >= tenants.created_at"
+_INSERT = f"""
+    INSERT INTO monitoring_data (tenant_id, metric_type, metric_name, metric_value, timestamp, data_source)
+    SELECT tenants.id, sample.name, sample.name, sample.value, sample.time, sample.source
+    FROM {{samples}} AS sample
+    JOIN tenants ON tenants.tenant_id = sample.tenant
+    WHERE {_IS_ITS_OWN}
+    ON CONFLICT DO NOTHING
+"""  # noqa: S608 - constants of ours
+_INSERT_STAGED = text(_INSERT.format(samples="staged_samples"))
+_INSERT_FEW = text(
+    _INSERT.format(
+        samples="""unnest(
+            CAST(:tenant AS text[]), CAST(:name AS text[]), CAST(:value AS float8[]),
+            CAST(:time AS timestamptz[]), CAST(:source AS text[])
+        )"""
+    ).replace("AS sample\n", "AS sample (tenant, name, value, time, source)\n")
+)
+_QUEUE = text("""
+    INSERT INTO availability_samples (tenant_id, service, time, up)
+    SELECT tenants.id, sample.service, sample.time, sample.up
+    FROM unnest(
+        CAST(:tenant AS text[]), CAST(:service AS text[]), CAST(:time AS timestamptz[]), CAST(:up AS boolean[])
+    ) WITH ORDINALITY AS sample (tenant, service, time, up, rank)
+    JOIN tenants ON tenants.tenant_id = sample.tenant
+    WHERE tenants.created_at IS NULL OR sample.time >= tenants.created_at
+    ORDER BY sample.rank
+""")
+
+
+class _Row(NamedTuple):
+    tenant: str
+    name: str
+    value: float
+    time: datetime
+    source: str
+
+
+class _State(NamedTuple):
+    tenant: str
+    service: str
+    time: datetime
+    up: bool
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    sample: MetricsCollected
+    finished: bool = False
+    error: Exception | None = None
+
+
+class SampleWriter:
+    """Writes the samples of one mode's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[_Entry] = []
+        self._writing = asyncio.Lock()
+        self.late = asyncio.Event()
+        """Set when a sample was stored of an hour that has ended: it is rolled up already, perhaps without it."""
+
+    async def write(self, sample: MetricsCollected) -> None:
+        """Return when `sample` is committed.
+
+        Raises DependencyUnavailable while the database is away, and InvalidEvent for what it can't hold.
+        """
+        entry = _Entry(sample)
+        self._waiting.append(entry)
+        try:
+            while not entry.finished:
+                async with self._writing:
+                    if not entry.finished:
+                        await self._write_waiting()
+        finally:
+            if not entry.finished and entry in self._waiting:
+                self._waiting.remove(entry)
+        if entry.error is not None:
+            raise entry.error
+
+    async def _write_waiting(self) -> None:
+        batch, self._waiting = self._waiting[:_LARGEST_BATCH], self._waiting[_LARGEST_BATCH:]
+        try:
+            await self._write_batch(batch)
+        finally:
+            # Not finished are those of a batch whose writer was cancelled: another one takes them along.
+            self._waiting = [entry for entry in batch if not entry.finished] + self._waiting
+
+    async def _write_batch(self, batch: Sequence[_Entry]) -> None:
+        error: Exception | None = None
+        try:
+            await self._insert([entry.sample for entry in batch])
+        except Exception as failure:
+            error = failure
+        if error is not None and len(batch) > 1 and not isinstance(error, DependencyUnavailable):
+            # One that can't be written must not hold up the others: halves, so that it is found in few steps.
+            middle = len(batch) // 2
+            await self._write_batch(batch[:middle])
+            await self._write_batch(batch[middle:])
+            return
+        for entry in batch:
+            entry.finished, entry.error = True, error
+
+    async def _insert(self, samples: Sequence[MetricsCollected]) -> None:
+        try:
+            await self._insert_once(samples)
+        except (DBAPIError, asyncpg.PostgresError) as error:
+            if _sqlstate(error) != _NO_PARTITION:
+                _refuse(error)
+            await self._insert_into_new_partitions(samples)
+
+    async def _insert_into_new_partitions(self, samples: Sequence[MetricsCollected]) -> None:
+        """What was measured in a month that nobody has made yet, or that is dropped already."""
+        months = sorted({sample.time.date().replace(day=1) for sample in samples})
+        async with self._database.begin() as connection:
+            for month in months:
+                await ensure_partitions(connection, month, months=1)
+        try:
+            await self._insert_once(samples)
+        except (DBAPIError, asyncpg.PostgresError) as error:
+            if _sqlstate(error) != _NO_PARTITION or len(samples) > 1:
+                _refuse(error)
+            _log.warning(
+                f"A sample of {samples[0].time:%Y-%m-%d} isn't kept: another partition has taken a part of its month.",
+                action="drop-sample",
+                tenant_id=samples[0].tenant_id,
+                source=samples[0].source,
+            )
+
+    async def _insert_once(self, samples: Sequence[MetricsCollected]) -> None:
+        rows = [
+            _Row(each.tenant_id, name, value, each.time, each.source)
+            for each in samples
+            for name, value in each.values.items()
+        ]
+        states = [state for each in samples if each.source == SOURCE for state in _states(each)]
+        async with self._database.begin() as connection:
+            written = await _copy(connection, rows) if len(rows) >= _COPIED else await _insert_few(connection, rows)
+            if states:
+                await connection.execute(_QUEUE, _by_column(_State._fields, states))
+        if written and min(each.time for each in samples) < _this_hour():
+            self.late.set()
+        if written < len(rows):
+            _log.debug("Samples were known already, or of unknown tenants.", values=len(rows), written=written)
+
+
+async def _copy(connection: AsyncConnection, rows: Sequence[_Row]) -> int:
+    await connection.execute(_STAGE)
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    await driver.copy_records_to_table("staged_samples", records=rows, columns=list(_COLUMNS))
+    return (await connection.execute(_INSERT_STAGED)).rowcount
+
+
+async def _insert_few(connection: AsyncConnection, rows: Sequence[_Row]) -> int:
+    return (await connection.execute(_INSERT_FEW, _by_column(_COLUMNS, rows))).rowcount
+
+
+def _by_column(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    return {name: [row[index] for row in rows] for index, name in enumerate(names)}
+
+
+def _states(sample: MetricsCollected) -> Iterator[_State]:
+    available = sample.values.get(AVAILABLE)
+    if available is not None:
+        yield _State(sample.tenant_id, WHOLE, sample.time, available > 0)
+    for service, up in sample.services.items():
+        yield _State(sample.tenant_id, service, sample.time, up)
+
+
+def _this_hour() -> datetime:
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _sqlstate(error: Exception) -> str:
+    return getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None) or ""
+
+
+def _refuse(error: Exception) -> None:
+    """What the database's refusal means. Raises InvalidEvent or TemporaryError."""
+    said = error.orig if isinstance(error, DBAPIError) else error
+    if _sqlstate(error).startswith(_BAD_DATA):
+        raise InvalidEvent(f"the database can't hold it: {said}") from error
+    raise TemporaryError(f"not written: {said}") from error

@@ -1,0 +1,164 @@
+"""Every failure of the API as the Status body that a real API server sends: its reason, its code, its sentence.
+
+Clients decide by `reason` and `code` (client-go's IsNotFound, IsConflict), people read `message`, and kubectl prints
+`details.causes`; so each function here builds all of them, with the words of apimachinery's `errors.go`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from services.simulator.objects import Obj
+from services.simulator.resources import Resource
+from shared.kube.semantics import Cause
+
+
+class ApiError(Exception):
+    """A refused request; `status` is the Status object that answers it."""
+
+    def __init__(self, code: int, reason: str, message: str, details: Obj | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retry_after: int | None = (details or {}).get("retryAfterSeconds")
+        known = {"message": message, "reason": reason, "details": details, "code": code}
+        self.status: Obj = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            **{name: value for name, value in known.items() if value},
+        }
+
+
+def success(resource: Resource, name: str, uid: str) -> Obj:
+    """The Status that answers a deletion which is already complete."""
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "details": {**_details(resource, name), "uid": uid},
+    }
+
+
+def _details(resource: Resource, name: str, **more: Any) -> Obj:
+    details = {"name": name, "group": resource.group, "kind": resource.plural, **more}
+    return {key: value for key, value in details.items() if value}
+
+
+def not_found(resource: Resource, name: str) -> ApiError:
+    """404: no such object."""
+    return ApiError(404, "NotFound", f'{resource.key} "{name}" not found', _details(resource, name))
+
+
+def unknown_path() -> ApiError:
+    """404: the API has no such resource."""
+    return ApiError(404, "NotFound", "the server could not find the requested resource")
+
+
+def already_exists(resource: Resource, name: str) -> ApiError:
+    """409 on a create."""
+    return ApiError(409, "AlreadyExists", f'{resource.key} "{name}" already exists', _details(resource, name))
+
+
+def conflict(resource: Resource, name: str, why: str) -> ApiError:
+    """409 on an update or a delete whose precondition doesn't hold."""
+    message = f'Operation cannot be fulfilled on {resource.key} "{name}": {why}'
+    return ApiError(409, "Conflict", message, _details(resource, name))
+
+
+def modified_meanwhile(resource: Resource, name: str) -> ApiError:
+    """409: the writer's resourceVersion is no longer the present one."""
+    why = "the object has been modified; please apply your changes to the latest version and try again"
+    return conflict(resource, name, why)
+
+
+def apply_conflict(message: str, causes: Sequence[Obj]) -> ApiError:
+    """409 of server-side apply, with one cause a field."""
+    return ApiError(409, "Conflict", message, {"causes": list(causes)})
+
+
+def invalid(resource: Resource, name: str, causes: Iterable[Cause]) -> ApiError:
+    """422: the object breaks rules; one cause for each."""
+    found = list(causes)
+    kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+    sentences = [f"{cause.field}: {cause.message}" for cause in found]
+    summary = sentences[0] if len(sentences) == 1 else f"[{', '.join(sentences)}]"
+    listed = [{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in found]
+    details = {**_details(resource, name, causes=listed), "kind": resource.kind}
+    return ApiError(422, "Invalid", f'{kind} "{name}" is invalid: {summary}', details)
+
+
+def invalid_options(kind: str, cause: Cause) -> ApiError:
+    """422: the options of a delete or a patch break a rule."""
+    listed = {"reason": cause.reason, "message": cause.message, "field": cause.field}
+    details = {"group": "meta.k8s.io", "kind": kind, "causes": [listed]}
+    return ApiError(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {cause.field}: {cause.message}', details)
+
+
+def bad_request(message: str) -> ApiError:
+    """400."""
+    return ApiError(400, "BadRequest", message)
+
+
+def forbidden(resource: Resource, name: str, why: str, causes: Sequence[Obj] = ()) -> ApiError:
+    """403."""
+    message = f'{resource.key} "{name}" is forbidden: {why}'
+    return ApiError(403, "Forbidden", message, _details(resource, name, causes=list(causes)))
+
+
+def method_not_allowed(resource: Resource, verb: str) -> ApiError:
+    """405: this resource lacks this verb."""
+    message = f'{verb} is not supported on resources of kind "{resource.key}"'
+    return ApiError(405, "MethodNotAllowed", message, {"group": resource.group, "kind": resource.plural})
+
+
+def not_acceptable(accepted: Sequence[str]) -> ApiError:
+    """406: no representation that the client takes."""
+    return ApiError(406, "NotAcceptable", f"only the following media types are accepted: {', '.join(accepted)}", {})
+
+
+def unsupported_media_type(accepted: Sequence[str]) -> ApiError:
+    """415: a body in a format that is not read here."""
+    known = ", ".join(accepted)
+    message = f"the body of the request was in an unknown format - accepted media types include: {known}"
+    return ApiError(415, "UnsupportedMediaType", message)
+
+
+def too_large(limit: int) -> ApiError:
+    """413: the body has more bytes than the limit."""
+    return ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}")
+
+
+def expired(message: str) -> ApiError:
+    """410: a resourceVersion or a continue token that is too old; the client lists again."""
+    return ApiError(410, "Expired", message)
+
+
+def future_version(wanted: int, current: int) -> ApiError:
+    """504: a resourceVersion that was not given out yet."""
+    causes = [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]
+    message = f"Timeout: Too large resource version: {wanted}, current: {current}"
+    return ApiError(504, "Timeout", message, {"causes": causes, "retryAfterSeconds": 1})
+
+
+def unpatchable(why: str) -> ApiError:
+    """422: a patch that can't be applied to the present object."""
+    message = "the server rejected our request due to an error in our request"
+    return ApiError(422, "Invalid", message, {"causes": [{"reason": "UnexpectedServerResponse", "message": why}]})
+
+
+def unavailable(why: str, retry_after_seconds: int = 1) -> ApiError:
+    """503: a dependency is away."""
+    return ApiError(503, "ServiceUnavailable", why, {"retryAfterSeconds": retry_after_seconds})
+
+
+def unknown_failure(message: str) -> ApiError:
+    """500 with a plain sentence and no reason: how a real API server shows errors that have no type of their own."""
+    return ApiError(500, "", message)
+
+
+def internal(why: str) -> ApiError:
+    """500: a fault of ours."""
+    return ApiError(500, "InternalError", f"Internal error occurred: {why}", {"causes": [{"message": why}]})

@@ -1,0 +1,140 @@
+"""OpenAPI v3: an index, and for each group version a document made from the definitions when it is first asked for.
+
+kubectl needs them for `explain`, for the merge keys of client-side apply, and to learn whether the server validates
+fields and does dry runs: for that it looks for a PATCH of the kind that has the parameters `fieldValidation` and
+`dryRun`.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterator
+from typing import Any, Final
+
+import orjson
+
+from services.simulator.api import errors
+from services.simulator.objects import Obj
+from services.simulator.resources import Resource, groups
+from shared.kube.definitions import DEFAULT_VERSION, definitions
+
+_REF: Final = "#/$defs/"
+_NEW_REF: Final = "#/components/schemas/"
+_METHODS: Final = {"create": "post", "update": "put", "patch": "patch", "delete": "delete", "get": "get", "list": "get"}
+_ACTIONS: Final = {
+    "create": "post",
+    "update": "put",
+    "patch": "patch",
+    "delete": "delete",
+    "get": "get",
+    "list": "list",
+}
+_ITEM_VERBS: Final = ("get", "update", "patch", "delete")
+_WRITE_PARAMETERS: Final = ("dryRun", "fieldManager", "fieldValidation")
+
+
+def index(prefix: str) -> Obj:
+    """`/openapi/v3`; `prefix` is the cluster's part of the path, empty for the default one."""
+    paths = {}
+    for path in _documents():
+        digest = hashlib.sha256(document(path)).hexdigest().upper()
+        paths[path] = {"serverRelativeURL": f"{prefix}/openapi/v3/{path}?hash={digest}"}
+    return {"paths": paths}
+
+
+def _documents() -> dict[str, tuple[Resource, ...]]:
+    found = {}
+    for members in groups().values():
+        stored = tuple(member for member in members if not member.computed)
+        if stored:
+            found[_root(stored[0])] = stored
+    return found
+
+
+def _root(resource: Resource) -> str:
+    return f"apis/{resource.group}/{resource.version}" if resource.group else f"api/{resource.version}"
+
+
+@functools.cache
+def document(path: str) -> bytes:
+    """The encoded document of `api/v1` or `apis/<group>/<version>`. Raises ApiError 404 for another path."""
+    members = _documents().get(path)
+    if members is None:
+        raise errors.unknown_path()
+    paths: dict[str, Obj] = {}
+    for resource in members:
+        paths.update(_paths(resource))
+    names = sorted(_reachable([_definition_name(resource) for resource in members]))
+    schemas = {name: _converted(definitions().raw[name]) for name in names}
+    info = {"title": "Kubernetes", "version": f"v{DEFAULT_VERSION}"}
+    return orjson.dumps({"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}})
+
+
+def _definition_name(resource: Resource) -> str:
+    schema = definitions().for_kind(resource.group, resource.version, resource.kind)
+    if schema is None:
+        raise LookupError(f"the definitions have no {resource.api_version} {resource.kind}")
+    return schema.name
+
+
+def _paths(resource: Resource) -> Iterator[tuple[str, Obj]]:
+    base = f"/{_root(resource)}" + ("/namespaces/{namespace}" if resource.namespaced else "") + f"/{resource.plural}"
+    collection = [verb for verb in resource.verbs if verb in ("create", "list")]
+    yield base, {_METHODS[verb]: _operation(resource, verb) for verb in collection}
+    items = [verb for verb in resource.verbs if verb in _ITEM_VERBS]
+    yield f"{base}/{{name}}", {_METHODS[verb]: _operation(resource, verb) for verb in items}
+
+
+def _operation(resource: Resource, verb: str) -> Obj:
+    kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+    scope = "Namespaced" if resource.namespaced else ""
+    group = resource.group.split(".")[0].capitalize() or "Core"
+    names = _WRITE_PARAMETERS if verb in ("create", "update", "patch") else ("dryRun",) if verb == "delete" else ()
+    reference = {"$ref": f"{_NEW_REF}{_definition_name(resource)}"}
+    return {
+        "operationId": f"{verb}{group}{resource.version.capitalize()}{scope}{resource.kind}",
+        "parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names],
+        "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": reference}}}},
+        "x-kubernetes-action": _ACTIONS[verb],
+        "x-kubernetes-group-version-kind": kind,
+    }
+
+
+def _reachable(names: list[str]) -> set[str]:
+    """The named definitions and all that they refer to."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(_references(definitions().raw[name]))
+    return found
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"].removeprefix(_REF)
+        for child in value.values():
+            yield from _references(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _references(child)
+
+
+def _converted(schema: Any) -> Any:
+    """JSON Schema as OpenAPI 3.0: one type in place of `[type, null]`, references with a description wrapped."""
+    if isinstance(schema, list):
+        return [_converted(child) for child in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if isinstance(schema.get("$ref"), str):
+        rest = {name: value for name, value in schema.items() if name != "$ref"}
+        reference = {"$ref": schema["$ref"].replace(_REF, _NEW_REF)}
+        return {**rest, "allOf": [reference]} if rest else reference
+    converted = {name: _converted(value) for name, value in schema.items()}
+    if isinstance(schema.get("type"), list):
+        converted["type"] = schema["type"][0]
+    return converted

@@ -1,0 +1,127 @@
+"""What a request asks for: cluster, resource, name, verb, parameters, body.
+
+Paths are split by hand, because Kubernetes' are regular: `/api/v1/...` or `/apis/<group>/<version>/...`, with
+`namespaces/<namespace>` before a namespaced resource, all of it under `/clusters/<cluster>` for a cluster other
+than `default`. Parameters are parsed as Go does, so that `watch=True` and `watch=1` are both true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from services.simulator.api import errors
+from services.simulator.resources import BY_PATH, Resource
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+MAX_BODY_BYTES = 3 * 1024 * 1024
+"""The limit of a real API server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The resource, and as much of namespace, name and subresource as the path says (empty where it says nothing)."""
+
+    resource: Resource
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+    @property
+    def all_namespaces(self) -> bool:
+        return self.resource.namespaced and not self.namespace
+
+
+class Request:
+    """One HTTP request; header names are lower case."""
+
+    def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:
+        self.method: str = scope["method"]
+        self.headers: dict[str, str] = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        self.query: dict[str, str] = {}
+        for name, value in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
+            self.query.setdefault(name, value)
+        self._receive = receive
+
+    def flag(self, name: str) -> bool:
+        """A boolean parameter: absent, `false` and `0` are false, everything else is true."""
+        value = self.query.get(name)
+        return value is not None and value.lower() not in ("false", "0")
+
+    def number(self, name: str) -> int | None:
+        """A non-negative integer parameter, None where it is absent. Raises ApiError 400."""
+        text = self.query.get(name, "")
+        if not text:
+            return None
+        if not text.isdecimal():
+            raise errors.bad_request(f'strconv.ParseUint: parsing "{text}": invalid syntax')
+        return int(text)
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether nothing is to be kept. Raises ApiError 400 for a value other than All."""
+        value = self.query.get("dryRun", "")
+        if value not in ("", "All"):
+            raise errors.bad_request(f'invalid dryRun value: "{value}": must be All')
+        return value == "All"
+
+    @property
+    def media_type(self) -> str:
+        """The body's type without parameters; JSON where the client says nothing."""
+        return self.headers.get("content-type", "application/json").split(";")[0].strip().lower()
+
+    @property
+    def manager(self) -> str:
+        """Who writes, for managedFields: the parameter, or the client's name from its User-Agent."""
+        agent = str(self.headers.get("user-agent", "unknown")).split("/")[0]
+        return self.query.get("fieldManager") or agent[:128]
+
+    async def body(self) -> bytes:
+        """The whole body. Raises ApiError 413 past the limit."""
+        chunks, size = [], 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ConnectionResetError("the client went away while it sent its body")
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > MAX_BODY_BYTES:
+                raise errors.too_large(MAX_BODY_BYTES)
+            if not message.get("more_body"):
+                return b"".join(chunks)
+
+    async def until_disconnected(self) -> None:
+        """Returns when the client has gone."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+def split_cluster(path: str) -> tuple[str, list[str]]:
+    """The cluster that a path is for and the rest of it, as unquoted parts."""
+    parts = [unquote(part) for part in path.strip("/").split("/") if part]
+    if len(parts) >= 2 and parts[0] == "clusters":
+        return parts[1], parts[2:]
+    return "default", parts
+
+
+def parse_target(parts: list[str]) -> Target:
+    """The target of `api/v1/...` or `apis/<group>/<version>/...`. Raises ApiError 404 for what is not served."""
+    group, version, rest = ("", parts[1], parts[2:]) if parts[0] == "api" else (parts[1], parts[2], parts[3:])
+    namespace = ""
+    if len(rest) >= 3 and rest[0] == "namespaces" and (group, version, rest[2]) in BY_PATH:
+        namespace, rest = rest[1], rest[2:]
+    resource = BY_PATH.get((group, version, rest[0]))
+    if resource is None or len(rest) > 3 or (namespace and not resource.namespaced):
+        raise errors.unknown_path()
+    name = rest[1] if len(rest) > 1 else ""
+    subresource = rest[2] if len(rest) > 2 else ""
+    if subresource and subresource not in resource.subresources:
+        raise errors.unknown_path()
+    if name and resource.namespaced and not namespace:
+        raise errors.unknown_path()
+    return Target(resource, namespace, name, subresource)

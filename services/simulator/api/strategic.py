@@ -1,0 +1,128 @@
+"""Strategic merge patch: a merge patch that knows Kubernetes' lists.
+
+A list with a merge key is merged item by item, one of scalars with the strategy `merge` is a set, any other is
+replaced. Directives inside the patch: `$patch: delete|replace`, `$retainKeys`, `$deleteFromPrimitiveList/<field>`,
+`$setElementOrder/<field>`. kubectl's client-side apply, `edit`, `set`, `scale` and `rollout restart` all send it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from services.simulator.api import errors
+from shared.kube.definitions import Schema
+
+_PATCH: Final = "$patch"
+_RETAIN: Final = "$retainKeys"
+_DELETE_PRIMITIVES: Final = "$deleteFromPrimitiveList/"
+_ORDER: Final = "$setElementOrder/"
+
+
+def strategic_merge(target: Any, patch: Any, schema: Schema | None) -> Any:
+    """`target` after the patch; neither argument is changed. Raises ApiError 400 for a malformed directive."""
+    if not isinstance(patch, dict):
+        return patch
+    present = target if isinstance(target, dict) else {}
+    directive = patch.get(_PATCH)
+    if directive == "replace":
+        return _plain({name: value for name, value in patch.items() if name != _PATCH})
+    if directive == "delete":
+        return None
+    if directive not in (None, "merge"):
+        raise errors.bad_request(f"Unknown patch type found: {directive}")
+    merged = dict(present)
+    if _RETAIN in patch:
+        kept = _listed(patch, _RETAIN)
+        merged = {name: value for name, value in merged.items() if name in kept}
+    for field in _directed(patch, _DELETE_PRIMITIVES):
+        gone = _listed(patch, _DELETE_PRIMITIVES + field)
+        merged[field] = [item for item in merged.get(field) or [] if item not in gone]
+    orders = {field: _listed(patch, _ORDER + field) for field in _directed(patch, _ORDER)}
+    for name, value in patch.items():
+        if not name.startswith("$"):
+            _merge_member(merged, name, value, _child(schema, name), orders.get(name))
+    for field in orders.keys() - patch.keys():
+        if isinstance(merged.get(field), list):
+            merged[field] = _ordered(merged[field], orders[field], _child(schema, field))
+    return merged
+
+
+def _directed(patch: dict[str, Any], directive: str) -> list[str]:
+    """The fields that a directive of this kind is for."""
+    return [name.removeprefix(directive) for name in patch if name.startswith(directive)]
+
+
+def _listed(patch: dict[str, Any], directive: str) -> list[Any]:
+    value = patch[directive]
+    if not isinstance(value, list):
+        raise errors.bad_request(f"expected a list for {directive}, but received {value!r}")
+    return value
+
+
+def _merge_member(merged: dict[str, Any], name: str, value: Any, schema: Schema | None, order: Any) -> None:
+    """Merge one member of the patch into `merged`, in place."""
+    if value is None:
+        merged.pop(name, None)
+        return
+    if isinstance(value, list):
+        merged[name] = _merge_list(merged.get(name) or [], value, schema, order)
+        return
+    replaces = schema is not None and "replace" in schema.patch_strategies
+    result = _plain(value) if replaces else strategic_merge(merged.get(name), value, schema)
+    if result is None:
+        merged.pop(name, None)
+    else:
+        merged[name] = result
+
+
+def _merge_list(present: list[Any], patch: list[Any], schema: Schema | None, order: Any) -> list[Any]:
+    if schema is None or schema.type != "list" or "merge" not in schema.patch_strategies:
+        return [_plain(item) for item in patch]
+    if schema.merge_key is None:
+        members = present + [item for item in patch if item not in present]
+    elif any(isinstance(item, dict) and item.get(_PATCH) == "replace" for item in patch):
+        members = [_plain(item) for item in patch if item.get(_PATCH) != "replace"]
+    else:
+        members = _merge_items(present, patch, schema, schema.merge_key)
+    return _ordered(members, order, schema) if order is not None else members
+
+
+def _merge_items(present: list[Any], patch: list[Any], schema: Schema, key: str) -> list[Any]:
+    merged = list(present)
+    for item in patch:
+        if not isinstance(item, dict) or key not in item:
+            raise errors.bad_request(f"map: {item} does not contain declared merge key: {key}")
+        position = next((i for i, other in enumerate(merged) if other.get(key) == item[key]), None)
+        if item.get(_PATCH) == "delete":
+            merged = [other for other in merged if other.get(key) != item[key]]
+        elif position is None:
+            merged.append(strategic_merge({}, item, schema.element))
+        else:
+            merged[position] = strategic_merge(merged[position], item, schema.element)
+    return merged
+
+
+def _ordered(members: list[Any], order: list[Any], schema: Schema | None) -> list[Any]:
+    """Members in the asked order; one that it doesn't name stays behind its predecessor."""
+    key = schema.merge_key if schema is not None else None
+    names = [entry.get(key) if key and isinstance(entry, dict) else entry for entry in order]
+    ranked: list[tuple[int, int, Any]] = []
+    rank = -1
+    for position, member in enumerate(members):
+        name = member.get(key) if key and isinstance(member, dict) else member
+        rank = names.index(name) if name in names else rank
+        ranked.append((rank, position, member))
+    return [member for _, _, member in sorted(ranked, key=lambda entry: entry[:2])]
+
+
+def _plain(value: Any) -> Any:
+    """A value of the patch as it is stored where nothing was before: without directives and nulls."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items() if v is not None and not k.startswith("$")}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _child(schema: Schema | None, name: str) -> Schema | None:
+    if schema is None:
+        return None
+    return schema.fields.get(name) if schema.type == "struct" else schema.element if schema.type == "map" else None

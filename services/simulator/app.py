@@ -1,0 +1,177 @@
+"""Wiring: settings to journal, to clusters, to what is served.
+
+HTTP is up from the first moment, so that `/health` answers and `/ready` says what is missing; the clusters appear
+when the database has been read. Their controllers and the journal's writer run beside the server: if one of them
+ends, the process ends, and whoever supervises it starts it again, which loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from services.simulator import metrics_api
+from services.simulator.api import errors
+from services.simulator.api.application import KubernetesAPI
+from services.simulator.api.product import ProductPaths, ProductView
+from services.simulator.api.served import Served
+from services.simulator.api.telemetry import Telemetry
+from services.simulator.clock import Clock
+from services.simulator.cluster import Cluster
+from services.simulator.journal import Journal, JournalAway
+from services.simulator.settings import SimulatorSettings
+from services.simulator.store import Store
+
+CLUSTER_NAMES: Final = ("default", "demo")
+_TENANT_LABEL: Final = "ecp.ai/tenant"
+
+_log = structlog.get_logger()
+
+
+class Simulator:
+    """All parts of one simulator. `application` can be served at once; `run` makes it work."""
+
+    def __init__(self, settings: SimulatorSettings) -> None:
+        self._settings = settings
+        self._journal = Journal(settings.database_url) if settings.database_url else None
+        self._served: dict[str, Served] = {}
+        self._views: dict[str, ProductView] = {}
+        telemetry = Telemetry(self._served, lambda: self._journal.backlog if self._journal else 0)
+        self._kubernetes = KubernetesAPI(self._served, telemetry, CLUSTER_NAMES)
+        product = ProductPaths(self._views, self._dependencies, telemetry.exposition)
+        self.application = Starlette(routes=[*product.routes(), Mount("/", app=self._kubernetes)])
+
+    def end_streams(self) -> None:
+        """End open watches, so that a stop is quick."""
+        self._kubernetes.end_streams()
+
+    async def run(self) -> None:
+        """Load the clusters and keep them going, until cancelled."""
+        if self._journal is None:
+            _log.warning("no SIMULATOR_DATABASE_URL: everything lives in memory only", action="simulator.memory")
+        else:
+            await self._journal.open()
+        clusters = [await self._load(name) for name in CLUSTER_NAMES]
+        try:
+            async with asyncio.TaskGroup() as group:
+                if self._journal is not None:
+                    group.create_task(self._journal.run())
+                for cluster in clusters:
+                    cluster.start()
+                    self._serve(cluster)
+                    group.create_task(cluster.run())
+                _log.info("the simulator is ready", action="simulator.ready", objects=self._count())
+        finally:
+            if self._journal is not None:
+                await self._journal.close()
+
+    async def _load(self, name: str) -> Cluster:
+        clock = Clock(speed=self._settings.speed)
+        if self._journal is None:
+            # Versions begin at the time, so that a client which knew the process before this one is not misled.
+            store = Store(clock.now, version=int(datetime.now(UTC).timestamp() * 1000))
+        else:
+            store = Store(clock.now, self._journal.for_cluster(name))
+            objects, version = await self._journal.load(name)
+            store.load(objects, version)
+        return Cluster(name, store, clock, seed=self._settings.seed)
+
+    def _serve(self, cluster: Cluster) -> None:
+        store = cluster.store
+        self._served[cluster.name] = Served(
+            cluster.name,
+            store,
+            cluster.clock.now,
+            pod_metrics=lambda namespace: metrics_api.pod_metrics(cluster, namespace),
+            node_metrics=lambda: metrics_api.node_metrics(cluster),
+            ready_to_write=self._bounded(lambda journal, seconds: journal.ready(seconds)),
+            committed=self._bounded(lambda journal, seconds: journal.committed(seconds)),
+        )
+        self._views[cluster.name] = ProductView(
+            system=lambda: metrics_api.system_metrics(cluster),
+            tenant=lambda tenant_id: metrics_api.tenant_metrics(cluster, tenant_id),
+            tenants=lambda: _tenants(store),
+        )
+
+    def _bounded(self, wait: Callable[[Journal, float], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """A wait for the journal that ends in a 503; nothing to wait for without a journal."""
+
+        async def bounded() -> None:
+            if self._journal is None:
+                return
+            try:
+                await wait(self._journal, self._settings.write_timeout)
+            except JournalAway as error:
+                raise errors.unavailable(str(error)) from error
+
+        return bounded
+
+    def _dependencies(self) -> dict[str, bool]:
+        states = {f"cluster {name}": name in self._served for name in CLUSTER_NAMES}
+        return states if self._journal is None else {**states, "database": self._journal.is_available}
+
+    def _count(self) -> int:
+        return sum(served.store.count(r) for served in self._served.values() for r in served.store.resources())
+
+
+def _tenants(store: Store) -> list[str]:
+    """Tenants that have a namespace in the cluster."""
+    labels = (namespace["metadata"].get("labels") or {} for namespace in store.list("namespaces"))
+    return sorted({found[_TENANT_LABEL] for found in labels if _TENANT_LABEL in found})
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which on a signal ends the streams that would hold it up, and leaves the process to finish its own work.
+
+    Its own way is to raise the signal again when it is done, which would kill the process before the journal is closed.
+    """
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take the signals to stop for as long as the server runs."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop, number)
+        yield
+
+    def _stop(self, number: int) -> None:
+        self.handle_exit(number, None)
+        self._end_streams()
+
+
+async def serve(settings: SimulatorSettings) -> int:
+    """Serve until a signal; the process's exit status."""
+    simulator = Simulator(settings)
+    config = uvicorn.Config(
+        simulator.application,
+        host=settings.host,
+        port=settings.port,
+        timeout_graceful_shutdown=settings.graceful_timeout,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+    )
+    server = _Server(config, simulator.end_streams)
+    running = asyncio.create_task(simulator.run())
+    running.add_done_callback(lambda task: setattr(server, "should_exit", True))
+    await server.serve()
+    crashed = running.done()
+    running.cancel()
+    result = (await asyncio.gather(running, return_exceptions=True))[0]
+    if crashed:
+        _log.error("the simulator ended by itself", action="simulator.failed", exc_info=result)
+    return 1 if crashed else 0

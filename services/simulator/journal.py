@@ -1,0 +1,278 @@
+"""Durability: every change of every cluster in one PostgreSQL table, written in groups.
+
+The store tells the journal of each change without waiting. One writer takes what has come together, writes it in
+one transaction and then wakes who waits for it: an API write is answered only after that, while controllers never
+wait. Two changes of one object before the same commit are written once.
+
+resourceVersions must never be given out twice, or a client that goes on from an old one would miss changes. So the
+journal reserves versions far ahead: the mark in the table is always above any version in use, and a start begins at
+the mark.
+
+When the database goes away the process keeps running: what is pending stays pending, writes are refused after a
+bounded wait (`JournalAway`), and the writer connects again. An advisory lock keeps a second simulator off the same
+database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Final
+
+import asyncpg
+import orjson
+import structlog
+
+from services.simulator.objects import Key, Obj
+
+_log = structlog.get_logger()
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS objects (
+    cluster text NOT NULL,
+    resource text NOT NULL,
+    namespace text NOT NULL,
+    name text NOT NULL,
+    resource_version bigint NOT NULL,
+    body jsonb NOT NULL,
+    PRIMARY KEY (cluster, resource, namespace, name)
+);
+CREATE TABLE IF NOT EXISTS high_water (
+    cluster text PRIMARY KEY,
+    resource_version bigint NOT NULL
+);
+"""
+_UPSERT: Final = """
+INSERT INTO objects (cluster, resource, namespace, name, resource_version, body)
+SELECT cluster, resource, namespace, name, version, body::jsonb
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[])
+     AS changed (cluster, resource, namespace, name, version, body)
+ON CONFLICT (cluster, resource, namespace, name)
+DO UPDATE SET resource_version = excluded.resource_version, body = excluded.body
+"""
+_DELETE: Final = """
+DELETE FROM objects USING unnest($1::text[], $2::text[], $3::text[], $4::text[])
+     AS gone (cluster, resource, namespace, name)
+WHERE (objects.cluster, objects.resource, objects.namespace, objects.name)
+    = (gone.cluster, gone.resource, gone.namespace, gone.name)
+"""
+_MARK: Final = """
+INSERT INTO high_water (cluster, resource_version) VALUES ($1, $2)
+ON CONFLICT (cluster) DO UPDATE SET resource_version = greatest(high_water.resource_version, excluded.resource_version)
+"""
+# The key of the advisory lock: any number that nobody else uses in this database.
+_LOCK: Final = 6360
+_RESERVED: Final = 10_000_000
+_CHUNK: Final = 500
+_WRITE_SECONDS: Final = 10.0
+_RECONNECT_SECONDS: Final = 0.5
+# InternalClientError: what asyncpg raises when the server's last words cross our next statement.
+_FAILURES: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError)
+
+_Row = tuple[str, str, str, str]
+
+
+class JournalAway(Exception):
+    """The database did not answer in time."""
+
+
+class ClusterJournal:
+    """The journal as one cluster's store sees it."""
+
+    def __init__(self, journal: Journal, cluster: str) -> None:
+        self._journal, self._cluster = journal, cluster
+
+    def record(self, resource: str, key: Key, obj: Obj | None, version: int) -> None:
+        """Remember a change; None is a removal."""
+        self._journal.record((self._cluster, resource, *key), obj, version)
+
+
+class Journal:
+    """The database of all clusters. `open`, then `load` for each cluster, then keep `run` running."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: asyncpg.Connection[Any] | None = None
+        self._pending: dict[_Row, tuple[int, Obj | None]] = {}
+        self._marks: dict[str, int] = {}
+        self._recorded = 0
+        self._durable = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._work = asyncio.Event()
+        self._available = asyncio.Event()
+
+    @property
+    def is_available(self) -> bool:
+        """Whether the database answered last time."""
+        return self._available.is_set()
+
+    @property
+    def backlog(self) -> int:
+        """Changes that are not durable yet."""
+        return len(self._pending)
+
+    async def open(self) -> None:
+        """Connect, as often as it takes, and make the tables. Logs what it waits for."""
+        told = ""
+        while not self._available.is_set():
+            why = await self._connect()
+            if why and why != told:
+                _log.warning(f"waiting for the simulator's database: {why}", action="journal.waiting")
+                told = why
+            if why:
+                await asyncio.sleep(_RECONNECT_SECONDS)
+        if told:
+            _log.info("the simulator's database answers", action="journal.connected")
+
+    async def _connect(self) -> str:
+        """Try once; the answer is empty, or says why it failed."""
+        connection: asyncpg.Connection[Any] | None = None
+        try:
+            connection = await asyncpg.connect(self._url, timeout=5)
+            if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+                await connection.close()
+                return "another simulator uses it"
+            await connection.execute(_SCHEMA)
+        except _FAILURES as error:
+            if connection is not None:
+                connection.terminate()
+            return f"{type(error).__name__}: {error}"
+        connection.add_termination_listener(self._lost)
+        self._connection = connection
+        self._available.set()
+        return ""
+
+    def _lost(self, connection: object) -> None:
+        """The connection ended: noticed at once, so that the next write is refused before it is made."""
+        if connection is self._connection:
+            self._available.clear()
+            self._work.set()
+
+    async def load(self, cluster: str) -> tuple[list[tuple[str, Obj]], int]:
+        """A cluster's objects by resource, and the version above which it goes on; reserves versions for it."""
+        connection = self._require()
+        rows = await connection.fetch("SELECT resource, body::text AS body FROM objects WHERE cluster = $1", cluster)
+        marked = await connection.fetchval("SELECT resource_version FROM high_water WHERE cluster = $1", cluster)
+        version = int(marked or 1)
+        await connection.execute(_MARK, cluster, version + _RESERVED)
+        self._marks[cluster] = version + _RESERVED
+        return [(row["resource"], orjson.loads(row["body"])) for row in rows], version
+
+    def for_cluster(self, cluster: str) -> ClusterJournal:
+        """What a cluster's store records to."""
+        return ClusterJournal(self, cluster)
+
+    def record(self, row: _Row, obj: Obj | None, version: int) -> None:
+        """Remember a change of one object, in the order of versions. Never waits."""
+        self._pending[row] = (version, obj)
+        self._recorded += 1
+        self._work.set()
+
+    async def ready(self, timeout: float) -> None:
+        """Return once the database answers. Raises JournalAway after `timeout` seconds."""
+        try:
+            await asyncio.wait_for(self._available.wait(), timeout)
+        except TimeoutError:
+            raise JournalAway("the simulator's database is not available") from None
+
+    async def committed(self, timeout: float) -> None:
+        """Return once all that was recorded until now is durable. Raises JournalAway after `timeout` seconds."""
+        if self._durable >= self._recorded:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((self._recorded, future))
+        try:
+            await asyncio.wait_for(future, timeout)
+        except TimeoutError:
+            message = (
+                "the simulator's database did not confirm the change in time; it will still be made when it is back"
+            )
+            raise JournalAway(message) from None
+
+    async def run(self) -> None:
+        """Write what is recorded, until cancelled; connects again after a failure."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            await self._write_pending()
+
+    async def close(self, timeout: float = 5.0) -> None:
+        """Write what is left, if the database answers, and disconnect. `run` must have been cancelled."""
+        try:
+            async with asyncio.timeout(timeout):
+                if self._pending:
+                    await self._write_pending()
+                if self._connection is not None:
+                    await self._connection.close()
+        except TimeoutError:
+            _log.error("changes were left unwritten at the stop", action="journal.left", changes=self.backlog)
+
+    async def _write_pending(self) -> None:
+        """Write one group and wake its waiters. A group that fails is pending again, without what has changed since."""
+        upto, batch, self._pending = self._recorded, self._pending, {}
+        try:
+            await self._write(batch)
+        except asyncio.CancelledError:
+            self._pending = {**batch, **self._pending}
+            raise
+        except _FAILURES as error:
+            self._pending = {**batch, **self._pending}
+            self._work.set()
+            await self._reconnect(f"{type(error).__name__}: {error}")
+            return
+        self._durable = upto
+        while self._waiting and self._waiting[0][0] <= upto:
+            future = self._waiting.popleft()[1]
+            if not future.done():
+                future.set_result(None)
+
+    async def _write(self, batch: Mapping[_Row, tuple[int, Obj | None]]) -> None:
+        connection = self._require()
+        rows = list(batch.items())
+        marks = self._outgrown(batch)
+        # Without asyncpg's transaction block: its end waits without a limit for a server that hangs. After a failure
+        # the connection is dropped, and the transaction with it.
+        async with asyncio.timeout(_WRITE_SECONDS):
+            await connection.execute("BEGIN")
+            for cluster, mark in marks.items():
+                await connection.execute(_MARK, cluster, mark)
+            for start in range(0, len(rows), _CHUNK):
+                await self._write_chunk(connection, rows[start : start + _CHUNK])
+            await connection.execute("COMMIT")
+        self._marks.update(marks)
+
+    async def _write_chunk(
+        self, connection: asyncpg.Connection[Any], rows: list[tuple[_Row, tuple[int, Obj | None]]]
+    ) -> None:
+        kept = [(*row, version, orjson.dumps(obj).decode()) for row, (version, obj) in rows if obj is not None]
+        gone = [row for row, (_, obj) in rows if obj is None]
+        if kept:
+            await connection.execute(_UPSERT, *map(list, zip(*kept, strict=True)))
+        if gone:
+            await connection.execute(_DELETE, *map(list, zip(*gone, strict=True)))
+
+    def _outgrown(self, batch: Mapping[_Row, tuple[int, Obj | None]]) -> dict[str, int]:
+        """New marks for the clusters that have used half of the versions reserved for them."""
+        highest: dict[str, int] = {}
+        for row, (version, _) in batch.items():
+            highest[row[0]] = max(version, highest.get(row[0], 0))
+        return {
+            cluster: version + _RESERVED
+            for cluster, version in highest.items()
+            if version > self._marks.get(cluster, 0) - _RESERVED // 2
+        }
+
+    async def _reconnect(self, why: str) -> None:
+        self._available.clear()
+        lost, self._connection = self._connection, None
+        if lost is not None:
+            lost.terminate()
+        _log.warning(f"the simulator's database went away: {why}", action="journal.away", changes=self.backlog)
+        await self.open()
+        _log.info("the simulator's database is back", action="journal.back", changes=self.backlog)
+
+    def _require(self) -> asyncpg.Connection[Any]:
+        if self._connection is None:
+            raise asyncpg.InterfaceError("not connected")
+        return self._connection

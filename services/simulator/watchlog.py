@@ -1,0 +1,94 @@
+"""The last changes of one resource type, which is what a watch reads.
+
+A bounded list: a watcher holds a cursor into it, and one that fell behind what is still there is told so
+(`Expired`), which the API turns into 410 Gone. The object before the change is kept beside the one after it,
+because a selector can turn a change into an appearance or a disappearance. A change is encoded to JSON at most
+once, however many clients watch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import orjson
+
+from services.simulator.objects import Obj
+
+ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
+
+
+class Expired(Exception):
+    """The wanted version is older than what the log still has. `floor` is the oldest version one can start after."""
+
+    def __init__(self, wanted: int, floor: int) -> None:
+        super().__init__(f"too old resource version: {wanted} ({floor})")
+        self.wanted, self.floor = wanted, floor
+
+
+class Record:
+    """An object with its JSON, which is made when somebody first asks for it."""
+
+    __slots__ = ("_encoded", "obj")
+
+    def __init__(self, obj: Obj) -> None:
+        self.obj = obj
+        self._encoded: bytes | None = None
+
+    @property
+    def encoded(self) -> bytes:
+        if self._encoded is None:
+            self._encoded = orjson.dumps(self.obj)
+        return self._encoded
+
+
+class Change:
+    """One committed change; `record` has the object after it (DELETED: the last state, at the deletion's version)."""
+
+    __slots__ = ("old", "record", "type", "version")
+
+    def __init__(self, version: int, change_type: ChangeType, old: Obj | None, record: Record) -> None:
+        self.version, self.type, self.old, self.record = version, change_type, old, record
+
+
+class WatchLog:
+    """Changes of one resource in the order of their versions. `wakers` are called after each append."""
+
+    def __init__(self, floor: int, capacity: int = 8192) -> None:
+        self._changes: list[Change] = []
+        self._first = 0
+        self._floor = floor
+        self._capacity = capacity
+        self.wakers: set[Callable[[], None]] = set()
+
+    def append(self, change: Change) -> None:
+        """Add the newest change and wake who waits. Trims to `capacity` only now and then, so that it costs little."""
+        self._changes.append(change)
+        if len(self._changes) > 2 * self._capacity:
+            cut = len(self._changes) - self._capacity
+            self._floor = self._changes[cut - 1].version
+            self._first += cut
+            del self._changes[:cut]
+        for wake in tuple(self.wakers):
+            wake()
+
+    def cursor_after(self, version: int) -> int:
+        """The cursor from which every change newer than `version` is read. Raises Expired."""
+        if version < self._floor:
+            raise Expired(version, self._floor)
+        position = len(self._changes)
+        while position and self._changes[position - 1].version > version:
+            position -= 1
+        return self._first + position
+
+    def cursor_at_end(self) -> int:
+        """The cursor that reads only what is still to come."""
+        return self._first + len(self._changes)
+
+    def read(self, cursor: int, limit: int = 256) -> tuple[list[Change], int]:
+        """At most `limit` changes from the cursor on, and the cursor behind them. Raises Expired."""
+        if cursor < self._first:
+            raise Expired(0, self._floor)
+        start = cursor - self._first
+        changes = self._changes[start : start + limit]
+        return changes, cursor + len(changes)

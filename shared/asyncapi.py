@@ -1,0 +1,167 @@
+"""The bus as an AsyncAPI 3 document, made from the contract itself: subjects, owners, headers, payloads, examples.
+
+`python -m shared.asyncapi` writes `docs/asyncapi.yaml` and `docs/events.md`; a test fails when they are not what the
+code says. Examples are checked by the models that they show.
+"""
+
+import inspect
+import json
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic.json_schema import models_json_schema
+
+from shared.access import publishers, readers
+from shared.events import EVENTS, Event
+from shared.examples import EXAMPLES
+from shared.subjects import STREAM_SUBJECTS, Mode, Stream, Subject
+
+Document = dict[str, Any]
+DOCS = Path(__file__).parent.parent / "docs"
+_SCHEMAS = "#/components/schemas/{model}"
+_TITLE = "ECP-AI Kubernetes Orchestrator"
+
+HEADERS: Document = {
+    "type": "object",
+    "description": "CloudEvents 1.0, binary mode. Other systems may leave all of them out.",
+    "properties": {
+        "ce-id": {"type": "string", "description": "Unique; a repeated delivery has the same one."},
+        "ce-type": {"type": "string", "description": "`ai.ecp.` and the subject."},
+        "ce-source": {"type": "string", "description": "`/ecp/` and the service."},
+        "ce-subject": {"type": "string", "description": "The tenant's id."},
+        "ce-time": {"type": "string", "format": "date-time"},
+        "ce-specversion": {"const": "1.0"},
+        "Nats-Msg-Id": {"type": "string", "description": "JetStream drops a second message with the same one."},
+        "correlation-id": {"type": "string", "description": "The request that began it."},
+        "traceparent": {"type": "string", "description": "W3C trace context."},
+    },
+}
+
+
+def document(version: str) -> Document:
+    """The AsyncAPI document; `version` is the product's."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": _TITLE, "version": version, "description": _description()},
+        "defaultContentType": "application/json",
+        "servers": {"nats": {"host": "127.0.0.1:4222", "protocol": "nats", "description": "JetStream"}},
+        "channels": {_channel_name(subject): _channel(subject) for subject in Subject},
+        "operations": dict(pair for subject in Subject for pair in _operations(subject)),
+        "components": {
+            "messages": {model.__name__: _message(model) for model in EVENTS.values()},
+            "schemas": {"Headers": HEADERS, **_schemas()},
+        },
+    }
+
+
+def page() -> str:
+    """The same for people: `docs/events.md`."""
+    lines = [
+        "# Events",
+        "",
+        _description(),
+        "",
+        "| subject | says it | reads it | stream | meaning |",
+        "|---|---|---|---|---|",
+    ]
+    for subject in Subject:
+        cells = (
+            f"`{subject}`",
+            _names(publishers(subject)),
+            _names(readers(subject)),
+            _stream(subject),
+            _summary(subject),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    for subject in Subject:
+        example = EXAMPLES[subject].model_dump(mode="json", exclude_none=True)
+        lines += ["", f"## `{subject}`", "", _summary(subject), "", "```json"]
+        lines += [json.dumps(example, indent=2, ensure_ascii=False), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def to_yaml(content: Document) -> str:
+    """Stable YAML: the order of the contract, no line breaks inside of texts, no aliases."""
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    return yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _description() -> str:
+    return (
+        "What the services say to each other, and what other systems may say to them, on NATS JetStream. "
+        f"In demo mode each subject begins with `{Mode.DEMO.subject('')}`; the two modes share no stream. "
+        "Bodies are JSON; fields that a reader doesn't know are ignored."
+    )
+
+
+def _channel_name(subject: Subject) -> str:
+    return subject.replace(".", "_")
+
+
+def _channel(subject: Subject) -> Document:
+    model = EVENTS[subject].__name__
+    return {
+        "address": f"{{mode}}{subject}",
+        "description": f"Stream {_stream(subject)}.",
+        "parameters": {"mode": {"enum": ["", Mode.DEMO.subject("")], "description": "Empty in production."}},
+        "messages": {model: {"$ref": f"#/components/messages/{model}"}},
+    }
+
+
+def _operations(subject: Subject) -> list[tuple[str, Document]]:
+    name, model = _channel_name(subject), EVENTS[subject].__name__
+    channel = {"$ref": f"#/channels/{name}"}
+    messages = [{"$ref": f"#/channels/{name}/messages/{model}"}]
+    said = [(f"{who}_says_{name}", "send") for who in publishers(subject)]
+    read = [(f"{who}_reads_{name}", "receive") for who in readers(subject)]
+    return [(key, {"action": action, "channel": channel, "messages": messages}) for key, action in said + read]
+
+
+def _message(model: type[Event]) -> Document:
+    return {
+        "name": model.__name__,
+        "title": str(model.subject),
+        "summary": _summary(model.subject),
+        "contentType": "application/json",
+        "headers": {"$ref": "#/components/schemas/Headers"},
+        "payload": {"$ref": f"#/components/schemas/{model.__name__}"},
+        "examples": [{"payload": EXAMPLES[model.subject].model_dump(mode="json", exclude_none=True)}],
+    }
+
+
+def _schemas() -> Document:
+    _, definitions = models_json_schema([(model, "validation") for model in EVENTS.values()], ref_template=_SCHEMAS)
+    schemas: Document = definitions["$defs"]
+    return {name: schemas[name] for name in sorted(schemas)}
+
+
+def _summary(subject: Subject) -> str:
+    return " ".join((inspect.getdoc(EVENTS[subject]) or "").split())
+
+
+def _stream(subject: Subject) -> str:
+    return next(
+        stream for stream, subjects in STREAM_SUBJECTS.items() if subject in subjects and stream is not Stream.DLQ
+    )
+
+
+def _names(accounts: tuple[str, ...]) -> str:
+    return ", ".join("other systems" if name == "outside" else name for name in accounts) or "sockets"
+
+
+def main() -> None:
+    """Write the document and the page."""
+
+    DOCS.mkdir(exist_ok=True)
+    (DOCS / "asyncapi.yaml").write_text(to_yaml(document(version_of("ecp-orchestrator"))), encoding="utf-8")
+    (DOCS / "events.md").write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""`python -m shared.bus bootstrap`: make the streams, consumers and buckets of both modes."""
+
+import argparse
+import asyncio
+from typing import Any
+
+import nats
+from nats.aio.client import Client
+from pydantic import Field
+
+from shared.access import BOOTSTRAP, inbox
+from shared.bus.bootstrap import bootstrap
+from shared.bus.dependencies import Dependencies
+from shared.logging import configure_logging
+from shared.settings import BusSettings, load
+
+
+class BootstrapSettings(BusSettings):
+    """The bootstrap's own settings."""
+
+    nats_replicas: int = Field(default=1, ge=1, le=5)
+    """Copies of each stream: 3 in a cluster of three nodes."""
+
+
+async def _connect(settings: BootstrapSettings, **options: Any) -> Client:
+    return await nats.connect(settings.nats_url, name="ecp-bootstrap", inbox_prefix=inbox(BOOTSTRAP), **options)
+
+
+async def _bootstrap(settings: BootstrapSettings) -> None:
+    async def nats_answers() -> None:
+        client = await _connect(settings, allow_reconnect=False, connect_timeout=1)
+        await client.jetstream().account_info()
+        await client.close()
+
+    dependencies = Dependencies()
+    dependencies.add("NATS", nats_answers)
+    await dependencies.wait()
+    client = await _connect(settings)
+    try:
+        await bootstrap(client.jetstream(timeout=30), replicas=settings.nats_replicas)
+    finally:
+        await client.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m shared.bus", description=__doc__)
+    parser.add_argument("command", choices=["bootstrap"])
+    parser.parse_args()
+    settings = load(BootstrapSettings)
+    configure_logging("bootstrap", settings.log_level)
+    asyncio.run(_bootstrap(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Makes streams, durables and buckets, for both modes. The only place that does.
+
+Running it again changes only what differs.
+
+Services say `declare=False`, because a client that declares a stream in passing would set everything that it doesn't
+mention back to the defaults.
+"""
+
+from dataclasses import replace
+
+import structlog
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    KeyValueConfig,
+    ObjectStoreConfig,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import BucketNotFoundError, NotFoundError
+
+from shared.subjects import DURABLES, STREAM_SUBJECTS, Bucket, Durable, Mode, Stream
+
+_log = structlog.get_logger(__name__)
+
+_HOUR = 3600.0
+_DAY = 24 * _HOUR
+_MIB = 1024**2
+LEASE_SECONDS = 12.0
+"""Time to live of a lease: another copy takes over within 15 s."""
+_ACK_WAIT = 15.0
+"""Seconds without a sign of life until an event is delivered again; handlers show life every 5 s."""
+_DUPLICATE_WINDOW = 600.0
+"""Seconds in which a repeated message id is dropped."""
+
+_LIMITS = {
+    Stream.ECP: (7 * _DAY, 1024 * _MIB, DiscardPolicy.NEW),
+    Stream.METRICS: (6 * _HOUR, 512 * _MIB, DiscardPolicy.OLD),
+    Stream.DLQ: (30 * _DAY, 256 * _MIB, DiscardPolicy.NEW),
+}
+"""Age in seconds, size in bytes, and what a full stream does: refuse, so that nothing accepted is lost, or forget
+the oldest sample."""
+
+
+async def bootstrap(jetstream: JetStreamContext, *, replicas: int = 1) -> None:
+    """Make everything that is named in `shared.subjects`. Idempotent, and safe when two run at once."""
+    for mode in Mode:
+        for stream in Stream:
+            await _ensure_stream(jetstream, stream_config(mode, stream, replicas))
+        for durable in DURABLES:
+            await jetstream.add_consumer(mode.stream(durable.stream), consumer_config(mode, durable))
+        for bucket in (Bucket.DESIRED, Bucket.APPLIED, Bucket.LEASES):
+            await _ensure_key_value(jetstream, mode, bucket, replicas)
+        await _ensure_object_store(jetstream, mode, Bucket.MANIFESTS, replicas)
+    _log.info("Streams, consumers and buckets are there.", action="bootstrap")
+
+
+def stream_config(mode: Mode, stream: Stream, replicas: int) -> StreamConfig:
+    """The whole configuration of a stream."""
+    age, size, discard = _LIMITS[stream]
+    return StreamConfig(
+        name=mode.stream(stream),
+        subjects=[mode.subject(subject) for subject in STREAM_SUBJECTS[stream]],
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        discard=discard,
+        max_age=age,
+        max_bytes=size,
+        duplicate_window=_DUPLICATE_WINDOW,
+        num_replicas=replicas,
+        allow_direct=True,
+    )
+
+
+def consumer_config(mode: Mode, durable: Durable) -> ConsumerConfig:
+    """The whole configuration of a durable. The failure policy counts the tries, hence no `max_deliver`."""
+    return ConsumerConfig(
+        durable_name=durable.name,
+        filter_subjects=[mode.subject(subject) for subject in durable.subjects],
+        deliver_policy=DeliverPolicy.ALL,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=_ACK_WAIT,
+        max_deliver=-1,
+        max_ack_pending=1000,
+    )
+
+
+async def _ensure_stream(jetstream: JetStreamContext, config: StreamConfig) -> None:
+    try:
+        current = await jetstream.stream_info(config.name or "")
+    except NotFoundError:
+        await jetstream.add_stream(config)
+        return
+    wanted = {name: value for name, value in config.as_dict().items() if value is not None}
+    if any(current.config.as_dict().get(name) != value for name, value in wanted.items()):
+        _log.info(f"Stream {config.name} gets a new configuration.", action="update-stream")
+        await jetstream.update_stream(config)
+
+
+async def _ensure_key_value(jetstream: JetStreamContext, mode: Mode, bucket: Bucket, replicas: int) -> None:
+    config = KeyValueConfig(bucket=mode.bucket(bucket), history=1, storage=StorageType.FILE, replicas=replicas)
+    if bucket is Bucket.LEASES:
+        config = replace(config, ttl=LEASE_SECONDS)
+    try:
+        await jetstream.key_value(config.bucket)
+    except BucketNotFoundError:
+        await jetstream.create_key_value(config)
+
+
+async def _ensure_object_store(jetstream: JetStreamContext, mode: Mode, bucket: Bucket, replicas: int) -> None:
+    name = mode.bucket(bucket)
+    try:
+        await jetstream.object_store(name)
+    except (BucketNotFoundError, NotFoundError):
+        await jetstream.create_object_store(name, ObjectStoreConfig(replicas=replicas))

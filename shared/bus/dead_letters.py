@@ -1,0 +1,123 @@
+"""The dead letters of a mode: what could not be handled, why, and the ways on.
+
+A replay puts the event back on its subject with its own id, so that what follows from it is named as it would have
+been, with a new message id, since JetStream would drop the old one, and for the consumer that failed alone: the
+others have done their part.
+"""
+
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import RawStreamMsg
+from nats.js.errors import NotFoundError
+
+from shared.bus.envelope import CORRELATION_ID, MESSAGE_ID, REPLAY_FOR, own_headers
+from shared.errors import Refused
+from shared.subjects import Mode, Stream
+
+_PREFIX = "dlq-"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One dead letter. `sequence` is its number in the stream, by which it is named."""
+
+    sequence: int
+    time: datetime | None
+    subject: str
+    consumer: str
+    code: str
+    reason: str
+    attempts: str
+    event_id: str
+    correlation_id: str
+    tenant_id: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def content(self) -> Any:
+        """The body as JSON, or as text if it isn't any."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return self.body.decode(errors="backslashreplace")
+
+
+class DeadLetters:
+    """Reads and empties the dead-letter stream of `mode`."""
+
+    def __init__(self, jetstream: JetStreamContext, mode: Mode) -> None:
+        self._jetstream = jetstream
+        self._mode = mode
+        self._stream = mode.stream(Stream.DLQ)
+
+    async def all(self) -> AsyncIterator[Letter]:
+        """Every dead letter, the oldest first."""
+        state = (await self._jetstream.stream_info(self._stream)).state
+        if state.messages == 0:
+            return
+        subscription = await self._jetstream.subscribe(
+            self._mode.subject("dlq.>"), stream=self._stream, ordered_consumer=True
+        )
+        try:
+            sequence = 0
+            while sequence < state.last_seq:
+                message = await subscription.next_msg(timeout=5)
+                sequence = message.metadata.sequence.stream
+                yield _from_message(message)
+        finally:
+            await subscription.unsubscribe()
+
+    async def get(self, sequence: int) -> Letter:
+        """One dead letter. Refused (NOT_FOUND) if there is none of that number."""
+        try:
+            return _from_stream(await self._jetstream.get_msg(self._stream, sequence))
+        except NotFoundError as error:
+            raise Refused(f"there is no dead letter {sequence} in {self._stream}", code="NOT_FOUND") from error
+
+    async def replay(self, sequence: int) -> Letter:
+        """Give it back to the consumer that failed, and remove it here. Returns what was replayed."""
+        letter = await self.get(sequence)
+        headers = {name: value for name, value in own_headers(letter.headers).items() if not name.startswith(_PREFIX)}
+        headers |= {MESSAGE_ID: str(uuid.uuid4()), "ce-id": letter.event_id, REPLAY_FOR: letter.consumer}
+        await self._jetstream.publish(self._mode.subject(letter.subject), letter.body, headers=headers, timeout=5)
+        await self.drop(sequence)
+        return letter
+
+    async def drop(self, sequence: int) -> None:
+        """Remove it for good."""
+        await self.get(sequence)
+        await self._jetstream.delete_msg(self._stream, sequence)
+
+
+def _from_message(message: Msg) -> Letter:
+    metadata = message.metadata
+    return _letter(metadata.sequence.stream, metadata.timestamp, message.headers or {}, message.data)
+
+
+def _from_stream(message: RawStreamMsg) -> Letter:
+    return _letter(message.seq or 0, message.time, message.headers or {}, message.data or b"")
+
+
+def _letter(sequence: int, time: datetime | None, headers: dict[str, str], body: bytes) -> Letter:
+    return Letter(
+        sequence=sequence,
+        time=time,
+        subject=headers.get("dlq-subject", ""),
+        consumer=headers.get("dlq-consumer", ""),
+        code=headers.get("dlq-code", ""),
+        reason=headers.get("dlq-reason", ""),
+        attempts=headers.get("dlq-attempts", ""),
+        event_id=headers.get("dlq-event-id", ""),
+        correlation_id=headers.get(CORRELATION_ID, ""),
+        tenant_id=headers.get("ce-subject", ""),
+        headers=dict(headers),
+        body=body,
+    )

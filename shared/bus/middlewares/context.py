@@ -1,0 +1,37 @@
+"""Reads the envelope and binds it to the log, so that a handler's line tells which request it belongs to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import structlog
+from faststream import BaseMiddleware
+
+from shared.bus.envelope import Delivery, read_delivery
+
+_current: ContextVar[Delivery] = ContextVar("delivery")
+
+
+def current_delivery() -> Delivery:
+    """The delivery that is being handled. LookupError outside of a handler."""
+    return _current.get()
+
+
+@contextmanager
+def delivering(delivery: Delivery) -> Iterator[None]:
+    """Make `delivery` the current one."""
+    token = _current.set(delivery)
+    try:
+        with structlog.contextvars.bound_contextvars(
+            correlation_id=delivery.correlation_id, mode=delivery.mode.value, subject=delivery.subject
+        ):
+            yield
+    finally:
+        _current.reset(token)
+
+
+class DeliveryContext(BaseMiddleware[Any, Any]):
+    async def consume_scope(self, call_next: Any, msg: Any) -> Any:
+        with delivering(read_delivery(msg.raw_message)):
+            return await call_next(msg)

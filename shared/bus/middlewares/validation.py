@@ -1,0 +1,88 @@
+"""The body of an event, read into its model. What the model refuses will never be accepted: a permanent failure."""
+
+from typing import Any
+
+import orjson
+from faststream import BaseMiddleware
+from faststream.exceptions import AckMessage
+from faststream.nats import NatsMessage
+from pydantic import ValidationError
+
+from shared.bus.envelope import MESSAGE_ID
+from shared.errors import InvalidEvent
+from shared.events import EVENTS, DeadLetter, Event, OutsideRequest
+from shared.subjects import DEAD_LETTER_PREFIX, DURABLES, OPEN_TO_OTHERS, split_mode
+
+_TAKE_UNNUMBERED = frozenset(durable.name for durable in DURABLES if durable.takes_unnumbered)
+
+
+class Validation(BaseMiddleware[Any, Any]):
+    async def consume_scope(self, call_next: Any, msg: Any) -> Any:
+        try:
+            return await call_next(msg)
+        except ValidationError as error:
+            raise InvalidEvent(_describe(error), details={"errors": problems(error)}) from error
+
+
+async def decode(message: NatsMessage) -> Event | DeadLetter | OutsideRequest:
+    """The event in a message, by its subject. Raises InvalidEvent or pydantic's ValidationError.
+
+    A coroutine, since FastStream runs a plain function in a thread, which costs more than the decoding.
+    """
+    _, subject = split_mode(message.raw_message.subject)
+    if subject.startswith(f"{DEAD_LETTER_PREFIX}."):
+        return _dead_letter(message)
+    if subject in OPEN_TO_OTHERS:
+        outside = _outside_request(subject, message)
+        if outside is not None:
+            return outside
+    model = EVENTS.get(subject)
+    if model is None:
+        raise InvalidEvent(f"no event is known on subject {subject!r}")
+    return model.model_validate_json(message.body)
+
+
+def _outside_request(subject: str, message: NatsMessage) -> OutsideRequest | None:
+    """What another system asks for, if this is that. One half of the consumers leaves out what the other half takes."""
+    fields = _object(message.body)
+    numbered = fields is not None and fields.get(OPEN_TO_OTHERS[subject]) is not None
+    takes_unnumbered = message.raw_message.metadata.consumer in _TAKE_UNNUMBERED
+    if numbered is takes_unnumbered:
+        raise AckMessage
+    if numbered:
+        return None
+    if fields is None:
+        raise InvalidEvent("body: must be a JSON object")
+    return OutsideRequest(subject=subject, fields=fields)
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def problems(error: ValidationError) -> list[dict[str, str]]:
+    """Where and why, without the refused values: they may be large or secret."""
+    return [
+        {"field": ".".join(str(part) for part in each["loc"]), "message": each["msg"]}
+        for each in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def _describe(error: ValidationError) -> str:
+    return "; ".join(f"{each['field'] or 'body'}: {each['message']}" for each in problems(error))
+
+
+def _dead_letter(message: NatsMessage) -> DeadLetter:
+    headers = message.raw_message.headers or {}
+    return DeadLetter(
+        id=headers.get("dlq-event-id", headers.get(MESSAGE_ID, "")),
+        subject=headers.get("dlq-subject", ""),
+        consumer=headers.get("dlq-consumer", ""),
+        code=headers.get("dlq-code", "INTERNAL"),
+        reason=headers.get("dlq-reason", "unknown"),
+        body=_object(message.body),
+    )

@@ -1,0 +1,88 @@
+"""Request/reply: questions with an answer at once, in error envelopes (`shared.rpc`).
+
+A responder that raises would send no reply at all, and be taken for a
+missing worker: so what goes wrong is answered too.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import nats.errors
+import orjson
+import structlog
+from faststream.nats import NatsBroker
+from pydantic import ValidationError
+
+from shared.bus.middlewares.validation import problems
+from shared.errors import DependencyUnavailable, EcpError, Refused
+from shared.rpc import RpcError
+from shared.subjects import Mode, Rpc
+from shared.tenants import Model
+
+Q = TypeVar("Q", bound=Model)
+R = TypeVar("R", bound=Model)
+
+_log = structlog.get_logger(__name__)
+
+ANSWERED_BY: dict[Rpc, str] = {
+    Rpc.CALCULATE: "calculator",
+    Rpc.RECOMMEND: "calculator",
+    Rpc.RENDER: "manifest",
+    Rpc.VALIDATE: "manifest",
+    Rpc.CAPACITY: "deployer",
+    Rpc.DIFF: "deployer",
+    Rpc.SLA_REPORT: "monitor",
+    Rpc.MAINTENANCE: "monitor",
+}
+
+
+class RpcClient:
+    """Asks other services."""
+
+    def __init__(self, broker: NatsBroker) -> None:
+        self._broker = broker
+
+    async def ask(self, question: Rpc, request: Model, reply: type[R], *, mode: Mode, timeout: float = 2.0) -> R:
+        """The answer; an error in it raises Refused.
+
+        DependencyUnavailable with code WORKER_UNAVAILABLE when none came in `timeout` seconds.
+        """
+        try:
+            answer = await self._broker.connection.request(
+                mode.subject(question), request.model_dump_json().encode(), timeout=timeout
+            )
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            worker = ANSWERED_BY[question]
+            raise DependencyUnavailable(
+                worker, f"no {worker} answered {question} within {timeout:g} s", code="WORKER_UNAVAILABLE"
+            ) from error
+        envelope = orjson.loads(answer.data)
+        if "error" in envelope:
+            error_ = RpcError.model_validate(envelope["error"])
+            raise Refused(error_.message, code=error_.code, details=error_.details)
+        return reply.model_validate(envelope["ok"])
+
+
+def responder(
+    request: type[Q], handler: Callable[[Q, Mode], Awaitable[Model]], mode: Mode
+) -> Callable[[Any], Awaitable[bytes]]:
+    """A FastStream handler that answers with an envelope, whatever happens."""
+
+    async def respond(body: Any) -> bytes:
+        try:
+            answer = await handler(request.model_validate(body), mode)
+            return orjson.dumps({"ok": answer.model_dump(mode="json")})
+        except ValidationError as error:
+            return _refuse(RpcError(code="VALIDATION_ERROR", message=str(error), details={"errors": problems(error)}))
+        except EcpError as error:
+            return _refuse(RpcError(code=error.code, message=error.message, details=error.details))
+        except Exception as error:
+            _log.exception("A question could not be answered.", action="answer-failed")
+            return _refuse(RpcError(code="INTERNAL", message=type(error).__name__))
+
+    respond.__name__ = getattr(handler, "__name__", "respond")
+    return respond
+
+
+def _refuse(error: RpcError) -> bytes:
+    return orjson.dumps({"error": error.model_dump(mode="json")})

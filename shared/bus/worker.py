@@ -1,0 +1,218 @@
+"""A worker: one broker, its handlers in both modes, what it needs and what it does in the background.
+
+The workers run under `shared.bus.serving`; the gateway runs one in FastAPI's lifespan. Concurrency is several
+subscribers with `PullSub(batch_size=1)` on one durable: with several processes, larger batches stall and strand
+messages at a stop, and these don't.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+from faststream import AckPolicy
+from faststream.nats import JStream, NatsBroker, NatsRouter, PullSub
+from nats.js import JetStreamContext
+from nats.js.kv import KeyValue
+from nats.js.object_store import ObjectStore
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from shared.access import inbox
+from shared.bus.bootstrap import consumer_config
+from shared.bus.dependencies import Dependencies, bus_is_ready
+from shared.bus.envelope import Delivery, derived_id
+from shared.bus.lag import Lag
+from shared.bus.middlewares import BusMetrics, FailureRules, stack
+from shared.bus.middlewares.context import current_delivery
+from shared.bus.middlewares.validation import decode
+from shared.bus.publishing import NATS_ERRORS, EventPublisher
+from shared.bus.questions import RpcClient, responder
+from shared.errors import DependencyUnavailable
+from shared.events import DeadLetter, Event, OutsideRequest
+from shared.settings import BusSettings
+from shared.subjects import Bucket, Durable, Mode, Rpc
+from shared.tenants import Model
+
+E = TypeVar("E", bound=Event | DeadLetter | OutsideRequest)
+Q = TypeVar("Q", bound=Model)
+Handler = Callable[[E, Delivery], Awaitable[Iterable[Event] | None]]
+"""Takes an event and how it came; what it returns is published before the event is acknowledged."""
+
+_log = structlog.get_logger(__name__)
+_LEAVE_WITHOUT_NATS = 2.0
+"""Seconds. The client would try to drain a connection that is gone for a minute."""
+
+
+class Worker:
+    """Wiring of one service on the bus. Nothing connects before `start`."""
+
+    def __init__(self, service: str, settings: BusSettings) -> None:
+        self.service = service
+        self.registry = _registry()
+        self.dependencies = Dependencies()
+        self.broker = _broker(service, settings)
+        self.publisher = EventPublisher(self.broker, service, settings.publish_timeout)
+        self.rpc = RpcClient(self.broker)
+        self.requires("NATS", lambda: bus_is_ready(settings.nats_url, service))
+        self._rules = FailureRules(self.publisher, BusMetrics(self.registry), settings.max_attempts)
+        self._events = NatsRouter(middlewares=stack(service, settings, self.registry, self._rules))  # type: ignore[arg-type]
+        self._questions = NatsRouter()
+        self._graceful_timeout = settings.graceful_timeout
+        self._background: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+        self._durables: list[Durable] = []
+        self._lag = Lag(self.registry)
+        self._closing: list[Callable[[], Awaitable[None]]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._included = False
+        self.started = False
+        self.failed: asyncio.Future[None] | None = None
+
+    def on(self, durable: Durable, handler: Handler[Any], *, concurrency: int = 2) -> None:
+        """Handle the events of `durable`, `concurrency` at a time for each mode."""
+        self._durables.append(durable)
+        for mode in Mode:
+            for _ in range(concurrency):
+                subscriber = self._events.subscriber(
+                    config=consumer_config(mode, durable),
+                    stream=JStream(mode.stream(durable.stream), declare=False),
+                    durable=durable.name,
+                    pull_sub=PullSub(batch_size=1, timeout=1.0),
+                    inbox_prefix=f"{inbox(self.service)}.".encode(),
+                    decoder=decode,
+                    ack_policy=AckPolicy.NACK_ON_ERROR,
+                    no_reply=True,
+                )
+                subscriber(self._receiver(handler))
+
+    def answer(self, question: Rpc, request: type[Q], handler: Callable[[Q, Mode], Awaitable[Model]]) -> None:
+        """Answer `question`, one copy of this service at a time."""
+        for mode in Mode:
+            subscriber = self._questions.subscriber(mode.subject(question), queue=self.service)
+            subscriber(responder(request, handler, mode))
+
+    def requires(self, name: str, check: Callable[[], Awaitable[None]]) -> None:
+        """A dependency: waited for at the start, asked by `/ready`. `check` raises while it is away."""
+        self.dependencies.add(name, check)
+
+    def background(self, name: str, task: Callable[[], Awaitable[None]]) -> None:
+        """Run `task` from the start to the stop. If it ends by itself, so does the process, and is started anew."""
+        self._background.append((name, task))
+
+    def closes(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Call `close` at the end of a stop: pools and clients."""
+        self._closing.append(close)
+
+    async def start(self) -> None:
+        """Wait for what is required, then consume."""
+        await self.dependencies.wait()
+        if not self._included:
+            self.broker.include_router(self._events)
+            self.broker.include_router(self._questions)
+            self._included = True
+        self._rules.stopping.clear()
+        self.failed = asyncio.get_running_loop().create_future()
+        await self.broker.start()
+        self.started = True
+        lag: Callable[[], Awaitable[None]] = partial(self._lag.follow, self._durables, lambda: self.jetstream)
+        background = [*self._background, ("lag", lag)]
+        self._tasks = [asyncio.create_task(self._run(name, task), name=name) for name, task in background]
+        _log.info(f"{self.service} is running.", action="started")
+
+    async def stop(self) -> None:
+        """Stop taking events, finish those in flight, leave."""
+        self._rules.stopping.set()
+        self.started = False
+        await _end(self._tasks)
+        await self._leave()
+        for close in self._closing:
+            await close()
+        _log.info(f"{self.service} has stopped.", action="stopped")
+
+    async def _leave(self) -> None:
+        """Finish what is in flight and close the connection; without one there is nobody to say goodbye to."""
+        patience = self._graceful_timeout + 5.0 if await self.broker.ping(timeout=0.1) else _LEAVE_WITHOUT_NATS
+        try:
+            async with asyncio.timeout(patience):
+                await self.broker.stop()
+        except (TimeoutError, *NATS_ERRORS) as error:
+            _log.warning(f"Left without a goodbye to NATS: {error!r}", action="stop-without-drain")
+
+    @property
+    def jetstream(self) -> JetStreamContext:
+        """nats-py's own JetStream context, for key-value and object stores."""
+        return self.broker.connection.jetstream()
+
+    async def key_value(self, bucket: Bucket, mode: Mode) -> KeyValue:
+        """A bucket that the bootstrap has made."""
+        try:
+            return await self.jetstream.key_value(mode.bucket(bucket))
+        except NATS_ERRORS as error:
+            raise DependencyUnavailable("NATS", f"bucket {mode.bucket(bucket)}: {error!r}") from error
+
+    async def object_store(self, bucket: Bucket, mode: Mode) -> ObjectStore:
+        """An object store that the bootstrap has made."""
+        try:
+            return await self.jetstream.object_store(mode.bucket(bucket))
+        except NATS_ERRORS as error:
+            raise DependencyUnavailable("NATS", f"object store {mode.bucket(bucket)}: {error!r}") from error
+
+    def _receiver(self, handler: Handler[Any]) -> Callable[[Any], Awaitable[None]]:
+        async def receive(event: Any) -> None:
+            delivery = current_delivery()
+            for index, outgoing in enumerate(await handler(event, delivery) or ()):
+                await self.publisher.publish(
+                    outgoing,
+                    mode=delivery.mode,
+                    event_id=derived_id(delivery.event_id, delivery.durable, outgoing.subject, str(index)),
+                    correlation_id=delivery.correlation_id,
+                    traceparent=delivery.traceparent,
+                )
+
+        receive.__name__ = getattr(handler, "__name__", "receive")
+        receive.__doc__ = handler.__doc__
+        return receive
+
+    async def _run(self, name: str, task: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await task()
+            raise RuntimeError(f"the background task {name!r} ended, which it never should")
+        except Exception as error:
+            _log.exception("A background task failed; the process ends.", action="background-failed", task=name)
+            if self.failed is not None and not self.failed.done():
+                with suppress(asyncio.InvalidStateError):
+                    self.failed.set_exception(error)
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel until they have ended: Python 3.11's `wait_for`, which nats-py uses, can swallow a cancellation."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=1.0)
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+def _broker(service: str, settings: BusSettings) -> NatsBroker:
+    """With the default of 60 attempts to reconnect, a closed client spins and ignores SIGTERM: hence never give up."""
+    return NatsBroker(
+        settings.nats_url,
+        name=f"ecp-{service}",
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=1,
+        ping_interval=10,
+        max_outstanding_pings=2,
+        graceful_timeout=settings.graceful_timeout,
+        inbox_prefix=inbox(service),
+        apply_types=False,
+        logger=None,
+    )

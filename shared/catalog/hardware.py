@@ -1,0 +1,50 @@
+"""What can be rented, and for how much."""
+
+from pydantic import Field
+
+from shared.catalog.figures import Count, Figure, Record, Sourced
+
+
+class Node(Sourced):
+    """The smallest instance that can be rented with a GPU type."""
+
+    instance: str
+    gpus: int = Field(ge=1)
+    cores: int = Field(ge=1)
+    memory_gib: int = Field(ge=1)
+
+
+class Gpu(Sourced):
+    """Its own source is that of its memory."""
+
+    memory_gib: int = Field(gt=0)
+    product: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")
+    """The node label `nvidia.com/gpu.product`."""
+    usd_a_month: Figure
+    """Of one of them, with its part of the instance's CPUs and memory."""
+    node: Node
+    time_slices: Count
+    """How many replicas may take turns at one."""
+    mig_slices: Count | None = None
+    """How many isolated instances it can be cut into; None where it can't."""
+    bandwidth_gb_s: Figure
+    fp16_tflops: Figure
+
+
+class Purchase(Record):
+    """The part of the price on demand that is left to pay."""
+
+    gpu: Figure
+    cpu: Figure
+
+
+class Prices(Record):
+    """US dollars."""
+
+    hours_a_month: int = Field(gt=0)
+    core_hour: Figure
+    memory_gib_hour: Figure
+    storage_gb_month: Figure
+    spot: Purchase
+    reserved: Purchase
+    krw_per_usd: Figure

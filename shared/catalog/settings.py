@@ -1,0 +1,12 @@
+"""Where the catalogue lies: the only part of it that reads the environment."""
+
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class CatalogSettings(BaseSettings):
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    catalog_path: Path | None = None
+    """CATALOG_PATH: a directory with services, gpus, prices, presets or quality (.yaml) of one's own."""

@@ -1,0 +1,94 @@
+"""The connections: a pool for each mode, and single sessions for what must not share one."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from shared.database.failures import CODE, translating
+from shared.database.settings import DatabaseSettings
+from shared.errors import DependencyUnavailable
+from shared.subjects import Mode
+
+SCHEMA_REVISION = "0002"
+"""The migration that this code needs at least; a test shows that it is the latest one."""
+
+
+class Database:
+    """The database of one mode. `name` is what logs and errors call it."""
+
+    def __init__(self, mode: Mode, settings: DatabaseSettings, application: str) -> None:
+        self.name = f"PostgreSQL ({mode})"
+        self._url = settings.postgres_url(mode)
+        self._settings = settings
+        self._application = f"ecp-{application}"
+        self.engine = create_async_engine(
+            # The URL goes to asyncpg as it stands, because that knows libpq's parameters such as `sslmode`.
+            "postgresql+asyncpg://",
+            async_creator=self._connect,
+            pool_size=settings.database_pool_size,
+            max_overflow=0,
+            pool_timeout=settings.database_connect_timeout,
+            # Without it each connection of the pool fails once after PostgreSQL has been started again.
+            pool_pre_ping=True,
+        )
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed at the end, rolled back at an exception. DependencyUnavailable if it can't be."""
+        with translating(self.name):
+            async with self.engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection outside of the pool, closed at the end: advisory locks and LISTEN belong to a session."""
+        with translating(self.name):
+            connection = await self._connect()
+            try:
+                yield connection
+            finally:
+                # Not `close`: it waits for an answer, which a server that hangs doesn't give.
+                connection.terminate()
+
+    async def check(self) -> None:
+        """Raise DependencyUnavailable unless it answers and has the tables that this code needs."""
+        async with self.begin() as connection:
+            found = str(await connection.scalar(text("SELECT version_num FROM alembic_version")))
+        if found < SCHEMA_REVISION:
+            advice = f"its tables are of revision {found}, older than {SCHEMA_REVISION}"
+            raise DependencyUnavailable(self.name, f"{advice}; run `python -m shared.database upgrade`", code=CODE)
+
+    async def answers(self) -> None:
+        """Raise DependencyUnavailable unless it accepts connections."""
+        async with self.session() as session:
+            await session.execute("SELECT 1")
+
+    async def dispose(self) -> None:
+        """Close the pool."""
+        await self.engine.dispose()
+
+    async def _connect(self) -> asyncpg.Connection:
+        return await asyncpg.connect(
+            self._url,
+            timeout=self._settings.database_connect_timeout,
+            command_timeout=self._settings.database_command_timeout,
+            server_settings={"application_name": self._application, "timezone": "UTC"},
+        )
+
+
+class Databases:
+    """Both databases: `databases[Mode.DEMO]`."""
+
+    def __init__(self, settings: DatabaseSettings, application: str) -> None:
+        self._databases = {mode: Database(mode, settings, application) for mode in Mode}
+
+    def __getitem__(self, mode: Mode) -> Database:
+        return self._databases[mode]
+
+    async def dispose(self) -> None:
+        """Close both pools."""
+        for database in self._databases.values():
+            await database.dispose()

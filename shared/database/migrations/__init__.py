@@ -1,0 +1,1 @@
+"""The one Alembic tree, for both databases. `python -m shared.database upgrade` runs it."""

@@ -1,0 +1,257 @@
+"""The tables, as SQLAlchemy Core knows them. Names and columns are the guides', so that their own SQL runs.
+
+    tenants ─┬─ services              what a tenant consists of
+             ├─ deployments ── deployment_events
+             └─ monitoring_data       partitioned by month, without a default partition
+    tenant_generations                outlives its tenant: generations never start again
+    availability_samples ─▶ availability_runs       a queue, and the times that a tenant was up or down
+    monitoring_rollups                means and maxima by minute, 5 minutes and hour
+    maintenance_windows               planned, and no downtime
+    monitoring_progress               how far the monitor has come
+    outbox                            events that are part of a transaction, until NATS has them
+    idempotency_keys                  first answers
+
+The gateway writes all but what measures (`monitoring_*`, `availability_*`, `maintenance_windows`), which is the
+monitor's. What creates them is `migrations/`; a test
+shows that both agree.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData()
+
+_NOW = func.current_timestamp()
+
+
+def _timestamp(name: str, *, nullable: bool = True, default: bool = True) -> Column[object]:
+    server_default = _NOW if default else None
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=server_default)
+
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("tenant_id", String(100), nullable=False, unique=True),
+    Column("name", String(200)),
+    Column("preset", String(20), nullable=False),
+    Column("is_demo", Boolean, server_default=text("false")),
+    Column("status", String(20), server_default="pending"),
+    Column("service_requirements", JSONB, nullable=False),
+    Column("resources", JSONB, nullable=False),
+    Column("sla_target", JSONB, nullable=False),
+    Column("cpu_limit", String(50)),
+    Column("memory_limit", String(50)),
+    Column("gpu_limit", Integer),
+    Column("storage_limit", String(50)),
+    Column("gpu_type", String(50)),
+    _timestamp("created_at"),
+    _timestamp("updated_at"),
+    # From here on ours; each has a default, so that the guides' INSERT works.
+    Column("description", Text),
+    Column("requested_preset", String(20)),  # NULL: the calculator's recommendation
+    Column("requested_gpu_type", String(50)),
+    Column("sizing", JSONB),  # the whole of it; NULL: inserted by hand and not sized yet
+    Column("revision", Integer, nullable=False, server_default="1"),
+    Column("generation", BigInteger, nullable=False, server_default="0"),  # of the latest operation; 0: none
+    Column("target", String(63)),  # NULL: never deployed
+    Column("options", JSONB),
+    Column("sla", JSONB),  # what sla.reported last said
+    _timestamp("sla_time", default=False),
+)
+Index("tenants_newest_first", tenants.c.created_at.desc(), tenants.c.id.desc())
+
+services = Table(
+    "services",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("tenant_id", Integer, ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False),
+    Column("service_name", String(100), nullable=False),
+    Column("service_type", String(50), nullable=False, server_default="ai_service"),
+    Column("enabled", Boolean, nullable=False, server_default=text("true")),
+    Column("count", Integer, nullable=False),  # concurrent sessions
+    Column("image", String(500), nullable=False),
+    Column("resources", JSONB, nullable=False),
+    UniqueConstraint("tenant_id", "service_name"),
+)
+
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("deployment_id", String(64), primary_key=True),
+    Column("tenant_id", Integer, ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False),
+    Column("operation", String(20), nullable=False, server_default="deploy"),
+    Column("generation", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("target", String(63), nullable=False),
+    Column("status", String(20), nullable=False, server_default="pending"),
+    Column("phase", String(40), nullable=False),
+    Column("progress", SmallInteger, nullable=False, server_default="0"),
+    Column("message", Text, nullable=False, server_default=""),
+    Column("error_code", String(50)),
+    Column("options", JSONB, nullable=False),
+    Column("resources", JSONB, nullable=False, server_default="[]"),
+    Column("digest", String(100)),
+    Column("correlation_id", String(200), nullable=False),
+    Column("last_seq", BigInteger, nullable=False, server_default="0"),  # the stream's, of the last event applied
+    _timestamp("created_at", nullable=False),
+    _timestamp("updated_at", nullable=False),
+    _timestamp("started_at", default=False),
+    _timestamp("finished_at", default=False),
+    UniqueConstraint("tenant_id", "generation"),
+)
+
+deployment_events = Table(
+    "deployment_events",
+    metadata,
+    # Not by the sequence alone: a stream that is made anew counts from 1 again.
+    Column("deployment_id", ForeignKey("deployments.deployment_id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("event_id", String(200), nullable=False),
+    Column("subject", String(60), nullable=False),
+    _timestamp("time", nullable=False, default=False),
+    Column("status", String(20), nullable=False),
+    Column("phase", String(40)),
+    Column("progress", SmallInteger),
+    Column("level", String(10), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("error_code", String(50)),
+    Column("resources", JSONB),
+    Column("correlation_id", String(200), nullable=False),
+    Index("deployment_events_time", "time"),
+)
+
+tenant_generations = Table(
+    "tenant_generations",
+    metadata,
+    Column("tenant_id", String(100), primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("subject", String(200), nullable=False),  # with its mode
+    Column("body", LargeBinary, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    _timestamp("created_at", nullable=False),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("scope", String(300), primary_key=True),  # the call, e.g. `POST /tenants/`
+    Column("key", String(200), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),  # SHA-256 of the body
+    Column("answer", JSONB),
+    _timestamp("created_at", nullable=False),
+    Index("idempotency_keys_created_at", "created_at"),
+)
+
+monitoring_data = Table(
+    "monitoring_data",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("tenant_id", Integer, ForeignKey("tenants.id", ondelete="CASCADE")),
+    Column("metric_type", String(50), nullable=False),
+    Column("metric_name", String(100), nullable=False),
+    Column("metric_value", Numeric, nullable=False),
+    Column("timestamp", DateTime(timezone=True), server_default=_NOW, primary_key=True),
+    Column("data_source", String(50)),  # NULL: inserted by hand, as the guides do
+    Index("monitoring_data_tenant_time", "tenant_id", text("timestamp DESC")),
+    # No sample twice. NULLs are distinct: two rows by hand in one transaction share CURRENT_TIMESTAMP.
+    Index(
+        "monitoring_data_once",
+        "tenant_id",
+        "metric_type",
+        "metric_name",
+        "data_source",
+        "timestamp",
+        unique=True,
+    ),
+    postgresql_partition_by="RANGE (timestamp)",
+)
+
+availability_samples = Table(
+    "availability_samples",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("tenant_id", Integer, ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False),
+    Column("service", String(100), nullable=False, server_default=""),  # '': the tenant as a whole
+    _timestamp("time", nullable=False, default=False),
+    Column("up", Boolean, nullable=False),
+)
+
+availability_runs = Table(
+    "availability_runs",
+    metadata,
+    Column("tenant_id", Integer, ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True),
+    Column("service", String(100), primary_key=True, server_default=""),
+    Column("began", DateTime(timezone=True), primary_key=True),
+    _timestamp("ended", nullable=False, default=False),
+    Column("up", Boolean, nullable=False),
+)
+
+maintenance_windows = Table(
+    "maintenance_windows",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("tenant_id", Integer, ForeignKey("tenants.id", ondelete="CASCADE")),  # NULL: every tenant
+    _timestamp("began", nullable=False, default=False),
+    _timestamp("ended", nullable=False, default=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    _timestamp("created_at", nullable=False),
+)
+
+monitoring_rollups = Table(
+    "monitoring_rollups",
+    metadata,
+    Column("tenant_id", Integer, ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True),
+    Column("metric_type", String(50), primary_key=True),
+    Column("metric_name", String(100), primary_key=True),
+    Column("hour", DateTime(timezone=True), primary_key=True),
+    Column("final", Boolean, nullable=False, server_default=text("false")),  # its samples are gone
+    Column("mean", Double, nullable=False),
+    Column("highest", Double, nullable=False),
+    Column("samples", Integer, nullable=False),
+    # The parts of the hour in which something was measured: their numbers, means, maxima and counts.
+    Column("fives", ARRAY(SmallInteger), nullable=False),
+    Column("five_means", ARRAY(Double), nullable=False),
+    Column("five_highs", ARRAY(Double), nullable=False),
+    Column("five_samples", ARRAY(Integer), nullable=False),
+    Column("minutes", ARRAY(SmallInteger), nullable=False),
+    Column("minute_means", ARRAY(Double), nullable=False),
+    Column("minute_highs", ARRAY(Double), nullable=False),
+    Column("minute_samples", ARRAY(Integer), nullable=False),
+    Index("monitoring_rollups_hour", "hour"),
+)
+
+monitoring_progress = Table(
+    "monitoring_progress",
+    metadata,
+    Column("name", String(50), primary_key=True),
+    Column("position", BigInteger, nullable=False),  # an id of monitoring_data
+    _timestamp("rolled_until", nullable=False, default=False),
+)

@@ -1,0 +1,69 @@
+"""Errors that cross a boundary: one tree, each with a stable code.
+
+    EcpError                      has code, message, details; the base of all
+    ├── TemporaryError            worth another try after `delay` seconds
+    │   └── DependencyUnavailable something we need is away: waiting for it never counts as a try
+    └── PermanentError            the same input will fail again: dead letter, failure event
+        ├── InvalidEvent          a message that its model refuses
+        └── Refused               a request that breaks a rule of ours; the code says which
+
+Adapters translate a library's exceptions into these, with the cause chained. Whoever turns them into
+HTTP, into a negative acknowledgement or into a dead letter does so in one place: the gateway's
+error table and the bus's `FailurePolicy` middleware.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class EcpError(Exception):
+    """Base of all errors of ours. `code` is stable and upper case; `details` is JSON-serialisable."""
+
+    code = "INTERNAL"
+
+    def __init__(self, message: str, *, code: str | None = None, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.code
+        self.details: dict[str, Any] = dict(details or {})
+
+
+class TemporaryError(EcpError):
+    """Worth another try. `delay` is the time to wait before it, in seconds; None leaves it to the back-off."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        delay: float | None = None,
+        code: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, code=code, details=details)
+        self.delay = delay
+
+
+class DependencyUnavailable(TemporaryError):
+    """A dependency (NATS, PostgreSQL, a cluster, another worker) doesn't answer. `name` says which."""
+
+    code = "DEPENDENCY_UNAVAILABLE"
+
+    def __init__(self, name: str, message: str, *, code: str | None = None) -> None:
+        super().__init__(f"{name} is not available: {message}", code=code, details={"dependency": name})
+        self.name = name
+
+
+class PermanentError(EcpError):
+    """Trying again would fail again."""
+
+
+class InvalidEvent(PermanentError):
+    """A message that its model refuses; `details["errors"]` lists where and why."""
+
+    code = "VALIDATION_ERROR"
+
+
+class Refused(PermanentError):
+    """A request that breaks a rule; the code names the rule, the message says what to change."""
+
+    code = "VALIDATION_ERROR"

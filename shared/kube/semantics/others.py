@@ -1,0 +1,214 @@
+"""Services, configuration, quotas, storage, and the network's rules."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.kube.semantics.causes import Findings
+from shared.kube.semantics.containers import PROTOCOLS, check_port_number, check_port_reference, check_quantity
+from shared.kube.semantics.names import (
+    check_labels,
+    check_selector,
+    config_key_faults,
+    label_faults,
+    qualified_faults,
+    subdomain_faults,
+)
+from shared.kube.semantics.pods import check_pod_spec
+
+Map = Mapping[str, Any]
+_DATA_LIMIT = 1024 * 1024
+_NODE_PORTS = range(30000, 32768)
+_ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+_POD_MAY_CHANGE = (
+    "containers",
+    "initContainers",
+    "activeDeadlineSeconds",
+    "tolerations",
+    "terminationGracePeriodSeconds",
+)
+
+
+def check_pod(found: Findings, obj: Map, old: Map | None) -> None:
+    """v1 Pod; of one that exists little more than the image may change."""
+    check_pod_spec(found, "spec", obj.get("spec") or {})
+    if old is not None and _fixed_part(obj["spec"]) != _fixed_part(old["spec"]):
+        found.forbidden(
+            "spec",
+            "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+            "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+            "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
+        )
+
+
+def check_service(found: Findings, obj: Map, old: Map | None) -> None:
+    """v1 Service."""
+    spec = obj.get("spec") or {}
+    kind, ports = spec.get("type", "ClusterIP"), spec.get("ports") or ()
+    found.one_of("spec.type", kind, ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort"))
+    found.one_of("spec.sessionAffinity", spec.get("sessionAffinity"), ("ClientIP", "None"))
+    check_labels(found, "spec.selector", spec.get("selector"))
+    if not ports and kind != "ExternalName" and spec.get("clusterIP") != "None":
+        found.required("spec.ports")
+    if kind == "ExternalName" and not spec.get("externalName"):
+        found.required("spec.externalName")
+    names: set[str] = set()
+    used: set[tuple[Any, str]] = set()
+    for index, port in enumerate(ports):
+        _check_service_port(found, f"spec.ports[{index}]", port, len(ports) > 1, names)
+        if (port.get("port"), port.get("protocol", "TCP")) in used:
+            found.duplicate(f"spec.ports[{index}]", {"port": port.get("port"), "protocol": port.get("protocol", "TCP")})
+        used.add((port.get("port"), port.get("protocol", "TCP")))
+    before = ((old or {}).get("spec") or {}).get("clusterIP")
+    if before and kind != "ExternalName" and spec.get("clusterIP") != before:
+        found.invalid("spec.clusterIPs[0]", spec.get("clusterIPs") or [], "may not change once set")
+
+
+def check_config_map(found: Findings, obj: Map, old: Map | None) -> None:
+    """v1 ConfigMap."""
+    _check_data(found, obj, ("data", "binaryData"))
+    _check_frozen(found, obj, old, ("data", "binaryData"))
+
+
+def check_secret(found: Findings, obj: Map, old: Map | None) -> None:
+    """v1 Secret."""
+    _check_data(found, obj, ("data", "stringData"))
+    _check_frozen(found, obj, old, ("data",))
+    if old is not None and old.get("type") != obj.get("type"):
+        found.invalid("type", obj.get("type"), "field is immutable")
+
+
+def check_resource_quota(found: Findings, obj: Map, old: Map | None) -> None:
+    """v1 ResourceQuota."""
+    for name, value in ((obj.get("spec") or {}).get("hard") or {}).items():
+        check_quantity(found, f"spec.hard[{name}]", value)
+
+
+def check_limit_range(found: Findings, obj: Map, old: Map | None) -> None:
+    """v1 LimitRange."""
+    for index, item in enumerate((obj.get("spec") or {}).get("limits") or ()):
+        for kind in ("max", "min", "default", "defaultRequest", "maxLimitRequestRatio"):
+            for name, value in (item.get(kind) or {}).items():
+                check_quantity(found, f"spec.limits[{index}].{kind}[{name}]", value)
+
+
+def check_volume_claim(found: Findings, obj: Map, old: Map | None) -> None:
+    """v1 PersistentVolumeClaim."""
+    spec = obj.get("spec") or {}
+    if not spec.get("accessModes"):
+        found.required("spec.accessModes", "at least 1 access mode is required")
+    for index, mode in enumerate(spec.get("accessModes") or ()):
+        found.one_of(f"spec.accessModes[{index}]", mode, _ACCESS_MODES)
+    storage = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
+    if storage is None:
+        found.required("spec.resources[storage]")
+    else:
+        check_quantity(found, "spec.resources[storage]", storage)
+
+
+def check_ingress(found: Findings, obj: Map, old: Map | None) -> None:
+    """networking.k8s.io/v1 Ingress."""
+    spec = obj.get("spec") or {}
+    if not spec.get("rules") and spec.get("defaultBackend") is None:
+        found.invalid("spec", dict(spec), "either `defaultBackend` or `rules` must be specified")
+    for number, rule in enumerate(spec.get("rules") or ()):
+        if host := rule.get("host"):
+            for fault in subdomain_faults(host.removeprefix("*.")):
+                found.invalid(f"spec.rules[{number}].host", host, fault)
+        for index, path in enumerate((rule.get("http") or {}).get("paths") or ()):
+            _check_ingress_path(found, f"spec.rules[{number}].http.paths[{index}]", path)
+
+
+def check_network_policy(found: Findings, obj: Map, old: Map | None) -> None:
+    """networking.k8s.io/v1 NetworkPolicy."""
+    spec = obj.get("spec") or {}
+    check_selector(found, "spec.podSelector", spec.get("podSelector"))
+    for index, kind in enumerate(spec.get("policyTypes") or ()):
+        found.one_of(f"spec.policyTypes[{index}]", kind, ("Egress", "Ingress"))
+    for direction, peers in (("ingress", "from"), ("egress", "to")):
+        for number, rule in enumerate(spec.get(direction) or ()):
+            here = f"spec.{direction}[{number}]"
+            for index, port in enumerate(rule.get("ports") or ()):
+                found.one_of(f"{here}.ports[{index}].protocol", port.get("protocol"), PROTOCOLS)
+                if port.get("port") is not None:
+                    check_port_reference(found, f"{here}.ports[{index}].port", port["port"])
+            for index, peer in enumerate(rule.get(peers) or ()):
+                for name in ("podSelector", "namespaceSelector"):
+                    check_selector(found, f"{here}.{peers}[{index}].{name}", peer.get(name))
+
+
+def _check_service_port(found: Findings, path: str, port: Map, named: bool, seen: set[str]) -> None:
+    name = port.get("name")
+    if not name and named:
+        found.required(f"{path}.name")
+    elif name:
+        for fault in label_faults(name):
+            found.invalid(f"{path}.name", name, fault)
+        if name in seen:
+            found.duplicate(f"{path}.name", name)
+        seen.add(name)
+    check_port_number(found, f"{path}.port", port.get("port") or 0)
+    found.one_of(f"{path}.protocol", port.get("protocol", "TCP"), PROTOCOLS)
+    # Absent, it is the port itself; 0 is how Go writes absent.
+    if port.get("targetPort"):
+        check_port_reference(found, f"{path}.targetPort", port["targetPort"])
+    if port.get("nodePort") and port["nodePort"] not in _NODE_PORTS:
+        detail = "provided port is not in the valid range. The range of valid ports is 30000-32767"
+        found.invalid(f"{path}.nodePort", port["nodePort"], detail)
+
+
+def _check_ingress_path(found: Findings, path: str, rule: Map) -> None:
+    kind, place, backend = rule.get("pathType"), rule.get("path") or "", rule.get("backend") or {}
+    if kind is None:
+        found.required(f"{path}.pathType", "pathType must be specified")
+    else:
+        found.one_of(f"{path}.pathType", kind, ("Exact", "ImplementationSpecific", "Prefix"))
+    if kind in ("Exact", "Prefix") and not place.startswith("/"):
+        found.invalid(f"{path}.path", place, "must be an absolute path")
+    service = backend.get("service")
+    if service is None and backend.get("resource") is None:
+        found.required(f"{path}.backend", "port name or number is required")
+    elif service is not None:
+        if not service.get("name"):
+            found.required(f"{path}.backend.service.name")
+        port = service.get("port") or {}
+        if not port.get("name") and not port.get("number"):
+            found.required(f"{path}.backend.service.port", "port name or number is required")
+
+
+def _check_data(found: Findings, obj: Map, fields: tuple[str, ...]) -> None:
+    size = 0
+    for field in fields:
+        for key, value in (obj.get(field) or {}).items():
+            size += len((value or "").encode())
+            for fault in config_key_faults(key):
+                found.invalid(f"{field}[{key}]", key, fault)
+    if size > _DATA_LIMIT:
+        found.too_long(fields[0], _DATA_LIMIT)
+
+
+def _check_frozen(found: Findings, obj: Map, old: Map | None, fields: tuple[str, ...]) -> None:
+    if old is None or not old.get("immutable"):
+        return
+    if not obj.get("immutable"):
+        found.forbidden("immutable", "field is immutable when `immutable` is set")
+    for field in fields:
+        if (old.get(field) or {}) != (obj.get(field) or {}):
+            found.forbidden(field, "field is immutable when `immutable` is set")
+
+
+def _fixed_part(spec: Map) -> dict[str, Any]:
+    """A pod's spec without what may change: the images, and a few fields whole."""
+    fixed = {name: value for name, value in spec.items() if name not in _POD_MAY_CHANGE}
+    for kind in ("containers", "initContainers"):
+        fixed[kind] = [{key: value for key, value in one.items() if key != "image"} for one in spec.get(kind) or ()]
+    return fixed
+
+
+def check_taints(found: Findings, obj: Map, old: Map | None) -> None:
+    """v1 Node: its taints."""
+    for index, taint in enumerate((obj.get("spec") or {}).get("taints") or ()):
+        for fault in qualified_faults(taint.get("key") or ""):
+            found.invalid(f"spec.taints[{index}].key", taint.get("key") or "", fault)
+        found.one_of(
+            f"spec.taints[{index}].effect", taint.get("effect"), ("NoExecute", "NoSchedule", "PreferNoSchedule")
+        )

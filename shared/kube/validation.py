@@ -1,0 +1,259 @@
+"""Decoding an object as the API server decodes it: typed, strict, with its sentences.
+
+A real API server decodes into Go structs. Three things follow, and all three are visible to a client, so they are
+here: a value of the wrong type is refused at once (`json: cannot unmarshal string into Go struct field
+DeploymentSpec.spec.replicas of type int32`); an unknown field is dropped and, under strict validation, reported
+(`unknown field "spec.replica"`); and what is stored is the normal form (nulls gone, quantities canonical: `0.5` cpu
+becomes `500m`).
+
+Each schema is compiled once into closures: checking a Deployment takes tens of microseconds. Rules that need more
+than the type (port ranges, selectors that match nothing) are in `semantics`.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shared.kube import quantities
+from shared.kube.definitions import Schema
+
+# A position in the object: (parent position, name), or None at the top. Joined only when an error is reported.
+Position = tuple[Any, str] | None
+Decoder = Callable[[Any, Position, list[str]], Any]
+
+_RFC3339: Final = re.compile(r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$")
+_GO_SCALARS: Final = {"string": "string", "boolean": "bool", "number": "float64"}
+
+
+class DecodeError(ValueError):
+    """A value that doesn't fit its type; the message is the API server's, `path` says where (`spec.ports[0].port`)."""
+
+    def __init__(self, message: str, position: Position = None) -> None:
+        super().__init__(message)
+        self.path = _join(position)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The normal form of an object, and the full names of the fields that its type doesn't have."""
+
+    value: dict[str, Any]
+    unknown: tuple[str, ...]
+
+    def strict_errors(self) -> list[str]:
+        """What strict validation reports, one entry a field: `unknown field "spec.replica"`."""
+        return [f'unknown field "{name}"' for name in self.unknown]
+
+
+def decode(value: Mapping[str, Any], schema: Schema) -> Decoded:
+    """Check `value` against its type and return the normal form; the argument is not changed.
+
+    Raises DecodeError at the first value of a wrong type.
+    """
+    unknown: list[str] = []
+    return Decoded(_decoder(schema)(value, None, unknown), tuple(unknown))
+
+
+def missing_required(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
+    """The paths of fields that the type requires and `value` lacks, such as `spec.template.spec.containers[0].name`."""
+    if schema.type == "struct" and isinstance(value, dict):
+        for name in sorted(schema.required - value.keys()):
+            yield f"{path}.{name}".lstrip(".")
+        for name, child in value.items():
+            field = schema.fields.get(name)
+            if field is not None and isinstance(child, (dict, list)):
+                yield from missing_required(child, field, f"{path}.{name}".lstrip("."))
+    elif schema.type == "list" and isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from missing_required(child, schema.element, f"{path}[{index}]")
+
+
+def duplicate_fields(pairs_document: Any, path: str = "") -> Iterator[str]:
+    """Full names of keys that occur twice in an object; each object is given as a tuple of (key, value) pairs."""
+    if isinstance(pairs_document, tuple):
+        seen: set[str] = set()
+        for key, value in pairs_document:
+            if key in seen:
+                yield f"{path}.{key}".lstrip(".")
+            seen.add(key)
+            yield from duplicate_fields(value, f"{path}.{key}".lstrip("."))
+    elif isinstance(pairs_document, list):
+        for index, value in enumerate(pairs_document):
+            yield from duplicate_fields(value, f"{path}[{index}]")
+
+
+@functools.cache
+def _decoder(schema: Schema) -> Decoder:
+    """The compiled decoder of a schema; children are compiled on first use, because types refer to themselves."""
+    if schema.type == "struct":
+        return _struct_decoder(schema)
+    if schema.type == "map":
+        return _map_decoder(schema)
+    if schema.type == "list":
+        return _list_decoder(schema)
+    return _scalar_decoder(schema)
+
+
+def _struct_decoder(schema: Schema) -> Decoder:
+    decoders: dict[str, Decoder] = {}
+
+    def decode_struct(value: Any, path: Position, unknown: list[str]) -> Any:
+        if not isinstance(value, dict):
+            raise _mismatch(value, path, _go_type(schema))
+        result = {}
+        for name, child in value.items():
+            decoder = decoders.get(name)
+            if decoder is None:
+                if name not in schema.fields:
+                    unknown.append(_join((path, name)))
+                    continue
+                decoder = decoders[name] = _field_decoder(schema, schema.fields[name])
+            if child is not None:
+                result[name] = decoder(child, (path, name), unknown)
+        return result
+
+    return decode_struct
+
+
+def _field_decoder(owner: Schema, field: Schema) -> Decoder:
+    """Go's message names the struct that has the field; only here both are known."""
+    inner = _decoder(field)
+    struct = owner.name.rsplit(".", 1)[-1]
+
+    def decode_field(value: Any, path: Position, unknown: list[str]) -> Any:
+        try:
+            return inner(value, path, unknown)
+        except _Mismatch as error:
+            raise DecodeError(error.sentence(struct), error.path) from None
+
+    return decode_field
+
+
+def _map_decoder(schema: Schema) -> Decoder:
+    element = _decoder(schema.element)
+
+    def decode_map(value: Any, path: Position, unknown: list[str]) -> Any:
+        if not isinstance(value, dict):
+            raise _mismatch(value, path, _go_type(schema))
+        return {name: element(child, path, unknown) for name, child in value.items() if child is not None}
+
+    return decode_map
+
+
+def _list_decoder(schema: Schema) -> Decoder:
+    element: list[Decoder] = []
+
+    def decode_list(value: Any, path: Position, unknown: list[str]) -> Any:
+        if not isinstance(value, list):
+            raise _mismatch(value, path, _go_type(schema))
+        if not element:
+            element.append(_decoder(schema.element))
+        decode_item = element[0]
+        parent, name = path or (None, "")
+        return [decode_item(item, (parent, f"{name}[{index}]"), unknown) for index, item in enumerate(value)]
+
+    return decode_list
+
+
+def _scalar_decoder(schema: Schema) -> Decoder:
+    check = _SCALAR_CHECKS.get(schema.type)
+    go_type = _go_type(schema)
+
+    def decode_scalar(value: Any, path: Position, unknown: list[str]) -> Any:
+        if check is not None and not check(value):
+            raise _mismatch(value, path, go_type)
+        return value
+
+    special = {"quantity": _decode_quantity, "time": _decode_time, "any": lambda value, path, unknown: value}
+    return special.get(schema.type, decode_scalar)
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+
+
+_SCALAR_CHECKS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "integer": _is_int,
+    "number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
+    "int-or-string": lambda value: isinstance(value, str) or _is_int(value),
+}
+
+
+def _decode_quantity(value: Any, path: Position, unknown: list[str]) -> str:
+    if not isinstance(value, (str, int, float)) or isinstance(value, bool):
+        raise _mismatch(value, path, "resource.Quantity")
+    try:
+        return quantities.canonical(value)
+    except ValueError as error:
+        raise DecodeError(str(error), path) from error
+
+
+def _decode_time(value: Any, path: Position, unknown: list[str]) -> str:
+    if not isinstance(value, str):
+        raise _mismatch(value, path, "v1.Time")
+    if not _RFC3339.match(value):
+        quoted = f'"{value}"'
+        raise DecodeError(
+            f'parsing time "{quoted}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}" as "2006"', path
+        )
+    return value
+
+
+class _Mismatch(Exception):
+    """A value of a wrong type, before it is known which struct it is a field of."""
+
+    def __init__(self, found: str, path: Position, go_type: str) -> None:
+        super().__init__(found)
+        self.found, self.path, self.go_type = found, path, go_type
+
+    def sentence(self, struct: str) -> str:
+        field = re.sub(r"\[\d+\]", "", _join(self.path))
+        return f"json: cannot unmarshal {self.found} into Go struct field {struct}.{field} of type {self.go_type}"
+
+
+def _mismatch(value: Any, path: Position, go_type: str) -> Exception:
+    found = _json_type(value)
+    if path is None:
+        return DecodeError(f"json: cannot unmarshal {found} into Go value of type {go_type}")
+    return _Mismatch(found, path, go_type)
+
+
+def _json_type(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, float):
+        return f"number {value!r}"
+    if isinstance(value, int):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object" if isinstance(value, dict) else "null"
+
+
+def _go_type(schema: Schema) -> str:
+    if schema.type == "integer":
+        return schema.format or "int64"
+    if schema.type == "list":
+        return f"[]{_go_type(schema.element)}"
+    if schema.type == "map":
+        return f"map[string]{_go_type(schema.element)}"
+    if schema.type == "int-or-string":
+        return "intstr.IntOrString"
+    if schema.type == "quantity":
+        return "resource.Quantity"
+    short = ".".join(schema.name.rsplit(".", 2)[-2:])
+    return _GO_SCALARS.get(schema.type, short)
+
+
+def _join(path: Position) -> str:
+    parts: list[str] = []
+    while path is not None:
+        path, name = path
+        parts.append(name)
+    return ".".join(reversed(parts))

@@ -1,0 +1,34 @@
+"""What may be measured: names, values and times that the table of measurements can hold, wherever they come from."""
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+
+METRIC_NAME = r"^[A-Za-z][A-Za-z0-9_.:/-]{0,49}$"
+NAME_RULE = "a name has 1 to 50 letters, digits or any of _ . : / -, and begins with a letter"
+OLDEST = timedelta(days=3653)
+"""Ten years: what is older is a wrong clock or a wrong unit."""
+NEWEST = timedelta(minutes=5)
+"""Ahead of our clock: clocks differ, but not by more."""
+
+_NAME = re.compile(METRIC_NAME)
+
+
+def name_problem(name: str) -> str | None:
+    """What to change about a metric's name, or None."""
+    return None if _NAME.match(name) and not name.endswith("\n") else NAME_RULE
+
+
+def value_problem(value: float) -> str | None:
+    """What to change about a value, or None."""
+    return None if math.isfinite(value) else "must be a finite number"
+
+
+def time_problem(time: datetime, now: datetime | None = None) -> str | None:
+    """What to change about a time (aware), or None."""
+    now = now or datetime.now(UTC)
+    if time > now + NEWEST:
+        return f"lies in the future: at most {NEWEST.seconds // 60} minutes ahead of {now:%Y-%m-%dT%H:%M:%SZ}"
+    if time < now - OLDEST:
+        return "lies too far in the past: at most ten years"
+    return None

@@ -1,0 +1,59 @@
+"""Settings that several services have in common. Each service derives one frozen object of its own.
+
+The environment is read here and in each service's `settings.py`, nowhere else. A bad value stops the start
+with a sentence that names the variable (`load`).
+"""
+
+import sys
+from typing import Literal, TypeVar
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+class ServiceSettings(BaseSettings):
+    """What every service reads."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    environment: Literal["development", "production"] = "development"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper_case(cls, value: object) -> object:
+        """Many shells have `LOG_LEVEL=debug`."""
+        return value.upper() if isinstance(value, str) else value
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Loopback, because a service that listens further needs authentication first."""
+    port: int = Field(default=8000, ge=1, le=65535)
+    """TCP port of the service's HTTP side: `/health`, `/ready`, `/metrics`."""
+
+
+class BusSettings(ServiceSettings):
+    """What a service on the bus reads."""
+
+    nats_url: str = "nats://127.0.0.1:4222"
+    publish_timeout: float = Field(default=5.0, gt=0)
+    """Seconds until a publish without an acknowledgement counts as an outage. The client's own 0.5 s is
+    shorter than a leader election in a NATS cluster."""
+    max_attempts: int = Field(default=8, ge=1)
+    """Deliveries of a message until it becomes a dead letter; back-off included about two minutes."""
+    graceful_timeout: float = Field(default=25.0, gt=0)
+    """Seconds that a stop waits for handlers in flight: below Kubernetes' 30 s until SIGKILL."""
+    otel_exporter_otlp_endpoint: str | None = None
+    """Where traces go; without it nothing is traced, since tracing costs half of the throughput."""
+
+
+def load(settings: type[S]) -> S:
+    """Read the environment, or end the process with a sentence that names the variable. Its value may be secret."""
+    try:
+        return settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in each['loc']).upper()}: {each['msg']}" for each in error.errors()
+        )
+        sys.exit(f"The environment is not usable: {problems}. Correct it and start again.")

@@ -1,0 +1,170 @@
+"""The names on the bus: modes, subjects, streams, durables, buckets.
+
+The mode is read from the subject (`demo.` in front, or nothing) and never from a field that a sender could get
+wrong. Every subject has one owner and one event; `shared.events` ties a model to each, and a test
+shows that none is missing. Streams and durables are made by `shared.bus.bootstrap` from the tables below and
+by nobody else.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Mode(StrEnum):
+    """Which of the two worlds: they share no database, no stream and no cluster."""
+
+    PRODUCTION = "production"
+    DEMO = "demo"
+
+    def subject(self, name: str) -> str:
+        """`tenant.created` in production, `demo.tenant.created` in demo mode."""
+        return f"demo.{name}" if self is Mode.DEMO else name
+
+    def stream(self, name: str) -> str:
+        """`ECP` in production, `DEMO_ECP` in demo mode."""
+        return f"DEMO_{name}" if self is Mode.DEMO else name
+
+    def bucket(self, name: str) -> str:
+        """A key-value or object-store bucket's name in this mode."""
+        return f"demo_{name}" if self is Mode.DEMO else name
+
+
+def split_mode(subject: str) -> tuple[Mode, str]:
+    """The mode of a subject, and its name without the mode."""
+    if subject.startswith("demo."):
+        return Mode.DEMO, subject.removeprefix("demo.")
+    return Mode.PRODUCTION, subject
+
+
+class Subject(StrEnum):
+    """Each subject in production's spelling; `Mode.subject` gives the demo one."""
+
+    TENANT_CREATED = "tenant.created"
+    TENANT_UPDATED = "tenant.updated"
+    TENANT_DELETED = "tenant.deleted"
+    DEPLOY_REQUESTED = "deploy.requested"
+    OPERATION_REQUESTED = "operation.requested"
+    RESOURCES_CALCULATED = "resources.calculated"
+    RESOURCES_REJECTED = "resources.rejected"
+    MANIFEST_RENDERED = "manifest.rendered"
+    MANIFEST_REJECTED = "manifest.rejected"
+    DEPLOY_STARTED = "deploy.started"
+    DEPLOY_PROGRESSED = "deploy.progressed"
+    DEPLOY_COMPLETED = "deploy.completed"
+    DEPLOY_FAILED = "deploy.failed"
+    DEPLOY_ROLLED_BACK = "deploy.rolled_back"
+    DEPLOY_SUPERSEDED = "deploy.superseded"
+    DEPLOY_DRIFTED = "deploy.drifted"
+    METRICS_COLLECTED = "metrics.collected"
+    SLA_REPORTED = "sla.reported"
+    ALERT_RAISED = "alert.raised"
+    ALERT_RESOLVED = "alert.resolved"
+
+
+DEAD_LETTER_PREFIX = "dlq"
+
+
+def dead_letter(mode: Mode, subject: str) -> str:
+    """Where a message of `subject` (without mode) goes that can't be handled: `dlq.tenant.created`."""
+    return mode.subject(f"{DEAD_LETTER_PREFIX}.{subject}")
+
+
+class Rpc(StrEnum):
+    """Questions with an answer at once (core NATS request/reply), and who answers."""
+
+    CALCULATE = "rpc.calculate"  # calculator
+    RECOMMEND = "rpc.recommend"  # calculator
+    RENDER = "rpc.render"  # manifest
+    VALIDATE = "rpc.validate"  # manifest
+    CAPACITY = "rpc.capacity"  # deployer
+    DIFF = "rpc.diff"  # deployer
+    SLA_REPORT = "rpc.sla_report"  # monitor
+    MAINTENANCE = "rpc.maintenance"  # monitor
+
+
+class Stream(StrEnum):
+    """The streams of a mode; `Mode.stream` gives the name on the server."""
+
+    ECP = "ECP"
+    METRICS = "METRICS"
+    DLQ = "DLQ"
+
+
+STREAM_SUBJECTS: dict[Stream, tuple[str, ...]] = {
+    Stream.ECP: tuple(
+        subject for subject in Subject if subject not in (Subject.METRICS_COLLECTED, Subject.SLA_REPORTED)
+    ),
+    # What is said again and again goes where the oldest is forgotten: in ECP, which refuses when it is full, the
+    # reports of a hundred tenants would fill a gigabyte in a week.
+    Stream.METRICS: (Subject.METRICS_COLLECTED, Subject.SLA_REPORTED),
+    Stream.DLQ: (f"{DEAD_LETTER_PREFIX}.>",),
+}
+
+
+class Bucket(StrEnum):
+    """Key-value buckets and object stores of a mode; `Mode.bucket` gives the name on the server."""
+
+    MANIFESTS = "manifests"  # object store: digest -> manifest text
+    DESIRED = "desired"  # key-value: <target>.<tenant> -> what the deployer must bring about
+    APPLIED = "applied"  # key-value: <target>.<tenant> -> what it brought about last, with the inventory
+    LEASES = "leases"  # key-value with a time to live: who works at what
+
+
+class Durable(NamedTuple):
+    """A consumer that outlives its readers: all copies of a worker share it."""
+
+    name: str
+    stream: Stream
+    subjects: tuple[str, ...]
+    takes_unnumbered: bool = False
+    """Reads what other systems ask for, and nothing else; every other durable leaves that out."""
+
+
+OPEN_TO_OTHERS: dict[str, str] = {
+    Subject.TENANT_CREATED: "revision",
+    Subject.TENANT_UPDATED: "revision",
+    Subject.DEPLOY_REQUESTED: "generation",
+}
+"""Subjects on which a request may come that the gateway has not numbered, and the field that tells."""
+
+_RESULTS = tuple(
+    subject
+    for subject in Subject
+    if subject
+    not in (
+        Subject.TENANT_CREATED,
+        Subject.TENANT_UPDATED,
+        Subject.DEPLOY_REQUESTED,
+        Subject.OPERATION_REQUESTED,
+        Subject.METRICS_COLLECTED,
+        Subject.SLA_REPORTED,
+    )
+)
+
+CALCULATOR_SIZES_TENANTS = Durable(
+    "calculator-sizes-tenants", Stream.ECP, (Subject.TENANT_CREATED, Subject.TENANT_UPDATED)
+)
+CALCULATOR_SIZES_DEPLOYMENTS = Durable("calculator-sizes-deployments", Stream.ECP, (Subject.DEPLOY_REQUESTED,))
+MANIFEST_RENDERS = Durable("manifest-renders", Stream.ECP, (Subject.RESOURCES_CALCULATED,))
+DEPLOYER_ACCEPTS_MANIFESTS = Durable("deployer-accepts-manifests", Stream.ECP, (Subject.MANIFEST_RENDERED,))
+DEPLOYER_ACCEPTS_OPERATIONS = Durable("deployer-accepts-operations", Stream.ECP, (Subject.OPERATION_REQUESTED,))
+GATEWAY_PROJECTS = Durable("gateway-projects", Stream.ECP, _RESULTS)
+GATEWAY_KEEPS_SLA = Durable("gateway-keeps-sla", Stream.METRICS, (Subject.SLA_REPORTED,))
+GATEWAY_TAKES_IN = Durable(
+    "gateway-takes-in", Stream.ECP, (Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED), takes_unnumbered=True
+)
+GATEWAY_FAILS_DEAD_LETTERS = Durable("gateway-fails-dead-letters", Stream.DLQ, (f"{DEAD_LETTER_PREFIX}.>",))
+MONITOR_STORES = Durable("monitor-stores", Stream.METRICS, (Subject.METRICS_COLLECTED,))
+
+DURABLES: tuple[Durable, ...] = (
+    CALCULATOR_SIZES_TENANTS,
+    CALCULATOR_SIZES_DEPLOYMENTS,
+    MANIFEST_RENDERS,
+    DEPLOYER_ACCEPTS_MANIFESTS,
+    DEPLOYER_ACCEPTS_OPERATIONS,
+    GATEWAY_PROJECTS,
+    GATEWAY_KEEPS_SLA,
+    GATEWAY_TAKES_IN,
+    GATEWAY_FAILS_DEAD_LETTERS,
+    MONITOR_STORES,
+)

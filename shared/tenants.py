@@ -1,0 +1,141 @@
+"""What a tenant asks for: the part of the contract that REST bodies and events share.
+
+Strict inside: models are frozen and typed. Tolerant at the edge: unknown fields are ignored, so that an older
+service reads a newer one's events. Values of the documented form (`"99.9%"`, `"200ms"`) are kept as
+they were written, and read through properties.
+"""
+
+import re
+import unicodedata
+from typing import Annotated, Any, NewType
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+TenantId = NewType("TenantId", str)
+DeploymentId = NewType("DeploymentId", str)
+
+NAMESPACE_PREFIX = "ecp-ai-"
+RESERVED_TENANT_IDS = frozenset({"system", "validate-manifest", "calculate-resources"})
+DEFAULT_AVAILABILITY = "99.5%"
+DEFAULT_RESPONSE_TIME = "200ms"
+
+_TENANT_ID = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")
+_PERCENT = re.compile(r"(\d{1,2}(?:\.\d{1,6})?)\s*%?", re.ASCII)
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(ms|s|m|h)", re.ASCII)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+LONGEST_DURATION = 7 * 24 * 3600.0
+"""Seconds. Nothing that somebody waits for takes longer."""
+SHORTEST_DURATION = 0.001
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode's control, formatting and surrogate characters: they hide what a name really says."""
+
+
+class Model(BaseModel):
+    """Base of everything that travels: frozen, and deaf to fields that it doesn't know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def check_tenant_id(value: str) -> str:
+    """A DNS-1123 label of at most 50 characters, because it names the namespace `ecp-ai-<id>`; some are reserved."""
+    if not _TENANT_ID.fullmatch(value):
+        raise ValueError(
+            "must be 1 to 50 lower-case letters, digits or '-', beginning and ending with a letter or digit"
+        )
+    if value in RESERVED_TENANT_IDS:
+        raise ValueError(f"{value!r} is reserved; choose another id")
+    return value
+
+
+def parse_duration(value: str) -> float:
+    """Seconds of a documented duration such as `200ms`, `5m` or `1h`; ValueError says what is possible."""
+    match = _DURATION.fullmatch(value.strip())
+    if not match or float(match[1]) == 0:
+        raise ValueError(f"{value!r} is not a duration: write a positive number and a unit, as 150ms, 30s, 5m or 1h")
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if not SHORTEST_DURATION <= seconds <= LONGEST_DURATION:
+        raise ValueError(f"{value!r} is out of range: from 1ms to 168h")
+    return seconds
+
+
+def _check_availability(value: str) -> str:
+    match = _PERCENT.fullmatch(value.strip())
+    if not match or not 0 < float(match[1]) < 100:
+        raise ValueError(f"{value!r} is not an availability: write a percentage above 0% and below 100%, as 99.9%")
+    return f"{match[1]}%"
+
+
+def _check_duration(value: str) -> str:
+    parse_duration(value)
+    return value.strip()
+
+
+def check_time_zone(value: str) -> str:
+    """IANA's name of a time zone, as `Asia/Seoul`; ValueError says so."""
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"{value[:50]!r} is not a time zone: write its IANA name, as Asia/Seoul or UTC") from error
+    return value
+
+
+def _as_text(value: Any) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number else value
+
+
+Availability = Annotated[str, BeforeValidator(_as_text), AfterValidator(_check_availability)]
+Duration = Annotated[str, AfterValidator(_check_duration)]
+TimeZone = Annotated[str, AfterValidator(check_time_zone)]
+
+
+class SlaTarget(Model):
+    """What the tenant was promised."""
+
+    availability: Availability = DEFAULT_AVAILABILITY
+    response_time: Duration = DEFAULT_RESPONSE_TIME
+    concurrent_users: Annotated[int, Field(ge=1, le=10_000_000, strict=True)] | None = None
+    time_zone: TimeZone | None = None
+    """Where the days and months of the SLA begin; None is UTC."""
+
+    @property
+    def availability_ratio(self) -> float:
+        """Between 0 and 1: `99.5%` is 0.995."""
+        return float(self.availability.rstrip("%")) / 100
+
+    @property
+    def response_time_seconds(self) -> float:
+        return parse_duration(self.response_time)
+
+
+class TenantSpec(Model):
+    """Everything that sizing and rendering need to know of a tenant."""
+
+    tenant_id: Annotated[str, AfterValidator(check_tenant_id)]
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    service_requirements: dict[str, Annotated[int, Field(strict=True)]] = Field(min_length=1, max_length=50)
+    """Concurrent sessions by service, e.g. `{"callbot": 50}`; names and limits are the catalogue's."""
+    sla_target: SlaTarget = SlaTarget()
+    preset: str | None = None
+    """None takes the calculator's recommendation."""
+    gpu_type: str | None = None
+    description: Annotated[str, Field(max_length=2000)] | None = None
+
+    @property
+    def namespace(self) -> str:
+        return f"{NAMESPACE_PREFIX}{self.tenant_id}"
+
+    @field_validator("name", "description")
+    @classmethod
+    def _no_control_characters(cls, value: str | None) -> str | None:
+        if value is not None and any(unicodedata.category(c) in _INVISIBLE and c not in "\n\t" for c in value):
+            raise ValueError("must not contain control or invisible formatting characters")
+        return value
+
+    @field_validator("name")
+    @classmethod
+    def _says_something(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("must not be blank")
+        return value

@@ -1,0 +1,122 @@
+"""One hop over JetStream, consume and publish: our worker with all its middlewares beside raw nats-py, on one server.
+
+    python tests/benchmarks/bench_bus.py
+
+The raw peer does the same with nothing around it: the same pull subscriptions, a publish with a message id, an
+acknowledgement. Messages are published before the clock starts, so that the consumer is the only one measured.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import nats
+from nats.js import JetStreamContext
+from rich.console import Console
+from rich.table import Table
+
+from embedded.nats import running_nats
+from shared.bus import BusSettings, Delivery, Worker, encode
+from shared.bus.bootstrap import bootstrap
+from shared.events import Event, MetricsCollected, SlaReported
+from shared.subjects import MONITOR_STORES, Mode
+
+MESSAGES = 2000
+CONCURRENCY = 4
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SAMPLE = MetricsCollected(tenant_id="bench", time=NOW, values={"cpu": 1.0, "memory": 2.0}, source="bench")
+REPORT = SlaReported(
+    tenant_id="bench",
+    time=NOW,
+    since=NOW,
+    availability=100.0,
+    target=99.5,
+    status="meeting",
+    downtime_seconds=0,
+    observed_seconds=5,
+    failures=0,
+)
+
+
+async def fill(jetstream: JetStreamContext, mode: Mode, prefix: str) -> None:
+    """Put the messages into the stream, a hundred at a time."""
+    for start in range(0, MESSAGES, 100):
+        encoded = [
+            encode(SAMPLE, mode=mode, event_id=f"{prefix}-{n}", correlation_id="bench", source="bench")
+            for n in range(start, start + 100)
+        ]
+        await asyncio.gather(*(jetstream.publish(subject, body, headers=head) for subject, body, head in encoded))
+
+
+async def raw(url: str) -> tuple[float, float]:
+    """Wall and CPU seconds of nats-py alone, in production's streams."""
+    client = await nats.connect(url)
+    jetstream = client.jetstream()
+    await fill(jetstream, Mode.PRODUCTION, "raw")
+    left = iter(range(MESSAGES))
+
+    async def consume() -> None:
+        subscription = await jetstream.pull_subscribe_bind(consumer=MONITOR_STORES.name, stream="METRICS")
+        for number in left:
+            [message] = await subscription.fetch(1, timeout=5)
+            encoded = encode(REPORT, mode=Mode.PRODUCTION, event_id=f"r-{number}", correlation_id="b", source="b")
+            await jetstream.publish(encoded.subject, encoded.body, headers=encoded.headers, stream="ECP")
+            await message.ack()
+
+    begun, cpu = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(consume() for _ in range(CONCURRENCY)))
+    elapsed = time.perf_counter() - begun, time.process_time() - cpu
+    await client.close()
+    return elapsed
+
+
+async def ours(url: str) -> tuple[float, float]:
+    """Wall and CPU seconds of a worker, in demo mode's streams."""
+    worker = Worker("bench", BusSettings(nats_url=url))
+    handled = 0
+    done = asyncio.Event()
+
+    async def report(event: MetricsCollected, delivery: Delivery) -> Iterable[Event]:
+        nonlocal handled
+        handled += 1
+        if handled == MESSAGES:
+            done.set()
+        return [REPORT]
+
+    client = await nats.connect(url)
+    await fill(client.jetstream(), Mode.DEMO, "ours")
+    worker.on(MONITOR_STORES, report, concurrency=CONCURRENCY)
+    begun, cpu = time.perf_counter(), time.process_time()
+    await worker.start()
+    await asyncio.wait_for(done.wait(), 60)
+    await worker.stop()
+    elapsed = time.perf_counter() - begun, time.process_time() - cpu
+    await client.close()
+    return elapsed
+
+
+async def main() -> None:
+    with TemporaryDirectory() as directory:
+        async with running_nats(Path(directory)) as url:
+            client = await nats.connect(url)
+            await bootstrap(client.jetstream())
+            await client.close()
+            (raw_wall, raw_cpu), (our_wall, our_cpu) = await raw(url), await ours(url)
+    table = Table(title=f"One hop: consume, publish, acknowledge ({MESSAGES} messages, {CONCURRENCY} at a time)")
+    for column in ("", "messages/s", "CPU a message", "against raw"):
+        table.add_column(column, justify="left" if not column else "right")
+    table.add_row("raw nats-py", f"{MESSAGES / raw_wall:,.0f}", f"{raw_cpu / MESSAGES * 1e6:.0f} µs", "1.00")
+    table.add_row(
+        "worker, all middlewares",
+        f"{MESSAGES / our_wall:,.0f}",
+        f"{our_cpu / MESSAGES * 1e6:.0f} µs",
+        f"{raw_wall / our_wall:.2f} (CPU {our_cpu / raw_cpu:.2f}x)",
+    )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,96 @@
+"""From a Deployment to ready pods and back to nothing, in virtual time: what the simulator's controllers cost.
+
+    python tests/benchmarks/bench_controllers.py
+
+One process, no HTTP and no database: store, scheduler, kubelets, ReplicaSet, events. The time is the processor's.
+"""
+
+import time
+import tracemalloc
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from services.simulator.clock import Clock
+from services.simulator.cluster import Cluster
+from services.simulator.store import Store
+
+START = datetime(2026, 1, 5, 1, tzinfo=UTC)
+# Pods, and nodes added to the 24 of the description so that they have room.
+SIZES = ((100, 0), (1_000, 0), (5_000, 60))
+
+
+def make_cluster(extra_nodes: int) -> tuple[Cluster, Store, Clock]:
+    """The cluster `demo` with so many more cpu nodes and a namespace."""
+    clock = Clock(START)
+    store = Store(clock.now)
+    cluster = Cluster("demo", store, clock, seed=1)
+    cluster.start()
+    model = store.get("nodes", "", "demo-cpu-01")
+    for number in range(extra_nodes if model else 0):
+        name = f"extra-{number:03}"
+        metadata = {"name": name, "labels": {"kubernetes.io/hostname": name}}
+        spec = {"podCIDR": f"10.246.{number}.0/24"}
+        store.create("nodes", {**(model or {}), "metadata": metadata, "spec": spec})
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bench"}}
+    store.create("namespaces", {**namespace, "spec": {"finalizers": ["kubernetes"]}})
+    clock.step(1)
+    return cluster, store, clock
+
+
+def deployment(replicas: int) -> dict[str, Any]:
+    """Small pods with a readiness probe."""
+    container = {
+        "name": "main",
+        "image": "example/web:1",
+        "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}},
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}},
+    }
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}}
+    spec = {"replicas": replicas, "selector": {"matchLabels": {"app": "web"}}, "template": template}
+    metadata = {"name": "web", "namespace": "bench"}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+
+def measure(pods: int, extra_nodes: int) -> tuple[float, float]:
+    """Processor seconds to ready pods, and to an empty namespace."""
+    _, store, clock = make_cluster(extra_nodes)
+    began = time.process_time()
+    store.create("deployments.apps", deployment(pods))
+    clock.step(20)
+    up = time.process_time() - began
+    found = store.get("deployments.apps", "bench", "web")
+    if not found or found["status"].get("readyReplicas") != pods:
+        raise SystemExit(f"only {found and found['status'].get('readyReplicas')} of {pods} pods are ready")
+    began = time.process_time()
+    store.delete("namespaces", "", "bench")
+    clock.step(10)
+    return up, time.process_time() - began
+
+
+def memory(pods: int, extra_nodes: int) -> float:
+    """Kilobytes that a ready pod takes with all that belongs to it."""
+    _, store, clock = make_cluster(extra_nodes)
+    tracemalloc.start()
+    store.create("deployments.apps", deployment(pods))
+    clock.step(20)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return held / pods / 1000
+
+
+def main() -> None:
+    """Prints the table."""
+    table = Table("pods", "nodes", "to ready", "pods/s", "to nothing", title="controllers, in virtual time")
+    for pods, extra in SIZES:
+        up, down = measure(pods, extra)
+        table.add_row(f"{pods:,}", str(24 + extra), f"{up:.2f} s", f"{pods / up:,.0f}", f"{down:.2f} s")
+    console = Console()
+    console.print(table)
+    console.print(f"memory: {memory(1_000, 0):.1f} kB a pod, its events and its places in the watch log included")
+
+
+if __name__ == "__main__":
+    main()

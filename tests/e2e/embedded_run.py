@@ -1,0 +1,93 @@
+"""`make run` as a test sees it: the embedded stack as a process of its own, in a temporary directory, on free ports."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from embedded.child import until
+from embedded.directory import DataDirectory
+from embedded.launch import launcher
+from embedded.records import Record, read_records
+
+START_SECONDS = 240.0
+STOP_SECONDS = 90.0
+
+
+@dataclass
+class EmbeddedRun:
+    """Runs of the stack, one after the other, on one data directory."""
+
+    data_dir: Path
+    variables: dict[str, str]
+    process: "subprocess.Popen[bytes] | None" = None
+    outputs: list[Path] = field(default_factory=list)
+
+    @property
+    def directory(self) -> DataDirectory:
+        return DataDirectory(self.data_dir)
+
+    @property
+    def output(self) -> str:
+        """What the present run has printed by now."""
+        return self.outputs[-1].read_text(encoding="utf-8")
+
+    @property
+    def gateway(self) -> str:
+        return f"http://127.0.0.1:{self.variables['GATEWAY_PORT']}"
+
+    @property
+    def simulator(self) -> str:
+        return f"http://127.0.0.1:{self.variables['SIMULATOR_PORT']}"
+
+    def launch(self) -> "subprocess.Popen[bytes]":
+        """Start the runner as the Makefile does, in a process group of its own."""
+        self.outputs.append(self.data_dir.with_name(f"output-{len(self.outputs) + 1}"))
+        with self.outputs[-1].open("wb") as output:
+            return subprocess.Popen(
+                launcher([sys.executable, "-m", "embedded", "run"]),
+                env={**os.environ, **self.variables},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+
+    async def start(self) -> None:
+        """Start it and wait until it says that it is ready; fails with what it has printed."""
+        process = self.process = self.launch()
+        await until(lambda: process.poll() is not None or "Ready after" in self.output, START_SECONDS)
+        assert process.poll() is None, self.output
+
+    def record(self, program: str) -> Record:
+        """The process that runs `program` now."""
+        return next(record for record in read_records(self.directory.run) if record.program == program)
+
+    def alive(self) -> list[Record]:
+        return [record for record in read_records(self.directory.run) if record.alive]
+
+    async def ended(self) -> int:
+        """The runner's exit status when it has ended."""
+        process = self.process
+        assert process is not None
+        await until(lambda: process.poll() is not None, STOP_SECONDS)
+        return process.wait()
+
+    def end(self) -> None:
+        """Whatever a test has left: the runner is stopped, else killed, and its processes die with it."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    async def get(self, path: str) -> httpx.Response:
+        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+            return await client.get(f"{self.gateway}{path}", headers={"X-Demo-Mode": "true"})

@@ -1,0 +1,262 @@
+"""Faults while tenants are being deployed, and the account of what became of them.
+
+Tenants are asked for as a careful client does: again with the same Idempotency-Key until there is an answer. Then every
+accepted one has to run, once. What is counted comes from the system's own records: the database by REST,
+the streams by NATS.
+"""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import httpx
+import nats
+
+from embedded.child import until
+from shared.access import BOOTSTRAP, inbox
+from tests.e2e.embedded_run import EmbeddedRun
+
+HEADERS = {"X-Demo-Mode": "true"}
+AT_ONCE = 8
+ACCEPT_SECONDS = 240.0
+FINISH_SECONDS = 600.0
+EXTRA_NODES = 60
+
+Fault = Callable[[EmbeddedRun, random.Random], Awaitable[str]]
+
+
+@dataclass
+class Account:
+    """What came of one run: the line of a table, and what a test asserts."""
+
+    fault: str
+    injected: int = 0
+    accepted: int = 0
+    completed: int = 0
+    duplicates: int = 0
+    lost: int = 0
+    dead_letters: int = 0
+    seconds: float = 0.0
+    unfinished: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.fault:<28} injected {self.injected:>3}  accepted {self.accepted:>3}  "
+            f"completed {self.completed:>3}  duplicates {self.duplicates:>2}  lost {self.lost:>2}  "
+            f"dead letters {self.dead_letters:>2}  "
+            f"{self.seconds:6.1f} s"
+        )
+
+
+def kill(*programs: str) -> Fault:
+    """kill -9 of one of `programs`."""
+
+    async def inject(run: EmbeddedRun, chance: random.Random) -> str:
+        program = chance.choice(programs)
+        _signal(run, program, signal.SIGKILL)
+        return program
+
+    return inject
+
+
+async def power_cut(run: EmbeddedRun, chance: random.Random) -> str:
+    """kill -9 of everything at once."""
+    for record in run.alive():
+        if record.program != "supervisord":
+            with suppress(ProcessLookupError):
+                os.kill(record.pid, signal.SIGKILL)
+    return "everything"
+
+
+def freeze(seconds: float, *programs: str) -> Fault:
+    """SIGSTOP for a while: the process is there, and does nothing."""
+
+    async def inject(run: EmbeddedRun, chance: random.Random) -> str:
+        program = chance.choice(programs)
+        pid = _signal(run, program, signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        return program
+
+    return inject
+
+
+async def deploy_under(
+    run: EmbeddedRun, name: str, fault: Fault, *, tenants: int, every: tuple[float, float], seed: int
+) -> Account:
+    """Ask for `tenants` while `fault` is injected at random moments, `every` so many seconds; wait for all of them."""
+    account = Account(name)
+    begun = time.monotonic()
+    ids = [f"{name.replace(' ', '-')}-{number:03}" for number in range(tenants)]
+    async with _injecting(run, fault, account, every, random.Random(seed)):
+        accepted = await _ask_for_all(run, ids)
+        await asyncio.wait_for(_until_ended(run, accepted), FINISH_SECONDS)
+    await asyncio.wait_for(_until_ended(run, accepted), FINISH_SECONDS)
+    await _take_stock(run, accepted, account)
+    account.seconds = time.monotonic() - begun
+    print(account)  # noqa: T201 - the table is the point
+    await _remove(run, ids)
+    return account
+
+
+async def add_nodes(run: EmbeddedRun) -> None:
+    """Make the demo cluster large enough for hundreds of tenants."""
+    capacity = {"cpu": "64", "memory": "256Gi", "pods": "250"}
+    async with httpx.AsyncClient(base_url=f"{run.simulator}/clusters/demo", trust_env=False) as client:
+        for number in range(EXTRA_NODES):
+            name = f"extra-{number:02}"
+            node = {
+                "apiVersion": "v1",
+                "kind": "Node",
+                "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
+                "status": {
+                    "capacity": capacity,
+                    "allocatable": capacity,
+                    "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
+                },
+            }
+            (await client.post("/api/v1/nodes", json=node)).raise_for_status()
+
+
+async def _ask_for_all(run: EmbeddedRun, ids: Iterable[str]) -> dict[str, str]:
+    """The deployment id of each tenant; every one is accepted in the end, since a client asks until it is answered."""
+    places = asyncio.Semaphore(AT_ONCE)
+    accepted: dict[str, str] = {}
+
+    async def ask(client: httpx.AsyncClient, tenant_id: str) -> None:
+        body = {"tenant_id": tenant_id, "name": tenant_id, "service_requirements": {"stt": 1}}
+        async with places:
+            while tenant_id not in accepted:
+                with suppress(httpx.HTTPError):
+                    answer = await client.post("/tenants/", json=body, headers={"Idempotency-Key": tenant_id})
+                    assert answer.status_code in (201, 503), answer.text
+                    if answer.status_code == 201:
+                        accepted[tenant_id] = answer.json()["deployment_id"]
+                        return
+                await asyncio.sleep(0.2)
+
+    async with api(run) as client, asyncio.timeout(ACCEPT_SECONDS):
+        await asyncio.gather(*(ask(client, tenant_id) for tenant_id in ids))
+    return accepted
+
+
+async def _until_ended(run: EmbeddedRun, accepted: dict[str, str]) -> None:
+    """Wait until no accepted deployment is on its way any more."""
+    left = set(accepted.values())
+    async with api(run) as client:
+        while left:
+            for deployment_id in sorted(left):
+                with suppress(httpx.HTTPError):
+                    answer = await client.get(f"/deployments/{deployment_id}")
+                    if answer.status_code == 200 and answer.json()["status"] not in ("pending", "deploying"):
+                        left.discard(deployment_id)
+            await asyncio.sleep(0.5)
+
+
+async def _take_stock(run: EmbeddedRun, accepted: dict[str, str], account: Account) -> None:
+    account.accepted = len(accepted)
+    async with api(run) as client:
+        for tenant_id, deployment_id in accepted.items():
+            status = (await client.get(f"/deployments/{deployment_id}")).json()
+            tenant = (await client.get(f"/tenants/{tenant_id}")).json()
+            if (status["status"], tenant["status"]) == ("completed", "running"):
+                account.completed += 1
+            else:
+                account.unfinished[tenant_id] = (
+                    f"{status['status']}: {status.get('message')}; tenant {tenant['status']}"
+                )
+    account.lost = account.accepted - account.completed
+    said = await _completions(run, set(accepted.values()))
+    account.duplicates = sum(count - 1 for count in said.values() if count > 1)
+    account.dead_letters = await _dead_letters(run)
+
+
+async def _completions(run: EmbeddedRun, deployments: set[str]) -> Counter[str]:
+    """How often each deployment is said to be complete, by different event ids."""
+    ids: set[tuple[str, str]] = set()
+    async with bus(run) as client:
+        jetstream = client.jetstream()
+        subject = "demo.deploy.completed"
+        state = await jetstream.stream_info("DEMO_ECP", subjects_filter=subject)
+        count = (state.state.subjects or {}).get(subject, 0)
+        subscription = await jetstream.subscribe(subject, stream="DEMO_ECP", ordered_consumer=True)
+        for _ in range(count):
+            message = await subscription.next_msg(timeout=10)
+            ids.add((json.loads(message.data)["deployment_id"], (message.headers or {})["ce-id"]))
+    return Counter(deployment_id for deployment_id, _ in ids if deployment_id in deployments)
+
+
+async def _dead_letters(run: EmbeddedRun) -> int:
+    async with bus(run) as client:
+        return int((await client.jetstream().stream_info("DEMO_DLQ")).state.messages)
+
+
+async def _remove(run: EmbeddedRun, ids: list[str]) -> None:
+    """Make room for the next fault, and show that what was deployed under faults can be deleted."""
+    async with api(run) as client:
+        for tenant_id in ids:
+            await client.delete(f"/tenants/{tenant_id}")
+
+        async def all_gone() -> bool:
+            answers = await asyncio.gather(*(client.get(f"/tenants/{tenant_id}") for tenant_id in ids))
+            return all(answer.status_code == 404 for answer in answers)
+
+        await until(all_gone, FINISH_SECONDS, every=1.0)
+
+
+@asynccontextmanager
+async def _injecting(
+    run: EmbeddedRun, fault: Fault, account: Account, every: tuple[float, float], chance: random.Random
+) -> AsyncIterator[None]:
+    async def inject() -> None:
+        while True:
+            await asyncio.sleep(chance.uniform(*every))
+            await fault(run, chance)
+            account.injected += 1
+
+    task = asyncio.create_task(inject())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def api(run: EmbeddedRun) -> AsyncIterator[httpx.AsyncClient]:
+    """The gateway's REST API in demo mode."""
+    url = f"{run.gateway}/api/v1"
+    async with httpx.AsyncClient(base_url=url, headers=HEADERS, timeout=10, trust_env=False) as client:
+        yield client
+
+
+@asynccontextmanager
+async def bus(run: EmbeddedRun, account: str = BOOTSTRAP) -> AsyncIterator[nats.NATS]:
+    """A connection to the stack's NATS in the name of `account`."""
+    password = json.loads(run.directory.bus_passwords.read_text())[account]
+    url = f"nats://{account}:{password}@127.0.0.1:{run.variables['NATS_PORT']}"
+    client = await nats.connect(url, inbox_prefix=inbox(account))
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def _signal(run: EmbeddedRun, program: str, number: signal.Signals) -> int | None:
+    """Send it, unless the program is being started again just now."""
+    for record in run.alive():
+        if record.program == program:
+            with suppress(ProcessLookupError):
+                os.kill(record.pid, number)
+                return record.pid
+    return None

@@ -1,0 +1,44 @@
+"""Nothing lost, nothing twice: deployments while everything that can die does.
+
+The short form is part of `make test`; `make test-long` has 200 deployments for each fault. One of them with
+its table: `make test-long ARGS="-k nats -s"`.
+"""
+
+import os
+
+import pytest
+
+from tests.e2e.embedded_run import EmbeddedRun
+from tests.e2e.faults import Fault, deploy_under, freeze, kill, power_cut
+
+SERVICES = ("gateway", "calculator", "manifest", "deployer", "monitor", "simulator")
+SEED = int(os.environ.get("FAULTS_SEED", "7"))
+
+LONG: list[tuple[str, Fault, tuple[float, float]]] = [
+    *((f"kill {name}", kill(name), (1.0, 6.0)) for name in (*SERVICES, "nats", "postgres-demo")),
+    ("kill anything", kill(*SERVICES, "nats", "postgres-demo", "postgres-simulator"), (0.5, 3.0)),
+    ("power cut", power_cut, (15.0, 25.0)),
+    ("freeze a worker", freeze(30.0, "calculator", "manifest", "deployer"), (1.0, 3.0)),
+    ("freeze the database", freeze(4.0, "postgres-demo"), (2.0, 5.0)),
+]
+
+
+@pytest.mark.timeout(300)
+async def test_nothing_is_lost_and_nothing_happens_twice_while_anything_is_killed(run: EmbeddedRun) -> None:
+    programs = (*SERVICES, "nats", "postgres-demo")
+    account = await deploy_under(run, "anything", kill(*programs), tenants=12, every=(1.0, 3.0), seed=SEED)
+    assert account.injected > 0
+    assert (account.lost, account.duplicates, account.dead_letters) == (0, 0, 0), account.unfinished
+    assert account.completed == account.accepted == 12
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("name", "fault", "every"), LONG, ids=[name for name, _, _ in LONG])
+async def test_two_hundred_deployments_end_as_they_should(
+    run: EmbeddedRun, name: str, fault: Fault, every: tuple[float, float]
+) -> None:
+    account = await deploy_under(run, name, fault, tenants=200, every=every, seed=SEED)
+    assert account.injected > 0
+    assert (account.lost, account.duplicates, account.dead_letters) == (0, 0, 0), account.unfinished
+    assert account.completed == account.accepted == 200

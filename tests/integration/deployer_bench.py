@@ -1,0 +1,269 @@
+"""A bench for the deployer: a NATS server of its own, the real simulator as its cluster, and ears for what is said.
+
+With the shared server, it would deploy whatever other tests leave there.
+"""
+
+import asyncio
+import hashlib
+import json
+import socket
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nats
+import orjson
+import yaml
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js.api import ConsumerConfig, DeliverPolicy, KeyValueConfig
+
+from embedded.accounts import authorization, passwords
+from embedded.nats import NatsServer
+from services.deployer.app import build
+from services.deployer.cluster import Kind, Obj
+from services.deployer.desired import ObjectRef
+from services.deployer.kubernetes import KubernetesCluster
+from services.deployer.settings import DeployerSettings
+from shared.bus import Worker, encode
+from shared.bus.bootstrap import bootstrap
+from shared.events import (
+    EVENTS,
+    DeployEvent,
+    DeploymentContext,
+    DeployOptions,
+    Event,
+    ManifestRendered,
+    Operation,
+    OperationRequested,
+    Phase,
+    TenantDeleted,
+)
+from shared.kube.client import connect
+from shared.subjects import Bucket, Mode
+from tests.integration.simulator_process import running_simulator
+
+MODE = Mode.DEMO
+LEASE_SECONDS = 3.0
+PATIENCE = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def manifest(tenant: str, *services: str, fail: str | None = None, image: str = "1.0", **pod: Any) -> str:
+    """A namespace, and a Deployment, a Service and an HPA (2 to 4 replicas) for each of `services`; `pod` is more of
+    its pods' spec."""
+    namespace = f"ecp-ai-{tenant}"
+    objects: list[Obj] = [
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": namespace, "labels": {"ecp.ai/tenant": tenant}},
+        }
+    ]
+    for service in services:
+        labels = {"app": service}
+        requests = {"cpu": "100m", "memory": "64Mi"}
+        container = {"name": service, "image": f"ecp-ai/{service}:{image}", "resources": {"requests": requests}}
+        annotations = {"simulator.ecp.ai/fail": fail} if fail else {}
+        template = {
+            "metadata": {"labels": labels, "annotations": annotations},
+            "spec": {"containers": [container], **pod},
+        }
+        objects += [
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": service, "namespace": namespace},
+                "spec": {"selector": {"matchLabels": labels}, "template": template},
+            },
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": f"{service}-service", "namespace": namespace},
+                "spec": {"selector": labels, "ports": [{"port": 80}]},
+            },
+            {
+                "apiVersion": "autoscaling/v2",
+                "kind": "HorizontalPodAutoscaler",
+                "metadata": {"name": service, "namespace": namespace},
+                "spec": {
+                    "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": service},
+                    "minReplicas": 2,
+                    "maxReplicas": 4,
+                },
+            },
+        ]
+    return yaml.safe_dump_all(objects)
+
+
+@dataclass
+class Bench:
+    """What a test holds: the bus, what was said on it, and the cluster."""
+
+    nats_url: str
+    simulator_url: str
+    client: Client
+    cluster: KubernetesCluster
+    heard: list[tuple[str, Event]] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def settings(self, **changes: Any) -> DeployerSettings:
+        impatient = {"failure_grace": 1.0, "takeover_interval": 0.2}
+        return DeployerSettings(nats_url=self.nats_url, k8s_simulator_url=self.simulator_url, **impatient | changes)
+
+    @asynccontextmanager
+    async def deployer(self, **changes: Any) -> AsyncIterator[Worker]:
+        worker = build(self.settings(**changes))
+        await worker.start()
+        try:
+            yield worker
+        finally:
+            await worker.stop()
+
+    async def hear(self, message: Msg) -> None:
+        event = EVENTS[message.subject.removeprefix("demo.")].model_validate_json(message.data)
+        self.heard.append(((message.headers or {})["ce-id"], event))
+        self.changed.set()
+
+    def of(self, deployment_id: str) -> list[Event]:
+        return [event for _, event in self.heard if id_of(event) == deployment_id]
+
+    async def until(self, wanted: Callable[[], bool], seconds: float = PATIENCE) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                while not wanted():
+                    self.changed.clear()
+                    await self.changed.wait()
+        except TimeoutError:
+            raise AssertionError("; ".join(f"{type(e).__name__} {e}" for _, e in self.heard[-5:])) from None
+
+    async def until_said(self, deployment_id: str, kind: type[Event]) -> list[Event]:
+        """All that was said of a deployment, once `kind` was."""
+        await self.until(lambda: any(isinstance(event, kind) for event in self.of(deployment_id)))
+        return self.of(deployment_id)
+
+    async def say(self, event: Event, name: str) -> None:
+        encoded = encode(event, mode=MODE, event_id=name, correlation_id=f"req-{name}", source="test")
+        await self.client.jetstream().publish(encoded.subject, encoded.body, headers=encoded.headers)
+
+    async def deploy(self, tenant: str, generation: int, text: str, target: str = "simulator", **options: Any) -> str:
+        """Say manifest.rendered; the deployment's id."""
+        digest = digest_of(text)
+        store = await self.client.jetstream().object_store(MODE.bucket(Bucket.MANIFESTS))
+        await store.put(digest, text.encode())
+        context = self.context(tenant, generation, target, **options)
+        await self.say(
+            ManifestRendered(tenant_id=tenant, deployment=context, digest=digest, summary={}), context.deployment_id
+        )
+        return context.deployment_id
+
+    async def operate(
+        self,
+        tenant: str,
+        generation: int,
+        operation: Operation,
+        target: str = "simulator",
+        *,
+        again: bool = False,
+        **fields: Any,
+    ) -> str:
+        """Say operation.requested, `again` as another message of the same; the deployment's id."""
+        context = self.context(tenant, generation, target)
+        event = OperationRequested(tenant_id=tenant, operation=operation, deployment=context, **fields)
+        await self.say(event, f"{context.deployment_id}{'-again' if again else ''}")
+        return context.deployment_id
+
+    def context(self, tenant: str, generation: int, target: str, **options: Any) -> DeploymentContext:
+        return DeploymentContext(
+            deployment_id=f"dep-{tenant}-{generation}",
+            generation=generation,
+            target=target,
+            options=DeployOptions(**options),
+        )
+
+    async def read(self, kind: str, tenant: str, name: str, api_version: str = "v1") -> Obj | None:
+        namespace = "" if kind == "Namespace" else f"ecp-ai-{tenant}"
+        return await self.cluster.read(ObjectRef(api_version=api_version, kind=kind, namespace=namespace, name=name))
+
+
+def digest_of(text: str) -> str:
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def id_of(event: Event) -> str:
+    return event.deletion_id if isinstance(event, TenantDeleted) else getattr(event, "deployment_id", "")
+
+
+@asynccontextmanager
+async def running_bench(directory: Path) -> AsyncIterator[Bench]:
+    """Everything but a deployer, which has no more rights than it needs. Leases are short: a takeover takes seconds."""
+    secrets = passwords(directory / "passwords.json")
+    users = json.loads(authorization(secrets).removeprefix("authorization: "))["users"]
+    anybody = {"user": "test", "password": "test"}
+    server = NatsServer(
+        directory / "nats", authorization=f"authorization: {json.dumps({'users': [*users, anybody]})}\n"
+    )
+    await server.start()
+    try:
+        async with running_simulator(port := free_port(), speed=20.0):
+            url = f"http://127.0.0.1:{port}"
+            client = await nats.connect(server.url.replace("nats://", "nats://test:test@"))
+            await _make_buckets(client)
+            cluster = KubernetesCluster("demo", lambda: connect(server=f"{url}/clusters/demo"))
+            deployer_url = server.url.replace("nats://", f"nats://deployer:{secrets['deployer']}@")
+            bench = Bench(deployer_url, url, client, cluster)
+            await _listen(bench)
+            yield bench
+            await cluster.close()
+            await client.close()
+    finally:
+        await server.stop()
+
+
+async def _make_buckets(client: Client) -> None:
+    leases = KeyValueConfig(bucket=MODE.bucket(Bucket.LEASES), ttl=LEASE_SECONDS)
+    await client.jetstream().create_key_value(leases)
+    await bootstrap(client.jetstream())
+
+
+async def _listen(bench: Bench) -> None:
+    for subject in ("demo.deploy.>", "demo.tenant.deleted"):
+        config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL)  # the client writes the subject into it
+        await bench.client.jetstream().subscribe(
+            subject, stream="DEMO_ECP", cb=bench.hear, ordered_consumer=True, config=config
+        )
+
+
+def phase_of(event: Event) -> Phase | None:
+    return event.phase if isinstance(event, DeployEvent) else None
+
+
+async def patch(bench: Bench, path: str, body: Obj, manager: str) -> None:
+    request = urllib.request.Request(  # noqa: S310
+        f"{bench.simulator_url}/clusters/demo{path}?fieldManager={manager}",
+        data=orjson.dumps(body),
+        method="PATCH",
+        headers={"content-type": "application/strategic-merge-patch+json"},
+    )
+    with await asyncio.to_thread(urllib.request.urlopen, request) as answer:
+        assert answer.status == 200
+
+
+async def set_image_as_kubectl(bench: Bench, tenant: str) -> None:
+    container = {"name": "callbot", "image": "ecp-ai/callbot:hotfix"}
+    body = {"spec": {"template": {"spec": {"containers": [container]}}}}
+    await patch(bench, f"/apis/apps/v1/namespaces/ecp-ai-{tenant}/deployments/callbot", body, "kubectl-edit")
+
+
+async def label_nodes(bench: Bench, label: str) -> None:
+    for node in (await bench.cluster.list(Kind("v1", "Node"), "")).items:
+        name = node["metadata"]["name"]
+        await patch(bench, f"/api/v1/nodes/{name}", {"metadata": {"labels": {label: "yes"}}}, "kubectl-label")

@@ -1,0 +1,155 @@
+"""Measurements by REST: what is posted is said on the bus, what the monitor stored is shown in series."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import nats
+import pytest
+from nats.js.api import ConsumerConfig, DeliverPolicy
+
+from shared.subjects import Mode
+from tests.integration.gateway.conftest import DEMO, Gateway
+from tests.integration.gateway.test_gateway_errors import error_of
+
+
+async def posted(nats_url: str, tenant_id: str, count: int) -> list[dict[str, Any]]:
+    """The first `count` samples of a tenant on the bus."""
+    client = await nats.connect(nats_url)
+    config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL)
+    subscription = await client.jetstream().subscribe(
+        "demo.metrics.collected", stream="DEMO_METRICS", ordered_consumer=True, config=config
+    )
+    found: list[dict[str, Any]] = []
+    try:
+        async with asyncio.timeout(15):
+            while len(found) < count:
+                body = json.loads((await subscription.next_msg(timeout=15)).data)
+                if body["tenant_id"] == tenant_id:
+                    found.append(body)
+    finally:
+        await client.close()
+    return found
+
+
+async def test_posted_metrics_are_said_once_under_their_series_names(gateway: Gateway, nats_url: str) -> None:
+    name = (await gateway.create(deploy=False))["tenant_id"]
+    body = {
+        "timestamp": "2024-01-20T14:30:00",
+        "metrics": {
+            "cpu_usage": 65.5,
+            "memory_usage": 78.2,
+            "network_in": 1250000,
+            "storage_used": 750000000000,
+            "response_time": 145.8,
+            "error_rate": 0.02,
+        },
+    }
+    for _ in range(2):
+        answer = await gateway.http.post(f"/tenants/{name}/monitoring", json=body, headers=DEMO)
+        assert answer.status_code == 202
+        assert answer.json()["accepted"] == 6
+    points = [{"metrics": {"cpu": 1}}, {"metrics": {"cpu": 2}}]
+    batch = await gateway.http.post(f"/tenants/{name}/monitoring", json=points, headers=DEMO)
+    assert batch.json()["accepted"] == 2
+    key = DEMO | {"Idempotency-Key": f"key-{name}"}
+    for _ in range(2):
+        await gateway.http.post(f"/tenants/{name}/monitoring", json={"metrics": {"gpu": 3}}, headers=key)
+    await gateway.http.post(f"/tenants/{name}/monitoring", json={"metrics": {"end": 4}}, headers=DEMO)
+    first, *others = await posted(nats_url, name, 5)
+    assert first["time"] == "2024-01-20T14:30:00Z"
+    assert first["source"] == "api"
+    assert first["values"] == {
+        "cpu": 65.5,
+        "memory": 78.2,
+        "network_in": 1250000.0,
+        "storage_used": 750000000000.0,
+        "response_time": 145.8,
+        "error_rate": 0.02,
+    }
+    assert [each["values"] for each in others] == [{"cpu": 1.0}, {"cpu": 2.0}, {"gpu": 3.0}, {"end": 4.0}]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"metrics": {"cpu": NaN}}',
+        '{"metrics": {"cpu": Infinity}}',
+        '{"metrics": {"cpu": 1e999}}',
+        '{"metrics": {"cpu": "65"}}',
+        '{"metrics": {"cpu": true}}',
+        '{"metrics": {"cpu": null}}',
+        '{"metrics": {}}',
+        '{"metrics": []}',
+        "{}",
+        "[]",
+        '[{"metrics": {}}]',
+        '{"metrics": {"": 1}}',
+        '{"metrics": {"a b": 1}}',
+        '{"metrics": {"' + "x" * 101 + '": 1}}',
+        '{"timestamp": "yesterday", "metrics": {"cpu": 1}}',
+        '{"timestamp": "0001-01-01T00:00:00+14:00", "metrics": {"cpu": 1}}',
+        '{"timestamp": "9999-12-31T23:59:59-14:00", "metrics": {"cpu": 1}}',
+        '{"timestamp": 1e300, "metrics": {"cpu": 1}}',
+        "5",
+        "null",
+    ],
+)
+async def test_a_measurement_that_is_none_is_refused(gateway: Gateway, content: str) -> None:
+    name = (await gateway.create(deploy=False))["tenant_id"]
+    headers = DEMO | {"Content-Type": "application/json"}
+    answer = await gateway.http.post(f"/tenants/{name}/monitoring", content=content, headers=headers)
+    assert error_of(answer, 422, "VALIDATION_ERROR")["details"]["errors"]
+
+
+async def store(gateway: Gateway, tenant_id: str, rows: list[tuple[str, str, float, datetime]]) -> None:
+    """As the monitor would."""
+    async with gateway.parts.databases[Mode.DEMO].session() as session:
+        row_id = await session.fetchval("SELECT id FROM tenants WHERE tenant_id = $1", tenant_id)
+        await session.executemany(
+            "INSERT INTO monitoring_data (tenant_id, metric_type, metric_name, metric_value, timestamp, data_source)"
+            " VALUES ($1, $2, $3, $4, $5, 'test')",
+            [(row_id, *row) for row in rows],
+        )
+
+
+async def test_series_are_means_by_interval_with_a_summary_over_all_samples(gateway: Gateway) -> None:
+    name = (await gateway.create(deploy=False))["tenant_id"]
+    now = datetime.now(UTC)
+    begin = now.replace(minute=now.minute // 5 * 5, second=0, microsecond=0) - timedelta(minutes=10)
+    rows = [
+        ("cpu", "cpu", value, begin + timedelta(seconds=second))
+        for second, value in ((1, 10.0), (2, 20.0), (290, 60.0), (301, 90.0))
+    ]
+    rows += [
+        ("network_in", "network_in", 7.0, begin),
+        ("network", "network_out", 8.0, begin),
+        ("sla", "availability", 99.9971, begin),
+        ("cpu", "cpu", 1.0, now - timedelta(hours=3)),
+    ]
+    await store(gateway, name, rows)
+    path = f"/tenants/{name}/monitoring?hours=1"
+    shown = await gateway.get(path)
+    assert [each["value"] for each in shown["metrics"]["cpu"]] == [30.0, 90.0]
+    assert datetime.fromisoformat(shown["metrics"]["cpu"][0]["timestamp"]) == begin
+    assert shown["summary"]["avg_cpu"] == 45.0
+    assert shown["summary"]["max_cpu"] == 90.0
+    assert shown["summary"]["avg_availability"] == 99.9971
+    assert {"start", "end"} == set(shown["time_range"])
+    assert len((await gateway.get(f"{path}&interval=1m"))["metrics"]["cpu"]) == 3
+    assert len((await gateway.get(f"{path}&interval=1h"))["metrics"]["cpu"]) <= 2
+    assert set((await gateway.get(f"{path}&metric_type=network"))["metrics"]) == {"network_in", "network_out"}
+    assert set((await gateway.get(f"{path}&metric_type=cpu_usage"))["metrics"]) == {"cpu"}
+    assert set((await gateway.get(f"{path}&metric_type=sla"))["metrics"]) == {"availability"}
+    assert (await gateway.get(f"{path}&metric_type=disk"))["metrics"] == {}
+    day = await gateway.get(f"/tenants/{name}/monitoring")
+    assert day["summary"]["avg_cpu"] < 45.0
+
+
+@pytest.mark.parametrize(
+    "query", ["hours=0", "hours=721", "interval=2m", "hours=x", "metric_type=a%00b", "metric_type="]
+)
+async def test_a_question_out_of_range_is_refused(gateway: Gateway, query: str) -> None:
+    name = (await gateway.create(deploy=False))["tenant_id"]
+    error_of(await gateway.http.get(f"/tenants/{name}/monitoring?{query}", headers=DEMO), 422, "VALIDATION_ERROR")

@@ -1,0 +1,82 @@
+"""Health, readiness, metrics and the description of the API."""
+
+import asyncio
+from typing import Any
+
+import httpx
+
+from shared.events import DeployCompleted, MetricsCollected
+from tests.integration.gateway.conftest import DEMO, Gateway
+from tests.integration.gateway.test_gateway_deployments import created_and_prepared, event
+
+DOCUMENTED_PATHS = {
+    "/api/v1/tenants/": {"get", "post"},
+    "/api/v1/tenants/{tenant_id}": {"get", "put", "delete"},
+    "/api/v1/tenants/{tenant_id}/manifest": {"get", "post"},
+    "/api/v1/tenants/{tenant_id}/recommendation": {"post"},
+    "/api/v1/tenants/{tenant_id}/deployment-status": {"get"},
+    "/api/v1/tenants/calculate-resources": {"post"},
+    "/api/v1/tenants/{tenant_id}/deploy": {"post"},
+    "/api/v1/tenants/{tenant_id}/deployments": {"get"},
+    "/api/v1/deployments/{deployment_id}": {"get"},
+    "/api/v1/deployments/{deployment_id}/events": {"get"},
+    "/api/v1/tenants/{tenant_id}/monitoring": {"get", "post"},
+    "/api/v1/tenants/{tenant_id}/sla": {"get"},
+    "/health": {"get"},
+    "/ready": {"get"},
+    "/metrics": {"get"},
+}
+
+
+async def at_root(gateway: Gateway, path: str) -> httpx.Response:
+    return await gateway.http.get(f"http://127.0.0.1:{gateway.settings.port}{path}")
+
+
+async def test_a_gateway_with_all_that_it_needs_is_healthy_and_ready(gateway: Gateway) -> None:
+    assert (await at_root(gateway, "/health")).json() == {"status": "healthy"}
+    assert (await at_root(gateway, "/ready")).json() == {"ready": True, "missing": {}}
+
+
+async def test_the_api_describes_every_operation_with_its_codes_and_one_error_shape(gateway: Gateway) -> None:
+    assert (await at_root(gateway, "/docs")).status_code == 200
+    described: dict[str, Any] = (await at_root(gateway, "/openapi.json")).json()
+    paths = {path: set(operations) for path, operations in described["paths"].items()}
+    missing = {path: operations - paths.get(path, set()) for path, operations in DOCUMENTED_PATHS.items()}
+    assert not any(missing.values()), missing
+    create = described["paths"]["/api/v1/tenants/"]["post"]["responses"]
+    assert {"201", "400", "409", "413", "415", "422", "500", "503"} == set(create)
+    assert "TENANT_ALREADY_EXISTS" in create["409"]["description"]
+    assert "HTTPValidationError" not in described["components"]["schemas"]
+    for path, operations in described["paths"].items():
+        for operation in operations.values():
+            assert not path.startswith("/api") or {"400", "422", "500"} <= set(operation["responses"]), path
+
+
+async def test_the_documented_metrics_are_there_with_the_documented_labels(gateway: Gateway) -> None:
+    created = await created_and_prepared(gateway)
+    name = created["tenant_id"]
+    await gateway.http.get("/tenants/made-up-by-a-client", headers=DEMO)
+    await gateway.http.get(f"/tenants/{name}", headers=DEMO)
+    await gateway.say(event(DeployCompleted, created, 100))
+    await gateway.eventually(f"/tenants/{name}", status="running")
+    now = (await gateway.get(f"/tenants/{name}"))["updated_at"]
+    await gateway.say(
+        MetricsCollected(tenant_id=name, time=now, values={"cpu": 12.5, "memory": 30, "gpu": 40, "x": 1}, source="test")
+    )
+    wanted = [
+        f'ecp_tenant_requests_total{{method="GET",status="success",tenant_id="{name}"}}',
+        f'ecp_tenant_deployment_duration_seconds_count{{preset="{created["preset"]}",tenant_id="{name}"}} 1.0',
+        f'ecp_tenant_cpu_usage{{tenant_id="{name}"}} 12.5',
+        f'ecp_tenant_memory_usage{{tenant_id="{name}"}} 30.0',
+        f'ecp_tenant_gpu_usage{{tenant_id="{name}"}} 40.0',
+        "ecp_active_tenants_total",
+        'ecp_outbox_events{mode="demo"}',
+        "ecp_bus_received_messages",
+    ]
+    async with asyncio.timeout(15):
+        while True:
+            text = (await at_root(gateway, "/metrics")).text
+            if all(each in text for each in wanted):
+                break
+            await asyncio.sleep(0.05)
+    assert "made-up-by-a-client" not in text

@@ -1,0 +1,218 @@
+"""WebSockets: the present state first, then every step, without a gap, and nobody holds up anybody."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from shared.events import DeployCompleted, DeployProgressed, Event, MetricsCollected, Phase, TenantDeleted
+from shared.subjects import Mode
+from tests.integration.gateway.conftest import DEMO, Gateway, mode_header
+from tests.integration.gateway.test_gateway_deployments import CALLBOT, created_and_prepared, event
+
+
+def sample(tenant_id: str, **values: float) -> MetricsCollected:
+    return MetricsCollected(tenant_id=tenant_id, time=datetime.now(UTC), values=values, source="test")
+
+
+async def test_a_deployment_is_watched_from_its_snapshot_to_its_end(gateway: Gateway) -> None:
+    created = await created_and_prepared(gateway)
+    async with gateway.socket(f"/ws/deployment/{created['deployment_id']}?demo=true") as socket:
+        first = await socket.next()
+        assert first["type"] == "snapshot"
+        assert (first["status"], first["phase"], first["progress"]) == ("deploying", "validating", 6)
+        await gateway.say(event(DeployProgressed, created, 50, resources=(CALLBOT,)))
+        await gateway.say(event(DeployCompleted, created, 100, phase=Phase.DONE, message="all of it runs"))
+        messages = await socket.until(status="completed")
+    assert [each["progress"] for each in messages] == [50, 100]
+    assert messages[0]["seq"] > first["seq"]
+    last = messages[-1]
+    assert last["deployment_id"] == created["deployment_id"]
+    assert last["tenant_id"] == created["tenant_id"]
+    assert (last["phase"], last["message"], last["correlation_id"]) == ("done", "all of it runs", "req-test")
+    assert last["resources"] == [CALLBOT.model_dump()]
+
+
+async def test_the_header_chooses_the_mode_too(gateway: Gateway) -> None:
+    created = await gateway.create(Mode.PRODUCTION)
+    async with gateway.socket(f"/ws/deployment/{created['deployment_id']}") as socket:
+        assert (await socket.next())["type"] == "snapshot"
+    assert mode_header(Mode.PRODUCTION) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/ws/deployment/dep-nothing?demo=true", 4404),
+        ("/ws/monitoring/nobody", 4404),
+        ("/ws/monitoring/%00", 4404),
+        ("/ws/deployment/dep-x?since=yesterday", 4400),
+        ("/ws/deployment/dep-x?since=-1", 4400),
+        ("/ws/deployment/dep-x?demo=perhaps", 4400),
+    ],
+)
+async def test_a_socket_that_can_t_be_served_is_closed_with_a_code(gateway: Gateway, path: str, code: int) -> None:
+    async with gateway.socket(path) as socket:
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.next()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == code
+    assert closed.value.rcvd.reason
+
+
+async def test_whoever_says_what_it_has_seen_misses_nothing_and_sees_nothing_twice(gateway: Gateway) -> None:
+    created = await created_and_prepared(gateway)
+    path = f"/ws/deployment/{created['deployment_id']}?demo=true"
+    seen: list[dict[str, Any]] = []
+
+    async def deploy() -> None:
+        for progress in range(10, 90):
+            await gateway.say(event(DeployProgressed, created, progress))
+        await gateway.say(event(DeployCompleted, created, 100))
+
+    deploying = asyncio.create_task(deploy())
+    since = ""
+    while not seen or seen[-1]["status"] != "completed":
+        async with gateway.socket(path + since) as socket:
+            for _ in range(7):
+                message = await socket.next()
+                if message["type"] == "update":
+                    seen.append(message)
+                since = f"&since={message['seq']}"
+                if message["status"] == "completed":
+                    break
+        if seen and message["status"] == "completed" and message["type"] == "snapshot":
+            break
+    await deploying
+    assert [each["progress"] for each in seen] == [*range(10, 90), 100][-len(seen) :]
+    assert len(seen) >= 75
+
+
+async def test_a_replay_has_every_message_in_order_and_ends_with_the_present_state(gateway: Gateway) -> None:
+    created = await created_and_prepared(gateway)
+    for progress in (20, 30, 40):
+        await gateway.say(event(DeployProgressed, created, progress))
+    await gateway.eventually(f"/deployments/{created['deployment_id']}", progress=40)
+    async with gateway.socket(f"/ws/deployment/{created['deployment_id']}?demo=true&since=0") as socket:
+        messages = await socket.until(type="snapshot")
+        assert [each["progress"] for each in messages] == [3, 6, 20, 30, 40, 40]
+        numbers = [each["seq"] for each in messages]
+        assert numbers == sorted(numbers)
+        await gateway.say(event(DeployCompleted, created, 100))
+        assert [each["status"] for each in await socket.until(status="completed")] == ["completed"]
+
+
+async def test_a_deletion_is_watched_to_its_end(gateway: Gateway) -> None:
+    created = await created_and_prepared(gateway)
+    deletion = (await gateway.http.delete(f"/tenants/{created['tenant_id']}", headers=DEMO)).json()
+    generation = (await gateway.get(f"/tenants/{created['tenant_id']}"))["generation"]
+    async with gateway.socket(f"/ws/deployment/{deletion['deletion_id']}?demo=true") as socket:
+        await socket.next()
+        await gateway.say(
+            TenantDeleted(tenant_id=created["tenant_id"], deletion_id=deletion["deletion_id"], generation=generation)
+        )
+        assert (await socket.until(status="completed"))[-1]["phase"] == "done"
+
+
+async def test_what_a_client_says_to_a_deployment_is_answered_and_harmless(gateway: Gateway) -> None:
+    created = await created_and_prepared(gateway)
+    async with gateway.socket(f"/ws/deployment/{created['deployment_id']}?demo=true") as socket:
+        await socket.next()
+        await socket.say("{nonsense")
+        assert (await socket.next())["type"] == "error"
+        await gateway.say(event(DeployProgressed, created, 50))
+        assert (await socket.next())["progress"] == 50
+
+
+async def test_samples_come_without_a_subscription_with_their_values_also_at_the_top(gateway: Gateway) -> None:
+    name = (await gateway.create(deploy=False))["tenant_id"]
+    async with gateway.socket(f"/ws/monitoring/{name}?demo=true") as socket:
+        await wait_for_socket(gateway, name)
+        await gateway.say(sample(name, cpu=65.5, memory=78.2))
+        message = await socket.next()
+        assert message["tenant_id"] == name
+        assert message["metrics"] == {"cpu": 65.5, "memory": 78.2}
+        assert (message["cpu"], message["memory"]) == (65.5, 78.2)
+        assert message["timestamp"].endswith("Z")
+        await gateway.say(sample(name, revenue=5))
+        later = await socket.next()
+        assert later["metrics"] == {"cpu": 65.5, "memory": 78.2, "revenue": 5}
+        assert later["seq"] > message["seq"]
+    async with gateway.socket(f"/ws/monitoring/{name}?demo=true") as socket:
+        snapshot = await socket.next()
+        assert (snapshot["type"], snapshot["cpu"]) == ("snapshot", 65.5)
+    async with gateway.socket(f"/ws/monitoring/{name}?demo=true&since={message['seq']}") as socket:
+        missed = await socket.next()
+        assert (missed["type"], missed["seq"]) == ("sample", later["seq"])
+
+
+async def test_a_subscription_chooses_metrics_and_an_interval(gateway: Gateway) -> None:
+    name = (await gateway.create(deploy=False))["tenant_id"]
+    async with gateway.socket(f"/ws/monitoring/{name}?demo=true") as socket:
+        await socket.say({"action": "subscribe", "metrics": ["cpu_usage"], "interval": 300})
+        await socket.say({"action": "dance"})
+        assert (await socket.next())["type"] == "error"
+        await gateway.say(sample(name, memory=1))
+        for cpu in range(1, 6):
+            await gateway.say(sample(name, cpu=cpu, memory=2))
+        messages = await socket.until(cpu=5.0)
+        assert len(messages) <= 3
+        assert all(each["metrics"].keys() == {"cpu"} for each in messages)
+        await socket.say({"action": "unsubscribe"})
+        await socket.say({"action": "dance"})
+        assert (await socket.next())["type"] == "error"
+        await gateway.say(sample(name, cpu=6))
+        await socket.say({"action": "subscribe"})
+        assert (await socket.next())["cpu"] == 6.0
+
+
+async def test_a_slow_client_is_told_what_it_missed_and_holds_up_nobody(gateway: Gateway) -> None:
+    created = await created_and_prepared(gateway)
+    feed = gateway.parts.deployment_feeds[Mode.DEMO]
+    with feed.subscribe(created["deployment_id"]) as slow:
+        async with gateway.socket(f"/ws/deployment/{created['deployment_id']}?demo=true") as quick:
+            await quick.next()
+            count = gateway.settings.socket_queue + 20
+            for number in range(count):
+                await gateway.say(event(DeployProgressed, created, 50, message=str(number)))
+            await quick.until(message=str(count - 1))
+        missed, message = await slow.get()
+    assert missed == 20
+    assert message is not None
+    assert message.content.message == "20"
+
+
+async def test_the_documented_client_can_post_and_see_it_live(gateway: Gateway) -> None:
+    name = (await gateway.create(deploy=False))["tenant_id"]
+    async with gateway.socket(f"/ws/monitoring/{name}?demo=true") as socket:
+        await wait_for_socket(gateway, name)
+        body = {"timestamp": datetime.now(UTC).replace(tzinfo=None).isoformat(), "metrics": {"cpu_usage": 65.5}}
+        answer = await gateway.http.post(f"/tenants/{name}/monitoring", json=body, headers=DEMO)
+        assert answer.status_code == 202
+        message = await socket.next()
+        assert message["cpu"] == 65.5
+        assert datetime.fromisoformat(message["timestamp"]) - datetime.now(UTC) < timedelta(minutes=1)
+
+
+async def wait_for_socket(gateway: Gateway, tenant_id: str) -> None:
+    """Until the socket has subscribed: what is said before is in its snapshot."""
+    subscriptions = gateway.parts.monitoring_feeds[Mode.DEMO]._subscriptions
+    async with asyncio.timeout(10):
+        while True:
+            if tenant_id in subscriptions:
+                return
+            await asyncio.sleep(0.01)
+
+
+async def test_an_event_that_no_model_takes_doesn_t_stop_the_feed(gateway: Gateway) -> None:
+    created = await created_and_prepared(gateway)
+    async with gateway.socket(f"/ws/deployment/{created['deployment_id']}?demo=true") as socket:
+        await socket.next()
+        await gateway.parts.worker.publisher.publish_encoded(
+            "demo.deploy.progressed", b"{broken", {"Nats-Msg-Id": f"broken-{created['deployment_id']}"}
+        )
+        step: Event = event(DeployProgressed, created, 50)
+        await gateway.say(step)
+        assert (await socket.next())["progress"] == 50

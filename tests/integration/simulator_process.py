@@ -1,0 +1,51 @@
+"""The whole simulator as a process of its own, for tests that need a real one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import httpx
+
+
+@contextlib.asynccontextmanager
+async def running_simulator(
+    port: int, *, database_url: str = "", speed: float = 1.0, write_timeout: float = 5.0
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, httpx.AsyncClient]]:
+    """A simulator that is ready, and a client of it; killed at the end if it still runs."""
+    environment = {
+        "SIMULATOR_DATABASE_URL": database_url,
+        "SIMULATOR_PORT": str(port),
+        "SIMULATOR_SPEED": str(speed),
+        "SIMULATOR_WRITE_TIMEOUT": str(write_timeout),
+    }
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.simulator", env=environment)
+    client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10)
+    try:
+        await _wait_until_ready(client)
+        yield process, client
+    finally:
+        await client.aclose()
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def _wait_until_ready(client: httpx.AsyncClient) -> None:
+    async def answers() -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return (await client.get("/ready")).status_code == 200
+        return False
+
+    await eventually(answers)
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+    """Ask again and again until it holds. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if await holds():
+                return
+            await asyncio.sleep(0.05)

@@ -1,0 +1,178 @@
+"""Least privilege on a real server: each account can do what it must, and no more."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nats
+import nats.errors
+import pytest
+from nats.aio.client import Client
+
+from embedded.accounts import authorization, passwords
+from embedded.nats import NatsServer
+from shared.access import ACCESS, BOOTSTRAP, OPERATOR, OUTSIDE, inbox
+from shared.bus import BusSettings, Delivery, Worker
+from shared.bus.bootstrap import bootstrap
+from shared.bus.dead_letters import DeadLetters
+from shared.errors import DependencyUnavailable, PermanentError
+from shared.events import Event
+from shared.examples import EXAMPLES
+from shared.rpc import CalculateRequest, RenderReply
+from shared.subjects import Bucket, Mode, Rpc, Subject
+
+SERVICES = ("gateway", "calculator", "manifest", "deployer", "monitor")
+
+
+@dataclass
+class GuardedBus:
+    server: NatsServer
+    secrets: dict[str, str]
+
+    def url(self, account: str) -> str:
+        return self.server.url.replace("nats://", f"nats://{account}:{self.secrets[account]}@")
+
+    async def client(self, account: str) -> Client:
+        return await nats.connect(self.url(account), inbox_prefix=inbox(account), allow_reconnect=False)
+
+    def worker(self, account: str) -> Worker:
+        return Worker(account, BusSettings(nats_url=self.url(account), publish_timeout=1.0, max_attempts=1))
+
+
+@pytest.fixture(scope="module")
+async def bus(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GuardedBus]:
+    directory = tmp_path_factory.mktemp("guarded")
+    secrets = passwords(directory / "passwords.json")
+    server = NatsServer(directory, authorization=authorization(secrets))
+    await server.start()
+    guarded = GuardedBus(server, secrets)
+    client = await guarded.client(BOOTSTRAP)
+    await bootstrap(client.jetstream())
+    await client.close()
+    yield guarded
+    await server.stop()
+
+
+async def says(worker: Worker, subject: Subject, number: int) -> bool:
+    try:
+        await worker.publisher.publish(
+            EXAMPLES[subject], mode=Mode.DEMO, event_id=f"{worker.service}-{subject}-{number}", correlation_id="c"
+        )
+    except DependencyUnavailable:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_service_consumes_says_its_own_and_buries_what_it_cannot_handle(bus: GuardedBus, service: str) -> None:
+    handled: asyncio.Queue[str] = asyncio.Queue()
+
+    async def fail(event: Event, delivery: Delivery) -> None:
+        await handled.put(delivery.durable)
+        raise PermanentError("on purpose")
+
+    speaker = await bus.client(BOOTSTRAP)
+    worker = bus.worker(service)
+    durables = ACCESS[service].consumes
+    for durable in durables:
+        worker.on(durable, fail, concurrency=1)
+    await worker.start()
+    try:
+        for number, subject in enumerate(ACCESS[service].says):
+            assert await says(worker, subject, number), subject
+        forbidden = next(subject for subject in Subject if subject not in ACCESS[service].says)
+        assert not await says(worker, forbidden, 0)
+    finally:
+        await worker.stop()
+        await speaker.close()
+    assert durables
+
+
+@pytest.mark.parametrize("service", [name for name in SERVICES if ACCESS[name].keeps])
+async def test_a_service_reads_and_writes_its_own_buckets_and_no_others(bus: GuardedBus, service: str) -> None:
+    worker = bus.worker(service)
+    await worker.start()
+    try:
+        for bucket in ACCESS[service].keeps:
+            if bucket is Bucket.MANIFESTS:
+                store = await worker.object_store(bucket, Mode.DEMO)
+                await store.put("sha256:0", b"kind: Namespace")
+                assert (await store.get("sha256:0")).data == b"kind: Namespace"
+            else:
+                values = await worker.key_value(bucket, Mode.DEMO)
+                revision = await values.create(f"{service}.x", b"1")
+                await values.update(f"{service}.x", b"2", last=revision)
+                assert (await values.get(f"{service}.x")).value == b"2"
+                watcher = await values.watchall()
+                assert await watcher.updates(timeout=5)
+                await watcher.stop()
+                await values.delete(f"{service}.x")
+        for foreign in sorted({*Bucket} - {*ACCESS[service].keeps, *ACCESS[service].reads})[:1]:
+            with pytest.raises(DependencyUnavailable):
+                await worker.key_value(foreign, Mode.DEMO)
+    finally:
+        await worker.stop()
+
+
+async def test_a_question_is_answered_within_the_permissions_of_both_sides(bus: GuardedBus) -> None:
+    async def answer(request: CalculateRequest, mode: Mode) -> RenderReply:
+        return RenderReply(text="yes", digest="", summary={})
+
+    calculator, gateway = bus.worker("calculator"), bus.worker("gateway")
+    calculator.answer(Rpc.CALCULATE, CalculateRequest, answer)
+    await calculator.start()
+    await gateway.start()
+    try:
+        request = CalculateRequest(service_requirements={"callbot": 1})
+        assert (await gateway.rpc.ask(Rpc.CALCULATE, request, RenderReply, mode=Mode.DEMO)).text == "yes"
+    finally:
+        await gateway.stop()
+        await calculator.stop()
+
+
+async def test_a_gateway_follows_a_stream_with_an_ordered_consumer(bus: GuardedBus) -> None:
+    outside, gateway = await bus.client(OUTSIDE), await bus.client("gateway")
+    event = EXAMPLES[Subject.METRICS_COLLECTED]
+    subscription = await gateway.jetstream().subscribe(">", stream="METRICS", ordered_consumer=True)
+    await outside.jetstream().publish(Subject.METRICS_COLLECTED, event.model_dump_json().encode())
+    assert (await subscription.next_msg(timeout=5)).subject == "metrics.collected"
+    await outside.close()
+    await gateway.close()
+
+
+async def test_other_systems_may_say_three_things_and_hear_nothing(bus: GuardedBus) -> None:
+    client = await bus.client(OUTSIDE)
+    jetstream = client.jetstream(timeout=1)
+    for subject in (Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED, Subject.METRICS_COLLECTED):
+        for mode in Mode:
+            await jetstream.publish(mode.subject(subject), EXAMPLES[subject].model_dump_json().encode())
+    for subject in (Subject.OPERATION_REQUESTED, Subject.MANIFEST_RENDERED, Subject.DEPLOY_COMPLETED):
+        with pytest.raises((nats.errors.TimeoutError, nats.errors.Error)):
+            await jetstream.publish(subject, b"{}")
+    with pytest.raises(nats.errors.TimeoutError):
+        await jetstream.stream_info("ECP")
+    await client.close()
+
+
+async def test_the_operator_s_account_lists_replays_and_drops_dead_letters(bus: GuardedBus) -> None:
+    monitor = bus.worker("monitor")
+    await monitor.start()
+    headers = {"Nats-Msg-Id": "dead", "dlq-subject": "metrics.collected", "dlq-consumer": "monitor-stores"}
+    for number in ("1", "2"):
+        await monitor.publisher.publish_encoded("dlq.metrics.collected", b"{}", headers | {"Nats-Msg-Id": number})
+    await monitor.stop()
+    operator = await bus.client(OPERATOR)
+    letters = DeadLetters(operator.jetstream(timeout=2), Mode.PRODUCTION)
+    first, second = [letter.sequence async for letter in letters.all()]
+    await letters.replay(first)
+    await letters.drop(second)
+    assert [letter async for letter in letters.all()] == []
+    await operator.close()
+
+
+def test_passwords_are_made_once_and_readable_by_their_owner_only(tmp_path: Path) -> None:
+    file = tmp_path / "passwords.json"
+    assert passwords(file) == passwords(file)
+    assert set(passwords(file)) == set(ACCESS)
+    assert file.stat().st_mode & 0o077 == 0

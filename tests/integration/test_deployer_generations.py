@@ -1,0 +1,141 @@
+"""Generations, deletions, takeovers and outages: whatever happens, the newest wish comes true and is said once."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.deployer.app import build
+from shared.events import (
+    DeployCompleted,
+    DeployEvent,
+    DeployFailed,
+    DeployStarted,
+    DeploySuperseded,
+    Operation,
+    Phase,
+    TenantDeleted,
+)
+from tests.integration.deployer_bench import (
+    Bench,
+    free_port,
+    id_of,
+    label_nodes,
+    manifest,
+    phase_of,
+    running_bench,
+)
+
+
+@pytest.fixture(scope="module")
+async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
+    async with running_bench(tmp_path_factory.mktemp("deployer")) as bench:
+        yield bench
+
+
+async def test_a_newer_generation_stops_the_one_that_runs(bench: Bench) -> None:
+    async with bench.deployer(failure_grace=600.0):
+        first = await bench.deploy("overtaken", 1, manifest("overtaken", "callbot", fail="image-pull"))
+        await bench.until(lambda: any(phase_of(event) is Phase.SCALING_SERVICES for event in bench.of(first)))
+        second = await bench.deploy("overtaken", 2, manifest("overtaken", "callbot", image="2.0"))
+        await bench.until_said(second, DeployCompleted)
+    superseded = [event for event in bench.of(first) if isinstance(event, DeploySuperseded)]
+    assert [event.superseded_by for event in superseded] == [2]
+    assert bench.of(first)[-1] == superseded[0]
+
+
+async def test_a_lower_generation_changes_nothing(bench: Bench) -> None:
+    async with bench.deployer():
+        newer = await bench.deploy("late", 5, manifest("late", "callbot", image="5"))
+        await bench.until_said(newer, DeployCompleted)
+        older = await bench.deploy("late", 4, manifest("late", "callbot", image="4"))
+        said = await bench.until_said(older, DeploySuperseded)
+    assert len(said) == 1
+    live = await bench.read("Deployment", "late", "callbot", "apps/v1")
+    assert live is not None
+    assert live["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":5")
+
+
+async def test_a_deletion_ends_when_the_namespace_is_gone_and_the_id_starts_clean(bench: Bench) -> None:
+    async with bench.deployer():
+        dep = await bench.deploy("brief", 1, manifest("brief", "callbot"))
+        await bench.until_said(dep, DeployCompleted)
+        deletion = await bench.operate("brief", 2, Operation.DELETE)
+        said = await bench.until_said(deletion, TenantDeleted)
+        assert [type(event) for event in said] == [TenantDeleted]
+        assert await bench.read("Namespace", "brief", "ecp-ai-brief") is None
+        late = await bench.deploy("brief", 1, manifest("brief", "callbot"), prune=False)
+        again = await bench.deploy("brief", 3, manifest("brief", "callbot"))
+        await bench.until_said(again, DeployCompleted)
+    assert sum(isinstance(event, DeployStarted) for event in bench.of(late)) == 1
+
+
+async def test_a_tenant_that_never_was_is_deleted_at_once(bench: Bench) -> None:
+    async with bench.deployer():
+        deletion = await bench.operate("never", 1, Operation.DELETE)
+        elsewhere = await bench.operate("nowhere", 1, Operation.DELETE, target="moon base")
+        await bench.until_said(deletion, TenantDeleted)
+        await bench.until_said(elsewhere, TenantDeleted)
+
+
+async def test_a_namespace_that_is_not_ours_is_neither_taken_nor_deleted(bench: Bench) -> None:
+    foreign = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ecp-ai-foreign"}}
+    await bench.cluster.apply(foreign, force=False)
+    async with bench.deployer():
+        dep = await bench.deploy("foreign", 1, manifest("foreign", "callbot"))
+        failed = (await bench.until_said(dep, DeployFailed))[-1]
+        assert isinstance(failed, DeployFailed)
+        assert "is not ours" in failed.message
+        deletion = await bench.operate("foreign", 2, Operation.DELETE)
+        await bench.until_said(deletion, DeployFailed)
+    assert await bench.read("Namespace", "foreign", "ecp-ai-foreign") is not None
+
+
+async def test_a_deployer_that_is_killed_is_taken_over_and_nothing_is_said_twice(bench: Bench) -> None:
+    environment = os.environ | {
+        "NATS_URL": bench.nats_url,
+        "K8S_SIMULATOR_URL": bench.simulator_url,
+        "PORT": str(free_port()),
+    }
+    # No node has the label before the end, so that the kill finds the deployment in the middle.
+    waiting = manifest("killed", "callbot", nodeSelector={"for-the-killed": "yes"})
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.deployer", env=environment, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        dep = await bench.deploy("killed", 1, waiting)
+        await bench.until(lambda: any(phase_of(event) is Phase.SCALING_SERVICES for event in bench.of(dep)))
+    finally:
+        child.kill()
+        await child.wait()
+    async with bench.deployer():
+        await label_nodes(bench, "for-the-killed")
+        said = await bench.until_said(dep, DeployCompleted)
+    ids = [event_id for event_id, event in bench.heard if id_of(event) == dep]
+    assert len(ids) == len(set(ids))
+    assert sum(isinstance(event, DeployStarted) for event in said) == 1
+    progress = [event.progress for event in said if isinstance(event, DeployEvent)]
+    assert progress == sorted(progress)
+
+
+async def test_an_outage_of_the_cluster_is_waited_for_and_named(bench: Bench) -> None:
+    closed = f"http://127.0.0.1:{free_port()}"
+    worker = build(bench.settings().model_copy(update={"k8s_simulator_url": closed}))
+    await worker.start()
+    dep = await bench.deploy("patient", 1, manifest("patient", "callbot"))
+    waiting = "waiting for the Kubernetes API of cluster demo"
+    await bench.until(lambda: any(waiting in getattr(event, "message", "") for event in bench.of(dep)))
+    await worker.stop()
+    async with bench.deployer():
+        said = await bench.until_said(dep, DeployCompleted)
+    assert not any(isinstance(event, DeployFailed) for event in said)
+
+
+async def test_two_copies_share_the_work_and_say_everything_once(bench: Bench) -> None:
+    async with bench.deployer(), bench.deployer():
+        deps = [await bench.deploy(f"shared-{n}", 1, manifest(f"shared-{n}", "callbot")) for n in range(4)]
+        for dep in deps:
+            said = await bench.until_said(dep, DeployCompleted)
+            assert sum(isinstance(event, DeployStarted | DeployCompleted) for event in said) == 2

@@ -1,0 +1,216 @@
+"""Records and leases on a real NATS server."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import nats
+import pytest
+from nats.aio.client import Client
+from nats.js.api import KeyValueConfig
+from nats.js.kv import KeyValue
+
+from embedded.nats import NatsServer
+from services.deployer.desired import Applied, Desired, Newer, Outcome, Word
+from services.deployer.leases import Leases
+from services.deployer.states import Outrun, States
+from shared.bus.bootstrap import bootstrap
+from shared.errors import DependencyUnavailable
+from shared.events import Phase
+from shared.subjects import Bucket, Mode, Subject
+
+
+@pytest.fixture
+async def client(nats_url: str) -> AsyncIterator[Client]:
+    client = await nats.connect(nats_url)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+def tenant() -> str:
+    return f"t-{uuid.uuid4().hex[:8]}"
+
+
+def states_of(client: Client) -> States:
+    buckets: dict[Bucket, KeyValue] = {}
+
+    async def bucket(name: Bucket) -> KeyValue:
+        if name not in buckets:
+            buckets[name] = await client.jetstream().key_value(Mode.DEMO.bucket(name))
+        return buckets[name]
+
+    return States(bucket)
+
+
+@pytest.fixture
+def states(client: Client) -> States:
+    return states_of(client)
+
+
+def desired(tenant: str, generation: int) -> Desired:
+    return Desired(
+        tenant_id=tenant,
+        target="test",
+        deployment_id=f"dep-{generation}",
+        generation=generation,
+        action="deploy",
+        digest="sha256:0",
+        correlation_id="req",
+    )
+
+
+def applied(desired: Desired, outcome: Outcome = Outcome.RUNNING) -> Applied:
+    word = Word(subject=Subject.DEPLOY_STARTED, sequence=0, phase=Phase.CREATING_NAMESPACE, progress=10, message="x")
+    return Applied.model_validate(
+        {
+            "deployment_id": desired.deployment_id,
+            "generation": desired.generation,
+            "outcome": outcome,
+            "started_at": "2026-01-01T00:00:00Z",
+            "word": word,
+        }
+    )
+
+
+async def test_the_highest_of_many_at_once_stays(states: States, tenant: str) -> None:
+    await asyncio.gather(*(states.want(desired(tenant, generation)) for generation in (3, 1, 5, 2, 4)))
+    state = await states.read(f"test.{tenant}")
+    assert state.desired is not None
+    assert state.desired.generation == 5
+    assert await states.want(desired(tenant, 4)) == Newer(5)
+    assert await states.want(desired(tenant, 5)) is None
+
+
+async def test_of_two_that_record_only_the_first_gets_through(states: States, tenant: str) -> None:
+    wanted = desired(tenant, 1)
+    revision = await states.record(wanted.key, applied(wanted), 0)
+    with pytest.raises(Outrun):
+        await states.record(wanted.key, applied(wanted), 0)
+    await states.record(wanted.key, applied(wanted, Outcome.COMPLETED), revision)
+    with pytest.raises(Outrun):
+        await states.record(wanted.key, applied(wanted), revision)
+
+
+async def test_what_is_forgotten_can_be_wanted_again_but_not_below_its_generation(states: States, tenant: str) -> None:
+    wanted = desired(tenant, 2)
+    await states.want(wanted)
+    await states.record(wanted.key, applied(wanted, Outcome.DELETED), 0)
+    state = await states.read(wanted.key)
+    await states.forget(wanted.key, state.desired_revision)
+    assert (await states.read(wanted.key)).desired is None
+    assert await states.want(desired(tenant, 1)) == Newer(2)
+    await states.want(desired(tenant, 3))
+    await states.forget(wanted.key, state.desired_revision)
+    assert (await states.read(wanted.key)).desired is not None
+
+
+async def test_a_follower_gets_what_is_there_and_what_comes(states: States, tenant: str) -> None:
+    await states.want(desired(f"{tenant}-a", 1))
+    seen: list[str] = []
+
+    async def follow() -> None:
+        async for each in states.follow(60.0):
+            seen.append(each.tenant_id)
+            if each.tenant_id == f"{tenant}-a":
+                await states.want(desired(f"{tenant}-b", 1))
+            if each.tenant_id == f"{tenant}-b":
+                return
+
+    await asyncio.wait_for(follow(), 20)
+    assert seen[-1] == f"{tenant}-b"
+
+
+async def test_a_follower_ends_after_its_time(states: States) -> None:
+    async with asyncio.timeout(20):
+        async for _ in states.follow(0.2):
+            pass
+
+
+async def test_an_outage_of_nats_is_said_so(tmp_path: Path, tenant: str) -> None:
+    server = NatsServer(tmp_path)
+    await server.start()
+    client = await nats.connect(server.url, allow_reconnect=False)
+    await bootstrap(client.jetstream())
+    states = states_of(client)
+    await states.want(desired(tenant, 1))
+    await server.stop()
+    with pytest.raises(DependencyUnavailable, match="NATS"):
+        await states.read(f"test.{tenant}")
+    await client.close()
+
+
+async def lease_bucket(client: Client, seconds: float) -> KeyValue:
+    name = f"leases-{uuid.uuid4().hex[:8]}"
+    return await client.jetstream().create_key_value(KeyValueConfig(bucket=name, ttl=seconds))
+
+
+def leases_of(bucket: KeyValue, holder: str) -> Leases:
+    async def get() -> KeyValue:
+        return bucket
+
+    return Leases(get, holder)
+
+
+async def test_only_one_holds_a_lease_and_keeps_it_beyond_its_time_to_live(client: Client) -> None:
+    bucket = await lease_bucket(client, 1.0)
+    first, second = leases_of(bucket, "first"), leases_of(bucket, "second")
+    begun, finish = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await finish.wait()
+
+    async def never() -> None:
+        raise AssertionError("must not work without the lease")
+
+    holding = asyncio.create_task(first.while_held("key", work))
+    await begun.wait()
+    end = asyncio.get_running_loop().time() + 2.5
+    while asyncio.get_running_loop().time() < end:
+        assert not await second.while_held("key", never)
+        await asyncio.sleep(0.1)
+    finish.set()
+    assert await holding
+
+
+async def test_a_lease_is_given_back_at_the_end_and_after_a_failure(client: Client) -> None:
+    bucket = await lease_bucket(client, 60.0)
+
+    async def fail() -> None:
+        raise ValueError
+
+    async def succeed() -> None:
+        return
+
+    with pytest.raises(ValueError):
+        await leases_of(bucket, "first").while_held("key", fail)
+    assert await leases_of(bucket, "second").while_held("key", succeed)
+
+
+async def test_a_lease_whose_holder_is_gone_is_free_after_its_time_to_live(client: Client) -> None:
+    bucket = await lease_bucket(client, 1.0)
+    await bucket.create("key", b"gone")
+
+    async def work() -> None:
+        return
+
+    async with asyncio.timeout(20):
+        while not await leases_of(bucket, "second").while_held("key", work):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+
+async def test_work_ends_when_the_lease_is_lost(client: Client) -> None:
+    bucket = await lease_bucket(client, 1.0)
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    holding = asyncio.create_task(leases_of(bucket, "first").while_held("key", work))
+    await begun.wait()
+    await bucket.put("key", b"thief")
+    assert await asyncio.wait_for(holding, 20)
+    assert (await bucket.get("key")).value == b"thief"

@@ -1,0 +1,229 @@
+"""A real Prometheus (Debian's package): it scrapes us with the guides' configuration, and our PromQL asks it."""
+
+import asyncio
+import itertools
+import json
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import yaml
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from embedded.ports import free_ports
+from embedded.postgres import PostgresServer
+from services.monitor.promql import QUERIES, Prometheus
+from services.monitor.scraping import Scraper
+from services.monitor.settings import Settings
+from shared.errors import DependencyUnavailable
+from shared.events import Event, MetricsCollected
+from shared.subjects import Mode
+from tests.integration.gateway.conftest import make_databases, running_gateway, wait_until_ready
+from tests.integration.test_monitor_service import FakeCluster, World, api_server, start_process, stop_process
+
+PROMETHEUS = shutil.which("prometheus")
+pytestmark = pytest.mark.skipif(PROMETHEUS is None, reason="there is no Prometheus here (apt-get install prometheus)")
+
+# The integration guide's, with its target's address; scraped more often than every 15 s.
+GUIDE = """
+global:
+  scrape_interval: 1s
+
+scrape_configs:
+  - job_name: 'ecp-ai-services'
+    static_configs:
+      - targets: ['backend:8001']
+    metrics_path: '/metrics'
+
+  - job_name: 'kubernetes-pods'
+    kubernetes_sd_configs:
+      - role: pod
+    relabel_configs:
+      - source_labels: [__meta_kubernetes_pod_label_ecp_ai_tenant]
+        target_label: tenant_id
+"""
+OURS = Path(__file__).parents[2] / "deploy" / "prometheus"
+
+
+def write_configuration(directory: Path, configuration: str) -> Path:
+    directory.mkdir()
+    file = directory / "prometheus.yml"
+    file.write_text(configuration)
+    return file
+
+
+@asynccontextmanager
+async def running_prometheus(directory: Path, configuration: str) -> AsyncIterator[str]:
+    """Its URL, as soon as it is ready."""
+    [port] = free_ports(1)
+    file = write_configuration(directory, configuration)
+    command = [
+        str(PROMETHEUS),
+        f"--config.file={file}",
+        f"--storage.tsdb.path={directory / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with (directory / "log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        await eventually(lambda: _is_ready(url))
+        yield url
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _is_ready(url: str) -> bool:
+    try:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            return (await http.get(f"{url}/-/ready")).is_success
+    except httpx.TransportError:
+        return False
+
+
+async def query(url: str, expression: str) -> list[tuple[dict[str, str], float]]:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        found = (await http.get(f"{url}/api/v1/query", params={"query": expression})).json()
+    return [(each["metric"], float(each["value"][1])) for each in found["data"]["result"]]
+
+
+async def eventually(look: Callable[[], Awaitable[Any]]) -> Any:
+    """What `look` finds, as soon as it is something."""
+    async with asyncio.timeout(30):
+        while True:
+            if found := await look():
+                return found
+            await asyncio.sleep(0.1)
+
+
+async def test_prometheus_scrapes_the_documented_metrics_and_the_workers(
+    nats_url: str, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    urls = await make_databases(postgres, f"prometheus_{uuid4().hex[:8]}")
+    async with running_gateway(nats_url=nats_url, **urls) as gateway, api_server(FakeCluster()) as cluster:
+        await wait_until_ready(gateway)
+        world = World(Settings(nats_url=nats_url, **urls), gateway.parts.databases)
+        tenant_id = await world.tenant()
+        [port] = free_ports(1)
+        monitor = await start_process(world, cluster, tmp_path / "monitor.log", port=port)
+        guide = GUIDE.replace("backend:8001", f"127.0.0.1:{gateway.settings.port}")
+        worker = {"job_name": "ecp-workers", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
+        jobs = yaml.safe_load(guide)
+        # Debian's build has no discovery in Kubernetes, and refuses the guide's second job.
+        jobs["scrape_configs"] = [jobs["scrape_configs"][0], worker]
+        try:
+            async with running_prometheus(tmp_path / "prometheus", json.dumps(jobs)) as url:
+                event = MetricsCollected(
+                    tenant_id=tenant_id,
+                    time=datetime.now(UTC),
+                    values={"cpu": 61.5, "memory": 40.0, "gpu": 12.0},
+                    source="test",
+                )
+                await gateway.say(event)
+                await gateway.get(f"/tenants/{tenant_id}")
+                for name, value in (("cpu", 61.5), ("memory", 40.0), ("gpu", 12.0)):
+                    expression = f'ecp_tenant_{name}_usage{{tenant_id="{tenant_id}"}}'
+                    [(labels, seen)] = await eventually(lambda asked=expression: query(url, asked))
+                    assert (labels["job"], seen) == ("ecp-ai-services", value)
+                await eventually(lambda: query(url, "ecp_active_tenants_total"))
+                asked = f'ecp_tenant_requests_total{{tenant_id="{tenant_id}", method="GET", status="success"}} >= 1'
+                await eventually(lambda: query(url, asked))
+                await eventually(lambda: query(url, 'ecp_lease_held{lease="monitor.sampler", mode="demo"} == 1'))
+                for name in ("ecp_bus_lag_messages", "ecp_bus_unfinished_messages"):
+                    found = await eventually(lambda asked=name: query(url, f'{asked}{{job="ecp-workers"}}'))
+                    assert {(each["consumer"], each["mode"]) for each, _ in found} == {
+                        ("monitor-stores", "demo"),
+                        ("monitor-stores", "production"),
+                    }
+                handled = "ecp_bus_received_processed_messages_duration_seconds_count"
+                await eventually(lambda: query(url, f'{handled}{{job="ecp-workers"}} >= 1'))
+                [(_, series)] = await query(url, 'count({job="ecp-workers"})')
+                assert series < 500
+        finally:
+            await stop_process(monitor)
+
+
+class Exporter:
+    """A tenant's service and a GPU exporter: ten requests a scrape, one of which fails, most of them within 0.2 s."""
+
+    def __init__(self) -> None:
+        self._scrapes = itertools.count(1)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        count = 10 * next(self._scrapes)
+        lines = [
+            f'http_requests_total{{tenant_id="acme",code="200"}} {count * 0.9}',
+            f'http_requests_total{{tenant_id="acme",code="503"}} {count * 0.1}',
+            f'http_request_duration_seconds_bucket{{tenant_id="acme",le="0.1"}} {count * 0.5}',
+            f'http_request_duration_seconds_bucket{{tenant_id="acme",le="0.2"}} {count}',
+            f'http_request_duration_seconds_bucket{{tenant_id="acme",le="+Inf"}} {count}',
+            'DCGM_FI_DEV_GPU_UTIL{exported_namespace="ecp-ai-acme",gpu="0"} 40',
+            'DCGM_FI_DEV_GPU_UTIL{exported_namespace="ecp-ai-acme",gpu="1"} 60',
+        ]
+        return web.Response(text="\n".join(lines) + "\n")
+
+
+async def test_promql_gives_latency_errors_requests_and_gpus_by_tenant(tmp_path: Path) -> None:
+    application = web.Application()
+    application.router.add_get("/metrics", Exporter().answer)
+    async with TestServer(application, host="127.0.0.1") as exporter:
+        target = f"127.0.0.1:{exporter.port}"
+        jobs = {
+            "global": {"scrape_interval": "1s"},
+            "scrape_configs": [{"job_name": "tenants", "static_configs": [{"targets": [target]}]}],
+        }
+        async with running_prometheus(tmp_path / "prometheus", json.dumps(jobs)) as url:
+            source = Prometheus(url)
+
+            async def read() -> dict[str, float]:
+                found = await source.read(datetime.now(UTC).timestamp())
+                assert found.keys() <= {"acme"}
+                values = found.get("acme", {})
+                return values if values.keys() == QUERIES.keys() else {}
+
+            values = await eventually(read)
+            assert values["gpu"] == 50
+            assert values["error_rate"] == pytest.approx(10, abs=0.01)
+            assert values["response_time"] == pytest.approx(190, abs=1)
+            assert values["error_count"] / values["request_count"] == pytest.approx(0.1)
+            broken = Prometheus(url, {"gpu": QUERIES["gpu"], "wrong": "sum(", "scalar": "1"})
+            assert await broken.read(datetime.now(UTC).timestamp()) == {"acme": {"gpu": 50}}
+    with pytest.raises(DependencyUnavailable, match="Prometheus"):
+        await source.read(datetime.now(UTC).timestamp())
+
+
+async def test_what_prometheus_says_becomes_one_sample_a_tenant_and_moment() -> None:
+    class Source:
+        async def read(self, time: float) -> dict[str, dict[str, float]]:
+            assert time % 15 == 0
+            return {"acme": {"response_time": 120.0}}
+
+    said: list[tuple[Event, str]] = []
+
+    async def publish(event: Event, **how: Any) -> None:
+        said.append((event, how["event_id"]))
+
+    now = datetime(2026, 11, 20, 12, 0, 7, tzinfo=UTC)
+    scraper = Scraper(Mode.PRODUCTION, Source(), publish, leads=lambda: True, now=lambda: now)
+    await scraper.scrape()
+    await scraper.scrape()
+    (first, first_id), (_, second_id) = said
+    assert isinstance(first, MetricsCollected)
+    assert (first.source, first.values, first.time.second) == ("prometheus", {"response_time": 120.0}, 0)
+    assert first_id == second_id
+
+
+async def test_our_configuration_and_rules_are_ones_that_prometheus_takes() -> None:
+    process = await asyncio.create_subprocess_exec(
+        "promtool", "check", "config", str(OURS / "prometheus.yml"), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0, out.decode()

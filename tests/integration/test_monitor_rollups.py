@@ -1,0 +1,150 @@
+"""Samples into rollups, and what becomes of the samples: nothing is lost, and nothing counts twice."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from embedded.postgres import PostgresServer
+from services.gateway.store.monitoring import series
+from services.monitor.rollups import Rollups
+from shared.database import Database, Databases, DatabaseSettings, ensure_partitions
+from shared.database.upgrade import upgrade_one
+from shared.subjects import Mode
+
+NOW = datetime(2031, 7, 3, 12, 30, tzinfo=UTC)
+STEPS = (60, 300, 3600)
+
+
+@pytest.fixture
+async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
+    url = await postgres.create_database(f"rollups_{uuid4().hex}")
+    databases = Databases(DatabaseSettings(database_url=url, demo_database_url=url), "test")
+    database = databases[Mode.PRODUCTION]
+    await upgrade_one(database)
+    async with database.begin() as connection:
+        await ensure_partitions(connection, datetime(2031, 6, 1).date())
+        await connection.execute(
+            text(
+                "INSERT INTO tenants (id, tenant_id, preset, service_requirements, resources, sla_target)"
+                " VALUES (1, 'acme', 'small', '{}', '{}', '{}'), (2, 'globex', 'small', '{}', '{}', '{}')"
+            )
+        )
+    yield database
+    await databases.dispose()
+
+
+async def store(database: Database, samples: list[tuple[str, float, datetime]], *, row_id: int = 1) -> None:
+    async with database.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO monitoring_data (tenant_id, metric_type, metric_name, metric_value, timestamp)"
+                " VALUES (:row_id, :name, :name, :value, :time)"
+            ),
+            [{"row_id": row_id, "name": name, "value": value, "time": time} for name, value, time in samples],
+        )
+
+
+async def shown(database: Database, step: int, start: datetime, end: datetime) -> dict[tuple[str, datetime], Any]:
+    async with database.begin() as connection:
+        rows = await series(connection, 1, start=start, end=end, step=step, metric=None)
+    assert len({(row.name, row.bucket) for row in rows}) == len(rows)
+    return {(row.name, row.bucket): (row.value, row.highest, row.samples) for row in rows}
+
+
+def counted(samples: list[tuple[str, float, datetime]], step: int) -> dict[tuple[str, datetime], Any]:
+    """The same by hand."""
+    found: dict[tuple[str, datetime], list[float]] = defaultdict(list)
+    for name, value, time in samples:
+        found[name, datetime.fromtimestamp(time.timestamp() // step * step, UTC)].append(value)
+    return {key: (pytest.approx(sum(values) / len(values)), max(values), len(values)) for key, values in found.items()}
+
+
+def random_samples(seed: int, hours: int, count: int = 400) -> list[tuple[str, float, datetime]]:
+    random = Random(seed)
+    return [
+        (
+            random.choice(["cpu", "memory"]),
+            random.uniform(-5, 100),
+            NOW - timedelta(seconds=random.randint(1, hours * 3600)),
+        )
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_series_are_the_same_before_and_after_rolling_and_after_the_samples_are_gone(
+    database: Database, seed: int
+) -> None:
+    """Samples come in four parts, in random order, and everything is rolled and removed in between, twice."""
+    samples = random_samples(seed, hours=60)
+    rollups = Rollups(database, lambda: NOW, raw_hours=24, days=400)
+    start = NOW - timedelta(hours=70)
+    for part in range(4):
+        await store(database, samples[part::4])
+        await store(database, samples[part::4], row_id=2)
+        for _ in range(2):
+            await rollups.roll()
+            await rollups.purge()
+    for step in STEPS:
+        assert await shown(database, step, start, NOW) == counted(samples, step)
+    async with database.begin() as connection:
+        oldest = await connection.scalar(text("SELECT min(timestamp) FROM monitoring_data"))
+    assert oldest >= datetime(2031, 7, 2, 12, tzinfo=UTC)
+
+
+async def test_what_is_stored_after_an_hour_was_rolled_is_shown_with_the_next_pass(database: Database) -> None:
+    rollups = Rollups(database, lambda: NOW, raw_hours=24, days=400)
+    time = NOW - timedelta(hours=3)
+    await store(database, [("cpu", 10.0, time)])
+    await rollups.roll()
+    await store(database, [("cpu", 30.0, time + timedelta(seconds=1))])
+    await rollups.roll()
+    found = await shown(database, 3600, NOW - timedelta(hours=5), NOW)
+    assert list(found.values()) == [(20.0, 30.0, 2)]
+
+
+async def test_a_month_whose_samples_are_gone_is_dropped_and_others_stay(database: Database) -> None:
+    rollups = Rollups(database, lambda: NOW, raw_hours=24, days=400)
+    await store(database, [("cpu", 10.0, datetime(2031, 6, 10, tzinfo=UTC)), ("cpu", 20.0, NOW)])
+    async with database.begin() as connection:
+        await connection.execute(
+            text(
+                "CREATE TABLE kept_by_hand PARTITION OF monitoring_data"
+                " FOR VALUES FROM ('2031-05-01') TO ('2031-05-02')"
+            )
+        )
+    await rollups.purge()
+    async with database.begin() as connection:
+        names = (
+            (
+                await connection.execute(
+                    text(
+                        "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
+                        " WHERE inhparent = 'monitoring_data'::regclass AND relname > 'a'"
+                    )
+                )
+            )
+            .scalars()
+            .all()
+        )
+    assert "monitoring_data_2031_06" not in names
+    assert {"monitoring_data_2031_07", "kept_by_hand"} <= set(names)
+    found = await shown(database, 3600, datetime(2031, 6, 9, tzinfo=UTC), NOW)
+    assert [value for value, _, _ in found.values()] == [20.0]
+    await rollups.roll()
+    assert len(await shown(database, 3600, datetime(2031, 6, 9, tzinfo=UTC), NOW)) == 2
+
+
+async def test_rollups_are_kept_for_their_days(database: Database) -> None:
+    await store(database, [("cpu", 1.0, NOW - timedelta(days=3)), ("cpu", 2.0, NOW - timedelta(days=1.5))])
+    rollups = Rollups(database, lambda: NOW, raw_hours=24, days=2)
+    await rollups.roll()
+    await rollups.purge()
+    found = await shown(database, 3600, NOW - timedelta(days=5), NOW)
+    assert [value for value, _, _ in found.values()] == [2.0]

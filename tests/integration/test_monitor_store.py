@@ -1,0 +1,300 @@
+"""What the monitor writes to PostgreSQL and reads from it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from embedded.postgres import PostgresServer
+from services.monitor.ledger import WHOLE, Ledger, Promise
+from services.monitor.sla import SLICE_SECONDS, History, Run, slice_of, slice_start
+from services.monitor.store import SampleWriter
+from shared.database import Database, Databases, DatabaseSettings, ensure_partitions
+from shared.database.upgrade import upgrade_one
+from shared.errors import InvalidEvent
+from shared.events import MetricsCollected
+from shared.subjects import Mode
+
+MIDNIGHT = datetime(2031, 7, 1, tzinfo=UTC)
+"""Where two partitions meet. The tenants of these tests are as old as the year."""
+
+
+@pytest.fixture(scope="module")
+async def tables(postgres: PostgresServer) -> AsyncIterator[Database]:
+    url = await postgres.create_database(f"monitor_{uuid4().hex}")
+    databases = Databases(DatabaseSettings(database_url=url, demo_database_url=url), "test")
+    await upgrade_one(databases[Mode.PRODUCTION])
+    async with databases[Mode.PRODUCTION].begin() as connection:
+        await ensure_partitions(connection, datetime(2031, 6, 1).date())
+    yield databases[Mode.PRODUCTION]
+    await databases.dispose()
+
+
+@pytest.fixture
+async def database(tables: Database) -> Database:
+    """The tables, empty."""
+    async with tables.begin() as connection:
+        await connection.execute(text("TRUNCATE tenants CASCADE"))
+    return tables
+
+
+async def tenant(database: Database, tenant_id: str = "acme", target: str = '{"availability": "99.9%"}') -> int:
+    """The id of a new tenant's row."""
+    async with database.begin() as connection:
+        row_id = await connection.scalar(
+            text(
+                "INSERT INTO tenants (tenant_id, name, preset, service_requirements, resources, sla_target, created_at)"
+                " VALUES (:tenant_id, 'Acme', 'small', '{}', '{}', CAST(:target AS jsonb), '2031-01-01') RETURNING id"
+            ),
+            {"tenant_id": tenant_id, "target": target},
+        )
+    return int(row_id)
+
+
+async def rows(database: Database, columns: str = "metric_type, metric_name, metric_value, data_source") -> list[Any]:
+    async with database.begin() as connection:
+        return [
+            tuple(row)
+            for row in await connection.execute(
+                text(f"SELECT {columns} FROM monitoring_data ORDER BY timestamp, metric_name")  # noqa: S608 - a test's
+            )
+        ]
+
+
+def sample(
+    tenant_id: str = "acme", *, time: datetime = MIDNIGHT, source: str = "kubernetes", **values: float
+) -> MetricsCollected:
+    return MetricsCollected(tenant_id=tenant_id, time=time, values=values or {"available": 1.0}, source=source)
+
+
+async def test_each_value_becomes_a_row(database: Database) -> None:
+    await tenant(database)
+    await SampleWriter(database).write(sample(cpu=61.25, available=1.0))
+    assert await rows(database) == [
+        ("available", "available", Decimal(1), "kubernetes"),
+        ("cpu", "cpu", Decimal("61.25"), "kubernetes"),
+    ]
+
+
+async def test_a_sample_is_stored_once_however_often_it_comes(database: Database) -> None:
+    await tenant(database)
+    writer = SampleWriter(database)
+    await asyncio.gather(*(writer.write(sample(cpu=1.0)) for _ in range(20)))
+    await SampleWriter(database).write(sample(cpu=2.0))
+    assert await rows(database, "metric_value") == [(Decimal(1),)]
+
+
+async def test_samples_that_come_together_are_written_together(database: Database) -> None:
+    await tenant(database)
+    writer = SampleWriter(database)
+    samples = [sample(time=MIDNIGHT + timedelta(seconds=5 * number), cpu=1.0) for number in range(1200)]
+    await asyncio.gather(*(writer.write(each) for each in samples))
+    assert len(await rows(database)) == 1200
+    async with database.begin() as connection:
+        transactions = await connection.scalar(text("SELECT count(DISTINCT xmin::text) FROM monitoring_data"))
+    assert transactions <= 4
+
+
+async def test_another_source_s_values_of_the_same_moment_stand_beside(database: Database) -> None:
+    await tenant(database)
+    writer = SampleWriter(database)
+    await writer.write(sample(cpu=1.0))
+    await writer.write(sample(cpu=2.0, source="api"))
+    assert sorted(await rows(database, "metric_value, data_source")) == [
+        (Decimal(1), "kubernetes"),
+        (Decimal(2), "api"),
+    ]
+
+
+async def test_a_sample_of_an_unknown_tenant_is_dropped(database: Database) -> None:
+    await SampleWriter(database).write(sample("nobody"))
+    assert await rows(database) == []
+
+
+async def test_what_was_sampled_before_an_id_was_used_again_is_not_the_new_tenant_s(database: Database) -> None:
+    await tenant(database)
+    async with database.begin() as connection:
+        await connection.execute(text("UPDATE tenants SET created_at = :time"), {"time": MIDNIGHT})
+    writer = SampleWriter(database)
+    await writer.write(sample(time=MIDNIGHT - timedelta(seconds=5)))
+    await writer.write(sample(time=MIDNIGHT - timedelta(seconds=5), source="api", cpu=1.0))
+    assert await rows(database, "data_source") == [("api",)]
+
+
+async def test_a_month_without_a_partition_gets_one(database: Database) -> None:
+    await tenant(database)
+    writer = SampleWriter(database)
+    past = datetime(2024, 1, 20, tzinfo=UTC)
+    await asyncio.gather(*(writer.write(sample(time=time, source="api")) for time in (MIDNIGHT, past, MIDNIGHT)))
+    assert [row[0] for row in await rows(database, "timestamp")] == [past, MIDNIGHT]
+
+
+async def test_a_time_that_another_partition_leaves_out_is_not_kept_and_holds_nothing_up(database: Database) -> None:
+    await tenant(database)
+    async with database.begin() as connection:
+        await connection.execute(
+            text(
+                "CREATE TABLE by_hand PARTITION OF monitoring_data"
+                " FOR VALUES FROM ('2023-01-15 00:00+00') TO ('2023-02-15 00:00+00')"
+            )
+        )
+    writer = SampleWriter(database)
+    left_out = datetime(2023, 1, 10, tzinfo=UTC)
+    await asyncio.gather(*(writer.write(sample(time=time, source="api")) for time in (MIDNIGHT, left_out, MIDNIGHT)))
+    assert [row[0] for row in await rows(database, "timestamp")] == [MIDNIGHT]
+
+
+@pytest.mark.parametrize("count", [10, 400])
+async def test_few_and_many_values_are_written_alike(database: Database, count: int) -> None:
+    await tenant(database)
+    writer = SampleWriter(database)
+    samples = [
+        sample(time=MIDNIGHT + timedelta(seconds=5 * number), cpu=number / 7, available=1.0) for number in range(count)
+    ]
+    for _ in range(2):
+        await asyncio.gather(*(writer.write(each) for each in samples), writer.write(sample("nobody", cpu=1.0)))
+    written = await rows(database, "metric_name, metric_value")
+    assert len(written) == 2 * count
+    assert [float(value) for name, value in written if name == "cpu"] == pytest.approx([n / 7 for n in range(count)])
+
+
+async def test_one_sample_that_can_not_be_written_fails_alone(database: Database) -> None:
+    await tenant(database)
+    writer = SampleWriter(database)
+    outcomes = await asyncio.gather(
+        writer.write(sample(cpu=1.0)),
+        writer.write(sample("a\x00b")),
+        writer.write(sample(memory=1.0)),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [type(None), InvalidEvent, type(None)]
+    assert len(await rows(database)) == 2
+
+
+async def test_a_writer_that_is_cancelled_takes_nobody_along(database: Database) -> None:
+    await tenant(database)
+    writer = SampleWriter(database)
+    times = [MIDNIGHT + timedelta(seconds=5 * number) for number in range(10)]
+    writes = [asyncio.create_task(writer.write(sample(time=time))) for time in times]
+    await asyncio.sleep(0)
+    writes[0].cancel()
+    outcomes = await asyncio.gather(*writes, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes[1:]] == [type(None)] * 9
+    assert {row[0] for row in await rows(database, "timestamp")} >= set(times[1:])
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_what_is_folded_in_whatever_order_is_the_history_that_was_observed(database: Database, seed: int) -> None:
+    random = Random(seed)
+    row_id = await tenant(database)
+    await tenant(database, "globex")
+    writer, ledger = SampleWriter(database), Ledger(database)
+    first = slice_of(MIDNIGHT) - 100
+    letters = "".join(random.choice("ud?") * random.randint(1, 30) for _ in range(20))
+    known = [(first + offset, letter == "u") for offset, letter in enumerate(letters) if letter != "?"]
+    random.shuffle(known)
+    observed = History()
+    for number, up in known:
+        observed.observe(number, up=up)
+    for start in range(0, len(known), 50):
+        part = known[start : start + 50]
+        await asyncio.gather(*(writer.write(sample(time=slice_start(number), available=up)) for number, up in part))
+        await ledger.fold()
+    await writer.write(sample("globex", time=MIDNIGHT, available=0.0))
+    await writer.write(sample(time=slice_start(first - 5), available=0.0, source="api"))
+    await ledger.fold()
+    histories = await ledger.histories()
+    assert tuple(histories[row_id]) == observed.runs
+    assert len(histories) == 2
+    assert await ledger.fold() == 0
+
+
+async def test_of_two_samples_of_one_slice_the_first_one_stands(database: Database) -> None:
+    row_id = await tenant(database)
+    writer, ledger = SampleWriter(database), Ledger(database)
+    for seconds, up in ((0, 1.0), (2, 0.0), (SLICE_SECONDS, 0.0), (SLICE_SECONDS + 1, 1.0)):
+        await writer.write(sample(time=MIDNIGHT + timedelta(seconds=seconds), available=up))
+    await ledger.fold()
+    number = slice_of(MIDNIGHT)
+    assert (await ledger.services(row_id))[WHOLE] == [Run(number, number + 1, True), Run(number + 1, number + 2, False)]
+
+
+async def test_each_service_has_its_own_history(database: Database) -> None:
+    row_id = await tenant(database)
+    event = sample(available=0.0).model_copy(update={"services": {"callbot": False, "tts": True}})
+    await SampleWriter(database).write(event)
+    ledger = Ledger(database)
+    await ledger.fold()
+    number = slice_of(MIDNIGHT)
+    assert await ledger.services(row_id) == {
+        WHOLE: [Run(number, number + 1, False)],
+        "callbot": [Run(number, number + 1, False)],
+        "tts": [Run(number, number + 1, True)],
+    }
+
+
+async def test_two_that_fold_at_once_lose_nothing(database: Database) -> None:
+    row_id = await tenant(database)
+    writer = SampleWriter(database)
+    numbers = [slice_of(MIDNIGHT) + offset for offset in range(200)]
+
+    async def write() -> None:
+        for number in numbers:
+            await writer.write(sample(time=slice_start(number)))
+
+    async def fold(ledger: Ledger) -> None:
+        while not writing.done():
+            await ledger.fold()
+        await ledger.fold()
+
+    writing = asyncio.create_task(write())
+    await asyncio.gather(writing, fold(Ledger(database)), fold(Ledger(database)))
+    assert await Ledger(database).histories() == {row_id: [Run(numbers[0], numbers[-1] + 1, True)]}
+
+
+async def test_a_tenant_that_is_deleted_meanwhile_holds_nothing_up(database: Database) -> None:
+    await tenant(database)
+    row_id = await tenant(database, "globex")
+    writer, ledger = SampleWriter(database), Ledger(database)
+    await writer.write(sample())
+    await writer.write(sample("globex"))
+    async with database.begin() as connection:
+        await connection.execute(text("DELETE FROM tenants WHERE tenant_id = 'acme'"))
+    await ledger.fold()
+    assert set(await ledger.histories()) == {row_id}
+
+
+@pytest.mark.parametrize(
+    ("written", "target", "zone"),
+    [
+        ('{"availability": "99.95%", "time_zone": "Asia/Seoul"}', "0.9995", "Asia/Seoul"),
+        ('{"availability": 99, "time_zone": "Mars/Base"}', "0.99", "UTC"),
+        ("{}", "0.995", "UTC"),
+        ('["?"]', "0.995", "UTC"),
+    ],
+)
+async def test_a_target_is_read_as_it_was_promised(database: Database, written: str, target: str, zone: str) -> None:
+    row_id = await tenant(database, target=written)
+    assert await Ledger(database).promises() == [Promise(row_id, "acme", "Acme", Fraction(target), zone)]
+
+
+async def test_who_is_expected_to_run_is_deployed_on_that_target_and_neither_stopped_nor_deleted(
+    database: Database,
+) -> None:
+    for number, (status, generation, target) in enumerate(
+        [("running", 1, "simulator"), ("running", 2, "kubernetes"), ("stopped", 1, "simulator"), ("running", 0, None)]
+    ):
+        row_id = await tenant(database, f"tenant-{number}")
+        async with database.begin() as connection:
+            await connection.execute(
+                text("UPDATE tenants SET status = :status, generation = :generation, target = :target WHERE id = :id"),
+                {"status": status, "generation": generation, "target": target, "id": row_id},
+            )
+    assert await Ledger(database).expected(["simulator"]) == ["tenant-0"]

@@ -1,0 +1,146 @@
+"""A worker as a process: what it says while it waits, how it starts when it can, and how it stops."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from embedded.nats import NatsServer
+
+PROGRAM = """
+import asyncio
+from shared.bus import Worker, run_worker
+from shared.settings import BusSettings, load
+from shared.subjects import MONITOR_STORES
+
+async def store(event, delivery):
+    return None
+
+async def crash():
+    await asyncio.sleep(3600 if {lasts} else 0)
+    raise RuntimeError("gone wrong")
+
+settings = load(BusSettings)
+worker = Worker("sleeper", settings)
+worker.on(MONITOR_STORES, store)
+worker.background("crash", crash)
+run_worker(worker, settings)
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def process(nats_url: str, port: int, *, lasts: bool = True) -> AsyncIterator[asyncio.subprocess.Process]:
+    environment = {**os.environ, "NATS_URL": nats_url, "PORT": str(port)}
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PROGRAM.format(lasts=lasts), env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        yield child
+    finally:
+        if child.returncode is None:
+            child.kill()
+        await child.communicate()
+
+
+async def ask(port: int, path: str, status: int) -> str:
+    """The body of `path` as soon as it answers with `status`."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                answer = await asyncio.to_thread(urllib.request.urlopen, f"http://127.0.0.1:{port}{path}", timeout=5)
+                code, body = answer.status, answer.read().decode()
+            except urllib.error.HTTPError as error:
+                code, body = error.code, error.read().decode()
+            except OSError:
+                code, body = 0, ""
+            if code == status:
+                return body
+            await asyncio.sleep(0.05)
+
+
+async def stop(child: asyncio.subprocess.Process, number: signal.Signals = signal.SIGTERM) -> int:
+    child.send_signal(number)
+    _, errors = await asyncio.wait_for(child.communicate(), 30)
+    assert child.returncode is not None, errors
+    return child.returncode
+
+
+async def test_a_worker_without_nats_says_what_it_waits_for_and_still_stops(nats_url: str) -> None:
+    port = free_port()
+    async with process(f"nats://127.0.0.1:{free_port()}", port) as child:
+        body = json.loads(await ask(port, "/ready", 503))
+        assert "NATS" in body["missing"]
+        assert await ask(port, "/health", 200)
+        assert child.stderr is not None
+        line = json.loads(await asyncio.wait_for(child.stderr.readline(), 10))
+        assert line["action"] == "wait-for-dependency"
+        assert line["event"].startswith("Waiting for NATS")
+        assert await stop(child) == 0
+
+
+async def test_a_worker_is_ready_shows_metrics_and_ends_cleanly_at_a_signal(nats_url: str) -> None:
+    port = free_port()
+    async with process(nats_url, port) as child:
+        assert json.loads(await ask(port, "/ready", 200)) == {"ready": True, "missing": {}}
+        assert await ask(port, "/health", 200)
+        assert "ecp_bus_received_messages" in await ask(port, "/metrics", 200)
+        assert await stop(child, signal.SIGINT) == 0
+
+
+async def test_a_failed_background_task_ends_the_process_so_that_it_is_started_anew(nats_url: str) -> None:
+    async with process(nats_url, free_port(), lasts=False) as child:
+        _, errors = await asyncio.wait_for(child.communicate(), 30)
+        assert child.returncode == 1
+        assert b"gone wrong" in errors
+
+
+async def test_a_worker_is_unhealthy_while_nats_is_away_and_recovers(tmp_path: Path) -> None:
+    server = NatsServer(tmp_path)
+    await server.start()
+    port = free_port()
+    try:
+        bootstrap = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "shared.bus", "bootstrap", env={**os.environ, "NATS_URL": server.url}
+        )
+        assert await bootstrap.wait() == 0
+        async with process(server.url, port) as child:
+            await ask(port, "/ready", 200)
+            server.kill()
+            await ask(port, "/health", 503)
+            await server.start()
+            await ask(port, "/health", 200)
+            await ask(port, "/ready", 200)
+            assert await stop(child) == 0
+    finally:
+        await server.stop()
+
+
+async def test_a_worker_stops_though_nats_has_gone(tmp_path: Path) -> None:
+    server = NatsServer(tmp_path)
+    await server.start()
+    port = free_port()
+    bootstrap = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "shared.bus", "bootstrap", env={**os.environ, "NATS_URL": server.url}
+    )
+    assert await bootstrap.wait() == 0
+    async with process(server.url, port) as child:
+        await ask(port, "/ready", 200)
+        server.kill()
+        await ask(port, "/health", 503)
+        child.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(15):
+            _, errors = await child.communicate()
+        assert child.returncode == 0, errors

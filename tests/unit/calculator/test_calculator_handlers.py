@@ -1,0 +1,116 @@
+"""The calculator's handlers, without a bus."""
+
+from datetime import UTC, datetime
+from fractions import Fraction
+
+import pytest
+
+from services.calculator.handlers import advise, calculate, size_deployment, size_tenant
+from services.calculator.options import Options
+from services.calculator.settings import Settings
+from shared.bus import Delivery
+from shared.catalog import load_catalog
+from shared.errors import Refused
+from shared.events import DeployRequested, ResourcesCalculated, ResourcesRejected, TenantCreated, TenantUpdated
+from shared.rpc import CalculateRequest, RecommendRequest, Usage
+from shared.subjects import Mode
+from shared.tenants import TenantSpec
+
+CATALOG = load_catalog()
+DELIVERY = Delivery(
+    mode=Mode.DEMO,
+    subject="tenant.created",
+    event_id="event-1",
+    correlation_id="req-1",
+    time=datetime(2026, 1, 1, tzinfo=UTC),
+    stream="DEMO_ECP",
+    sequence=1,
+    attempt=1,
+    durable="calculator-sizes-tenants",
+)
+
+
+def spec(**changes: object) -> TenantSpec:
+    return TenantSpec.model_validate({"tenant_id": "a", "name": "A", "service_requirements": {"callbot": 1}} | changes)
+
+
+def requested(spec: TenantSpec, generation: int | None = 7) -> DeployRequested:
+    return DeployRequested(tenant_id="a", spec=spec, deployment_id="dep-1", generation=generation, target="simulator")
+
+
+@pytest.mark.parametrize("kind", [TenantCreated, TenantUpdated])
+async def test_a_tenant_is_sized_without_a_deployment(kind: type[TenantCreated]) -> None:
+    [event] = await size_tenant(kind(tenant_id="a", spec=spec(), revision=2), DELIVERY, catalog=CATALOG)
+    assert isinstance(event, ResourcesCalculated)
+    assert (event.revision, event.deployment, event.spec) == (2, None, spec())
+
+
+async def test_a_deployment_s_context_is_carried_on() -> None:
+    request = requested(spec(preset="large"))
+    [event] = await size_deployment(request, DELIVERY, catalog=CATALOG)
+    assert isinstance(event, ResourcesCalculated)
+    assert event.deployment == request.deployment
+    assert event.sizing.preset == "large"
+
+
+async def test_what_other_systems_ask_for_waits_until_the_gateway_has_numbered_it() -> None:
+    assert await size_tenant(TenantCreated(tenant_id="a", spec=spec()), DELIVERY, catalog=CATALOG) == []
+    assert await size_deployment(requested(spec(), generation=None), DELIVERY, catalog=CATALOG) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"service_requirements": {"callbott": 1}}, "VALIDATION_ERROR"),
+        ({"service_requirements": {"callbot": 0}}, "VALIDATION_ERROR"),
+        ({"preset": "huge"}, "INVALID_PRESET"),
+        ({"gpu_type": "l4"}, "VALIDATION_ERROR"),
+    ],
+)
+async def test_what_cannot_be_sized_is_rejected_with_the_reason(changes: dict[str, object], code: str) -> None:
+    request = requested(spec(**changes))
+    [event] = await size_deployment(request, DELIVERY, catalog=CATALOG)
+    assert isinstance(event, ResourcesRejected)
+    assert (event.code, event.deployment) == (code, request.deployment)
+    assert event.details["errors"]
+
+
+async def test_a_question_is_answered_or_refused() -> None:
+    sizing = await calculate(CalculateRequest(service_requirements={"chatbot": 10}), Mode.DEMO, catalog=CATALOG)
+    assert sizing.preset == "micro"
+    with pytest.raises(Refused):
+        await calculate(CalculateRequest(service_requirements={}), Mode.DEMO, catalog=CATALOG)
+
+
+async def test_a_question_may_allow_what_no_tenant_gets() -> None:
+    question = CalculateRequest(service_requirements={"callbot": 100}, gpu_type="l4")
+    with pytest.raises(Refused, match="not measured on l4"):
+        await calculate(question, Mode.DEMO, catalog=CATALOG)
+    allowed = question.model_copy(update={"allow_unmeasured": True, "gpu_sharing": "time-slicing"})
+    sizing = await calculate(allowed, Mode.DEMO, catalog=CATALOG)
+    assert (sizing.gpu_type, sizing.gpu_sharing) == ("l4", "time-slicing")
+
+
+async def test_the_rate_for_won_is_configuration_on_the_event_path_too() -> None:
+    options = Options(krw_per_usd=Fraction(1385))
+    [event] = await size_deployment(requested(spec()), DELIVERY, catalog=CATALOG, options=options)
+    assert isinstance(event, ResourcesCalculated)
+    assert event.sizing.cost is not None
+    assert event.sizing.cost.krw_per_usd == 1385
+
+
+async def test_a_recommendation_is_made_for_the_sizing_that_is_sent() -> None:
+    sizing = await calculate(CalculateRequest(service_requirements={"qa": 1}), Mode.DEMO, catalog=CATALOG)
+    question = RecommendRequest(sizing=sizing, usage={"qa": Usage(cpu_m=(250.0,))})
+    [qa] = (await advise(question, Mode.DEMO, catalog=CATALOG)).services
+    assert (qa.cpu_request_m_today, qa.cpu_request_m) == (1000, 250)
+
+
+def test_the_settings_have_these_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KRW_PER_USD", raising=False)
+    assert (Settings().port, Settings().krw_per_usd) == (8011, None)
+    monkeypatch.setenv("KRW_PER_USD", "1385.5")
+    assert Settings().krw_per_usd == Fraction(2771, 2)
+    monkeypatch.setenv("KRW_PER_USD", "-1")
+    with pytest.raises(ValueError, match="krw_per_usd"):
+        Settings()

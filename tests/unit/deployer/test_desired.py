@@ -1,0 +1,77 @@
+"""The highest generation wins, in whatever order and however often they come."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.deployer.desired import Applied, Desired, Newer, Outcome, Word, decide, is_settled
+from shared.events import Phase
+from shared.subjects import Subject
+
+
+def desired(generation: int) -> Desired:
+    return Desired(
+        tenant_id="acme",
+        target="simulator",
+        deployment_id=f"dep-{generation}",
+        generation=generation,
+        action="deploy",
+        digest=f"sha256:{generation}",
+        correlation_id="req",
+    )
+
+
+def applied(generation: int, outcome: Outcome, *, announced: bool = True) -> Applied:
+    word = Word(
+        subject=Subject.DEPLOY_STARTED, sequence=0, phase=Phase.CREATING_NAMESPACE, progress=10, message="begun"
+    )
+    return Applied(
+        deployment_id=f"dep-{generation}",
+        generation=generation,
+        outcome=outcome,
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        word=word,
+        announced=announced,
+    )
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=30))
+def test_any_order_of_generations_ends_at_the_highest(generations: list[int]) -> None:
+    current: Desired | None = None
+    highest = 0
+    for generation in generations:
+        decision = decide(desired(generation), current, None)
+        if generation > highest:
+            assert isinstance(decision, Desired)
+            current, highest = decision, generation
+        else:
+            assert decision == (None if generation == highest else Newer(highest))
+    assert current is not None
+    assert current.generation == max(generations)
+    rising = sorted({each for n, each in enumerate(generations) if each > max(generations[:n], default=0)})
+    assert [each.generation for each in current.replaces] == rising[:-1]
+
+
+def test_a_deleted_tenant_s_generation_still_rules() -> None:
+    gone = applied(5, Outcome.DELETED)
+    assert decide(desired(4), None, gone) == Newer(5)
+    assert decide(desired(5), None, gone) is None
+    again = decide(desired(6), None, gone)
+    assert isinstance(again, Desired)
+    assert again.replaces == ()
+
+
+def test_only_generations_of_which_nobody_has_said_the_end_are_replaced() -> None:
+    for outcome, replaced in ((Outcome.COMPLETED, 0), (Outcome.FAILED, 0), (Outcome.RUNNING, 1)):
+        decision = decide(desired(2), desired(1), applied(1, outcome))
+        assert isinstance(decision, Desired)
+        assert len(decision.replaces) == replaced
+
+
+def test_a_tenant_is_settled_when_its_end_has_been_announced() -> None:
+    assert not is_settled(desired(1), None)
+    assert not is_settled(desired(2), applied(1, Outcome.COMPLETED))
+    assert not is_settled(desired(1), applied(1, Outcome.RUNNING))
+    assert not is_settled(desired(1), applied(1, Outcome.COMPLETED, announced=False))
+    assert is_settled(desired(1), applied(1, Outcome.FAILED))

@@ -1,0 +1,244 @@
+"""The rules of health, kind by kind."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from services.deployer.cluster import Obj
+from services.deployer.health import Status, assess
+from tests.unit.deployer.fakes import HEALTHY
+
+NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+
+
+def obj(kind: str, spec: Obj | None = None, status: Obj | None = None, **metadata: Any) -> Obj:
+    return {
+        "apiVersion": "v1",
+        "kind": kind,
+        "metadata": {"name": "it", **metadata},
+        "spec": spec or {},
+        "status": status or {},
+    }
+
+
+def cond(kind: str, status: str, reason: str = "", message: str = "", **more: str) -> Obj:
+    return {"type": kind, "status": status, "reason": reason, "message": message, **more}
+
+
+def conditions(*found: Obj) -> Obj:
+    return {"conditions": list(found)}
+
+
+def rollout(**changes: Any) -> Obj:
+    return obj("Deployment", {"replicas": 2}, HEALTHY | changes, generation=1)
+
+
+PROGRESSING = "Progressing"
+AVAILABLE = cond("Available", "True")
+
+CASES: list[tuple[str, Obj, Status]] = [
+    ("a rollout that is done", rollout(), Status.HEALTHY),
+    ("a spec not seen yet", rollout(observedGeneration=0), Status.PROGRESSING),
+    ("a controller that hasn't looked", obj("Deployment", {"replicas": 0}, generation=1), Status.PROGRESSING),
+    ("replicas not updated", rollout(updatedReplicas=1), Status.PROGRESSING),
+    ("old replicas left", rollout(replicas=3), Status.PROGRESSING),
+    ("replicas not ready", rollout(readyReplicas=1), Status.PROGRESSING),
+    ("replicas not available", rollout(availableReplicas=1), Status.PROGRESSING),
+    ("not Available", rollout(conditions=[cond("Available", "False")]), Status.PROGRESSING),
+    (
+        "a new ReplicaSet still rolling",
+        rollout(conditions=[AVAILABLE, cond(PROGRESSING, "True", "ReplicaSetUpdated")]),
+        Status.PROGRESSING,
+    ),
+    (
+        "past its deadline",
+        rollout(conditions=[cond(PROGRESSING, "False", "ProgressDeadlineExceeded")]),
+        Status.FAILED,
+    ),
+    ("pods refused", rollout(conditions=[cond("ReplicaFailure", "True", "FailedCreate", "quota")]), Status.FAILED),
+    ("a paused one", obj("Deployment", {"paused": True}, HEALTHY), Status.SUSPENDED),
+    (
+        "scaled to none",
+        obj("Deployment", {"replicas": 0}, {"observedGeneration": 1, **conditions(AVAILABLE)}),
+        Status.HEALTHY,
+    ),
+    ("anything on its way out", obj("ConfigMap", deletionTimestamp="2026-01-01T00:00:00Z"), Status.TERMINATING),
+    ("a kind without a rule", obj("ConfigMap"), Status.HEALTHY),
+    (
+        "a StatefulSet at one revision",
+        obj("StatefulSet", {"replicas": 1}, {"readyReplicas": 1, "currentRevision": "a", "updateRevision": "a"}),
+        Status.HEALTHY,
+    ),
+    (
+        "a StatefulSet between revisions",
+        obj("StatefulSet", {"replicas": 1}, {"readyReplicas": 1, "currentRevision": "a", "updateRevision": "b"}),
+        Status.PROGRESSING,
+    ),
+    (
+        "a StatefulSet updated by hand",
+        obj(
+            "StatefulSet",
+            {"replicas": 1, "updateStrategy": {"type": "OnDelete"}},
+            {"readyReplicas": 1, "currentRevision": "a", "updateRevision": "b"},
+        ),
+        Status.HEALTHY,
+    ),
+    (
+        "a StatefulSet with its partition done",
+        obj(
+            "StatefulSet",
+            {"replicas": 3, "updateStrategy": {"rollingUpdate": {"partition": 2}}},
+            {"readyReplicas": 3, "updatedReplicas": 1, "currentRevision": "a", "updateRevision": "b"},
+        ),
+        Status.HEALTHY,
+    ),
+    (
+        "a DaemonSet on all nodes",
+        obj(
+            "DaemonSet",
+            {},
+            {
+                "observedGeneration": 1,
+                **dict.fromkeys(
+                    (
+                        "desiredNumberScheduled",
+                        "currentNumberScheduled",
+                        "updatedNumberScheduled",
+                        "numberAvailable",
+                        "numberReady",
+                    ),
+                    2,
+                ),
+            },
+        ),
+        Status.HEALTHY,
+    ),
+    (
+        "a DaemonSet without a pod",
+        obj("DaemonSet", {}, {"desiredNumberScheduled": 1, "currentNumberScheduled": 0}),
+        Status.PROGRESSING,
+    ),
+    ("a ReplicaSet that is full", obj("ReplicaSet", {"replicas": 1}, {"availableReplicas": 1}), Status.HEALTHY),
+    ("a ReplicaSet that may not", obj("ReplicaSet", {}, conditions(cond("ReplicaFailure", "True"))), Status.FAILED),
+    ("a Job that runs", obj("Job"), Status.PROGRESSING),
+    ("a Job that is done", obj("Job", {}, conditions(cond("Complete", "True"))), Status.HEALTHY),
+    ("a Job that failed", obj("Job", {}, conditions(cond("Failed", "True"))), Status.FAILED),
+    ("a Job with a condition that isn't True", obj("Job", {}, conditions(cond("Failed", "False"))), Status.PROGRESSING),
+    ("a suspended Job", obj("Job", {"suspend": True}), Status.SUSPENDED),
+    ("a CronJob that never ran", obj("CronJob"), Status.HEALTHY),
+    (
+        "a CronJob whose last run failed",
+        obj(
+            "CronJob",
+            {},
+            {"lastScheduleTime": "2026-01-01T11:00:00Z", "lastSuccessfulTime": "2026-01-01T10:00:30Z"},
+        ),
+        Status.FAILED,
+    ),
+    (
+        "a CronJob that runs now",
+        obj("CronJob", {}, {"lastScheduleTime": "2026-01-01T11:00:00Z", "active": [{}]}),
+        Status.HEALTHY,
+    ),
+    ("a ready pod", obj("Pod", {}, {"phase": "Running", **conditions(cond("Ready", "True"))}), Status.HEALTHY),
+    ("a pod that is done", obj("Pod", {}, {"phase": "Succeeded"}), Status.HEALTHY),
+    ("a pod that failed", obj("Pod", {}, {"phase": "Failed"}), Status.FAILED),
+    (
+        "a pod without an image",
+        obj("Pod", {}, {"containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff"}}}]}),
+        Status.FAILED,
+    ),
+    (
+        "a pod that starts",
+        obj("Pod", {}, {"containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}),
+        Status.PROGRESSING,
+    ),
+    ("a bound claim", obj("PersistentVolumeClaim", {}, {"phase": "Bound"}), Status.HEALTHY),
+    ("a claim that waits", obj("PersistentVolumeClaim", {}, {"phase": "Pending"}), Status.PROGRESSING),
+    ("a lost claim", obj("PersistentVolumeClaim", {}, {"phase": "Lost"}), Status.FAILED),
+    ("a plain Service", obj("Service", {"type": "ClusterIP"}), Status.HEALTHY),
+    ("a load balancer without address", obj("Service", {"type": "LoadBalancer"}), Status.PROGRESSING),
+    (
+        "a load balancer with address",
+        obj("Service", {"type": "LoadBalancer"}, {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}),
+        Status.HEALTHY,
+    ),
+    ("an Ingress without address", obj("Ingress"), Status.PROGRESSING),
+    (
+        "an active autoscaler",
+        obj(
+            "HorizontalPodAutoscaler",
+            {},
+            conditions(cond("AbleToScale", "True"), cond("ScalingActive", "True")),
+        ),
+        Status.HEALTHY,
+    ),
+    ("an autoscaler nobody looked at", obj("HorizontalPodAutoscaler"), Status.PROGRESSING),
+    (
+        "an autoscaler of nothing",
+        obj(
+            "HorizontalPodAutoscaler",
+            {},
+            conditions(cond("AbleToScale", "True"), cond("ScalingActive", "False", "ScalingDisabled")),
+        ),
+        Status.HEALTHY,
+    ),
+    (
+        "an autoscaler without metrics",
+        obj(
+            "HorizontalPodAutoscaler",
+            {},
+            conditions(cond("AbleToScale", "True"), cond("ScalingActive", "False", "FailedGetResourceMetric")),
+        ),
+        Status.FAILED,
+    ),
+    (
+        "a budget with too few pods",
+        obj("PodDisruptionBudget", {}, conditions(cond("DisruptionAllowed", "False", "InsufficientPods"))),
+        Status.HEALTHY,
+    ),
+    (
+        "a budget that can't be kept",
+        obj("PodDisruptionBudget", {}, conditions(cond("DisruptionAllowed", "False", "SyncFailed"))),
+        Status.FAILED,
+    ),
+    (
+        "an established definition",
+        obj("CustomResourceDefinition", {}, conditions(cond("Established", "True"))),
+        Status.HEALTHY,
+    ),
+    (
+        "a definition with a taken name",
+        obj("CustomResourceDefinition", {}, conditions(cond("NamesAccepted", "False", "ListKindConflict"))),
+        Status.FAILED,
+    ),
+    ("an API without server", obj("APIService", {}, conditions(cond("Available", "False"))), Status.PROGRESSING),
+    ("a terminating namespace", obj("Namespace", {}, {"phase": "Terminating"}), Status.TERMINATING),
+]
+
+
+@pytest.mark.parametrize(("found", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_an_object_is_assessed_by_the_rule_of_its_kind(found: Obj, expected: Status) -> None:
+    assert assess(found, NOW).status is expected
+
+
+def test_an_ingress_need_not_have_an_address_where_nobody_waits_for_it() -> None:
+    assert assess(obj("Ingress"), NOW, wait_for_ingress_address=False).is_healthy
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(10, Status.PROGRESSING), (20, Status.FAILED)])
+def test_a_pod_without_a_node_fails_after_fifteen_seconds(seconds: int, expected: Status) -> None:
+    since = NOW.replace(minute=59, hour=11, second=60 - seconds).isoformat()
+    unscheduled = cond("PodScheduled", "False", "Unschedulable", "0/3 nodes are available", lastTransitionTime=since)
+    health = assess(obj("Pod", {}, {"phase": "Pending", **conditions(unscheduled)}), NOW)
+    assert health.status is expected
+
+
+def test_a_failure_keeps_the_cluster_s_words_and_says_whether_it_heals() -> None:
+    deadline = cond("Progressing", "False", "ProgressDeadlineExceeded", "has timed out progressing.")
+    health = assess(rollout(conditions=[deadline | {"lastUpdateTime": "2026-01-01T11:00:00Z"}]), NOW)
+    assert (health.reason, health.final) == ("ProgressDeadlineExceeded: has timed out progressing.", True)
+    assert health.since == NOW.replace(hour=11)
+    refused = assess(rollout(conditions=[cond("ReplicaFailure", "True", "FailedCreate", "exceeded quota")]), NOW)
+    assert (refused.reason, refused.final) == ("FailedCreate: exceeded quota", False)

@@ -1,0 +1,47 @@
+"""The defaults, which documents and deployments rely on, and which targets they make."""
+
+from pathlib import Path
+
+import pytest
+
+from services.deployer.settings import DeployerSettings
+from services.deployer.targets import Targets, UnknownTarget
+from shared.subjects import Mode
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in DeployerSettings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def test_the_defaults_are_these() -> None:
+    settings = DeployerSettings()
+    assert settings.port == 8013
+    assert settings.k8s_simulator_url == "http://127.0.0.1:6360"
+    assert settings.kubernetes_config_path is None
+    assert settings.tenants_at_once == 16
+    assert settings.resync_interval == 30
+    assert settings.takeover_interval == 3
+    assert settings.takeover_grace == 120
+    assert settings.failure_grace == 60
+    assert settings.unschedulable_grace == 300
+    assert settings.wait_for_ingress_address is False
+
+
+def test_each_mode_has_a_virtual_cluster_of_its_own() -> None:
+    targets = Targets(DeployerSettings())
+    assert targets.cluster(Mode.DEMO, "simulator").name == "demo"
+    assert targets.cluster(Mode.PRODUCTION, "simulator").name == "default"
+
+
+def test_a_real_cluster_is_production_s_alone() -> None:
+    targets = Targets(DeployerSettings(kubernetes_config_path=Path("/etc/kubeconfig")))
+    assert targets.cluster(Mode.PRODUCTION, "kubernetes").name == "kubernetes"
+    with pytest.raises(UnknownTarget, match=r"possible: simulator$"):
+        targets.check(Mode.DEMO, "kubernetes")
+
+
+def test_an_unknown_target_is_refused_with_what_is_possible() -> None:
+    with pytest.raises(UnknownTarget, match="possible: simulator; set KUBERNETES_CONFIG_PATH"):
+        Targets(DeployerSettings()).check(Mode.PRODUCTION, "kubernetes")

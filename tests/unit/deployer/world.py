@@ -1,0 +1,161 @@
+"""A tenant's world in memory, and one attempt after another to settle it."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import yaml
+
+from services.deployer.cluster import Obj
+from services.deployer.desired import Desired, is_settled
+from services.deployer.ledger import Ledger
+from services.deployer.newest import Newest, Superseded
+from services.deployer.patience import Limits, Patience
+from services.deployer.reconciler import Ports, Reconciler
+from services.deployer.states import States
+from shared.errors import TemporaryError
+from shared.events import DeployOptions, Event, Operation
+from shared.subjects import Bucket, Mode
+from tests.unit.deployer.fakes import FakeCluster, FakeKeyValue, FakePublisher, Step, nothing
+
+TENANT = "acme"
+NAMESPACE = f"ecp-ai-{TENANT}"
+KEY = f"fake.{TENANT}"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def namespace() -> Obj:
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": NAMESPACE, "labels": {"ecp.ai/tenant": TENANT}},
+    }
+
+
+def config_map(name: str, **data: str) -> Obj:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "data": data,
+    }
+
+
+def deployment(name: str, replicas: int | None = 2, image: str = "1") -> Obj:
+    """Without `replicas` they are left to an autoscaler."""
+    spec = {"template": {"spec": {"containers": [{"name": name, "image": f"{name}:{image}"}]}}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": spec | ({} if replicas is None else {"replicas": replicas}),
+    }
+
+
+def autoscaler(name: str, minimum: int = 2) -> Obj:
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"scaleTargetRef": {"kind": "Deployment", "name": name}, "minReplicas": minimum},
+        "status": {
+            "conditions": [{"type": "AbleToScale", "status": "True"}, {"type": "ScalingActive", "status": "True"}]
+        },
+    }
+
+
+class World:
+    """Everything but the process; `step` is called around all that goes over a wire."""
+
+    def __init__(self) -> None:
+        self.step: Step = nothing
+        self.cluster = FakeCluster(step=self._step)
+        self.publisher = FakePublisher(step=self._step)
+        self.buckets = {bucket: FakeKeyValue(step=self._step) for bucket in (Bucket.DESIRED, Bucket.APPLIED)}
+        self.states = States(cast(Any, self._bucket))
+        self.manifests: dict[str, str] = {}
+        self.newest = Newest()
+        self.now = START
+
+    async def want(self, generation: int, objects: Sequence[Obj] = (), **options: Any) -> str:
+        """Desire a deployment of `objects`, or a deletion without any; its id."""
+        digest = f"sha256:{generation}"
+        self.manifests[digest] = yaml.safe_dump_all(objects)
+        wanted = Desired(
+            tenant_id=TENANT,
+            target="fake",
+            deployment_id=f"dep-{generation}",
+            generation=generation,
+            action="deploy" if objects else "delete",
+            digest=digest if objects else None,
+            options=DeployOptions(**options),
+            correlation_id=f"req-{generation}",
+        )
+        await self.states.want(wanted)
+        self.newest.see(generation)
+        return wanted.deployment_id
+
+    async def operate(self, generation: int, operation: Operation, to: int | None = None) -> str:
+        """Desire a stop, or that the manifest of generation `to` runs (again); its id."""
+        wanted = Desired(
+            tenant_id=TENANT,
+            target="fake",
+            deployment_id=f"dep-{generation}",
+            generation=generation,
+            action="stop" if operation is Operation.STOP else "deploy",
+            operation=operation,
+            digest=f"sha256:{to}" if to else None,
+            to=to,
+            restarted_at=START if operation is Operation.RESTART else None,
+            correlation_id=f"req-{generation}",
+        )
+        await self.states.want(wanted)
+        self.newest.see(generation)
+        return wanted.deployment_id
+
+    async def attempt(self, **limits: Any) -> bool:
+        """What a process does that takes over now; whether the tenant is settled."""
+        state = await self.states.read(KEY)
+        assert state.desired is not None
+        publisher = cast(Any, self.publisher)
+        clock = lambda: self.now  # noqa: E731
+        ledger = Ledger(Mode.DEMO, state.desired, state, states=self.states, publisher=publisher, clock=clock)
+        await ledger.open()
+        if not ledger.is_concluded:
+            values = {"timeout": 600.0, "resource_timeout": None, "failure_grace": 60.0, **limits}
+            patience = Patience(
+                Limits(**values, unschedulable_grace=300.0, takeover_grace=0.0), ledger.applied.since, self.now
+            )
+            ports = Ports(self.cluster, cast(Any, self), clock)
+            await Reconciler(state.desired, ledger, patience, self.newest, ports).run()
+        state = await self.states.read(KEY)
+        return state.desired is not None and is_settled(state.desired, state.applied)
+
+    async def settle(self, tries: int = 50, **limits: Any) -> None:
+        """Attempt until it is settled; each failure makes a second pass."""
+        for _ in range(tries):
+            try:
+                if await asyncio.wait_for(self.attempt(**limits), 10):
+                    return
+            except Superseded:
+                pass
+            except TemporaryError:
+                self.now += timedelta(seconds=1)
+        raise AssertionError("not settled")
+
+    async def fetch(self, digest: str) -> str:
+        return self.manifests[digest]
+
+    def said(self, deployment_id: str) -> list[Event]:
+        return self.publisher.said(deployment_id)
+
+    async def inventory(self) -> set[tuple[str, str]]:
+        applied = (await self.states.read(KEY)).applied
+        return {(ref.kind, ref.name) for ref in applied.inventory} if applied else set()
+
+    async def _bucket(self, bucket: Bucket) -> FakeKeyValue:
+        return self.buckets[bucket]
+
+    def _step(self, what: str) -> None:
+        self.step(what)

@@ -1,0 +1,114 @@
+"""The settings of the embedded stack: defaults that the guides rely on, and faults that name their variable."""
+
+from pathlib import Path
+
+import pytest
+
+from embedded.errors import EmbeddedError
+from embedded.settings import Settings
+
+DOCUMENTED_PORTS = {
+    "GATEWAY_PORT": 8001,
+    "SIMULATOR_PORT": 6360,
+    "NATS_PORT": 4222,
+    "NATS_MONITOR_PORT": 8222,
+    "DATABASE_PORT": 5433,
+    "DEMO_DATABASE_PORT": 5434,
+    "SIMULATOR_DATABASE_PORT": 6350,
+    "CALCULATOR_PORT": 8011,
+    "MANIFEST_PORT": 8012,
+    "DEPLOYER_PORT": 8013,
+    "MONITOR_PORT": 8014,
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in (*DOCUMENTED_PORTS, "ECP_DATA_DIR", "SCALE"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+def test_the_defaults_are_the_guides_ports_and_one_copy_of_each_worker() -> None:
+    settings = Settings.read()
+
+    assert {port.variable: port.number for port in settings.ports()} == DOCUMENTED_PORTS
+    assert settings.data_dir == Path.cwd() / ".ecp"
+
+
+def test_the_databases_have_the_guides_names_users_and_passwords() -> None:
+    environment = Settings.read().service_environment()
+
+    assert environment["DATABASE_URL"] == "postgresql://ecp_user:ecp_password@127.0.0.1:5433/ecp_orchestrator"
+    assert (
+        environment["DEMO_DATABASE_URL"]
+        == "postgresql://ecp_demo_user:ecp_demo_password@127.0.0.1:5434/ecp_orchestrator_demo"
+    )
+    assert environment["SIMULATOR_DATABASE_URL"] == "postgresql://k8s_user:k8s_password@127.0.0.1:6350/k8s_simulator"
+
+
+def test_each_port_is_changed_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    for offset, variable in enumerate(DOCUMENTED_PORTS):
+        monkeypatch.setenv(variable, str(20000 + 100 * offset))
+
+    ports = {port.variable: port.number for port in Settings.read().ports()}
+
+    assert ports == {variable: 20000 + 100 * offset for offset, variable in enumerate(DOCUMENTED_PORTS)}
+
+
+def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_PORT", "")
+    monkeypatch.setenv("SCALE", "")
+
+    assert Settings.read().gateway_port == 8001
+    assert Settings.read().scale == {}
+
+
+def test_copies_of_a_worker_listen_ten_ports_apart() -> None:
+    settings = Settings.read(scale="calculator=3 manifest=2")
+
+    assert settings.worker_ports("calculator") == [8011, 8021, 8031]
+    assert settings.worker_ports("manifest") == [8012, 8022]
+    assert settings.worker_ports("deployer") == [8013]
+    assert len({port.number for port in settings.ports()}) == len(DOCUMENTED_PORTS) + 3
+
+
+def test_the_scale_is_read_from_the_environment_and_commas_do_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCALE", "calculator=2, monitor=2")
+
+    assert Settings.read().scale == {"calculator": 2, "monitor": 2}
+
+
+@pytest.mark.parametrize(
+    ("scale", "said"),
+    [
+        ("calculater=2", "calculator, manifest, deployer, monitor"),
+        ("gateway=2", "the workers that can have copies are"),
+        ("calculator", "calculator=<a number from 1 to 20>"),
+        ("calculator=0", "a number from 1 to 20"),
+        ("calculator=-1", "a number from 1 to 20"),
+        ("calculator=99", "a number from 1 to 20"),
+        ("calculator=two", "a number from 1 to 20"),
+    ],
+)
+def test_a_scale_that_makes_no_sense_is_refused_with_what_would(scale: str, said: str) -> None:
+    with pytest.raises(EmbeddedError, match="SCALE") as refusal:
+        Settings.read(scale=scale)
+
+    assert said in str(refusal.value)
+
+
+def test_every_bad_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_PORT", "eight")
+    monkeypatch.setenv("NATS_PORT", "70000")
+
+    with pytest.raises(EmbeddedError) as refusal:
+        Settings.read()
+
+    assert "GATEWAY_PORT" in str(refusal.value)
+    assert "NATS_PORT" in str(refusal.value)
+
+
+def test_services_listen_on_loopback_whatever_the_shell_calls_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOST", "my-laptop")
+
+    assert Settings.read().service_environment()["HOST"] == "127.0.0.1"

@@ -1,0 +1,236 @@
+"""The middlewares, the error table and the request's context, without a server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
+
+from services.gateway import context
+from services.gateway.context import is_request_id, language_of
+from services.gateway.errors import STATUS, error_body, status_of
+from services.gateway.language import translate
+from services.gateway.metrics import GatewayMetrics
+from services.gateway.once import once
+from services.gateway.requests import BodyLimit, ModeChoice, RequestScope, Unexpected
+from services.gateway.schemas.tenants import DeployRequest
+from services.gateway.settings import Settings
+from services.gateway.validation import refusal
+from shared.errors import DependencyUnavailable, EcpError, PermanentError, Refused, TemporaryError
+from shared.subjects import Mode
+
+
+async def call(app: Any, *messages: dict[str, Any], **scope: Any) -> list[dict[str, Any]]:
+    """What an ASGI application sends."""
+    incoming = list(messages) or [{"type": "http.request", "body": b"", "more_body": False}]
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return incoming.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    base = {"type": "http", "method": "POST", "path": "/api/v1/x", "headers": [], "query_string": b""}
+    await app({**base, **scope}, receive, send)
+    return sent
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    body = (await receive())["body"]
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+
+def chunks(*parts: bytes) -> list[dict[str, Any]]:
+    return [
+        {"type": "http.request", "body": part, "more_body": index < len(parts) - 1} for index, part in enumerate(parts)
+    ]
+
+
+async def test_a_body_up_to_the_limit_arrives_whole_and_a_larger_one_not_at_all() -> None:
+    limited = BodyLimit(echo, limit=10)
+    assert (await call(limited, *chunks(b"12345", b"67890")))[1]["body"] == b"1234567890"
+    assert (await call(limited, *chunks(b"12345", b"67890", b"1")))[0]["status"] == 413
+
+
+async def test_an_endless_body_is_not_read_to_its_end() -> None:
+    endless = [{"type": "http.request", "body": b"x" * 10, "more_body": True}] * 1000
+    assert (await call(BodyLimit(echo, limit=10), *endless))[0]["status"] == 413
+
+
+async def test_a_client_that_waits_for_leave_is_refused_before_it_sends() -> None:
+    headers = [(b"expect", b"100-continue"), (b"content-length", b"11")]
+    never = {"type": "must not be asked for"}
+    assert (await call(BodyLimit(echo, limit=10), never, headers=headers))[0]["status"] == 413
+
+
+async def test_an_unexpected_exception_is_a_500_that_says_nothing_of_it() -> None:
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        raise KeyError("a secret")
+
+    [start, body] = await call(RequestScope(Unexpected(broken)))
+    assert start["status"] == 500
+    assert b"INTERNAL" in body["body"]
+    assert b"secret" not in body["body"]
+
+
+async def test_a_socket_with_an_unknown_mode_is_accepted_and_closed_with_a_code() -> None:
+    sent = await call(
+        RequestScope(ModeChoice(echo)), {"type": "websocket.connect"}, type="websocket", query_string=b"demo=perhaps"
+    )
+    assert [each["type"] for each in sent] == ["websocket.accept", "websocket.close"]
+    assert sent[1]["code"] == 4400
+
+
+@pytest.mark.parametrize(
+    ("scope", "mode"),
+    [
+        ({}, Mode.PRODUCTION),
+        ({"headers": [(b"x-demo-mode", b"true")]}, Mode.DEMO),
+        ({"headers": [(b"x-demo-mode", b"False")]}, Mode.PRODUCTION),
+        ({"headers": [(b"x-demo-mode", b"true"), (b"x-demo-mode", b"true")]}, Mode.DEMO),
+        ({"query_string": b"demo=true"}, Mode.PRODUCTION),
+        ({"type": "websocket", "query_string": b"demo=true"}, Mode.DEMO),
+        ({"type": "websocket", "headers": [(b"x-demo-mode", b"true")]}, Mode.DEMO),
+        ({"type": "websocket", "query_string": b"demo=false", "headers": [(b"x-demo-mode", b"true")]}, Mode.PRODUCTION),
+    ],
+)
+async def test_the_mode_is_read_from_where_the_request_may_say_it(scope: dict[str, Any], mode: Mode) -> None:
+    seen: list[Mode] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(context.current().mode)
+
+    await call(RequestScope(ModeChoice(app)), **scope)
+    assert seen == [mode]
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"),
+        ("ko", "ko"),
+        ("ko-KR,ko;q=0.9,en-US;q=0.8", "ko"),
+        ("en-US,en;q=0.9,ko;q=0.8", "en"),
+        ("fr,ko;q=0.2", "ko"),
+        ("ko;q=0", "en"),
+        ("ko;q=nonsense", "en"),
+        ("*", "en"),
+        (",;,=;q", "en"),
+    ],
+)
+def test_the_language_is_the_preferred_one_of_the_two(header: str, language: str) -> None:
+    assert language_of(header) == language
+
+
+@pytest.mark.parametrize(("value", "usable"), [("a", True), ("req-1.2:3/4", True), ("", False), ("a b", False)])
+def test_a_request_id_is_short_and_plain(value: str, usable: bool) -> None:
+    assert is_request_id(value) is usable
+
+
+def test_a_translation_without_its_details_stays_english() -> None:
+    assert translate("TENANT_NOT_FOUND", "english", {}, "ko") == "english"
+    assert translate("CONFLICT", "english", {}, "ko") == "english"
+    assert translate("TENANT_NOT_FOUND", "english", {"tenant_id": "x"}, "en") == "english"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (Refused("x"), 422),
+        (Refused("x", code="UNKNOWN_RULE"), 422),
+        (Refused("x", code="TENANT_NOT_FOUND"), 404),
+        (DependencyUnavailable("x", "y"), 503),
+        (DependencyUnavailable("x", "y", code="WORKER_UNAVAILABLE"), 503),
+        (TemporaryError("x", code="SOMETHING_NEW"), 503),
+        (PermanentError("x"), 500),
+        (EcpError("x", code="SOMETHING_NEW"), 500),
+    ],
+)
+def test_every_error_has_a_status(error: EcpError, status: int) -> None:
+    assert status_of(error) == status
+    assert error_body(error)["error"]["code"] == error.code
+
+
+def test_the_documented_codes_have_their_documented_statuses() -> None:
+    documented = {
+        "TENANT_NOT_FOUND": 404,
+        "TENANT_ALREADY_EXISTS": 409,
+        "INVALID_PRESET": 422,
+        "INSUFFICIENT_RESOURCES": 409,
+        "DEPLOYMENT_FAILED": 500,
+        "MANIFEST_INVALID": 422,
+        "MONITORING_UNAVAILABLE": 503,
+        "DATABASE_ERROR": 503,
+        "KUBERNETES_ERROR": 502,
+    }
+    assert {code: STATUS[code] for code in documented} == documented
+
+
+def test_a_refusal_names_fields_without_repeating_what_was_refused() -> None:
+    try:
+        DeployRequest.model_validate({"options": {"on_failure": "the secret"}})
+    except ValidationError as error:
+        refused = refusal([{**each, "loc": ("body", *each["loc"])} for each in error.errors()])
+    assert refused.details["errors"][0]["field"] == "options.on_failure"
+    assert "secret" not in refused.message
+
+
+def test_the_same_body_has_the_same_fingerprint_whatever_its_spelling() -> None:
+    first = once("s", "k", DeployRequest.model_validate_json('{"target": "simulator"}'))
+    second = once("s", "k", DeployRequest.model_validate_json('{ "target":"simulator", "unknown": 1 }'))
+    other = once("s", "k", DeployRequest.model_validate_json("{}"))
+    assert first == second != other
+    assert once("s", None, None) is None
+    with pytest.raises(Refused):
+        once("s", "\n", None)
+
+
+@pytest.fixture
+def metrics() -> Iterator[tuple[GatewayMetrics, CollectorRegistry]]:
+    registry = CollectorRegistry()
+    yield GatewayMetrics(registry), registry
+
+
+def test_production_s_usage_is_shown_where_both_modes_have_a_tenant(
+    metrics: tuple[GatewayMetrics, CollectorRegistry],
+) -> None:
+    gateway, registry = metrics
+    gateway.usage.update(Mode.PRODUCTION, "t", {"cpu": 1.0})
+    gateway.usage.update(Mode.DEMO, "t", {"cpu": 2.0, "memory": 3.0})
+    gateway.usage.update(Mode.DEMO, "u", {"revenue": 5.0})
+    assert registry.get_sample_value("ecp_tenant_cpu_usage", {"tenant_id": "t"}) == 1.0
+    assert registry.get_sample_value("ecp_tenant_memory_usage", {"tenant_id": "t"}) is None
+    assert registry.get_sample_value("ecp_tenant_cpu_usage", {"tenant_id": "u"}) is None
+
+
+def test_active_tenants_are_those_of_both_modes(metrics: tuple[GatewayMetrics, CollectorRegistry]) -> None:
+    gateway, registry = metrics
+    gateway.set_active(Mode.DEMO, 2)
+    gateway.set_active(Mode.PRODUCTION, 3)
+    gateway.set_active(Mode.DEMO, 1)
+    assert registry.get_sample_value("ecp_active_tenants_total") == 4
+
+
+def test_the_settings_have_the_documented_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("PORT", "DATABASE_URL", "DEMO_DATABASE_URL", "NATS_URL", "KUBERNETES_CONFIG_PATH", "REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    settings = Settings()
+    assert (settings.host, settings.port) == ("127.0.0.1", 8001)
+    assert settings.database_url == "postgresql://ecp_user:ecp_password@127.0.0.1:5433/ecp_orchestrator"
+    assert settings.demo_database_url.endswith(":5434/ecp_orchestrator_demo")
+    assert settings.kubernetes_config_path is None
+    assert settings.max_body_bytes == 1024 * 1024
+    assert settings.unused == []
+    monkeypatch.setenv("REDIS_URL", "redis://redis:6379/0")
+    assert Settings().unused == ["REDIS_URL"]
+
+
+def test_production_needs_databases_of_its_own() -> None:
+    with pytest.raises(ValidationError, match="ENVIRONMENT is production"):
+        Settings(environment="production")
+    url = "postgresql://ecp_user:other@db:5432/ecp"
+    assert Settings(environment="production", database_url=url, demo_database_url=url).postgres_url(Mode.DEMO) == url

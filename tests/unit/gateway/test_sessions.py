@@ -1,0 +1,237 @@
+"""What sockets show, without a socket."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway.hub import Feed, Message, Subscription
+from services.gateway.projection import Update
+from services.gateway.sessions.deployment import DeploymentView, merged
+from services.gateway.sessions.monitoring import MonitoringView
+from shared.subjects import Mode, Stream
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    """Moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def step(seq: int, progress: int = 50, status: Any = "deploying", text: str = "") -> Message[Update]:
+    return Message(seq, "dep-1", NOW, "req-1", Update("dep-1", status, text or str(seq), progress=progress))
+
+
+def stored(seq: int, **changes: Any) -> Any:
+    """A row of the deployment, or a line of its log."""
+    fields: dict[str, Any] = {
+        "seq": seq,
+        "last_seq": seq,
+        "status": "deploying",
+        "phase": "scaling-services",
+        "progress": 50,
+        "message": str(seq),
+        "error_code": None,
+        "resources": [],
+        "updated_at": NOW,
+        "time": NOW,
+        "level": "info",
+        "correlation_id": "req-1",
+    }
+    return SimpleNamespace(**(fields | changes))
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(0, 100)), max_size=30))
+def test_however_steps_arrive_each_is_shown_once_and_progress_never_falls(steps: list[tuple[int, int]]) -> None:
+    view = DeploymentView("dep-1", "t")
+    shown = [view.message() for seq, progress in steps if view.update(step(seq, progress))]
+    numbers = [each["seq"] for each in shown]
+    assert numbers == sorted(set(numbers))
+    progress_shown = [each["progress"] for each in shown]
+    assert progress_shown == sorted(progress_shown)
+
+
+def test_the_snapshot_is_the_row_and_what_the_row_has_is_not_shown_again() -> None:
+    view = DeploymentView("dep-1", "t")
+    view.load(stored(10, progress=60))
+    assert view.message("snapshot")["seq"] == 10
+    assert not view.update(step(9))
+    assert not view.update(step(10))
+    assert view.update(step(11, 40))
+    assert view.message()["progress"] == 60
+
+
+def test_after_the_end_only_another_end_is_shown() -> None:
+    view = DeploymentView("dep-1", "t")
+    assert view.update(step(1, 100, "completed"))
+    assert not view.update(step(2, 50))
+    assert view.update(step(3, 100, "superseded"))
+
+
+def test_a_replay_takes_from_the_log_and_from_memory_what_the_other_lacks() -> None:
+    log = [stored(11), stored(13)]
+    recent = [step(10), step(11), step(12), step(14)]
+    found = merged(log, recent, 10, 13)
+    assert [each.seq for each in found] == [11, 12, 13]
+    assert merged(log, recent, None, 13) == []
+
+
+def sample(seq: int, arrived: datetime = NOW, **values: float) -> Message[tuple[datetime, dict[str, float]]]:
+    return Message(seq, "t", arrived, "req-1", (NOW, values))
+
+
+def test_nothing_is_said_before_there_is_a_sample() -> None:
+    view = MonitoringView("t", Clock())
+    assert view.message() is None
+    assert view.wait() is None
+
+
+def test_values_stand_below_metrics_and_at_the_top_but_never_in_the_place_of_a_field() -> None:
+    view = MonitoringView("t", Clock())
+    view.take(sample(5, cpu=1.0, tenant_id=2.0, timestamp=3.0))
+    message = view.message()
+    assert message is not None
+    assert message["metrics"] == {"cpu": 1.0, "tenant_id": 2.0, "timestamp": 3.0}
+    assert (message["cpu"], message["tenant_id"], message["timestamp"]) == (1.0, "t", NOW)
+
+
+def test_a_value_that_is_older_than_a_minute_is_no_longer_shown() -> None:
+    view = MonitoringView("t", Clock())
+    view.take(sample(1, gpu=1.0))
+    view.take(sample(2, NOW + timedelta(seconds=59), cpu=2.0))
+    first = view.message()
+    assert first is not None
+    assert first["metrics"] == {"cpu": 2.0, "gpu": 1.0}
+    view.take(sample(3, NOW + timedelta(seconds=61), cpu=3.0))
+    later = view.message()
+    assert later is not None
+    assert later["metrics"] == {"cpu": 3.0}
+
+
+def test_an_interval_holds_back_and_then_says_the_latest() -> None:
+    clock = Clock()
+    view = MonitoringView("t", clock)
+    assert view.hear({"action": "subscribe", "metrics": ["cpu"], "interval": 5000}) is None
+    view.take(sample(1, cpu=1.0))
+    assert view.message() is not None
+    clock.now += 2
+    view.take(sample(2, cpu=2.0))
+    view.take(sample(3, memory=9.0))
+    assert view.message() is None
+    assert view.wait() == pytest.approx(2.5)
+    clock.now += 2.6
+    message = view.message()
+    assert message is not None
+    assert message["metrics"] == {"cpu": 2.0}
+    assert view.message() is None
+
+
+def test_unsubscribed_metrics_are_silent_until_they_are_wanted_again() -> None:
+    view = MonitoringView("t", Clock())
+    view.hear({"action": "unsubscribe", "metrics": ["cpu_usage"]})
+    view.take(sample(1, cpu=1.0))
+    assert view.message() is None
+    view.take(sample(2, memory=1.0))
+    message = view.message()
+    assert message is not None
+    assert message["metrics"] == {"memory": 1.0}
+    view.hear({"action": "unsubscribe"})
+    view.take(sample(3, memory=2.0))
+    assert view.message() is None
+    view.hear({"action": "subscribe"})
+    assert view.message() is not None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        None,
+        5,
+        [],
+        {},
+        {"action": "dance"},
+        {"action": "subscribe", "metrics": "cpu"},
+        {"action": "subscribe", "metrics": [1]},
+        {"action": "subscribe", "interval": 0},
+        {"action": "subscribe", "interval": -5},
+        {"action": "subscribe", "interval": True},
+        {"action": "subscribe", "interval": "fast"},
+        {"action": "subscribe", "interval": 1e12},
+    ],
+)
+def test_what_makes_no_sense_is_answered(said: Any) -> None:
+    answer = MonitoringView("t", Clock()).hear(said)
+    assert answer is not None
+    assert answer["type"] == "error"
+
+
+async def test_a_full_queue_gives_up_its_oldest_and_counts_them() -> None:
+    subscription: Subscription[str] = Subscription([], 2)
+    kept = [subscription.put(Message(seq, "x", NOW, "", "")) for seq in range(5)]
+    assert kept == [True, True, False, False, False]
+    missed, first = await subscription.get()
+    assert first is not None
+    assert (missed, first.seq) == (3, 3)
+    missed, second = await subscription.get()
+    assert second is not None
+    assert (missed, second.seq) == (0, 4)
+    subscription.poke()
+    assert await subscription.get() == (0, None)
+
+
+@contextmanager
+def feed(**changes: Any) -> Iterator[Feed[str]]:
+    options: dict[str, Any] = {"subjects": ["deploy.progressed"], "behind": "gateway-projects", "keep": 3, "queue": 3}
+    yield Feed(Mode.DEMO, Stream.ECP, lambda event: None, on_missed=lambda: None, **(options | changes))
+
+
+class Stand:
+    """As much of a NATS client as says where a stream and a durable are."""
+
+    def __init__(self, last: int, floor: int) -> None:
+        self._last = last
+        self._floor = floor
+
+    def jetstream(self) -> "Stand":
+        return self
+
+    async def stream_info(self, name: str) -> Any:
+        return SimpleNamespace(state=SimpleNamespace(last_seq=self._last))
+
+    async def consumer_info(self, stream: str, durable: str) -> Any:
+        return SimpleNamespace(ack_floor=SimpleNamespace(stream_seq=self._floor))
+
+
+@pytest.mark.parametrize(
+    ("seen", "behind", "last", "first"),
+    [
+        (0, "gateway-projects", 100, 41),  # behind what is in the rows
+        (0, None, 100, 101),  # with what comes
+        (90, "gateway-projects", 100, 91),  # where it was
+        (90, "gateway-projects", 5, 1),  # a stream that was made anew
+    ],
+)
+async def test_a_feed_begins_where_nothing_is_left_out(seen: int, behind: str | None, last: int, first: int) -> None:
+    with feed(behind=behind) as each:
+        each.last_seq = seen
+        assert await each._first(Stand(last, 40)) == first  # type: ignore[arg-type]
+
+
+def test_a_subscription_knows_what_came_lately_of_its_topic() -> None:
+    with feed() as each:
+        for seq, topic in enumerate(("a", "b", "a", "a", "a")):
+            each._fan_out(Message(seq, topic, NOW, "", ""))
+        with each.subscribe("a") as subscription:
+            assert [message.seq for message in subscription.recent] == [2, 3, 4]
+        assert not each._subscriptions

@@ -1,0 +1,81 @@
+"""`deployment-status`: what is made, what is waited for, and until when."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from services.gateway.status import deployment_state, estimated_completion, never_deployed, waiting_for
+from shared.events import ResourceState
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+TENANT = SimpleNamespace(tenant_id="t", sizing={"deployment_time": "15-20 minutes"})
+
+
+def deployment(**changes: Any) -> SimpleNamespace:
+    fields: dict[str, Any] = {
+        "deployment_id": "dep-1",
+        "status": "deploying",
+        "phase": "scaling-services",
+        "progress": 50,
+        "message": "1 of 2 workloads are available; waiting for chatbot 1/2 (ContainerCreating)",
+        "resources": [
+            {"type": "Namespace", "name": "ns", "status": "Active"},
+            {"type": "Deployment", "name": "callbot", "status": "Available", "replicas": "3/3"},
+            {"type": "ServiceMonitor", "name": "m", "status": "Skipped"},
+            {"type": "Deployment", "name": "chatbot", "status": "Progressing", "replicas": "1/2"},
+        ],
+        "target": "simulator",
+        "generation": 1,
+        "error_code": None,
+        "created_at": NOW - timedelta(minutes=2),
+    }
+    return SimpleNamespace(**(fields | changes))
+
+
+def test_resources_are_created_or_pending_by_the_deployer_s_word() -> None:
+    state = deployment_state(TENANT, deployment(), [], NOW)
+    assert [each.name for each in state.created_resources] == ["ns", "callbot", "m"]
+    assert [each.name for each in state.pending_resources] == ["chatbot"]
+
+
+def test_the_estimate_is_the_sizing_s_until_the_deployment_has_a_pace_of_its_own() -> None:
+    began = NOW - timedelta(minutes=2)
+    assert estimated_completion(deployment(progress=6), TENANT.sizing, NOW) == began + timedelta(minutes=20)
+    assert estimated_completion(deployment(progress=50), TENANT.sizing, NOW) == NOW + timedelta(minutes=2)
+    assert estimated_completion(deployment(progress=6), None, NOW) == began + timedelta(minutes=15)
+
+
+def test_an_estimate_is_never_past() -> None:
+    late = deployment(progress=6, created_at=NOW - timedelta(hours=1))
+    assert estimated_completion(late, TENANT.sizing, NOW) == NOW
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "superseded", "rolled_back", "cancelled"])
+def test_what_has_ended_waits_for_nothing(status: str) -> None:
+    state = deployment_state(TENANT, deployment(status=status), [], NOW)
+    assert (state.estimated_completion, state.waiting_for) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("phase", "message", "said"),
+    [
+        ("sizing", "the deployment has been asked for", "the calculator"),
+        ("rendering", "sized", "the manifest service"),
+        ("validating", "rendered", "the deployer"),
+        ("creating-services", "waiting for the Kubernetes API of cluster demo", "the Kubernetes API of cluster demo"),
+        ("scaling-services", "callbot is applied", "Deployment chatbot (1/2)"),
+    ],
+)
+def test_who_has_the_turn_is_named(phase: str, message: str, said: str) -> None:
+    pending = [ResourceState(type="Deployment", name="chatbot", status="Progressing", replicas="1/2")]
+    assert waiting_for(phase, message, pending) == said
+
+
+def test_nothing_known_is_nothing_said() -> None:
+    assert waiting_for("waiting-healthy", "soon", []) is None
+
+
+def test_a_tenant_that_was_never_deployed_says_how() -> None:
+    assert never_deployed("t").waiting_for == "POST /api/v1/tenants/t/deploy"

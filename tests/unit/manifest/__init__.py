@@ -1,0 +1,1 @@
+"""The manifest service's pure core and handlers."""

@@ -1,0 +1,74 @@
+"""Tenants to render, as the documents and the edges have them."""
+
+from dataclasses import dataclass, field
+
+from services.calculator.sizing import size
+from services.manifest.rendering import Obj, render
+from shared.catalog import load_catalog
+from shared.events import DeployOptions
+from shared.sizing import Sizing
+from shared.tenants import SlaTarget, TenantSpec
+
+CATALOG = load_catalog()
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A request, and how its manifest is wanted."""
+
+    tenant_id: str
+    requirements: dict[str, int]
+    name: str = "AI"
+    preset: str | None = None
+    gpu_type: str | None = None
+    namespace: str | None = None
+    options: DeployOptions = field(default_factory=DeployOptions)
+
+    @property
+    def spec(self) -> TenantSpec:
+        return TenantSpec(tenant_id=self.tenant_id, name=self.name, service_requirements=self.requirements)
+
+    @property
+    def sizing(self) -> Sizing:
+        return size(self.requirements, SlaTarget(), self.preset, self.gpu_type, CATALOG)
+
+    def render(self) -> list[Obj]:
+        return render(self.spec, self.sizing, self.options, self.namespace)
+
+
+TENANTS = {
+    "call-centre": Tenant(
+        "ai-call-center-prod",
+        {"callbot": 100, "chatbot": 200, "advisor": 50, "stt": 100, "tts": 100},
+        name="AI 콜센터 운영",
+    ),
+    "medium-with-ingress": Tenant(
+        "my-ai-service",
+        {"callbot": 50, "chatbot": 100, "advisor": 25, "stt": 30, "tts": 30},
+        name="내 AI 서비스",
+        preset="medium",
+        options=DeployOptions(include_ingress=True),
+    ),
+    "micro-without-monitoring": Tenant(
+        "test-ai-service",
+        {"chatbot": 10},
+        name="테스트 AI 서비스",
+        options=DeployOptions(include_monitoring=False, include_ingress=True),
+    ),
+    "analysis-only": Tenant(
+        "1e3",
+        {"ta": 40, "qa": 20},
+        name='no: "quotes",\n\tyes # and 🎧',
+        namespace="0777",
+        options=DeployOptions(include_ingress=True),
+    ),
+    "everything-optional": Tenant(
+        "all-options",
+        {"callbot": 20, "advisor": 5, "qa": 10},
+        preset="small",
+        options=DeployOptions(include_ingress=True, prometheus_operator=True, external_secrets=True),
+    ),
+    "v100-in-a-namespace-of-its-own": Tenant(
+        "on", {"callbot": 10, "nlp": 1000}, gpu_type="v100", namespace="team-voice"
+    ),
+}

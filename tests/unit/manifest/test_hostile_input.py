@@ -1,0 +1,205 @@
+"""Whatever a text holds, it costs a bounded time and memory, and it has a finding or is simply valid."""
+
+import time
+import tracemalloc
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.manifest.rendering import to_yaml
+from services.manifest.validation import CODES, Question, validate_objects, validate_text
+from services.manifest.validation.lines import locate
+from services.manifest.validation.reading import MAX_NODES, read
+from services.manifest.validation.scalars import resolve
+
+from .factories import CATALOG, TENANTS
+
+_MOST_CPU_SECONDS = 10.0
+"""Of process time, which a busy machine hardly lengthens; the worst of these takes about two."""
+_MOST_MEMORY = 200 * 2**20
+
+
+def bomb(levels: int) -> str:
+    lines = ['a0: &a0 ["lol","lol","lol","lol","lol","lol","lol","lol","lol"]']
+    lines += [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]" for n in range(1, levels)]
+    return "\n".join(lines)
+
+
+CONTAINER = "{name: c, image: i, env: [{name: A, valueFrom: {}}], ports: [{containerPort: 0}]}"
+SELECTED = "apiVersion: v1\nkind: Pod\nmetadata: {name: p%d, labels: {a: b}}\nspec: {containers: [" + CONTAINER + "]}\n"
+SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: s%d}\nspec: {selector: {a: b}, ports: [{port: 1}]}\n"
+HOSTILE: dict[str, str | bytes] = {
+    "a billion laughs": bomb(12),
+    "laughs that just fit": bomb(5),
+    "50 MB of one scalar": "x" * (50 * 2**20),
+    "50 MB of bytes that are no text": b"\xff" * (50 * 2**20),
+    "10,000 documents": "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n" * 10_000,
+    "2,000 pods and services that select each other": "---\n".join(
+        [SELECTED % n for n in range(1000)] + [SERVICE % n for n in range(1000)]
+    ),
+    "one object with as many wrong fields as fit": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+    + "".join(f"field{n}: 1\n" for n in range(60_000)),
+    "one object with as many wrong values as fit": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n"
+    + "".join(f"  k{n}: {n}\n" for n in range(60_000)),
+    "100,000 brackets": "[" * 100_000,
+    "100,000 braces and keys": "{a: " * 100_000,
+    "nested lists in block style": "- " * 10_000,
+    "a deep indentation": "".join(" " * n + "a:\n" for n in range(1500)),
+    "a key of a megabyte": "? " + "k" * 2**20 + "\n: v\n",
+    "keys that are collections": "? {a: 1}\n: 1\n? [1]\n: 2\n",
+    "duplicate keys by the thousand": "a: 1\n" * 50_000,
+    "numbers of a million digits": "a: " + "9" * 2**20,
+    "exponents": "a: 1e999999999\nb: -1e999999999\nc: 0x" + "f" * 5000,
+    "tags that construct": "!!python/object/apply:os.system ['touch /tmp/owned']",
+    "NULs": "a: \0\0\0",
+    "surrogates": "a: \ud800",
+    "a merge of everything": "a: &a {b: 1}\n" + "".join(f"c{n}: {{<<: [*a, *a, *a]}}\n" for n in range(5000)),
+    "anchors by the thousand": "".join(f"a{n}: &x{n} 1\n" for n in range(30_000)),
+    "comments only": "#\n" * 500_000,
+    "an unfinished quote": "a: '" + "x" * 2**20,
+    "directives": "%YAML 1.2\n" * 1000,
+    "colons": ":" * 2**20,
+    "question marks": "? " * 5000,
+    "2,000 quotas and limit ranges": "---\n".join(
+        [SELECTED % n for n in range(700)]
+        + [
+            f"apiVersion: v1\nkind: {kind}\nmetadata: {{name: q{n}}}\nspec: {{{spec}}}\n"
+            for n in range(600)
+            for kind, spec in (
+                ("ResourceQuota", "hard: {requests.cpu: 1, limits.memory: 1}"),
+                ("LimitRange", "limits: [{type: Container, max: {cpu: 1}}]"),
+            )
+        ]
+    ),
+    "quantities": "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: a}\nspec: {hard: {cpu: "
+    + "9" * 1000
+    + "e"
+    + "9" * 100
+    + "}}\n",
+    "labels of all sizes": "apiVersion: v1\nkind: Namespace\nmetadata: {name: a, labels: {"
+    + ", ".join(f"{'a/' * 30}b{n}: '{'-' * 100}'" for n in range(2000))
+    + "}}\n",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_costs_little_and_is_answered(name: str) -> None:
+    began = time.process_time()
+    verdict = validate_text(HOSTILE[name], Question(simulator=True), CATALOG)
+    spent = time.process_time() - began
+    assert verdict.findings or verdict.valid
+    assert len(verdict.findings) <= 201
+    assert spent < _MOST_CPU_SECONDS
+
+
+@pytest.mark.parametrize("name", ["a billion laughs", "50 MB of one scalar", "laughs that just fit"])
+def test_hostile_text_takes_little_memory(name: str) -> None:
+    text = HOSTILE[name]
+    tracemalloc.start()
+    validate_text(text, Question(), CATALOG)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < _MOST_MEMORY
+
+
+def test_what_aliases_stand_for_is_counted() -> None:
+    assert [each.code for each in read(bomb(12)).problems] == ["TOO_MANY_NODES"]
+    assert read(bomb(5)).problems == ()
+    assert MAX_NODES > 9**5
+
+
+TREES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=20,
+)
+SMALL = to_yaml(TENANTS["analysis-only"].render())
+OBJECTS = [each for tenant in TENANTS.values() for each in tenant.render()]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text() | st.binary())
+def test_any_text_and_any_bytes_are_answered(text: str | bytes) -> None:
+    for finding in validate_text(text, Question(), CATALOG).findings:
+        assert finding.code in CODES
+
+
+def _mutated(data: st.DataObject, value: Any) -> Any:
+    """The value with something else somewhere in it."""
+    if not isinstance(value, (dict, list)) or not value or data.draw(st.integers(0, 4)) == 0:
+        return data.draw(TREES)
+    if isinstance(value, list):
+        index = data.draw(st.integers(0, len(value) - 1))
+        return [*value[:index], _mutated(data, value[index]), *value[index + 1 :]]
+    key = data.draw(st.sampled_from(sorted(value)))
+    return {**value, key: _mutated(data, value[key])}
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "Ingress", "HorizontalPodAutoscaler", "Namespace", "Service", "List"])
+def test_of_what_has_no_schema_nothing_is_taken_for_granted(kind: str) -> None:
+    """Found by atheris: a known kind in an unknown version is no known kind."""
+    spec = {
+        name: [[{}], {"a": 1}, None] for name in ("tls", "rules", "selector", "ports", "scaleTargetRef", "template")
+    }
+    broken = {"apiVersion": "v9", "kind": kind, "metadata": {"name": "a", "labels": [1]}, "spec": spec, "items": [1]}
+    assert not validate_objects([broken, *OBJECTS], Question(simulator=True), CATALOG).valid
+
+
+@settings(max_examples=250, deadline=None)
+@given(st.data())
+def test_an_object_with_anything_anywhere_is_answered(data: st.DataObject) -> None:
+    """No value of no field makes a check fail instead of finding something."""
+    index = data.draw(st.integers(0, len(OBJECTS) - 1))
+    broken = _mutated(data, OBJECTS[index])
+    verdict = validate_objects([*OBJECTS[:3], broken, OBJECTS[-1]], Question(simulator=True), CATALOG)
+    assert all(each.message and each.message_ko for each in verdict.findings)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(TREES.filter(lambda tree: isinstance(tree, dict)), max_size=3))
+def test_what_we_write_is_read_as_it_was(objects: list[Any]) -> None:
+    """Other than in PyYAML's reader, only numbers that no JSON has are a problem."""
+    reading = read(to_yaml(objects))
+    if not reading.problems:
+        assert [each.value for each in reading.documents] == objects
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_lines_are_where_the_text_has_the_key(data: st.DataObject) -> None:
+    text = SMALL
+    documents = read(text).documents
+    document = data.draw(st.sampled_from(documents))
+    pointer: list[str | int] = []
+    value = document.value
+    while isinstance(value, (dict, list)) and value and data.draw(st.booleans()):
+        key: Any = data.draw(st.sampled_from(sorted(value) if isinstance(value, dict) else range(len(value))))
+        pointer.append(key)
+        value = value[key]
+    spot = (document.index, tuple(pointer))
+    line, column = locate(text, [spot])[spot]
+    here = text.splitlines()[line - 1][column - 1 :]
+    if pointer and isinstance(pointer[-1], str):
+        assert here.startswith((f"{pointer[-1]}:", f'"{pointer[-1]}":'))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("yes", True), ("Off", False), ("y", True), ("NO", False), ("~", None), ("", None), ("0777", 511), ("0o17", 15),
+        ("0x1F", 31), ("0b11", 3), ("1_000", 1000), ("1e3", 1000), (".5", 0.5), ("1.", 1), ("12:30:45", "12:30:45"),
+        ("2024-01-01", "2024-01-01"), ("1.2.3", "1.2.3"), ("1e3x", "1e3x"), ("-0", 0), ("08", 8), ("+1", 1), ("-", "-"),
+    ],
+)  # fmt: skip
+def test_plain_scalars_are_read_as_the_api_server_reads_them(text: str, value: object) -> None:
+    assert resolve(text) == value
+    assert type(resolve(text)) is type(value)
+
+
+@pytest.mark.parametrize("name", TENANTS)
+def test_our_reader_agrees_with_pyyaml_on_what_we_write(name: str) -> None:
+    text = to_yaml(TENANTS[name].render())
+    assert [each.value for each in read(text).documents] == list(yaml.load_all(text, Loader=yaml.CSafeLoader))

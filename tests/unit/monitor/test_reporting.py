@@ -1,0 +1,199 @@
+"""What is reported of the SLA, and when."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from services.monitor.ledger import Promise
+from services.monitor.maintenance import Window
+from services.monitor.reporting import Reporter
+from services.monitor.sla import History, Run, slice_of, slice_start
+from shared.errors import DependencyUnavailable
+from shared.events import ErrorBudget, Event, SlaReported
+from shared.subjects import Mode
+
+BEGIN = slice_of(datetime(2026, 11, 20, tzinfo=UTC))
+ACME = Promise(1, "acme", "Acme", Fraction("0.995"))
+
+
+@dataclass
+class FakeLedger:
+    """Stored samples in the order in which they were stored, and announced windows."""
+
+    targets: list[Promise] = field(default_factory=lambda: [ACME])
+    stored: list[tuple[int, int, bool]] = field(default_factory=list)
+    planned: list[Window] = field(default_factory=list)
+    is_up: bool = True
+
+    def store(self, letters: str, *, first: int = 0, row_id: int = ACME.row_id) -> None:
+        for offset, letter in enumerate(letters):
+            if letter != "?":
+                self.stored.append((row_id, BEGIN + first + offset, letter == "u"))
+
+    async def fold(self) -> int:
+        if not self.is_up:
+            raise DependencyUnavailable("PostgreSQL", "connection refused")
+        return 0
+
+    async def promises(self) -> Sequence[Promise]:
+        return self.targets
+
+    async def histories(self) -> Mapping[int, Sequence[Run]]:
+        found: dict[int, History] = {}
+        for row_id, number, up in self.stored:
+            found.setdefault(row_id, History()).observe(number, up=up)
+        return {row_id: history.runs for row_id, history in found.items()}
+
+    async def windows(self) -> Sequence[Window]:
+        return self.planned
+
+
+@dataclass
+class Stage:
+    """A reporter with everything around it, at the end of slice `now`."""
+
+    samples: FakeLedger = field(default_factory=FakeLedger)
+    said: list[SlaReported] = field(default_factory=list)
+    now: int = 0
+    leads: bool = True
+
+    def __post_init__(self) -> None:
+        self.reporter = Reporter(
+            Mode.DEMO,
+            self.samples,
+            self.samples,
+            self._publish,
+            leads=lambda: self.leads,
+            changed=asyncio.Event(),
+            interval=30,
+            now=lambda: slice_start(BEGIN + self.now),
+        )
+
+    async def _publish(self, event: Event, **_: Any) -> None:
+        assert isinstance(event, SlaReported)
+        self.said.append(event)
+
+    async def report(self, *, everyone: bool = True) -> list[SlaReported]:
+        """What is said in one round."""
+        before = len(self.said)
+        await self.reporter.report(everyone=everyone)
+        return self.said[before:]
+
+
+async def test_a_tenant_that_has_not_run_yet_is_not_reported() -> None:
+    stage = Stage(now=5)
+    stage.samples.store("ddddd")
+    assert await stage.report() == []
+
+
+async def test_the_first_report_has_everything_since_the_tenant_ran() -> None:
+    stage = Stage(now=6)
+    stage.samples.store("dduud?")
+    (report,) = await stage.report(everyone=False)
+    assert report == SlaReported(
+        tenant_id="acme",
+        time=slice_start(BEGIN + 6),
+        since=slice_start(BEGIN + 2),
+        availability=100 * 2 / 3,
+        target=99.5,
+        status="violated",
+        downtime_seconds=5,
+        observed_seconds=15,
+        failures=1,
+        unknown_seconds=5,
+        mttr_seconds=5,
+        mtbf_seconds=10,
+        error_budget=ErrorBudget(
+            allowed_seconds=12_960, spent_seconds=5, left_percent=99.9614, exhausts_at=report.error_budget.exhausts_at
+        ),
+        burn_rates=report.burn_rates,
+    )
+
+
+async def test_what_was_stored_since_is_added() -> None:
+    stage = Stage(now=3)
+    stage.samples.store("uuu")
+    await stage.report()
+    stage.samples.store("uuu", first=3)
+    stage.now = 6
+    (report,) = await stage.report()
+    assert report.observed_seconds == 30
+
+
+async def test_planned_maintenance_is_no_downtime_and_is_shown() -> None:
+    stage = Stage(now=4)
+    stage.samples.store("uddu")
+    stage.samples.planned = [Window(1, 1, "acme", slice_start(BEGIN + 1), slice_start(BEGIN + 3), "database upgrade")]
+    (report,) = await stage.report()
+    assert (report.downtime_seconds, report.maintenance_seconds, report.failures) == (0, 10, 0)
+    stage.samples.planned = [stage.samples.planned[0]._replace(row_id=2)]
+    (report,) = await stage.report()
+    assert (report.downtime_seconds, report.maintenance_seconds) == (10, 0)
+
+
+async def test_samples_that_were_stored_late_are_counted() -> None:
+    stage = Stage(now=9)
+    stage.samples.store("uu?????uu")
+    await stage.report()
+    stage.samples.store("ddddd", first=2)
+    (report,) = await stage.report()
+    assert (report.observed_seconds, report.downtime_seconds, report.failures) == (45, 25, 1)
+
+
+async def test_between_the_rounds_only_a_change_is_said() -> None:
+    stage = Stage(now=2)
+    stage.samples.store("uu")
+    await stage.report()
+    stage.samples.store("uu", first=2)
+    stage.now = 4
+    assert await stage.report(everyone=False) == []
+    stage.samples.store("d", first=4)
+    stage.now = 5
+    (report,) = await stage.report(everyone=False)
+    assert report.failures == 1
+
+
+async def test_of_a_stopped_tenant_nothing_is_said_again() -> None:
+    stage = Stage(now=2)
+    stage.samples.store("uu")
+    await stage.report()
+    stage.now = 100
+    assert await stage.report() == []
+
+
+async def test_a_tenant_that_is_gone_is_forgotten_and_one_with_the_same_id_begins_anew() -> None:
+    stage = Stage(now=3)
+    stage.samples.store("udd")
+    await stage.report()
+    again = Promise(2, "acme", None, Fraction("0.999"))
+    stage.samples.targets = [again]
+    stage.samples.store("uu", first=3, row_id=again.row_id)
+    stage.now = 5
+    (report,) = await stage.report()
+    assert (report.since, report.downtime_seconds, report.target) == (slice_start(BEGIN + 3), 0, 99.9)
+
+
+async def test_a_new_target_holds_for_the_next_report() -> None:
+    stage = Stage(now=2)
+    stage.samples.store("u" * 199 + "d")
+    (report,) = await stage.report()
+    assert report.status == "meeting"
+    stage.samples.targets = [replace(ACME, target=Fraction("0.999"))]
+    stage.samples.store("d", first=200)
+    (report,) = await stage.report()
+    assert (report.status, report.target) == ("violated", 99.9)
+
+
+async def test_without_the_database_it_waits_and_then_goes_on() -> None:
+    stage = Stage(now=2)
+    stage.samples.store("uu")
+    stage.samples.is_up = False
+    with pytest.raises(DependencyUnavailable):
+        await stage.report()
+    stage.samples.is_up = True
+    assert len(await stage.report()) == 1

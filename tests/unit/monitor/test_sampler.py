@@ -1,0 +1,239 @@
+"""When the sampler samples, what it says, and what it does when something is away."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from structlog.testing import capture_logs
+
+from services.monitor.sampler import Sampler
+from services.monitor.sampling import ClusterState
+from shared.errors import DependencyUnavailable
+from shared.events import Event, MetricsCollected
+from shared.subjects import Mode
+
+NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
+
+
+def state(*tenants: str, ready: bool = True, usage: bool = True) -> ClusterState:
+    """One workload with one pod for each tenant."""
+
+    def metadata(tenant: str) -> dict[str, Any]:
+        return {"name": "callbot", "namespace": f"ecp-ai-{tenant}", "labels": {"app": "a", "ecp.ai/tenant": tenant}}
+
+    conditions = [{"type": "Ready", "status": str(ready)}]
+    done = {"conditions": [{"type": "Progressing", "reason": "NewReplicaSetAvailable"}]}
+    return ClusterState(
+        pods=[
+            {"metadata": metadata(each), "spec": {"containers": []}, "status": {"conditions": conditions}}
+            for each in tenants
+        ],
+        deployments=[
+            {"metadata": metadata(each), "spec": {"selector": {"matchLabels": {"app": "a"}}}, "status": done}
+            for each in tenants
+        ],
+        usage=[] if usage else None,
+    )
+
+
+@dataclass
+class FakeCluster:
+    """Answers with `state`, or doesn't while it is None."""
+
+    state: ClusterState | None
+    name: str = "the Kubernetes API of cluster test"
+    reads: int = 0
+    is_open: bool = True
+
+    async def read(self) -> ClusterState:
+        self.reads += 1
+        if self.state is None:
+            raise DependencyUnavailable(self.name, "connection refused")
+        return self.state
+
+    async def close(self) -> None:
+        self.is_open = False
+
+
+@dataclass
+class FakeLease:
+    free: bool = True
+    is_held: bool = False
+    released: bool = False
+
+    async def hold(self) -> bool:
+        self.is_held = self.free
+        return self.free
+
+    async def release(self) -> None:
+        self.released, self.is_held = True, False
+
+
+@dataclass
+class FakeBus:
+    said: dict[str, Event] = field(default_factory=dict)
+    is_up: bool = True
+
+    async def publish(self, event: Event, *, mode: Mode, event_id: str, correlation_id: str, **_: Any) -> None:
+        if not self.is_up:
+            raise DependencyUnavailable("NATS", "not acknowledged")
+        self.said.setdefault(event_id, event)
+
+    @property
+    def samples(self) -> list[MetricsCollected]:
+        return [event for event in self.said.values() if isinstance(event, MetricsCollected)]
+
+
+@dataclass
+class Clock:
+    time: datetime = NOON
+
+    def now(self) -> datetime:
+        return self.time
+
+    def advance(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+@dataclass
+class Stage:
+    """A sampler with everything around it."""
+
+    cluster: FakeCluster
+    lease: FakeLease = field(default_factory=FakeLease)
+    bus: FakeBus = field(default_factory=FakeBus)
+    clock: Clock = field(default_factory=Clock)
+
+    def sampler(self) -> Sampler:
+        return Sampler(Mode.DEMO, self.cluster, self.lease, self.bus.publish, self.clock.now)
+
+
+@contextmanager
+def logged() -> Iterator[list[Any]]:
+    structlog.reset_defaults()
+    with capture_logs() as lines:
+        yield lines
+
+
+async def test_a_sample_belongs_to_the_slice_that_it_is_taken_in() -> None:
+    stage = Stage(FakeCluster(state("acme")))
+    stage.clock.advance(13.2)
+    await stage.sampler().sample()
+    (sample,) = stage.bus.samples
+    assert sample.time == NOON + timedelta(seconds=10)
+    assert (sample.tenant_id, sample.source) == ("acme", "kubernetes")
+    assert sample.values == {"pods_ready": 1.0, "pods_wanted": 1.0, "available": 1.0}
+
+
+async def test_each_tenant_has_a_message_of_its_own() -> None:
+    stage = Stage(FakeCluster(state("acme", "globex")))
+    await stage.sampler().sample()
+    assert {sample.tenant_id for sample in stage.bus.samples} == {"acme", "globex"}
+
+
+async def test_a_slice_is_read_once() -> None:
+    stage = Stage(FakeCluster(state("acme")))
+    sampler = stage.sampler()
+    await sampler.sample()
+    stage.clock.advance(4.9)
+    await sampler.sample()
+    assert stage.cluster.reads == 1
+    stage.clock.advance(0.2)
+    await sampler.sample()
+    assert stage.cluster.reads == 2
+
+
+async def test_two_monitors_that_sample_the_same_slice_say_the_same_event() -> None:
+    stage = Stage(FakeCluster(state("acme")))
+    await stage.sampler().sample()
+    await stage.sampler().sample()
+    assert len(stage.bus.said) == 1
+
+
+async def test_the_modes_never_share_an_event_id() -> None:
+    stage = Stage(FakeCluster(state("acme")))
+    await stage.sampler().sample()
+    await Sampler(Mode.PRODUCTION, stage.cluster, stage.lease, stage.bus.publish, stage.clock.now).sample()
+    assert len(stage.bus.said) == 2
+
+
+async def test_a_cluster_that_does_not_answer_leaves_no_sample_and_one_line_an_outage() -> None:
+    stage = Stage(FakeCluster(None))
+    sampler = stage.sampler()
+    with logged() as lines:
+        for _ in range(3):
+            await sampler.sample()
+            stage.clock.advance(5)
+        stage.cluster.state = state("acme")
+        await sampler.sample()
+        stage.cluster.state = None
+        stage.clock.advance(5)
+        await sampler.sample()
+    assert len(stage.bus.samples) == 1
+    assert [line["action"] for line in lines] == ["outage-begins", "outage-ends", "outage-begins"]
+    assert "cluster test" in lines[0]["event"]
+
+
+async def test_a_missing_metrics_api_is_said_once_and_hides_only_what_is_used() -> None:
+    stage = Stage(FakeCluster(state("acme", usage=False)))
+    sampler = stage.sampler()
+    with logged() as lines:
+        for _ in range(3):
+            await sampler.sample()
+            stage.clock.advance(5)
+    assert [sample.values["available"] for sample in stage.bus.samples] == [1.0, 1.0, 1.0]
+    assert [line["action"] for line in lines] == ["outage-begins"]
+
+
+async def test_a_change_of_availability_is_noticed() -> None:
+    stage = Stage(FakeCluster(state("acme")))
+    sampler = stage.sampler()
+    noticed = []
+    for ready in (True, True, False, False, True):
+        stage.cluster.state = state("acme", ready=ready)
+        await sampler.sample()
+        noticed.append(sampler.changed.is_set())
+        sampler.changed.clear()
+        stage.clock.advance(5)
+    assert noticed == [True, False, True, False, True]
+
+
+async def test_without_the_lease_nothing_is_read() -> None:
+    stage = Stage(FakeCluster(state("acme")), lease=FakeLease(free=False))
+    await _run_for_a_moment(stage.sampler())
+    assert stage.cluster.reads == 0
+
+
+async def test_with_the_lease_it_samples_and_lets_go_of_everything_at_a_stop() -> None:
+    stage = Stage(FakeCluster(state("acme")))
+    sampler = stage.sampler()
+    await _run_for_a_moment(sampler)
+    assert len(stage.bus.samples) == 1
+    assert stage.lease.released
+    assert not stage.cluster.is_open
+    assert not sampler.leads()
+
+
+async def test_when_the_bus_is_away_the_slice_is_tried_again() -> None:
+    stage = Stage(FakeCluster(state("acme")))
+    sampler = stage.sampler()
+    stage.bus.is_up = False
+    await _run_for_a_moment(sampler)
+    assert not stage.bus.said
+    stage.bus.is_up = True
+    await _run_for_a_moment(sampler)
+    assert len(stage.bus.samples) == 1
+
+
+async def _run_for_a_moment(sampler: Sampler) -> None:
+    """Until the sampler waits for the next slice."""
+    task = asyncio.create_task(sampler.run())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,245 @@
+"""What a cluster's objects say of a tenant."""
+
+from typing import Any
+
+import pytest
+
+from services.monitor.sampling import ClusterState, minimum_ready, sample
+
+Object = dict[str, Any]
+
+RUNNING = {"status": "True"}
+NOT_READY = {"status": "False"}
+NODE_AWAY = {"status": "Unknown"}
+
+
+def pod(
+    name: str = "callbot-1",
+    *,
+    app: str = "callbot",
+    tenant: str = "acme",
+    ready: Object | None = RUNNING,
+    terminating: bool = False,
+    requests: Object | None = None,
+) -> Object:
+    metadata: Object = {
+        "name": name,
+        "namespace": f"ecp-ai-{tenant}",
+        "labels": {"app": app, "ecp.ai/tenant": tenant},
+    }
+    if terminating:
+        metadata["deletionTimestamp"] = "2026-11-20T12:00:00Z"
+    conditions = [] if ready is None else [{"type": "Ready", **ready}]
+    container = {"name": app, "resources": {"requests": requests} if requests else {}}
+    return {"metadata": metadata, "spec": {"containers": [container]}, "status": {"conditions": conditions}}
+
+
+def deployment(
+    name: str = "callbot",
+    *,
+    tenant: str = "acme",
+    replicas: int = 1,
+    strategy: Object | None = None,
+    progressing: str = "NewReplicaSetAvailable",
+    revision: str = "1",
+    **metadata: Any,
+) -> Object:
+    return {
+        "metadata": {
+            "name": name,
+            "namespace": f"ecp-ai-{tenant}",
+            "labels": {"app": name, "ecp.ai/tenant": tenant},
+            "annotations": {"deployment.kubernetes.io/revision": revision},
+            **metadata,
+        },
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": name}},
+            "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}} if strategy is None else strategy,
+        },
+        "status": {"conditions": [{"type": "Progressing", "reason": progressing}]},
+    }
+
+
+def autoscaler(name: str, floor: int, *, tenant: str = "acme") -> Object:
+    return {
+        "metadata": {"name": name, "namespace": f"ecp-ai-{tenant}", "labels": {"ecp.ai/tenant": tenant}},
+        "spec": {"scaleTargetRef": {"kind": "Deployment", "name": name}, "minReplicas": floor},
+    }
+
+
+def usage(name: str = "callbot-1", *, app: str = "callbot", tenant: str = "acme", **used: str) -> Object:
+    resources = {"gpu": "nvidia.com/gpu"}
+    return {
+        "metadata": {"name": name, "namespace": f"ecp-ai-{tenant}"},
+        "containers": [{"name": app, "usage": {resources.get(each, each): amount for each, amount in used.items()}}],
+    }
+
+
+def pods(count: int, **fields: Any) -> list[Object]:
+    return [pod(f"{fields.get('app', 'callbot')}-{number}", **fields) for number in range(count)]
+
+
+def values(*objects: Object, autoscalers: tuple[Object, ...] = (), usage: tuple[Object, ...] = ()) -> dict[str, float]:
+    """The values of the tenant acme."""
+    state = ClusterState(
+        pods=[each for each in objects if "containers" in each["spec"]],
+        deployments=[each for each in objects if "selector" in each["spec"]],
+        autoscalers=autoscalers,
+        usage=usage,
+    )
+    return sample(state).get("acme", {})
+
+
+def test_a_cluster_without_tenants_has_no_values() -> None:
+    assert sample(ClusterState(pods=[], deployments=[])) == {}
+
+
+def test_objects_without_the_tenant_label_are_nobodys() -> None:
+    system = pod("coredns")
+    del system["metadata"]["labels"]["ecp.ai/tenant"]
+    assert sample(ClusterState(pods=[system], deployments=[])) == {}
+
+
+def test_use_is_in_percent_of_the_requests_over_all_pods() -> None:
+    requests = {"cpu": "500m", "memory": "1Gi", "nvidia.com/gpu": "1"}
+    read = values(
+        pod("callbot-1", requests=requests),
+        pod("callbot-2", requests=requests),
+        usage=(
+            usage("callbot-1", cpu="250000000n", memory="524288Ki", gpu="900m"),
+            usage("callbot-2", cpu="500m", memory="1Gi", gpu="600m"),
+        ),
+    )
+    assert read == {"cpu": 75.0, "memory": 75.0, "gpu": 75.0}
+
+
+def test_a_pod_whose_use_is_not_known_yet_does_not_lower_the_average() -> None:
+    requests = {"cpu": "1"}
+    read = values(pod("a", requests=requests), pod("b", requests=requests), usage=(usage("a", cpu="500m"),))
+    assert read == {"cpu": 50.0}
+
+
+def test_a_container_without_a_request_has_no_share() -> None:
+    assert values(pod(), usage=(usage(cpu="500m"),)) == {}
+
+
+def test_an_amount_that_is_no_quantity_is_left_out() -> None:
+    assert values(pod(requests={"cpu": "1", "memory": "1Gi"}), usage=(usage(cpu="soon", memory="512Mi"),)) == {
+        "memory": 50.0
+    }
+
+
+def test_without_a_metrics_api_readiness_is_known_all_the_same() -> None:
+    state = ClusterState(pods=[pod(requests={"cpu": "1"})], deployments=[deployment()], usage=None)
+    assert sample(state) == {"acme": {"pods_ready": 1.0, "pods_wanted": 1.0, "available": 1.0}}
+
+
+def test_tenants_are_told_apart_though_their_workloads_have_the_same_names() -> None:
+    state = ClusterState(
+        pods=[pod(tenant="acme"), pod(tenant="globex", ready=NOT_READY)],
+        deployments=[deployment(tenant="acme"), deployment(tenant="globex")],
+    )
+    assert {tenant: each["available"] for tenant, each in sample(state).items()} == {"acme": 1.0, "globex": 0.0}
+
+
+def test_a_tenant_is_available_when_every_workload_has_its_minimum() -> None:
+    stt = [deployment("stt"), pod("stt-1", app="stt")]
+    assert values(deployment(), pod(), *stt)["available"] == 1.0
+    assert values(deployment(), pod(ready=NOT_READY), *stt)["available"] == 0.0
+
+
+def test_a_workload_without_any_pod_is_down() -> None:
+    assert values(deployment(replicas=2)) == {"pods_ready": 0.0, "pods_wanted": 2.0, "available": 0.0}
+
+
+def test_a_terminating_pod_is_not_ready() -> None:
+    assert values(deployment(), pod(terminating=True))["available"] == 0.0
+
+
+def test_a_pod_without_a_ready_condition_is_not_ready() -> None:
+    assert values(deployment(), pod(ready=None))["pods_ready"] == 0.0
+
+
+def test_readiness_on_a_node_that_does_not_answer_is_unknown() -> None:
+    assert "available" not in values(deployment(), pod(ready=NODE_AWAY))
+
+
+def test_a_workload_that_lacks_its_minimum_whatever_the_unknown_pods_are_is_down() -> None:
+    read = values(deployment(replicas=3), pod("a"), pod("b", ready=NODE_AWAY), pod("c", ready=NOT_READY))
+    assert read["available"] == 0.0
+
+
+def test_one_workload_down_outweighs_another_unknown() -> None:
+    read = values(deployment(), pod(ready=NOT_READY), deployment("stt"), pod("stt-1", app="stt", ready=NODE_AWAY))
+    assert read["available"] == 0.0
+
+
+@pytest.mark.parametrize("progressing", ["NewReplicaSetCreated", "ReplicaSetUpdated"])
+def test_a_first_rollout_is_no_downtime(progressing: str) -> None:
+    assert "available" not in values(deployment(progressing=progressing), pod(ready=NOT_READY))
+
+
+def test_a_first_rollout_past_its_deadline_is_down() -> None:
+    read = values(deployment(progressing="ProgressDeadlineExceeded"), pod(ready=NOT_READY))
+    assert read["available"] == 0.0
+
+
+def test_a_later_rollout_that_takes_pods_away_is_down() -> None:
+    read = values(deployment(progressing="ReplicaSetUpdated", revision="2"), pod(ready=NOT_READY))
+    assert read["available"] == 0.0
+
+
+def test_a_stopped_tenant_is_neither_up_nor_down() -> None:
+    assert values(deployment(replicas=0)) == {"pods_ready": 0.0, "pods_wanted": 0.0}
+
+
+def test_a_deployment_on_its_way_out_does_not_serve() -> None:
+    leaving = deployment("old", deletionTimestamp="2026-11-20T12:00:00Z")
+    assert values(leaving, deployment(), pod())["available"] == 1.0
+
+
+def test_replicas_that_an_autoscaler_adds_are_no_outage_until_they_are_ready() -> None:
+    read = values(deployment(replicas=6), *pods(3), autoscalers=(autoscaler("callbot", 3),))
+    assert read == {"pods_ready": 3.0, "pods_wanted": 6.0, "available": 1.0}
+
+
+def test_a_workload_that_its_autoscaler_has_not_raised_yet_is_neither_up_nor_down() -> None:
+    read = values(deployment(replicas=1), *pods(1), autoscalers=(autoscaler("callbot", 3),))
+    assert read == {"pods_ready": 1.0, "pods_wanted": 3.0}
+
+
+def test_an_autoscaler_sets_the_minimum() -> None:
+    read = values(deployment(replicas=3), *pods(2), autoscalers=(autoscaler("callbot", 3),))
+    assert read["available"] == 0.0
+
+
+def test_a_selector_with_expressions_selects_as_kubernetes_does() -> None:
+    picky = deployment()
+    picky["spec"]["selector"] = {
+        "matchExpressions": [
+            {"key": "app", "operator": "In", "values": ["callbot", "other"]},
+            {"key": "canary", "operator": "DoesNotExist"},
+            {"key": "app", "operator": "Exists"},
+            {"key": "app", "operator": "NotIn", "values": ["stt"]},
+        ]
+    }
+    assert values(picky, pod(), pod("stt-1", app="stt"))["pods_ready"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("replicas", "strategy", "floor", "minimum"),
+    [
+        (3, {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}, None, 3),
+        (3, {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}, None, 2),
+        (1, {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}, None, 1),
+        (10, {"rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}, None, 8),
+        (10, {}, None, 8),
+        (3, {}, None, 3),
+        (2, {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "25%"}}, None, 1),
+        (4, {"type": "Recreate"}, None, 4),
+        (8, {"rollingUpdate": {"maxUnavailable": "50%"}}, 4, 2),
+    ],
+)
+def test_the_minimum_is_that_of_kubernetes(replicas: int, strategy: Object, floor: int | None, minimum: int) -> None:
+    assert minimum_ready(deployment(replicas=replicas, strategy=strategy), floor) == minimum

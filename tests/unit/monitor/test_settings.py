@@ -1,0 +1,54 @@
+"""The monitor's defaults, and the clusters that they mean."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from services.monitor.app import endpoint
+from services.monitor.kubernetes import Endpoint
+from services.monitor.settings import Settings
+from shared.subjects import Mode
+
+VARIABLES = (
+    "PORT",
+    "K8S_SIMULATOR_URL",
+    "KUBERNETES_CONFIG_PATH",
+    "CLUSTER_TIMEOUT",
+    "SLA_INTERVAL",
+    "MONITORING_ENDPOINT",
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_the_defaults() -> None:
+    settings = Settings()
+    assert settings.port == 8014
+    assert settings.k8s_simulator_url == "http://127.0.0.1:6360"
+    assert settings.kubernetes_config_path is None
+    assert settings.cluster_timeout == 4.0
+    assert settings.sla_interval == 30.0
+    assert settings.monitoring_endpoint is None
+    assert (settings.raw_hours, settings.rollup_days, settings.rollup_interval) == (48, 400, 300.0)
+
+
+def test_a_reading_must_end_within_its_slice() -> None:
+    with pytest.raises(ValidationError):
+        Settings(cluster_timeout=5)
+
+
+def test_without_a_kubeconfig_each_mode_has_its_cluster_of_the_simulator() -> None:
+    settings = Settings(k8s_simulator_url="http://simulator:6360/")
+    assert endpoint(Mode.DEMO, settings) == Endpoint("demo", server="http://simulator:6360/clusters/demo")
+    assert endpoint(Mode.PRODUCTION, settings) == Endpoint("default", server="http://simulator:6360/clusters/default")
+
+
+def test_a_kubeconfig_is_for_production_alone() -> None:
+    settings = Settings(kubernetes_config_path=Path("/etc/kubeconfig"))
+    assert endpoint(Mode.PRODUCTION, settings) == Endpoint("production", kubeconfig=Path("/etc/kubeconfig"))
+    assert endpoint(Mode.DEMO, settings).kubeconfig is None

@@ -1,0 +1,166 @@
+"""StatefulSets, DaemonSets, Jobs, and what is kept beside workloads: claims, quotas, disruption budgets."""
+
+from typing import Any
+
+from services.simulator.controllers.context import condition
+from services.simulator.objects import Obj
+from tests.unit.simulator.controllers_world import DEPLOYMENTS, World, container, deployment, pod, template
+
+STATEFUL_SETS, DAEMON_SETS, JOBS = "statefulsets.apps", "daemonsets.apps", "jobs.batch"
+BUDGETS, CLAIMS, QUOTAS = "poddisruptionbudgets.policy", "persistentvolumeclaims", "resourcequotas"
+
+
+def made(version: str, kind: str, name: str, spec: Obj) -> Obj:
+    metadata = {"name": name, "namespace": "shop"}
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def stateful_set(replicas: int = 3, **spec: Any) -> Obj:
+    selector = {"matchLabels": {"app": "web"}}
+    claim = {"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": "1Gi"}}}}
+    base = {"replicas": replicas, "selector": selector, "template": template(), "volumeClaimTemplates": [claim]}
+    return made("apps/v1", "StatefulSet", "web", {**base, **spec})
+
+
+def job(**spec: Any) -> Obj:
+    return made("batch/v1", "Job", "web", {"template": template(restartPolicy="Never"), **spec})
+
+
+def names(world: World) -> list[str]:
+    return [found["metadata"]["name"] for found in world.pods()]
+
+
+def test_a_stateful_set_starts_its_pods_one_after_the_other_and_each_has_its_claim() -> None:
+    world = World()
+    world.add(STATEFUL_SETS, stateful_set())
+    world.step(0)
+    assert names(world) == ["web-0"]
+    world.until(lambda: len(world.serving()) == 3)
+    assert names(world) == ["web-0", "web-1", "web-2"]
+    claims = world.store.list(CLAIMS, "shop")
+    assert [(one["metadata"]["name"], one["status"]["phase"]) for one in claims] == [
+        ("data-web-0", "Bound"), ("data-web-1", "Bound"), ("data-web-2", "Bound"),
+    ]  # fmt: skip
+    status = world.get(STATEFUL_SETS, "web")["status"]
+    assert (status["readyReplicas"], status["updatedReplicas"]) == (3, 3)
+    assert status["currentRevision"] == status["updateRevision"]
+
+
+def test_a_stateful_set_updates_from_the_highest_number_and_shrinks_from_there() -> None:
+    world = World()
+    world.add(STATEFUL_SETS, stateful_set())
+    world.until(lambda: len(world.serving()) == 3)
+    world.change(STATEFUL_SETS, "web", template=template(image="example/web:2"))
+    world.step(0)
+    assert ["deletionTimestamp" in found["metadata"] for found in world.pods()] == [False, False, True]
+    world.until(lambda: world.get(STATEFUL_SETS, "web")["status"]["updatedReplicas"] == 3, 60)
+    world.until(lambda: len(world.serving()) == 3)
+    world.change(STATEFUL_SETS, "web", replicas=1)
+    world.until(lambda: names(world) == ["web-0"])
+    assert len(world.store.list(CLAIMS, "shop")) == 3
+
+
+def test_a_parallel_stateful_set_starts_all_at_once() -> None:
+    world = World()
+    world.add(STATEFUL_SETS, stateful_set(podManagementPolicy="Parallel"))
+    world.step(0)
+    assert len(world.pods()) == 3
+
+
+def test_a_daemon_set_has_a_pod_on_each_node_that_takes_it() -> None:
+    world = World()
+    spec = {"selector": {"matchLabels": {"app": "web"}}, "template": template()}
+    world.add(DAEMON_SETS, made("apps/v1", "DaemonSet", "web", spec))
+    world.until(lambda: len(world.serving()) == 12)
+    status = world.get(DAEMON_SETS, "web")["status"]
+    assert (status["desiredNumberScheduled"], status["numberAvailable"]) == (12, 12)
+    assert len({found["spec"]["nodeName"] for found in world.pods()}) == 12
+    everywhere = template(tolerations=[{"operator": "Exists"}])
+    world.change(DAEMON_SETS, "web", template=everywhere)
+    world.until(lambda: world.get(DAEMON_SETS, "web")["status"]["updatedNumberScheduled"] == 24, 600)
+    world.until(lambda: len(world.serving()) == 24)
+
+
+def test_a_job_is_complete_when_enough_pods_have_succeeded() -> None:
+    world = World()
+    world.add(JOBS, job(completions=5, parallelism=2))
+    most = 0
+    while condition(world.get(JOBS, "web"), "Complete") is None:
+        world.step(0.25)
+        most = max(most, world.get(JOBS, "web")["status"].get("active", 0))
+    status = world.get(JOBS, "web")["status"]
+    assert (status["succeeded"], most) == (5, 2)
+    assert status["completionTime"]
+
+
+def test_a_job_whose_pods_fail_too_often_has_failed() -> None:
+    world = World()
+    failing = template(annotations={"simulator.ecp.ai/fail": "crash-loop"}, restartPolicy="Never")
+    world.add(JOBS, job(template=failing, backoffLimit=2))
+    world.until(lambda: condition(world.get(JOBS, "web"), "Failed") is not None)
+    found = condition(world.get(JOBS, "web"), "Failed")
+    assert found is not None
+    assert found["reason"] == "BackoffLimitExceeded"
+    assert world.get(JOBS, "web")["status"]["failed"] == 3
+
+
+def test_a_finished_job_goes_when_its_time_is_over() -> None:
+    world = World()
+    world.add(JOBS, job(ttlSecondsAfterFinished=60))
+    world.until(lambda: condition(world.get(JOBS, "web"), "Complete") is not None)
+    world.step(62)
+    assert world.store.get(JOBS, "shop", "web") is None
+    assert world.pods() == []
+
+
+def test_a_pod_waits_for_the_claim_that_it_names() -> None:
+    world = World()
+    volume = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
+    world.add("pods", pod(spec={"containers": [container()], "volumes": [volume]}))
+    world.step(0)
+    found = condition(world.get("pods", "one"), "PodScheduled")
+    assert found is not None
+    assert found["message"].startswith('0/24 nodes are available: persistentvolumeclaim "data" not found.')
+    world.add(CLAIMS, made("v1", "PersistentVolumeClaim", "data", {"accessModes": ["ReadWriteOnce"]}))
+    world.until(lambda: len(world.serving()) == 1)
+
+
+def test_a_quota_shows_what_is_used() -> None:
+    world = World()
+    hard = {
+        "pods": "10",
+        "requests.cpu": "8",
+        "requests.memory": "8Gi",
+        "requests.nvidia.com/gpu": "2",
+        "services": "3",
+    }
+    world.add(QUOTAS, made("v1", "ResourceQuota", "limits", {"hard": hard}))
+    world.add(DEPLOYMENTS, deployment(replicas=3))
+    world.step(5)
+    assert world.get(QUOTAS, "limits")["status"] == {
+        "hard": hard,
+        "used": {
+            "pods": "3",
+            "requests.cpu": "1500m",
+            "requests.memory": "768Mi",
+            "requests.nvidia.com/gpu": "0",
+            "services": "0",
+        },
+    }
+    world.store.delete(DEPLOYMENTS, "shop", "web")
+    world.step(10)
+    assert world.get(QUOTAS, "limits")["status"]["used"]["pods"] == "0"
+
+
+def test_a_disruption_budget_knows_how_many_pods_may_go() -> None:
+    world = World()
+    selector = {"matchLabels": {"app": "web"}}
+    world.add(BUDGETS, made("policy/v1", "PodDisruptionBudget", "web", {"minAvailable": "50%", "selector": selector}))
+    world.add(DEPLOYMENTS, deployment(replicas=5))
+    world.step(1)
+    assert world.get(BUDGETS, "web")["status"]["disruptionsAllowed"] == 0
+    world.until(lambda: world.is_rolled_out("web"))
+    world.step(1)
+    status = world.get(BUDGETS, "web")["status"]
+    assert (status["expectedPods"], status["desiredHealthy"], status["disruptionsAllowed"]) == (5, 3, 2)
+    assert status["conditions"][0]["reason"] == "SufficientPods"

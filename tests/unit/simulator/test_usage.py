@@ -1,0 +1,144 @@
+"""What pods use: smooth, repeatable, and about as much as services use in real life."""
+
+from datetime import UTC, datetime, timedelta
+from statistics import mean
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.simulator import metrics_api
+from services.simulator.usage import IDLE, shares
+from shared.kube.quantities import milli, parse, whole
+from tests.unit.simulator.controllers_world import (
+    DEPLOYMENTS,
+    World,
+    deployment,
+    gpu_spec,
+    namespace,
+    pod,
+    template,
+)
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+moments = st.integers(0, 7 * 86_400).map(lambda seconds: START + timedelta(seconds=seconds))
+
+
+@given(st.uuids().map(str), moments, st.integers(0, 86_400))
+def test_nothing_jumps_between_two_samples(uid: str, moment: datetime, age: int) -> None:
+    since = moment - timedelta(seconds=age)
+    before, after = shares(uid, since, moment), shares(uid, since, moment + timedelta(seconds=5))
+    assert all(abs(one - other) < 0.1 for one, other in zip(before, after, strict=True))
+    assert all(0 <= one <= 1 for one in before)
+
+
+@given(st.uuids().map(str), moments)
+def test_the_same_pod_at_the_same_time_uses_the_same(uid: str, moment: datetime) -> None:
+    assert shares(uid, START - timedelta(days=1), moment) == shares(uid, START - timedelta(days=1), moment)
+
+
+def test_nothing_is_used_before_a_pod_runs() -> None:
+    assert shares("uid", START, START - timedelta(seconds=1)) == IDLE
+    assert shares("uid", START, START) == IDLE
+
+
+def test_cpu_averages_about_half_of_its_request_and_is_higher_by_day() -> None:
+    def average(hour_in_korea: float) -> float:
+        moment = START + timedelta(days=1, hours=hour_in_korea - 9)
+        return mean(shares(f"pod-{number}", START, moment).cpu for number in range(300))
+
+    assert 0.35 < average(3) < 0.45
+    assert 0.58 < average(10.5) < 0.70
+    assert 0.40 < mean(average(hour) for hour in range(24)) < 0.70
+
+
+def test_pods_of_one_service_differ() -> None:
+    moment = START + timedelta(days=1)
+    assert len({round(shares(f"pod-{number}", START, moment).cpu, 3) for number in range(20)}) > 15
+
+
+def running_world() -> World:
+    world = World()
+    world.add(DEPLOYMENTS, deployment("web", 3, template=template("web")))
+    world.add(DEPLOYMENTS, deployment("voice", 2, template=template("voice", **gpu_spec())))
+    world.until(lambda: world.is_rolled_out("web") and world.is_rolled_out("voice"))
+    world.step(300)
+    return world
+
+
+def test_pod_metrics_are_as_metrics_server_writes_them() -> None:
+    world = running_world()
+    found = metrics_api.pod_metrics(world.cluster, "shop")
+    assert len(found) == 5
+    web = next(one for one in found if one["metadata"]["labels"]["app"] == "web")
+    assert (web["kind"], web["apiVersion"]) == ("PodMetrics", "metrics.k8s.io/v1beta1")
+    (used,) = web["containers"]
+    assert used["name"] == "main"
+    assert used["usage"]["cpu"].endswith("n")
+    assert used["usage"]["memory"].endswith("Ki")
+    assert 0 < milli(used["usage"]["cpu"]) <= 500
+    assert 0 < whole(used["usage"]["memory"]) <= 256 * 2**20
+    assert "nvidia.com/gpu" not in used["usage"]
+
+
+def test_gpu_use_is_an_extension_of_pods_and_nodes_with_gpus() -> None:
+    world = running_world()
+    voices = [one for one in metrics_api.pod_metrics(world.cluster) if one["metadata"]["labels"]["app"] == "voice"]
+    assert all(0 < milli(one["containers"][0]["usage"]["nvidia.com/gpu"]) <= 1000 for one in voices)
+    for node in metrics_api.node_metrics(world.cluster):
+        assert ("nvidia.com/gpu" in node["usage"]) == ("-gpu-" in node["metadata"]["name"])
+
+
+def test_a_node_uses_what_its_pods_use_and_something_for_itself() -> None:
+    world = running_world()
+    nodes = {one["metadata"]["name"]: one for one in metrics_api.node_metrics(world.cluster)}
+    assert len(nodes) == 24
+    pods = metrics_api.pod_metrics(world.cluster)
+    node = world.get("pods", pods[0]["metadata"]["name"])["spec"]["nodeName"]
+    assert parse(nodes[node]["usage"]["cpu"]) > parse(pods[0]["containers"][0]["usage"]["cpu"])
+
+
+def test_pods_that_do_not_run_have_no_metrics() -> None:
+    world = World()
+    world.add("pods", pod())
+    world.step(0.5)
+    assert metrics_api.pod_metrics(world.cluster) == []
+
+
+def test_system_metrics_add_up() -> None:
+    world = running_world()
+    found = metrics_api.system_metrics(world.cluster)
+    assert found["cluster_status"] == "healthy"
+    assert (found["nodes"], found["pods"]) == (24, {"total": 5, "ready": 5})
+    assert found["total_resources"]["gpu"] == 48
+    assert found["requested_resources"] == {"cpu": "7500m", "memory": "12.8Gi", "gpu": 2}
+    assert all(0 <= share <= 100 for share in found["utilization"].values())
+
+
+def test_a_tenants_metrics_have_its_load_traffic_and_availability() -> None:
+    world = World()
+    world.store.create("namespaces", namespace("ecp-ai-hotel", **{"ecp.ai/tenant": "hotel"}))
+    made = deployment("web", 3)
+    world.add(DEPLOYMENTS, {**made, "metadata": {"name": "web", "namespace": "ecp-ai-hotel"}})
+    world.step(300)
+    found = metrics_api.tenant_metrics(world.cluster, "hotel")
+    assert found is not None
+    assert found["pods"] == {"total": 3, "ready": 3}
+    assert 20 < found["metrics"]["cpu"] < 80
+    assert found["metrics"]["response_time"] > 60
+    assert found["sla_data"]["availability"] == 100.0
+    assert metrics_api.tenant_metrics(world.cluster, "nobody") is None
+
+
+def test_downtime_counts_from_the_first_time_that_everything_was_up() -> None:
+    world = World()
+    world.add(DEPLOYMENTS, deployment(replicas=1, strategy={"type": "Recreate"}))
+    assert world.cluster.availability.of("shop") is None
+    world.until(lambda: world.is_rolled_out("web"))
+    world.step(100)
+    world.store.delete("pods", "shop", world.pods()[0]["metadata"]["name"])
+    world.step(60)
+    found = world.cluster.availability.of("shop")
+    assert found is not None
+    assert found.failures == 1
+    assert 2 < found.down < 10
+    assert found.percentage == 100 * (1 - found.down / found.watched)
