@@ -13,7 +13,7 @@ run: install
 
 ## Run every test on real NATS and PostgreSQL (under 5 minutes); ARGS="-k name" for some of them
 test: install
-	@$(PYTHON_IN_VENV) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PYTHON_IN_VENV) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 ## Run the tests that take longer
 test-long: install
@@ -31,9 +31,9 @@ format: install
 	@$(PYTHON_IN_VENV) -m ruff check --fix .
 	@$(PYTHON_IN_VENV) -m ruff format .
 
-## Measure, each figure beside a peer or a limit in the same run, and print tables
+## Measure, each figure beside a peer or a limit in the same run, and print tables; ONLY=pipeline for one of them
 bench: install
-	@for each in tests/benchmarks/bench_*.py; do $(PYTHON_IN_VENV) $$each || exit; done
+	@for each in tests/benchmarks/bench_$(or $(ONLY),*).py; do PYTHONPATH=. $(PYTHON_IN_VENV) $$each || exit; done
 
 ## Show what could not be handled; ARGS="replay 3 --demo" puts it back
 dlq: install

@@ -40,12 +40,6 @@ def build(settings: DeployerSettings) -> Worker:
 
 
 def _world(worker: Worker, mode: Mode, holder: str) -> World:
-    buckets: dict[Bucket, KeyValue] = {}
-
-    async def key_value(bucket: Bucket) -> KeyValue:
-        if bucket not in buckets:
-            buckets[bucket] = await worker.key_value(bucket, mode)
-        return buckets[bucket]
-
+    key_value: Callable[[Bucket], Awaitable[KeyValue]] = partial(worker.key_value, mode=mode)
     store: Callable[[], Awaitable[ObjectStore]] = partial(worker.object_store, Bucket.MANIFESTS, mode)
     return World(States(key_value), Leases(partial(key_value, Bucket.LEASES), holder), Manifests(store))

@@ -69,7 +69,8 @@ class Controller:
         self._publisher = publisher
         self._settings = settings
         self._clock = clock
-        self._slots = asyncio.Semaphore(settings.tenants_at_once)
+        # Apart, or a full demo cluster, whose tenants wait for a node, would keep production's from their turn.
+        self._slots = {mode: asyncio.Semaphore(settings.tenants_at_once) for mode in worlds}
         self._tenants: dict[tuple[Mode, str], _Tenant] = {}
         self._settled: dict[tuple[Mode, str], int] = {}
         """Generations that need no further look."""
@@ -141,7 +142,7 @@ class Controller:
         if is_settled(state.desired, state.applied):
             await self._tidy(world, key, state)
             return state.desired.generation
-        async with self._slots:
+        async with self._slots[mode]:
             held = await world.leases.while_held(f"deployer.{key}", lambda: self._reconcile(mode, key, tenant))
         if not held:
             await asyncio.sleep(self._settings.takeover_interval)

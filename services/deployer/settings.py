@@ -17,8 +17,8 @@ class DeployerSettings(BusSettings):
     """A kubeconfig, whose current context is the target `kubernetes`."""
     kubernetes_service_host: str | None = None
     """Set by Kubernetes in every pod: then the target `kubernetes` is the cluster that we run in."""
-    tenants_at_once: int = Field(default=16, ge=1, le=1000)
-    """Tenants that one copy works at. Each costs about six watches, and most of its time is waiting."""
+    tenants_at_once: int = Field(default=64, ge=1, le=1000)
+    """Tenants of each mode that one copy works at. Each costs about six watches, and most of its time is waiting."""
     resync_interval: float = Field(default=30.0, gt=0)
     """Seconds between two looks at everything that is desired: what a lost watch costs at most."""
     takeover_interval: float = Field(default=3.0, gt=0)

@@ -15,6 +15,8 @@ from shared.subjects import Mode
 SIMULATOR = "simulator"
 KUBERNETES = "kubernetes"
 _VIRTUAL_CLUSTERS = {Mode.PRODUCTION: "default", Mode.DEMO: "demo"}
+_CONNECTIONS_A_TENANT = 8
+"""A watch for each of about six kinds, and what is asked beside them."""
 
 
 class UnknownTarget(PermanentError):
@@ -27,11 +29,14 @@ class Targets:
     """One client for each cluster, made at its first use."""
 
     def __init__(self, settings: DeployerSettings) -> None:
+        connections = settings.tenants_at_once * _CONNECTIONS_A_TENANT
         self._clusters: dict[tuple[Mode, str], KubernetesCluster] = {
-            (mode, SIMULATOR): _simulated(settings.k8s_simulator_url, name) for mode, name in _VIRTUAL_CLUSTERS.items()
+            (mode, SIMULATOR): _simulated(settings.k8s_simulator_url, name, connections)
+            for mode, name in _VIRTUAL_CLUSTERS.items()
         }
         if settings.kubernetes_config_path or settings.kubernetes_service_host:
-            real = KubernetesCluster(KUBERNETES, partial(connect, kubeconfig=settings.kubernetes_config_path))
+            kubeconfig = settings.kubernetes_config_path
+            real = KubernetesCluster(KUBERNETES, partial(connect, kubeconfig=kubeconfig, connections=connections))
             self._clusters[(Mode.PRODUCTION, KUBERNETES)] = real
 
     def check(self, mode: Mode, target: str) -> None:
@@ -53,5 +58,6 @@ class Targets:
             await cluster.close()
 
 
-def _simulated(url: str, name: str) -> KubernetesCluster:
-    return KubernetesCluster(name, partial(connect, server=f"{url.rstrip('/')}/clusters/{name}"))
+def _simulated(url: str, name: str, connections: int) -> KubernetesCluster:
+    server = f"{url.rstrip('/')}/clusters/{name}"
+    return KubernetesCluster(name, partial(connect, server=server, connections=connections))

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import structlog
 from faststream import AckPolicy
@@ -21,7 +21,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from shared.access import inbox
 from shared.bus.bootstrap import consumer_config
-from shared.bus.dependencies import Dependencies, bus_is_ready
+from shared.bus.dependencies import bus_is_ready
 from shared.bus.envelope import Delivery, derived_id
 from shared.bus.lag import Lag
 from shared.bus.middlewares import BusMetrics, FailureRules, stack
@@ -29,6 +29,7 @@ from shared.bus.middlewares.context import current_delivery
 from shared.bus.middlewares.validation import decode
 from shared.bus.publishing import NATS_ERRORS, EventPublisher
 from shared.bus.questions import RpcClient, responder
+from shared.dependencies import Dependencies
 from shared.errors import DependencyUnavailable
 from shared.events import DeadLetter, Event, OutsideRequest
 from shared.settings import BusSettings
@@ -65,6 +66,8 @@ class Worker:
         self._lag = Lag(self.registry)
         self._closing: list[Callable[[], Awaitable[None]]] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._stores: dict[str, KeyValue | ObjectStore] = {}
+        """By the bucket's name. To make one asks the server, and it is good for as long as the connection is ours."""
         self._included = False
         self.started = False
         self.failed: asyncio.Future[None] | None = None
@@ -113,6 +116,7 @@ class Worker:
             self._included = True
         self._rules.stopping.clear()
         self.failed = asyncio.get_running_loop().create_future()
+        self._stores.clear()
         await self.broker.start()
         self.started = True
         lag: Callable[[], Awaitable[None]] = partial(self._lag.follow, self._durables, lambda: self.jetstream)
@@ -146,17 +150,21 @@ class Worker:
 
     async def key_value(self, bucket: Bucket, mode: Mode) -> KeyValue:
         """A bucket that the bootstrap has made."""
-        try:
-            return await self.jetstream.key_value(mode.bucket(bucket))
-        except NATS_ERRORS as error:
-            raise DependencyUnavailable("NATS", f"bucket {mode.bucket(bucket)}: {error!r}") from error
+        return cast(KeyValue, await self._store(mode.bucket(bucket), lambda: self.jetstream.key_value))
 
     async def object_store(self, bucket: Bucket, mode: Mode) -> ObjectStore:
         """An object store that the bootstrap has made."""
-        try:
-            return await self.jetstream.object_store(mode.bucket(bucket))
-        except NATS_ERRORS as error:
-            raise DependencyUnavailable("NATS", f"object store {mode.bucket(bucket)}: {error!r}") from error
+        return cast(ObjectStore, await self._store(mode.bucket(bucket), lambda: self.jetstream.object_store))
+
+    async def _store(
+        self, name: str, opener: Callable[[], Callable[[str], Awaitable[KeyValue | ObjectStore]]]
+    ) -> KeyValue | ObjectStore:
+        if name not in self._stores:
+            try:
+                self._stores[name] = await opener()(name)
+            except NATS_ERRORS as error:
+                raise DependencyUnavailable("NATS", f"bucket {name}: {error!r}") from error
+        return self._stores[name]
 
     def _receiver(self, handler: Handler[Any]) -> Callable[[Any], Awaitable[None]]:
         async def receive(event: Any) -> None:

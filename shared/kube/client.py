@@ -12,13 +12,18 @@ from kubernetes.aio.config.config_exception import ConfigException
 from shared.errors import DependencyUnavailable
 
 
-async def connect(*, server: str | None = None, kubeconfig: Path | None = None) -> ApiClient:
+async def connect(
+    *, server: str | None = None, kubeconfig: Path | None = None, connections: int | None = None
+) -> ApiClient:
     """A client of the API server at `server`, of a kubeconfig's current context, or of the cluster that we run in.
+
+    `connections` is how many it may have open at once, the client's own default being 100. A watch keeps one for
+    itself, and a request that finds none free waits without a word.
 
     Nothing is asked of the cluster yet. Raises DependencyUnavailable when the kubeconfig or the service account
     can't be read: both are mounted files that may come later.
     """
-    configuration = Configuration()
+    configuration = Configuration(connection_pool_maxsize=connections)
     if server is not None:
         configuration.host = server
         # The simulator is on our own network, where a proxy of the environment can't help.

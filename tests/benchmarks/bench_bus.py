@@ -1,6 +1,6 @@
 """One hop over JetStream, consume and publish: our worker with all its middlewares beside raw nats-py, on one server.
 
-    python tests/benchmarks/bench_bus.py
+    make bench ONLY=bus
 
 The raw peer does the same with nothing around it: the same pull subscriptions, a publish with a message id, an
 acknowledgement. Messages are published before the clock starts, so that the consumer is the only one measured.

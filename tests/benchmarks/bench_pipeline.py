@@ -1,6 +1,6 @@
 """The way from `deploy.requested` to the deployer's start, and `POST /tenants/`, each beside its limit in the same run.
 
-    python tests/benchmarks/bench_pipeline.py
+    make bench ONLY=pipeline
 
 The limit of the pipeline is three hops with raw nats-py on the same server: consume, publish, acknowledge, and nothing
 else. The limit of the call is a bare FastAPI application which asks the same calculator and inserts one row.
@@ -36,6 +36,7 @@ from shared.bus.bootstrap import bootstrap
 from shared.events import DeployRequested
 from shared.subjects import Mode
 from shared.tenants import TenantSpec
+from tests.e2e.nodes import add_nodes
 
 PACED, PACE = 60, 10.0
 """Deployments for the latency, and how many a second: below what either side can carry."""
@@ -241,6 +242,7 @@ async def main() -> None:
         }
         for name in pids:
             await until(lambda name=name: answers(f"http://127.0.0.1:{ports[name]}/ready"), 120)
+        await add_nodes(f"http://127.0.0.1:{ports['simulator']}")
         workers = [pids[name] for name in ("calculator", "manifest", "deployer")]
         await latency(client)
         await throughput(client, workers, raw)

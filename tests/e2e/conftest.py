@@ -7,7 +7,7 @@ import pytest
 from embedded.ports import free_ports
 from embedded.settings import Settings
 from tests.e2e.embedded_run import EmbeddedRun
-from tests.e2e.faults import add_nodes
+from tests.e2e.nodes import add_nodes
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +18,6 @@ async def run(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embedde
     ports = dict(zip(variables, map(str, free_ports(len(variables))), strict=True))
     embedded = EmbeddedRun(directory / "data", {**ports, "ECP_DATA_DIR": str(directory / "data"), "SCALE": ""})
     await embedded.start()
-    await add_nodes(embedded)
+    await add_nodes(embedded.simulator)
     yield embedded
     embedded.end()

@@ -27,7 +27,6 @@ HEADERS = {"X-Demo-Mode": "true"}
 AT_ONCE = 8
 ACCEPT_SECONDS = 240.0
 FINISH_SECONDS = 600.0
-EXTRA_NODES = 60
 
 Fault = Callable[[EmbeddedRun, random.Random], Awaitable[str]]
 
@@ -106,25 +105,6 @@ async def deploy_under(
     print(account)  # noqa: T201 - the table is the point
     await _remove(run, ids)
     return account
-
-
-async def add_nodes(run: EmbeddedRun) -> None:
-    """Make the demo cluster large enough for hundreds of tenants."""
-    capacity = {"cpu": "64", "memory": "256Gi", "pods": "250"}
-    async with httpx.AsyncClient(base_url=f"{run.simulator}/clusters/demo", trust_env=False) as client:
-        for number in range(EXTRA_NODES):
-            name = f"extra-{number:02}"
-            node = {
-                "apiVersion": "v1",
-                "kind": "Node",
-                "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
-                "status": {
-                    "capacity": capacity,
-                    "allocatable": capacity,
-                    "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
-                },
-            }
-            (await client.post("/api/v1/nodes", json=node)).raise_for_status()
 
 
 async def _ask_for_all(run: EmbeddedRun, ids: Iterable[str]) -> dict[str, str]:

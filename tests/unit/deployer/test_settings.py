@@ -20,7 +20,7 @@ def test_the_defaults_are_these() -> None:
     assert settings.port == 8013
     assert settings.k8s_simulator_url == "http://127.0.0.1:6360"
     assert settings.kubernetes_config_path is None
-    assert settings.tenants_at_once == 16
+    assert settings.tenants_at_once == 64
     assert settings.resync_interval == 30
     assert settings.takeover_interval == 3
     assert settings.takeover_grace == 120

@@ -83,3 +83,9 @@ def test_the_summary_counts_by_kind() -> None:
     counted = summary(objects)
     assert sum(counted.values()) == len(objects)
     assert (counted["Deployment"], counted["Service"], counted["StatefulSet"], counted["Ingress"]) == (7, 9, 1, 1)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), object()])
+def test_what_json_can_t_say_is_refused(value: object) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        to_yaml([{"key": value}])

@@ -1,0 +1,24 @@
+"""Room for many tenants: the simulator's own nodes are a small cluster."""
+
+import httpx
+
+EXTRA_NODES = 60
+
+
+async def add_nodes(simulator: str) -> None:
+    """Make the demo cluster of the simulator at `simulator` large enough for hundreds of tenants."""
+    capacity = {"cpu": "64", "memory": "256Gi", "pods": "250"}
+    async with httpx.AsyncClient(base_url=f"{simulator}/clusters/demo", trust_env=False) as client:
+        for number in range(EXTRA_NODES):
+            name = f"extra-{number:02}"
+            node = {
+                "apiVersion": "v1",
+                "kind": "Node",
+                "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
+                "status": {
+                    "capacity": capacity,
+                    "allocatable": capacity,
+                    "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
+                },
+            }
+            (await client.post("/api/v1/nodes", json=node)).raise_for_status()
