@@ -251,6 +251,13 @@ class TenantDeleted(Event):
     generation: Generation
 
 
+class Moment(Model):
+    """What was measured at one time."""
+
+    time: AwareDatetime
+    values: dict[str, float]
+
+
 class MetricsCollected(Event):
     """One moment of one tenant. Values in percent unless the name says otherwise; `available` is 1 or 0."""
 
@@ -260,6 +267,13 @@ class MetricsCollected(Event):
     source: str
     services: dict[str, bool] = Field(default_factory=dict)
     """Whether each workload has its minimum ready, from whoever reads the cluster; the unknown ones are left out."""
+    earlier: tuple[Moment, ...] = Field(default=(), exclude_if=lambda value: not value)
+    """Moments before this one, where a list of them is said at once."""
+
+    @property
+    def moments(self) -> tuple[Moment, ...]:
+        """All of them, in the order in which they were said."""
+        return (*self.earlier, Moment(time=self.time, values=self.values))
 
 
 class ErrorBudget(Model):

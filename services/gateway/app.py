@@ -21,6 +21,7 @@ from services.gateway.handlers import fail_dead_letter, keep_sla, project
 from services.gateway.hub import Feed
 from services.gateway.intake import take_in
 from services.gateway.manifests import Manifests
+from services.gateway.measurements import latest_values
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.operating import Operations
 from services.gateway.outbox import Drainer
@@ -83,7 +84,11 @@ def create_app(
             Middleware(Unexpected),
             Middleware(Counting, count=parts.metrics.count_request),
             Middleware(ModeChoice),
-            Middleware(BodyLimit, limit=settings.max_body_bytes),
+            Middleware(
+                BodyLimit,
+                limit=settings.max_body_bytes,
+                refusals={"/monitoring": monitoring.too_many_points(settings.max_body_bytes)},
+            ),
         ],
     )
     app.state.parts = parts
@@ -120,7 +125,7 @@ def _build(settings: Settings, catalog: Catalog) -> Parts:
         operations=Operations(databases, targets),
         manifests=Manifests(queries, questions),
         dashboards=Dashboards(databases, questions, worker, targets),
-        recorder=Recorder(databases, worker),
+        recorder=Recorder(databases),
         metrics=metrics,
         deployment_feeds={mode: _deployment_feed(mode, settings, metrics) for mode in Mode},
         monitoring_feeds={mode: _monitoring_feed(mode, settings, metrics) for mode in Mode},
@@ -135,6 +140,8 @@ def _wire(parts: Parts, settings: Settings) -> None:
     worker.on(GATEWAY_KEEPS_SLA, partial(keep_sla, databases=databases), concurrency=1)
     worker.on(GATEWAY_TAKES_IN, partial(take_in, commands=parts.commands))
     worker.on(GATEWAY_FAILS_DEAD_LETTERS, partial(fail_dead_letter, databases=databases), concurrency=1)
+    forget = partial(housekeeping.forget_tenants, databases, metrics)
+    worker.background("forgetting tenants", partial(housekeeping.repeat, _COUNT_EVERY, forget))
     for mode in Mode:
         database = databases[mode]
         worker.requires(database.name, database.check)
@@ -174,8 +181,9 @@ def _monitoring_feed(
     def read(event: Event) -> tuple[str, tuple[datetime, dict[str, float]]] | None:
         if not isinstance(event, MetricsCollected):
             return None
-        metrics.usage.update(mode, event.tenant_id, event.values)
-        return event.tenant_id, (event.time, event.values)
+        values = latest_values(event.moments)
+        metrics.usage.update(mode, event.tenant_id, values, event.time)
+        return event.tenant_id, (event.time, values)
 
     return Feed(
         mode,

@@ -5,11 +5,14 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from services.gateway.metrics import GatewayMetrics
 from services.gateway.store import deployments as deployment_store
 from services.gateway.store import outbox as outbox_store
+from services.gateway.store import overview
 from services.gateway.store import tenants as tenant_store
-from shared.database import Database
+from shared.database import Database, Databases
 from shared.errors import TemporaryError
+from shared.subjects import Mode
 
 _log = structlog.get_logger(__name__)
 
@@ -36,3 +39,13 @@ async def count_active(database: Database, report: Callable[[int], None]) -> Non
     async with database.begin() as connection:
         count = await tenant_store.count_active(connection)
     report(count)
+
+
+async def forget_tenants(databases: Databases, metrics: GatewayMetrics) -> None:
+    """Stop to show the metrics of tenants that neither mode has any more, whoever deleted them."""
+    # A copy: who comes in while the databases are asked, is not forgotten.
+    gone = set(metrics.tenants)
+    for mode in Mode:
+        async with databases[mode].begin() as connection:
+            gone -= await overview.existing(connection, gone)
+    metrics.forget(gone)

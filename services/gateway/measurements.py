@@ -1,13 +1,16 @@
 """Names, buckets and summaries of measurements. Pure."""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+
+from shared.events import Moment
 
 INTERVALS = {"1m": 60.0, "5m": 300.0, "1h": 3600.0}
 """Seconds of the documented intervals."""
 _SUFFIX = "_usage"
 _DECIMALS = 6
+_PRESENT = timedelta(minutes=1)
 
 
 class Bucket(NamedTuple):
@@ -34,6 +37,24 @@ def series_name(name: str) -> str:
 def renamed(metrics: Mapping[str, float]) -> dict[str, float]:
     """Metrics under their series' names. Where two names mean one series, the last one counts."""
     return {series_name(name): value for name, value in metrics.items()}
+
+
+def by_time(points: Iterable[tuple[datetime, Mapping[str, float]]]) -> list[Moment]:
+    """One moment a time, in their order, under the series' names. Of two values at one time the last one counts."""
+    found: dict[datetime, dict[str, float]] = {}
+    for time, metrics in points:
+        found.setdefault(time, {}).update(renamed(metrics))
+    return [Moment(time=time, values=found[time]) for time in sorted(found)]
+
+
+def latest_values(moments: Sequence[Moment]) -> dict[str, float]:
+    """The last value of each metric in the minute up to the last moment: what is older is history."""
+    ordered = sorted(moments, key=lambda each: each.time)
+    latest: dict[str, float] = {}
+    for each in ordered:
+        if each.time > ordered[-1].time - _PRESENT:
+            latest |= each.values
+    return latest
 
 
 def summarize(buckets: Iterable[Any]) -> Summary:

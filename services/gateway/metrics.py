@@ -6,11 +6,12 @@
     ecp_active_tenants_total
 
 The guides' labels have no mode: where both modes have a tenant of one id, production's usage is shown. A tenant id is a
-label only if there is such a tenant, since clients can make up any number of others.
+label only while there is such a tenant: clients can make up any number of others, and tenants come and go.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
@@ -54,6 +55,8 @@ class GatewayMetrics:
         )
         self.sockets = Gauge("ecp_sockets", "Open WebSockets", ["kind"], registry=registry)
         self.missed = Counter("ecp_socket_missed", "Messages that were not sent to slow sockets", registry=registry)
+        self.tenants: set[str] = set()
+        """The ids that are a label of something."""
         self.usage = UsageCollector()
         registry.register(self.usage)
 
@@ -61,8 +64,19 @@ class GatewayMetrics:
         # A method is whatever a client sends: others than HTTP's own share one label.
         known = method if method in _METHODS else "OTHER"
         self._requests.labels(tenant_id or "", known, "success" if is_success(status) else "error").inc()
+        if tenant_id:
+            self.tenants.add(tenant_id)
+
+    def forget(self, tenant_ids: Iterable[str]) -> None:
+        """Show these tenants no longer."""
+        for tenant_id in tenant_ids:
+            self._requests.remove_by_labels({"tenant_id": tenant_id})
+            self._durations.remove_by_labels({"tenant_id": tenant_id})
+            self.usage.forget(tenant_id)
+            self.tenants.discard(tenant_id)
 
     def observe_deployment(self, tenant_id: str, preset: str, seconds: float) -> None:
+        self.tenants.add(tenant_id)
         self._durations.labels(tenant_id, preset).observe(seconds)
 
     def set_active(self, mode: Mode, count: int) -> None:
@@ -76,12 +90,19 @@ class UsageCollector(Collector):
     def __init__(self) -> None:
         self._values: dict[tuple[Mode, str], tuple[float, dict[str, float]]] = {}
 
-    def update(self, mode: Mode, tenant_id: str, values: dict[str, float]) -> None:
-        """Remember a sample's values, beside those that it doesn't have."""
+    def update(self, mode: Mode, tenant_id: str, values: dict[str, float], measured: datetime) -> None:
+        """Remember a sample's values, beside those that it doesn't have; history that is sent later isn't usage."""
+        if (datetime.now(UTC) - measured).total_seconds() > _FRESH:
+            return
         shown = {name: values[name] for name in _SHOWN if name in values}
         if shown:
             _, known = self._values.get((mode, tenant_id), (0.0, {}))
             self._values[mode, tenant_id] = (time.monotonic(), known | shown)
+
+    def forget(self, tenant_id: str) -> None:
+        """Remember nothing of a tenant, in either mode."""
+        for mode in Mode:
+            self._values.pop((mode, tenant_id), None)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         oldest = time.monotonic() - _FRESH

@@ -1,71 +1,87 @@
 """Takes measurements by REST and says them as `metrics.collected`.
 
-Published at once and acknowledged, not through the outbox: no row of ours is written along with them, so there is
-nothing that the outbox would keep together, and a client that gets no answer may repeat its call. The event's id
-follows from what was measured, or from the Idempotency-Key where there is one: a repeated call is no second sample.
+Through the outbox like all that the gateway says: an accepted measurement is on disk, whether NATS is there or not.
+A list becomes few events, each with many moments, so that a long one holds nothing up. An event's id follows from what
+was measured: a repeated call is no second sample.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from services.gateway import context
 from services.gateway.errors import tenant_not_found
-from services.gateway.measurements import renamed
+from services.gateway.measurements import by_time
+from services.gateway.once import Once, claim, remember
 from services.gateway.schemas.monitoring import MetricsAccepted, MetricsPoint
+from services.gateway.store import outbox as outbox_store
 from services.gateway.store import tenants as store
-from shared.bus import Worker, derived_id
+from services.gateway.writing import SERVICE
+from shared.bus import derived_id, encode
+from shared.bus.envelope import Encoded
 from shared.database import Databases
-from shared.errors import DependencyUnavailable
-from shared.events import MetricsCollected
+from shared.events import MetricsCollected, Moment
 from shared.subjects import Mode
 
 SOURCE = "api"
-_UNAVAILABLE = "MONITORING_UNAVAILABLE"
+MOST_VALUES = 2000
+"""In one event, as long as it isn't a single moment: at most 200 kB, and a few milliseconds to store."""
 
 
 class Recorder:
     """Posted measurements."""
 
-    def __init__(self, databases: Databases, worker: Worker) -> None:
+    def __init__(self, databases: Databases) -> None:
         self._databases = databases
-        self._worker = worker
 
     async def record(
-        self, mode: Mode, tenant_id: str, points: Sequence[MetricsPoint], key: str | None = None
+        self, mode: Mode, tenant_id: str, points: Sequence[MetricsPoint], call: Once | None = None
     ) -> MetricsAccepted:
-        """Publish each point. Raises Refused, or DependencyUnavailable (MONITORING_UNAVAILABLE)."""
-        async with self._databases[mode].begin() as connection:
-            if await store.find_tenant(connection, tenant_id) is None:
-                raise tenant_not_found(tenant_id)
-        context.current().tenant_id = tenant_id
+        """Accept all points, or none. Raises Refused, or DependencyUnavailable while PostgreSQL is away."""
         now = datetime.now(UTC)
-        events = [
-            MetricsCollected(
-                tenant_id=tenant_id, time=point.timestamp or now, values=renamed(point.metrics), source=SOURCE
-            )
-            for point in points
-        ]
-        with context.timed("publish"):
-            for index, event in enumerate(events):
-                identity = (tenant_id, key, str(index)) if key else (event.model_dump_json(),)
-                await self._publish(mode, event, derived_id(mode, event.subject, *identity))
-        return MetricsAccepted(
+        moments = by_time((point.timestamp or now, point.metrics) for point in points)
+        answer = MetricsAccepted(
             tenant_id=tenant_id,
-            accepted=sum(len(event.values) for event in events),
-            timestamp=events[-1].time,
-            metrics=events[-1].values,
+            accepted=sum(len(each.values) for each in moments),
+            timestamp=moments[-1].time,
+            metrics=moments[-1].values,
         )
+        with context.timed("database"):
+            async with self._databases[mode].begin() as connection:
+                row = await store.find_tenant(connection, tenant_id)
+                if row is None:
+                    raise tenant_not_found(tenant_id)
+                context.current().tenant_id = tenant_id
+                if answered := await claim(connection, call, MetricsAccepted):
+                    return answered
+                events = [_event(tenant_id, each) for each in _portions(moments)]
+                await outbox_store.add_events(connection, [_encoded(mode, row.id, each) for each in events])
+                return await remember(connection, call, answer)
 
-    async def _publish(self, mode: Mode, event: MetricsCollected, event_id: str) -> None:
-        if not self._worker.started:
-            raise DependencyUnavailable("NATS", "the gateway isn't connected yet", code=_UNAVAILABLE)
-        try:
-            await self._worker.publisher.publish(
-                event,
-                mode=mode,
-                event_id=event_id,
-                correlation_id=context.current().request_id,
-                time=event.time,
-            )
-        except DependencyUnavailable as error:
-            raise DependencyUnavailable(error.name, "the measurements can't be taken now", code=_UNAVAILABLE) from error
+
+def _portions(moments: Sequence[Moment]) -> Iterator[Sequence[Moment]]:
+    begin = count = 0
+    for index, each in enumerate(moments):
+        if count and count + len(each.values) > MOST_VALUES:
+            yield moments[begin:index]
+            begin, count = index, 0
+        count += len(each.values)
+    yield moments[begin:]
+
+
+def _event(tenant_id: str, moments: Sequence[Moment]) -> MetricsCollected:
+    *earlier, latest = moments
+    return MetricsCollected(
+        tenant_id=tenant_id, time=latest.time, values=latest.values, source=SOURCE, earlier=tuple(earlier)
+    )
+
+
+def _encoded(mode: Mode, row_id: int, event: MetricsCollected) -> Encoded:
+    return encode(
+        event,
+        mode=mode,
+        # The row's id, since a tenant's may be used again: what is measured of the next one is something else.
+        event_id=derived_id(mode, event.subject, str(row_id), event.model_dump_json()),
+        correlation_id=context.current().request_id,
+        source=SERVICE,
+        time=event.time,
+    )

@@ -10,7 +10,7 @@ Pure ASGI, since Starlette's function middlewares run each request in a task of 
 that a route sets is not seen outside.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
@@ -133,9 +133,11 @@ class ModeChoice:
 class BodyLimit:
     """Reads the body up to the limit, chunked or not, and hands it on whole."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, refusals: Mapping[str, EcpError] | None = None) -> None:
+        """`refusals` are answered instead of the general one where a path ends like that."""
         self._app = app
         self._limit = limit
+        self._refusals = refusals or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
@@ -166,7 +168,8 @@ class BodyLimit:
                 return b"".join(chunks) if size <= self._limit else None
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = Refused(
+        own = (error for end, error in self._refusals.items() if scope["path"].endswith(end))
+        error = next(own, None) or Refused(
             f"the body is larger than {self._limit} bytes; send less",
             code="BODY_TOO_LARGE",
             details={"limit_bytes": self._limit},

@@ -13,6 +13,8 @@ from services.gateway.errors import error_response
 from shared.errors import EcpError, Refused
 
 _SHOWN = 5
+_MOST_PROBLEMS = 100
+"""In the details: a body may have a hundred thousand of the same fault."""
 _LONGEST_MESSAGE = 500
 
 
@@ -61,16 +63,16 @@ def _allowed(request: Request) -> str:
 
 def refusal(errors: Sequence[Mapping[str, Any]], body: Any = None) -> Refused:
     """pydantic's list of problems as one refusal that says where and why, without the refused values."""
-    problems = [_problem(each, body) for each in errors]
+    problems = [_problem(each, body) for each in errors[:_MOST_PROBLEMS]]
     said = "; ".join(f"{each['field']}: {each['message']}" for each in problems[:_SHOWN])
-    more = f" (and {len(problems) - _SHOWN} more)" if len(problems) > _SHOWN else ""
+    more = f" (and {len(errors) - _SHOWN} more)" if len(errors) > _SHOWN else ""
     return Refused(f"{said}{more}", details={"errors": problems})
 
 
 def _problem(error: Mapping[str, Any], body: Any) -> dict[str, str]:
     if error["type"] == "json_invalid":
         return {"field": "body", "message": _where_broken(error, body)}
-    place = [str(part) for part in error["loc"]]
+    place = [text for part in error["loc"] if (text := str(part)).strip()]
     if place == ["body"] and error["type"] == "missing":
         return {"field": "body", "message": "a JSON body is required"}
     # "body" and "query" say where FastAPI looked; a person knows the field by its name alone.

@@ -1,6 +1,7 @@
 """What the monitor does with an event."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from services.monitor.store import SampleWriter
 from shared.bus import Delivery
@@ -11,6 +12,8 @@ from shared.subjects import Mode
 
 _LONGEST_SOURCE = 50
 _LONGEST_SERVICE = 100
+_MOST_PROBLEMS = 20
+"""In a dead letter's reason: who sends thousands of bad values sees the fault in the first ones."""
 
 
 async def store_sample(event: MetricsCollected, delivery: Delivery, writers: Mapping[Mode, SampleWriter]) -> None:
@@ -21,21 +24,23 @@ async def store_sample(event: MetricsCollected, delivery: Delivery, writers: Map
 
 def check_sample(sample: MetricsCollected) -> None:
     """Raise InvalidEvent, which says what to change, for names and values that the table couldn't hold."""
-    problems = [
-        {"field": f"values.{name[:60]}", "message": message}
-        for name, value in sample.values.items()
-        for message in _problems(name, value)
-    ]
-    if problem := time_problem(sample.time):
-        problems.append({"field": "time", "message": problem})
+    problems = list(_moment_problems("", sample.time, sample.values))
+    for index, moment in enumerate(sample.earlier):
+        problems += _moment_problems(f"earlier.{index}.", moment.time, moment.values)
     if any(not 0 < len(name) <= _LONGEST_SERVICE or not name.isprintable() for name in sample.services):
         problems.append({"field": "services", "message": f"a name has 1 to {_LONGEST_SERVICE} printable characters"})
     if not 0 < len(sample.source) <= _LONGEST_SOURCE or not sample.source.isprintable():
         problems.append({"field": "source", "message": f"must be 1 to {_LONGEST_SOURCE} printable characters"})
     if problems:
+        problems = problems[:_MOST_PROBLEMS]
         sentence = "; ".join(f"{each['field']}: {each['message']}" for each in problems)
         raise InvalidEvent(sentence, details={"errors": problems})
 
 
-def _problems(name: str, value: float) -> list[str]:
-    return [problem for problem in (name_problem(name), value_problem(value)) if problem is not None]
+def _moment_problems(path: str, time: datetime, values: Mapping[str, float]) -> Iterator[dict[str, str]]:
+    for name, value in values.items():
+        for problem in (name_problem(name), value_problem(value)):
+            if problem is not None:
+                yield {"field": f"{path}values.{name[:60]}", "message": problem}
+    if problem := time_problem(time):
+        yield {"field": f"{path}time", "message": problem}

@@ -19,7 +19,7 @@ from services.monitor.store import SampleWriter
 from shared.database import Database, Databases, DatabaseSettings, ensure_partitions
 from shared.database.upgrade import upgrade_one
 from shared.errors import InvalidEvent
-from shared.events import MetricsCollected
+from shared.events import MetricsCollected, Moment
 from shared.subjects import Mode
 
 MIDNIGHT = datetime(2031, 7, 1, tzinfo=UTC)
@@ -149,6 +149,27 @@ async def test_a_time_that_another_partition_leaves_out_is_not_kept_and_holds_no
     left_out = datetime(2023, 1, 10, tzinfo=UTC)
     await asyncio.gather(*(writer.write(sample(time=time, source="api")) for time in (MIDNIGHT, left_out, MIDNIGHT)))
     assert [row[0] for row in await rows(database, "timestamp")] == [MIDNIGHT]
+
+
+async def test_every_moment_of_a_list_is_stored_but_those_that_no_partition_takes(database: Database) -> None:
+    await tenant(database)
+    async with database.begin() as connection:
+        await connection.execute(
+            text(
+                "CREATE TABLE also_by_hand PARTITION OF monitoring_data"
+                " FOR VALUES FROM ('2022-05-15 00:00+00') TO ('2022-06-15 00:00+00')"
+            )
+        )
+    times = [datetime(2022, 4, 30, tzinfo=UTC), datetime(2022, 5, 10, tzinfo=UTC), datetime(2022, 5, 20, tzinfo=UTC)]
+    earlier = tuple(Moment(time=time, values={"cpu": 1.0, "memory": 2.0}) for time in times)
+    said = sample(source="api", cpu=3.0).model_copy(update={"earlier": earlier})
+    writer = SampleWriter(database)
+    for _ in range(2):
+        await writer.write(said)
+    assert await rows(database, "timestamp, metric_value") == [
+        *((time, Decimal(value)) for time in (times[0], times[2]) for value in (1, 2)),
+        (MIDNIGHT, Decimal(3)),
+    ]
 
 
 @pytest.mark.parametrize("count", [10, 400])

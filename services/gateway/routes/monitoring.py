@@ -5,10 +5,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import Discriminator, Tag
 
-from services.gateway.once import check_key
+from services.gateway.errors import invalid
+from services.gateway.once import once
 from services.gateway.routes.parameters import IdempotencyKey, InMode, PartsOf, TenantPath
 from services.gateway.schemas.errors import answers
-from services.gateway.schemas.monitoring import MetricsAccepted, MetricsPoint, MonitoringData
+from services.gateway.schemas.monitoring import MetricsAccepted, MetricsPoint, MetricsPoints, MonitoringData
+from shared.errors import Refused
 from shared.measuring import METRIC_NAME
 
 router = APIRouter(prefix="/tenants/{tenant_id}/monitoring", tags=["monitoring"])
@@ -16,13 +18,23 @@ _MOST_POINTS = 1000
 _MOST_HOURS = 720
 
 
+def too_many_points(limit: int) -> Refused:
+    """What a body of more than `limit` bytes gets here: it is a list that is too long."""
+    message = f"a list has at most {_MOST_POINTS:,} points and {limit:,} bytes: send it in several calls"
+    return invalid("body", message)
+
+
+# A tag is a part of the path of whatever is refused, where it says nothing: both are left out when they are blank.
+_ONE, _SEVERAL = "", " "
+
+
 def _form(body: Any) -> str:
-    return "points" if isinstance(body, list) else "point"
+    return _SEVERAL if isinstance(body, list) else _ONE
 
 
 Points = Annotated[
-    Annotated[MetricsPoint, Tag("point")]
-    | Annotated[list[MetricsPoint], Tag("points"), Query(min_length=1, max_length=_MOST_POINTS)],
+    Annotated[MetricsPoint, Tag(_ONE)]
+    | Annotated[list[MetricsPoint], Tag(_SEVERAL), Query(min_length=1, max_length=_MOST_POINTS)],
     Discriminator(_form),
 ]
 
@@ -45,11 +57,15 @@ async def get_monitoring(
     "",
     status_code=202,
     summary="Send metrics",
-    responses=answers("TENANT_NOT_FOUND", "MONITORING_UNAVAILABLE", "DATABASE_ERROR", body=True),
+    responses=answers("TENANT_NOT_FOUND", "CONFLICT", "UNSUPPORTED_MEDIA_TYPE", "DATABASE_ERROR"),
 )
 async def post_monitoring(
     tenant_id: TenantPath, body: Points, parts: PartsOf, mode: InMode, idempotency_key: IdempotencyKey = None
 ) -> MetricsAccepted:
-    """One moment, or a list of moments. `cpu_usage` and `cpu` are the same series."""
-    points = body if isinstance(body, list) else [body]
-    return await parts.recorder.record(mode, tenant_id, points, check_key(idempotency_key))
+    """One moment, or a list of moments. `cpu_usage` and `cpu` are the same series.
+
+    Accepted means on disk: it is stored though nobody who stores it may be there now.
+    """
+    points = MetricsPoints(points=tuple(body if isinstance(body, list) else [body]))
+    call = once(f"POST /tenants/{tenant_id}/monitoring", idempotency_key, points)
+    return await parts.recorder.record(mode, tenant_id, points.points, call)

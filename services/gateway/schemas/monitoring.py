@@ -48,11 +48,18 @@ class MetricsPoint(Model):
     metrics: dict[MetricName, MetricValue] = Field(min_length=1, max_length=200)
 
 
+class MetricsPoints(Model):
+    """What one call sends."""
+
+    points: tuple[MetricsPoint, ...]
+
+
 class MetricsAccepted(Model):
     tenant_id: str
     accepted: int
-    """Values."""
+    """Values, of which there is one a metric and time."""
     timestamp: AwareDatetime
+    """The latest of those sent, and its values."""
     metrics: dict[str, float]
     """Under the names that they are stored by: `cpu_usage` is `cpu`."""
 

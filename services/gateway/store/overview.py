@@ -1,6 +1,6 @@
 """Reads what the dashboards count: tenants, deployments, the last measurements."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -42,6 +42,12 @@ _MEANS = text("""
     GROUP BY 1
 """)
 _CONNECTIONS = text("SELECT sum(numbackends) FROM pg_stat_database WHERE datname = current_database()")
+_EXISTING = text("SELECT tenant_id FROM tenants WHERE tenant_id = ANY(:ids)")
+
+
+async def existing(connection: AsyncConnection, tenant_ids: Collection[str]) -> set[str]:
+    """Those of `tenant_ids` that are there."""
+    return set((await connection.execute(_EXISTING, {"ids": list(tenant_ids)})).scalars())
 
 
 async def tenants(connection: AsyncConnection) -> Row[Any]:

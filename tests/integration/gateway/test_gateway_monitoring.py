@@ -50,14 +50,16 @@ async def test_posted_metrics_are_said_once_under_their_series_names(gateway: Ga
         answer = await gateway.http.post(f"/tenants/{name}/monitoring", json=body, headers=DEMO)
         assert answer.status_code == 202
         assert answer.json()["accepted"] == 6
-    points = [{"metrics": {"cpu": 1}}, {"metrics": {"cpu": 2}}]
-    batch = await gateway.http.post(f"/tenants/{name}/monitoring", json=points, headers=DEMO)
-    assert batch.json()["accepted"] == 2
     key = DEMO | {"Idempotency-Key": f"key-{name}"}
-    for _ in range(2):
+    answers = [
         await gateway.http.post(f"/tenants/{name}/monitoring", json={"metrics": {"gpu": 3}}, headers=key)
+        for _ in range(2)
+    ]
+    assert answers[0].json() == answers[1].json()
+    other = await gateway.http.post(f"/tenants/{name}/monitoring", json={"metrics": {"gpu": 4}}, headers=key)
+    error_of(other, 409, "CONFLICT")
     await gateway.http.post(f"/tenants/{name}/monitoring", json={"metrics": {"end": 4}}, headers=DEMO)
-    first, *others = await posted(nats_url, name, 5)
+    first, *others = await posted(nats_url, name, 3)
     assert first["time"] == "2024-01-20T14:30:00Z"
     assert first["source"] == "api"
     assert first["values"] == {
@@ -68,7 +70,39 @@ async def test_posted_metrics_are_said_once_under_their_series_names(gateway: Ga
         "response_time": 145.8,
         "error_rate": 0.02,
     }
-    assert [each["values"] for each in others] == [{"cpu": 1.0}, {"cpu": 2.0}, {"gpu": 3.0}, {"end": 4.0}]
+    assert [each["values"] for each in others] == [{"gpu": 3.0}, {"end": 4.0}]
+
+
+async def test_a_long_list_is_said_as_few_events_with_every_moment_once(gateway: Gateway, nats_url: str) -> None:
+    name = (await gateway.create(deploy=False))["tenant_id"]
+    begin = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
+    values = {f"m{index}": index for index in range(7)}
+    points = [
+        {"timestamp": (begin + timedelta(seconds=5 * index)).isoformat(), "metrics": values} for index in range(1000)
+    ]
+    answer = await gateway.http.post(f"/tenants/{name}/monitoring", json=[*reversed(points), points[0]], headers=DEMO)
+    error_of(answer, 422, "VALIDATION_ERROR")
+    answer = await gateway.http.post(f"/tenants/{name}/monitoring", json=points[::-1], headers=DEMO)
+    assert answer.status_code == 202
+    assert answer.json()["accepted"] == 7000
+    assert datetime.fromisoformat(answer.json()["timestamp"]) == begin + timedelta(seconds=4995)
+    said = await posted(nats_url, name, 4)
+    times = [each["time"] for event in said for each in (*event["earlier"], event)]
+    assert [datetime.fromisoformat(each) for each in times] == [
+        begin + timedelta(seconds=5 * index) for index in range(1000)
+    ]
+    assert all(each["values"] == values for event in said for each in (*event["earlier"], event))
+
+
+async def test_values_of_one_time_are_one_moment(gateway: Gateway, nats_url: str) -> None:
+    name = (await gateway.create(deploy=False))["tenant_id"]
+    points = [{"metrics": {"cpu": 1, "gpu": 5}}, {"metrics": {"cpu_usage": 2}}]
+    batch = await gateway.http.post(f"/tenants/{name}/monitoring", json=points, headers=DEMO)
+    assert batch.json()["accepted"] == 2
+    assert batch.json()["metrics"] == {"cpu": 2.0, "gpu": 5.0}
+    [said] = await posted(nats_url, name, 1)
+    assert said["values"] == {"cpu": 2.0, "gpu": 5.0}
+    assert "earlier" not in said
 
 
 @pytest.mark.parametrize(
@@ -101,6 +135,31 @@ async def test_a_measurement_that_is_none_is_refused(gateway: Gateway, content: 
     headers = DEMO | {"Content-Type": "application/json"}
     answer = await gateway.http.post(f"/tenants/{name}/monitoring", content=content, headers=headers)
     assert error_of(answer, 422, "VALIDATION_ERROR")["details"]["errors"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "said"),
+    [
+        ({"metrics": {"cpu": "65"}}, "metrics.cpu", "must be a number"),
+        ({"metrics": {"a b": 1}}, "metrics.a b.[key]", "match pattern"),
+        ({"timestamp": "2999-01-01", "metrics": {"cpu": 1}}, "timestamp", "lies in the future"),
+        ({"timestamp": "1999-01-01T00:00:00", "metrics": {"cpu": 1}}, "timestamp", "at most ten years"),
+        ([{"metrics": {"cpu": 1}}, {"metrics": {"cpu": None}}], "1.metrics.cpu", "valid number"),
+        ([], "body", "at least 1 item"),
+        ([{"metrics": {"cpu": 1}}] * 1001, "body", "at most 1000 items"),
+        ([{"metrics": {"cpu_usage": 65.5, "memory_usage": 71.25}}] * 100_000, "body", "at most 1,000 points"),
+        ([{"metrics": {"cpu": "x"}}] * 1000, "0.metrics.cpu", "must be a number"),
+    ],
+)
+async def test_a_refusal_names_the_field_and_says_what_to_change(
+    gateway: Gateway, body: Any, field: str, said: str
+) -> None:
+    name = (await gateway.create(deploy=False))["tenant_id"]
+    answer = await gateway.http.post(f"/tenants/{name}/monitoring", json=body, headers=DEMO)
+    refused = error_of(answer, 422, "VALIDATION_ERROR")["details"]["errors"]
+    assert refused[0]["field"] == field
+    assert said in refused[0]["message"]
+    assert len(refused) <= 100
 
 
 async def store(gateway: Gateway, tenant_id: str, rows: list[tuple[str, str, float, datetime]]) -> None:

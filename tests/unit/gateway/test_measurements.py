@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.measurements import Bucket, renamed, series_name, summarize
+from services.gateway.measurements import Bucket, by_time, latest_values, renamed, series_name, summarize
+from shared.events import Moment
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -28,6 +29,23 @@ def test_a_series_has_one_name(name: str, series: str) -> None:
 
 def test_of_two_names_of_a_series_the_last_one_counts() -> None:
     assert renamed({"cpu_usage": 1.0, "cpu": 2.0}) == {"cpu": 2.0}
+
+
+def test_points_of_one_time_are_one_moment_and_moments_are_in_order() -> None:
+    later = START + timedelta(seconds=5)
+    points = [(later, {"cpu": 1.0}), (START, {"cpu": 2.0}), (later, {"cpu_usage": 3.0, "gpu": 4.0})]
+    assert by_time(points) == [
+        Moment(time=START, values={"cpu": 2.0}),
+        Moment(time=later, values={"cpu": 3.0, "gpu": 4.0}),
+    ]
+
+
+def test_the_latest_values_are_those_of_the_last_minute_in_whatever_order_they_come() -> None:
+    moments = [
+        Moment(time=START + timedelta(seconds=seconds), values=values)
+        for seconds, values in ((70, {"cpu": 1.0}), (50, {"cpu": 2.0, "gpu": 3.0}), (5, {"disk": 4.0}))
+    ]
+    assert latest_values(moments) == {"cpu": 1.0, "gpu": 3.0}
 
 
 @given(st.lists(st.lists(st.floats(0, 1e6), min_size=1, max_size=20), min_size=1, max_size=10))

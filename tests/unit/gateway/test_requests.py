@@ -1,11 +1,12 @@
 """The middlewares, the error table and the request's context, without a server."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import ValidationError
 
 from services.gateway import context
@@ -54,6 +55,14 @@ async def test_a_body_up_to_the_limit_arrives_whole_and_a_larger_one_not_at_all(
     limited = BodyLimit(echo, limit=10)
     assert (await call(limited, *chunks(b"12345", b"67890")))[1]["body"] == b"1234567890"
     assert (await call(limited, *chunks(b"12345", b"67890", b"1")))[0]["status"] == 413
+
+
+async def test_a_path_may_have_a_refusal_of_its_own() -> None:
+    limited = BodyLimit(echo, limit=1, refusals={"/points": Refused("send fewer points")})
+    [start, body] = await call(limited, *chunks(b"12"), path="/a/points")
+    assert start["status"] == 422
+    assert b"send fewer points" in body["body"]
+    assert (await call(limited, *chunks(b"12"), path="/a/pointsx"))[0]["status"] == 413
 
 
 async def test_an_endless_body_is_not_read_to_its_end() -> None:
@@ -199,12 +208,36 @@ def test_production_s_usage_is_shown_where_both_modes_have_a_tenant(
     metrics: tuple[GatewayMetrics, CollectorRegistry],
 ) -> None:
     gateway, registry = metrics
-    gateway.usage.update(Mode.PRODUCTION, "t", {"cpu": 1.0})
-    gateway.usage.update(Mode.DEMO, "t", {"cpu": 2.0, "memory": 3.0})
-    gateway.usage.update(Mode.DEMO, "u", {"revenue": 5.0})
+    now = datetime.now(UTC)
+    gateway.usage.update(Mode.PRODUCTION, "t", {"cpu": 1.0}, now)
+    gateway.usage.update(Mode.DEMO, "t", {"cpu": 2.0, "memory": 3.0}, now)
+    gateway.usage.update(Mode.DEMO, "u", {"revenue": 5.0}, now)
     assert registry.get_sample_value("ecp_tenant_cpu_usage", {"tenant_id": "t"}) == 1.0
     assert registry.get_sample_value("ecp_tenant_memory_usage", {"tenant_id": "t"}) is None
     assert registry.get_sample_value("ecp_tenant_cpu_usage", {"tenant_id": "u"}) is None
+
+
+def test_history_that_is_sent_now_is_no_usage_of_now(metrics: tuple[GatewayMetrics, CollectorRegistry]) -> None:
+    gateway, registry = metrics
+    gateway.usage.update(Mode.PRODUCTION, "t", {"cpu": 1.0}, datetime.now(UTC) - timedelta(hours=1))
+    assert registry.get_sample_value("ecp_tenant_cpu_usage", {"tenant_id": "t"}) is None
+
+
+def test_the_series_of_a_tenant_that_is_gone_vanish(metrics: tuple[GatewayMetrics, CollectorRegistry]) -> None:
+    gateway, registry = metrics
+    for tenant in ("gone", "stays"):
+        gateway.count_request(tenant, "GET", 200)
+        gateway.count_request(tenant, "PUT", 422)
+        gateway.observe_deployment(tenant, "small", 3.0)
+        gateway.usage.update(Mode.DEMO, tenant, {"cpu": 1.0}, datetime.now(UTC))
+    gateway.count_request(None, "GET", 200)
+    assert gateway.tenants == {"gone", "stays"}
+    gateway.forget({"gone"})
+    text = generate_latest(registry).decode()
+    assert 'tenant_id="gone"' not in text
+    assert text.count('tenant_id="stays"') > 3
+    assert 'tenant_id=""' in text
+    assert gateway.tenants == {"stays"}
 
 
 def test_active_tenants_are_those_of_both_modes(metrics: tuple[GatewayMetrics, CollectorRegistry]) -> None:

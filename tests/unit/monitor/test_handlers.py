@@ -6,7 +6,7 @@ import pytest
 
 from services.monitor.handlers import check_sample
 from shared.errors import InvalidEvent
-from shared.events import MetricsCollected
+from shared.events import MetricsCollected, Moment
 
 
 def sample(values: dict[str, float], source: str = "api") -> MetricsCollected:
@@ -54,3 +54,11 @@ def test_all_problems_are_named_at_once() -> None:
     with pytest.raises(InvalidEvent) as refused:
         check_sample(sample({"": 1.0, "cpu": float("nan")}, ""))
     assert [each["field"] for each in refused.value.details["errors"]] == ["values.", "values.cpu", "source"]
+
+
+def test_each_moment_of_a_list_is_checked() -> None:
+    now = datetime.now(UTC)
+    earlier = (Moment(time=now, values={"cpu": 1.0}), Moment(time=now - timedelta(days=4000), values={"9": 1.0}))
+    with pytest.raises(InvalidEvent) as refused:
+        check_sample(sample({"cpu": 1.0}).model_copy(update={"earlier": earlier}))
+    assert [each["field"] for each in refused.value.details["errors"]] == ["earlier.1.values.9", "earlier.1.time"]
