@@ -5,9 +5,13 @@ that the drainer reads: who loses the session stops draining in the same moment,
 publish the same event in between, JetStream drops the second by its message id.
 
 A trigger notifies when the outbox is filled; a slow poll finds what a lost notification would leave.
+
+The events of a tenant are published one after the other, those of different tenants at once: the server writes to its
+disk once for many, and an event that isn't acknowledged holds up no other tenant's.
 """
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -17,14 +21,16 @@ import structlog
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.store import outbox as store
 from shared.bus import EventPublisher
+from shared.bus.envelope import TENANT_ID
 from shared.database import Database
 from shared.errors import TemporaryError
 from shared.subjects import Mode
 
 _log = structlog.get_logger(__name__)
 _BATCH = 100
-_PAUSE = 1.0
-"""Seconds between two tries while something is away."""
+_SHORTEST_PAUSE = 0.2
+_LONGEST_PAUSE = 5.0
+"""Seconds between two tries while something is away; each pause is twice as long as the one before."""
 
 
 class Drainer:
@@ -41,6 +47,7 @@ class Drainer:
         self._poll = poll
         self._filled = asyncio.Event()
         self._said: str | None = None
+        self._pause = _SHORTEST_PAUSE
 
     async def run(self) -> None:
         """Drain until cancelled, waiting out what is away."""
@@ -50,7 +57,8 @@ class Drainer:
                     await self._lead(session)
             except TemporaryError as error:
                 self._say(error.message)
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(self._pause)
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
 
     async def _lead(self, session: asyncpg.Connection) -> None:
         """Become the one who drains, and do so as long as the session lives and NATS answers."""
@@ -62,21 +70,27 @@ class Drainer:
                     await self._drain(session)
                 finally:
                     await self._measure(session)
-                self._said = None
+                self._said, self._pause = None, _SHORTEST_PAUSE
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._poll):
                     await self._filled.wait()
 
     async def _drain(self, session: asyncpg.Connection) -> None:
-        """Publish all that waits, in the order of its ids."""
+        """Publish all that waits. Raises DependencyUnavailable when some of it wasn't acknowledged."""
         while batch := await store.next_waiting(session, _BATCH):
             published: list[int] = []
             try:
-                for waiting in batch:
-                    await self._publisher.publish_encoded(*waiting.event)
-                    published.append(waiting.id)
+                lines = (self._publish_in_order(line, published) for line in by_tenant(batch))
+                results = await asyncio.gather(*lines, return_exceptions=True)
             finally:
                 await store.remove(session, published)
+            for failure in (each for each in results if each is not None):
+                raise failure
+
+    async def _publish_in_order(self, line: Iterable[store.Waiting], published: list[int]) -> None:
+        for waiting in line:
+            await self._publisher.publish_encoded(*waiting.event)
+            published.append(waiting.id)
 
     async def _measure(self, session: asyncpg.Connection) -> None:
         backlog = await store.backlog(session)
@@ -91,3 +105,11 @@ class Drainer:
 
     def _wake(self, *_: Any) -> None:
         self._filled.set()
+
+
+def by_tenant(batch: Iterable[store.Waiting]) -> Iterable[Sequence[store.Waiting]]:
+    """The events of each tenant, in the order of their ids."""
+    lines: dict[str | None, list[store.Waiting]] = {}
+    for waiting in batch:
+        lines.setdefault(waiting.event.headers.get(TENANT_ID), []).append(waiting)
+    return lines.values()

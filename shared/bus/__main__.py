@@ -10,7 +10,7 @@ from pydantic import Field
 
 from shared.access import BOOTSTRAP, inbox
 from shared.bus.bootstrap import bootstrap
-from shared.bus.dependencies import Dependencies
+from shared.dependencies import Dependencies
 from shared.logging import configure_logging
 from shared.settings import BusSettings, load
 

@@ -17,7 +17,7 @@ from nats.js import JetStreamContext
 from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 
-from shared.bus.envelope import CORRELATION_ID, MESSAGE_ID, REPLAY_FOR, own_headers
+from shared.bus.envelope import CORRELATION_ID, MESSAGE_ID, REPLAY_FOR, TENANT_ID, own_headers
 from shared.errors import Refused
 from shared.subjects import Mode, Stream
 
@@ -117,7 +117,7 @@ def _letter(sequence: int, time: datetime | None, headers: dict[str, str], body:
         attempts=headers.get("dlq-attempts", ""),
         event_id=headers.get("dlq-event-id", ""),
         correlation_id=headers.get(CORRELATION_ID, ""),
-        tenant_id=headers.get("ce-subject", ""),
+        tenant_id=headers.get(TENANT_ID, ""),
         headers=dict(headers),
         body=body,
     )

@@ -21,6 +21,7 @@ from nats.js.api import Header
 from shared.events import Event
 from shared.subjects import Mode, split_mode
 
+TENANT_ID = "ce-subject"
 MESSAGE_ID = Header.MSG_ID.value
 CORRELATION_ID = "correlation-id"
 TRACEPARENT = "traceparent"
@@ -80,7 +81,7 @@ def encode(
         "ce-id": event_id,
         "ce-type": f"ai.ecp.{event.subject}",
         "ce-source": f"/ecp/{source}",
-        "ce-subject": event.tenant_id,
+        TENANT_ID: event.tenant_id,
         "ce-time": (time or datetime.now(UTC)).isoformat(),
         "content-type": "application/json",
         CORRELATION_ID: correlation_id,

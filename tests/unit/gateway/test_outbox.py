@@ -1,0 +1,14 @@
+"""In which order the outbox is emptied."""
+
+from services.gateway.outbox import by_tenant
+from services.gateway.store.outbox import Waiting
+from shared.bus import Encoded
+
+
+def waiting(number: int, tenant_id: str) -> Waiting:
+    return Waiting(number, Encoded("demo.tenant.updated", b"{}", {"ce-subject": tenant_id}))
+
+
+def test_the_events_of_a_tenant_stay_in_their_order_and_those_of_others_don_t_wait_for_them() -> None:
+    batch = [waiting(1, "a"), waiting(2, "b"), waiting(3, "a"), waiting(5, "b"), waiting(4, "c")]
+    assert [[each.id for each in line] for line in by_tenant(batch)] == [[1, 3], [2, 5], [4]]
