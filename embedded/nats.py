@@ -12,7 +12,7 @@ import httpx
 
 from embedded.child import Child
 from embedded.errors import EmbeddedError
-from embedded.readiness import answers
+from embedded.readiness import answers, local_client
 
 # Bodies are limited to 1 MiB by the gateway; an event that carries one has headers and fields of its own.
 MAX_PAYLOAD_BYTES = 2 * 1024 * 1024
@@ -20,6 +20,7 @@ MAX_PAYLOAD_BYTES = 2 * 1024 * 1024
 MAX_STORE = "32GB"
 READY_SECONDS = 30.0
 ANY_PORT = -1
+WRITE_ERROR = "write error"
 
 
 def nats_server() -> Path:
@@ -54,6 +55,21 @@ def configuration(
 async def is_ready(monitor_url: str) -> bool:
     """Whether the server that is monitored at `monitor_url` serves JetStream."""
     return await answers(f"{monitor_url}/healthz?js-enabled-only=true")
+
+
+async def write_error(monitor_url: str) -> str | None:
+    """Why a stream can't be written, in the server's words, if that is so.
+
+    A stream that met a full disk refuses every message from then on, and goes on doing so when there is room again:
+    only a new start of the server heals it (seen with 2.15). What was acknowledged before is there afterwards.
+    """
+    try:
+        async with local_client(monitor_url) as client:
+            answer = (await client.get("/healthz")).json()
+    except (httpx.HTTPError, ValueError):
+        return None
+    error = str(answer.get("error", ""))
+    return error if WRITE_ERROR in error else None
 
 
 class NatsServer:

@@ -59,6 +59,7 @@ async def _serve(stack: Stack, settings: Settings, directory: DataDirectory, rep
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(stack.keep())
+            tasks.create_task(stack.keep_nats_writing())
             await _greet(settings, directory, report)
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,9 @@ STEP_SECONDS = 120.0
 SERVICES_SECONDS = 180.0
 POLL_SECONDS = 0.2
 WATCH_SECONDS = 1.0
+NATS_SECONDS = 3.0
+ROOM_BYTES = 16 * 1024 * 1024
+"""What NATS needs to begin anew; with less it would meet the same error at once."""
 
 Check = Callable[[], Awaitable[bool]]
 
@@ -92,6 +96,20 @@ class Stack:
                 self._report.line(f"  {state.name} had ended and was started again, see {self._log(state)}")
             if state.pid:
                 pids[state.name] = state.pid
+
+    async def keep_nats_writing(self) -> None:
+        """Start NATS again once there is room on a disk that was full, and say what it waits for; until cancelled."""
+        said = False
+        while True:
+            error = await nats.write_error(self._settings.nats_monitor_url)
+            if error and shutil.disk_usage(self._directory.jetstream).free >= ROOM_BYTES:
+                self._report.line("  NATS could not write, now there is room; it is started again")
+                with contextlib.suppress(SupervisorSilent):
+                    await self._running().restart("nats", INFRASTRUCTURE)
+            elif error and not said:
+                self._report.line(f"  NATS can't write ({error}); what is accepted waits until there is room")
+            said = error is not None
+            await asyncio.sleep(NATS_SECONDS)
 
     async def stop(self) -> None:
         """Stop everything that this run has started. Raises EmbeddedError when something can't be ended."""

@@ -144,6 +144,11 @@ class Supervisor:
         """Start again what supervisord has given up."""
         await self._call("supervisor.startProcess", f"{state.group}:{state.name}", False)
 
+    async def restart(self, name: str, group: str) -> None:
+        """Stop a program, and start it when it has ended."""
+        await self._call("supervisor.stopProcess", f"{group}:{name}", True)
+        await self._call("supervisor.startProcess", f"{group}:{name}", False)
+
     async def states(self) -> list[ProcessState]:
         """Every program's state. Raises SupervisorSilent."""
         return [

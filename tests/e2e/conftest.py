@@ -1,23 +1,45 @@
-"""One running stack for the tests that put load and faults on it."""
+"""Running stacks for the tests that put load and faults on them."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+from embedded.directory import DataDirectory
 from embedded.ports import free_ports
 from embedded.settings import Settings
 from tests.e2e.embedded_run import EmbeddedRun
 from tests.e2e.nodes import add_nodes
+from tests.small_disk import small_disk
+
+
+@asynccontextmanager
+async def stack(data: Path) -> AsyncIterator[EmbeddedRun]:
+    """The embedded stack, its demo cluster large enough for hundreds of tenants."""
+    variables = [port.variable for port in Settings.read().ports()]
+    ports = dict(zip(variables, map(str, free_ports(len(variables))), strict=True))
+    embedded = EmbeddedRun(data, {**ports, "ECP_DATA_DIR": str(data), "SCALE": ""})
+    try:
+        await embedded.start()
+        await add_nodes(embedded.simulator)
+        yield embedded
+    finally:
+        embedded.end()
 
 
 @pytest.fixture(scope="session")
 async def run(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedRun]:
-    """The embedded stack, its demo cluster large enough for hundreds of tenants."""
-    directory = tmp_path_factory.mktemp("stack")
-    variables = [port.variable for port in Settings.read().ports()]
-    ports = dict(zip(variables, map(str, free_ports(len(variables))), strict=True))
-    embedded = EmbeddedRun(directory / "data", {**ports, "ECP_DATA_DIR": str(directory / "data"), "SCALE": ""})
-    await embedded.start()
-    await add_nodes(embedded.simulator)
-    yield embedded
-    embedded.end()
+    """One stack for all that doesn't need one of its own."""
+    async with stack(tmp_path_factory.mktemp("stack") / "data") as embedded:
+        yield embedded
+
+
+@pytest.fixture
+async def run_on_a_small_disk(tmp_path: Path) -> AsyncIterator[EmbeddedRun]:
+    """A stack whose NATS has a disk of its own, which a test can fill."""
+    data = DataDirectory.prepare(tmp_path / "data")
+    data.jetstream.mkdir()
+    with small_disk(data.jetstream, "256m"):
+        async with stack(data.root) as embedded:
+            yield embedded

@@ -7,7 +7,6 @@ the streams by NATS.
 
 import asyncio
 import json
-import os
 import random
 import signal
 import time
@@ -18,10 +17,12 @@ from dataclasses import dataclass, field
 
 import httpx
 import nats
+import psutil
 
 from embedded.child import until
 from shared.access import BOOTSTRAP, inbox
 from tests.e2e.embedded_run import EmbeddedRun
+from tests.small_disk import filled
 
 HEADERS = {"X-Demo-Mode": "true"}
 AT_ONCE = 8
@@ -69,8 +70,7 @@ async def power_cut(run: EmbeddedRun, chance: random.Random) -> str:
     """kill -9 of everything at once."""
     for record in run.alive():
         if record.program != "supervisord":
-            with suppress(ProcessLookupError):
-                os.kill(record.pid, signal.SIGKILL)
+            record.send(signal.SIGKILL)
     return "everything"
 
 
@@ -79,11 +79,40 @@ def freeze(seconds: float, *programs: str) -> Fault:
 
     async def inject(run: EmbeddedRun, chance: random.Random) -> str:
         program = chance.choice(programs)
-        pid = _signal(run, program, signal.SIGSTOP)
-        await asyncio.sleep(seconds)
-        if pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+        try:
+            _signal(run, program, signal.SIGSTOP)
+            await asyncio.sleep(seconds)
+        finally:
+            _signal(run, program, signal.SIGCONT)
+        return program
+
+    return inject
+
+
+def fill_disk(seconds: float) -> Fault:
+    """No byte is left on the disk of NATS for a while. It has to be one of its own."""
+
+    async def inject(run: EmbeddedRun, chance: random.Random) -> str:
+        with filled(run.directory.jetstream):
+            await asyncio.sleep(seconds)
+        return "disk of nats"
+
+    return inject
+
+
+def slow_down(seconds: float, *programs: str) -> Fault:
+    """For a while a process runs for 10 ms of every 110 only: all of it takes about ten times as long."""
+
+    async def inject(run: EmbeddedRun, chance: random.Random) -> str:
+        program = chance.choice(programs)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                _signal_tree(run, program, signal.SIGSTOP)
+                await asyncio.sleep(0.1)
+            finally:
+                _signal_tree(run, program, signal.SIGCONT)
+            await asyncio.sleep(0.01)
         return program
 
     return inject
@@ -232,11 +261,19 @@ async def bus(run: EmbeddedRun, account: str = BOOTSTRAP) -> AsyncIterator[nats.
         await client.close()
 
 
-def _signal(run: EmbeddedRun, program: str, number: signal.Signals) -> int | None:
+def _signal_tree(run: EmbeddedRun, program: str, number: signal.Signals) -> None:
+    """The same for its children as well: PostgreSQL has a process for each connection."""
+    for record in run.alive():
+        if record.program == program:
+            with suppress(psutil.NoSuchProcess):
+                parent = psutil.Process(record.pid)
+                for process in (parent, *parent.children(recursive=True)):
+                    with suppress(psutil.NoSuchProcess):
+                        process.send_signal(number)
+
+
+def _signal(run: EmbeddedRun, program: str, number: signal.Signals) -> None:
     """Send it, unless the program is being started again just now."""
     for record in run.alive():
         if record.program == program:
-            with suppress(ProcessLookupError):
-                os.kill(record.pid, number)
-                return record.pid
-    return None
+            record.send(number)

@@ -1,19 +1,22 @@
 """NATS and PostgreSQL of the embedded stack on their own: they start anywhere, and keep their data over a kill."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
 import nats
+import nats.errors
 import pytest
 
 from embedded import account, postgres
 from embedded.account import hand_over
 from embedded.child import Child
 from embedded.launch import NOBODY, SAME_ACCOUNT, USER_NAMESPACE
-from embedded.nats import NatsServer, running_nats
+from embedded.nats import NatsServer, running_nats, write_error
 from embedded.ports import free_ports
 from embedded.postgres import Login, PostgresServer, forget_stale_pid, make_cluster, server_command
+from tests.small_disk import filled, small_disk
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
 
@@ -35,6 +38,34 @@ async def test_nats_keeps_streams_and_ports_when_it_is_killed(tmp_path: Path) ->
     await again.close()
     await client.close()
     await server.stop()
+
+
+async def test_nats_says_that_it_can_t_write_and_a_new_start_heals_it_once_there_is_room(tmp_path: Path) -> None:
+    with small_disk(tmp_path, "32m"):
+        server = NatsServer(tmp_path)
+        await server.start()
+        client = await nats.connect(server.url)
+        jetstream = client.jetstream(timeout=0.5)
+        await jetstream.add_stream(name="KEPT", subjects=["kept"])
+        assert await write_error(server.monitor_url) is None
+
+        acknowledged = 0
+        with filled(tmp_path):
+            while await write_error(server.monitor_url) is None:
+                with suppress(nats.errors.TimeoutError):
+                    await jetstream.publish("kept", b"a message" * 100)
+                    acknowledged += 1
+        assert "no space left" in (await write_error(server.monitor_url) or "")
+        await client.close()
+        await server.stop()
+        await server.start()
+
+        assert await write_error(server.monitor_url) is None
+        client = await nats.connect(server.url)
+        await client.jetstream().publish("kept", b"there is room")
+        assert (await client.jetstream().stream_info("KEPT")).state.messages >= acknowledged + 1
+        await client.close()
+        await server.stop()
 
 
 async def test_two_nats_servers_do_not_meet(tmp_path: Path) -> None:
