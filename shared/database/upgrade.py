@@ -7,9 +7,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
-from shared.bus.dependencies import Dependencies
 from shared.database.connection import Database, Databases
 from shared.database.partitions import ensure_partitions
+from shared.dependencies import Dependencies
 from shared.subjects import Mode
 
 _log = structlog.get_logger(__name__)

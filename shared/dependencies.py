@@ -1,0 +1,52 @@
+"""What a process can't work without: waited for at the start with a line that says for what, and asked by `/ready`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+_log = structlog.get_logger(__name__)
+_CHECK_TIMEOUT = 2.0
+_REMIND_EVERY = 10.0
+
+Check = Callable[[], Awaitable[None]]
+
+
+class Dependencies:
+    """Named checks. A check returns while its dependency is there, and raises while it is away."""
+
+    def __init__(self) -> None:
+        self._checks: dict[str, Check] = {}
+
+    def add(self, name: str, check: Check) -> None:
+        self._checks[name] = check
+
+    async def missing(self) -> dict[str, str]:
+        """What is away now, and why."""
+        answers = await asyncio.gather(*(_ask(check) for check in self._checks.values()))
+        return {name: answer for name, answer in zip(self._checks, answers, strict=True) if answer is not None}
+
+    async def wait(self) -> None:
+        """Return when nothing is missing. Logs at once, when the reason changes, and every 10 s."""
+        loop = asyncio.get_running_loop()
+        said: dict[str, str] = {}
+        remind_at = 0.0
+        pause = 0.05
+        while missing := await self.missing():
+            if missing.keys() != said.keys() or loop.time() >= remind_at:
+                said, remind_at = missing, loop.time() + _REMIND_EVERY
+                for name, reason in missing.items():
+                    _log.info(f"Waiting for {name}: {reason}", action="wait-for-dependency", dependency=name)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 1.0)
+
+
+async def _ask(check: Check) -> str | None:
+    try:
+        async with asyncio.timeout(_CHECK_TIMEOUT):
+            await check()
+    except TimeoutError:
+        return f"no answer within {_CHECK_TIMEOUT:g} s"
+    except Exception as error:
+        return str(error) or type(error).__name__
+    return None
