@@ -1,11 +1,29 @@
 """The command `ecp`, and `make dlq`, which is `ecp dlq`."""
 
+from typing import Annotated
+
 import typer
 
 from cli.dead_letters import app as dead_letters
+from shared.version import VERSION
 
-app = typer.Typer(no_args_is_help=True, help="ECP-AI Kubernetes Orchestrator", pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(dead_letters, name="dlq")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"ecp {VERSION}")
+        raise typer.Exit
+
+
+@app.callback(help="ECP-AI Kubernetes Orchestrator")
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and end.")
+    ] = False,
+) -> None:
+    """The options of `ecp` itself; `--version` has done its work before this runs."""
 
 
 def main() -> None:

@@ -5,12 +5,16 @@ with a sentence that names the variable (`load`).
 """
 
 import sys
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 S = TypeVar("S", bound=BaseSettings)
+
+EXAMPLE_PASSWORDS = frozenset({"tryout", "ecp_password", "ecp_demo_password", "k8s_password"})
+"""Those of .env.example, which everybody knows."""
 
 
 class ServiceSettings(BaseSettings):
@@ -26,6 +30,14 @@ class ServiceSettings(BaseSettings):
     def _upper_case(cls, value: object) -> object:
         """Many shells have `LOG_LEVEL=debug`."""
         return value.upper() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _no_known_password_in_production(self) -> Self:
+        urls = {name: value for name, value in self if isinstance(value, str) and "://" in value}
+        for name, url in urls.items():
+            if self.environment == "production" and urlsplit(url).password in EXAMPLE_PASSWORDS:
+                raise ValueError(f"the password in {name.upper()} is the example's; production needs one of its own")
+        return self
 
     host: str = "127.0.0.1"
     """Address to listen on. Loopback, because a service that listens further needs authentication first."""
@@ -54,6 +66,6 @@ def load(settings: type[S]) -> S:
         return settings()
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc']).upper()}: {each['msg']}" for each in error.errors()
+            ": ".join(filter(None, (".".join(map(str, each["loc"])).upper(), each["msg"]))) for each in error.errors()
         )
         sys.exit(f"The environment is not usable: {problems}. Correct it and start again.")

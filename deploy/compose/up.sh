@@ -1,0 +1,95 @@
+#!/bin/sh
+# make up, make down: the stack of compose.yaml, with Compose v2 or docker-compose 1.29, whichever is there.
+#
+#   up.sh up [arguments of `compose up`]      as  --scale calculator=4   or, before it,  PROFILE=observability
+#   up.sh down [arguments of `compose down`]  as  --volumes, which removes the data too
+set -eu
+cd "$(dirname "$0")/../.."
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+find_compose() {
+    command -v docker >/dev/null || fail "Docker is not installed: see https://docs.docker.com/engine/install/. Without it: make run."
+    docker info >/dev/null 2>&1 || fail "The Docker engine doesn't answer: is it running (systemctl start docker), and may you use it (group docker)?
+Without Docker: make run."
+    if docker compose version >/dev/null 2>&1; then
+        compose="docker compose"
+    elif command -v docker-compose >/dev/null; then
+        compose="docker-compose"
+    else
+        fail "Docker is here, and Compose is not: apt install docker-compose-plugin, or docker-compose on Debian."
+    fi
+}
+
+# .env.example with passwords that nobody knows; readable by its owner only.
+make_environment() {
+    [ -e .env ] && return
+    echo "Making .env from .env.example, with random passwords"
+    umask 077
+    cp .env.example .env.partial
+    for example in ecp_password ecp_demo_password k8s_password; do
+        sed -E -i.previous "s/([=:])$example($|@)/\1$(password)\2/" .env.partial
+    done
+    while grep -q '=tryout$' .env.partial; do
+        line=$(grep -n '=tryout$' .env.partial | head -n 1 | cut -d: -f1)
+        sed -i.previous "${line}s/=tryout\$/=$(password)/" .env.partial
+    done
+    rm -f .env.partial.previous
+    mv .env.partial .env
+}
+
+# A letter first: NATS reads its variables as configuration, where 12e4 is a number.
+password() {
+    printf 'p%s' "$(od -An -N20 -tx1 /dev/urandom | tr -d ' \n')"
+}
+
+# Every container that has a health check, until all are healthy; says what it waits for.
+wait_until_healthy() {
+    deadline=$(($(date +%s) + ${WAIT_SECONDS:-240}))
+    said=""
+    while :; do
+        waiting=""
+        for id in $($compose ps -q); do
+            state=$(docker inspect -f '{{index .Config.Labels "com.docker.compose.service"}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}-{{end}}' "$id")
+            case "$state" in
+                *" running healthy" | *" running -" | *" exited -") ;;
+                *) waiting="$waiting ${state%% *}" ;;
+            esac
+        done
+        [ -n "$waiting" ] || break
+        [ "$waiting" = "$said" ] || echo "Waiting for$waiting"
+        said=$waiting
+        [ "$(date +%s)" -lt "$deadline" ] || fail "Not healthy after ${WAIT_SECONDS:-240} s:$waiting
+Look at: $compose ps; $compose logs${waiting}"
+        sleep 1
+    done
+}
+
+port() { # service, port in the container: where it is published
+    $compose port "$1" "$2" 2>/dev/null || true
+}
+
+find_compose
+command=$1
+shift
+case "$command" in
+    up)
+        make_environment
+        # shellcheck disable=SC2086 - a profile is one word, or none
+        $compose ${PROFILE:+--profile $PROFILE} up -d --build "$@"
+        wait_until_healthy
+        echo "Ready.
+  API          http://$(port backend 8001)/api/v1
+  its docs     http://$(port backend 8001)/docs
+  simulator    kubectl --server http://$(port k8s-simulator-backend 8000)/clusters/demo get pods -A
+  logs         $compose logs -f backend
+  stop         make down (the data stays in volumes; ARGS=--volumes removes it)"
+        ;;
+    down)
+        $compose --profile observability --profile tools down "$@"
+        ;;
+    *) fail "up.sh up, or up.sh down" ;;
+esac

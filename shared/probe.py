@@ -1,0 +1,35 @@
+"""Whether a service is ready, for a container's health check: exit status 0, or 1 with what it answered.
+
+    python -I -S shared/probe.py [url]
+
+Without a URL it asks `/ready` of the service that runs in the same container. An image has no curl, and this runs
+every few seconds, so it imports next to nothing.
+"""
+
+import http.client
+import os
+import sys
+
+TIMEOUT_SECONDS = 4.0
+
+
+def main(arguments: list[str]) -> int:
+    address, _, path = (arguments[0] if arguments else _own()).removeprefix("http://").partition("/")
+    connection = http.client.HTTPConnection(address, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", f"/{path}")
+        answer = connection.getresponse()
+        text = answer.read().decode(errors="replace")
+    except OSError as error:
+        sys.stdout.write(f"{address} doesn't answer: {error}\n")
+        return 1
+    sys.stdout.write(f"{text}\n")
+    return 0 if answer.status == http.HTTPStatus.OK else 1
+
+
+def _own() -> str:
+    return f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/ready"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,100 @@
+"""What the images are made of agrees with what everything else says."""
+
+import re
+import tomllib
+from importlib.metadata import version as version_of
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from cli.__main__ import app
+from shared.version import VERSION
+from tools.locks import IMAGES, LOCKS, ROOT, closure, part
+from tools.nats_accounts import FILE as ACCOUNTS
+from tools.nats_accounts import configuration
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_s_lock_is_its_extra_s_part_of_requirements_lock(image: str) -> None:
+    written = (LOCKS / f"{image}.lock").read_text(encoding="utf-8")
+
+    assert written == part(LOCK, IMAGES[image]), "run `make docs`"
+    pins = re.findall(r"(?m)^[A-Za-z0-9].*?(?=^[A-Za-z0-9]|\Z)", written, re.DOTALL)
+    assert pins
+    assert all("--hash=sha256:" in pin for pin in pins)
+
+
+def test_a_service_s_image_has_none_of_what_only_others_need() -> None:
+    assert {"fastapi", "sqlalchemy"} <= closure("gateway")
+    assert not {"scipy", "kubernetes", "kubernetes-validate"} & closure("gateway")
+    assert not {"sqlalchemy", "kubernetes", "fastapi"} & closure("calculator")
+    assert not {"scipy", "kubernetes", "sqlalchemy"} & closure("manifest")
+    assert not {"scipy", "sqlalchemy", "fastapi"} & closure("deployer")
+    assert not {"scipy", "fastapi"} & closure("monitor")
+    assert not {"faststream", "nats-py", "sqlalchemy", "kubernetes", "fastapi"} & closure("simulator")
+    assert not {"faststream", "nats-py", "fastapi"} & closure("database")
+    assert not any(
+        {"pytest", "ruff", "supervisor", "rich"} & closure(extra) for extra in IMAGES.values() if extra != "cli"
+    )
+
+
+def test_a_lock_that_lacks_something_is_no_lock() -> None:
+    without = re.sub(r"(?m)^orjson==.*\n(    .*\n)*", "", LOCK)
+
+    with pytest.raises(SystemExit, match="lacks orjson"):
+        part(without, "gateway")
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_every_image_is_a_target_that_starts_python_itself_and_never_as_root(image: str) -> None:
+    stages = dict(re.findall(r"(?m)^FROM \S+ AS (\S+)\n((?:(?!^FROM).*\n?)*)", DOCKERFILE))
+
+    assert f"--from={image}-dependencies /opt/ecp" in stages[image]
+    # In this form it is the process that gets SIGTERM; a shell in between wouldn't pass it on.
+    assert re.search(r'^ENTRYPOINT \["python", "-m"', stages[image], re.MULTILINE)
+    user = re.search(r"^USER (\d+)", stages["runtime"], re.MULTILINE)
+    assert user is not None
+    assert int(user[1]) >= 10_000
+    assert "USER" not in stages[image]
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    compose = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+    assert re.fullmatch(r"\d+\.\d+\.\d+", VERSION)
+    assert project["version"] == version_of("ecp-orchestrator") == VERSION
+    assert f"ARG VERSION={VERSION}\n" in DOCKERFILE
+    assert set(re.findall(r"ECP_VERSION:-([^}]+)}", compose)) == {VERSION}
+    assert re.search(r"(?m)^## \[(\d.*?)\] - \d{4}-\d\d-\d\d$", changelog)[1] == VERSION
+
+
+def test_ecp_says_its_version() -> None:
+    answer = CliRunner().invoke(app, ["--version"])
+
+    assert (answer.exit_code, answer.output) == (0, f"ecp {VERSION}\n")
+
+
+def test_the_licence_is_apache_s() -> None:
+    assert "Apache License\n                           Version 2.0" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_nats_in_containers_knows_the_contract_s_accounts() -> None:
+    assert ACCOUNTS.read_text(encoding="utf-8") == configuration(), "run `make docs`"
+
+
+def test_the_build_sees_only_what_the_dockerfile_copies() -> None:
+    allowed = re.findall(r"(?m)^!(.+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"))
+    copied = {path.strip("/") for path in re.findall(r"(?m)^COPY (?!--from)(\S+)", DOCKERFILE)}
+
+    assert {path for path in copied if not path.endswith(".lock")} | {"deploy/locks"} == set(allowed)
+
+
+def test_every_file_of_kubernetes_and_compose_can_be_read() -> None:
+    for path in [ROOT / "compose.yaml", *(ROOT / "deploy").rglob("*.y*ml")]:
+        assert list(yaml.safe_load_all(path.read_text(encoding="utf-8"))), path
