@@ -1,7 +1,7 @@
 # What a person does here, and what CI does: the same targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long check format bench dlq docs update-golden install clean clean-all
+.PHONY: help run up down test test-long test-containers check format bench dlq docs update-golden install clean clean-all
 
 PYTHON_IN_VENV := .venv/bin/python
 # What was installed, and where, by content: a comparison of dates would be fooled by a checkout.
@@ -11,6 +11,14 @@ INSTALLED := { pwd; cat requirements.lock pyproject.toml; } | cksum 2>/dev/null 
 run: install
 	@exec $(PYTHON_IN_VENV) -I -S embedded/launch.py -- $(abspath $(PYTHON_IN_VENV)) -m embedded run
 
+## Start everything in containers (compose.yaml); PROFILE=observability, ARGS="--scale calculator=4" for more
+up:
+	@PROFILE="$(PROFILE)" deploy/compose/up.sh up $(ARGS)
+
+## Stop what `make up` started; the data stays, unless ARGS=--volumes
+down:
+	@deploy/compose/up.sh down $(ARGS)
+
 ## Run every test on real NATS and PostgreSQL (under 5 minutes); ARGS="-k name" for some of them
 test: install
 	@$(PYTHON_IN_VENV) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -18,6 +26,10 @@ test: install
 ## Run the tests that take longer
 test-long: install
 	@$(PYTHON_IN_VENV) -m pytest -m long --timeout 1800 $(ARGS)
+
+## Test the images, and NATS and PostgreSQL in containers; says so where there is no Docker
+test-containers: install
+	@$(PYTHON_IN_VENV) -m pytest tests/containers -m containers --timeout 1800 $(ARGS)
 
 ## Check style, types and layers: ruff, mypy, import-linter
 check: install
@@ -39,9 +51,12 @@ bench: install
 dlq: install
 	@$(PYTHON_IN_VENV) -m embedded dlq $(or $(ARGS),list)
 
-## Write docs/asyncapi.yaml and docs/events.md from the code
+## Write what is derived from the code: pages in docs/, the images' locks, the accounts of NATS
 docs: install
 	@$(PYTHON_IN_VENV) -m shared.asyncapi
+	@$(PYTHON_IN_VENV) -m tools.settings_page
+	@$(PYTHON_IN_VENV) -m tools.locks
+	@$(PYTHON_IN_VENV) -m tools.nats_accounts
 
 ## Accept what is rendered now as the golden files
 update-golden: install

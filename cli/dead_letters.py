@@ -34,6 +34,7 @@ class OperatorSettings(BaseSettings):
     """Where the bus is, with the operator's account in the URL where the server wants one."""
 
     operator_nats_url: str = "nats://127.0.0.1:4222"
+    """The bus, with the account `operator`: `nats://operator:<password>@<host>:4222`. `make dlq` sets it."""
 
 
 @app.command("list")

@@ -34,17 +34,17 @@ class Settings(BaseSettings):
 
     gateway_port: PortNumber = 8001  # REST and WebSockets, as the guides call it
     simulator_port: PortNumber = 6360  # the simulator's Kubernetes API
-    nats_port: PortNumber = 4222
+    nats_port: PortNumber = 4222  # the bus
     nats_monitor_port: PortNumber = 8222  # NATS' own health and figures over HTTP
     database_port: PortNumber = 5433  # PostgreSQL of the production mode
     demo_database_port: PortNumber = 5434  # PostgreSQL of the demo mode
-    simulator_database_port: PortNumber = 6350
-    calculator_port: PortNumber = 8011  # health and metrics of the first copy, as for the three below
-    manifest_port: PortNumber = 8012
-    deployer_port: PortNumber = 8013
-    monitor_port: PortNumber = 8014
+    simulator_database_port: PortNumber = 6350  # PostgreSQL of the simulator
+    calculator_port: PortNumber = 8011  # health and metrics of the first calculator; a copy's is 10 more
+    manifest_port: PortNumber = 8012  # the same of the manifest service
+    deployer_port: PortNumber = 8013  # of the deployer
+    monitor_port: PortNumber = 8014  # of the monitor
 
-    scale: Annotated[dict[str, int], NoDecode] = Field(default_factory=dict)  # copies of a worker; one where not named
+    scale: Annotated[dict[str, int], NoDecode] = Field(default_factory=dict)  # copies: `calculator=3 manifest=2`; one of each where not named
 
     @classmethod
     def read(cls, **overrides: Any) -> Self:

@@ -23,7 +23,9 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     environment: Literal["development", "production"] = "development"
+    """In production no password has a default, and none of .env.example is taken."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The least that is logged."""
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -49,6 +51,7 @@ class BusSettings(ServiceSettings):
     """What a service on the bus reads."""
 
     nats_url: str = "nats://127.0.0.1:4222"
+    """The bus, with this service's own account: `nats://<service>:<password>@<host>:4222`."""
     publish_timeout: float = Field(default=5.0, gt=0)
     """Seconds until a publish without an acknowledgement counts as an outage. The client's own 0.5 s is
     shorter than a leader election in a NATS cluster."""

@@ -19,6 +19,7 @@ class Settings(BusSettings):
     ingress_class: str = "nginx"
     """The IngressClass, and where its controller's pods are: only they reach a tenant's services."""
     ingress_namespace: str = "ingress-nginx"
+    """The namespace of that controller."""
     cluster_issuer: str = "letsencrypt-prod"
     """cert-manager's ClusterIssuer for the certificates of tenants' Ingresses."""
     monitoring_namespace: str = "monitoring"

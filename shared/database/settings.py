@@ -14,11 +14,13 @@ class DatabaseSettings(ServiceSettings):
     database_url: str = Field(
         default="postgresql://ecp_user:ecp_password@127.0.0.1:5433/ecp_orchestrator", validate_default=True, repr=False
     )
+    """Production's tenants; with libpq's parameters such as `?sslmode=require` where they are needed."""
     demo_database_url: str = Field(
         default="postgresql://ecp_demo_user:ecp_demo_password@127.0.0.1:5434/ecp_orchestrator_demo",
         validate_default=True,
         repr=False,
     )
+    """The demo mode's."""
     database_pool_size: int = Field(default=10, ge=1, le=200)
     """Connections of this process to each database. PostgreSQL's default limit is 100 for all processes."""
     database_connect_timeout: float = Field(default=2.0, gt=0)
