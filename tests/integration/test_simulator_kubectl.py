@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import shutil
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +17,20 @@ import pytest
 from tests.integration.simulator_process import running_simulator
 
 KUBECTL = shutil.which("kubectl") or ""
+OLDEST = 27
 
-pytestmark = pytest.mark.skipif(not KUBECTL, reason="kubectl is not installed; the simulator is tested without it")
+
+def minor_version() -> int:
+    """Of Kubernetes 1 as the client says; 0 without one. A development version may be `28+`."""
+    if not KUBECTL:
+        return 0
+    said = subprocess.run([KUBECTL, "version", "--client", "-o", "json"], capture_output=True, check=True).stdout
+    return int(json.loads(said)["clientVersion"]["minor"].rstrip("+"))
+
+
+pytestmark = pytest.mark.skipif(
+    minor_version() < OLDEST, reason=f"there is no kubectl from 1.{OLDEST} on; the simulator is tested without it"
+)
 
 _MANIFEST = """
 apiVersion: v1
