@@ -15,7 +15,8 @@ SERVICES = ("gateway", "calculator", "manifest", "deployer", "monitor", "simulat
 SEED = int(os.environ.get("FAULTS_SEED", "7"))
 
 LONG: list[tuple[str, Fault, tuple[float, float]]] = [
-    *((f"kill {name}", kill(name), (1.0, 6.0)) for name in (*SERVICES, "nats", "postgres-demo")),
+    # A service needs some seconds to start: killed more often it would never do anything.
+    *((f"kill {name}", kill(name), (5.0, 15.0)) for name in (*SERVICES, "nats", "postgres-demo")),
     ("kill anything", kill(*SERVICES, "nats", "postgres-demo", "postgres-simulator"), (0.5, 3.0)),
     ("power cut", power_cut, (15.0, 25.0)),
     ("freeze a worker", freeze(30.0, "calculator", "manifest", "deployer"), (1.0, 3.0)),
