@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     deployer_port: PortNumber = 8013  # of the deployer
     monitor_port: PortNumber = 8014  # of the monitor
 
-    scale: Annotated[dict[str, int], NoDecode] = Field(default_factory=dict)  # copies: `calculator=3 manifest=2`; one of each where not named
+    scale: Annotated[dict[str, int], NoDecode] = Field(default_factory=dict)  # `calculator=3 manifest=2`
 
     @classmethod
     def read(cls, **overrides: Any) -> Self:
