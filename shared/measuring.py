@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 METRIC_NAME = r"^[A-Za-z][A-Za-z0-9_.:/-]{0,49}$"
 NAME_RULE = "a name has 1 to 50 letters, digits or any of _ . : / -, and begins with a letter"
+LARGEST = 1e30
+"""Larger than anything that is measured; a sum of as many as there may be still fits a float."""
 OLDEST = timedelta(days=3653)
 """Ten years: what is older is a wrong clock or a wrong unit."""
 NEWEST = timedelta(minutes=5)
@@ -21,7 +23,9 @@ def name_problem(name: str) -> str | None:
 
 def value_problem(value: float) -> str | None:
     """What to change about a value, or None."""
-    return None if math.isfinite(value) else "must be a finite number"
+    if not math.isfinite(value):
+        return "must be a finite number"
+    return None if abs(value) <= LARGEST else f"must be at most {LARGEST:g} from zero"
 
 
 def time_problem(time: datetime, now: datetime | None = None) -> str | None:

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 from sqlalchemy import Row
 
 from services.gateway import context, status
-from services.gateway.errors import deployment_not_found, tenant_not_found
-from services.gateway.measurements import INTERVALS, series_name, summarize
+from services.gateway.errors import deployment_not_found, invalid, tenant_not_found
+from services.gateway.measurements import INTERVALS, Series, most_hours, series_name, series_of, too_many
 from services.gateway.schemas.deployments import (
     Deployment,
     DeploymentEvent,
@@ -16,7 +16,7 @@ from services.gateway.schemas.deployments import (
     DeploymentList,
     DeploymentState,
 )
-from services.gateway.schemas.monitoring import MonitoringData, TimeRange
+from services.gateway.schemas.monitoring import TimeRange
 from services.gateway.schemas.tenants import (
     Pagination,
     SlaAnswer,
@@ -126,23 +126,22 @@ class Queries:
 
     async def monitoring(
         self, mode: Mode, tenant_id: str, *, metric: str | None, hours: int, interval: str
-    ) -> MonitoringData:
+    ) -> tuple[TimeRange, Series]:
+        """The last `hours`. Raises Refused for more points than an answer may have."""
+        step, most = INTERVALS[interval], most_hours(INTERVALS[interval])
         end = datetime.now(UTC)
         start = end - timedelta(hours=hours)
         name = series_name(metric) if metric is not None else None
         with context.timed("database"):
             async with self._databases[mode].begin() as connection:
                 row = _known(await store.find_tenant(connection, tenant_id), tenant_id)
-                buckets = await monitoring_store.series(
-                    connection, row.id, start=start, end=end, step=INTERVALS[interval], metric=name
+                stretches = await monitoring_store.series(
+                    connection, row.id, start=start, end=end, step=step, metric=name, most=most
                 )
-        found = summarize(buckets)
-        return MonitoringData(
-            tenant_id=tenant_id,
-            time_range=TimeRange(start=start, end=end),
-            metrics=found.metrics,
-            summary=found.summary,
-        )
+        if len(stretches) > most:
+            raise invalid("interval", too_many(interval, hours))
+        with context.timed("series"):
+            return TimeRange(start=start, end=end), series_of(stretches, start=start, step=step)
 
 
 def _known(row: TenantRow | None, tenant_id: str) -> TenantRow:

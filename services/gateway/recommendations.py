@@ -39,9 +39,10 @@ class Recommendations:
         return TenantRecommendation(tenant_id=tenant_id, basis=basis, **dict(found))
 
     async def _observed(self, mode: Mode, tenant_id: str, sizing: Sizing, hours: int) -> dict[str, Usage]:
-        data = await self._queries.monitoring(mode, tenant_id, metric=None, hours=hours, interval="5m")
-        cpu = [point.value / 100 for point in data.metrics.get("cpu", [])]
-        memory = data.summary.get("max_memory")
+        _, cpus = await self._queries.monitoring(mode, tenant_id, metric="cpu", hours=hours, interval="5m")
+        _, memories = await self._queries.monitoring(mode, tenant_id, metric="memory", hours=hours, interval="1h")
+        cpu = [point["value"] / 100 for point in cpus.metrics.get("cpu", [])]
+        memory = memories.summary.get("max_memory")
         if not cpu and memory is None:
             message = f"nothing was measured of {tenant_id} in the last {hours} h: send `usage` by service"
             raise Refused(message, details={"errors": [{"field": "usage", "message": message}]})

@@ -21,6 +21,7 @@ from services.monitor.sla import slice_of
 from services.monitor.sla.requests import Minute
 from shared.database import Database
 from shared.errors import TemporaryError
+from shared.measuring import LARGEST
 
 TOTAL, BAD = "request_count", "error_count"
 """The metrics that requests are counted by; both are counts of what happened since the sample before."""
@@ -40,11 +41,14 @@ _SERIES = "tenant_id, metric_type, metric_name"
 _OF_HOUR = "tenant_id IS NOT NULL AND timestamp >= :hour AND timestamp < CAST(:hour AS timestamptz) + interval '1 hour'"
 _READ = f"SELECT {_SERIES}, timestamp, metric_value FROM monitoring_data WHERE {_OF_HOUR}"  # noqa: S608 - constants
 _REMOVE = f"DELETE FROM monitoring_data WHERE {_OF_HOUR} RETURNING {_SERIES}, timestamp, metric_value"  # noqa: S608
+# 15 digits of it, as a person would write it: sums of binary fractions have a tail that nobody measured.
+_MEAN = "(total / samples)::numeric::float8"
+# What was inserted by hand may be NaN, or too large to be added up: it is no measurement.
 _ROLL = f"""
     WITH samples AS ({{samples}}), parts AS (
         SELECT {_SERIES}, date_part('minute', timestamp)::smallint AS minute,
                sum(metric_value::float8) AS total, max(metric_value::float8) AS highest, count(*) AS samples
-        FROM samples GROUP BY {_SERIES}, minute
+        FROM samples WHERE metric_value BETWEEN -{LARGEST:.0f} AND {LARGEST:.0f} GROUP BY {_SERIES}, minute
         UNION ALL
         SELECT {_SERIES}, part.minute, part.mean * part.samples, part.highest, part.samples
         FROM monitoring_rollups,
@@ -58,12 +62,12 @@ _ROLL = f"""
                sum(samples)::integer AS samples
         FROM by_minute GROUP BY {_SERIES}, five
     ), fives AS (
-        SELECT {_SERIES}, array_agg(five ORDER BY five) AS fives, array_agg(total / samples ORDER BY five) AS means,
+        SELECT {_SERIES}, array_agg(five ORDER BY five) AS fives, array_agg({_MEAN} ORDER BY five) AS means,
                array_agg(highest ORDER BY five) AS highs, array_agg(samples ORDER BY five) AS counts
         FROM by_five GROUP BY {_SERIES}
     ), minutes AS (
         SELECT {_SERIES}, array_agg(minute ORDER BY minute) AS minutes,
-               array_agg(total / samples ORDER BY minute) AS means, array_agg(highest ORDER BY minute) AS highs,
+               array_agg({_MEAN} ORDER BY minute) AS means, array_agg(highest ORDER BY minute) AS highs,
                array_agg(samples ORDER BY minute) AS counts,
                sum(total) / sum(samples) AS mean, max(highest) AS highest, sum(samples)::integer AS samples
         FROM by_minute GROUP BY {_SERIES}
@@ -74,6 +78,7 @@ _ROLL = f"""
            fives.fives, fives.means, fives.highs, fives.counts,
            minutes.minutes, minutes.means, minutes.highs, minutes.counts
     FROM minutes JOIN fives USING ({_SERIES})
+    ORDER BY {_SERIES}
     ON CONFLICT ({_SERIES}, hour) DO UPDATE SET
         final = excluded.final, mean = excluded.mean, highest = excluded.highest, samples = excluded.samples,
         fives = excluded.fives, five_means = excluded.five_means, five_highs = excluded.five_highs,
@@ -106,7 +111,7 @@ _PARTITIONS = text("""
     SELECT child.relname FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
     WHERE inhparent = 'monitoring_data'::regclass ORDER BY 1
 """)
-_MINUTES = text("""
+_MINUTES = text(f"""
     SELECT metric_name, hour + part.minute * interval '1 minute' AS at, part.mean * part.samples AS value
     FROM monitoring_rollups, unnest(minutes, minute_means, minute_samples) AS part (minute, mean, samples)
     WHERE tenant_id = :row_id AND metric_type = ANY(:names) AND metric_name = ANY(:names)
@@ -115,8 +120,9 @@ _MINUTES = text("""
     SELECT metric_name, date_trunc('minute', timestamp), sum(metric_value)::float8 FROM monitoring_data
     WHERE tenant_id = :row_id AND metric_type = ANY(:names) AND metric_name = ANY(:names)
         AND timestamp >= :raw_start AND timestamp < :end
+        AND metric_value BETWEEN -{LARGEST:.0f} AND {LARGEST:.0f}
     GROUP BY 1, 2
-""")
+""")  # noqa: S608 - a constant of ours
 
 
 class Rollups:

@@ -12,7 +12,7 @@ from shared.database.settings import DatabaseSettings
 from shared.errors import DependencyUnavailable
 from shared.subjects import Mode
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 """The migration that this code needs at least; a test shows that it is the latest one."""
 
 

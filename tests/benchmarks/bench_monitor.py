@@ -13,13 +13,15 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
+import orjson
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
 
 from embedded.postgres import running_postgres
+from services.gateway.measurements import most_hours, series_of
 from services.gateway.store.monitoring import series
 from services.monitor.ledger import Ledger
 from services.monitor.maintenance import Maintenance
@@ -41,7 +43,7 @@ SAMPLES = 20_000
 """Of six values each."""
 SLA_TENANTS = 10
 
-Row = tuple[str, str, str, str]
+T = TypeVar("T")
 
 
 async def main() -> None:
@@ -112,24 +114,28 @@ async def copy(database: Database, samples: list[MetricsCollected]) -> None:
 
 
 async def intervals(database: Database) -> Table:
-    """30 days of 100 tenants as rollups; one tenant's raw rows of the same time for comparison."""
+    """30 days of 100 tenants as rollups and the samples since; one tenant's raw rows of the same time for comparison.
+
+    A question is timed from its statement to the bytes of the answer.
+    """
     async with database.begin() as connection:
         await connection.execute(text(_ROLLUPS), {"tenants": TENANTS, "start": START, "metrics": list(METRICS)})
         await connection.execute(text("INSERT INTO monitoring_progress VALUES ('rollups', 0, :now)"), {"now": NOW})
+        await connection.execute(text(_SINCE), {"tenants": TENANTS, "now": NOW, "metrics": list(METRICS)})
     await analyze(database)
     rolled = {name: await best(lambda one=name: ask(database, 7, one)) for name in _QUESTIONS}
     async with database.begin() as connection:
-        await connection.execute(text("TRUNCATE monitoring_rollups, monitoring_progress"))
+        await connection.execute(text("TRUNCATE monitoring_rollups, monitoring_progress, monitoring_data"))
         await connection.execute(text(_RAW), {"start": START})
     await analyze(database)
-    asked = [name for name, (_, metric) in _QUESTIONS.items() if metric is not None]
+    asked = [name for name, (_, metric, days) in _QUESTIONS.items() if metric is not None and days == 30]
     raw = {name: await best(lambda one=name: ask(database, 7, one), times=2) for name in asked}
     await empty(database)
-    title = f"Series over 30 days, {TENANTS} tenants of {len(METRICS)} metrics (a question, in the database and read)"
-    table = new_table(title, "points", "rollups", "raw rows, no other tenant", "times faster")
+    title = f"Series, {TENANTS} tenants of {len(METRICS)} metrics (from the question to the bytes of the answer)"
+    table = new_table(title, "points", "rollups", "kB", "raw rows, no other tenant", "times faster")
     for name in _QUESTIONS:
-        points, ours = rolled[name]
-        row = [name, f"{points:,}", f"{ours * 1e3:,.1f} ms"]
+        (points, size), ours = rolled[name]
+        row = [name, f"{points:,}", f"{ours * 1e3:,.1f} ms", f"{size / 1e3:,.0f}"]
         if name in raw:
             _, theirs = raw[name]
             row += [f"{theirs * 1e3:,.0f} ms", f"{theirs / ours:,.0f}"]
@@ -137,25 +143,33 @@ async def intervals(database: Database) -> Table:
     return table
 
 
-_QUESTIONS: dict[str, tuple[float, str | None]] = {
-    "1h, one metric": (3600.0, "cpu"),
-    "1h, all metrics": (3600.0, None),
-    "5m, one metric": (300.0, "cpu"),
-    "5m, all metrics": (300.0, None),
-    "1m, one metric": (60.0, "cpu"),
+_QUESTIONS: dict[str, tuple[int, str | None, int]] = {
+    "30 days of 1h, one metric": (3600, "cpu", 30),
+    "30 days of 1h, all metrics": (3600, None, 30),
+    "30 days of 5m, one metric": (300, "cpu", 30),
+    "30 days of 5m, all metrics": (300, None, 30),
+    "30 days of 1m, one metric": (60, "cpu", 30),
+    "7 days of 1m, all metrics": (60, None, 7),
 }
 # Hour by hour over all tenants, as they are written.
 _ROLLUPS = """
     INSERT INTO monitoring_rollups
     SELECT tenant, metric, metric, hour, true, tenant + extract(day from hour), 99, 720,
-           ARRAY(SELECT generate_series(0, 11)::smallint), array_fill(tenant::float8, ARRAY[12]),
+           ARRAY(SELECT generate_series(0, 11)::smallint), ARRAY(SELECT 99 * random() FROM generate_series(1, 12)),
            array_fill(99::float8, ARRAY[12]), array_fill(60, ARRAY[12]),
-           ARRAY(SELECT generate_series(0, 59)::smallint),
-           array_fill(tenant + extract(day from hour)::float8, ARRAY[60]),
+           ARRAY(SELECT generate_series(0, 59)::smallint), ARRAY(SELECT 99 * random() FROM generate_series(1, 60)),
            array_fill(99::float8, ARRAY[60]), array_fill(12, ARRAY[60])
     FROM generate_series(
              CAST(:start AS timestamptz), CAST(:start AS timestamptz) + interval '719 hours', '1 hour'
          ) AS hour, generate_series(1, CAST(:tenants AS integer)) AS tenant, unnest(CAST(:metrics AS text[])) AS metric
+    ORDER BY hour, tenant, metric
+"""
+# Half an hour of samples that nobody has rolled up yet.
+_SINCE = """
+    INSERT INTO monitoring_data (tenant_id, metric_type, metric_name, metric_value, timestamp, data_source)
+    SELECT tenant, metric, metric, number % 97, CAST(:now AS timestamptz) + number * interval '5 seconds', 'kubernetes'
+    FROM generate_series(0, 359) AS number, generate_series(1, CAST(:tenants AS integer)) AS tenant,
+         unnest(CAST(:metrics AS text[])) AS metric
 """
 _RAW = """
     INSERT INTO monitoring_data (tenant_id, metric_type, metric_name, metric_value, timestamp, data_source)
@@ -167,10 +181,15 @@ _RAW = """
 """
 
 
-async def ask(database: Database, row_id: int, name: str) -> int:
-    step, metric = _QUESTIONS[name]
+async def ask(database: Database, row_id: int, name: str) -> tuple[int, int]:
+    """Points and bytes of an answer."""
+    step, metric, days = _QUESTIONS[name]
+    end = NOW + timedelta(minutes=30)
+    start = end - timedelta(days=days)
     async with database.begin() as connection:
-        return len(await series(connection, row_id, start=START, end=NOW, step=step, metric=metric))
+        found = await series(connection, row_id, start=start, end=end, step=step, metric=metric, most=most_hours(step))
+    shown = series_of(found, start=start, step=step)
+    return sum(map(len, shown.metrics.values())), len(orjson.dumps(shown._asdict()))
 
 
 async def reports(database: Database) -> Table:
@@ -255,7 +274,7 @@ async def timed_with(work: Callable[[], Awaitable[Any]]) -> tuple[float, Any]:
     return time.perf_counter() - begun, result
 
 
-async def best(work: Callable[[], Awaitable[int]], *, times: int = 5) -> tuple[int, float]:
+async def best(work: Callable[[], Awaitable[T]], *, times: int = 5) -> tuple[T, float]:
     """The result, and the seconds of the quickest of several runs."""
     runs = [await timed_with(work) for _ in range(times)]
     return runs[0][1], min(seconds for seconds, _ in runs)

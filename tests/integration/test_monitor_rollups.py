@@ -11,8 +11,10 @@ import pytest
 from sqlalchemy import text
 
 from embedded.postgres import PostgresServer
+from services.gateway.measurements import series_of
 from services.gateway.store.monitoring import series
 from services.monitor.rollups import Rollups
+from services.monitor.settings import Settings
 from shared.database import Database, Databases, DatabaseSettings, ensure_partitions
 from shared.database.upgrade import upgrade_one
 from shared.subjects import Mode
@@ -51,10 +53,33 @@ async def store(database: Database, samples: list[tuple[str, float, datetime]], 
 
 
 async def shown(database: Database, step: int, start: datetime, end: datetime) -> dict[tuple[str, datetime], Any]:
+    """The mean of each interval."""
     async with database.begin() as connection:
-        rows = await series(connection, 1, start=start, end=end, step=step, metric=None)
-    assert len({(row.name, row.bucket) for row in rows}) == len(rows)
-    return {(row.name, row.bucket): (row.value, row.highest, row.samples) for row in rows}
+        rows = await series(connection, 1, start=start, end=end, step=step, metric=None, most=100_000)
+    points = [
+        ((name, datetime.fromisoformat(point["timestamp"])), point["value"])
+        for name, points in series_of(rows, start=start, step=step).metrics.items()
+        for point in points
+    ]
+    assert len(dict(points)) == len(points)
+    return dict(points)
+
+
+async def stored(database: Database, step: int) -> dict[tuple[str, datetime], Any]:
+    """Mean, maximum and count of each interval that is rolled up."""
+    columns = {
+        60: "minutes, minute_means, minute_highs, minute_samples",
+        300: "fives, five_means, five_highs, five_samples",
+        3600: "ARRAY[0], ARRAY[mean], ARRAY[highest], ARRAY[samples]",
+    }[step]
+    statement = f"SELECT metric_name, hour, {columns} FROM monitoring_rollups WHERE tenant_id = 1"  # noqa: S608 - a test's
+    async with database.begin() as connection:
+        rows = (await connection.execute(text(statement))).all()
+    return {
+        (name, hour + timedelta(seconds=number * step)): (mean, highest, count)
+        for name, hour, *arrays in rows
+        for number, mean, highest, count in zip(*arrays, strict=True)
+    }
 
 
 def counted(samples: list[tuple[str, float, datetime]], step: int) -> dict[tuple[str, datetime], Any]:
@@ -92,7 +117,10 @@ async def test_series_are_the_same_before_and_after_rolling_and_after_the_sample
             await rollups.roll()
             await rollups.purge()
     for step in STEPS:
-        assert await shown(database, step, start, NOW) == counted(samples, step)
+        wanted = counted(samples, step)
+        assert await shown(database, step, start, NOW) == {key: mean for key, (mean, _, _) in wanted.items()}
+        rolled = {key: figures for key, figures in wanted.items() if key[1] < NOW.replace(minute=0)}
+        assert await stored(database, step) == rolled
     async with database.begin() as connection:
         oldest = await connection.scalar(text("SELECT min(timestamp) FROM monitoring_data"))
     assert oldest >= datetime(2031, 7, 2, 12, tzinfo=UTC)
@@ -106,7 +134,52 @@ async def test_what_is_stored_after_an_hour_was_rolled_is_shown_with_the_next_pa
     await store(database, [("cpu", 30.0, time + timedelta(seconds=1))])
     await rollups.roll()
     found = await shown(database, 3600, NOW - timedelta(hours=5), NOW)
-    assert list(found.values()) == [(20.0, 30.0, 2)]
+    assert list(found.values()) == [20.0]
+    assert list((await stored(database, 3600)).values()) == [(20.0, 30.0, 2)]
+
+
+async def test_samples_are_kept_for_48_hours_and_then_only_by_minute_five_minutes_and_hour(database: Database) -> None:
+    """As the settings have it when nobody sets them."""
+    rollups = Rollups(database, lambda: NOW, raw_hours=Settings().raw_hours, days=Settings().rollup_days)
+    samples = [
+        ("cpu", float(number % 61), NOW - timedelta(minutes=10) - timedelta(seconds=50 * number))
+        for number in range(60 * 72)
+    ]
+    await store(database, samples)
+    await rollups.roll()
+    await rollups.purge()
+    horizon = NOW.replace(minute=0) - timedelta(hours=48)
+    async with database.begin() as connection:
+        left = (await connection.execute(text("SELECT timestamp FROM monitoring_data ORDER BY 1"))).scalars().all()
+    assert list(left) == sorted(time for _, _, time in samples if time >= horizon)
+    for step in STEPS:
+        wanted = {key: mean for key, (mean, _, _) in counted(samples, step).items()}
+        assert await shown(database, step, NOW - timedelta(hours=80), NOW) == wanted
+
+
+async def test_what_can_not_be_added_up_was_inserted_by_hand_and_is_left_out(database: Database) -> None:
+    rollups = Rollups(database, lambda: NOW, raw_hours=24, days=400)
+    time = NOW - timedelta(hours=3)
+    for number in range(3):
+        await store(database, [("cpu", float(f"{1 + number}e30"), time + timedelta(seconds=number))])
+    async with database.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO monitoring_data (tenant_id, metric_type, metric_name, metric_value, timestamp)"
+                " SELECT 1, 'cpu', 'cpu', value::numeric, CAST(:time AS timestamptz)"
+                " FROM unnest(ARRAY['NaN', 'Infinity', '1e400', '-1e400']) AS value"
+            ),
+            {"time": time},
+        )
+    before = await shown(database, 3600, NOW - timedelta(hours=5), NOW)
+    await rollups.roll()
+    after = await shown(database, 3600, NOW - timedelta(hours=5), NOW)
+    assert list(before.values()) == list(after.values()) == [1e30]
+    old = Rollups(database, lambda: NOW + timedelta(days=3), raw_hours=24, days=400)
+    await old.purge()
+    assert await shown(database, 3600, NOW - timedelta(hours=5), NOW) == after
+    async with database.begin() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM monitoring_data")) == 0
 
 
 async def test_a_month_whose_samples_are_gone_is_dropped_and_others_stay(database: Database) -> None:
@@ -136,7 +209,7 @@ async def test_a_month_whose_samples_are_gone_is_dropped_and_others_stay(databas
     assert "monitoring_data_2031_06" not in names
     assert {"monitoring_data_2031_07", "kept_by_hand"} <= set(names)
     found = await shown(database, 3600, datetime(2031, 6, 9, tzinfo=UTC), NOW)
-    assert [value for value, _, _ in found.values()] == [20.0]
+    assert list(found.values()) == [20.0]
     await rollups.roll()
     assert len(await shown(database, 3600, datetime(2031, 6, 9, tzinfo=UTC), NOW)) == 2
 
@@ -147,4 +220,4 @@ async def test_rollups_are_kept_for_their_days(database: Database) -> None:
     await rollups.roll()
     await rollups.purge()
     found = await shown(database, 3600, NOW - timedelta(days=5), NOW)
-    assert [value for value, _, _ in found.values()] == [2.0]
+    assert list(found.values()) == [2.0]

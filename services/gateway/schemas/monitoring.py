@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, FiniteFloat
 
-from shared.measuring import METRIC_NAME, time_problem
+from shared.measuring import METRIC_NAME, time_problem, value_problem
 from shared.tenants import Model
 
 MetricName = Annotated[str, Field(pattern=METRIC_NAME, max_length=50)]
@@ -25,7 +25,13 @@ def _number(value: object) -> object:
     return value
 
 
-MetricValue = Annotated[FiniteFloat, BeforeValidator(_number)]
+def _storable(value: float) -> float:
+    if problem := value_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+MetricValue = Annotated[FiniteFloat, BeforeValidator(_number), AfterValidator(_storable)]
 MeasuredAt = Annotated[datetime, AfterValidator(_utc)]
 
 

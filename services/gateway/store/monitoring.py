@@ -7,87 +7,96 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.gateway.measurements import Bucket
+from services.gateway.measurements import Stretch
+from shared.measuring import LARGEST
 
 # A name of its own where the guides give a metric one (`sla`/`availability`), else the type.
 _NAME = "CASE WHEN metric_type = metric_name THEN metric_type ELSE metric_name END"
-_IS_ASKED = """tenant_id = :row_id AND (CAST(:metric AS text) IS NULL OR metric_type = :metric OR metric_name = :metric
-       OR starts_with(metric_name, :metric || '_'))"""
-_ROLLED_UNTIL = "(SELECT rolled_until FROM monitoring_progress WHERE name = 'rollups')"
-# What has been rolled up, which is one row an hour, and the samples since. A series comes as four arrays in one row:
-# ten thousands of rows would take longer on their way than in the database.
-_SERIES = f"""
-SELECT name, array_agg(bucket ORDER BY bucket) AS buckets, array_agg(value ORDER BY bucket) AS means,
-       array_agg(highest ORDER BY bucket) AS highs, array_agg(samples ORDER BY bucket) AS counts
-FROM (
-SELECT {_NAME} AS name, {{bucket}} AS bucket, {{value}} AS value, {{highest}} AS highest, {{samples}} AS samples
-FROM monitoring_rollups {{parts}}
-WHERE {_IS_ASKED}
-  AND hour >= date_trunc('hour', CAST(:start AS timestamptz)) AND hour <= :end AND hour < {_ROLLED_UNTIL}
-  AND {{bucket}} > CAST(:start AS timestamptz) - make_interval(secs => :step)
-UNION ALL
-SELECT {_NAME} AS name,
-       date_bin(make_interval(secs => :step), timestamp, CAST(:origin AS timestamptz)) AS bucket,
-       avg(metric_value)::float8 AS value,
-       max(metric_value)::float8 AS highest,
-       count(*) AS samples
-FROM monitoring_data
-WHERE {_IS_ASKED} AND timestamp > :start AND timestamp <= :end
-  AND timestamp >= coalesce({_ROLLED_UNTIL}, '-infinity')
-GROUP BY 1, 2
-) AS found
-GROUP BY name
-ORDER BY name
-"""  # noqa: S608 - only constants are put in
-
-
-def _unrolled(part: str, minutes: int) -> str:
-    return _SERIES.format(
-        bucket=f"hour + part.number * interval '{minutes} minutes'",
-        value="part.mean",
-        highest="part.highest",
-        samples="part.samples",
-        parts=(
-            f", unnest({part}s, {part}_means, {part}_highs, {part}_samples) AS part (number, mean, highest, samples)"
-        ),
-    )
-
-
-_STATEMENTS = {
-    60: text(_unrolled("minute", 1)),
-    300: text(_unrolled("five", 5)),
-    3600: text(
-        _SERIES.format(
-            bucket="hour",
-            value="monitoring_rollups.mean",
-            highest="monitoring_rollups.highest",
-            samples="monitoring_rollups.samples",
-            parts="",
-        )
-    ),
+# Two statements, since one that asks whether there is a name has a plan that fits neither case.
+_IS_ASKED = {
+    True: "tenant_id = $1 AND (metric_type = $4 OR metric_name = $4 OR starts_with(metric_name, $4 || '_'))",
+    False: "tenant_id = $1 AND $4::text IS NULL",
 }
+# What was inserted by hand may be NaN, or too large to be added up.
+_IS_NUMBER = f"metric_value BETWEEN -{LARGEST:.0f} AND {LARGEST:.0f}"
+_ROLLED_UNTIL = "SELECT rolled_until FROM monitoring_progress WHERE name = 'rollups'"
+# A row an hour with arrays as they are stored: to unnest, aggregate or format them here would take several times longer
+# than all the rest. Of an hour that is asked for as a whole, only what can't be left out.
+_ROLLED = f"""
+SELECT {_NAME} AS name, hour,
+       CASE WHEN cardinality({{numbers}}) < {{parts}} OR hour < $2 THEN {{numbers}} END, {{means}},
+       CASE WHEN hour < $2 THEN {{highs}} END, CASE WHEN hour < $2 THEN {{counts}} END,
+       mean, highest, samples
+FROM monitoring_rollups
+WHERE {{is_asked}} AND hour >= date_trunc('hour', $2::timestamptz) AND hour <= $3 AND hour < $5
+ORDER BY hour LIMIT $6
+"""  # noqa: S608 - only constants are put in
+_UNROLLED = f"""
+SELECT name, hour, array_agg(number ORDER BY number), array_agg(mean ORDER BY number),
+       array_agg(highest ORDER BY number), array_agg(samples ORDER BY number),
+       0::float8, 0::float8, 0::integer
+FROM (
+    SELECT {_NAME} AS name, date_trunc('hour', timestamp) AS hour,
+           (date_part('minute', timestamp)::integer * 60 / $6) AS number,
+           avg(metric_value)::float8 AS mean, max(metric_value)::float8 AS highest, count(*)::integer AS samples
+    FROM monitoring_data
+    WHERE {{is_asked}} AND timestamp > $2 AND timestamp <= $3 AND timestamp >= $5 AND {_IS_NUMBER}
+    GROUP BY 1, 2, 3
+) AS part
+GROUP BY name, hour ORDER BY hour LIMIT $7
+"""  # noqa: S608 - only constants are put in
+_PARTS = {
+    60: ("minutes", "minute_means", "minute_highs", "minute_samples"),
+    300: ("fives", "five_means", "five_highs", "five_samples"),
+    3600: ("ARRAY[0]", "ARRAY[mean]", "ARRAY[highest]", "ARRAY[samples]"),
+}
+
+
+def _statements(*, is_named: bool) -> dict[int, tuple[str, str]]:
+    """By step: what has been rolled up, and the samples since."""
+    asked = _IS_ASKED[is_named]
+    return {
+        step: (
+            _ROLLED.format(
+                is_asked=asked, parts=3600 // step, numbers=numbers, means=means, highs=highs, counts=counts
+            ),
+            _UNROLLED.format(is_asked=asked),
+        )
+        for step, (numbers, means, highs, counts) in _PARTS.items()
+    }
+
+
+_NAMED, _ALL = _statements(is_named=True), _statements(is_named=False)
 _LATEST = f"""
 SELECT DISTINCT ON (1) {_NAME} AS name, metric_value::float8 AS value, timestamp
 FROM monitoring_data
-WHERE tenant_id = :row_id AND timestamp > now() - interval '1 minute'
+WHERE tenant_id = :row_id AND timestamp > now() - interval '1 minute' AND {_IS_NUMBER}
 ORDER BY 1, timestamp DESC
-"""  # noqa: S608 - only a constant is put in
-_ORIGIN = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
+"""  # noqa: S608 - only constants are put in
+_NEVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 async def series(
-    connection: AsyncConnection, row_id: int, *, start: datetime, end: datetime, step: float, metric: str | None
-) -> list[Bucket]:
-    """Buckets of `step` seconds (60, 300, 3600): name, bucket, value (mean), highest, samples.
+    connection: AsyncConnection,
+    row_id: int,
+    *,
+    start: datetime,
+    end: datetime,
+    step: int,
+    metric: str | None,
+    most: int,
+) -> list[Stretch]:
+    """Stretches with intervals of `step` seconds (60, 300, 3600), in the order of time; one more than `most` at most.
 
-    The metric `network` includes `network_in`.
+    What has been rolled up, and the samples since. The metric `network` includes `network_in`.
     """
-    parameters = {"row_id": row_id, "start": start, "end": end, "step": step, "metric": metric, "origin": _ORIGIN}
-    return [
-        Bucket(row.name, *each)
-        for row in await connection.execute(_STATEMENTS[round(step)], parameters)
-        for each in zip(row.buckets, row.means, row.highs, row.counts, strict=True)
-    ]
+    # The driver itself: thousands of rows, of which SQLAlchemy would make as many objects of its own.
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    rolled, unrolled = (_ALL if metric is None else _NAMED)[step]
+    until = await driver.fetchval(_ROLLED_UNTIL) or _NEVER
+    rows = await driver.fetch(rolled, row_id, start, end, metric, until, most + 1)
+    rows += await driver.fetch(unrolled, row_id, start, end, metric, until, step, most + 1 - len(rows))
+    return [Stretch._make(row) for row in rows]
 
 
 async def latest(connection: AsyncConnection, row_id: int) -> Sequence[Row[Any]]:

@@ -144,6 +144,7 @@ async def test_a_measurement_that_is_none_is_refused(gateway: Gateway, content: 
         ({"metrics": {"a b": 1}}, "metrics.a b.[key]", "match pattern"),
         ({"timestamp": "2999-01-01", "metrics": {"cpu": 1}}, "timestamp", "lies in the future"),
         ({"timestamp": "1999-01-01T00:00:00", "metrics": {"cpu": 1}}, "timestamp", "at most ten years"),
+        ({"metrics": {"cpu": -1.1e30}}, "metrics.cpu", "at most 1e+30 from zero"),
         ([{"metrics": {"cpu": 1}}, {"metrics": {"cpu": None}}], "1.metrics.cpu", "valid number"),
         ([], "body", "at least 1 item"),
         ([{"metrics": {"cpu": 1}}] * 1001, "body", "at most 1000 items"),
@@ -212,3 +213,38 @@ async def test_series_are_means_by_interval_with_a_summary_over_all_samples(gate
 async def test_a_question_out_of_range_is_refused(gateway: Gateway, query: str) -> None:
     name = (await gateway.create(deploy=False))["tenant_id"]
     error_of(await gateway.http.get(f"/tenants/{name}/monitoring?{query}", headers=DEMO), 422, "VALIDATION_ERROR")
+
+
+async def test_more_points_than_an_answer_has_are_refused_with_the_interval_to_ask_for(gateway: Gateway) -> None:
+    name = (await gateway.create(deploy=False))["tenant_id"]
+    begin = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=700)
+    async with gateway.parts.databases[Mode.DEMO].session() as session:
+        await session.execute("INSERT INTO monitoring_progress VALUES ('rollups', 0, date_trunc('hour', now()))")
+        await session.execute(
+            """
+            INSERT INTO monitoring_rollups
+            SELECT id, metric, metric, $2::timestamptz + hour * interval '1 hour', true, 7, 9, 720,
+                   ARRAY(SELECT generate_series(0, 11)::smallint), array_fill(7::float8, ARRAY[12]),
+                   array_fill(9::float8, ARRAY[12]), array_fill(60, ARRAY[12]),
+                   ARRAY(SELECT generate_series(0, 59)::smallint), array_fill(7::float8, ARRAY[60]),
+                   array_fill(9::float8, ARRAY[60]), array_fill(12, ARRAY[60])
+            FROM tenants, generate_series(0, 699) AS hour, unnest(ARRAY['cpu', 'memory', 'gpu']) AS metric
+            WHERE tenant_id = $1
+            """,
+            name,
+            begin,
+        )
+    path = f"/tenants/{name}/monitoring?hours=720"
+    try:
+        answer = await gateway.http.get(f"{path}&interval=1m", headers=DEMO)
+        [problem] = error_of(answer, 422, "VALIDATION_ERROR")["details"]["errors"]
+        assert problem["field"] == "interval"
+        assert "more than 100,000 points: ask for interval=5m, one metric by metric_type" in problem["message"]
+        one = await gateway.get(f"{path}&interval=1m&metric_type=gpu")
+        assert {name: len(points) for name, points in one["metrics"].items()} == {"gpu": 42_000}
+        coarser = await gateway.get(f"{path}&interval=5m")
+        assert [len(points) for points in coarser["metrics"].values()] == [8_400] * 3
+        assert coarser["summary"]["max_memory"] == 9
+    finally:
+        async with gateway.parts.databases[Mode.DEMO].session() as session:
+            await session.execute("DELETE FROM monitoring_progress")
