@@ -29,7 +29,7 @@ test-long: install
 
 ## Test the images, and NATS and PostgreSQL in containers; says so where there is no Docker
 test-containers: install
-	@$(PYTHON_IN_VENV) -m pytest tests/containers -m containers --timeout 1800 $(ARGS)
+	@ECP_TEST_SERVERS=containers $(PYTHON_IN_VENV) -m pytest tests/containers tests/integration -m "not long" $(ARGS)
 
 ## Check style, types and layers: ruff, mypy, import-linter
 check: install

@@ -1,5 +1,10 @@
-"""Real servers for every test that needs them: one NATS and one PostgreSQL a session, started in milliseconds."""
+"""Real servers for every test that needs them: one NATS and one PostgreSQL a session, started in milliseconds.
 
+With ECP_TEST_SERVERS=containers (`make test-containers`) they are containers with the images of compose.yaml, and only
+the tests that use them are run.
+"""
+
+import os
 from collections.abc import AsyncIterator
 
 import nats
@@ -12,6 +17,12 @@ from embedded.postgres import PostgresServer, running_postgres
 from shared.bus.bootstrap import bootstrap
 from shared.logging import configure_logging
 
+ON_CONTAINERS = os.environ.get("ECP_TEST_SERVERS") == "containers"
+if ON_CONTAINERS:
+    # Not for everybody: the import takes half a second.
+    from tests.containers.servers import container_nats, container_postgres, why_no_engine
+_SERVERS = {"nats_url", "postgres"}
+
 # A deadline for each example measures the machine, which others use too.
 settings.register_profile("shared-machine", deadline=None)
 settings.load_profile("shared-machine")
@@ -20,10 +31,26 @@ configure_logging("tests", as_json=True)
 structlog.configure(cache_logger_on_first_use=False)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On containers: leave what doesn't use them to `make test`, and skip, saying so, where there is no Docker."""
+    if not ON_CONTAINERS:
+        return
+    chosen = [item for item in items if item.get_closest_marker("containers") or _SERVERS & set(_fixtures(item))]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+    if reason := why_no_engine():
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
+
+
 @pytest.fixture(scope="session")
 async def nats_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """A NATS server with the streams, consumers and buckets of both modes."""
-    async with running_nats(tmp_path_factory.mktemp("nats")) as url:
+    async with container_nats() if ON_CONTAINERS else running_nats(tmp_path_factory.mktemp("nats")) as url:
         client = await nats.connect(url)
         await bootstrap(client.jetstream())
         await client.close()
@@ -33,5 +60,6 @@ async def nats_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[st
 @pytest.fixture(scope="session")
 async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgresServer]:
     """A PostgreSQL server; each test makes the databases that it needs."""
-    async with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
+    directory = tmp_path_factory.mktemp("postgres")
+    async with container_postgres() if ON_CONTAINERS else running_postgres(directory) as server:
         yield server

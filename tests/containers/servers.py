@@ -1,0 +1,115 @@
+"""NATS and PostgreSQL in containers, in the place of those that the tests otherwise start from PyPI's wheels.
+
+The images' names are compose.yaml's, so what passes here holds for what runs there.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+
+import asyncpg
+import docker
+import docker.errors
+import nats
+import nats.errors
+import yaml
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import DockerContainer
+
+from embedded.child import until
+from embedded.nats import MAX_PAYLOAD_BYTES
+from embedded.postgres import TEST_LOGIN, PostgresServer, is_ready
+from tools.locks import ROOT
+
+START_SECONDS = 60.0
+IMAGES = {
+    name: service["image"]
+    for name, service in yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"].items()
+}
+
+# Ryuk is an image of its own, which removes what a killed test leaves. What is started here is stopped here.
+testcontainers_config.ryuk_disabled = True
+
+
+@cache
+def why_no_engine() -> str | None:
+    """None where a Docker engine answers."""
+    try:
+        client = docker.from_env()
+        client.ping()
+        client.close()
+    except docker.errors.DockerException as error:
+        return f"no Docker engine answers ({error}); start one, or point DOCKER_HOST at it"
+    return None
+
+
+@asynccontextmanager
+async def container_nats() -> AsyncIterator[str]:
+    """The URL of a NATS with JetStream."""
+    config = f"max_payload: {MAX_PAYLOAD_BYTES}\njetstream {{ store_dir: /tmp/jetstream, sync_interval: always }}\n"
+    container = (
+        DockerContainer(IMAGES["nats"])
+        .with_copy_into_container(config.encode(), "/etc/nats-test.conf")
+        .with_command("--config /etc/nats-test.conf")
+        .with_exposed_ports(4222)
+    )
+    with container:
+        url = f"nats://{container.get_container_host_ip()}:{container.get_exposed_port(4222)}"
+        await until(lambda: _answers(url), START_SECONDS)
+        yield url
+
+
+async def _answers(url: str) -> bool:
+    try:
+        client = await nats.connect(url, allow_reconnect=False, connect_timeout=1, error_cb=_ignore)
+        await client.jetstream().account_info()
+        await client.close()
+    except (TimeoutError, OSError, nats.errors.Error):
+        return False
+    return True
+
+
+async def _ignore(_: Exception) -> None:
+    """It is tried again."""
+
+
+class ContainerPostgres(PostgresServer):
+    """The same as PostgresServer to a test that makes databases on it."""
+
+    def __init__(self) -> None:
+        self._container = (
+            DockerContainer(IMAGES["postgres"])
+            .with_envs(
+                POSTGRES_USER=TEST_LOGIN.user, POSTGRES_PASSWORD=TEST_LOGIN.password, POSTGRES_DB=TEST_LOGIN.database
+            )
+            .with_command("postgres -c fsync=off -c max_connections=200")
+            .with_exposed_ports(5432)
+        )
+        self.port = 0
+
+    async def start(self) -> None:
+        self._container.start()
+        self.port = int(self._container.get_exposed_port(5432))
+        await until(lambda: is_ready(TEST_LOGIN, self.port), START_SECONDS)
+
+    async def stop(self) -> None:
+        self._container.stop()
+
+    async def version(self) -> str:
+        """What the server says that it is."""
+        connection = await asyncpg.connect(self.url())
+        try:
+            return str(await connection.fetchval("SHOW server_version"))
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def container_postgres() -> AsyncIterator[ContainerPostgres]:
+    """A PostgreSQL, thrown away afterwards."""
+    server = ContainerPostgres()
+    try:
+        await server.start()
+        yield server
+    finally:
+        await server.stop()
