@@ -5,13 +5,16 @@ Nothing is estimated: what doesn't answer is critical, and what isn't known is n
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from services.gateway import context
+from services.gateway.alarms import Alarm, Watched, active_alarms
 from services.gateway.questions import Questions
 from services.gateway.schemas.dashboards import (
+    ActiveAlert,
     Amounts,
     ApiComponent,
     Components,
@@ -87,8 +90,7 @@ class Dashboards:
             ),
             resource_usage=system_metrics(capacity, counts.total, counts.active) if capacity else None,
             recent_deployments=[RecentDeployment.model_validate(dict(row._mapping)) for row in database["recent"]],
-            # The monitor raises none yet.
-            active_alerts=[],
+            active_alerts=[ActiveAlert(**asdict(each)) for each in _alarms(mode, database["watched"])],
             sla_metrics=SlaMetrics(
                 availability=100 * (1 - counts.down / counts.observed) if counts.observed else None,
                 avg_response_time=database["response"].get("response_time"),
@@ -108,6 +110,7 @@ class Dashboards:
                     "usage": await overview.means(connection, _USAGE, _USAGE_SECONDS),
                     "response": await overview.means(connection, ["response_time"], _RESPONSE_SECONDS),
                     "connections": await overview.connections(connection),
+                    "watched": await overview.watched(connection),
                 }
 
     async def _capacity(self, mode: Mode) -> CapacityReply:
@@ -133,6 +136,11 @@ class Dashboards:
         limits = [(info.state.bytes, info.config.max_bytes or 0) for info in infos]
         shares = [100 * size / limit for size, limit in limits if limit > 0]
         return round(max(shares), 2) if shares else None
+
+
+def _alarms(mode: Mode, rows: Iterable[Any]) -> Sequence[Alarm]:
+    tenants = (Watched(**row._mapping) for row in rows)
+    return active_alarms(tenants, mode=mode, now=datetime.now(UTC), language=context.current().language)
 
 
 def system_metrics(capacity: CapacityReply, tenants: int, active: int) -> SystemMetrics:

@@ -4,10 +4,11 @@ import asyncio
 import os
 import socket
 import uuid
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from functools import partial
 
+import structlog
 from prometheus_client import Gauge
 
 from services.monitor.handlers import store_sample
@@ -30,9 +31,10 @@ from shared.errors import TemporaryError
 from shared.rpc import MaintenanceReply, MaintenanceRequest, SlaReport, SlaReportRequest
 from shared.subjects import MONITOR_STORES, Bucket, Mode, Rpc
 
+_log = structlog.get_logger(__name__)
 _CONCURRENCY = 4
 """Samples of a mode that are stored at once; they share a write."""
-_PARTITIONS_SECONDS = 3600.0
+_TEND_SECONDS = 3600.0
 
 
 def build(
@@ -72,7 +74,7 @@ def build(
         worker.background(
             f"roll up {mode}", partial(rollups.run, settings.rollup_interval, writers[mode].late, Outage(mode=mode))
         )
-        worker.background(f"make partitions {mode}", partial(make_partitions, mode, database))
+        worker.background(f"tend {mode}", partial(tend, mode, database, ledger, days=settings.rollup_days))
     _answer(worker, reports, maintenance)
     worker.closes(databases.dispose)
     return worker
@@ -86,17 +88,24 @@ def endpoint(mode: Mode, settings: Settings) -> Endpoint:
     return Endpoint(name, server=f"{settings.k8s_simulator_url.rstrip('/')}/clusters/{name}")
 
 
-async def make_partitions(mode: Mode, database: Database) -> None:
-    """Make the table's partitions as months pass, two months ahead, so that there is time to see that it fails."""
+async def tend(
+    mode: Mode, database: Database, ledger: Ledger, *, days: int, now: Callable[[], datetime] = utc_now
+) -> None:
+    """Make the table's partitions as months pass, two months ahead, so that there is time to see that it fails.
+
+    And forget the availability of more than so many `days` ago.
+    """
     outage = Outage(mode=mode)
     while True:
         try:
             async with database.begin() as connection:
-                await ensure_partitions(connection, datetime.now(UTC).date())
+                await ensure_partitions(connection, now().date())
+            if forgotten := await ledger.forget(now() - timedelta(days=days)):
+                _log.info(f"{forgotten} runs of more than {days} days ago are forgotten.", action="forget-runs")
             outage.ends("Partitions are made again.")
         except TemporaryError as error:
             outage.begins(f"No partitions are made: {error.message}")
-        await asyncio.sleep(_PARTITIONS_SECONDS)
+        await asyncio.sleep(_TEND_SECONDS)
 
 
 def _sample(worker: Worker, mode: Mode, cluster: Cluster, *, ledger: Ledger, owner: str, settings: Settings) -> Sampler:

@@ -74,7 +74,15 @@ _EXPECTED = text("""
     SELECT tenant_id FROM tenants
     WHERE status = 'running' AND generation > 0 AND (target IS NULL OR target = ANY(:targets))
 """)
-_FORGET_OLD = text("DELETE FROM availability_runs WHERE ended < :before")
+# Since a history begins with the first time that something was up, the last such time stays, however old.
+_FORGET_OLD = text("""
+    DELETE FROM availability_runs AS old
+    WHERE ended < :before AND (NOT up OR EXISTS (
+        SELECT 1 FROM availability_runs AS later
+        WHERE later.tenant_id = old.tenant_id AND later.service = old.service
+            AND later.began > old.began AND later.up
+    ))
+""")
 
 _Key = tuple[int, str]
 
@@ -149,10 +157,10 @@ class Ledger:
         async with self._database.begin() as connection:
             return [row.tenant_id for row in await connection.execute(_EXPECTED, {"targets": list(targets)})]
 
-    async def forget(self, before: datetime) -> None:
-        """Drop what ended before."""
+    async def forget(self, before: datetime) -> int:
+        """Drop the runs that ended before. How many."""
         async with self._database.begin() as connection:
-            await connection.execute(_FORGET_OLD, {"before": before})
+            return (await connection.execute(_FORGET_OLD, {"before": before})).rowcount
 
 
 async def _take(connection: AsyncConnection) -> list[_New]:

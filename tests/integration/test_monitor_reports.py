@@ -22,7 +22,14 @@ from services.monitor.settings import Settings
 from shared.bus import BusSettings, Worker
 from shared.rpc import CapacityReply, CapacityRequest, NodeCapacity
 from shared.subjects import Mode, Rpc
-from tests.integration.gateway.conftest import DEMO, Gateway, make_databases, running_gateway, wait_until_ready
+from tests.integration.gateway.conftest import (
+    DEMO,
+    Gateway,
+    eventually,
+    make_databases,
+    running_gateway,
+    wait_until_ready,
+)
 from tests.integration.gateway.test_gateway_errors import error_of
 
 HOUR = timedelta(hours=1)
@@ -80,7 +87,7 @@ class Stage:
 @pytest.fixture(scope="module")
 async def stage(nats_url: str, postgres: PostgresServer) -> AsyncIterator[Stage]:
     urls = await make_databases(postgres, f"reports_{uuid4().hex[:8]}")
-    settings = Settings(nats_url=nats_url, **urls)
+    settings = Settings(nats_url=nats_url, sla_interval=0.5, **urls)
     monitor = build(settings, clusters={mode: EmptyCluster() for mode in Mode})
     deployer = Worker("deployer", BusSettings(nats_url=nats_url))
     deployer.answer(Rpc.CAPACITY, CapacityRequest, _capacity)
@@ -291,6 +298,32 @@ async def test_the_dashboard_shows_what_is_known_and_null_for_the_rest(stage: St
     assert found["tenant_stats"]["by_preset"]["small"] == found["tenant_stats"]["total_tenants"]
     assert found["sla_metrics"]["avg_response_time"] is None
     assert found["recent_deployments"] == found["active_alerts"] == []
+
+
+async def test_the_dashboard_shows_the_alerts_that_follow_from_what_was_reported(stage: Stage) -> None:
+    """The monitor's own report, which the gateway keeps: an outage of six hours is more than 30 days allow."""
+    now = _now()
+    tenant_id = await stage.tenant([(now - 48 * HOUR, now - 6 * HOUR, True), (now - 6 * HOUR, now, False)])
+    async with stage.gateway.parts.databases[Mode.DEMO].begin() as connection:
+        await connection.execute(text("UPDATE tenants SET generation = 1 WHERE tenant_id = :id"), {"id": tenant_id})
+
+    found: list[dict[str, Any]] = []
+
+    async def are_shown() -> bool:
+        shown = (await stage.gateway.get("/operations/dashboard"))["active_alerts"]
+        found[:] = [each for each in shown if each["tenant_id"] == tenant_id and each["type"] != "monitoring_missing"]
+        return bool(found)
+
+    await eventually(are_shown)
+    assert [(each["type"], each["severity"]) for each in found] == [
+        ("error_budget_burn", "critical"),
+        ("sla_violated", "critical"),
+    ]
+    assert found[0].keys() == {
+        *("alert_id", "tenant_id", "severity", "type"),
+        *("message", "metric", "current_value", "threshold", "timestamp"),
+    }
+    assert found[1]["current_value"] == pytest.approx(100 - 100 * 6 * 3600 / 12_960, abs=0.5)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from embedded.postgres import PostgresServer
+from services.monitor.app import tend
 from services.monitor.ledger import WHOLE, Ledger, Promise
 from services.monitor.sla import SLICE_SECONDS, History, Run, slice_of, slice_start
 from services.monitor.store import SampleWriter
@@ -21,6 +22,7 @@ from shared.database.upgrade import upgrade_one
 from shared.errors import InvalidEvent
 from shared.events import MetricsCollected, Moment
 from shared.subjects import Mode
+from tests.integration.gateway.conftest import eventually
 
 MIDNIGHT = datetime(2031, 7, 1, tzinfo=UTC)
 """Where two partitions meet. The tenants of these tests are as old as the year."""
@@ -259,6 +261,34 @@ async def test_each_service_has_its_own_history(database: Database) -> None:
         "callbot": [Run(number, number + 1, False)],
         "tts": [Run(number, number + 1, True)],
     }
+
+
+async def test_availability_of_more_than_its_days_ago_is_forgotten_but_for_the_last_time_that_it_was_up(
+    database: Database,
+) -> None:
+    """As the monitor's own task does it, with its clock far ahead."""
+    row_id, other = await tenant(database), await tenant(database, "globex")
+    writer, ledger = SampleWriter(database), Ledger(database)
+    first = slice_of(MIDNIGHT)
+    states = ((0, 1.0), (1, 0.0), (2, 1.0), (3, 0.0))
+    for offset, up in states:
+        await writer.write(sample(time=slice_start(first + offset), available=up))
+        await writer.write(sample("globex", time=slice_start(first + offset), available=up))
+    later = first + 50 * 17_280
+    await writer.write(sample(time=slice_start(later), available=1.0))
+    await ledger.fold()
+    tending = asyncio.create_task(
+        tend(Mode.DEMO, database, ledger, days=40, now=lambda: slice_start(first + 60 * 17_280))
+    )
+    wanted = {row_id: [Run(later, later + 1, True)], other: [Run(first + 2, first + 3, True)]}
+
+    async def is_forgotten() -> bool:
+        return bool(await ledger.histories() == wanted)
+
+    try:
+        await eventually(is_forgotten)
+    finally:
+        tending.cancel()
 
 
 async def test_two_that_fold_at_once_lose_nothing(database: Database) -> None:

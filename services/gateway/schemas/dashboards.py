@@ -104,14 +104,18 @@ class RecentDeployment(Model):
 
 
 class ActiveAlert(Model):
-    """An alert that was raised and hasn't been resolved."""
+    """What is wrong now, in the fields of the documented alert."""
 
-    alert_id: str
+    alert_id: str = Field(examples=["alert-0123456789ab"])
     tenant_id: str
-    severity: str
-    type: str
+    severity: Literal["warning", "critical"]
+    type: Literal["sla_violated", "error_budget_burn", "monitoring_missing"]
     message: str
-    time: AwareDatetime
+    metric: str
+    current_value: float
+    threshold: float
+    timestamp: AwareDatetime
+    """Since when, as far as it is known."""
 
 
 class SlaMetrics(Model):

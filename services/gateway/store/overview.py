@@ -42,7 +42,18 @@ _MEANS = text("""
     GROUP BY 1
 """)
 _CONNECTIONS = text("SELECT sum(numbackends) FROM pg_stat_database WHERE datname = current_database()")
+# An update of the row is the latest that its state may have begun.
+_WATCHED = text("""
+    SELECT tenant_id, status, sla, sla_time, updated_at FROM tenants
+    WHERE status <> 'deleting' AND generation > 0 AND (sla_time IS NOT NULL OR status = 'running')
+    ORDER BY tenant_id
+""")
 _EXISTING = text("SELECT tenant_id FROM tenants WHERE tenant_id = ANY(:ids)")
+
+
+async def watched(connection: AsyncConnection) -> Sequence[Row[Any]]:
+    """tenant_id, status, sla, sla_time, updated_at of the tenants that have been deployed and may be observed."""
+    return (await connection.execute(_WATCHED)).all()
 
 
 async def existing(connection: AsyncConnection, tenant_ids: Collection[str]) -> set[str]:

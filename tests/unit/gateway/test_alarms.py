@@ -1,0 +1,83 @@
+"""Active alerts follow from what is known of a tenant, and from nothing else."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.gateway.alarms import BURNS, Watched, active_alarms
+from services.gateway.context import Language
+from shared.subjects import Mode
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ALL_QUIET = dict.fromkeys(("5m", "30m", "1h", "2h", "6h", "1d", "3d"), 0.0)
+
+
+def watched(
+    *, left: float = 90.0, rates: dict[str, float | None] | None = None, ago: float = 10, **changes: Any
+) -> Watched:
+    """A tenant whose last report came `ago` seconds before."""
+    time = NOW - timedelta(seconds=ago)
+    budget = {"left_percent": left, "exhausts_at": "2026-03-01T11:00:00Z" if left < 0 else None}
+    sla = {"time": time.isoformat(), "error_budget": budget, "burn_rates": ALL_QUIET | (rates or {})}
+    fields = {"tenant_id": "acme", "status": "running", "sla": sla, "sla_time": time, "updated_at": NOW}
+    return Watched(**(fields | changes))
+
+
+def types(*tenants: Watched, language: Language = "en") -> list[tuple[str, str]]:
+    found = active_alarms(tenants, mode=Mode.DEMO, now=NOW, language=language)
+    return [(each.type, each.severity) for each in found]
+
+
+def test_all_quiet_is_no_alert() -> None:
+    assert types(watched()) == []
+
+
+def test_a_budget_that_is_used_up_is_an_alert_since_then() -> None:
+    [alarm] = active_alarms([watched(left=-12.5)], mode=Mode.DEMO, now=NOW, language="en")
+    assert (alarm.type, alarm.severity, alarm.tenant_id) == ("sla_violated", "critical", "acme")
+    assert (alarm.metric, alarm.current_value, alarm.threshold) == ("error_budget_left", -12.5, 0.0)
+    assert alarm.timestamp == datetime(2026, 3, 1, 11, tzinfo=UTC)
+    assert "12.5 %" in alarm.message
+
+
+@pytest.mark.parametrize("burn", BURNS)
+def test_a_burn_rate_alarms_when_both_windows_exceed_it(burn: Any) -> None:
+    above, below = burn.rate + 0.1, burn.rate - 0.1
+    assert types(watched(rates={burn.long: above, burn.short: above})) == [("error_budget_burn", burn.severity)]
+    assert types(watched(rates={burn.long: above, burn.short: below})) == []
+    assert types(watched(rates={burn.long: above, burn.short: None})) == []
+
+
+def test_of_several_burn_rates_the_worst_is_shown() -> None:
+    assert types(watched(rates=dict.fromkeys(ALL_QUIET, 20.0))) == [("error_budget_burn", "critical")]
+
+
+def test_a_running_tenant_that_nobody_observes_is_an_alert_and_its_old_burn_rates_are_not() -> None:
+    old = watched(ago=1800, rates=dict.fromkeys(ALL_QUIET, 20.0))
+    [alarm] = active_alarms([old], mode=Mode.DEMO, now=NOW, language="en")
+    assert (alarm.type, alarm.current_value, alarm.threshold) == ("monitoring_missing", 30.0, 5.0)
+    assert alarm.timestamp == NOW - timedelta(minutes=25)
+    never = watched(sla=None, sla_time=None, updated_at=NOW - timedelta(minutes=6))
+    assert types(never) == [("monitoring_missing", "warning")]
+    assert types(watched(sla=None, sla_time=None)) == []
+
+
+def test_a_tenant_that_was_stopped_is_no_alert() -> None:
+    assert types(watched(status="stopped", ago=1800, left=-1.0)) == []
+
+
+def test_the_critical_come_first_and_an_alert_keeps_its_id() -> None:
+    tenants = [watched(tenant_id="a", rates={"3d": 2.0, "6h": 2.0}), watched(tenant_id="b", left=-1.0)]
+    first, second = active_alarms(tenants, mode=Mode.DEMO, now=NOW, language="en")
+    assert (first.tenant_id, second.tenant_id) == ("b", "a")
+    again = active_alarms(tenants, mode=Mode.DEMO, now=NOW + timedelta(seconds=30), language="ko")
+    assert [each.alert_id for each in again] == [first.alert_id, second.alert_id]
+    assert again[0].message.startswith("최근 30일의 오류 예산")
+    assert (
+        len(
+            {each.alert_id for each in active_alarms(tenants, mode=Mode.PRODUCTION, now=NOW, language="en")}
+            - {first.alert_id, second.alert_id}
+        )
+        == 2
+    )
