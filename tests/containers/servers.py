@@ -3,6 +3,8 @@
 The images' names are compose.yaml's, so what passes here holds for what runs there.
 """
 
+import gc
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -34,13 +36,16 @@ testcontainers_config.ryuk_disabled = True
 @cache
 def why_no_engine() -> str | None:
     """None where a Docker engine answers."""
-    try:
-        client = docker.from_env()
-        client.ping()
-        client.close()
-    except docker.errors.DockerException as error:
-        return f"no Docker engine answers ({error}); start one, or point DOCKER_HOST at it"
-    return None
+    reason = None
+    with warnings.catch_warnings():
+        # Where nobody answers the client leaves its socket to the garbage collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            docker.from_env().close()
+        except docker.errors.DockerException as error:
+            reason = f"no Docker engine answers ({error}); start one, or point DOCKER_HOST at it"
+        gc.collect()
+    return reason
 
 
 @asynccontextmanager
