@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
 
+from services.deployer.claims import has_claims, not_smaller
 from services.deployer.cluster import (
     FIELD_MANAGER,
     TENANT_LABEL,
@@ -58,7 +59,7 @@ async def apply_all(
     for count, obj in enumerate(objects, 1):
         before()
         try:
-            made.append(ref_of(await cluster.apply(obj, force=force)))
+            made.append(ref_of(await cluster.apply(await _possible(cluster, obj), force=force)))
         except KindUnknown as error:
             if not _is_extension(obj["apiVersion"]):
                 raise
@@ -76,6 +77,16 @@ async def prune(cluster: Cluster, refs: Iterable[ObjectRef], tenant_id: str) -> 
             continue
         _log.info(f"{ref} is no longer wanted and is deleted.", action="prune")
         await cluster.remove(ref, uid=live["metadata"]["uid"])
+
+
+async def _possible(cluster: Cluster, obj: Obj) -> Obj:
+    """`obj` as the cluster can take it: with volumes that are no smaller than they are."""
+    if not has_claims(obj):
+        return obj
+    possible = not_smaller(obj, await cluster.read(ref_of(obj)))
+    if possible is not obj:
+        _log.warning(f"{ref_of(obj)} keeps its size: a volume can't be made smaller.", action="keep-size")
+    return possible
 
 
 def without(refs: Iterable[ObjectRef], wanted: Iterable[ObjectRef]) -> list[ObjectRef]:

@@ -18,14 +18,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.kube import quantities
+from shared.kube import quantities, texts
 from shared.kube.definitions import Schema
 
 # A position in the object: (parent position, name), or None at the top. Joined only when an error is reported.
 Position = tuple[Any, str] | None
 Decoder = Callable[[Any, Position, list[str]], Any]
 
-_RFC3339: Final = re.compile(r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$")
 _GO_SCALARS: Final = {"string": "string", "boolean": "bool", "number": "float64"}
 
 
@@ -160,7 +159,7 @@ def _list_decoder(schema: Schema) -> Decoder:
 
 
 def _scalar_decoder(schema: Schema) -> Decoder:
-    check = _SCALAR_CHECKS.get(schema.type)
+    check = _SCALAR_CHECKS.get((schema.type, schema.format)) or _SCALAR_CHECKS.get((schema.type, ""))
     go_type = _go_type(schema)
 
     def decode_scalar(value: Any, path: Position, unknown: list[str]) -> Any:
@@ -168,21 +167,35 @@ def _scalar_decoder(schema: Schema) -> Decoder:
             raise _mismatch(value, path, go_type)
         return value
 
+    if (schema.type, schema.format) == ("string", "byte"):
+        return _decode_bytes
     special = {"quantity": _decode_quantity, "time": _decode_time, "any": lambda value, path, unknown: value}
     return special.get(schema.type, decode_scalar)
 
 
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+def _is_int(value: Any, bits: int = 64) -> bool:
+    limit = 1 << bits - 1
+    return isinstance(value, int) and not isinstance(value, bool) and -limit <= value < limit
 
 
-_SCALAR_CHECKS: Final[Mapping[str, Callable[[Any], bool]]] = {
-    "string": lambda value: isinstance(value, str),
-    "boolean": lambda value: isinstance(value, bool),
-    "integer": _is_int,
-    "number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
-    "int-or-string": lambda value: isinstance(value, str) or _is_int(value),
+_SCALAR_CHECKS: Final[Mapping[tuple[str, str], Callable[[Any], bool]]] = {
+    ("string", ""): lambda value: isinstance(value, str),
+    ("boolean", ""): lambda value: isinstance(value, bool),
+    ("integer", ""): _is_int,
+    ("integer", "int32"): functools.partial(_is_int, bits=32),
+    ("number", ""): lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
+    ("int-or-string", ""): lambda value: isinstance(value, str) or _is_int(value, bits=32),
 }
+"""By type and format."""
+
+
+def _decode_bytes(value: Any, path: Position, unknown: list[str]) -> str:
+    if not isinstance(value, str):
+        raise _mismatch(value, path, "[]uint8")
+    fault = texts.base64_fault(value)
+    if fault is not None:
+        raise DecodeError(fault, path)
+    return value
 
 
 def _decode_quantity(value: Any, path: Position, unknown: list[str]) -> str:
@@ -197,11 +210,9 @@ def _decode_quantity(value: Any, path: Position, unknown: list[str]) -> str:
 def _decode_time(value: Any, path: Position, unknown: list[str]) -> str:
     if not isinstance(value, str):
         raise _mismatch(value, path, "v1.Time")
-    if not _RFC3339.match(value):
-        quoted = f'"{value}"'
-        raise DecodeError(
-            f'parsing time "{quoted}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}" as "2006"', path
-        )
+    fault = texts.time_fault(value)
+    if fault is not None:
+        raise DecodeError(fault, path)
     return value
 
 
@@ -218,7 +229,7 @@ class _Mismatch(Exception):
 
 
 def _mismatch(value: Any, path: Position, go_type: str) -> Exception:
-    found = _json_type(value)
+    found = f"number {value}" if type(value) is int and go_type.startswith("int") else _json_type(value)
     if path is None:
         return DecodeError(f"json: cannot unmarshal {found} into Go value of type {go_type}")
     return _Mismatch(found, path, go_type)

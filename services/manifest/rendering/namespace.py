@@ -29,14 +29,15 @@ def namespace(place: Place) -> Obj:
 
 
 def priority_class(place: Place, rank: int) -> Obj:
-    """The tenant's own PriorityClass, of its namespace's name since the cluster has it in common with others.
+    """The tenant's own PriorityClass, with its namespace's name since the cluster has it in common with others.
 
-    It decides who waits for a node, and never whose sessions are cut off for it: hence no preemption.
+    Its rank can't be changed once it is made, so another preset has another class. It decides who waits for a node, and
+    never whose sessions are cut off for it: hence no preemption.
     """
     return {
         "apiVersion": "scheduling.k8s.io/v1",
         "kind": "PriorityClass",
-        "metadata": {"name": place.namespace, "labels": {**selector(place.namespace), **place.tenant_labels}},
+        "metadata": {"name": place.priority, "labels": {**selector(place.namespace), **place.tenant_labels}},
         "value": _BASE + rank * _STEP,
         "preemptionPolicy": "Never",
         "globalDefault": False,

@@ -33,6 +33,11 @@ class Place:
     def tenant_labels(self) -> Obj:
         return {**self.pod_labels, "ecp.ai/preset": self.preset}
 
+    @property
+    def priority(self) -> str:
+        """The name of the PriorityClass: one a preset, since Kubernetes lets nobody change the rank of a class."""
+        return f"{self.namespace}-{self.preset}"
+
     def metadata(self, name: str, app: str | None = None) -> Obj:
         """Of an object in the namespace; `app` is the label of what it belongs to, its own name if nothing."""
         return {"name": name, "namespace": self.namespace, "labels": {**selector(app or name), **self.tenant_labels}}

@@ -23,7 +23,7 @@ def pod_spec(workload: Workload, place: Place) -> Obj:
         "serviceAccountName": ACCOUNT,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "priorityClassName": place.namespace,
+        "priorityClassName": place.priority,
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "securityContext": pod_security(),
         **gpu_placement(workload.gpu_product),

@@ -104,7 +104,7 @@ def _pod_spec(tenancy: Tenancy) -> Obj:
         "serviceAccountName": ACCOUNT,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "priorityClassName": tenancy.place.namespace,
+        "priorityClassName": tenancy.place.priority,
         "terminationGracePeriodSeconds": 30,
         "securityContext": pod_security(),
         **apart(NAME),

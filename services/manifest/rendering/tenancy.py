@@ -66,7 +66,7 @@ class Workload:
         storage = self.service.storage
         if storage is None or self.sizing.sessions == 0:
             return 0
-        return -(-int(self.sizing.sessions * storage.mb_a_day * storage.days * _MB) // _GIB) or 1
+        return _stepped(-(-int(self.sizing.sessions * storage.mb_a_day * storage.days * _MB) // _GIB))
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,12 @@ class Tenancy:
     def entries(self) -> list[Workload]:
         """What customers reach."""
         return [each for each in self.workloads if each.service.entry_point]
+
+
+def _stepped(gib: int) -> int:
+    """Up to the next of four steps between two powers of two: a volume is not to be resized for every few sessions."""
+    step = max(1, 1 << max(gib - 1, 0).bit_length() >> 3)
+    return max(1, -(-gib // step) * step)
 
 
 def gather(

@@ -45,31 +45,23 @@ def validate_text(text: str | bytes, question: Question, catalog: Catalog) -> Va
     findings = Findings(question.strict)
     for problem in reading.problems:
         findings.add_problem(problem)
-    reply = _validate(reading.documents, findings, question, catalog, empty_is_wrong=not reading.problems)
-    if not reading.documents:
-        return _finished(reply, findings, question, None)
-    # Documents were read, so it is UTF-8.
-    return _finished(reply, findings, question, text if isinstance(text, str) else text.decode())
+    reply = _validate(reading.documents, findings, question, catalog)
+    return _finished(reply, findings, question, reading.text if reading.documents else None)
 
 
 def validate_objects(objects: Sequence[Obj], question: Question, catalog: Catalog) -> ValidateReply:
     """The same for objects that no text was read for; findings have no lines, `document` is the object's number."""
     findings = Findings(question.strict)
     documents = tuple(Document(index, 0, each) for index, each in enumerate(objects))
-    manifest = _validate(documents, findings, question, catalog, empty_is_wrong=True)
-    return _finished(manifest, findings, question, None)
+    reply = _validate(documents, findings, question, catalog)
+    return _finished(reply, findings, question, None)
 
 
 def _validate(
-    documents: tuple[Document, ...],
-    findings: Findings,
-    question: Question,
-    catalog: Catalog,
-    *,
-    empty_is_wrong: bool,
+    documents: tuple[Document, ...], findings: Findings, question: Question, catalog: Catalog
 ) -> ValidateReply:
     items = list(objects_of(documents, findings, question.namespace or "default"))
-    if not items and empty_is_wrong:
+    if not items and not findings:
         findings.add("EMPTY_MANIFEST")
     for item in items:
         check_schema(item, question.version, findings)

@@ -1,9 +1,11 @@
 """API versions that Kubernetes has deprecated or removed, and what replaces them.
 
 From the deprecated API migration guide (kubernetes.io/docs/reference/using-api/deprecation-guide), by what each release
-stopped serving; versions that were gone before 1.16 are not in it.
+stopped serving, and what later releases' definitions lack; versions that were gone before 1.16 are not in it.
 """
 
+import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 
@@ -15,69 +17,83 @@ class Change(NamedTuple):
     replacement: str
 
 
-_ROWS: tuple[tuple[str, str, Change], ...] = (
-    ("extensions/v1beta1", "Deployment DaemonSet ReplicaSet", Change("1.8", "1.16", "apps/v1")),
-    ("apps/v1beta1", "Deployment StatefulSet", Change("1.8", "1.16", "apps/v1")),
-    ("apps/v1beta2", "Deployment StatefulSet DaemonSet ReplicaSet", Change("1.9", "1.16", "apps/v1")),
-    ("extensions/v1beta1", "NetworkPolicy", Change("1.9", "1.16", "networking.k8s.io/v1")),
-    ("extensions/v1beta1", "PodSecurityPolicy", Change("1.10", "1.16", "Pod Security labels on the namespace")),
-    ("extensions/v1beta1", "Ingress", Change("1.14", "1.22", "networking.k8s.io/v1")),
-    ("networking.k8s.io/v1beta1", "Ingress IngressClass", Change("1.19", "1.22", "networking.k8s.io/v1")),
-    (
-        "rbac.authorization.k8s.io/v1beta1",
-        "Role RoleBinding ClusterRole ClusterRoleBinding",
-        Change("1.17", "1.22", "rbac.authorization.k8s.io/v1"),
-    ),
-    (
-        "rbac.authorization.k8s.io/v1alpha1",
-        "Role RoleBinding ClusterRole ClusterRoleBinding",
-        Change("1.17", "1.22", "rbac.authorization.k8s.io/v1"),
-    ),
-    ("scheduling.k8s.io/v1beta1", "PriorityClass", Change("1.14", "1.22", "scheduling.k8s.io/v1")),
-    ("scheduling.k8s.io/v1alpha1", "PriorityClass", Change("1.14", "1.17", "scheduling.k8s.io/v1")),
-    ("coordination.k8s.io/v1beta1", "Lease", Change("1.19", "1.22", "coordination.k8s.io/v1")),
-    ("apiextensions.k8s.io/v1beta1", "CustomResourceDefinition", Change("1.16", "1.22", "apiextensions.k8s.io/v1")),
-    ("apiregistration.k8s.io/v1beta1", "APIService", Change("1.19", "1.22", "apiregistration.k8s.io/v1")),
-    (
-        "admissionregistration.k8s.io/v1beta1",
-        "MutatingWebhookConfiguration ValidatingWebhookConfiguration",
-        Change("1.16", "1.22", "admissionregistration.k8s.io/v1"),
-    ),
-    ("certificates.k8s.io/v1beta1", "CertificateSigningRequest", Change("1.19", "1.22", "certificates.k8s.io/v1")),
-    (
-        "storage.k8s.io/v1beta1",
-        "CSIDriver CSINode StorageClass VolumeAttachment",
-        Change("1.19", "1.22", "storage.k8s.io/v1"),
-    ),
-    ("storage.k8s.io/v1beta1", "CSIStorageCapacity", Change("1.24", "1.27", "storage.k8s.io/v1")),
-    ("batch/v1beta1", "CronJob", Change("1.21", "1.25", "batch/v1")),
-    ("discovery.k8s.io/v1beta1", "EndpointSlice", Change("1.21", "1.25", "discovery.k8s.io/v1")),
-    ("events.k8s.io/v1beta1", "Event", Change("1.19", "1.25", "events.k8s.io/v1")),
-    ("policy/v1beta1", "PodDisruptionBudget", Change("1.21", "1.25", "policy/v1")),
-    ("policy/v1beta1", "PodSecurityPolicy", Change("1.21", "1.25", "Pod Security labels on the namespace")),
-    ("node.k8s.io/v1beta1", "RuntimeClass", Change("1.22", "1.25", "node.k8s.io/v1")),
-    ("autoscaling/v2beta1", "HorizontalPodAutoscaler", Change("1.22", "1.25", "autoscaling/v2")),
-    ("autoscaling/v2beta2", "HorizontalPodAutoscaler", Change("1.23", "1.26", "autoscaling/v2")),
-    (
-        "flowcontrol.apiserver.k8s.io/v1beta1",
-        "FlowSchema PriorityLevelConfiguration",
-        Change("1.23", "1.26", "flowcontrol.apiserver.k8s.io/v1"),
-    ),
-    (
-        "flowcontrol.apiserver.k8s.io/v1beta2",
-        "FlowSchema PriorityLevelConfiguration",
-        Change("1.26", "1.29", "flowcontrol.apiserver.k8s.io/v1"),
-    ),
-    (
-        "flowcontrol.apiserver.k8s.io/v1beta3",
-        "FlowSchema PriorityLevelConfiguration",
-        Change("1.29", "1.32", "flowcontrol.apiserver.k8s.io/v1"),
-    ),
-    ("v1", "ComponentStatus", Change("1.19", None, "the health endpoints of the components")),
-    ("v1", "Endpoints", Change("1.33", None, "discovery.k8s.io/v1 EndpointSlice")),
-)
+_POD_SECURITY = "Pod Security labels on the namespace"
+_HEALTH = "the health endpoints of the components"
+_SLICES = "discovery.k8s.io/v1 EndpointSlice"
+_ROLES = "Role RoleBinding ClusterRole ClusterRoleBinding"
+_WEBHOOKS = "MutatingWebhookConfiguration ValidatingWebhookConfiguration"
+_CLAIMS = "ResourceClaim ResourceClaimTemplate ResourceSlice"
+_CLASSES = "ResourceClaimParameters ResourceClass ResourceClassParameters"
+_DEVICES = "resource.k8s.io/v1 DeviceClass"
+_NOTHING = "nothing: it was given up"
+_FLOW_CONTROL = "FlowSchema PriorityLevelConfiguration"
 
-CHANGES = {(version, kind): change for version, kinds, change in _ROWS for kind in kinds.split()}
+# API version, deprecated in, removed in, kinds, and what replaces it: a version of the group, another one, or words.
+_TABLE = f"""
+extensions/v1beta1                    | 1.8  | 1.16 | Deployment DaemonSet ReplicaSet | apps/v1
+apps/v1beta1                          | 1.8  | 1.16 | Deployment StatefulSet | v1
+apps/v1beta2                          | 1.9  | 1.16 | Deployment StatefulSet DaemonSet ReplicaSet | v1
+extensions/v1beta1                    | 1.9  | 1.16 | NetworkPolicy | networking.k8s.io/v1
+extensions/v1beta1                    | 1.10 | 1.16 | PodSecurityPolicy | {_POD_SECURITY}
+extensions/v1beta1                    | 1.14 | 1.22 | Ingress | networking.k8s.io/v1
+networking.k8s.io/v1beta1             | 1.19 | 1.22 | Ingress IngressClass | v1
+rbac.authorization.k8s.io/v1beta1     | 1.17 | 1.22 | {_ROLES} | v1
+rbac.authorization.k8s.io/v1alpha1    | 1.17 | 1.22 | {_ROLES} | v1
+scheduling.k8s.io/v1beta1             | 1.14 | 1.22 | PriorityClass | v1
+scheduling.k8s.io/v1alpha1            | 1.14 | 1.17 | PriorityClass | v1
+coordination.k8s.io/v1beta1           | 1.19 | 1.22 | Lease | v1
+apiextensions.k8s.io/v1beta1          | 1.16 | 1.22 | CustomResourceDefinition | v1
+apiregistration.k8s.io/v1beta1        | 1.19 | 1.22 | APIService | v1
+admissionregistration.k8s.io/v1beta1  | 1.16 | 1.22 | {_WEBHOOKS} | v1
+certificates.k8s.io/v1beta1           | 1.19 | 1.22 | CertificateSigningRequest | v1
+storage.k8s.io/v1beta1                | 1.19 | 1.22 | CSIDriver CSINode StorageClass VolumeAttachment | v1
+storage.k8s.io/v1beta1                | 1.24 | 1.27 | CSIStorageCapacity | v1
+batch/v1beta1                         | 1.21 | 1.25 | CronJob | v1
+discovery.k8s.io/v1beta1              | 1.21 | 1.25 | EndpointSlice | v1
+events.k8s.io/v1beta1                 | 1.19 | 1.25 | Event | v1
+policy/v1beta1                        | 1.21 | 1.25 | PodDisruptionBudget | v1
+policy/v1beta1                        | 1.21 | 1.25 | PodSecurityPolicy | {_POD_SECURITY}
+node.k8s.io/v1beta1                   | 1.22 | 1.25 | RuntimeClass | v1
+autoscaling/v2beta1                   | 1.22 | 1.25 | HorizontalPodAutoscaler | v2
+autoscaling/v2beta2                   | 1.23 | 1.26 | HorizontalPodAutoscaler | v2
+flowcontrol.apiserver.k8s.io/v1beta1  | 1.23 | 1.26 | {_FLOW_CONTROL} | v1
+flowcontrol.apiserver.k8s.io/v1beta2  | 1.26 | 1.29 | {_FLOW_CONTROL} | v1
+flowcontrol.apiserver.k8s.io/v1beta3  | 1.29 | 1.32 | {_FLOW_CONTROL} | v1
+admissionregistration.k8s.io/v1alpha1 | 1.29 | 1.32 | ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding | v1
+admissionregistration.k8s.io/v1beta1  | 1.31 | 1.34 | ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding | v1
+authentication.k8s.io/v1alpha1        | 1.29 | 1.32 | SelfSubjectReview | v1
+authentication.k8s.io/v1beta1         | 1.30 | 1.33 | SelfSubjectReview | v1
+certificates.k8s.io/v1alpha1          | 1.35 | 1.35 | PodCertificateRequest | v1beta1
+certificates.k8s.io/v1alpha1          | 1.37 | 1.37 | ClusterTrustBundle | v1
+coordination.k8s.io/v1alpha1          | 1.32 | 1.32 | LeaseCandidate | v1alpha2
+networking.k8s.io/v1alpha1            | 1.29 | 1.29 | ClusterCIDR | {_NOTHING}
+networking.k8s.io/v1alpha1            | 1.31 | 1.31 | IPAddress ServiceCIDR | v1beta1
+networking.k8s.io/v1beta1             | 1.34 | 1.37 | IPAddress ServiceCIDR | v1
+resource.k8s.io/v1alpha2              | 1.31 | 1.31 | {_CLAIMS} | v1alpha3
+resource.k8s.io/v1alpha2              | 1.31 | 1.31 | PodSchedulingContext | {_NOTHING}
+resource.k8s.io/v1alpha2              | 1.31 | 1.31 | {_CLASSES} | {_DEVICES}
+resource.k8s.io/v1alpha3              | 1.32 | 1.32 | PodSchedulingContext | {_NOTHING}
+resource.k8s.io/v1alpha3              | 1.34 | 1.34 | DeviceClass {_CLAIMS} | v1
+scheduling.k8s.io/v1alpha1            | 1.36 | 1.36 | Workload | v1alpha2
+scheduling.k8s.io/v1alpha2            | 1.37 | 1.37 | PodGroup Workload | v1beta1
+storage.k8s.io/v1alpha1               | 1.32 | 1.35 | VolumeAttributesClass | v1
+storage.k8s.io/v1beta1                | 1.34 | 1.37 | VolumeAttributesClass | v1
+storagemigration.k8s.io/v1alpha1      | 1.35 | 1.35 | StorageVersionMigration | v1beta1
+v1                                    | 1.19 | -    | ComponentStatus | {_HEALTH}
+v1                                    | 1.33 | -    | Endpoints | {_SLICES}
+"""
+
+
+def _changes() -> Iterator[tuple[tuple[str, str], Change]]:
+    for row in _TABLE.strip().splitlines():
+        api_version, deprecated, removed, kinds, replacement = (cell.strip() for cell in row.split("|"))
+        if re.fullmatch(r"v\d+", replacement):
+            replacement = f"{api_version.rpartition('/')[0]}/{replacement}"
+        change = Change(deprecated, None if removed == "-" else removed, replacement)
+        yield from (((api_version, kind), change) for kind in kinds.split())
+
+
+CHANGES = dict(_changes())
 
 
 def find(api_version: str, kind: str, kubernetes: str) -> Change | None:

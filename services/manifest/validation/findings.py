@@ -33,6 +33,10 @@ class Findings:
     _seen: set[tuple[str, int, Pointer, str]] = field(default_factory=set)
     left_out: bool = False
 
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._notes)
+
     def add(self, code: str, item: Item | None = None, pointer: Pointer = (), **details: str) -> None:
         """A finding about an object, or about the manifest as a whole. The same one twice is one."""
         if len(self._notes) >= MAX_FINDINGS:

@@ -53,16 +53,27 @@ def amount(value: Any) -> Decimal:
 def demand(spec: Obj) -> Amounts:
     """What one pod asks for and may use: `requests.cpu`, `limits.memory`, `requests.nvidia.com/gpu`.
 
-    Containers add up; an init container runs before them and counts where it is larger.
+    Containers and sidecars add up; an init container runs before them, beside the sidecars that are there by then, and
+    counts where that is larger. (kubernetes.io/docs/concepts/workloads/pods/sidecar-containers)
     """
-    total: Amounts = {}
-    for container in spec.get("containers") or ():
-        for name, value in _of_container(container).items():
-            total[name] = total.get(name, Decimal(0)) + value
+    sidecars: Amounts = {}
+    starting: Amounts = {}
     for container in spec.get("initContainers") or ():
-        for name, value in _of_container(container).items():
-            total[name] = max(total.get(name, Decimal(0)), value)
-    return total
+        beside = _sum(sidecars, _of_container(container))
+        starting = _most(starting, beside)
+        sidecars = beside if container.get("restartPolicy") == "Always" else sidecars
+    running = sidecars
+    for container in spec.get("containers") or ():
+        running = _sum(running, _of_container(container))
+    return _most(starting, running)
+
+
+def _most(one: Amounts, other: Amounts) -> Amounts:
+    return {name: max(one.get(name, Decimal(0)), other.get(name, Decimal(0))) for name in {**one, **other}}
+
+
+def _sum(one: Amounts, other: Amounts) -> Amounts:
+    return {name: one.get(name, Decimal(0)) + other.get(name, Decimal(0)) for name in {**one, **other}}
 
 
 def _of_container(container: Obj) -> Amounts:

@@ -20,7 +20,7 @@ Spot = tuple[int, Pointer]
 def locate(text: str, wanted: Iterable[Spot]) -> dict[Spot, Place]:
     """Line and column, from 1, of each spot, or of the nearest thing around it that is in the text.
 
-    For a field it is the place of its key. `text` must have been read without a fatal problem up to the spots.
+    For a field it is the place of its key. `text` must be a reading's, without a fatal problem up to the spots.
     """
     spots = set(wanted)
     around = {(index, pointer[:length]) for index, pointer in spots for length in range(len(pointer) + 1)}
@@ -36,7 +36,7 @@ def _nearest(found: dict[Spot, Place], spot: Spot) -> Place | None:
 
 def _places(text: str, wanted: set[Spot]) -> dict[Spot, Place]:
     walk = _Walk(wanted)
-    parser = CParser(text.removeprefix("\ufeff"))
+    parser = CParser(text)
     last = max((index for index, _ in wanted), default=-1)
     try:
         while walk.document <= last and (event := parser.get_event()) is not None:

@@ -114,7 +114,10 @@ class Manifest:
 
     def __post_init__(self) -> None:
         for item in self.items:
-            self._by_name.setdefault((item.kind, item.namespace, item.name), item)
+            key = (item.kind, item.namespace, item.name)
+            # Of two kinds of one name (Knative has a Service, too) the one that is known is Kubernetes' own.
+            if key not in self._by_name or (item.typed and not self._by_name[key].typed):
+                self._by_name[key] = item
             if item.typed and (found := _pods(item)) is not None:
                 self.pods.append(found)
                 self._pods_in.setdefault(item.namespace, []).append(found)

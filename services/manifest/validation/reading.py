@@ -13,6 +13,7 @@ from typing import Any, Final
 import yaml
 from yaml._yaml import CParser
 
+from services.manifest.validation.json_text import as_yaml
 from services.manifest.validation.scalars import as_key, resolve
 
 MAX_BYTES: Final = 4 * 2**20
@@ -53,11 +54,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a text holds. `complete` is False where reading had to stop; what came before is still there."""
+    """What a text holds. `complete` is False where reading had to stop; what came before is still there.
+
+    `text` is what was read, in which lines and columns count; empty where it was no text.
+    """
 
     documents: tuple[Document, ...]
     problems: tuple[Problem, ...]
     complete: bool
+    text: str = ""
 
 
 class _Stop(Exception):
@@ -82,7 +87,7 @@ def _decoded(text: str | bytes) -> str:
         raise _Stop(Problem("TOO_LARGE", 1, 1, {"size": f"{len(text):,}", "limit": f"{MAX_BYTES:,}"}))
     if isinstance(text, bytes):
         text = _utf8(text)
-    text = text.removeprefix("\ufeff")
+    text = as_yaml(text.removeprefix("\ufeff"))
     if wrong := _REFUSED_CHARACTER.search(text):
         line, column = place(text, wrong.start())
         raise _Stop(Problem("CHARACTER_REFUSED", line, column, {"character": f"U+{ord(wrong.group()):04X}"}))
@@ -106,12 +111,15 @@ def place(text: str, offset: int) -> tuple[int, int]:
 class _Frame:
     """A mapping or list that is being read."""
 
-    __slots__ = ("anchor", "key", "merges", "nodes_before", "value", "waits_for_key")
+    __slots__ = ("anchor", "key", "merges", "merging", "nodes_before", "value", "waits_for_key")
 
     def __init__(self, value: dict[str, Any] | list[Any], anchor: str | None, nodes_before: int) -> None:
         self.value, self.anchor, self.nodes_before = value, anchor, nodes_before
-        self.key: str = ""
+        self.key: str | None = ""
+        """None for one that can't be: its value is read, and belongs nowhere."""
         self.waits_for_key = True
+        self.merging = False
+        """Whether the key is YAML's `<<`; in quotes it is a key like others."""
         self.merges: list[Any] = []
 
 
@@ -140,7 +148,7 @@ class _Reader:
             self._problems.append(_syntax(error))
         except yaml.YAMLError as error:
             self._problems.append(Problem("YAML_SYNTAX", self._line, 1, {"problem": str(error)}))
-        return Reading(tuple(self._documents), tuple(self._problems), complete)
+        return Reading(tuple(self._documents), tuple(self._problems), complete, text)
 
     def _take(self, event: Any) -> None:
         kind = type(event)
@@ -199,7 +207,8 @@ class _Reader:
         if isinstance(frame.value, list):
             frame.value.append(value)
         elif frame.waits_for_key:
-            frame.key = self._key(value, frame, event)
+            frame.merging = value == _MERGE and type(event) is yaml.ScalarEvent and event.implicit[0]
+            frame.key = None if frame.merging else self._key(value, frame, event)
             frame.waits_for_key = False
         else:
             frame.waits_for_key = True
@@ -207,20 +216,20 @@ class _Reader:
 
     def _set(self, frame: _Frame, value: Any, event: Any) -> None:
         assert isinstance(frame.value, dict)  # noqa: S101 - lists never wait for a key
-        if frame.key == _MERGE:
+        if frame.merging:
             parts = value if isinstance(value, list) else [value]
             if all(isinstance(part, dict) for part in parts):
                 frame.merges.extend(parts)
             else:
                 self._report("KEY_UNUSABLE", event, key=_MERGE)
-        else:
+        elif frame.key is not None:
             frame.value[frame.key] = value
 
-    def _key(self, value: Any, frame: _Frame, event: Any) -> str:
+    def _key(self, value: Any, frame: _Frame, event: Any) -> str | None:
         key = as_key(value) if not isinstance(value, (dict, list)) else None
         if key is None:
             self._report("KEY_UNUSABLE", event, key="null" if value is None else "a list or mapping")
-            return f"\0{len(frame.value)}"
+            return None
         if not isinstance(value, str):
             self._report("KEY_NOT_A_STRING", event, key=getattr(event, "value", key), text=key)
         if key in frame.value:

@@ -6,11 +6,10 @@ from typing import Any
 
 from services.manifest.validation.findings import Findings
 from services.manifest.validation.manifest import CLUSTER_SCOPED, Item, Manifest, Obj, Pods
+from services.manifest.validation.naming import GIVEN_ACCOUNT, named_by
 from services.manifest.validation.reading import Pointer
 
-_GIVEN_ACCOUNT = "default"
-_GIVEN_CLASSES = ("system-cluster-critical", "system-node-critical")
-_GIVEN_MAPS = ("kube-root-ca.crt",)
+_GIVEN_ROLES = ("admin", "cluster-admin", "edit", "view")
 
 
 def check_references(manifest: Manifest, findings: Findings, expected: str | None) -> None:
@@ -29,6 +28,8 @@ def check_references(manifest: Manifest, findings: Findings, expected: str | Non
         name = (item.value.get("spec") or {}).get("serviceName")
         if name and manifest.find("Service", item.namespace, name) is None:
             findings.add("TARGET_NOT_FOUND", item, ("spec", "serviceName"), target=f"Service {name}")
+    for item in manifest.of_kind("RoleBinding", "ClusterRoleBinding"):
+        _check_binding(item, manifest, findings)
     for pods in manifest.pods:
         _check_pods(pods, manifest, findings)
 
@@ -119,8 +120,26 @@ def _check_selector(item: Item, manifest: Manifest, findings: Findings) -> None:
         findings.add("SELECTS_NOTHING", item, ("spec", name), selector=_labels(selector.get("matchLabels") or selector))
 
 
+def _check_binding(binding: Item, manifest: Manifest, findings: Findings) -> None:
+    for kind, namespace, name, pointer in _bound(binding):
+        if manifest.find(kind, namespace, name) is None:
+            findings.add("REFERENCE_NOT_FOUND", binding, pointer, target=f"{kind} {name}")
+
+
+def _bound(binding: Item) -> Iterator[tuple[str, str, str, Pointer]]:
+    """Kind, namespace, name and pointer of the role, and of the accounts that get it."""
+    role = binding.value.get("roleRef") or {}
+    kind, name = str(role.get("kind")), str(role.get("name"))
+    if name not in _GIVEN_ROLES and not name.startswith("system:"):
+        yield kind, binding.namespace if kind == "Role" else "", name, ("roleRef", "name")
+    for index, subject in enumerate(binding.value.get("subjects") or ()):
+        if subject.get("kind") == "ServiceAccount" and subject.get("name") != GIVEN_ACCOUNT:
+            namespace = str(subject.get("namespace") or binding.namespace)
+            yield "ServiceAccount", namespace, str(subject.get("name")), ("subjects", index, "name")
+
+
 def _check_pods(pods: Pods, manifest: Manifest, findings: Findings) -> None:
-    for kind, name, pointer, key, optional in _named(pods):
+    for kind, name, pointer, key, optional in named_by(pods):
         found = manifest.find(kind, "" if kind in CLUSTER_SCOPED else pods.item.namespace, name)
         if found is None and not optional:
             findings.add("REFERENCE_NOT_FOUND", pods.item, pointer, target=f"{kind} {name}")
@@ -132,51 +151,6 @@ def _holds_key(item: Item, key: str) -> bool:
     """A Secret without data is filled where it runs: nothing is known of its keys."""
     held = [name for field in ("data", "stringData", "binaryData") for name in item.value.get(field) or {}]
     return key in held or (item.kind == "Secret" and not held)
-
-
-_Named = tuple[str, str, Pointer, str | None, bool]
-"""Kind, name, pointer, key or None, and whether it may be missing."""
-
-
-def _named(pods: Pods) -> Iterator[_Named]:
-    spec, at = pods.spec, pods.pointer
-    account, priority = spec.get("serviceAccountName"), spec.get("priorityClassName")
-    if account and account != _GIVEN_ACCOUNT:
-        yield "ServiceAccount", account, (*at, "serviceAccountName"), None, False
-    if priority and priority not in _GIVEN_CLASSES:
-        yield "PriorityClass", priority, (*at, "priorityClassName"), None, False
-    yield from _volumes(pods)
-    for container in pods.containers:
-        yield from _environment(container.value, container.pointer)
-
-
-def _volumes(pods: Pods) -> Iterator[_Named]:
-    sources = (("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName"))
-    for index, volume in enumerate(pods.spec.get("volumes") or ()):
-        at: Pointer = (*pods.pointer, "volumes", index)
-        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
-        if claim:
-            yield "PersistentVolumeClaim", claim, (*at, "persistentVolumeClaim", "claimName"), None, False
-        for field, kind, name in sources:
-            source = volume.get(field) or {}
-            if source.get(name) and source[name] not in _GIVEN_MAPS:
-                optional = bool(source.get("optional"))
-                for key in [item.get("key") for item in source.get("items") or ()] or [None]:
-                    yield kind, source[name], (*at, field, name), key, optional
-
-
-def _environment(container: Obj, at: Pointer) -> Iterator[_Named]:
-    for index, variable in enumerate(container.get("env") or ()):
-        for field, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
-            source = (variable.get("valueFrom") or {}).get(field) or {}
-            if source.get("name"):
-                pointer = (*at, "env", index, "valueFrom", field)
-                yield kind, source["name"], pointer, source.get("key"), bool(source.get("optional"))
-    for index, source in enumerate(container.get("envFrom") or ()):
-        for field, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
-            named = source.get(field) or {}
-            if named.get("name"):
-                yield kind, named["name"], (*at, "envFrom", index, field, "name"), None, bool(named.get("optional"))
 
 
 def _labels(selector: Any) -> str:

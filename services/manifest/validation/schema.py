@@ -4,6 +4,7 @@ A real API server stops at the first value of a wrong type. Here that value is s
 again, so that one validation finds them all.
 """
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
@@ -14,10 +15,11 @@ from services.manifest.validation.manifest import CLUSTER_SCOPED, Item, Obj
 from services.manifest.validation.pointers import pointer_to
 from services.manifest.validation.reading import Document, Pointer
 from shared.kube.definitions import Definitions, Schema, definitions
-from shared.kube.semantics import validate
+from shared.kube.semantics import Cause, validate
 from shared.kube.validation import DecodeError, decode, missing_required
 
 _MOST_RETRIES = 20
+_VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")
 _REASONS = {
     "FieldValueRequired": "FIELD_REQUIRED",
     "FieldValueNotSupported": "FIELD_NOT_SUPPORTED",
@@ -63,11 +65,20 @@ def check_schema(item: Item, version: str, findings: Findings) -> None:
 
 
 def _check_rules(item: Item, findings: Findings) -> None:
-    for cause in validate(item.value):
+    for cause in (*validate(item.value), *_of_claims(item)):
         pointer = pointer_to(item.value, cause.field)
         code = _REASONS.get(cause.reason, "FIELD_INVALID")
         if code != "FIELD_REQUIRED" or not findings.has_one_at(item, pointer):
             findings.add(code, item, pointer, said=f"{cause.field}: {cause.message}")
+
+
+def _of_claims(item: Item) -> Iterator[Cause]:
+    """The API server takes any template for claims; that nothing can be made of it shows when pods wait."""
+    if item.kind != "StatefulSet":
+        return
+    for index, template in enumerate((item.value.get("spec") or {}).get("volumeClaimTemplates") or ()):
+        for cause in validate({**template, "kind": "PersistentVolumeClaim"}):
+            yield Cause(f"spec.volumeClaimTemplates[{index}].{cause.field}", cause.reason, cause.message)
 
 
 def _schema(item: Item, known: Definitions, version: str, findings: Findings) -> Schema | None:
@@ -79,7 +90,7 @@ def _schema(item: Item, known: Definitions, version: str, findings: Findings) ->
         code = "API_REMOVED" if schema is None else "API_DEPRECATED"
         findings.add(
             code, item, ("apiVersion",), version=item.api_version, kind=item.kind, deprecated=change.deprecated,
-            removed=change.removed or "", end=end, replacement=change.replacement,
+            removed=change.removed or "", end=end, replacement=_served(known, group, item.kind) or change.replacement,
         )  # fmt: skip
     elif schema is None and is_custom(group):
         findings.add("KIND_CUSTOM", item, version=item.api_version, kind=item.kind)
@@ -87,6 +98,21 @@ def _schema(item: Item, known: Definitions, version: str, findings: Findings) ->
         kubernetes = version.rpartition(".")[0]
         findings.add("KIND_UNKNOWN", item, ("kind",), version=item.api_version, kind=item.kind, kubernetes=kubernetes)
     return schema
+
+
+def _served(known: Definitions, group: str, kind: str) -> str | None:
+    """The most mature version of a kind in its group that this Kubernetes serves: which one that is changes with it."""
+    versions = [version for each, version, name in known.kinds() if (each, name) == (group, kind) and group]
+    return f"{group}/{max(versions, key=_maturity)}" if versions else None
+
+
+def _maturity(version: str) -> tuple[int, ...]:
+    """Orders `v1alpha1`, `v1beta2`, `v1`, `v2`."""
+    match = _VERSION.fullmatch(version)
+    if match is None:
+        return (-1,)
+    stage = ("alpha", "beta", None).index(match[2])
+    return stage, int(match[1]), int(match[3] or 0)
 
 
 def is_custom(group: str) -> bool:
@@ -165,11 +191,29 @@ def _without(value: Any, pointer: Pointer) -> Any:
     return [*value[:token], *kept, *value[token + 1 :]]
 
 
-def _unfolded(value: Any) -> Iterator[tuple[Pointer, Any]]:
-    if isinstance(value, dict) and value.get("kind") == "List" and isinstance(value.get("items"), list):
-        yield from ((("items", index), each) for index, each in enumerate(value["items"]))
-    else:
-        yield (), value
+def _unfolded(value: Any, base: Pointer = ()) -> Iterator[tuple[Pointer, Any]]:
+    """The objects of a document; lists hold lists only as deep as the reader goes."""
+    if not _is_list(value):
+        yield base, value
+        return
+    for index, each in enumerate(value.get("items") or ()):
+        yield from _unfolded(_completed(each, value), (*base, "items", index))
+
+
+def _is_list(value: Any) -> bool:
+    """`kind: List`, or one for a single kind such as `ConfigMapList`, as `kubectl get --output=yaml` writes them."""
+    if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
+        return False
+    if value["kind"] == "List":
+        return value.get("apiVersion") == "v1" and isinstance(value.get("items", []), list | None)
+    return value["kind"].endswith("List") and isinstance(value.get("items"), list)
+
+
+def _completed(each: Any, parent: Obj) -> Any:
+    """An object of a list for a single kind may leave its kind to the list."""
+    if parent["kind"] == "List" or not isinstance(each, dict) or {"kind", "apiVersion"} & each.keys():
+        return each
+    return {"apiVersion": parent.get("apiVersion"), "kind": parent["kind"].removesuffix("List"), **each}
 
 
 def _item(number: int, document: int, base: Pointer, value: Any, namespace: str) -> Item:

@@ -15,6 +15,7 @@ def check_workloads(manifest: Manifest, findings: Findings) -> None:
     for pods in manifest.pods:
         for container in pods.containers:
             _check_resources(pods, container, findings)
+            _check_variables(pods, container, findings)
             if not container.initial and pods.item.kind not in _ONCE:
                 _check_probes(pods, container, findings)
             for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
@@ -45,6 +46,16 @@ def _check_resources(pods: Pods, container: Container, findings: Findings) -> No
     if missing:
         pointer = (*container.pointer, "resources")
         findings.add("RESOURCES_MISSING", pods.item, pointer, container=container.name, missing=", ".join(missing))
+
+
+def _check_variables(pods: Pods, container: Container, findings: Findings) -> None:
+    seen: set[str] = set()
+    for index, variable in enumerate(container.value.get("env") or ()):
+        name = str(variable.get("name"))
+        if name in seen:
+            pointer = (*container.pointer, "env", index)
+            findings.add("VARIABLE_DUPLICATE", pods.item, pointer, container=container.name, name=name)
+        seen.add(name)
 
 
 def _check_probes(pods: Pods, container: Container, findings: Findings) -> None:

@@ -8,7 +8,7 @@ checks what it renders before a cluster has to.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from shared.kube.semantics import others, workloads
+from shared.kube.semantics import network, others, quotas, storage, workloads
 from shared.kube.semantics.causes import Cause, Findings
 from shared.kube.semantics.names import check_metadata
 
@@ -24,14 +24,15 @@ _CHECKS: Final[dict[str, _Check]] = {
     "HorizontalPodAutoscaler": workloads.check_autoscaler,
     "Ingress": others.check_ingress,
     "Job": workloads.check_job,
-    "LimitRange": others.check_limit_range,
-    "NetworkPolicy": others.check_network_policy,
+    "LimitRange": quotas.check_limit_range,
+    "NetworkPolicy": network.check_network_policy,
     "Node": others.check_taints,
-    "PersistentVolumeClaim": others.check_volume_claim,
+    "PersistentVolumeClaim": storage.check_volume_claim,
     "Pod": others.check_pod,
     "PodDisruptionBudget": workloads.check_disruption_budget,
+    "PriorityClass": others.check_priority_class,
     "ReplicaSet": workloads.check_replica_set,
-    "ResourceQuota": others.check_resource_quota,
+    "ResourceQuota": quotas.check_resource_quota,
     "Secret": others.check_secret,
     "Service": others.check_service,
     "StatefulSet": workloads.check_stateful_set,

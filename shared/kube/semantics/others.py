@@ -1,13 +1,12 @@
-"""Services, configuration, quotas, storage, and the network's rules."""
+"""Services and what leads to them, configuration, priorities."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from shared.kube.semantics.causes import Findings
-from shared.kube.semantics.containers import PROTOCOLS, check_port_number, check_port_reference, check_quantity
+from shared.kube.semantics.containers import PROTOCOLS, check_port_number, check_port_reference
 from shared.kube.semantics.names import (
     check_labels,
-    check_selector,
     config_key_faults,
     label_faults,
     qualified_faults,
@@ -18,7 +17,6 @@ from shared.kube.semantics.pods import check_pod_spec
 Map = Mapping[str, Any]
 _DATA_LIMIT = 1024 * 1024
 _NODE_PORTS = range(30000, 32768)
-_ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 _POD_MAY_CHANGE = (
     "containers",
     "initContainers",
@@ -77,32 +75,15 @@ def check_secret(found: Findings, obj: Map, old: Map | None) -> None:
         found.invalid("type", obj.get("type"), "field is immutable")
 
 
-def check_resource_quota(found: Findings, obj: Map, old: Map | None) -> None:
-    """v1 ResourceQuota."""
-    for name, value in ((obj.get("spec") or {}).get("hard") or {}).items():
-        check_quantity(found, f"spec.hard[{name}]", value)
-
-
-def check_limit_range(found: Findings, obj: Map, old: Map | None) -> None:
-    """v1 LimitRange."""
-    for index, item in enumerate((obj.get("spec") or {}).get("limits") or ()):
-        for kind in ("max", "min", "default", "defaultRequest", "maxLimitRequestRatio"):
-            for name, value in (item.get(kind) or {}).items():
-                check_quantity(found, f"spec.limits[{index}].{kind}[{name}]", value)
-
-
-def check_volume_claim(found: Findings, obj: Map, old: Map | None) -> None:
-    """v1 PersistentVolumeClaim."""
-    spec = obj.get("spec") or {}
-    if not spec.get("accessModes"):
-        found.required("spec.accessModes", "at least 1 access mode is required")
-    for index, mode in enumerate(spec.get("accessModes") or ()):
-        found.one_of(f"spec.accessModes[{index}]", mode, _ACCESS_MODES)
-    storage = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
-    if storage is None:
-        found.required("spec.resources[storage]")
-    else:
-        check_quantity(found, "spec.resources[storage]", storage)
+def check_priority_class(found: Findings, obj: Map, old: Map | None) -> None:
+    """scheduling.k8s.io/v1 PriorityClass; what pods were ranked by can't be changed behind their backs."""
+    found.one_of("preemptionPolicy", obj.get("preemptionPolicy"), ("Never", "PreemptLowerPriority"))
+    if old is None:
+        return
+    if (obj.get("value") or 0) != (old.get("value") or 0):
+        found.forbidden("value", "may not be changed in an update.")
+    if obj.get("preemptionPolicy") != old.get("preemptionPolicy"):
+        found.invalid("preemptionPolicy", obj.get("preemptionPolicy"), "field is immutable")
 
 
 def check_ingress(found: Findings, obj: Map, old: Map | None) -> None:
@@ -116,24 +97,6 @@ def check_ingress(found: Findings, obj: Map, old: Map | None) -> None:
                 found.invalid(f"spec.rules[{number}].host", host, fault)
         for index, path in enumerate((rule.get("http") or {}).get("paths") or ()):
             _check_ingress_path(found, f"spec.rules[{number}].http.paths[{index}]", path)
-
-
-def check_network_policy(found: Findings, obj: Map, old: Map | None) -> None:
-    """networking.k8s.io/v1 NetworkPolicy."""
-    spec = obj.get("spec") or {}
-    check_selector(found, "spec.podSelector", spec.get("podSelector"))
-    for index, kind in enumerate(spec.get("policyTypes") or ()):
-        found.one_of(f"spec.policyTypes[{index}]", kind, ("Egress", "Ingress"))
-    for direction, peers in (("ingress", "from"), ("egress", "to")):
-        for number, rule in enumerate(spec.get(direction) or ()):
-            here = f"spec.{direction}[{number}]"
-            for index, port in enumerate(rule.get("ports") or ()):
-                found.one_of(f"{here}.ports[{index}].protocol", port.get("protocol"), PROTOCOLS)
-                if port.get("port") is not None:
-                    check_port_reference(found, f"{here}.ports[{index}].port", port["port"])
-            for index, peer in enumerate(rule.get(peers) or ()):
-                for name in ("podSelector", "namespaceSelector"):
-                    check_selector(found, f"{here}.{peers}[{index}].{name}", peer.get(name))
 
 
 def _check_service_port(found: Findings, path: str, port: Map, named: bool, seen: set[str]) -> None:

@@ -41,6 +41,8 @@ def check_pod_spec(found: Findings, path: str, spec: Map, claims: Iterable[str] 
     found.one_of(
         f"{path}.dnsPolicy", spec.get("dnsPolicy"), ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
     )
+    if spec.get("dnsPolicy") == "None" and spec.get("dnsConfig") is None:
+        found.required(f"{path}.dnsConfig", "must provide `dnsConfig` when `dnsPolicy` is None")
     found.at_least(f"{path}.terminationGracePeriodSeconds", spec.get("terminationGracePeriodSeconds"), 0)
     found.at_least(f"{path}.activeDeadlineSeconds", spec.get("activeDeadlineSeconds"), 1)
     check_labels(found, f"{path}.nodeSelector", spec.get("nodeSelector"))
@@ -67,6 +69,25 @@ def _check_containers(found: Findings, path: str, spec: Map, volumes: set[str]) 
             here = f"{path}.{kind}[{index}]"
             check_container_name(found, f"{here}.name", container.get("name"), seen)
             check_container(found, here, container, volumes)
+            if kind == "initContainers" and container.get("restartPolicy") != "Always":
+                _check_initial(found, here, container)
+    if spec.get("hostNetwork"):
+        _check_host_ports(found, f"{path}.containers", spec.get("containers") or ())
+
+
+def _check_initial(found: Findings, path: str, container: Map) -> None:
+    """One that ends before the others start has nothing to be probed, unless it is a sidecar."""
+    for name in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe"):
+        if container.get(name) is not None:
+            found.forbidden(f"{path}.{name}", "may not be set for init containers without restartPolicy=Always")
+
+
+def _check_host_ports(found: Findings, path: str, containers: Any) -> None:
+    for index, container in enumerate(containers):
+        for number, port in enumerate(container.get("ports") or ()):
+            if port.get("hostPort") and port["hostPort"] != port.get("containerPort"):
+                here = f"{path}[{index}].ports[{number}].containerPort"
+                found.invalid(here, port.get("containerPort"), "must match `hostPort` when `hostNetwork` is true")
 
 
 def _check_volumes(found: Findings, path: str, volumes: Any) -> set[str]:

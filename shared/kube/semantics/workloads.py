@@ -7,6 +7,7 @@ from shared.kube.semantics.causes import Findings
 from shared.kube.semantics.containers import check_quantity
 from shared.kube.semantics.names import check_selector, percent_faults
 from shared.kube.semantics.pods import check_template
+from shared.kube.semantics.schedules import schedule_fault
 
 Map = Mapping[str, Any]
 _IMMUTABLE = "field is immutable"
@@ -72,9 +73,8 @@ def check_cron_job(found: Findings, obj: Map, old: Map | None) -> None:
     schedule = spec.get("schedule")
     if not schedule:
         found.required("spec.schedule")
-    elif not schedule.startswith("@") and len(schedule.split()) != 5:
-        count = len(schedule.split())
-        found.invalid("spec.schedule", schedule, f"expected exactly 5 fields, found {count}: [{schedule}]")
+    elif fault := schedule_fault(schedule):
+        found.invalid("spec.schedule", schedule, fault)
     found.one_of("spec.concurrencyPolicy", spec.get("concurrencyPolicy"), ("Allow", "Forbid", "Replace"))
     _check_job_spec(found, "spec.jobTemplate.spec", (spec.get("jobTemplate") or {}).get("spec") or {})
 
@@ -105,6 +105,7 @@ def check_disruption_budget(found: Findings, obj: Map, old: Map | None) -> None:
         found.invalid("spec", dict(spec), "minAvailable and maxUnavailable cannot be both set")
     for name in given:
         _check_share(found, f"spec.{name}", spec[name])
+        _check_not_above_all(found, f"spec.{name}", spec[name])
     check_selector(found, "spec.selector", spec.get("selector"))
 
 
@@ -152,8 +153,7 @@ def _check_strategy(found: Findings, strategy: Map) -> None:
         _check_share(found, f"{path}.maxSurge", surge)
         if unavailable in (0, "0%") and surge in (0, "0%"):
             found.invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
-        if isinstance(unavailable, str) and unavailable[:-1].isdigit() and int(unavailable[:-1]) > 100:
-            found.invalid(f"{path}.maxUnavailable", unavailable, "must not be greater than 100%")
+        _check_not_above_all(found, f"{path}.maxUnavailable", unavailable)
 
 
 def _check_share(found: Findings, path: str, value: int | str) -> None:
@@ -163,6 +163,11 @@ def _check_share(found: Findings, path: str, value: int | str) -> None:
             found.invalid(path, value, fault)
     else:
         found.at_least(path, value, 0)
+
+
+def _check_not_above_all(found: Findings, path: str, value: int | str) -> None:
+    if isinstance(value, str) and not percent_faults(value) and int(value[:-1][:9]) > 100:
+        found.invalid(path, value, "must not be greater than 100%")
 
 
 def _check_job_spec(found: Findings, path: str, spec: Map) -> None:

@@ -105,6 +105,9 @@ DEPLOYMENT_CASES: list[tuple[Change, str, str, str]] = [
     (lambda o: pod_spec(o).update(tolerations=[{"key": "a", "operator": "Exists", "effect": "Never"}]), "spec.template.spec.tolerations[0].effect", "FieldValueNotSupported", 'Unsupported value: "Never": supported values: "NoExecute", "NoSchedule", "PreferNoSchedule"'),
     (lambda o: pod_spec(o).update(topologySpreadConstraints=[{"maxSkew": 0, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]), "spec.template.spec.topologySpreadConstraints[0].maxSkew", "FieldValueInvalid", "Invalid value: 0: must be greater than zero"),
     (lambda o: pod_spec(o).update(affinity={"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 500, "podAffinityTerm": {"topologyKey": "zone"}}]}}), "spec.template.spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight", "FieldValueInvalid", "Invalid value: 500: must be in the range 1-100"),
+    (lambda o: pod_spec(o).update(dnsPolicy="None"), "spec.template.spec.dnsConfig", "FieldValueRequired", "Required value: must provide `dnsConfig` when `dnsPolicy` is None"),
+    (lambda o: pod_spec(o).update(initContainers=[{**container(), "name": "init", "livenessProbe": {"httpGet": {"port": 80}}}]), "spec.template.spec.initContainers[0].livenessProbe", "FieldValueForbidden", "Forbidden: may not be set for init containers without restartPolicy=Always"),
+    (lambda o: (pod_spec(o).update(hostNetwork=True), first(o).update(ports=[{"containerPort": 80, "hostPort": 81}])), f"{C}.ports[0].containerPort", "FieldValueInvalid", "Invalid value: 80: must match `hostPort` when `hostNetwork` is true"),
     (lambda o: o["metadata"].update(name="UPPER_"), "metadata.name", "FieldValueInvalid", "Invalid value: \"UPPER_\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')".replace("\\\\", "\\")),
     (lambda o: o["metadata"].pop("name"), "metadata.name", "FieldValueRequired", "Required value: name or generateName is required"),
     (lambda o: o["metadata"].update(labels={"app": "a b"}), "metadata.labels", "FieldValueInvalid", "Invalid value: \"a b\": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"),
@@ -163,11 +166,85 @@ def simple(kind: str, spec: Obj, **more: Any) -> Obj:
         (simple("ConfigMap", {}, data={"a": "x" * 2**21}), "data"),
         (simple("StatefulSet", {"replicas": -1, "selector": {"matchLabels": {"a": "b"}}, "template": {}}), "spec.replicas"),
         (simple("Namespace", {}, metadata={"name": "a.b"}), "metadata.name"),
+        (simple("ResourceQuota", {"hard": {"pods": "1500m"}}), "spec.hard[pods]"),
+        (simple("ResourceQuota", {"hard": {"limit.cpu": "1"}}), "spec.hard[limit.cpu]"),
+        (simple("PriorityClass", {}, preemptionPolicy="Sometimes"), "preemptionPolicy"),
         (simple("Node", {"taints": [{"key": "a", "effect": "Maybe"}]}), "spec.taints[0].effect"),
     ],
 )  # fmt: skip
 def test_each_kind_has_its_rules(obj: Obj, field: str) -> None:
     assert field in [where for where, _, _ in faults(obj)]
+
+
+WORDED: list[tuple[Obj, str, str]] = [
+    (simple("PodDisruptionBudget", {"minAvailable": "150%"}), "spec.minAvailable", 'Invalid value: "150%": must not be greater than 100%'),
+    (simple("NetworkPolicy", {"egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/99"}}]}]}), "spec.egress[0].to[0].ipBlock.cidr", 'Invalid value: "10.0.0.0/99": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'),
+    (simple("NetworkPolicy", {"egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["192.168.0.0/16"]}}]}]}), "spec.egress[0].to[0].ipBlock.except[0]", 'Invalid value: "192.168.0.0/16": must be a strict subset of `cidr`'),
+    (simple("NetworkPolicy", {"egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.0.0.0/8"]}}]}]}), "spec.egress[0].to[0].ipBlock.except[0]", 'Invalid value: "10.0.0.0/8": must be a strict subset of `cidr`'),
+    (simple("NetworkPolicy", {"ingress": [{"from": [{}]}]}), "spec.ingress[0].from[0]", "Required value: must specify a peer"),
+    (simple("NetworkPolicy", {"ingress": [{"ports": [{"port": 80, "endPort": 79}]}]}), "spec.ingress[0].ports[0].endPort", "Invalid value: 80: must be greater than or equal to `port`"),
+    (simple("NetworkPolicy", {"ingress": [{"ports": [{"port": "web", "endPort": 79}]}]}), "spec.ingress[0].ports[0].endPort", "Invalid value: 79: may not be specified when `port` is non-numeric"),
+    (simple("LimitRange", {"limits": [{"type": "Container", "min": {"cpu": "2"}, "max": {"cpu": "1"}}]}), "spec.limits[0].min[cpu]", 'Invalid value: "2": min value 2 is greater than max value 1'),
+    (simple("LimitRange", {"limits": [{"type": "Container", "default": {"cpu": "1"}, "defaultRequest": {"cpu": "2"}}]}), "spec.limits[0].defaultRequest[cpu]", 'Invalid value: "2": default request value 2 is greater than default limit value 1'),
+    (simple("ResourceQuota", {"hard": {"foo": "1"}}), "spec.hard[foo]", 'Invalid value: "foo": must be a standard resource for quota'),
+    (simple("CronJob", {"schedule": "61 * * * *"}), "spec.schedule", 'Invalid value: "61 * * * *": end of range (61) above maximum (59): 61'),
+    (simple("CronJob", {"schedule": "5-3 * * * *"}), "spec.schedule", 'Invalid value: "5-3 * * * *": beginning of range (5) beyond end of range (3): 5-3'),
+    (simple("CronJob", {"schedule": "@whenever"}), "spec.schedule", 'Invalid value: "@whenever": unrecognized descriptor: @whenever'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("obj", "field", "message"), WORDED)
+def test_each_kinds_rules_are_in_the_api_servers_words(obj: Obj, field: str, message: str) -> None:
+    assert (field, message) in [(where, text) for where, _, text in faults(obj)]
+
+
+@pytest.mark.parametrize("schedule", ["*/5 1-5/2 ? jan-dec sun,mon", "@hourly", "@every 1h30m", "0 0 1 1 0"])
+def test_a_schedule_that_cron_takes_has_no_faults(schedule: str) -> None:
+    assert "spec.schedule" not in [where for where, _, _ in faults(simple("CronJob", {"schedule": schedule}))]
+
+
+def claim(size: str, phase: str = "Bound", **spec: Any) -> Obj:
+    wanted = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}, **spec}
+    return simple("PersistentVolumeClaim", wanted, status={"phase": phase, "capacity": {"storage": size}})
+
+
+def test_a_bound_claim_grows_and_never_shrinks() -> None:
+    assert faults(claim("20Gi"), claim("10Gi")) == []
+    assert faults(claim("5Gi"), claim("10Gi")) == [
+        (
+            "spec.resources.requests.storage",
+            "FieldValueForbidden",
+            "Forbidden: field can not be less than status.capacity",
+        )
+    ]
+
+
+def test_an_expansion_that_failed_may_be_taken_back_as_far_as_the_volume_reaches() -> None:
+    failed = claim("100Gi")
+    failed["status"]["capacity"]["storage"] = "10Gi"
+    assert faults(claim("20Gi"), failed) == []
+    assert faults(claim("10Gi"), failed) != []
+
+
+def test_of_a_claim_nothing_else_may_change() -> None:
+    for new, old in (
+        (claim("10Gi", storageClassName="fast"), claim("10Gi")),
+        (claim("20Gi"), claim("10Gi", phase="Pending")),
+        (claim("10Gi", volumeName="other"), claim("10Gi", volumeName="pv")),
+    ):
+        assert [where for where, _, _ in faults(new, old)] == ["spec"]
+    assert faults(claim("10Gi", volumeName="pv"), claim("10Gi")) == [], "it is bound by that"
+
+
+def test_a_priority_class_keeps_its_rank() -> None:
+    old = simple("PriorityClass", {}, value=1, preemptionPolicy="Never")
+    assert faults({**old, "description": "else"}, old) == []
+    assert faults({**old, "value": 2}, old) == [
+        ("value", "FieldValueForbidden", "Forbidden: may not be changed in an update.")
+    ]
+    assert [where for where, _, _ in faults({**old, "preemptionPolicy": "PreemptLowerPriority"}, old)] == [
+        "preemptionPolicy"
+    ]
 
 
 def test_a_kind_that_is_not_known_is_checked_for_its_name_alone() -> None:

@@ -1,6 +1,7 @@
 """Tenants to render, as the documents and the edges have them."""
 
 from dataclasses import dataclass, field
+from itertools import product
 
 from services.calculator.sizing import size
 from services.manifest.rendering import Obj, render
@@ -34,6 +35,23 @@ class Tenant:
 
     def render(self) -> list[Obj]:
         return render(self.spec, self.sizing, self.options, self.namespace)
+
+
+EVERYTHING = dict.fromkeys(CATALOG.services, 40)
+OPTIONS = [
+    DeployOptions(
+        include_monitoring=monitoring, include_ingress=ingress, prometheus_operator=operator, external_secrets=secrets
+    )
+    for monitoring, ingress, operator, secrets in product((True, False), repeat=4)
+]
+
+
+def every_tenant() -> dict[str, Tenant]:
+    """Every service in every preset with every combination of options."""
+    return {
+        f"{preset}, {options}": Tenant("quality", EVERYTHING, preset=preset, options=options)
+        for preset, options in product(CATALOG.presets, OPTIONS)
+    }
 
 
 TENANTS = {

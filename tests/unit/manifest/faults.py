@@ -94,6 +94,7 @@ CASES: list[tuple[str, str, Change]] = [
     ("REPLICAS_CONFLICT", "/spec/replicas", put("/spec/replicas", 2)),
     ("BUDGET_BLOCKS", "/spec/maxUnavailable", put("/spec/maxUnavailable", 0, "PodDisruptionBudget chatbot")),
     ("RESOURCES_MISSING", f"{BOX}/resources", put(f"{BOX}/resources", {})),
+    ("VARIABLE_DUPLICATE", f"{BOX}/env/3", more(f"{BOX}/env", {"name": "TENANT_ID", "value": "another"})),
     ("SCALER_WITHOUT_REQUESTS", "/spec/metrics/0", put(f"{BOX}/resources", {})),
     ("PROBE_MISSING", BOX, put(f"{BOX}/readinessProbe", None)),
     ("PROBES_IDENTICAL", f"{BOX}/livenessProbe", put(f"{BOX}/livenessProbe/httpGet/path", "/ready")),

@@ -1,5 +1,6 @@
 """Whatever a text holds, it costs a bounded time and memory, and it has a finding or is simply valid."""
 
+import json
 import time
 import tracemalloc
 from typing import Any
@@ -197,6 +198,43 @@ def test_lines_are_where_the_text_has_the_key(data: st.DataObject) -> None:
 def test_plain_scalars_are_read_as_the_api_server_reads_them(text: str, value: object) -> None:
     assert resolve(text) == value
     assert type(resolve(text)) is type(value)
+
+
+JSON_TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=12)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | JSON_TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(JSON_TEXTS, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(JSON_TEXTS, JSON_VALUES, min_size=1, max_size=3), st.booleans(), st.sampled_from([None, 2]))
+def test_json_is_read_as_json_whoever_wrote_it(value: dict[str, Any], ascii_only: bool, indent: int | None) -> None:
+    """With pairs of surrogates for an emoji, as Python writes them, and with `\\/`, as PHP does."""
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent).replace("/", "\\/")
+    reading = read(text)
+    if not reading.problems:
+        [document] = reading.documents
+        assert document.value == value
+    assert {each.code for each in reading.problems} <= {"CHARACTER_REFUSED"}
+
+
+def test_a_merge_is_one_without_quotes_and_a_key_in_quotes() -> None:
+    [document] = read('a: &a {b: 1}\nc: {<<: *a, d: 2}\ne: {"<<": *a}').documents
+    assert document.value == {"a": {"b": 1}, "c": {"b": 1, "d": 2}, "e": {"<<": {"b": 1}}}
+
+
+def test_what_only_looks_like_json_is_left_as_it_is() -> None:
+    [document] = read("{a: 'x\\/y', b: x\\/y}").documents
+    assert document.value == {"a": "x\\/y", "b": "x\\/y"}
+
+
+def test_lines_are_right_in_json_with_escapes_too() -> None:
+    text = '{"apiVersion": "v1",\n "kind": "ConfigMap",\n "metadata": {"name": "a\\/b \\ud83d\\ude00"},\n "dta": {}}'
+    findings = validate_text(text, Question(), CATALOG).findings
+    assert [(each.code, each.line) for each in findings] == [("FIELD_INVALID", 3), ("UNKNOWN_FIELD", 4)]
+    assert "a/b 😀" in findings[0].message
 
 
 @pytest.mark.parametrize("name", TENANTS)

@@ -1,23 +1,13 @@
 """The default checks of kube-score, kube-linter and Polaris over every preset and option: nothing is found."""
 
 from functools import cache
-from itertools import product
 
 import pytest
 
-from shared.events import DeployOptions
-
 from . import kube_linter, kube_score, polaris
 from .cluster_view import Manifest
-from .factories import CATALOG, TENANTS, Tenant
+from .factories import EVERYTHING, TENANTS, Tenant, every_tenant
 
-OPTIONS = [
-    DeployOptions(
-        include_monitoring=monitoring, include_ingress=ingress, prometheus_operator=operator, external_secrets=secrets
-    )
-    for monitoring, ingress, operator, secrets in product((True, False), repeat=4)
-]
-EVERYTHING = dict.fromkeys(CATALOG.services, 40)
 CHECKS = [
     pytest.param(function, id=f"{tool} {name}")
     for tool, checks in (
@@ -32,11 +22,7 @@ CHECKS = [
 @cache
 def manifests() -> tuple[tuple[str, Manifest], ...]:
     """Every preset with every combination of options, and the tenants of the golden files."""
-    tenants = {
-        f"{preset}, {options}": Tenant("quality", EVERYTHING, preset=preset, options=options)
-        for preset, options in product(CATALOG.presets, OPTIONS)
-    }
-    return tuple((name, Manifest(tenant.render())) for name, tenant in {**tenants, **TENANTS}.items())
+    return tuple((name, Manifest(tenant.render())) for name, tenant in {**every_tenant(), **TENANTS}.items())
 
 
 @pytest.mark.parametrize("check", CHECKS)

@@ -1,8 +1,10 @@
 """What a manifest has, and that Kubernetes takes it as it is."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,11 +16,11 @@ from services.manifest.validation.schema import is_custom
 from shared.errors import Refused
 from shared.events import DeployOptions
 from shared.kube.definitions import definitions
-from shared.kube.quantities import milli
+from shared.kube.quantities import milli, parse
 from shared.kube.semantics import validate
 from shared.kube.validation import decode, missing_required
 
-from .factories import CATALOG, TENANTS, Tenant
+from .factories import CATALOG, TENANTS, Tenant, every_tenant
 
 CALL_CENTRE = TENANTS["call-centre"]
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -34,10 +36,17 @@ def container(deployment: Obj) -> Obj:
     return only  # type: ignore[no-any-return]
 
 
+@cache
+def every_object() -> tuple[Obj, ...]:
+    """Each that differs, of the tenants here and of every preset with every combination of options."""
+    objects = [each for tenant in (*TENANTS.values(), *every_tenant().values()) for each in tenant.render()]
+    return tuple({orjson.dumps(each): each for each in objects}.values())
+
+
 @pytest.mark.parametrize("version", [f"1.{minor}.0" for minor in range(28, 38)])
 def test_every_field_is_known_to_kubernetes_and_written_in_its_normal_form(version: str) -> None:
     known = definitions(version)
-    for each in (each for tenant in TENANTS.values() for each in tenant.render()):
+    for each in every_object():
         group, _, api_version = each["apiVersion"].rpartition("/")
         schema = known.for_kind(group, api_version, each["kind"])
         if is_custom(group):
@@ -60,7 +69,8 @@ def test_every_object_is_in_the_namespace_or_of_the_cluster_and_carries_the_docu
     namespace, priority, *others = tenant.render()
     name = tenant.namespace or f"ecp-ai-{tenant.tenant_id}"
     assert (namespace["kind"], priority["kind"]) == ("Namespace", "PriorityClass")
-    assert namespace["metadata"]["name"] == priority["metadata"]["name"] == name
+    assert namespace["metadata"]["name"] == name
+    assert priority["metadata"]["name"] == f"{name}-{tenant.sizing.preset}"
     for each in (namespace, priority, *others):
         labels = each["metadata"]["labels"]
         assert labels["ecp.ai/tenant"] == tenant.tenant_id
@@ -215,6 +225,41 @@ def test_recordings_are_kept_on_a_volume_that_all_replicas_of_stt_share() -> Non
     stt = of_kind(objects, "Deployment")["stt"]["spec"]["template"]["spec"]
     named = [v["persistentVolumeClaim"]["claimName"] for v in stt["volumes"] if "persistentVolumeClaim" in v]
     assert named == [claim["metadata"]["name"]]
+
+
+def test_another_preset_has_another_priority_class_since_a_rank_can_not_be_changed() -> None:
+    small, large = (Tenant("a", {"callbot": 10}, preset=preset).render()[1] for preset in ("small", "large"))
+    assert small["metadata"]["name"] != large["metadata"]["name"]
+    assert small["value"] < large["value"]
+    for tenant in TENANTS.values():
+        pods = [each["spec"]["template"]["spec"] for each in tenant.render() if "template" in each.get("spec", {})]
+        assert {pod["priorityClassName"] for pod in pods} == {tenant.render()[1]["metadata"]["name"]}
+
+
+def test_nothing_that_can_not_be_changed_depends_on_how_large_a_tenant_is() -> None:
+    """Another size is a change that Kubernetes takes: of each object that both have, what is there is updated."""
+    for less, more in ((10, 11), (10, 400), (400, 10)):
+        old, new = (Tenant("a", dict.fromkeys(CATALOG.services, many)).render() for many in (less, more))
+        there = {(each["kind"], each["metadata"]["name"]): each for each in old}
+        for each in new:
+            before = there.get((each["kind"], each["metadata"]["name"]))
+            if before is not None and each["kind"] != "PersistentVolumeClaim":
+                assert validate(each, before) == []
+
+
+def test_volumes_come_in_steps_so_that_few_changes_of_a_tenant_resize_one() -> None:
+    def size(sessions: int) -> int:
+        [claim] = of_kind(Tenant("a", {"stt": sessions}).render(), "PersistentVolumeClaim").values()
+        return int(parse(claim["spec"]["resources"]["requests"]["storage"])) // 2**30
+
+    sizes = [size(sessions) for sessions in range(1, 200)]
+    assert sizes == sorted(sizes)
+    assert len(set(sizes)) < 30
+    storage = CATALOG.services["stt"].storage
+    assert storage is not None
+    for sessions, size_gib in enumerate(sizes, 1):
+        needed = sessions * storage.mb_a_day * storage.days * 10**6 / 2**30
+        assert needed <= size_gib <= max(1.25 * needed + 1, 1)
 
 
 def test_services_may_talk_to_those_that_they_ask_and_to_nobody_else() -> None:

@@ -1,15 +1,17 @@
 """Every finding: what brings it up, and where it points to."""
 
 import copy
+from itertools import pairwise
 
 import pytest
 
+from services.manifest.rendering import to_yaml
 from services.manifest.validation import CODES, Question, validate_objects, validate_text
 from services.manifest.validation.deprecation import CHANGES
 from services.manifest.validation.simulated import SERVED
 from services.simulator.resources import RESOURCES
 from shared.kube.definitions import definitions
-from shared.rpc import CapacityReply, NodeCapacity
+from shared.rpc import CapacityReply, Finding, NodeCapacity
 
 from .factories import CATALOG, Tenant
 from .faults import BOX, CASES, GOOD, POD, Change, by_name, found, put
@@ -79,6 +81,36 @@ spec:
 """
 
 
+@pytest.mark.parametrize(("code", "pointer", "change"), CASES, ids=[f"{c} {p or 'whole'}" for c, p, _ in CASES])
+def test_a_finding_says_what_where_and_what_to_do_in_both_languages(code: str, pointer: str, change: Change) -> None:
+    """Whatever is wrong: a stable code, the object, the place in the text, a message and advice, in both languages."""
+    objects = copy.deepcopy(GOOD)
+    change(by_name(objects))
+    text = to_yaml(objects)
+    verdict = validate_text(text, Question(), CATALOG)
+    finding = next(each for each in verdict.findings if (each.code, each.pointer) == (code, pointer))
+    assert finding.object or code == "OBJECT_UNIDENTIFIED"
+    assert finding.severity == CODES[code].severity
+    assert finding.line is not None
+    assert finding.column is not None
+    assert_is_at(text, finding)
+    for said in (finding.message, finding.advice):
+        assert said
+        assert "{" not in said.replace(str(finding.pointer), "") or "Invalid value" in said
+    for said in (finding.message_ko, finding.advice_ko):
+        assert any("가" <= letter <= "힣" for letter in said)
+
+
+def assert_is_at(text: str, finding: Finding) -> None:
+    """The line has the key that the pointer ends with, or what it would have to be in."""
+    assert finding.line is not None
+    line = text.splitlines()[finding.line - 1].strip().removeprefix("- ").replace('"', "")
+    tokens = [token.replace("~1", "/").replace("~0", "~") for token in finding.pointer.split("/")[1:]]
+    within = [token for token in tokens if not token.isdecimal()]
+    begins_an_item = bool(tokens) and tokens[-1].isdecimal()
+    assert begins_an_item or not within or any(line.startswith(f"{token}:") for token in within), (finding, line)
+
+
 def test_findings_have_the_line_of_the_key_in_the_text() -> None:
     findings = validate_text(MANIFEST, Question(), CATALOG).findings
     places = {each.pointer: (each.line, each.column) for each in findings if each.code == "UNKNOWN_FIELD"}
@@ -116,6 +148,36 @@ def test_a_list_is_taken_apart_and_its_items_have_their_places() -> None:
     assert (finding.object, finding.pointer, finding.line) == ("ConfigMap default/a", "/dta", 4)
 
 
+A_MAP = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, dta: {}}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: List\n  items: [{A_MAP}]\n",
+        f"apiVersion: v1\nkind: ConfigMapList\nitems: [{A_MAP}]\n",
+        "apiVersion: v1\nkind: ConfigMapList\nitems: [{metadata: {name: a}, dta: {}}]\n",
+        f"---\n---\n# nothing\n---\n{A_MAP}\n---\n~\n",
+    ],
+)
+def test_objects_are_found_in_lists_of_lists_in_lists_of_a_kind_and_between_empty_documents(text: str) -> None:
+    [finding] = validate_text(text, Question(), CATALOG).findings
+    assert (finding.code, finding.object, finding.pointer) == ("UNKNOWN_FIELD", "ConfigMap default/a", "/dta")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "---\n---\n", "apiVersion: v1\nkind: List\n", "{apiVersion: v1, kind: List, items: []}"]
+)
+def test_nothing_is_no_manifest(text: str) -> None:
+    assert [each.code for each in validate_text(text, Question(), CATALOG).findings] == ["EMPTY_MANIFEST"]
+
+
+def test_a_key_that_can_not_be_is_left_out_and_said_once() -> None:
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  null: a\n  ? [x]\n  : b\n"
+    findings = validate_text(text, Question(), CATALOG).findings
+    assert [(each.code, each.line) for each in findings] == [("KEY_UNUSABLE", 5), ("KEY_UNUSABLE", 6)]
+
+
 def test_two_objects_of_one_name_are_one_too_many() -> None:
     # One that takes nothing from the quota, or that would be a second fault.
     again = next(each for each in GOOD if each["kind"] == "ConfigMap")
@@ -138,14 +200,35 @@ def test_a_deprecated_api_is_found_from_the_version_on_that_deprecates_it(versio
     assert [each.code for each in found([endpoints], version=version)] == ([code] if code else [])
 
 
-@pytest.mark.parametrize("version", ["1.28.0", "1.33.0", "1.37.0"])
-def test_what_the_table_calls_removed_is_not_in_the_definitions_and_what_replaces_it_is(version: str) -> None:
-    known = set(definitions(version).kinds())
-    for (api_version, kind), change in CHANGES.items():
-        group, _, name = api_version.rpartition("/")
-        is_there = (group, name, kind) in known
-        gone = change.removed is not None and int(change.removed[2:]) <= int(version.split(".")[1])
-        assert is_there is not gone, f"{api_version} {kind} in {version}"
+VERSIONS = [f"1.{minor}.0" for minor in range(28, 38)]
+
+
+def served(version: str) -> set[tuple[str, str]]:
+    kinds = definitions(version).kinds()
+    return {(f"{group}/{name}" if group else name, kind) for group, name, kind in kinds if not kind.endswith("List")}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_the_table_calls_removed_is_not_in_the_definitions(version: str) -> None:
+    minor = int(version.split(".")[1])
+    gone = {key for key, change in CHANGES.items() if change.removed and int(change.removed[2:]) <= minor}
+    assert gone & served(version) == set()
+
+
+@pytest.mark.parametrize(("before", "after"), list(pairwise(VERSIONS)))
+def test_everything_that_a_version_stops_serving_is_in_the_table(before: str, after: str) -> None:
+    removed = {key for key, change in CHANGES.items() if f"{change.removed}.0" == after}
+    assert served(before) - served(after) <= removed
+
+
+@pytest.mark.parametrize(
+    ("version", "replacement"), [("1.32.0", "networking.k8s.io/v1beta1"), ("1.33.0", "networking.k8s.io/v1")]
+)
+def test_what_replaces_a_removed_api_is_what_that_version_serves(version: str, replacement: str) -> None:
+    address = {"apiVersion": "networking.k8s.io/v1alpha1", "kind": "IPAddress", "metadata": {"name": "a"}}
+    [finding] = found([address], version=version)
+    assert (finding.code, finding.advice) == ("API_REMOVED", f"Use {replacement}.")
+    assert "1.31" in finding.message
 
 
 def test_without_strictness_what_kubernetes_would_drop_or_wait_for_is_a_warning() -> None:

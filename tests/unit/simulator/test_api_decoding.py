@@ -80,7 +80,7 @@ def test_unknown_fields_are_named_with_their_place_and_dropped() -> None:
             {**deployment(), "metadata": {"labels": {"a": 1}}},
             "cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string",
         ),
-        ({**deployment(), "metadata": {"creationTimestamp": "now"}}, 'parsing time ""now"" as'),
+        ({**deployment(), "metadata": {"creationTimestamp": "now"}}, 'parsing time "now" as'),
     ],
 )
 def test_wrong_types_are_refused_in_gos_words(body: dict[str, Any], sentence: str) -> None:

@@ -1,0 +1,70 @@
+"""A smaller tenant keeps the volumes that it has: no API server would make them smaller."""
+
+import pytest
+
+from services.deployer.apply import apply_all
+from services.deployer.claims import not_smaller
+from services.deployer.cluster import Obj, ref_of
+from tests.unit.deployer.fakes import FakeCluster
+from tests.unit.deployer.world import NAMESPACE, config_map, namespace
+
+
+def claim(size: str, name: str = "recordings") -> Obj:
+    spec = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": size}}}
+    metadata = {"name": name, "namespace": NAMESPACE}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+
+
+def stateful_set(**sizes: str) -> Obj:
+    templates = [{"metadata": {"name": name}, "spec": claim(size)["spec"]} for name, size in sizes.items()]
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "redis", "namespace": NAMESPACE},
+        "spec": {"replicas": 1, "volumeClaimTemplates": templates},
+    }
+
+
+def size_of(obj: Obj) -> str:
+    size: str = obj["spec"]["resources"]["requests"]["storage"]
+    return size
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "kept"),
+    [("10Gi", "20Gi", "20Gi"), ("20Gi", "10Gi", "20Gi"), ("1Ti", "1024Gi", "1Ti"), ("1500M", "2Gi", "2Gi")],
+)
+def test_a_claim_grows_and_never_shrinks(wanted: str, there: str, kept: str) -> None:
+    possible = not_smaller(claim(wanted), claim(there))
+    assert size_of(possible) == kept
+    assert {**possible, "spec": None} == {**claim(wanted), "spec": None}
+
+
+def test_what_is_not_there_yet_is_made_as_wanted() -> None:
+    assert not_smaller(claim("1Gi"), None) == claim("1Gi")
+    assert not_smaller(config_map("a"), config_map("a")) == config_map("a")
+
+
+def test_templates_for_claims_keep_their_sizes_one_by_one() -> None:
+    possible = not_smaller(stateful_set(data="16Gi", logs="8Gi", new="1Gi"), stateful_set(logs="4Gi", data="256Gi"))
+    assert [size_of(each) for each in possible["spec"]["volumeClaimTemplates"]] == ["256Gi", "8Gi", "1Gi"]
+
+
+async def test_applying_a_smaller_manifest_leaves_the_larger_volume() -> None:
+    cluster = FakeCluster()
+
+    async def nobody(*_: object) -> None:
+        """Nobody wants to know how far it is."""
+
+    for size in ("40Gi", "10Gi", "80Gi"):
+        objects = [namespace(), claim(size), stateful_set(data=size)]
+        await apply_all(cluster, objects, force=False, before=lambda: None, after=nobody)
+    live = [await cluster.read(ref_of(each)) for each in (claim("1Gi"), stateful_set())]
+    assert live[0] is not None
+    assert live[1] is not None
+    assert size_of(live[0]) == "80Gi"
+    smaller = [namespace(), claim("10Gi")]
+    await apply_all(cluster, smaller, force=False, before=lambda: None, after=nobody)
+    there = await cluster.read(ref_of(claim("1Gi")))
+    assert there is not None
+    assert size_of(there) == "80Gi"
