@@ -7,7 +7,7 @@ EXTRA_NODES = 60
 
 async def add_nodes(simulator: str) -> None:
     """Make the demo cluster of the simulator at `simulator` large enough for hundreds of tenants."""
-    capacity = {"cpu": "64", "memory": "256Gi", "pods": "250"}
+    capacity = {"cpu": "64", "memory": "256Gi", "ephemeral-storage": "500Gi", "pods": "250"}
     async with httpx.AsyncClient(base_url=f"{simulator}/clusters/demo", trust_env=False) as client:
         for number in range(EXTRA_NODES):
             name = f"extra-{number:02}"

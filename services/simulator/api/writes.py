@@ -195,7 +195,8 @@ def _create(call: Call, obj: Obj, *, record: bool = True) -> Obj:
         shown = metadata.get("name") or metadata["generateName"]
         admission.require_namespace(store, resource, call.target.namespace, shown)
     obj = with_metadata(obj, **dict.fromkeys(_SET_BY_SERVER))
-    if resource.has_status:
+    # A node brings its status along: the kubelet that registers it knows its capacity.
+    if resource.has_status and resource.plural != "nodes":
         obj = {name: value for name, value in obj.items() if name != "status"}
     generated = not metadata.get("name")
     for attempt in range(_NAME_ATTEMPTS):

@@ -353,3 +353,11 @@ async def test_the_namespaces_of_every_cluster_stay(api: Api) -> None:
         403,
         'namespaces "default" is forbidden: this namespace may not be deleted',
     )
+
+
+async def test_a_node_comes_with_its_status_and_a_deployment_without(api: Api) -> None:
+    status = {"capacity": {"cpu": "4"}}
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "new"}, "status": status}
+    assert (await api.post("/api/v1/nodes", node)).body["status"] == status
+    made = await api.post(DEPLOYMENTS, {**deployment("web"), "status": {"replicas": 7}})
+    assert made.body.get("status", {}).get("replicas") is None
