@@ -43,9 +43,9 @@ format: install
 	@$(PYTHON_IN_VENV) -m ruff check --fix .
 	@$(PYTHON_IN_VENV) -m ruff format .
 
-## Measure, each figure beside a peer or a limit in the same run, and print tables; ONLY=pipeline for one of them
+## Measure, each figure beside a peer or a limit in the same run, and print tables; ARGS="scaling bus" for some
 bench: install
-	@for each in tests/benchmarks/bench_$(or $(ONLY),*).py; do PYTHONPATH=. $(PYTHON_IN_VENV) $$each || exit; done
+	@$(PYTHON_IN_VENV) -m tools.benches $(ARGS)
 
 ## Show what could not be handled; ARGS="replay 3 --demo" puts it back
 dlq: install
