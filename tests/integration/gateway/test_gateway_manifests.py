@@ -5,6 +5,11 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.bus import Worker
+from shared.rpc import CapacityReply, CapacityRequest, NodeCapacity
+from shared.settings import BusSettings
+from shared.subjects import Mode, Rpc
+
 from .conftest import DEMO, Gateway
 
 SIMPLE = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ecp-ai-my-ai-service\n"
@@ -57,6 +62,64 @@ async def test_what_the_gateway_renders_is_valid(gateway: Gateway) -> None:
         body = answer.json()
         assert (body["valid"], body["simulator_compatible"]) == (True, True), body["errors"]
         assert {each["code"] for each in body["findings"]} == {"KIND_CUSTOM"}
+
+
+async def test_without_strictness_what_kubernetes_would_drop_is_a_warning(gateway: Gateway) -> None:
+    careless = SIMPLE + "spec: {finalisers: []}\n"
+    strict, lenient = [(await ask(gateway, careless, strict_validation=each)).json() for each in (True, False)]
+    assert (strict["valid"], lenient["valid"]) == (False, True)
+    assert strict["errors"] == lenient["warnings"]
+    assert [each["severity"] for each in lenient["findings"] if each["code"] == "UNKNOWN_FIELD"] == ["warning"]
+
+
+async def test_a_manifest_that_the_simulator_can_not_serve_is_valid_and_not_compatible(gateway: Gateway) -> None:
+    runtime = "apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: a}\nhandler: runc\n"
+    body = (await ask(gateway, runtime, target_simulator=True)).json()
+    assert (body["valid"], body["simulator_compatible"]) == (True, False)
+    assert "SIMULATOR_UNSERVED" in {each["code"] for each in body["findings"]}
+    assert (await ask(gateway, runtime)).json()["simulator_compatible"] is None
+
+
+async def test_a_finding_has_all_that_is_promised(gateway: Gateway) -> None:
+    [finding] = [each for each in (await ask(gateway, WRONG)).json()["findings"] if each["code"] == "UNKNOWN_FIELD"]
+    assert finding == {
+        "code": "UNKNOWN_FIELD",
+        "severity": "error",
+        "object": "Deployment ecp-ai-my-ai-service/web",
+        "pointer": "/spec/replica",
+        "document": 0,
+        "line": 6,
+        "column": 3,
+        "message": 'unknown field "spec.replica"',
+        "message_ko": '알 수 없는 필드 "spec.replica"입니다.',
+        "advice": 'Correct its spelling or its place (did you mean "replicas"?); Kubernetes would drop it.',
+        "advice_ko": finding["advice_ko"],
+    }
+    assert "replicas" in finding["advice_ko"]
+
+
+async def test_the_capacity_is_that_of_the_target_which_a_deployer_knows(gateway: Gateway, nats_url: str) -> None:
+    """A deployer's part is played here: it answers for a cluster with one small node."""
+    asked: list[str] = []
+
+    async def answer(request: CapacityRequest, mode: Mode) -> CapacityReply:
+        asked.append(f"{mode} {request.target}")
+        node = NodeCapacity(name="n", allocatable={"cpu": "1", "memory": "1Gi"}, free={"cpu": "1", "memory": "1Gi"})
+        return CapacityReply(target=request.target, nodes=(node,))
+
+    worker = Worker("deployer", BusSettings(nats_url=nats_url))
+    worker.answer(Rpc.CAPACITY, CapacityRequest, answer)
+    await worker.start()
+    try:
+        tenant = await gateway.create()
+        path = f"/tenants/{tenant['tenant_id']}/manifest"
+        text = (await gateway.http.get(path, headers=DEMO)).text
+        body = (await ask(gateway, text, tenant_id=tenant["tenant_id"], target="kubernetes")).json()
+    finally:
+        await worker.stop()
+    assert asked == [f"{Mode.DEMO} kubernetes"]
+    assert body["valid"] is True, "it may be valid and have no room"
+    assert {"CAPACITY_EXCEEDED", "POD_FITS_NOWHERE"} <= {each["code"] for each in body["findings"]}
 
 
 @pytest.mark.parametrize("version", ["v1.28", "1.37", "1.31.4"])

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from services.manifest.rendering import Obj
+from shared.kube.quantities import parse
 
 WORKLOADS = ("Deployment", "StatefulSet")
 
@@ -18,6 +19,7 @@ class Manifest:
         return [each for each in self.objects if each["kind"] in kinds]
 
     def named(self, kind: str, name: str) -> Obj | None:
+        """There is one namespace, so a name is enough."""
         return next((each for each in self.kind(kind) if each["metadata"]["name"] == name), None)
 
     def workloads(self) -> list[Obj]:
@@ -57,6 +59,11 @@ def labels_of(workload: Obj) -> dict[str, str]:
 def selects(selector: Any, labels: dict[str, str]) -> bool:
     """matchLabels alone: our manifests use no expressions for pods."""
     return dict(selector or {}).items() <= labels.items()
+
+
+def stated(container: Obj, kind: str, name: str) -> bool:
+    """Whether requests or limits have more than nothing of a resource."""
+    return parse(container.get("resources", {}).get(kind, {}).get(name, "0")) > 0
 
 
 def effective(pod: Obj, container: Obj, name: str) -> Any:

@@ -1,14 +1,16 @@
 """kube-linter's default checks, each a function that yields what it finds; named as in its documentation.
 
-From stackrox/kube-linter, docs/generated/checks.md ("Enabled by default"), and written anew for our manifests.
+After what the tool does (stackrox/kube-linter, internal/defaultchecks and pkg/templates), written anew for ours.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from shared.kube.semantics.names import port_name_faults
+
 from . import kube_score
-from .cluster_view import Manifest, effective, pod_of
+from .cluster_view import Manifest, effective, pod_of, stated
 
 Check = Callable[[Manifest], Iterator[str]]
 _SENSITIVE_PATHS = ("/", "/boot", "/dev", "/etc", "/lib", "/proc", "/sys", "/usr", "/var/run/docker.sock")
@@ -30,7 +32,8 @@ def _budgets(m: Manifest, wrong: Callable[[Any], bool]) -> Iterator[str]:
 
 
 def _ports(container: Any) -> set[int | str]:
-    listed = container.get("ports", ())
+    """TCP alone is probed."""
+    listed = [port for port in container.get("ports", ()) if port.get("protocol", "TCP") == "TCP"]
     return {port["containerPort"] for port in listed} | {port["name"] for port in listed if "name" in port}
 
 
@@ -38,8 +41,8 @@ def _probe_port(name: str) -> Check:
     def check(m: Manifest) -> Iterator[str]:
         for _, container in m.containers():
             probe = container.get(name, {})
-            port = (probe.get("httpGet") or probe.get("tcpSocket") or {}).get("port")
-            if port is not None and port not in _ports(container):
+            asked = [probe[handler].get("port") for handler in ("httpGet", "tcpSocket", "grpc") if handler in probe]
+            if set(asked) - _ports(container):
                 yield container["name"]
 
     return check
@@ -54,9 +57,23 @@ def _host_paths(m: Manifest, wrong: Callable[[str], bool]) -> Iterator[str]:
 
 def _drops_net_raw(m: Manifest) -> Iterator[str]:
     for _, container in m.containers():
-        dropped = container["securityContext"]["capabilities"]["drop"]
-        if not {"ALL", "NET_RAW"} & set(dropped):
+        capabilities = container["securityContext"].get("capabilities", {})
+        if not {"ALL", "NET_RAW"} & set(capabilities.get("drop", ())) or "NET_RAW" in capabilities.get("add", ()):
             yield container["name"]
+
+
+def _privilege_escalation(m: Manifest) -> Iterator[str]:
+    """The tool lets pass what is not said; here it has to be refused aloud."""
+    for _, container in m.containers():
+        context = container["securityContext"]
+        added = context.get("capabilities", {}).get("add", ())
+        if context.get("allowPrivilegeEscalation", True) or context.get("privileged") or "SYS_ADMIN" in added:
+            yield container["name"]
+
+
+def _latest_tag(m: Manifest) -> Iterator[str]:
+    blocked = (".*:(latest)$", "^[^:]*$", "(.*/[^:]+)$")
+    yield from (c["image"] for _, c in m.containers() if any(re.search(each, c["image"]) for each in blocked))
 
 
 def _env_var_secret(m: Manifest) -> Iterator[str]:
@@ -67,10 +84,13 @@ def _env_var_secret(m: Manifest) -> Iterator[str]:
 
 
 def _invalid_target_ports(m: Manifest) -> Iterator[str]:
+    for _, container in m.containers():
+        names = [port["name"] for port in container.get("ports", ()) if "name" in port]
+        yield from (name for name in names if port_name_faults(name))
     for service in m.kind("Service"):
         for port in service["spec"]["ports"]:
             target = port["targetPort"]
-            named = isinstance(target, str) and not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?", target)
+            named = isinstance(target, str) and port_name_faults(target)
             if named or (isinstance(target, int) and not 1 <= target <= 65535):
                 yield service["metadata"]["name"]
 
@@ -84,7 +104,8 @@ def _non_existent_service_account(m: Manifest) -> Iterator[str]:
 
 def _run_as_non_root(m: Manifest) -> Iterator[str]:
     for pod, container in m.containers():
-        if effective(pod, container, "runAsNonRoot") is not True:
+        is_root = 0 in (effective(pod, container, "runAsUser"), effective(pod, container, "runAsGroup"))
+        if is_root or effective(pod, container, "runAsNonRoot") is not True:
             yield container["name"]
 
 
@@ -109,6 +130,9 @@ def _no_anti_affinity(m: Manifest) -> Iterator[str]:
 
 def _job_ttl(m: Manifest) -> Iterator[str]:
     yield from (j["metadata"]["name"] for j in m.kind("Job") if "ttlSecondsAfterFinished" not in j["spec"])
+    for each in m.kind("CronJob"):
+        if "ttlSecondsAfterFinished" in each["spec"]["jobTemplate"]["spec"]:
+            yield each["metadata"]["name"]
 
 
 def _sysctls(pod: Any) -> bool:
@@ -128,7 +152,7 @@ CHECKS: dict[str, Check] = {
     "host-pid": lambda m: _pods(m, lambda pod: pod.get("hostPID", False)),
     "invalid-target-ports": _invalid_target_ports,
     "job-ttl-seconds-after-finished": _job_ttl,
-    "latest-tag": kube_score.CHECKS["container-image-tag"],
+    "latest-tag": _latest_tag,
     "liveness-port": _probe_port("livenessProbe"),
     "mismatching-selector": _mismatching_selector,
     "no-anti-affinity": _no_anti_affinity,
@@ -138,9 +162,7 @@ CHECKS: dict[str, Check] = {
     "pdb-max-unavailable": lambda m: _budgets(m, lambda spec: spec.get("maxUnavailable") in (0, "0%")),
     "pdb-min-available": _pdb_min_available,
     "pdb-unhealthy-pod-eviction-policy": lambda m: _budgets(m, lambda spec: "unhealthyPodEvictionPolicy" not in spec),
-    "privilege-escalation-container": lambda m: _named(
-        m, lambda c: c["securityContext"].get("allowPrivilegeEscalation", True)
-    ),
+    "privilege-escalation-container": _privilege_escalation,
     "privileged-container": kube_score.CHECKS["container-security-context-privileged"],
     "readiness-port": _probe_port("readinessProbe"),
     "run-as-non-root": _run_as_non_root,
@@ -148,6 +170,6 @@ CHECKS: dict[str, Check] = {
     "ssh-port": lambda m: _named(m, lambda c: 22 in _ports(c)),
     "startup-port": _probe_port("startupProbe"),
     "unsafe-sysctls": lambda m: _pods(m, _sysctls),
-    "unset-cpu-requirements": lambda m: _named(m, lambda c: "cpu" not in c["resources"]["requests"]),
-    "unset-memory-requirements": lambda m: _named(m, lambda c: "memory" not in c["resources"]["limits"]),
+    "unset-cpu-requirements": lambda m: _named(m, lambda c: not stated(c, "requests", "cpu")),
+    "unset-memory-requirements": lambda m: _named(m, lambda c: not stated(c, "limits", "memory")),
 }

@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator
 from .cluster_view import Manifest, labels_of, pod_of
 
 Check = Callable[[Manifest], Iterator[str]]
-_SENSITIVE = re.compile(r"(?i)(password|token|bearer|secret|^azure_.+key$|^google_application_credentials$)")
+_SENSITIVE = re.compile(
+    r"(?i)(password|token|bearer|secret|^azure_.+key$|^google_application_credentials$|^oci_cli_key_content$)"
+)
+_PRIVATE_KEY = re.compile(r"(?i)-BEGIN\s+.*PRIVATE KEY-")
 
 
 def _priority_class(m: Manifest) -> Iterator[str]:
@@ -65,7 +68,7 @@ def _network_policy(m: Manifest) -> Iterator[str]:
     """One that names the pods by exactly one of their labels, and has rules for both directions."""
     for workload in m.workloads():
         found = [p["spec"] for p in m.selecting("NetworkPolicy", labels_of(workload)) if p["spec"]["podSelector"]]
-        if not any(len(s["podSelector"]["matchLabels"]) == 1 and s["egress"] and s["ingress"] for s in found):
+        if not any(len(s["podSelector"]["matchLabels"]) == 1 and s.get("egress") and s.get("ingress") for s in found):
             yield workload["metadata"]["name"]
 
 
@@ -86,19 +89,22 @@ def _capabilities(m: Manifest) -> Iterator[str]:
 
 def _proc_mount(m: Manifest) -> Iterator[str]:
     for _, container in m.containers():
-        if container["securityContext"].get("procMount", "Default") != "Default":
+        context = container["securityContext"]
+        if context.get("procMount", "Default") != "Default" or context.get("windowsOptions", {}).get("hostProcess"):
             yield container["name"]
 
 
 def _secret_variables(m: Manifest) -> Iterator[str]:
     for _, container in m.containers():
         for variable in container.get("env", ()):
-            if _SENSITIVE.search(variable["name"]) and variable.get("value"):
+            value = variable.get("value", "")
+            if value and (_SENSITIVE.search(variable["name"]) or _PRIVATE_KEY.search(value)):
                 yield variable["name"]
 
 
 def _secret_configuration(m: Manifest) -> Iterator[str]:
-    yield from (key for each in m.kind("ConfigMap") for key in each["data"] if _SENSITIVE.search(key))
+    for each in m.kind("ConfigMap"):
+        yield from (key for key, value in each["data"].items() if _SENSITIVE.search(key) or _PRIVATE_KEY.search(value))
 
 
 def _roles(m: Manifest) -> Iterator[str]:
