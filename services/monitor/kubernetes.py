@@ -1,4 +1,4 @@
-"""The adapter to a cluster: four list calls through the Kubernetes client, whose exceptions don't leave this module.
+"""The adapter to a cluster: five list calls through the Kubernetes client, whose exceptions don't leave this module.
 
 Answers are read as plain JSON and not into the client's models, which cost more than the calls and refuse what they
 don't know. A simulated cluster and a real one are read in the same way.
@@ -21,6 +21,7 @@ from shared.kube.client import connect
 
 PODS = "/api/v1/pods"
 DEPLOYMENTS = "/apis/apps/v1/deployments"
+STATEFUL_SETS = "/apis/apps/v1/statefulsets"
 AUTOSCALERS = "/apis/autoscaling/v2/horizontalpodautoscalers"
 POD_METRICS = "/apis/metrics.k8s.io/v1beta1/pods"
 
@@ -53,9 +54,10 @@ class KubernetesCluster:
         try:
             async with asyncio.timeout(self._timeout):
                 client = self._client = self._client or await self._connect()
-                pods, deployments, autoscalers, usage = await asyncio.gather(
+                pods, deployments, stateful_sets, autoscalers, usage = await asyncio.gather(
                     _list(client, PODS, self._timeout),
                     _list(client, DEPLOYMENTS, self._timeout),
+                    _list(client, STATEFUL_SETS, self._timeout),
                     _list(client, AUTOSCALERS, self._timeout),
                     _list_or_none(client, POD_METRICS, self._timeout / 2),
                 )
@@ -63,7 +65,9 @@ class KubernetesCluster:
             if isinstance(error, ApiException) and error.status == _UNAUTHORIZED:
                 await self.close()  # credentials of a kubeconfig expire; the next reading loads them anew
             raise DependencyUnavailable(self.name, _describe(error, self._timeout)) from error
-        return ClusterState(pods=pods, deployments=deployments, autoscalers=autoscalers, usage=usage)
+        return ClusterState(
+            pods=pods, deployments=deployments, stateful_sets=stateful_sets, autoscalers=autoscalers, usage=usage
+        )
 
     async def close(self) -> None:
         """Leave the cluster; the next reading connects again."""

@@ -7,12 +7,14 @@ A tenant's objects carry the label `ecp.ai/tenant`. The values, each left out wh
     pods_wanted        replicas that the tenant's workloads ask for now, at least `minReplicas` of an autoscaler
     available          1 or 0, as below
 
-A tenant is **available** when every workload that serves has at least its minimum ready. Workloads are Deployments;
-those with 0 replicas (stopped) or on their way out don't serve.
+A tenant is **available** when every workload that serves has at least its minimum ready. Workloads are Deployments and
+StatefulSets (without its session store a call centre answers nobody); those with 0 replicas (stopped) or on their way
+out don't serve.
 
 The **minimum** is Kubernetes' own, of the condition `MinimumReplicasAvailable`: the replicas less the strategy's
 `maxUnavailable`, and at least one. With an autoscaler it is taken of the autoscaler's `minReplicas`, which is what the
-tenant was sized for: replicas that are added on top of it and not ready yet are no outage.
+tenant was sized for: replicas that are added on top of it and not ready yet are no outage. A StatefulSet's update takes
+one pod away at a time, unless it says more: the minimum is its replicas less that, and at least one.
 
 Readiness can be **unknown**: a pod on a node that doesn't answer has the Ready condition `Unknown`. The rules:
 
@@ -57,12 +59,18 @@ class ClusterState:
     deployments: Sequence[Obj]
     autoscalers: Sequence[Obj] = ()
     usage: Sequence[Obj] | None = None
+    stateful_sets: Sequence[Obj] = ()
+
+    @property
+    def workloads(self) -> Sequence[Obj]:
+        """Deployments and StatefulSets."""
+        return [*self.deployments, *self.stateful_sets]
 
 
 @dataclass(slots=True)
 class _Tenant:
     pods: list[Obj] = field(default_factory=list)
-    deployments: list[Obj] = field(default_factory=list)
+    workloads: list[Obj] = field(default_factory=list)
 
 
 class Reading(NamedTuple):
@@ -75,7 +83,7 @@ class Reading(NamedTuple):
 def read_tenants(
     state: ClusterState, *, starting: Collection[Key] = (), expected: Collection[str] = ()
 ) -> dict[str, Reading]:
-    """Each tenant that has a pod or a Deployment, or is expected to. `starting` were stopped and start again."""
+    """Each tenant that has a pod or a workload, or is expected to. `starting` were stopped and start again."""
     floors = autoscaler_floors(state.autoscalers)
     usage = {key_of(each): each for each in state.usage or ()}
     readings = {}
@@ -83,21 +91,24 @@ def read_tenants(
     for tenant_id in tenants.keys() | set(expected):
         tenant = tenants.get(tenant_id, _Tenant())
         readiness = _readiness(tenant, floors, starting)
-        if tenant_id in expected and not tenant.deployments:
+        if tenant_id in expected and not tenant.workloads:
             readiness = Reading({"pods_ready": 0.0, AVAILABLE: 0.0}, {})
         readings[tenant_id] = Reading(_shares(tenant.pods, usage) | readiness.values, readiness.services)
     return readings
 
 
 def sample(state: ClusterState) -> dict[str, dict[str, float]]:
-    """The values of each tenant that has a pod or a Deployment."""
+    """The values of each tenant that has a pod or a workload."""
     return {tenant_id: reading.values for tenant_id, reading in read_tenants(state).items()}
 
 
-def minimum_ready(deployment: Obj, floor: int | None) -> int:
-    """How many ready pods a Deployment must have at least; `floor` is its autoscaler's `minReplicas`, if it has one."""
-    base = wanted_replicas(deployment) if floor is None else floor
-    strategy = deployment["spec"].get("strategy") or {}
+def minimum_ready(workload: Obj, floor: int | None) -> int:
+    """How many ready pods a workload must have at least; `floor` is its autoscaler's `minReplicas`, if it has one."""
+    base = wanted_replicas(workload) if floor is None else floor
+    if is_stateful(workload):
+        steps = (workload["spec"].get("updateStrategy") or {}).get("rollingUpdate") or {}
+        return max(1, base - _portion(steps.get("maxUnavailable", 1), base, round_up=True))
+    strategy = workload["spec"].get("strategy") or {}
     if strategy.get("type") == "Recreate":
         return max(1, base)
     steps = strategy.get("rollingUpdate") or {}
@@ -113,9 +124,9 @@ def _by_tenant(state: ClusterState) -> dict[str, _Tenant]:
     for pod in state.pods:
         if tenant_id := _labels(pod).get(TENANT_LABEL):
             tenants.setdefault(tenant_id, _Tenant()).pods.append(pod)
-    for deployment in state.deployments:
-        if tenant_id := _labels(deployment).get(TENANT_LABEL):
-            tenants.setdefault(tenant_id, _Tenant()).deployments.append(deployment)
+    for workload in state.workloads:
+        if tenant_id := _labels(workload).get(TENANT_LABEL):
+            tenants.setdefault(tenant_id, _Tenant()).workloads.append(workload)
     return tenants
 
 
@@ -131,18 +142,18 @@ def autoscaler_floors(autoscalers: Iterable[Obj]) -> dict[Key, int]:
 def _readiness(tenant: _Tenant, floors: Mapping[Key, int], starting: Collection[Key]) -> Reading:
     wanted = ready = 0
     states: dict[str, bool | None] = {}
-    for deployment in tenant.deployments:
-        if not wanted_replicas(deployment) or _is_leaving(deployment):
+    for workload in tenant.workloads:
+        if not wanted_replicas(workload) or _is_leaving(workload):
             continue
-        pods = [pod for pod in tenant.pods if _belongs(pod, deployment)]
-        floor = floors.get(key_of(deployment))
-        is_starting = key_of(deployment) in starting
-        states[deployment["metadata"]["name"]] = _serves(
-            deployment, floor, [_ready(pod) for pod in pods], is_starting=is_starting
+        pods = [pod for pod in tenant.pods if _belongs(pod, workload)]
+        floor = None if is_stateful(workload) else floors.get(key_of(workload))
+        is_starting = workload_key(workload) in starting
+        states[workload["metadata"]["name"]] = _serves(
+            workload, floor, [_ready(pod) for pod in pods], is_starting=is_starting
         )
-        wanted += max(wanted_replicas(deployment), floor or 0)
+        wanted += max(wanted_replicas(workload), floor or 0)
         ready += sum(_ready(pod) is True for pod in pods)
-    values = {"pods_ready": float(ready), "pods_wanted": float(wanted)} if tenant.deployments else {}
+    values = {"pods_ready": float(ready), "pods_wanted": float(wanted)} if tenant.workloads else {}
     if False in states.values():
         values[AVAILABLE] = 0.0
     elif states and None not in states.values():
@@ -150,20 +161,20 @@ def _readiness(tenant: _Tenant, floors: Mapping[Key, int], starting: Collection[
     return Reading(values, {name: up for name, up in states.items() if up is not None})
 
 
-def _serves(deployment: Obj, floor: int | None, pods: Sequence[bool | None], *, is_starting: bool) -> bool | None:
+def _serves(workload: Obj, floor: int | None, pods: Sequence[bool | None], *, is_starting: bool) -> bool | None:
     """Whether a workload has its minimum ready; None where that can't be known, or can't be asked of it yet."""
-    minimum = minimum_ready(deployment, floor)
+    minimum = minimum_ready(workload, floor)
     if pods.count(True) >= minimum:
         return True
     if pods.count(True) + pods.count(None) >= minimum:
         return None
-    is_settling = is_starting or _is_first_rollout(deployment) or wanted_replicas(deployment) < (floor or 0)
+    is_settling = is_starting or _is_first_rollout(workload) or wanted_replicas(workload) < (floor or 0)
     return None if is_settling else False
 
 
 def _is_first_rollout(deployment: Obj) -> bool:
-    """Whether the Deployment has never been complete and still has time."""
-    if (deployment["metadata"].get("annotations") or {}).get(_REVISION, "1") != "1":
+    """Whether the Deployment has never been complete and still has time. A StatefulSet doesn't say."""
+    if is_stateful(deployment) or (deployment["metadata"].get("annotations") or {}).get(_REVISION, "1") != "1":
         return False
     progressing = _condition(deployment, "Progressing")
     return progressing.get("reason") not in ("NewReplicaSetAvailable", "ProgressDeadlineExceeded")
@@ -199,10 +210,10 @@ def _ready(pod: Obj) -> bool | None:
     return None if status == "Unknown" else bool(status == "True")
 
 
-def _belongs(pod: Obj, deployment: Obj) -> bool:
-    if pod["metadata"]["namespace"] != deployment["metadata"]["namespace"]:
+def _belongs(pod: Obj, workload: Obj) -> bool:
+    if pod["metadata"]["namespace"] != workload["metadata"]["namespace"]:
         return False
-    labels, selector = _labels(pod), deployment["spec"]["selector"]
+    labels, selector = _labels(pod), workload["spec"]["selector"]
     return all(labels.get(name) == value for name, value in (selector.get("matchLabels") or {}).items()) and all(
         _matches(labels, each) for each in selector.get("matchExpressions") or ()
     )
@@ -242,9 +253,20 @@ def _condition(obj: Obj, kind: str) -> Obj:
     return next((each for each in conditions if each.get("type") == kind), {})
 
 
-def wanted_replicas(deployment: Obj) -> int:
-    """What the Deployment asks for."""
-    return int(deployment["spec"].get("replicas", 1))
+def wanted_replicas(workload: Obj) -> int:
+    """What the workload asks for."""
+    return int(workload["spec"].get("replicas", 1))
+
+
+def is_stateful(workload: Obj) -> bool:
+    """Whether it is a StatefulSet: in a list, objects don't say their kind."""
+    return not {"serviceName", "updateStrategy"}.isdisjoint(workload["spec"])
+
+
+def workload_key(workload: Obj) -> Key:
+    """Namespace and name; a StatefulSet's isn't that of a Deployment of the same name."""
+    namespace, name = key_of(workload)
+    return namespace, f"statefulset/{name}" if is_stateful(workload) else name
 
 
 def _is_leaving(obj: Obj) -> bool:

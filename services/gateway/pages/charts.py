@@ -5,6 +5,7 @@ from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
+from services.gateway.pages.words import Words
 from shared.rpc import SlaPart, SlaReport
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 900, 180, 70, 24
@@ -17,23 +18,24 @@ _HATCH = (
 )
 
 
-def availability(report: SlaReport, zone: ZoneInfo) -> str:
+def availability(report: SlaReport, zone: ZoneInfo, say: Words) -> str:
     """A bar for each part, from a floor below the worst one (or the target) to 100 %; unknown parts are hatched."""
     known = [part.availability for part in report.parts if part.availability is not None]
     lowest = min([*known, report.target])
     floor = max(0.0, 100 - 1.25 * (100 - lowest))
     width = (_WIDTH - _LEFT) / max(1, len(report.parts))
     bars = "".join(
-        _bar(part, report, zone, floor=floor, left=_LEFT + index * width, width=width)
+        _bar(part, report.target, _title(part, zone, say), floor=floor, left=_LEFT + index * width, width=width)
         for index, part in enumerate(report.parts)
     )
     marks = "".join(_mark(value, floor) for value in (100.0, report.target, floor))
     goal = _y(report.target, floor)
     line = f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{goal:.1f}" y2="{goal:.1f}" stroke="{_INK}" stroke-dasharray="4 3"/>'
-    return _svg(f"{_HATCH}{bars}{marks}{line}{''.join(_labels(report, width, zone))}", "Availability by part")
+    labels = "".join(_labels(report, width, zone))
+    return _svg(f"{_HATCH}{bars}{marks}{line}{labels}", say("Availability by part")) + _legend(say)
 
 
-def budget(report: SlaReport, zone: ZoneInfo) -> str:
+def budget(report: SlaReport, zone: ZoneInfo, say: Words) -> str:
     """What is left of the error budget, failure by failure, over the whole period."""
     allowed = report.error_budget.allowed_seconds
     length = (report.end - report.start).total_seconds()
@@ -59,27 +61,61 @@ def budget(report: SlaReport, zone: ZoneInfo) -> str:
     zero = y(allowed)
     axis = f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{zero:.1f}" y2="{zero:.1f}" stroke="{_DOWN}" stroke-dasharray="4 3"/>'
     marks = _text(_LEFT - 6, y(0) + 4, "100 %", "end") + _text(_LEFT - 6, zero + 4, "0 %", "end")
-    ends = report.error_budget.exhausts_at
-    said = f"used up {ends.astimezone(zone):%Y-%m-%d %H:%M}" if ends else "lasts"
     drawn = f'<polyline points="{path}" fill="none" stroke="{_UP if spent <= allowed else _DOWN}" stroke-width="2"/>'
-    allowed_text = (
-        f"{allowed / 60:.1f} min of downtime allowed, {report.error_budget.spent_seconds / 60:.1f} min spent; {said}"
+    labels = "".join(_labels(report, (_WIDTH - _LEFT) / max(1, len(report.parts)), zone))
+    return (
+        _svg(f"{axis}{marks}{drawn}{labels}", say("Error budget left"))
+        + f"<p class=note>{escape(_told(report, zone, say))}</p>"
     )
-    return _svg(f"{axis}{marks}{drawn}{_text(_LEFT, _HEIGHT - 6, allowed_text)}", "Error budget left")
 
 
-def _bar(part: SlaPart, report: SlaReport, zone: ZoneInfo, *, floor: float, left: float, width: float) -> str:
+def _told(report: SlaReport, zone: ZoneInfo, say: Words) -> str:
+    """The budget in words."""
+    found = report.error_budget
+    spent = say(
+        "{allowed} of downtime allowed, {spent} spent.",
+        allowed=say.duration(found.allowed_seconds),
+        spent=say.duration(found.spent_seconds),
+    )
+    if found.exhausts_at is None:
+        return f"{spent} {say('As in the last day, it lasts.')}"
+    time = f"{found.exhausts_at.astimezone(zone):%Y-%m-%d %H:%M}"
+    if found.exhausts_at <= report.reported_at:
+        return f"{spent} {say('It was used up on {time}.', time=time)}"
+    return f"{spent} {say('As in the last day, it will be used up on {time}.', time=time)}"
+
+
+def _title(part: SlaPart, zone: ZoneInfo, say: Words) -> str:
+    return say(
+        "{time}: {availability}, {unknown} not observed",
+        time=f"{part.start.astimezone(zone):%Y-%m-%d %H:%M}",
+        availability=say.percent(part.availability),
+        unknown=say.duration(part.unknown_seconds),
+    )
+
+
+def _legend(say: Words) -> str:
+    """What the colours mean."""
+    kinds = (
+        (f"background:{_UP}", "up, target met"),
+        (f"background:{_DOWN}", "below the target"),
+        (f"background:repeating-linear-gradient(45deg,#f4f6f8 0 2px,{_PLANNED} 2px 4px)", "not observed"),
+        (f"background:{_PLANNED}", "planned maintenance"),
+    )
+    shown = "".join(f'<span><i style="{style}"></i>{escape(say(name))}</span>' for style, name in kinds)
+    return f'<p class="note legend">{shown}</p>'
+
+
+def _bar(part: SlaPart, target: float, title: str, *, floor: float, left: float, width: float) -> str:
     width -= min(2.0, width / 5)
     full = float(_HEIGHT - _BOTTOM - 8)
-    shown = "unknown" if part.availability is None else f"{part.availability:.3f} %"
-    title = f"{part.start.astimezone(zone):%Y-%m-%d %H:%M}: {shown}, {part.unknown_seconds:.0f} s unknown"
     if part.availability is None:
         if part.maintenance_seconds:
             return _box(left, 8, width, full, _PLANNED, title)
         # Nothing is promised of what lies ahead, or before the first time that the tenant was up.
         return _box(left, 8, width, full, "url(#unknown)", title) if part.unknown_seconds else ""
     top = _y(max(part.availability, floor), floor)
-    fill = _UP if part.availability >= report.target else _DOWN
+    fill = _UP if part.availability >= target else _DOWN
     unseen = width * part.unknown_seconds / (part.end - part.start).total_seconds()
     return _box(left, top, width - unseen, _HEIGHT - _BOTTOM - top, fill, title) + (
         _box(left + width - unseen, 8, unseen, full, "url(#unknown)", title) if unseen >= 0.1 else ""

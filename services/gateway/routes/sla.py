@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
+from services.gateway import context
 from services.gateway.errors import invalid
 from services.gateway.pages import sla_page
 from services.gateway.pages.sla_csv import write_csv
@@ -62,7 +63,8 @@ async def get_report(
         return Response(write_csv(report), media_type="text/csv; charset=utf-8", headers=headers)
     # The page runs nothing and loads nothing.
     headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-    return Response(sla_page.write(report), media_type="text/html; charset=utf-8", headers=headers)
+    page = sla_page.write(report, context.current().language)
+    return Response(page, media_type="text/html; charset=utf-8", headers=headers)
 
 
 @router.get(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.monitor.sampling import ClusterState, minimum_ready, sample
+from services.monitor.sampling import ClusterState, minimum_ready, read_tenants, sample
 
 Object = dict[str, Any]
 
@@ -243,3 +243,30 @@ def test_a_selector_with_expressions_selects_as_kubernetes_does() -> None:
 )
 def test_the_minimum_is_that_of_kubernetes(replicas: int, strategy: Object, floor: int | None, minimum: int) -> None:
     assert minimum_ready(deployment(replicas=replicas, strategy=strategy), floor) == minimum
+
+
+@pytest.mark.parametrize(
+    ("replicas", "strategy", "least"),
+    [
+        (1, None, 1),
+        (3, None, 2),
+        (3, {"type": "OnDelete"}, 2),
+        (3, {"rollingUpdate": {"maxUnavailable": 2}}, 1),
+        (10, {"rollingUpdate": {"maxUnavailable": "25%"}}, 7),
+        (2, {"rollingUpdate": {"maxUnavailable": 5}}, 1),
+    ],
+)
+def test_a_stateful_set_s_update_takes_pods_away_one_by_one(replicas: int, strategy: Object | None, least: int) -> None:
+    workload = {"metadata": {}, "spec": {"replicas": replicas, "serviceName": "redis", "updateStrategy": strategy}}
+    assert minimum_ready(workload, None) == least
+
+
+def test_a_stateful_set_is_a_service_like_another_and_takes_its_tenant_down() -> None:
+    redis = deployment("redis")
+    redis["spec"]["serviceName"] = "redis-headless"
+    state = ClusterState(
+        pods=[pod(), pod("redis-0", app="redis", ready=NOT_READY)], deployments=[deployment()], stateful_sets=[redis]
+    )
+    found = read_tenants(state)["acme"]
+    assert found.services == {"callbot": True, "redis": False}
+    assert (found.values["available"], found.values["pods_ready"], found.values["pods_wanted"]) == (0.0, 1.0, 2.0)

@@ -73,3 +73,55 @@ def test_each_service_is_told_apart() -> None:
     assert read_tenants(state(2, 2))["acme"].services == {"callbot": True}
     assert read_tenants(state(2, 0))["acme"].services == {"callbot": False}
     assert read_tenants(state(0, 0))["acme"].services == {}
+
+
+def stateful(ready: int, created: datetime = NOON, replicas: int = 1) -> ClusterState:
+    """A session store with its pod."""
+    labels = {"app": "redis", "ecp.ai/tenant": "acme"}
+    metadata = {"name": "redis", "namespace": "ecp-ai-acme", "labels": labels}
+    workload = {
+        "metadata": metadata | {"creationTimestamp": created.isoformat().replace("+00:00", "Z")},
+        "spec": {"replicas": replicas, "serviceName": "redis", "selector": {"matchLabels": {"app": "redis"}}},
+        "status": {"readyReplicas": ready},
+    }
+    ready_pod = {
+        "metadata": metadata | {"name": "redis-0"},
+        "spec": {"containers": []},
+        "status": {"conditions": [{"type": "Ready", "status": str(bool(ready))}]},
+    }
+    return ClusterState(pods=[ready_pod], deployments=[], stateful_sets=[workload])
+
+
+def seen(starts: Starts, *readings: tuple[float, ClusterState]) -> list[float | None]:
+    """What is sampled of (seconds after noon, state), reading by reading."""
+    found = []
+    for seconds, state in readings:
+        starting = starts.note(state, NOON + timedelta(seconds=seconds))
+        found.append(read_tenants(state, starting=starting)["acme"].values.get("available"))
+    return found
+
+
+def test_a_new_stateful_set_is_unknown_until_it_is_ready_and_down_when_it_falls() -> None:
+    assert seen(Starts(), (5, stateful(0)), (10, stateful(1)), (15, stateful(0)), (20, stateful(1))) == [
+        None,
+        1.0,
+        0.0,
+        1.0,
+    ]
+
+
+def test_a_stateful_set_that_never_becomes_ready_is_down_after_its_time() -> None:
+    assert seen(Starts(), (5, stateful(0)), (595, stateful(0)), (600, stateful(0))) == [None, None, 0.0]
+
+
+def test_an_old_stateful_set_that_is_not_ready_is_down_also_for_who_has_just_taken_over() -> None:
+    assert seen(Starts(), (0, stateful(0, NOON - timedelta(days=1)))) == [0.0]
+
+
+def test_a_stateful_set_that_starts_after_a_stop_is_unknown() -> None:
+    old = NOON - timedelta(days=1)
+    assert seen(Starts(), (0, stateful(0, old, replicas=0)), (5, stateful(0, old)), (10, stateful(1, old))) == [
+        None,
+        None,
+        1.0,
+    ]
