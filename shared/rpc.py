@@ -66,11 +66,13 @@ class ServiceRecommendation(Model):
     cpu_limit_m: int | None
     """None: no limit."""
     cpu_reason: str
+    cpu_reason_ko: str = ""
     memory_request_mib_today: int
     memory_request_mib: int
     memory_limit_mib_today: int
     memory_limit_mib: int
     memory_reason: str
+    memory_reason_ko: str = ""
 
 
 class RequestsAndCost(Model):
@@ -90,6 +92,7 @@ class Recommendation(Model):
     today: RequestsAndCost
     recommended: RequestsAndCost
     warnings: tuple[str, ...] = ()
+    warnings_ko: tuple[str, ...] = ()
 
 
 class RenderRequest(Model):

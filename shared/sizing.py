@@ -33,6 +33,8 @@ class ServiceSizing(Model):
     port: int = Field(ge=1, le=65535)
     reason: str
     """Why so many, in a sentence."""
+    reason_ko: str = ""
+    """The same in Korean, as with every field of this ending."""
     erlangs: float = 0.0
     """The offered load: sessions held on average in the busy hour, or servers kept busy by requests."""
     needed: int = 0
@@ -49,6 +51,8 @@ class ServiceSizing(Model):
     """Percent of the time that `needed` replicas are there."""
     gpu_slices: int = 1
     """How many replicas share one GPU; `gpu` then counts slices."""
+    monthly_cost_usd: float = 0.0
+    """Its cores and memory, or its part of the rented GPUs, with its disks and recordings, on demand."""
     confidence: str | None = None
     """How far the capacity that this rests on can be trusted."""
     source: str | None = None
@@ -103,6 +107,7 @@ class Alternative(Model):
     resources: ResourceTotals
     cost: str
     performance_impact: str
+    performance_impact_ko: str = ""
     kind: AlternativeKind = "preset"
     gpu_type: str | None = None
     monthly_cost_usd: float = 0.0
@@ -141,3 +146,4 @@ class Sizing(Model):
     gpu_sharing: GpuSharing = "none"
     alternatives: tuple[Alternative, ...] = ()
     warnings: tuple[str, ...] = ()
+    warnings_ko: tuple[str, ...] = ()

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from shared.texts import Unfit
+
 TenantId = NewType("TenantId", str)
 DeploymentId = NewType("DeploymentId", str)
 
@@ -52,17 +54,23 @@ def parse_duration(value: str) -> float:
     """Seconds of a documented duration such as `200ms`, `5m` or `1h`; ValueError says what is possible."""
     match = _DURATION.fullmatch(value.strip())
     if not match or float(match[1]) == 0:
-        raise ValueError(f"{value!r} is not a duration: write a positive number and a unit, as 150ms, 30s, 5m or 1h")
+        raise Unfit(
+            f"{value!r} is not a duration: write a positive number and a unit, as 150ms, 30s, 5m or 1h",
+            f"{value!r}은(는) 시간이 아닙니다. 150ms, 30s, 5m, 1h처럼 양수와 단위를 쓰세요",
+        )
     seconds = float(match[1]) * _SECONDS[match[2]]
     if not SHORTEST_DURATION <= seconds <= LONGEST_DURATION:
-        raise ValueError(f"{value!r} is out of range: from 1ms to 168h")
+        raise Unfit(f"{value!r} is out of range: from 1ms to 168h", f"{value!r}은(는) 1ms에서 168h 사이여야 합니다")
     return seconds
 
 
 def _check_availability(value: str) -> str:
     match = _PERCENT.fullmatch(value.strip())
     if not match or not 0 < float(match[1]) < 100:
-        raise ValueError(f"{value!r} is not an availability: write a percentage above 0% and below 100%, as 99.9%")
+        raise Unfit(
+            f"{value!r} is not an availability: write a percentage above 0% and below 100%, as 99.9%",
+            f"{value!r}은(는) 가용성이 아닙니다. 99.9%처럼 0%보다 크고 100%보다 작은 백분율을 쓰세요",
+        )
     return f"{match[1]}%"
 
 

@@ -7,6 +7,7 @@ away, and how much availability that would really mean.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 from math import isfinite
 
 from services.calculator.cost import krw, monthly_cost, totals, whole, written
@@ -14,11 +15,15 @@ from services.calculator.dimensioning import Performance, dimension, goal, perfo
 from services.calculator.load import Load
 from services.calculator.planning import Plan, Wish, measured_types, plan, reached
 from services.calculator.presets import holds, neighbours
-from services.calculator.reasons import number
+from services.calculator.reasons import joined, number
 from shared.catalog import Catalog, Discipline
 from shared.errors import Refused
 from shared.sizing import Alternative, AlternativeKind
 from shared.tenants import SlaTarget
+from shared.texts import Text
+
+_HIGHEST = Fraction("99.999")
+"""Percent. Replicas that fail independently of each other explain no availability beyond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +92,11 @@ def _presets(chosen: Chosen, catalog: Catalog) -> Iterator[Alternative]:
             other = plan(loads, wish, catalog)
         except Refused:
             continue
-        sentence = (
+        sentence = Text(
             f"laid out for {held} channels at {preset.availability} and {preset.response_time}, "
-            f"{number(factor)} times these {chosen.channels}"
+            f"{number(factor)} times these {chosen.channels}",
+            f"{held}채널(현재 {chosen.channels}채널의 {number(factor)}배), {preset.availability}, "
+            f"{preset.response_time} 기준",
         )
         yield _alternative(chosen, other, catalog, kind="preset", sentence=sentence, preset=name)
 
@@ -104,34 +111,46 @@ def _gpu_types(chosen: Chosen, catalog: Catalog) -> Iterator[Alternative]:
             other = plan(chosen.loads, replace(chosen.wish, gpu_type=gpu_type), catalog)
         except Refused:
             continue
-        yield _alternative(chosen, other, catalog, kind="gpu_type", sentence=f"everything on {gpu_type}")
+        sentence = Text(f"everything on {gpu_type}", f"모두 {gpu_type} 사용")
+        yield _alternative(chosen, other, catalog, kind="gpu_type", sentence=sentence)
 
 
 def _availabilities(chosen: Chosen, catalog: Catalog) -> Iterator[Alternative]:
-    """The presets' promises: the highest below the target that saves something, and the next above it."""
+    """The next availability below the target that saves something, and the next above it that takes something.
+
+    Those that presets promise are tried first; above the highest of them, each time a tenth of what may be away.
+    """
     promised = sorted({_percent(each.availability) for each in catalog.presets.values()})
     target = _percent(chosen.target.availability)
     lower = [each for each in reversed(promised) if each < target]
-    saved = False
-    for percent in (*lower, *[each for each in promised if each > target][:1]):
-        if saved and percent < target:
-            continue
-        asked = chosen.target.model_copy(update={"availability": f"{float(percent):g}%"})
-        wish = replace(chosen.wish, goal=goal(asked, len(chosen.loads), catalog))
-        other = plan(chosen.loads, wish, catalog)
-        if monthly_cost(other, catalog) == chosen.usd:
-            continue
-        saved = True
-        sentence = f"sized for {asked.availability} instead of {chosen.target.availability}"
-        yield _alternative(chosen, other, catalog, kind="availability", sentence=sentence)
+    higher = [each for each in promised if each > target]
+    while (nine := 100 - (100 - max([target, *higher])) / 10) <= _HIGHEST:
+        higher.append(nine)
+    for candidates in (lower, higher):
+        found = (_at_availability(chosen, each, catalog) for each in candidates)
+        yield from islice(filter(None, found), 1)
+
+
+def _at_availability(chosen: Chosen, percent: Fraction, catalog: Catalog) -> Alternative | None:
+    """None if that costs the same: whole replicas often reach more than is asked of them."""
+    asked = chosen.target.model_copy(update={"availability": f"{float(percent):.10g}%"})
+    other = plan(chosen.loads, replace(chosen.wish, goal=goal(asked, len(chosen.loads), catalog)), catalog)
+    if monthly_cost(other, catalog) == chosen.usd:
+        return None
+    sentence = Text(
+        f"sized for {asked.availability} instead of {chosen.target.availability}",
+        f"가용성 목표 {chosen.target.availability} 대신 {asked.availability}",
+    )
+    return _alternative(chosen, other, catalog, kind="availability", sentence=sentence)
 
 
 def _alternative(
-    chosen: Chosen, other: Plan, catalog: Catalog, *, kind: AlternativeKind, sentence: str, preset: str | None = None
+    chosen: Chosen, other: Plan, catalog: Catalog, *, kind: AlternativeKind, sentence: Text, preset: str | None = None
 ) -> Alternative:
     usd = monthly_cost(other, catalog)
     then = effect(other, chosen.plan, catalog)
     p95 = then.p95_seconds
+    impact = joined([sentence, *_differences(chosen.effect, then), _difference(usd - chosen.usd)])
     return Alternative(
         kind=kind,
         preset=preset or chosen.preset,
@@ -143,7 +162,8 @@ def _alternative(
         availability=then.availability * 100,
         response_time_p95_ms=round(p95 * 1000, 1) if p95 is not None and isfinite(p95) else None,
         blocked=then.blocked,
-        performance_impact="; ".join([sentence, *_differences(chosen.effect, then), _difference(usd - chosen.usd)]),
+        performance_impact=impact.en,
+        performance_impact_ko=impact.ko,
     )
 
 
@@ -152,20 +172,30 @@ def main_type(plan: Plan) -> str | None:
     return max(plan.rents, key=lambda name: plan.rents[name].gpus, default=None)
 
 
-def _differences(now: Effect, then: Effect) -> Iterator[str]:
+def _differences(now: Effect, then: Effect) -> Iterator[Text]:
     if now.p95_seconds is not None and then.p95_seconds is not None:
         if not isfinite(then.p95_seconds):
-            yield "requests would pile up without an end at full load"
+            yield Text("requests would pile up without an end at full load", "최대 부하에서 요청이 끝없이 쌓입니다")
         else:
-            yield f"p95 {number(then.p95_seconds * 1000)} ms instead of {number(now.p95_seconds * 1000)} ms"
+            before, after = (number(each.p95_seconds * 1000) for each in (now, then) if each.p95_seconds is not None)
+            yield Text(f"p95 {after} ms instead of {before} ms", f"p95 {before} ms → {after} ms")
     if now.blocked is not None and then.blocked is not None:
-        yield f"{then.blocked:.2%} of sessions turned away in the busy hour instead of {now.blocked:.2%}"
-    yield f"availability {then.availability:.4%} instead of {now.availability:.4%}"
+        yield Text(
+            f"{then.blocked:.2%} of sessions turned away in the busy hour instead of {now.blocked:.2%}",
+            f"가장 바쁜 시간에 거절되는 세션 {now.blocked:.2%} → {then.blocked:.2%}",
+        )
+    yield Text(
+        f"availability {then.availability:.4%} instead of {now.availability:.4%}",
+        f"가용성 {now.availability:.4%} → {then.availability:.4%}",
+    )
 
 
-def _difference(usd: Fraction) -> str:
+def _difference(usd: Fraction) -> Text:
     amount = whole(abs(usd))
-    return f"${amount} {'more' if usd > 0 else 'less'} a month" if amount else "the same cost"
+    if not amount:
+        return Text("the same cost", "비용 동일")
+    more = usd > 0
+    return Text(f"${amount} {'more' if more else 'less'} a month", f"월 ${amount} {'증가' if more else '절감'}")
 
 
 def _percent(availability: str) -> Fraction:

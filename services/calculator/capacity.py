@@ -4,10 +4,13 @@ What hasn't been measured isn't used, unless a request allows it. It is then est
 to memory bandwidth or to arithmetic, whichever promises less, from the measured type that promises least.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
-from shared.catalog import Catalog, Confidence, Figure, Gpu, Service
+from shared.catalog import Catalog, Confidence, Figure, Gpu, Mig, Service
+from shared.sizing import GpuSharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,8 @@ class Holder:
 
     gpu_type: str | None = None
     slices: int = 1
+    mig: bool = False
+    """Whether the slices are MIG instances; otherwise replicas take turns."""
 
     def __str__(self) -> str:
         sliced = f"1/{self.slices} " if self.slices > 1 else ""
@@ -36,6 +41,17 @@ class Capacity:
     source: str
 
 
+def ways_to_share(gpu_type: str, gpu: Gpu, sharing: GpuSharing) -> Iterator[Holder]:
+    """The slices of a GPU that are worth a look. Five MIG instances are no larger than seven, so those are left out."""
+    if sharing == "time-slicing":
+        yield from (Holder(gpu_type, slices) for slices in range(2, gpu.time_slices.value + 1))
+    if sharing == "mig" and gpu.mig:
+        parts = [_mig_parts(gpu.mig, slices) for slices in range(2, gpu.mig.compute + 2)]
+        for slices, (these, next_ones) in enumerate(pairwise(parts), 2):
+            if these != next_ones and all(these):
+                yield Holder(gpu_type, slices, mig=True)
+
+
 def capacity(service: Service, holder: Holder, catalog: Catalog, *, unmeasured: bool = False) -> Capacity | None:
     """What a replica carries; None if it doesn't fit, or if it hasn't been measured and that isn't allowed."""
     if service.capacity.per_core is not None:
@@ -48,7 +64,7 @@ def capacity(service: Service, holder: Holder, catalog: Catalog, *, unmeasured: 
         figure = min(estimates, key=lambda each: each.value)
     if figure is None or not _fits(service, gpu, holder):
         return None
-    return _capacity(service, figure, Fraction(1, holder.slices), Fraction(1))
+    return _capacity(service, figure, _part(gpu, holder)[0], Fraction(1))
 
 
 def _capacity(service: Service, figure: Figure, parts: Fraction, servers: Fraction) -> Capacity | None:
@@ -66,7 +82,20 @@ def _cores(service: Service) -> Fraction:
 
 def _fits(service: Service, gpu: Gpu, holder: Holder) -> bool:
     needed = service.gpu_memory_gib.value if service.gpu_memory_gib else gpu.memory_gib
-    return holder.slices == 1 or needed * holder.slices <= gpu.memory_gib
+    return holder.slices == 1 or needed <= gpu.memory_gib * _part(gpu, holder)[1]
+
+
+def _part(gpu: Gpu, holder: Holder) -> tuple[Fraction, Fraction]:
+    """What a holder has of a GPU: of its arithmetic, and of its memory."""
+    if not holder.mig or gpu.mig is None:
+        return Fraction(1, holder.slices), Fraction(1, holder.slices)
+    compute, memory = _mig_parts(gpu.mig, holder.slices)
+    return Fraction(compute, gpu.mig.compute), Fraction(memory, gpu.mig.memory)
+
+
+def _mig_parts(mig: Mig, slices: int) -> tuple[int, int]:
+    """How many of a GPU's parts each of so many equal instances has: of an A100, two have 3 of 7 and 4 of 8."""
+    return mig.compute // slices, mig.memory // slices
 
 
 def _estimated(figure: Figure, measured_on: Gpu, gpu: Gpu) -> Figure:

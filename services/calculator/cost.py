@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import ceil
 
 from services.calculator.options import Options
-from services.calculator.planning import Plan
+from services.calculator.planning import Plan, stored_gb
 from shared.catalog import Catalog, Purchase
 from shared.sizing import Cost, CostItem, Money, ResourceTotals
 
@@ -63,6 +63,25 @@ def cost(plan: Plan, catalog: Catalog, options: Options) -> Cost:
         reserved=_money(_bought(items, catalog.prices.reserved), rate),
         krw_per_usd=float(rate),
     )
+
+
+def service_costs(plan: Plan, catalog: Catalog) -> dict[str, Fraction]:
+    """The same by service. A rented GPU type is divided by the GPUs, or slices of them, that each service takes."""
+    taken: dict[str, Fraction] = {}
+    for each in plan.workloads.values():
+        if (gpu_type := each.holder.gpu_type) is not None:
+            taken[gpu_type] = taken.get(gpu_type, Fraction(0)) + Fraction(each.replicas, each.holder.slices)
+    prices, found = catalog.prices, {}
+    for name, each in plan.workloads.items():
+        asked, gpu_type = catalog.services[name].replica, each.holder.gpu_type
+        if gpu_type is not None:
+            run = plan.rents[gpu_type].usd * Fraction(each.replicas, each.holder.slices) / taken[gpu_type]
+        else:
+            cores = Fraction(each.replicas * asked.cpu_request_m, 1000) * prices.core_hour.value
+            memory = Fraction(each.replicas * asked.memory_request_mib, _MIB_A_GIB) * prices.memory_gib_hour.value
+            run = (cores + memory) * prices.hours_a_month
+        found[name] = run + stored_gb(name, each, catalog) * prices.storage_gb_month.value
+    return found
 
 
 def krw(usd: Fraction, catalog: Catalog, options: Options) -> int:

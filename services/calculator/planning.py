@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from services.calculator.capacity import Capacity, Holder, capacity
+from services.calculator.capacity import Capacity, Holder, capacity, ways_to_share
 from services.calculator.dimensioning import Dimension, Goal, Performance, TooSlow, dimension, performance
 from services.calculator.load import Load
 from services.calculator.options import Options
 from services.calculator.placement import Assignment, Rent, cheapest, rents
 from shared.catalog import Catalog
 from shared.errors import Refused
+from shared.texts import Text, problem
 
 _MB_A_GB = 1000
 
@@ -67,7 +68,8 @@ def plan(loads: Mapping[str, Load], wish: Wish, catalog: Catalog) -> Plan:
     assignment = _placed({name: on for name, on in choices.items() if catalog.services[name].uses_gpu}, catalog)
     workloads = {name: on[assignment.get(name, Holder())] for name, on in choices.items()}
     replicas = {name: workloads[name].replicas for name in assignment}
-    return Plan(workloads, rents(assignment, replicas, catalog), _storage_gb(workloads, catalog), wish.goal)
+    stored = sum((stored_gb(name, each, catalog) for name, each in workloads.items()), Fraction(0))
+    return Plan(workloads, rents(assignment, replicas, catalog), stored, wish.goal)
 
 
 def measured_types(services: Iterable[str], catalog: Catalog) -> list[str]:
@@ -82,6 +84,15 @@ def reached(name: str, workload: Workload, goal: Goal, catalog: Catalog) -> Perf
     return performance(service, workload.load, workload.capacity, goal, replicas=found.replicas, needed=found.needed)
 
 
+def stored_gb(name: str, workload: Workload, catalog: Catalog) -> Fraction:
+    """Images and models on the nodes' disks, and what a service's sessions leave behind, in GB (10^9 bytes)."""
+    service = catalog.services[name]
+    disks = workload.replicas * service.replica.disk_gb
+    if (storage := service.storage) is None:
+        return disks
+    return disks + workload.load.amount * storage.mb_a_day * storage.days / _MB_A_GB
+
+
 def _holders(name: str, wish: Wish, catalog: Catalog) -> Iterator[Holder]:
     """Cores; or GPUs, and where sharing is allowed the slices of them, in the catalogue's order."""
     if not catalog.services[name].uses_gpu:
@@ -92,8 +103,7 @@ def _holders(name: str, wish: Wish, catalog: Catalog) -> Iterator[Holder]:
         if wish.gpu_type not in (None, gpu_type) or not (wish.options.unmeasured or gpu_type in measured):
             continue
         yield Holder(gpu_type)
-        slices = {"none": None, "time-slicing": gpu.time_slices, "mig": gpu.mig_slices}[wish.options.gpu_sharing]
-        yield from (Holder(gpu_type, each) for each in range(2, slices.value + 1 if slices else 2))
+        yield from ways_to_share(gpu_type, gpu, wish.options.gpu_sharing)
 
 
 def _all_choices(loads: Mapping[str, Load], wish: Wish, catalog: Catalog) -> dict[str, dict[Holder, Workload]]:
@@ -141,26 +151,20 @@ def _placed(choices: Mapping[str, Mapping[Holder, Workload]], catalog: Catalog) 
     return cheapest(counts, disks, catalog)
 
 
-def _storage_gb(workloads: Mapping[str, Workload], catalog: Catalog) -> Fraction:
-    total = Fraction(0)
-    for name, each in workloads.items():
-        service = catalog.services[name]
-        total += each.replicas * service.replica.disk_gb
-        if storage := service.storage:
-            total += each.load.amount * storage.mb_a_day * storage.days / _MB_A_GB
-    return total
-
-
 def _too_slow(possible: float, name: str, holder: Holder) -> Refused:
-    message = (
-        f"{name} takes {possible * 1000:.3g} ms at p95 on {holder} even when nothing waits: "
-        f"a response_time above that is possible"
+    own = f"{possible * 1000:.3g} ms"
+    said = Text(
+        f"{name} takes {own} at p95 on {holder} even when nothing waits: a response_time above that is possible",
+        f"{name}은(는) 대기가 없어도 {holder}에서 p95가 {own}입니다. response_time은 이보다 길어야 합니다",
     )
-    details = {"errors": [{"field": "sla_target.response_time", "message": message}]}
-    return Refused(message, details={**details, "possible_above_ms": round(possible * 1000, 3)})
+    details = {"errors": [problem("sla_target.response_time", said)], "possible_above_ms": round(possible * 1000, 3)}
+    return Refused(said.en, details=details)
 
 
 def _unmeasured(wanted: str | None, name: str, catalog: Catalog) -> Refused:
     known = list(catalog.services[name].capacity.per_gpu or {})
-    message = f"{name} has not been measured on {wanted or 'any GPU that fits'}; it has on {', '.join(known)}"
-    return Refused(message, details={"errors": [{"field": "gpu_type", "message": message}], "gpu_types": known})
+    said = Text(
+        f"{name} has not been measured on {wanted or 'any GPU that fits'}; it has on {', '.join(known)}",
+        f"{name}은(는) {wanted or '맞는 GPU'}에서 측정된 적이 없습니다. 측정된 GPU: {', '.join(known)}",
+    )
+    return Refused(said.en, details={"errors": [problem("gpu_type", said)], "gpu_types": known})

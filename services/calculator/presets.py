@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from shared.catalog import Catalog, Preset
 from shared.tenants import SlaTarget, parse_duration
+from shared.texts import Text
 
 
 def recommended(channels: int, catalog: Catalog) -> str:
@@ -40,24 +41,39 @@ def neighbours(preset: str, catalog: Catalog) -> tuple[str, ...]:
     return tuple(name for name in names[max(0, at - 1) : at + 2] if name != preset)
 
 
-def warnings(preset: str, fitting: str, channels: int, sla_target: SlaTarget, catalog: Catalog) -> Iterator[str]:
+def warnings(preset: str, fitting: str, channels: int, sla_target: SlaTarget, catalog: Catalog) -> Iterator[Text]:
     """What a preset that the user chose doesn't hold: the channels, the SLA target. Both are sized for all the same."""
     bound = catalog.presets[preset].max_channels
     if bound is not None and channels > bound:
-        yield (
+        yield Text(
             f"Preset {preset} is laid out for {bound} channels and this load has {channels}: it is sized for the load, "
-            f"without room to grow. {fitting} fits."
+            f"without room to grow. {fitting} fits.",
+            f"프리셋 {preset}은(는) {bound}채널용인데 이 부하는 {channels}채널입니다. 부하에 맞춰 산정했으며 "
+            f"늘어날 여유는 없습니다. 알맞은 프리셋은 {fitting}입니다.",
         )
     if missed := _missed_targets(catalog.presets[preset], sla_target):
-        yield f"Preset {preset} is laid out for {' and '.join(missed)}. It is sized for the target."
+        yield Text(
+            f"Preset {preset} is laid out for {' and '.join(each.en for each in missed)}. It is sized for the target.",
+            f"프리셋 {preset}의 기준은 {', '.join(each.ko for each in missed)}입니다. 목표에 맞춰 산정했습니다.",
+        )
 
 
-def _missed_targets(preset: Preset, target: SlaTarget) -> list[str]:
+def _missed_targets(preset: Preset, target: SlaTarget) -> list[Text]:
     missed = []
     if _percent(target.availability) > _percent(preset.availability):
-        missed.append(f"{preset.availability} availability, the target is {target.availability}")
+        missed.append(
+            Text(
+                f"{preset.availability} availability, the target is {target.availability}",
+                f"가용성 {preset.availability}(목표 {target.availability})",
+            )
+        )
     if target.response_time_seconds < parse_duration(preset.response_time):
-        missed.append(f"a response time of {preset.response_time}, the target is {target.response_time}")
+        missed.append(
+            Text(
+                f"a response time of {preset.response_time}, the target is {target.response_time}",
+                f"응답 시간 {preset.response_time}(목표 {target.response_time})",
+            )
+        )
     return missed
 
 

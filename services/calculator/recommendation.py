@@ -8,7 +8,7 @@ The rules are KRR's simple strategy (Robusta) with the OOM bump of Kubernetes' V
 floors of 10 millicores and 100 MiB. Replicas stay: they follow from the load, not from what one replica uses.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import ceil
 
@@ -17,6 +17,7 @@ from shared.catalog import Catalog
 from shared.errors import Refused
 from shared.rpc import Recommendation, RequestsAndCost, ServiceRecommendation, Usage
 from shared.sizing import ServiceSizing, Sizing
+from shared.texts import Text, problem
 
 _PERCENTILE = 95
 _MARGIN = Fraction(115, 100)
@@ -32,19 +33,33 @@ def recommend(sizing: Sizing, usage: Mapping[str, Usage], catalog: Catalog) -> R
     """What each service that was observed should request. Raises Refused for services that the tenant doesn't have."""
     known = {each.service: each for each in sizing.services}
     if unknown := sorted(usage.keys() - known.keys()):
-        message = f"{', '.join(unknown)}: not of this tenant, which has {', '.join(known)}"
-        raise Refused(message, details={"errors": [{"field": "usage", "message": message}]})
+        raise _refusal(
+            Text(
+                f"{', '.join(unknown)}: not of this tenant, which has {', '.join(known)}",
+                f"{', '.join(unknown)}은(는) 이 테넌트의 서비스가 아닙니다. 이 테넌트의 서비스: {', '.join(known)}",
+            )
+        )
     if not usage:
-        message = "there is nothing to go by: give samples of at least one service"
-        raise Refused(message, details={"errors": [{"field": "usage", "message": message}]})
+        raise _refusal(
+            Text(
+                "there is nothing to go by: give samples of at least one service",
+                "근거가 되는 값이 없습니다. 서비스 하나 이상의 사용량을 보내세요",
+            )
+        )
     found = {name: _service(known[name], each) for name, each in usage.items()}
+    few = list(_warnings(usage))
     resized = [_resized(each, found.get(each.service)) for each in sizing.services]
     return Recommendation(
         services=tuple(found[name] for name in known if name in found),
         today=_sum(sizing.services, sizing.services, sizing, catalog),
         recommended=_sum(resized, sizing.services, sizing, catalog),
-        warnings=tuple(_warnings(usage)),
+        warnings=tuple(each.en for each in few),
+        warnings_ko=tuple(each.ko for each in few),
     )
+
+
+def _refusal(said: Text) -> Refused:
+    return Refused(said.en, details={"errors": [problem("usage", said)]})
 
 
 def percentile(samples: Sequence[float], percent: int) -> float:
@@ -53,10 +68,7 @@ def percentile(samples: Sequence[float], percent: int) -> float:
 
 
 def _service(today: ServiceSizing, usage: Usage) -> ServiceRecommendation:
-    cpu_m, cpu_reason = today.cpu_request_m, "no samples: as today"
-    if usage.cpu_m:
-        used = percentile(usage.cpu_m, _PERCENTILE)
-        cpu_m, cpu_reason = max(_LEAST_CPU_M, ceil(used)), f"p95 of {len(usage.cpu_m)} samples is {used:.4g} m"
+    cpu_m, cpu_reason = _cpu(today, usage)
     memory, memory_reason = _memory(today, usage)
     return ServiceRecommendation(
         service=today.service,
@@ -65,28 +77,52 @@ def _service(today: ServiceSizing, usage: Usage) -> ServiceRecommendation:
         cpu_request_m=cpu_m,
         cpu_limit_m_today=today.cpu_limit_m,
         cpu_limit_m=None,
-        cpu_reason=cpu_reason,
+        cpu_reason=cpu_reason.en,
+        cpu_reason_ko=cpu_reason.ko,
         memory_request_mib_today=today.memory_request_mib,
         memory_request_mib=memory,
         memory_limit_mib_today=today.memory_limit_mib,
         memory_limit_mib=memory,
-        memory_reason=memory_reason,
+        memory_reason=memory_reason.en,
+        memory_reason_ko=memory_reason.ko,
     )
 
 
-def _memory(today: ServiceSizing, usage: Usage) -> tuple[int, str]:
+def _cpu(today: ServiceSizing, usage: Usage) -> tuple[int, Text]:
+    """Millicores, and why."""
+    if not usage.cpu_m:
+        return today.cpu_request_m, Text("no samples: as today", "표본이 없어 현재와 같습니다")
+    used, count = percentile(usage.cpu_m, _PERCENTILE), len(usage.cpu_m)
+    reason = Text(f"p95 of {count} samples is {used:.4g} m", f"표본 {count}개의 p95가 {used:.4g} m입니다")
+    return max(_LEAST_CPU_M, ceil(used)), reason
+
+
+def _memory(today: ServiceSizing, usage: Usage) -> tuple[int, Text]:
     """MiB, and why."""
-    memory, reason = 0, ""
+    memory, reason = 0, Text("no samples: as today's limit", "표본이 없어 현재 한도와 같습니다")
     if usage.memory_mib:
         most = max(usage.memory_mib)
         memory = max(_LEAST_MEMORY_MIB, ceil(Fraction(most) * _MARGIN))
-        reason = f"the most of {len(usage.memory_mib)} samples is {most:.4g} MiB, 15 % on top"
+        count = len(usage.memory_mib)
+        reason = Text(
+            f"the most of {count} samples is {most:.4g} MiB, 15 % on top",
+            f"표본 {count}개의 최댓값 {most:.4g} MiB에 15 %를 더했습니다",
+        )
     if usage.ooms:
         killed_at = today.memory_limit_mib
         raised = max(ceil(killed_at * _OOM_FACTOR), killed_at + _OOM_MIB)
         if raised >= memory:
-            return raised, f"killed {usage.ooms} times for want of memory at {killed_at} MiB: 1.2 times that"
-    return (memory, reason) if memory else (today.memory_limit_mib, "no samples: as today's limit")
+            return raised, _after_oom(usage.ooms, killed_at, raised)
+    return memory or today.memory_limit_mib, reason
+
+
+def _after_oom(ooms: int, killed_at: int, raised: int) -> Text:
+    by_factor = raised == ceil(killed_at * _OOM_FACTOR)
+    more = Text("1.2 times that", "그 1.2배") if by_factor else Text(f"{_OOM_MIB} MiB more", f"{_OOM_MIB} MiB 추가")
+    return Text(
+        f"killed {ooms} times for want of memory at {killed_at} MiB: {more.en}",
+        f"메모리 {killed_at} MiB에서 {ooms}번 강제 종료되었습니다: {more.ko}",
+    )
 
 
 def _resized(today: ServiceSizing, found: ServiceRecommendation | None) -> ServiceSizing:
@@ -118,6 +154,10 @@ def _usd(services: Sequence[ServiceSizing], catalog: Catalog) -> Fraction:
     return (cores * prices.core_hour.value + memory_gib * prices.memory_gib_hour.value) * prices.hours_a_month
 
 
-def _warnings(usage: Mapping[str, Usage]) -> list[str]:
-    few = [name for name, each in usage.items() if 0 < len(each.cpu_m) < _FEW_SAMPLES]
-    return [f"{name}: fewer than {_FEW_SAMPLES} samples of its CPU, so p95 is the largest of them." for name in few]
+def _warnings(usage: Mapping[str, Usage]) -> Iterator[Text]:
+    for name, each in usage.items():
+        if 0 < len(each.cpu_m) < _FEW_SAMPLES:
+            yield Text(
+                f"{name}: fewer than {_FEW_SAMPLES} samples of its CPU, so p95 is the largest of them.",
+                f"{name}: CPU 표본이 {_FEW_SAMPLES}개보다 적어 p95가 표본의 최댓값입니다.",
+            )

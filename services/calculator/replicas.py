@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+from services.calculator.cost import service_costs
 from services.calculator.dimensioning import dimension
 from services.calculator.planning import Plan, Workload, reached
 from services.calculator.reasons import reason
@@ -11,13 +12,16 @@ from shared.sizing import ServiceSizing
 
 def services(plan: Plan, room: Fraction, catalog: Catalog) -> tuple[ServiceSizing, ...]:
     """Every service, in the catalogue's order; autoscaling ends at `room` times the load."""
-    return tuple(_service(name, each, plan, room, catalog) for name, each in plan.workloads.items())
+    costs = service_costs(plan, catalog)
+    return tuple(_service(name, each, plan, room, catalog, usd=costs[name]) for name, each in plan.workloads.items())
 
 
-def _service(name: str, workload: Workload, plan: Plan, room: Fraction, catalog: Catalog) -> ServiceSizing:
+def _service(
+    name: str, workload: Workload, plan: Plan, room: Fraction, catalog: Catalog, *, usd: Fraction
+) -> ServiceSizing:
     service, found, asked = catalog.services[name], workload.dimension, catalog.services[name].replica
     performance = reached(name, workload, plan.goal, catalog)
-    p95 = performance.p95_seconds
+    p95, why = performance.p95_seconds, reason(service, workload, plan.goal)
     return ServiceSizing(
         service=name,
         sessions=workload.load.sessions,
@@ -32,7 +36,8 @@ def _service(name: str, workload: Workload, plan: Plan, room: Fraction, catalog:
         gpu_slices=workload.holder.slices,
         image=f"{service.image.repository}:{service.image.tag}",
         port=service.port,
-        reason=reason(service, workload, plan.goal),
+        reason=why.en,
+        reason_ko=why.ko,
         erlangs=round(found.erlangs, 4),
         needed=found.needed,
         constraints=dict(found.constraints),
@@ -40,6 +45,7 @@ def _service(name: str, workload: Workload, plan: Plan, room: Fraction, catalog:
         response_time_p95_ms=None if p95 is None else round(p95 * 1000, 1),
         blocked=performance.blocked,
         availability=(1 - performance.away) * 100,
+        monthly_cost_usd=float(round(usd, 2)),
         confidence=workload.capacity.confidence.value,
         source=workload.capacity.source,
     )

@@ -21,6 +21,7 @@ from shared.catalog import Catalog
 from shared.errors import Refused
 from shared.sizing import Sizing
 from shared.tenants import SlaTarget
+from shared.texts import Text, problem
 
 _STEP_MINUTES = 5
 
@@ -52,12 +53,12 @@ def size(
     said = (
         *(warnings(preset, fitting, count, sla_target, catalog) if preset else ()),
         *unused,
-        *_reservations(requirements, sla_target, found, catalog),
+        *_reservations(requirements, sla_target, found, options, catalog),
     )
     return _written_out(chosen, said, catalog)
 
 
-def _written_out(chosen: Chosen, warnings: tuple[str, ...], catalog: Catalog) -> Sizing:
+def _written_out(chosen: Chosen, warnings: tuple[Text, ...], catalog: Catalog) -> Sizing:
     """A sizing in the contract's form."""
     plan, reached, options = chosen.plan, chosen.effect, chosen.wish.options
     return Sizing(
@@ -76,7 +77,8 @@ def _written_out(chosen: Chosen, warnings: tuple[str, ...], catalog: Catalog) ->
         response_time_p95_ms=None if reached.p95_seconds is None else round(reached.p95_seconds * 1000, 1),
         deployment_time=_deployment_time(plan, catalog),
         alternatives=alternatives(chosen, catalog),
-        warnings=warnings,
+        warnings=tuple(each.en for each in warnings),
+        warnings_ko=tuple(each.ko for each in warnings),
     )
 
 
@@ -90,35 +92,55 @@ def _check(requirements: Mapping[str, int], preset: str | None, gpu_type: str | 
 
 def _wanted(
     gpu_type: str | None, loads: Mapping[str, Load], options: Options, catalog: Catalog
-) -> tuple[str | None, tuple[str, ...]]:
+) -> tuple[str | None, tuple[Text, ...]]:
     """The GPU type to obey, with a warning when it is of no use. Raises Refused where it hasn't been measured."""
     if gpu_type is None:
         return None, ()
     users = [name for name in loads if catalog.services[name].uses_gpu]
     if not users:
-        return None, (f"No service of this tenant uses a GPU: {gpu_type} is left out.",)
+        unused = Text(
+            f"No service of this tenant uses a GPU: {gpu_type} is left out.",
+            f"이 테넌트에는 GPU를 쓰는 서비스가 없어 {gpu_type}은(는) 제외했습니다.",
+        )
+        return None, (unused,)
     unmeasured = [name for name in users if catalog.services[name].carries(gpu_type) is None]
     if options.unmeasured or not unmeasured:
         return gpu_type, ()
     candidates = measured_types(loads, catalog)
-    known = ", ".join(candidates) or "none"
-    message = f"not measured on {gpu_type}: {', '.join(unmeasured)}. GPUs that all have been measured on: {known}"
-    raise Refused(message, details={"errors": [{"field": "gpu_type", "message": message}], "gpu_types": candidates})
+    said = Text(
+        f"not measured on {gpu_type}: {', '.join(unmeasured)}. "
+        f"GPUs that all have been measured on: {', '.join(candidates) or 'none'}",
+        f"{gpu_type}에서 측정되지 않은 서비스: {', '.join(unmeasured)}. "
+        f"모두 측정된 GPU: {', '.join(candidates) or '없음'}",
+    )
+    raise Refused(said.en, details={"errors": [problem("gpu_type", said)], "gpu_types": candidates})
 
 
-def _reservations(requirements: Mapping[str, int], target: SlaTarget, plan: Plan, catalog: Catalog) -> Iterator[str]:
+def _reservations(
+    requirements: Mapping[str, int], target: SlaTarget, plan: Plan, options: Options, catalog: Catalog
+) -> Iterator[Text]:
     """What the numbers don't say by themselves."""
     asked = fan_out(requirements, catalog) if target.concurrent_users is not None else {}
     bounded = [name for name, load in asked.items() if plan.workloads[name].load.amount < load.amount]
     if bounded:
-        yield (
+        yield Text(
             f"{target.concurrent_users} concurrent users are fewer than the sessions asked for: {', '.join(bounded)} "
-            "sized for the mix of so many that is worst for each."
+            "sized for the mix of so many that is worst for each.",
+            f"동시 사용자 {target.concurrent_users}명이 요청한 세션보다 적습니다: {', '.join(bounded)}은(는) "
+            "그 인원으로 가능한 가장 불리한 조합에 맞춰 산정했습니다.",
         )
     for name, each in plan.workloads.items():
         gpu_type = each.holder.gpu_type
         if gpu_type and catalog.services[name].carries(gpu_type) is None:
-            yield f"{name} has not been measured on {gpu_type}: its capacity there is an estimate."
+            yield Text(
+                f"{name} has not been measured on {gpu_type}: its capacity there is an estimate.",
+                f"{name}은(는) {gpu_type}에서 측정된 적이 없어 용량은 추정치입니다.",
+            )
+    if any(each.holder.slices > 1 for each in plan.workloads.values()):
+        yield Text(
+            f"This is what GPUs shared by {options.gpu_sharing} would take. A tenant is deployed on whole GPUs.",
+            f"{options.gpu_sharing} 방식으로 GPU를 공유할 때의 산정입니다. 테넌트는 GPU 전체 단위로 배포됩니다.",
+        )
 
 
 def _deployment_time(plan: Plan, catalog: Catalog) -> str:

@@ -80,7 +80,7 @@ class Commands:
                 return answered
             await refuse_taken(connection, spec.tenant_id)
         sizing = await self._questions.size_spec(mode, spec)
-        notes = [*(notes if request.deploy else []), *sizing.warnings]
+        notes = [*(notes if request.deploy else []), *_warnings(sizing)]
         plan = Plan(mode, spec, sizing, target, request.options, request.deploy, revises=True, notes=tuple(notes))
         with context.timed("database"):
             async with self._databases[mode].begin() as connection:
@@ -181,7 +181,7 @@ class Commands:
     async def _plan(self, mode: Mode, wish: Wish) -> Plan:
         self._check(wish.spec)
         sizing = await self._questions.size_spec(mode, wish.spec)
-        notes = (*wish.notes, *sizing.warnings)
+        notes = (*wish.notes, *_warnings(sizing))
         return Plan(mode, wish.spec, sizing, wish.target, wish.options, wish.deploys, wish.revises, notes)
 
     def _check(self, spec: TenantSpec) -> None:
@@ -191,6 +191,11 @@ class Commands:
             self._catalog.check_preset(spec.preset)
         if spec.gpu_type is not None:
             self._catalog.check_gpu_type(spec.gpu_type)
+
+
+def _warnings(sizing: Sizing) -> tuple[str, ...]:
+    """In the request's language; a sizing of an older calculator has them in English alone."""
+    return sizing.warnings_ko if context.current().language == "ko" and sizing.warnings_ko else sizing.warnings
 
 
 def _roll_out_answer(plan: Plan, written: Written) -> dict[str, object]:

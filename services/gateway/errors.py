@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 from services.gateway import context
-from services.gateway.language import translate
+from services.gateway.language import chosen, sentence
 from shared.errors import EcpError, Refused, TemporaryError
 
 STATUS: dict[str, int] = {
@@ -94,14 +94,19 @@ def _encodable(value: Any) -> Any:
     return [_encodable(each) for each in value] if isinstance(value, list | tuple) else value
 
 
+def _in_language(details: Mapping[str, Any]) -> dict[str, Any]:
+    errors = details.get("errors")
+    return {**details, "errors": chosen(errors, context.current().language)} if errors else dict(details)
+
+
 def error_body(error: EcpError) -> dict[str, Any]:
     """The documented shape as data, in the request's language."""
     request = context.current()
     return {
         "error": {
             "code": error.code,
-            "message": translate(error.code, error.message, error.details, request.language),
-            "details": error.details,
+            "message": sentence(error.code, error.message, error.details, request.language),
+            "details": _in_language(error.details),
             "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
             "request_id": request.request_id,
         }

@@ -31,6 +31,67 @@ _KOREAN = {
 }
 
 
+_PYDANTIC = {
+    "missing": "필수 항목입니다",
+    "int_type": "정수여야 합니다",
+    "int_parsing": "정수여야 합니다",
+    "int_from_float": "정수여야 합니다",
+    "float_type": "숫자여야 합니다",
+    "float_parsing": "숫자여야 합니다",
+    "finite_number": "유한한 숫자여야 합니다",
+    "bool_type": "true 또는 false여야 합니다",
+    "bool_parsing": "true 또는 false여야 합니다",
+    "string_type": "문자열이어야 합니다",
+    "string_too_short": "{min_length}자 이상이어야 합니다",
+    "string_too_long": "{max_length}자 이하여야 합니다",
+    "dict_type": "객체여야 합니다",
+    "model_attributes_type": "객체여야 합니다",
+    "list_type": "목록이어야 합니다",
+    "literal_error": "가능한 값: {expected}",
+    "greater_than": "{gt}보다 커야 합니다",
+    "greater_than_equal": "{ge} 이상이어야 합니다",
+    "less_than": "{lt}보다 작아야 합니다",
+    "less_than_equal": "{le} 이하여야 합니다",
+    "too_short": "{min_length}개 이상이어야 합니다",
+    "too_long": "{max_length}개 이하여야 합니다",
+}
+"""By pydantic's type of error, for what its own checks refuse."""
+_SHOWN = 5
+_ENDING = "_ko"
+
+
+def korean_of_pydantic(error: Mapping[str, Any]) -> str | None:
+    """The Korean sentence of one of pydantic's errors; None where there is only an English one."""
+    context = error.get("ctx", {})
+    if own := getattr(context.get("error"), "ko", None):
+        return str(own)
+    template = _PYDANTIC.get(error["type"])
+    return template.format_map(context) if template else None
+
+
+def chosen(value: Any, language: Language) -> Any:
+    """JSON-like data in which, for Korean, each `x` beside an `x_ko` is that. Both stay, as in a finding."""
+    if language != "ko":
+        return value
+    if isinstance(value, Mapping):
+        inside = {key: chosen(each, language) for key, each in value.items()}
+        return inside | {
+            key.removesuffix(_ENDING): each for key, each in inside.items() if key.endswith(_ENDING) and each
+        }
+    return [chosen(each, language) for each in value] if isinstance(value, list | tuple) else value
+
+
+def sentence(code: str, english: str, details: Mapping[str, Any], language: Language) -> str:
+    """An error's sentence: of its single problems, where all of those are known in Korean; else that of its code."""
+    errors = details.get("errors")
+    if language == "ko" and isinstance(errors, list) and errors and all(each.get("message_ko") for each in errors):
+        if len(errors) == 1 and not english.startswith(f"{errors[0]['field']}: "):
+            return str(errors[0]["message_ko"])
+        said = "; ".join(f"{each['field']}: {each['message_ko']}" for each in errors[:_SHOWN])
+        return said + (f" (외 {len(errors) - _SHOWN}건)" if len(errors) > _SHOWN else "")
+    return translate(code, english, details, language)
+
+
 def translate(code: str, english: str, details: Mapping[str, Any], language: Language) -> str:
     """The sentence in `language`, or the English one where there is no other."""
     template = _KOREAN.get(code) if language == "ko" else None

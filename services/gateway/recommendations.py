@@ -7,7 +7,8 @@ own.
 
 from collections.abc import Mapping
 
-from services.gateway import tenancy
+from services.gateway import context, tenancy
+from services.gateway.language import chosen
 from services.gateway.queries import Queries
 from services.gateway.questions import Questions
 from services.gateway.schemas.recommendations import TenantRecommendation
@@ -15,6 +16,7 @@ from shared.errors import Refused
 from shared.rpc import RecommendRequest, Usage
 from shared.sizing import Sizing
 from shared.subjects import Mode
+from shared.texts import Text, problem
 
 
 class Recommendations:
@@ -36,7 +38,8 @@ class Recommendations:
         basis = "request" if usage else f"monitoring, {hours} h"
         used = dict(usage) or await self._observed(mode, tenant_id, sizing, hours)
         found = await self._questions.recommend(mode, RecommendRequest(sizing=sizing, usage=used))
-        return TenantRecommendation(tenant_id=tenant_id, basis=basis, **dict(found))
+        said = chosen(found.model_dump(), context.current().language)
+        return TenantRecommendation(tenant_id=tenant_id, basis=basis, **said)
 
     async def _observed(self, mode: Mode, tenant_id: str, sizing: Sizing, hours: int) -> dict[str, Usage]:
         _, cpus = await self._queries.monitoring(mode, tenant_id, metric="cpu", hours=hours, interval="5m")
@@ -44,8 +47,11 @@ class Recommendations:
         cpu = [point["value"] / 100 for point in cpus.metrics.get("cpu", [])]
         memory = memories.summary.get("max_memory")
         if not cpu and memory is None:
-            message = f"nothing was measured of {tenant_id} in the last {hours} h: send `usage` by service"
-            raise Refused(message, details={"errors": [{"field": "usage", "message": message}]})
+            said = Text(
+                f"nothing was measured of {tenant_id} in the last {hours} h: send `usage` by service",
+                f"최근 {hours}시간 동안 {tenant_id}의 측정값이 없습니다. 서비스별 `usage`를 보내세요",
+            )
+            raise Refused(said.en, details={"errors": [problem("usage", said)]})
         return {
             each.service: Usage(
                 cpu_m=tuple(part * each.cpu_request_m for part in cpu),

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 
 from services.gateway.errors import error_response
+from services.gateway.language import korean_of_pydantic
 from shared.errors import EcpError, Refused
 
 _SHOWN = 5
@@ -77,7 +78,9 @@ def _problem(error: Mapping[str, Any], body: Any) -> dict[str, str]:
         return {"field": "body", "message": "a JSON body is required"}
     # "body" and "query" say where FastAPI looked; a person knows the field by its name alone.
     field = ".".join(place[1:] if len(place) > 1 else place)
-    return {"field": field[:200], "message": str(error["msg"]).removeprefix("Value error, ")[:_LONGEST_MESSAGE]}
+    said = {"field": field[:200], "message": str(error["msg"]).removeprefix("Value error, ")[:_LONGEST_MESSAGE]}
+    korean = korean_of_pydantic(error)
+    return {**said, "message_ko": korean[:_LONGEST_MESSAGE]} if korean else said
 
 
 def _where_broken(error: Mapping[str, Any], body: Any) -> str:

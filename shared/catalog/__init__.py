@@ -6,7 +6,7 @@ a directory whose files take the place of those here, file by file.
 """
 
 from shared.catalog.figures import Confidence, Figure
-from shared.catalog.hardware import Gpu, Prices, Purchase
+from shared.catalog.hardware import Gpu, Mig, Prices, Purchase
 from shared.catalog.loading import CatalogInvalid, load_catalog
 from shared.catalog.model import Catalog, Preset, Quality
 from shared.catalog.services import Ask, Discipline, Replica, Service
@@ -19,6 +19,7 @@ __all__ = [
     "Discipline",
     "Figure",
     "Gpu",
+    "Mig",
     "Preset",
     "Prices",
     "Purchase",

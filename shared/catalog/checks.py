@@ -5,7 +5,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from shared.errors import Refused
+from shared.texts import Text, problem
 
+_KOREAN = {"service": "서비스", "preset": "프리셋", "gpu_type": "GPU 종류"}
 _WORTH_PRINTING = 10**15  # Python refuses to print integers of thousands of digits
 
 
@@ -13,39 +15,54 @@ def check_requirements(requirements: Mapping[str, Any], limits: Mapping[str, int
     """Raise Refused unless each is a known service with 1 to `limits[service]` sessions; details list every problem."""
     problems = list(_requirement_problems(requirements, limits))
     if problems:
-        sentence = "; ".join(f"{problem['field']}: {problem['message']}" for problem in problems)
+        sentence = "; ".join(f"{each['field']}: {each['message']}" for each in problems)
         raise Refused(sentence, details={"errors": problems})
 
 
 def check_name(field: str, name: str, known: Sequence[str], code: str) -> None:
     """Raise Refused with `code` unless `name` is one of `known`; details list them under `<field>s`."""
     if name not in known:
-        message = _unknown(field, name, known)
-        raise Refused(message, code=code, details={f"{field}s": list(known), "errors": [_problem(field, message)]})
+        said = _unknown(field, name, known)
+        raise Refused(said.en, code=code, details={f"{field}s": list(known), "errors": [problem(field, said)]})
 
 
 def _requirement_problems(requirements: Mapping[str, Any], limits: Mapping[str, int]) -> Iterator[dict[str, str]]:
     if not requirements:
-        yield _problem("service_requirements", f"name at least one service; known: {', '.join(limits)}")
+        names = ", ".join(limits)
+        yield problem(
+            "service_requirements",
+            Text(
+                f"name at least one service; known: {names}", f"서비스를 하나 이상 지정하세요. 가능한 서비스: {names}"
+            ),
+        )
     for service, sessions in requirements.items():
-        field = f"service_requirements.{service}"
-        if service not in limits:
-            yield _problem(field, _unknown("service", service, list(limits)))
-        elif not isinstance(sessions, int) or isinstance(sessions, bool):
-            yield _problem(field, f"must be a whole number of sessions, not {_shortened(repr(sessions))}")
-        elif not 1 <= sessions <= limits[service]:
-            found = f", not {sessions}" if abs(sessions) < _WORTH_PRINTING else ""
-            yield _problem(field, f"must be from 1 to {limits[service]} sessions{found}")
+        if said := _session_problem(service, sessions, limits):
+            yield problem(_shortened(f"service_requirements.{service}"), said)
 
 
-def _unknown(what: str, name: str, known: Sequence[str]) -> str:
-    close = get_close_matches(name[:100], known, n=1)
-    hint = f"; did you mean {close[0]}?" if close else "."
-    return f"unknown {what.replace('_', ' ')} {_shortened(name)!r}{hint} Known: {', '.join(known)}"
+def _session_problem(service: str, sessions: Any, limits: Mapping[str, int]) -> Text | None:
+    if service not in limits:
+        return _unknown("service", service, list(limits))
+    if not isinstance(sessions, int) or isinstance(sessions, bool):
+        found = _shortened(repr(sessions))
+        return Text(f"must be a whole number of sessions, not {found}", f"세션 수는 정수여야 합니다. 받은 값: {found}")
+    if not 1 <= sessions <= limits[service]:
+        worth = abs(sessions) < _WORTH_PRINTING
+        return Text(
+            f"must be from 1 to {limits[service]} sessions{f', not {sessions}' if worth else ''}",
+            f"세션 수는 1에서 {limits[service]} 사이여야 합니다{f'. 받은 값: {sessions}' if worth else ''}",
+        )
+    return None
 
 
-def _problem(field: str, message: str) -> dict[str, str]:
-    return {"field": _shortened(field), "message": message}
+def _unknown(what: str, name: str, known: Sequence[str]) -> Text:
+    close = get_close_matches(name[:100].lower(), known, n=1)
+    found, names = f"{_shortened(name)!r}", ", ".join(known)
+    hint = Text(f"; did you mean {close[0]}?", f" 혹시 {close[0]}인가요?") if close else Text(".", "")
+    return Text(
+        f"unknown {what.replace('_', ' ')} {found}{hint.en} Known: {names}",
+        f"알 수 없는 {_KOREAN[what]}입니다: {found}.{hint.ko} 가능한 값: {names}",
+    )
 
 
 def _shortened(text: str, longest: int = 80) -> str:

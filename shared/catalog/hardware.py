@@ -14,6 +14,13 @@ class Node(Sourced):
     memory_gib: int = Field(ge=1)
 
 
+class Mig(Sourced):
+    """Into how many parts a GPU can be cut. An instance has whole parts of both."""
+
+    compute: int = Field(ge=2)
+    memory: int = Field(ge=2)
+
+
 class Gpu(Sourced):
     """Its own source is that of its memory."""
 
@@ -25,8 +32,8 @@ class Gpu(Sourced):
     node: Node
     time_slices: Count
     """How many replicas may take turns at one."""
-    mig_slices: Count | None = None
-    """How many isolated instances it can be cut into; None where it can't."""
+    mig: Mig | None = None
+    """None where it can't be cut into isolated instances."""
     bandwidth_gb_s: Figure
     fp16_tflops: Figure
 

@@ -18,6 +18,9 @@ from shared.catalog.hardware import Gpu, Prices
 from shared.catalog.services import Service
 from shared.tenants import Availability, Duration
 
+_NAME = r"^[a-z]([-a-z0-9]{0,48}[a-z0-9])?$"
+"""A service's name becomes that of its Kubernetes objects."""
+
 
 def _a_part(figure: Figure) -> Figure:
     if figure.value >= 1:
@@ -47,7 +50,7 @@ class Quality(Record):
 class Catalog(Record):
     """All of it. The order of services, GPUs and presets is that of the files, and has a meaning."""
 
-    services: dict[str, Service] = Field(min_length=1)
+    services: dict[Annotated[str, Field(pattern=_NAME)], Service] = Field(min_length=1)
     gpus: dict[str, Gpu]
     prices: Prices
     presets: dict[str, Preset] = Field(min_length=1)
@@ -76,7 +79,12 @@ class Catalog(Record):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        problems = [*self._dangling(), *self._too_large_for_a_node(), *self._presets_out_of_order()]
+        problems = [
+            *self._dangling(),
+            *self._too_large_for_a_node(),
+            *self._too_small_for_a_session(),
+            *self._presets_out_of_order(),
+        ]
         try:
             _ = self.callers_first
         except CycleError as error:
@@ -98,6 +106,14 @@ class Catalog(Record):
                 node = self.gpus[gpu].node
                 if service.replica.cpu_request_m * node.gpus > node.cores * 1000:
                     yield f"services.{name}.replica: asks for more cores than {node.instance} has for each {gpu}"
+
+    def _too_small_for_a_session(self) -> Iterator[str]:
+        for name, service in self.services.items():
+            per_gpu = service.capacity.per_gpu
+            for gpu in per_gpu.keys() if per_gpu else [None]:
+                carried = service.carries(gpu)
+                if not service.is_serial and carried is not None and carried < 1:
+                    yield f"services.{name}.capacity: a replica carries less than one of its {service.unit}"
 
     def _presets_out_of_order(self) -> Iterator[str]:
         bounds = [preset.max_channels for preset in self.presets.values()]

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 
+from services.gateway import context
+from services.gateway.language import chosen
 from services.gateway.manifests import ManifestQuestion
 from services.gateway.once import once
 from services.gateway.routes.parameters import IdempotencyKey, InMode, Limit, PartsOf, Skip, TenantPath
@@ -92,7 +94,7 @@ async def calculate_resources(request: CalculateResources, parts: PartsOf, mode:
     if request.gpu_type is not None:
         parts.catalog.check_gpu_type(request.gpu_type)
     sizing = await parts.questions.size(mode, CalculateRequest(**dict(request)))
-    return CalculatedResources.model_validate(sizing, from_attributes=True)
+    return CalculatedResources.model_validate(chosen(sizing.model_dump(), context.current().language))
 
 
 @router.get("/{tenant_id}", summary="A tenant", responses=answers("TENANT_NOT_FOUND", "DATABASE_ERROR"))

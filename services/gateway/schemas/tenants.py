@@ -71,9 +71,9 @@ class CalculateResources(Model):
     preset: str | None = None
     gpu_type: str | None = None
     gpu_sharing: GpuSharing = "none"
-    """Whether replicas may share GPUs; the nodes must be set up for it."""
+    """What if replicas shared GPUs. For this question alone: tenants are deployed on whole GPUs."""
     allow_unmeasured: bool = False
-    """Whether GPU types may be used on which a service hasn't been measured, by estimate."""
+    """What if GPU types were used on which a service hasn't been measured, by estimate. For this question alone."""
 
 
 class AlternativeResources(Model):
@@ -88,6 +88,7 @@ class Alternative(Model):
     resources: AlternativeResources
     cost: str = Field(examples=["$250/month"])
     performance_impact: str
+    performance_impact_ko: str
     kind: AlternativeKind
     gpu_type: str | None
     monthly_cost_usd: float
@@ -109,6 +110,8 @@ class CalculatedResources(Model):
     preset: str
     deployment_time: str
     warnings: list[str]
+    warnings_ko: list[str]
+    """What says something in the language that `Accept-Language` chose has the Korean beside it, ending in `_ko`."""
     services: list[ServiceSizing]
     """Replicas of each, with the constraint that decided and the reason."""
     cost: Cost | None

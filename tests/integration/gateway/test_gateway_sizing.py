@@ -63,6 +63,46 @@ async def test_what_cannot_be_sized_is_refused_with_what_is_possible(
     assert said in answer.text
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"service_requirements": {"callbot": -1}}, "callbot: 세션 수는 1에서 1000000 사이여야 합니다. 받은 값: -1"),
+        ({"service_requirements": {"callbott": 1}}, "혹시 callbot인가요?"),
+        ({"service_requirements": {"callbot": "10 seats"}}, "service_requirements.callbot: 정수여야 합니다"),
+        ({"sla_target": {"availability": "100%"}}, "0%보다 크고 100%보다 작은 백분율을 쓰세요"),
+        ({"sla_target": {"response_time": "3 furlongs"}}, "150ms, 30s, 5m, 1h처럼 양수와 단위를 쓰세요"),
+        ({"sla_target": {"response_time": "5ms"}}, "response_time은 이보다 길어야 합니다"),
+        ({"gpu_type": "a100"}, "모두 측정된 GPU: t4, l40s, v100"),
+        ({"gpu_sharing": "always"}, "가능한 값: 'none', 'time-slicing' or 'mig'"),
+        ({"preset": "huge"}, "가능한 값: micro, small, medium, large"),
+    ],
+)
+async def test_the_refusal_says_so_in_korean_to_who_asks_for_that(
+    gateway: Gateway, body: dict[str, Any], said: str
+) -> None:
+    request = {"service_requirements": CALL_CENTRE} | body
+    answer = await gateway.http.post("/tenants/calculate-resources", json=request, headers={"Accept-Language": "ko"})
+    error = answer.json()["error"]
+    assert answer.status_code == 422
+    assert said in error["message"]
+    assert error["details"]["errors"][0]["message"] in error["message"]
+
+
+async def test_reasons_warnings_and_alternatives_come_in_the_language_that_was_asked_for(gateway: Gateway) -> None:
+    path, request = "/tenants/calculate-resources", {"service_requirements": CALL_CENTRE, "preset": "micro"}
+    english, korean = [
+        (await gateway.http.post(path, json=request, headers={"Accept-Language": each})).json() for each in ("en", "ko")
+    ]
+    for where, said in ((english, "so that"), (korean, "되도록")):
+        assert said in where["services"][3]["reason"]
+    assert english["warnings"][0].startswith("Preset micro is laid out for 10 channels")
+    assert korean["warnings"][0].startswith("프리셋 micro은(는) 10채널용")
+    assert korean["alternatives"][0]["performance_impact"] == english["alternatives"][0]["performance_impact_ko"]
+    body = {"tenant_id": "korean", "name": "센터", "deploy": False} | request
+    made = await gateway.http.post("/tenants/", json=body, headers={**DEMO, "Accept-Language": "ko"})
+    assert made.json()["notes"][0].startswith("프리셋 micro")
+
+
 async def test_no_number_that_is_none_is_taken_for_one(gateway: Gateway) -> None:
     answer = await gateway.http.post(
         "/tenants/calculate-resources",

@@ -54,6 +54,8 @@ def test_a_small_limit_is_raised_by_100_mib() -> None:
     sizing = SIZING.model_copy(update={"services": (small, *SIZING.services[1:])})
     [found] = recommend(sizing, {small.service: Usage(ooms=1)}, CATALOG).services
     assert found.memory_limit_mib == 300
+    assert found.memory_reason == "killed 1 times for want of memory at 200 MiB: 100 MiB more"
+    assert found.memory_reason_ko == "메모리 200 MiB에서 1번 강제 종료되었습니다: 100 MiB 추가"
 
 
 def test_an_idle_service_keeps_the_floors_and_an_unobserved_one_what_it_has() -> None:
@@ -77,6 +79,7 @@ def test_the_sums_stand_beside_today_s_and_a_gpu_s_host_costs_nothing_apart() ->
 def test_few_samples_are_warned_about() -> None:
     [warning] = recommended(stt=Usage(cpu_m=(1.0,) * 19)).warnings
     assert warning.startswith("stt: fewer than 20 samples")
+    assert recommended(stt=Usage(cpu_m=(1.0,) * 19)).warnings_ko[0].startswith("stt: CPU 표본이 20개보다 적어")
     assert recommended(stt=Usage(cpu_m=(1.0,) * 20)).warnings == ()
 
 
@@ -84,7 +87,9 @@ def test_few_samples_are_warned_about() -> None:
 def test_nothing_to_go_by_and_services_of_others_are_refused(usage: dict[str, Usage]) -> None:
     with pytest.raises(Refused) as refused:
         recommend(SIZING, usage, CATALOG)
-    assert refused.value.details["errors"][0]["field"] == "usage"
+    [problem] = refused.value.details["errors"]
+    assert problem["field"] == "usage"
+    assert problem["message_ko"]
 
 
 @pytest.mark.parametrize("sample", [-1.0, float("nan"), float("inf"), 1e10])

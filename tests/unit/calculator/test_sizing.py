@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from services.calculator.capacity import Holder, capacity, ways_to_share
 from services.calculator.cost import written
 from services.calculator.load import channels, fan_out
 from services.calculator.options import Options
 from services.calculator.sizing import size
 from shared.catalog import load_catalog
 from shared.errors import Refused
-from shared.sizing import ServiceSizing, Sizing
+from shared.sizing import GpuSharing, ServiceSizing, Sizing
 from shared.tenants import SlaTarget
 
 CATALOG = load_catalog()
@@ -268,6 +269,78 @@ def test_a_shared_gpu_costs_less_and_answers_later() -> None:
     assert nlp.response_time_p95_ms <= 200
 
 
+def test_a_mig_instance_has_whole_sevenths_of_arithmetic_and_eighths_of_memory() -> None:
+    """NVIDIA's profiles of an A100: 3g.20gb twice, 2g.10gb three times, 1g.10gb four times, 1g.5gb seven times."""
+    a100, nlp = CATALOG.gpus["a100"], CATALOG.services["nlp"]
+    whole = capacity(nlp, Holder("a100"), CATALOG, unmeasured=True)
+    parts = {holder.slices: capacity(nlp, holder, CATALOG, unmeasured=True) for holder in ways("a100", "mig")}
+    assert whole is not None
+    assert {slices: each and each.amount / whole.amount for slices, each in parts.items()} == {
+        2: Fraction(3, 7),
+        3: Fraction(2, 7),
+        4: Fraction(1, 7),
+        7: Fraction(1, 7),
+    }
+    # 5 GiB, an eighth of 40, hold a model of 4 GiB, and none of 6: that needs 2g.10gb.
+    large = nlp.model_copy(update={"gpu_memory_gib": nlp.gpu_memory_gib.model_copy(update={"value": Fraction(6)})})
+    fitting = [h.slices for h in ways("a100", "mig") if capacity(large, h, CATALOG, unmeasured=True)]
+    assert fitting == [2, 3, 4]
+    assert a100.mig is not None
+    assert ways("t4", "mig") == ways("t4", "none") == []
+    assert [each.slices for each in ways("t4", "time-slicing")] == [2, 3, 4]
+
+
+def ways(gpu_type: str, sharing: GpuSharing) -> list[Holder]:
+    return list(ways_to_share(gpu_type, CATALOG.gpus[gpu_type], sharing))
+
+
+def test_an_h100_can_be_rented_alone() -> None:
+    sizing = size({"tts": 10}, SlaTarget(), None, "h100", CATALOG, options=Options(unmeasured=True))
+    assert (sizing.gpus, sizing.gpu_nodes) == ({"h100": 2}, {"h100": 2})
+    assert sizing.cost is not None
+    assert (sizing.cost.items[0].name, sizing.cost.items[0].usd) == ("h100 (p5.4xlarge)", 2 * 5022)
+
+
+def test_what_shared_gpus_would_take_is_said_not_to_be_how_tenants_are_deployed() -> None:
+    shared = size(CALL_CENTRE, SlaTarget(), None, "t4", CATALOG, options=Options(gpu_sharing="time-slicing"))
+    [warning] = shared.warnings
+    assert "A tenant is deployed on whole GPUs" in warning
+
+
+@pytest.mark.parametrize(
+    ("target", "safer"), [("98%", "99%"), ("99.5%", "99.9%"), ("99.9%", "99.999%"), ("99.95%", "99.995%")]
+)
+def test_there_is_a_safer_neighbour_above_every_promise(target: str, safer: str) -> None:
+    sizing = sized({"stt": 1000}, availability=target)
+    [above] = [
+        each for each in sizing.alternatives if each.kind == "availability" and each.availability > sizing.availability
+    ]
+    assert f"sized for {safer} instead of {target}" in above.performance_impact
+    assert above.monthly_cost_usd > sizing.monthly_cost_usd
+
+
+def test_each_service_has_its_part_of_the_cost() -> None:
+    sizing = sized(CALL_CENTRE, availability="99.5%", response_time="200ms")
+    # 15 x 4 cores x 0.04048 x 730, 15 x 8 GiB x 0.004445 x 730, 15 x 20 GiB and 350.4 GB of recordings x 0.08
+    assert workload(sizing, "stt").monthly_cost_usd == pytest.approx(1773.02 + 389.38 + 25.77 + 28.03, abs=0.01)
+    # 6 x 384, 6 x 50 GiB x 0.08
+    assert workload(sizing, "tts").monthly_cost_usd == pytest.approx(2304 + 25.77, abs=0.01)
+
+
+def test_everything_that_is_said_is_said_in_korean_too() -> None:
+    sizing = sized(CALL_CENTRE, preset="micro", availability="99.5%", concurrent_users=100)
+    assert workload(sizing, "nlp").reason_ko == (
+        "세션 100개의 11.11 queries/s(0.07407 얼랑), t4당 150: 1개; 시간의 99.929 % 동안 1개가 동작하도록 2개"
+    )
+    assert [is_korean(each) for each in sizing.warnings_ko] == [True] * len(sizing.warnings) == [True] * 3
+    assert all(is_korean(each.performance_impact_ko) for each in sizing.alternatives)
+    assert all(is_korean(each.reason_ko) for each in sizing.services)
+
+
+def is_korean(text: str) -> bool:
+    return any("가" <= letter <= "힣" for letter in text)
+
+
 def test_mig_slices_only_what_can_be_cut() -> None:
     options = Options(gpu_sharing="mig", unmeasured=True)
     # Six GPUs to speak on, and two each for nlp and aicm: these share two, so that one instance of eight is enough.
@@ -313,12 +386,14 @@ def test_what_cannot_be_sized_is_refused(
     with pytest.raises(Refused) as refused:
         sized(requirements, preset, gpu_type)
     assert refused.value.code == code
+    assert all(is_korean(each["message_ko"]) for each in refused.value.details["errors"])
 
 
 def test_a_response_time_below_the_service_s_own_is_refused_with_what_is_possible() -> None:
     with pytest.raises(Refused, match=r"aicm takes 7\.49 ms at p95 on l40s even when nothing waits") as refused:
         sized({"callbot": 1}, response_time="6ms")
     assert refused.value.details["errors"][0]["field"] == "sla_target.response_time"
+    assert "7.49 ms입니다" in refused.value.details["errors"][0]["message_ko"]
     assert refused.value.details["possible_above_ms"] == pytest.approx(log(20) / 400 * 1000, abs=0.001)
     with pytest.raises(Refused, match="takes 30 ms at p95 on t4"):
         sized({"callbot": 1}, response_time="10ms", gpu_type="t4")

@@ -104,6 +104,32 @@ def test_the_choice_of_a_mix_is_never_dearer_than_any_one_type(
     assert chosen.monthly_cost_usd <= other.monthly_cost_usd
 
 
+@always(
+    REQUIREMENTS,
+    TARGETS,
+    st.sampled_from(list(CATALOG.gpus)),
+    st.builds(Options, st.sampled_from(["none", "time-slicing", "mig"]), st.just(True)),
+)
+def test_nor_is_it_where_gpus_are_shared_and_estimates_allowed(
+    requirements: dict[str, int], sla: SlaTarget, gpu_type: str, options: Options
+) -> None:
+    try:
+        other = size(requirements, sla, None, gpu_type, CATALOG, options=options)
+    except Refused:
+        return  # too slow on that type alone
+    chosen = size(requirements, sla, None, None, CATALOG, options=options)
+    assert chosen.monthly_cost_usd <= other.monthly_cost_usd
+
+
+@always(REQUIREMENTS, st.sampled_from(["none", "time-slicing", "mig"]))
+def test_the_services_parts_of_the_cost_are_all_of_it(requirements: dict[str, int], sharing: Any) -> None:
+    options = Options(gpu_sharing=sharing, unmeasured=True)
+    sizing = size(requirements, SlaTarget(), None, None, CATALOG, options=options)
+    assert sizing.cost is not None
+    parts = sum(each.monthly_cost_usd for each in sizing.services)
+    assert abs(parts - sizing.cost.on_demand.usd) <= 0.005 * (len(sizing.services) + 1)
+
+
 @always(REQUIREMENTS, st.sampled_from(["time-slicing", "mig"]))
 def test_what_is_allowed_in_addition_never_makes_it_dearer(requirements: dict[str, int], sharing: Any) -> None:
     plain = size(requirements, SlaTarget(), None, None, CATALOG)

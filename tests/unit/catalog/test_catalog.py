@@ -126,6 +126,33 @@ def test_an_unknown_gpu_type_is_refused_with_the_known_ones() -> None:
     assert "t4" in refused.value.details["gpu_types"]
 
 
+def test_a_name_in_capitals_is_recognised() -> None:
+    with pytest.raises(Refused, match="did you mean v100"):
+        CATALOG.check_gpu_type("V100")
+
+
+@pytest.mark.parametrize(
+    ("gpu", "instance", "gpus", "dollars_an_hour"),
+    [
+        ("t4", "g4dn.xlarge", 1, "0.526"),
+        ("l4", "g6.xlarge", 1, "0.8048"),
+        ("a10g", "g5.xlarge", 1, "1.006"),
+        ("l40s", "g6e.xlarge", 1, "1.861"),
+        ("a100", "p4d.24xlarge", 8, "21.957642"),
+        ("v100", "p3.2xlarge", 1, "3.06"),
+        ("a100-80", "p4de.24xlarge", 8, "27.44705"),
+        ("h100", "p5.4xlarge", 1, "6.88"),
+    ],
+)
+def test_a_gpu_s_month_is_730_hours_of_its_part_of_the_instance(
+    gpu: str, instance: str, gpus: int, dollars_an_hour: str
+) -> None:
+    """AWS's price list, us-east-1, Linux on demand, as of 2026-07-20."""
+    found = CATALOG.gpus[gpu]
+    assert (found.node.instance, found.node.gpus) == (instance, gpus)
+    assert found.usd_a_month.value == round(Fraction(dollars_an_hour) * CATALOG.prices.hours_a_month / gpus)
+
+
 def test_it_is_read_once() -> None:
     assert load_catalog() is CATALOG
 
@@ -175,6 +202,9 @@ STT, TTS = ("services", "stt"), ("services", "tts")
         ("services", (*STT, "capacity", "per_core", "value"), float("nan"), "services.stt.capacity.per_core.value"),
         ("services", (*STT, "replicas"), 3, "services.stt.replicas"),
         ("services", (*STT, "replica", "cpu_limit_m"), 10, "larger than its limit"),
+        ("services", (*STT, "capacity", "per_core", "value"), 0.2, "stt.capacity: a replica carries less than one of"),
+        ("services", ("services", "Speech To Text"), {}, "services.Speech To Text"),
+        ("gpus", ("gpus", "a100", "mig", "compute"), 1, "gpus.a100.mig.compute"),
         ("presets", ("presets", "small", "max_channels"), 5, "must rise"),
         ("presets", ("presets", "large", "max_channels"), 5000, "without max_channels"),
         ("presets", ("presets", "large", "availability"), "100%", "presets.large.availability"),
