@@ -182,7 +182,7 @@ def _monitoring_feed(
         if not isinstance(event, MetricsCollected):
             return None
         values = latest_values(event.moments)
-        metrics.usage.update(mode, event.tenant_id, values, event.time)
+        metrics.show_usage(mode, event.tenant_id, values, event.time)
         return event.tenant_id, (event.time, values)
 
     return Feed(

@@ -67,6 +67,11 @@ class GatewayMetrics:
         if tenant_id:
             self.tenants.add(tenant_id)
 
+    def show_usage(self, mode: Mode, tenant_id: str, values: dict[str, float], measured: datetime) -> None:
+        """A sample's values; anybody may have said it, of a tenant that isn't there."""
+        self.usage.update(mode, tenant_id, values, measured)
+        self.tenants.add(tenant_id)
+
     def forget(self, tenant_ids: Iterable[str]) -> None:
         """Show these tenants no longer."""
         for tenant_id in tenant_ids:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -49,6 +50,50 @@ scrape_configs:
       - source_labels: [__meta_kubernetes_pod_label_ecp_ai_tenant]
         target_label: tenant_id
 """
+# The production guide's optimised one, likewise.
+PRODUCTION_GUIDE = """
+global:
+  scrape_interval: 1s
+  evaluation_interval: 1s
+  external_labels:
+    cluster: 'ecp-production'
+
+rule_files:
+- "ecp-rules.yml"
+
+scrape_configs:
+- job_name: 'ecp-orchestrator'
+  scrape_interval: 1s
+  static_configs:
+  - targets: ['backend:8001']
+  metric_relabel_configs:
+  - source_labels: [__name__]
+    regex: 'go_.*'
+    action: drop
+
+- job_name: 'kubernetes-pods'
+  kubernetes_sd_configs:
+  - role: pod
+  relabel_configs:
+  - source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_scrape]
+    action: keep
+    regex: true
+  - source_labels: [__meta_kubernetes_pod_label_ecp_ai_tenant]
+    target_label: tenant_id
+    regex: (.+)
+  - source_labels: [__meta_kubernetes_pod_container_name]
+    target_label: container
+
+- job_name: 'ecp-long-term'
+  scrape_interval: 1s
+  static_configs:
+  - targets: ['backend:8001']
+  metric_relabel_configs:
+  - source_labels: [__name__]
+    regex: 'ecp_tenant_(cpu|memory|gpu)_usage'
+    action: keep
+"""
+MANIFEST = Path(__file__).parents[1] / "golden" / "call-centre.yaml"
 OURS = Path(__file__).parents[2] / "deploy" / "prometheus"
 
 
@@ -57,6 +102,40 @@ def write_configuration(directory: Path, configuration: str) -> Path:
     file = directory / "prometheus.yml"
     file.write_text(configuration)
     return file
+
+
+def with_targets(configuration: str, gateway: str, pods: list[str]) -> dict[str, Any]:
+    """A guide's configuration with addresses that are there.
+
+    Debian's build has no discovery in Kubernetes. In its place stand the labels that it would give the pods of a
+    manifest of ours; what the guide makes of them is the guide's.
+    """
+    found: dict[str, Any] = yaml.safe_load(configuration.replace("backend:8001", gateway))
+    for job in found["scrape_configs"]:
+        if job.pop("kubernetes_sd_configs", None):
+            job["static_configs"] = [
+                {"targets": [target], "labels": labels}
+                for target, labels in zip(pods, itertools.cycle(discovered()), strict=False)
+            ]
+    return found
+
+
+def discovered() -> list[dict[str, str]]:
+    """What the discovery says of the pods of the first two Deployments of a manifest of ours."""
+    objects = [each for each in yaml.safe_load_all(MANIFEST.read_text()) if each["kind"] == "Deployment"]
+    return [_meta_labels(each["spec"]["template"]) for each in objects[:2]]
+
+
+def _meta_labels(template: dict[str, Any]) -> dict[str, str]:
+    kinds = {"label": template["metadata"]["labels"], "annotation": template["metadata"]["annotations"]}
+    return {
+        "__meta_kubernetes_pod_container_name": template["spec"]["containers"][0]["name"],
+        **{
+            f"__meta_kubernetes_pod_{kind}_{re.sub(r'[^a-zA-Z0-9_]', '_', name)}": value
+            for kind, pairs in kinds.items()
+            for name, value in pairs.items()
+        },
+    }
 
 
 @asynccontextmanager
@@ -114,11 +193,8 @@ async def test_prometheus_scrapes_the_documented_metrics_and_the_workers(
         tenant_id = await world.tenant()
         [port] = free_ports(1)
         monitor = await start_process(world, cluster, tmp_path / "monitor.log", port=port)
-        guide = GUIDE.replace("backend:8001", f"127.0.0.1:{gateway.settings.port}")
-        worker = {"job_name": "ecp-workers", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
-        jobs = yaml.safe_load(guide)
-        # Debian's build has no discovery in Kubernetes, and refuses the guide's second job.
-        jobs["scrape_configs"] = [jobs["scrape_configs"][0], worker]
+        jobs = with_targets(GUIDE, f"127.0.0.1:{gateway.settings.port}", pods=[])
+        jobs["scrape_configs"] += [{"job_name": "ecp-workers", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}]
         try:
             async with running_prometheus(tmp_path / "prometheus", json.dumps(jobs)) as url:
                 event = MetricsCollected(
@@ -171,6 +247,76 @@ class Exporter:
         return web.Response(text="\n".join(lines) + "\n")
 
 
+@pytest.mark.parametrize(
+    "guide",
+    [
+        pytest.param(GUIDE, id="integration"),
+        pytest.param(PRODUCTION_GUIDE, id="production", marks=pytest.mark.long),
+    ],
+)
+async def test_every_job_of_the_guides_configurations_finds_what_it_is_for(
+    guide: str, nats_url: str, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    urls = await make_databases(postgres, f"jobs_{uuid4().hex[:8]}")
+    async with (
+        running_gateway(nats_url=nats_url, **urls) as gateway,
+        TestServer(exporter("http_requests_total 5"), host="127.0.0.1") as callbot,
+        TestServer(exporter("http_requests_total 7"), host="127.0.0.1") as chatbot,
+    ):
+        await wait_until_ready(gateway)
+        tenant_id = await World(Settings(nats_url=nats_url, **urls), gateway.parts.databases).tenant()
+        pods = [f"127.0.0.1:{each.port}" for each in (callbot, chatbot)]
+        jobs = with_targets(guide, f"127.0.0.1:{gateway.settings.port}", pods)
+        (tmp_path / "rules").mkdir()
+        for name in jobs.get("rule_files", ()):
+            shutil.copy(OURS / name, tmp_path / "rules")
+        jobs["rule_files"] = [str(tmp_path / "rules" / name) for name in jobs.get("rule_files", ())]
+        async with running_prometheus(tmp_path / "prometheus", json.dumps(jobs)) as url:
+            names = {each["job_name"] for each in jobs["scrape_configs"]}
+            up = await eventually(lambda: all_up(url, names))
+            assert {labels["job"] for labels in up} == names
+            found = await eventually(lambda: query_until(url, 'http_requests_total{job="kubernetes-pods"}', 2))
+            assert {labels["tenant_id"] for labels, _ in found} == {
+                each["__meta_kubernetes_pod_label_ecp_ai_tenant"] for each in discovered()
+            }
+            assert {value for _, value in found} == {5.0, 7.0}
+            event = MetricsCollected(tenant_id=tenant_id, time=datetime.now(UTC), values={"cpu": 61.5}, source="test")
+            await gateway.say(event)
+            usage = f'ecp_tenant_cpu_usage{{tenant_id="{tenant_id}"}}'
+            seen = await eventually(lambda: query_until(url, usage, len(names) - 1))
+            assert {labels["job"] for labels, _ in seen} == names - {"kubernetes-pods"}
+            if "ecp-long-term" in names:
+                kept = await query(url, 'count by (__name__) ({job="ecp-long-term", __name__!~"up|scrape_.*"})')
+                assert {labels["__name__"] for labels, _ in kept} == {"ecp_tenant_cpu_usage"}
+                assert {labels["container"] for labels, _ in found} == {
+                    each["__meta_kubernetes_pod_container_name"] for each in discovered()
+                }
+
+
+def exporter(line: str) -> web.Application:
+    """A pod that serves one line of metrics."""
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(text=f"{line}\n")
+
+    application = web.Application()
+    application.router.add_get("/metrics", answer)
+    return application
+
+
+async def all_up(url: str, jobs: set[str]) -> list[dict[str, str]]:
+    """The labels of every target, as soon as each of `jobs` has one and all answer."""
+    found = await query(url, "up")
+    is_complete = {labels["job"] for labels, _ in found} == jobs and all(value == 1 for _, value in found)
+    return [labels for labels, _ in found] if is_complete else []
+
+
+async def query_until(url: str, expression: str, count: int) -> list[tuple[dict[str, str], float]]:
+    """What is found, as soon as `count` series are."""
+    found = await query(url, expression)
+    return found if len(found) >= count else []
+
+
 async def test_promql_gives_latency_errors_requests_and_gpus_by_tenant(tmp_path: Path) -> None:
     application = web.Application()
     application.router.add_get("/metrics", Exporter().answer)
@@ -221,9 +367,18 @@ async def test_what_prometheus_says_becomes_one_sample_a_tenant_and_moment() -> 
     assert first_id == second_id
 
 
-async def test_our_configuration_and_rules_are_ones_that_prometheus_takes() -> None:
+async def test_our_configuration_is_one_that_prometheus_takes() -> None:
     process = await asyncio.create_subprocess_exec(
         "promtool", "check", "config", str(OURS / "prometheus.yml"), stdout=asyncio.subprocess.PIPE
     )
     out, _ = await process.communicate()
     assert process.returncode == 0, out.decode()
+
+
+async def test_our_rules_are_ones_that_prometheus_takes() -> None:
+    process = await asyncio.create_subprocess_exec(
+        "promtool", "check", "rules", str(OURS / "ecp-rules.yml"), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0, out.decode()
+    assert "rules found" in out.decode()

@@ -229,12 +229,14 @@ def test_the_series_of_a_tenant_that_is_gone_vanish(metrics: tuple[GatewayMetric
         gateway.count_request(tenant, "GET", 200)
         gateway.count_request(tenant, "PUT", 422)
         gateway.observe_deployment(tenant, "small", 3.0)
-        gateway.usage.update(Mode.DEMO, tenant, {"cpu": 1.0}, datetime.now(UTC))
+        gateway.show_usage(Mode.DEMO, tenant, {"cpu": 1.0}, datetime.now(UTC))
+    gateway.show_usage(Mode.DEMO, "made-up", {"cpu": 1.0}, datetime.now(UTC))
     gateway.count_request(None, "GET", 200)
-    assert gateway.tenants == {"gone", "stays"}
-    gateway.forget({"gone"})
+    assert gateway.tenants == {"gone", "stays", "made-up"}
+    gateway.forget({"gone", "made-up"})
     text = generate_latest(registry).decode()
     assert 'tenant_id="gone"' not in text
+    assert "made-up" not in text
     assert text.count('tenant_id="stays"') > 3
     assert 'tenant_id=""' in text
     assert gateway.tenants == {"stays"}
