@@ -69,6 +69,7 @@ async def insert_tenant(connection: AsyncConnection, plan: Plan) -> Written:
         "is_demo": plan.mode is Mode.DEMO,
         "status": "pending",
         "generation": generation,
+        "target": roll_out.target if roll_out else None,
         "options": plan.options.model_dump(),
     }
     made = await store.insert_tenant(connection, values)
@@ -77,7 +78,8 @@ async def insert_tenant(connection: AsyncConnection, plan: Plan) -> Written:
         raise conflict(f"tenant {tenant_id!r} has just been deleted; try again", tenant_id=tenant_id)
     row_id, created_at = made
     created = events.TenantCreated(tenant_id=tenant_id, spec=plan.spec, revision=1)
-    await _write_services_and_events(connection, plan, row_id, roll_out, [created])
+    await store.insert_services(connection, row_id, tenancy.service_rows(plan.sizing))
+    await _write_roll_out_and_events(connection, plan, row_id, roll_out, [created])
     return Written(roll_out.deployment_id if roll_out else None, generation, 1, "pending", created_at)
 
 
@@ -90,10 +92,17 @@ async def revise_tenant(connection: AsyncConnection, seen: TenantRow, plan: Plan
     revision = row.revision + 1 if plan.revises else row.revision
     roll_out = _roll_out(plan, generation, revision)
     status = tenancy.status_while_deploying(row.status) if plan.deploys else row.status
-    values = {"generation": generation, "revision": revision, "status": status, "options": plan.options.model_dump()}
+    values = {
+        "generation": generation,
+        "revision": revision,
+        "status": status,
+        "target": roll_out.target if roll_out else row.target,
+        "options": plan.options.model_dump(),
+    }
     time = await store.update_tenant(connection, row.id, tenancy.tenant_values(plan.spec, plan.sizing) | values)
     updated = events.TenantUpdated(tenant_id=row.tenant_id, spec=plan.spec, revision=revision)
-    await _write_services_and_events(connection, plan, row.id, roll_out, [updated] if plan.revises else [])
+    await store.replace_services(connection, row.id, tenancy.service_rows(plan.sizing))
+    await _write_roll_out_and_events(connection, plan, row.id, roll_out, [updated] if plan.revises else [])
     return Written(roll_out.deployment_id if roll_out else None, generation, revision, status, time)
 
 
@@ -151,12 +160,10 @@ def stored_options(row: TenantRow) -> DeployOptions:
     return DeployOptions.model_validate(row.options or {})
 
 
-async def _write_services_and_events(
+async def _write_roll_out_and_events(
     connection: AsyncConnection, plan: Plan, row_id: int, roll_out: RollOut | None, said: list[Event]
 ) -> None:
-    await store.replace_services(connection, row_id, tenancy.service_rows(plan.sizing))
     if roll_out is not None:
-        await store.update_tenant(connection, row_id, {"target": roll_out.target})
         await deployment_store.insert_deployment(connection, tenancy.deployment_values(row_id, roll_out))
         said = [*said, tenancy.deploy_requested(plan.spec, roll_out)]
     await say(connection, plan.mode, said)

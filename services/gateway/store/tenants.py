@@ -127,11 +127,16 @@ async def update_tenant(connection: AsyncConnection, row_id: int, values: Mappin
     return changed
 
 
+async def insert_services(connection: AsyncConnection, row_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The services that a new tenant consists of."""
+    if rows:
+        await connection.execute(insert(services), [{**row, "tenant_id": row_id} for row in rows])
+
+
 async def replace_services(connection: AsyncConnection, row_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
     """The services that the tenant consists of from now on."""
     await connection.execute(delete(services).where(services.c.tenant_id == row_id))
-    if rows:
-        await connection.execute(insert(services), [{**row, "tenant_id": row_id} for row in rows])
+    await insert_services(connection, row_id, rows)
 
 
 async def list_services(connection: AsyncConnection, row_id: int) -> Sequence[Row[Any]]:
