@@ -1,7 +1,8 @@
 """Collects findings while checks run, and writes them out with lines and both languages at the end."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from services.manifest.validation.codes import CODES, Severity
 from services.manifest.validation.lines import Place, Spot, locate
@@ -12,6 +13,7 @@ from shared.rpc import Finding
 
 MAX_FINDINGS = 200
 _LONGEST_DETAIL = 1000
+T = TypeVar("T")
 _ORDER: Mapping[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -51,6 +53,14 @@ class Findings:
     def add_problem(self, problem: Problem) -> None:
         """What is wrong with the text itself."""
         self._append(_Note(problem.code, None, (), (problem.line, problem.column), problem.details))
+
+    def room_for(self, faults: Iterable[T]) -> Iterator[T]:
+        """Those of `faults` for which there is still room: to look for the places of others would cost, for nothing."""
+        for fault in faults:
+            if len(self._notes) >= MAX_FINDINGS:
+                self.left_out = True
+                return
+            yield fault
 
     def has_one_at(self, item: Item, pointer: Pointer) -> bool:
         """Whether something has been found just there: that a value is missing then is no news."""

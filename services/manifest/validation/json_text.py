@@ -1,22 +1,26 @@
 """JSON as YAML: what JSON may say and libyaml can't read.
 
 YAML 1.2 has all of JSON, libyaml has YAML 1.1: it knows neither `\\/` nor a character that is written as a pair of
-surrogates, as Python's json writes every emoji. The API server, which reads JSON as JSON, takes both.
+surrogates, as Python's json writes every emoji, takes U+0085, U+2028 and U+2029 for ends of lines, and refuses other
+control characters. The API server, which reads JSON as JSON, takes them all.
 """
 
 import re
 
 import orjson
 
-_UNREADABLE = re.compile(r"\\/|\\u[dD][89abAB]")
-_ESCAPE = re.compile(r"\\(?:/|u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|.)", re.DOTALL)
+_UNREADABLE = "\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff"
+_SUSPECT = re.compile(rf"\\/|\\u[dD][89abAB]|[{_UNREADABLE}]")
+_ESCAPE = re.compile(
+    rf"([{_UNREADABLE}])|\\(?:/|u([dD][89abAB][0-9a-fA-F]{{2}})\\u([dD][c-fC-F][0-9a-fA-F]{{2}})|.)", re.DOTALL
+)
 
 
 def as_yaml(text: str) -> str:
-    """`text` without these escapes if it is one JSON value; as it is if not. Lines stay where they are."""
-    if text.lstrip()[:1] not in ("{", "[") or not _UNREADABLE.search(text) or not _is_json(text):
+    """`text` as libyaml can read it if it is one JSON value; as it is if not. Lines stay where they are."""
+    if text.lstrip()[:1] not in ("{", "[") or not _SUSPECT.search(text) or not _is_json(text):
         return text
-    return _ESCAPE.sub(_written_out, text)
+    return _ESCAPE.sub(_readable, text)
 
 
 def _is_json(text: str) -> bool:
@@ -27,8 +31,11 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _written_out(escape: re.Match[str]) -> str:
-    high, low = escape.groups()
+def _readable(found: re.Match[str]) -> str:
+    """Such a character stands in a string, since nothing between JSON's tokens could be one."""
+    raw, high, low = found.groups()
+    if raw:
+        return f"\\u{ord(raw):04x}"
     if high:
         return chr(0x10000 + (int(high, 16) - 0xD800 << 10) + int(low, 16) - 0xDC00)
-    return "/" if escape.group() == "\\/" else escape.group()
+    return "/" if found.group() == "\\/" else found.group()

@@ -56,24 +56,23 @@ def demand(spec: Obj) -> Amounts:
     Containers and sidecars add up; an init container runs before them, beside the sidecars that are there by then, and
     counts where that is larger. (kubernetes.io/docs/concepts/workloads/pods/sidecar-containers)
     """
-    sidecars: Amounts = {}
     starting: Amounts = {}
+    running: Amounts = {}
     for container in spec.get("initContainers") or ():
-        beside = _sum(sidecars, _of_container(container))
-        starting = _most(starting, beside)
-        sidecars = beside if container.get("restartPolicy") == "Always" else sidecars
-    running = sidecars
+        own = _of_container(container)
+        # What it has beside it but doesn't ask for itself is not more now than later.
+        for name, value in own.items():
+            starting[name] = max(starting.get(name, Decimal(0)), running.get(name, Decimal(0)) + value)
+        if container.get("restartPolicy") == "Always":
+            _add(running, own)
     for container in spec.get("containers") or ():
-        running = _sum(running, _of_container(container))
-    return _most(starting, running)
+        _add(running, _of_container(container))
+    return {**running, **{name: max(value, running.get(name, Decimal(0))) for name, value in starting.items()}}
 
 
-def _most(one: Amounts, other: Amounts) -> Amounts:
-    return {name: max(one.get(name, Decimal(0)), other.get(name, Decimal(0))) for name in {**one, **other}}
-
-
-def _sum(one: Amounts, other: Amounts) -> Amounts:
-    return {name: one.get(name, Decimal(0)) + other.get(name, Decimal(0)) for name in {**one, **other}}
+def _add(total: Amounts, more: Amounts) -> None:
+    for name, value in more.items():
+        total[name] = total.get(name, Decimal(0)) + value
 
 
 def _of_container(container: Obj) -> Amounts:

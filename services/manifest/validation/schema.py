@@ -57,7 +57,7 @@ def check_schema(item: Item, version: str, findings: Findings) -> None:
         return
     item.value = _decoded(item, schema, findings)
     item.typed = True
-    for path in missing_required(item.value, schema):
+    for path in findings.room_for(missing_required(item.value, schema)):
         pointer = pointer_to(item.value, path)
         if not findings.has_one_at(item, pointer):
             findings.add("FIELD_REQUIRED", item, pointer, said=f"{path}: Required value")
@@ -65,7 +65,7 @@ def check_schema(item: Item, version: str, findings: Findings) -> None:
 
 
 def _check_rules(item: Item, findings: Findings) -> None:
-    for cause in (*validate(item.value), *_of_claims(item)):
+    for cause in findings.room_for((*validate(item.value), *_of_claims(item))):
         pointer = pointer_to(item.value, cause.field)
         code = _REASONS.get(cause.reason, "FIELD_INVALID")
         if code != "FIELD_REQUIRED" or not findings.has_one_at(item, pointer):
