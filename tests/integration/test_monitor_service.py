@@ -28,6 +28,7 @@ from services.monitor.app import build
 from services.monitor.kubernetes import DEPLOYMENTS, PODS
 from services.monitor.sampling import ClusterState
 from services.monitor.settings import Settings
+from services.monitor.sla import SLICE_SECONDS, slice_of, slice_start
 from shared.bus import Worker, encode
 from shared.bus.bootstrap import bootstrap
 from shared.database import Databases
@@ -279,7 +280,17 @@ async def test_when_the_sampling_monitor_is_killed_another_one_takes_over(
             await victim.wait()
             await eventually(lambda: holder(server.url), lambda pid: pid not in (0, sampling))
             count = len(await world.stored(tenant_id, "available"))
-            await eventually(lambda: world.stored(tenant_id, "available"), lambda found: len(found) > count)
+            found = await eventually(lambda: world.stored(tenant_id, "available"), lambda found: len(found) > count + 1)
+            slices = [slice_of(time) for time, _ in found]
+            assert [slice_start(number) for number in slices] == [time for time, _ in found]
+            assert len(set(slices)) == len(slices)
+            # What nobody sampled meanwhile is shown as that.
+            missing = (slices[-1] - slices[0] + 1 - len(slices)) * SLICE_SECONDS
+            said = await eventually(
+                lambda: world.reports(tenant_id), lambda said: bool(said and said[-1].time > found[-1][0])
+            )
+            assert said[-1].unknown_seconds >= missing
+            assert (said[-1].failures, said[-1].availability) == (0, 100.0)
         finally:
             await asyncio.gather(*(stop_process(each) for each in monitors))
     await world.databases.dispose()
@@ -321,6 +332,7 @@ async def start_process(world: World, simulator_url: str, log: Path, *, port: in
         "DEMO_DATABASE_URL": world.settings.demo_database_url,
         "K8S_SIMULATOR_URL": simulator_url,
         "PORT": str(port or free_port()),
+        "SLA_INTERVAL": "1",
     }
     with log.open("wb") as output:
         command = [sys.executable, "-m", "services.monitor"]
