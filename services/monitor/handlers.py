@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from services.monitor.sampler import sample_id
+from services.monitor.sampling import SOURCE
 from services.monitor.store import SampleWriter
 from shared.bus import Delivery
 from shared.errors import InvalidEvent
@@ -19,6 +21,9 @@ _MOST_PROBLEMS = 20
 async def store_sample(event: MetricsCollected, delivery: Delivery, writers: Mapping[Mode, SampleWriter]) -> None:
     """Store each value, whoever says it: we, the gateway for a post, another system. Raises InvalidEvent."""
     check_sample(event)
+    if event.source == SOURCE and delivery.event_id != sample_id(delivery.mode, event.tenant_id, event.time):
+        # What comes under our name counts as observed availability: another system's can't by mistake.
+        raise InvalidEvent(f"source: {SOURCE!r} is what the monitor samples itself; choose another name")
     await writers[delivery.mode].write(event)
 
 

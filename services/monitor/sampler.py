@@ -71,6 +71,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def sample_id(mode: Mode, tenant_id: str, time: datetime) -> str:
+    """The id of what is sampled of a tenant at `time` (UTC)."""
+    return derived_id(mode, MetricsCollected.subject, SOURCE, tenant_id, time.isoformat())
+
+
 class Sampler:
     """Publishes `metrics.collected` for each tenant of one cluster."""
 
@@ -165,7 +170,7 @@ class Sampler:
         return state
 
     async def _say(self, tenant_id: str, time: datetime, reading: Reading) -> None:
-        event_id = derived_id(self._mode, MetricsCollected.subject, SOURCE, tenant_id, time.isoformat())
+        event_id = sample_id(self._mode, tenant_id, time)
         event: Event = MetricsCollected(
             tenant_id=tenant_id, time=time, values=reading.values, source=SOURCE, services=reading.services
         )

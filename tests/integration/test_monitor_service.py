@@ -26,6 +26,7 @@ from embedded.nats import NatsServer
 from embedded.postgres import PostgresServer
 from services.monitor.app import build
 from services.monitor.kubernetes import DEPLOYMENTS, PODS
+from services.monitor.ledger import Ledger
 from services.monitor.sampling import ClusterState
 from services.monitor.settings import Settings
 from services.monitor.sla import SLICE_SECONDS, slice_of, slice_start
@@ -228,6 +229,24 @@ async def test_what_can_not_be_stored_becomes_a_dead_letter_and_the_rest_goes_on
         await eventually(lambda: world.stored(tenant_id, "cpu"))
         letters = await eventually(lambda: _dead_letters(world, tenant_id), lambda found: len(found) == 2)
     assert all("a name has 1 to 50" in reason for reason in letters)
+
+
+async def test_another_system_can_not_say_what_the_monitor_observes(world: World) -> None:
+    tenant_id = await world.tenant()
+    time = slice_start(slice_of(datetime.now(UTC)))
+    async with world.monitor(FakeCluster()) as monitor:
+        for source in ("kubernetes", "theirs"):
+            event = MetricsCollected(tenant_id=tenant_id, time=time, values={"available": 0.0}, source=source)
+            await monitor.publisher.publish(event, mode=Mode.DEMO, event_id=uuid4().hex, correlation_id="c")
+        [reason] = await eventually(lambda: _dead_letters(world, tenant_id))
+        assert "what the monitor samples itself" in reason
+        assert await eventually(lambda: world.stored(tenant_id, "available")) == [(time, 0.0)]
+        ledger = Ledger(world.databases[Mode.DEMO])
+        await ledger.fold()
+        row_ids = await ledger.histories()
+    async with world.databases[Mode.DEMO].begin() as connection:
+        row_id = await connection.scalar(text("SELECT id FROM tenants WHERE tenant_id = :id"), {"id": tenant_id})
+    assert row_id not in row_ids
 
 
 async def test_while_postgresql_is_away_samples_are_held_and_none_is_lost(nats_url: str, tmp_path: Path) -> None:

@@ -8,7 +8,10 @@ from typing import Any
 import nats
 import pytest
 from nats.js.api import ConsumerConfig, DeliverPolicy
+from prometheus_client import CollectorRegistry
 
+from services.gateway.housekeeping import forget_tenants
+from services.gateway.metrics import GatewayMetrics
 from shared.subjects import Mode
 from tests.integration.gateway.conftest import DEMO, Gateway
 from tests.integration.gateway.test_gateway_errors import error_of
@@ -213,6 +216,15 @@ async def test_series_are_means_by_interval_with_a_summary_over_all_samples(gate
 async def test_a_question_out_of_range_is_refused(gateway: Gateway, query: str) -> None:
     name = (await gateway.create(deploy=False))["tenant_id"]
     error_of(await gateway.http.get(f"/tenants/{name}/monitoring?{query}", headers=DEMO), 422, "VALIDATION_ERROR")
+
+
+async def test_the_metrics_of_tenants_that_neither_mode_has_are_forgotten(gateway: Gateway) -> None:
+    name = (await gateway.create(Mode.PRODUCTION, deploy=False))["tenant_id"]
+    metrics = GatewayMetrics(CollectorRegistry())
+    for tenant_id in (name, "made-up"):
+        metrics.show_usage(Mode.DEMO, tenant_id, {"cpu": 1.0}, datetime.now(UTC))
+    await forget_tenants(gateway.parts.databases, metrics)
+    assert metrics.tenants == {name}
 
 
 async def test_more_points_than_an_answer_has_are_refused_with_the_interval_to_ask_for(gateway: Gateway) -> None:
