@@ -8,6 +8,7 @@ import uvicorn
 
 from services.gateway.app import create_app
 from services.gateway.settings import Settings
+from shared.catalog import CatalogInvalid
 from shared.logging import configure_logging
 from shared.settings import load
 
@@ -56,7 +57,11 @@ async def serve(settings: Settings) -> int:
 def main() -> None:
     settings = load(Settings)
     configure_logging("gateway", settings.log_level)
-    sys.exit(asyncio.run(serve(settings)))
+    try:
+        status: int | str = asyncio.run(serve(settings))
+    except CatalogInvalid as error:
+        status = error.message
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Reads the catalogue's files, once a process and directory."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,14 @@ def _load(directory: Path) -> Catalog:
     try:
         return Catalog.model_validate(fields)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        problems = "; ".join(map(_said, error.errors()))
         raise CatalogInvalid(f"The catalogue in {directory} is not usable: {problems}") from error
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """Where, and what: `prices.krw_per_usd.value: Input should be greater than 0`."""
+    said = str(error["msg"]).removeprefix("Value error, ")
+    return f"{'.'.join(map(str, error['loc']))}: {said}" if error["loc"] else said
 
 
 def _read(directory: Path, name: str) -> dict[str, Any]:

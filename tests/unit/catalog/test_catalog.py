@@ -1,6 +1,9 @@
 """The packaged catalogue is whole, says where its figures come from, and a broken one says what is wrong with it."""
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -229,6 +232,22 @@ def test_a_file_that_is_no_mapping_is_named(directory: Path, text: str) -> None:
 def test_a_path_that_is_no_directory_is_named(tmp_path: Path) -> None:
     with pytest.raises(CatalogInvalid, match="CATALOG_PATH"):
         load_catalog(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("service", ["calculator", "gateway", "manifest"])
+def test_a_broken_catalogue_stops_the_start_with_a_sentence(directory: Path, service: str) -> None:
+    change(directory, "prices.yaml", "core_hour", "value", to=-1)
+    started = subprocess.run(
+        [sys.executable, "-m", f"services.{service}"],
+        env={**os.environ, "CATALOG_PATH": str(directory)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert started.returncode == 1
+    assert started.stderr.startswith(f"The catalogue in {directory} is not usable: prices.core_hour.value: ")
+    assert "Traceback" not in started.stderr
 
 
 def test_a_catalogue_can_be_made_of_another_by_validation_alone() -> None:
