@@ -1,7 +1,7 @@
 """Writes samples to `monitoring_data`, one row a value, however often a sample comes.
 
-Samples that arrive while a write is under way go together in the next one: no sample waits for a timer, and the busier
-it gets the larger the batches are. Large ones go by COPY into a table of the session's, and from there into the
+Samples that arrive while two writes are under way go together in the next one: no sample waits for a timer, and the
+busier it gets the larger the batches are. Large ones go by COPY into a table of the session's, and from there into the
 partitions. What our own sampler says of availability also goes into the queue that the ledger folds.
 
 What isn't written, without an error: a sample that is stored already, one of a tenant that isn't there (any more), and
@@ -9,7 +9,7 @@ one of a time that a partition of another cut leaves out.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -28,6 +28,8 @@ from shared.events import MetricsCollected
 
 _LARGEST_BATCH = 30_000
 """Values in one transaction: a few tenths of a second."""
+_WRITES = 2
+"""At once: one is encoded and sent while the database inserts the other."""
 _COPIED = 500
 """Rows from which on COPY pays; below it, it costs two more round trips than it saves."""
 # SQLSTATEs: a class, and the one for a row that no partition takes.
@@ -73,12 +75,8 @@ _QUEUE = text("""
 """)
 
 
-class _Row(NamedTuple):
-    tenant: str
-    name: str
-    value: float
-    time: datetime
-    source: str
+_Row = tuple[str, str, float, datetime, str]
+"""As `_COLUMNS` names them."""
 
 
 class _State(NamedTuple):
@@ -101,7 +99,7 @@ class SampleWriter:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: list[_Entry] = []
-        self._writing = asyncio.Lock()
+        self._writing = asyncio.Semaphore(_WRITES)
         self.late = asyncio.Event()
         """Set when a sample was stored of an hour that has ended: it is rolled up already, perhaps without it."""
 
@@ -157,7 +155,7 @@ class SampleWriter:
 
     async def _insert_into_new_partitions(self, samples: Sequence[MetricsCollected]) -> None:
         """What was measured in a month that nobody has made yet, or that is dropped already."""
-        times = (moment.time.astimezone(UTC) for sample in samples for moment in sample.moments)
+        times = (time.astimezone(UTC) for sample in samples for time, _ in _moments(sample))
         months = sorted({time.date().replace(day=1) for time in times})
         async with self._database.begin() as connection:
             for month in months:
@@ -180,17 +178,17 @@ class SampleWriter:
 
     async def _insert_once(self, samples: Sequence[MetricsCollected]) -> None:
         rows = [
-            _Row(each.tenant_id, name, value, moment.time, each.source)
+            (each.tenant_id, name, value, time, each.source)
             for each in samples
-            for moment in each.moments
-            for name, value in moment.values.items()
+            for time, values in _moments(each)
+            for name, value in values.items()
         ]
         states = [state for each in samples if each.source == SOURCE for state in _states(each)]
         async with self._database.begin() as connection:
             written = await _copy(connection, rows) if len(rows) >= _COPIED else await _insert_few(connection, rows)
             if states:
                 await connection.execute(_QUEUE, _by_column(_State._fields, states))
-        if written and min(row.time for row in rows) < _this_hour():
+        if written and min(time for each in samples for time, _ in _moments(each)) < _this_hour():
             self.late.set()
         if written < len(rows):
             _log.debug("Samples were known already, or of unknown tenants.", values=len(rows), written=written)
@@ -215,10 +213,17 @@ def _batch_size(entries: Sequence[_Entry]) -> int:
     """How many of `entries` go together: one at least."""
     values = 0
     for count, entry in enumerate(entries):
-        values += sum(len(each.values) for each in entry.sample.moments)
+        values += sum(len(each) for _, each in _moments(entry.sample))
         if values > _LARGEST_BATCH:
             return max(1, count)
     return len(entries)
+
+
+def _moments(sample: MetricsCollected) -> Iterator[tuple[datetime, Mapping[str, float]]]:
+    """Times and values, without a model for each: this is done for everything that is stored."""
+    for each in sample.earlier:
+        yield each.time, each.values
+    yield sample.time, sample.values
 
 
 def _apart(sample: MetricsCollected) -> Iterator[MetricsCollected]:

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -42,6 +43,7 @@ METRICS = ("cpu", "memory", "gpu", "pods_ready", "pods_wanted", "available")
 SAMPLES = 20_000
 """Of six values each."""
 SLA_TENANTS = 10
+_TURNS = 4
 
 T = TypeVar("T")
 
@@ -76,7 +78,10 @@ async def prepare(database: Database) -> None:
 
 
 async def storing(database: Database) -> Table:
-    """Both write the same rows into the same table with the same indexes, emptied in between."""
+    """Both write the same rows into the same table with the same indexes, emptied in between.
+
+    In turns, and the quickest of each: who else uses the machine does so in one turn more than in another.
+    """
     samples = [
         MetricsCollected(
             tenant_id=f"tenant-{1 + number % TENANTS}",
@@ -86,20 +91,26 @@ async def storing(database: Database) -> Table:
         )
         for number in range(SAMPLES)
     ]
-    raw = await timed(lambda: copy(database, samples))
-    await empty(database)
-    writer = SampleWriter(database)
-    ours = await timed(lambda: asyncio.gather(*(writer.write(each) for each in samples)))
-    again = await timed(lambda: asyncio.gather(*(writer.write(each) for each in samples)))
-    async with database.begin() as connection:
-        stored = await connection.scalar(text("SELECT count(*) FROM monitoring_data"))
-    assert stored == SAMPLES * len(METRICS)
-    await empty(database)
+    turns: list[tuple[float, ...]] = []
+    for _ in range(_TURNS):
+        copied = await timed(partial(copy, database, samples))
+        await empty(database)
+        writer = SampleWriter(database)
+        turns.append((copied, *[await timed(partial(store, writer, samples)) for _ in range(2)]))
+        async with database.begin() as connection:
+            stored = await connection.scalar(text("SELECT count(*) FROM monitoring_data"))
+        assert stored == SAMPLES * len(METRICS)
+        await empty(database)
+    raw, ours, again = [min(seconds) for seconds in zip(*turns, strict=True)]
     table = new_table(f"Samples stored ({SAMPLES:,} of {len(METRICS)} values)", "samples/s", "values/s", "against raw")
     for name, seconds in (("raw COPY", raw), ("the monitor", ours), ("the monitor, all known already", again)):
         rate = SAMPLES / seconds
         table.add_row(name, f"{rate:,.0f}", f"{rate * len(METRICS):,.0f}", f"{raw / seconds:.2f}")
     return table
+
+
+async def store(writer: SampleWriter, samples: list[MetricsCollected]) -> None:
+    await asyncio.gather(*(writer.write(each) for each in samples))
 
 
 async def copy(database: Database, samples: list[MetricsCollected]) -> None:
@@ -123,13 +134,13 @@ async def intervals(database: Database) -> Table:
         await connection.execute(text("INSERT INTO monitoring_progress VALUES ('rollups', 0, :now)"), {"now": NOW})
         await connection.execute(text(_SINCE), {"tenants": TENANTS, "now": NOW, "metrics": list(METRICS)})
     await analyze(database)
-    rolled = {name: await best(lambda one=name: ask(database, 7, one)) for name in _QUESTIONS}
+    rolled = {name: await best(partial(ask, database, 7, name)) for name in _QUESTIONS}
     async with database.begin() as connection:
         await connection.execute(text("TRUNCATE monitoring_rollups, monitoring_progress, monitoring_data"))
         await connection.execute(text(_RAW), {"start": START})
     await analyze(database)
     asked = [name for name, (_, metric, days) in _QUESTIONS.items() if metric is not None and days == 30]
-    raw = {name: await best(lambda one=name: ask(database, 7, one), times=2) for name in asked}
+    raw = {name: await best(partial(ask, database, 7, name), times=2) for name in asked}
     await empty(database)
     title = f"Series, {TENANTS} tenants of {len(METRICS)} metrics (from the question to the bytes of the answer)"
     table = new_table(title, "points", "rollups", "kB", "raw rows, no other tenant", "times faster")
@@ -200,6 +211,8 @@ async def reports(database: Database) -> Table:
     counted, (ups, downs) = await timed_with(lambda: count(database))
     ledger = Ledger(database)
     folded = await timed(ledger.fold)
+    # As autovacuum does it: five million rows have just gone through the queue.
+    await analyze(database)
     rollups = Rollups(database, lambda: NOW, raw_hours=48, days=400)
     answering = Reports(ledger, Maintenance(database, lambda: NOW), rollups, lambda: NOW)
 
