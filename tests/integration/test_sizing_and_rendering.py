@@ -18,6 +18,7 @@ from services.manifest.rendering import digest
 from services.manifest.settings import Settings as ManifestSettings
 from services.manifest.store import ManifestStore
 from shared.bus import Worker
+from shared.bus.envelope import encode
 from shared.errors import Refused
 from shared.events import DeployRequested, Event, ManifestRendered, ResourcesCalculated, ResourcesRejected
 from shared.rpc import CalculateRequest, Recommendation, RecommendRequest, RenderReply, RenderRequest, Usage
@@ -73,9 +74,15 @@ async def said(url: str, event: type[Event], tenant_id: str) -> Event:
 
 
 async def request(worker: Worker, spec: TenantSpec) -> None:
-    await worker.publisher.publish(
-        requested(spec), mode=Mode.DEMO, event_id=f"event-{spec.tenant_id}", correlation_id=f"req-{spec.tenant_id}"
+    """As the gateway does it: only what it has numbered drives a deployment."""
+    said = encode(
+        requested(spec),
+        mode=Mode.DEMO,
+        event_id=f"event-{spec.tenant_id}",
+        correlation_id=f"req-{spec.tenant_id}",
+        source="gateway",
     )
+    await worker.publisher.publish_encoded(said.subject, said.body, said.headers)
 
 
 async def test_a_requested_deployment_ends_as_a_manifest_under_its_digest(nats_url: str, workers: Worker) -> None:
