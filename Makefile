@@ -78,4 +78,4 @@ clean-all: clean
 
 ## Print this
 help:
-	@awk '/^## / { text = substr($$0, 4) } /^[a-z-]+:/ && text { split($$1, name, ":"); printf "  make %-10s %s\n", name[1], text; text = "" }' $(MAKEFILE_LIST)
+	@awk '/^## / { text = substr($$0, 4) } /^[a-z-]+:/ && text { split($$1, name, ":"); printf "  make %-16s %s\n", name[1], text; text = "" }' $(MAKEFILE_LIST)

@@ -85,7 +85,10 @@ class ContainerPostgres(PostgresServer):
         self._container = (
             DockerContainer(IMAGES["postgres"])
             .with_envs(
-                POSTGRES_USER=TEST_LOGIN.user, POSTGRES_PASSWORD=TEST_LOGIN.password, POSTGRES_DB=TEST_LOGIN.database
+                LANG="C.UTF-8",
+                POSTGRES_USER=TEST_LOGIN.user,
+                POSTGRES_PASSWORD=TEST_LOGIN.password,
+                POSTGRES_DB=TEST_LOGIN.database,
             )
             .with_command("postgres -c fsync=off -c max_connections=200")
             .with_exposed_ports(5432)

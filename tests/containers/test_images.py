@@ -113,7 +113,7 @@ class World:
             nats = nats.with_copy_into_container(path, f"/etc/nats/{path.name}")
         self._join(nats.with_envs(**{variable(account): PASSWORD for account in ACCESS}), "nats")
         for name in ("postgres", "postgres-demo"):
-            login = {"POSTGRES_USER": "ecp", "POSTGRES_PASSWORD": PASSWORD, "POSTGRES_DB": "ecp"}
+            login = {"LANG": "C.UTF-8", "POSTGRES_USER": "ecp", "POSTGRES_PASSWORD": PASSWORD, "POSTGRES_DB": "ecp"}
             self._join(DockerContainer(IMAGES[name]).with_envs(**login), name)
 
     def _join(self, container: DockerContainer, name: str) -> None:

@@ -1,0 +1,82 @@
+"""Both READMEs say the same, and name only what there is. tests/e2e/test_embedded_run.py sees whether it is true."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.readmes import READMES, ROOT, RUNS_ON_THE_STACK, Example, agrees, examples
+
+ENGLISH, KOREAN = (path.read_text(encoding="utf-8") for path in READMES)
+TARGETS = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8")))
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+
+
+def test_both_languages_have_the_same_commands_with_the_same_output() -> None:
+    assert examples(READMES[0]) == examples(READMES[1])
+
+
+def test_both_languages_have_the_same_structure() -> None:
+    def structure(text: str) -> list[str]:
+        outside = re.sub(r"(?ms)^```.*?^```$", "```", text)
+        lines = (re.match(r"(#+ |\|.*|```|$)", line) for line in outside.splitlines())
+        shapes = [found[0] for found in lines if found and found[0]]
+        return [f"{shape.count('|')} cells" if shape.startswith("|") else shape for shape in shapes]
+
+    assert structure(ENGLISH) == structure(KOREAN)
+
+
+def test_both_languages_have_the_same_figures_and_link_to_the_same_places() -> None:
+    def figures(text: str) -> list[str]:
+        tables = "\n".join(line for line in text.splitlines() if line.startswith("|"))
+        return re.findall(r"\d+(?:\.\d+)?(?= MB|x|/s| ms)", tables)
+
+    def links(text: str) -> set[str]:
+        return {link for link in re.findall(r"]\(([^)#]+)\)", text) if not link.startswith("README")}
+
+    assert figures(ENGLISH) == figures(KOREAN)
+    assert figures(ENGLISH)
+    assert links(ENGLISH) == links(KOREAN)
+
+
+@pytest.mark.parametrize("path", [*READMES, *sorted((ROOT / "docs").glob("*.md"))], ids=lambda path: path.name)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for link, anchor in re.findall(r"]\((?!https?://)([^)#]*)(#[^)]*)?\)", text):
+        assert (path.parent / link).exists(), link
+        headings = {
+            re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"(?m)^#+ (.+)$", text)
+        }
+        assert link or anchor[1:] in headings, anchor
+
+
+@pytest.mark.parametrize("example", examples(READMES[0]), ids=lambda example: example.command[:40])
+def test_every_command_is_run_on_the_stack_or_is_one_of_ours(example: Example) -> None:
+    words = [word for word in example.command.split() if not re.fullmatch(r"[A-Z_]+=\S*", word)]
+    if example.command.startswith(RUNS_ON_THE_STACK):
+        return
+    if words[0] == "make":
+        assert words[1] in TARGETS
+    elif words[:2] == ["docker", "compose"]:
+        assert set(re.findall(r"--scale (\w+)=", example.command)) <= set(COMPOSE["services"])
+        assert {"ps", "up", "down", "run", "logs", "exec"} & set(words)
+        assert set(re.findall(r"--profile (\w+)", example.command)) <= {"observability", "tools"}
+    else:
+        assert example.command == "cp .env.example .env"
+
+
+def test_every_make_target_that_a_page_names_exists() -> None:
+    for path in [*READMES, *(ROOT / "docs").glob("*.md")]:
+        named = re.findall(r"`make ([a-z-]+)", path.read_text(encoding="utf-8"))
+        assert set(named) <= TARGETS, path.name
+
+
+def test_what_is_shown_may_leave_out_and_vary_but_not_differ() -> None:
+    example = Example("make run", ("began", "...", "done after 3.2 s", 'id "dep-0123456789ab", …'))
+
+    assert agrees(example, 'began\nmany\nlines\ndone after 12.9 s\nid "dep-ffffffffffff", and more\n')
+    assert not agrees(example, 'began\nmany\ndone after 12.9 s\nid "other", and more\n')
+    assert not agrees(example, 'began\ndone after 12.9 s\nid "dep-ffffffffffff", x\nunexpected\n')
+    assert not agrees(Example("true", ("words",)), "")
+    assert agrees(Example("true", ()), "")
