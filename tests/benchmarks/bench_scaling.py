@@ -33,6 +33,7 @@ from embedded.ports import free_ports
 from shared.bus import encode
 from shared.bus.bootstrap import bootstrap
 from shared.events import DeployRequested
+from shared.logging import configure_logging
 from shared.subjects import Mode
 from shared.tenants import TenantSpec
 from tests.benchmarks.bench_pipeline import Programs, answers, cpu
@@ -78,15 +79,22 @@ async def deploy(client: Client, count: int, prefix: str) -> float:
     waiting = {f"dep-{prefix}-{number}" for number in range(count)}
     done = asyncio.Event()
 
+    refused: list[bytes] = []
+
     async def hear(message: nats.aio.msg.Msg) -> None:
-        waiting.discard(json.loads(message.data)["deployment"]["deployment_id"])
-        if not waiting:
+        if message.subject == "demo.resources.rejected":
+            refused.append(message.data)
+        else:
+            waiting.discard(json.loads(message.data)["deployment"]["deployment_id"])
+        if refused or not waiting:
             done.set()
 
-    subscription = await client.subscribe("demo.resources.calculated", cb=hear)
+    subscription = await client.subscribe("demo.resources.*", cb=hear)
     begun = time.perf_counter()
     await asyncio.gather(*(ask(client, deployment_id) for deployment_id in list(waiting)))
     await asyncio.wait_for(done.wait(), TIMEOUT)
+    if refused:
+        raise SystemExit(f"The calculator refuses what this bench asks for: {refused[0].decode()}")
     await subscription.unsubscribe()
     return time.perf_counter() - begun
 
@@ -96,7 +104,7 @@ async def ask(client: Client, deployment_id: str) -> None:
     event = DeployRequested(
         tenant_id=deployment_id, spec=spec, deployment_id=deployment_id, generation=1, target="simulator"
     )
-    encoded = encode(event, mode=Mode.DEMO, event_id=deployment_id, correlation_id=deployment_id, source="bench")
+    encoded = encode(event, mode=Mode.DEMO, event_id=deployment_id, correlation_id=deployment_id, source="gateway")
     await client.jetstream().publish(encoded.subject, encoded.body, headers=encoded.headers)
 
 
@@ -128,7 +136,7 @@ async def measure(client: Client, logs: Path, label: str, count: int, *program: 
 
 
 def show(title: str, figures: list[Figures], limits: list[float]) -> None:
-    columns = ("copies", "deployments/s", "beside one", "of the limit", "CPU a deployment", "cores busy")
+    columns = ("copies", "each second", "beside one", "of the limit", "CPU each", "cores busy")
     table = Table(*columns, title=title)
     for number, each, limit in zip(COPIES, figures, limits, strict=True):
         faster = f"{each.rate / figures[0].rate:.2f}x"
@@ -144,6 +152,7 @@ def show(title: str, figures: list[Figures], limits: list[float]) -> None:
 
 
 async def main() -> None:
+    configure_logging("bench", "WARNING")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count() or 1
     async with AsyncExitStack() as exits:
         directory = Path(exits.enter_context(TemporaryDirectory()))
