@@ -60,6 +60,8 @@ ACCESS: dict[str, Access] = {
             Subject.DEPLOY_REQUESTED,
             Subject.OPERATION_REQUESTED,
             Subject.METRICS_COLLECTED,
+            # Of what has become a dead letter.
+            Subject.DEPLOY_FAILED,
         ),
         consumes=(GATEWAY_PROJECTS, GATEWAY_KEEPS_SLA, GATEWAY_TAKES_IN, GATEWAY_FAILS_DEAD_LETTERS),
         follows=(Stream.ECP, Stream.METRICS),
@@ -159,8 +161,15 @@ def _consuming(mode: Mode, durable: Durable) -> list[str]:
         f"$JS.API.CONSUMER.INFO.{stream}.{durable.name}",
         f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable.name}",
         f"$JS.ACK.{stream}.{durable.name}.>",
+        *_counting_tries(mode, durable),
         *(mode.subject(subject) for subject in dead_letters if durable.stream is not Stream.DLQ),
     ]
+
+
+def _counting_tries(mode: Mode, durable: Durable) -> list[str]:
+    bucket, stream = mode.bucket(Bucket.TRIES), _stream_of(mode, Bucket.TRIES)
+    keys = f"$KV.{bucket}.{durable.name}.>"
+    return [keys, f"$JS.API.STREAM.INFO.{stream}", f"$JS.API.DIRECT.GET.{stream}.{keys}"]
 
 
 def _following(stream: str) -> list[str]:

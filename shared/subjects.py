@@ -108,6 +108,7 @@ class Bucket(StrEnum):
     DESIRED = "desired"  # key-value: <target>.<tenant> -> what the deployer must bring about
     APPLIED = "applied"  # key-value: <target>.<tenant> -> what it brought about last, with the inventory
     LEASES = "leases"  # key-value with a time to live: who works at what
+    TRIES = "tries"  # key-value: <durable>.<sequence> -> how often an event that came again was tried
 
 
 class Durable(NamedTuple):
@@ -116,16 +117,12 @@ class Durable(NamedTuple):
     name: str
     stream: Stream
     subjects: tuple[str, ...]
-    takes_unnumbered: bool = False
+    takes_in: bool = False
     """Reads what other systems ask for, and nothing else; every other durable leaves that out."""
 
 
-OPEN_TO_OTHERS: dict[str, str] = {
-    Subject.TENANT_CREATED: "revision",
-    Subject.TENANT_UPDATED: "revision",
-    Subject.DEPLOY_REQUESTED: "generation",
-}
-"""Subjects on which a request may come that the gateway has not numbered, and the field that tells."""
+OPEN_TO_OTHERS = frozenset((Subject.TENANT_CREATED, Subject.TENANT_UPDATED, Subject.DEPLOY_REQUESTED))
+"""Subjects on which requests of other systems come, which the gateway takes in, numbers, and says again as its own."""
 
 _RESULTS = tuple(
     subject
@@ -151,7 +148,7 @@ DEPLOYER_ACCEPTS_OPERATIONS = Durable("deployer-accepts-operations", Stream.ECP,
 GATEWAY_PROJECTS = Durable("gateway-projects", Stream.ECP, _RESULTS)
 GATEWAY_KEEPS_SLA = Durable("gateway-keeps-sla", Stream.METRICS, (Subject.SLA_REPORTED,))
 GATEWAY_TAKES_IN = Durable(
-    "gateway-takes-in", Stream.ECP, (Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED), takes_unnumbered=True
+    "gateway-takes-in", Stream.ECP, (Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED), takes_in=True
 )
 GATEWAY_FAILS_DEAD_LETTERS = Durable("gateway-fails-dead-letters", Stream.DLQ, (f"{DEAD_LETTER_PREFIX}.>",))
 MONITOR_STORES = Durable("monitor-stores", Stream.METRICS, (Subject.METRICS_COLLECTED,))

@@ -155,6 +155,8 @@ class Controller:
         desired = state.desired
         if desired is None or is_settled(desired, state.applied):
             return
+        if state.applied is not None and state.applied.generation > desired.generation:
+            return  # it was read before what has come since, whose books must not go back
         tenant.newest.see(desired.generation)
         ledger = Ledger(mode, desired, state, states=world.states, publisher=self._publisher, clock=self._clock)
         with structlog.contextvars.bound_contextvars(

@@ -11,7 +11,7 @@ import structlog
 from services.gateway import context, tenancy
 from services.gateway.errors import conflict
 from services.gateway.language import translate
-from services.gateway.once import Once, claim, recall, remember
+from services.gateway.once import Once, claim, is_done, recall, remember
 from services.gateway.questions import Questions
 from services.gateway.schemas.deployments import DeployAccepted
 from services.gateway.schemas.tenants import (
@@ -69,6 +69,11 @@ class Commands:
         self._questions = questions
         self._catalog = catalog
         self._targets = targets
+
+    async def is_done(self, mode: Mode, call: Once) -> bool:
+        """Whether `call` has been answered. Raises Refused (CONFLICT) if it was another one."""
+        async with self._databases[mode].begin() as connection:
+            return await is_done(connection, call)
 
     async def create(self, mode: Mode, request: TenantCreate, call: Once | None) -> TenantCreated:
         """Store a new tenant, and ask for its deployment unless `deploy` is false."""

@@ -19,16 +19,17 @@ from shared.database import Databases
 from shared.events import (
     DeadLetter,
     DeployFailed,
+    DeploySuperseded,
     Event,
     ResourcesCalculated,
     SlaReported,
     TenantDeleted,
 )
-from shared.subjects import GATEWAY_PROJECTS, MONITOR_STORES
+from shared.subjects import GATEWAY_PROJECTS, GATEWAY_TAKES_IN, MONITOR_STORES
 
 _log = structlog.get_logger(__name__)
-_HARMLESS = frozenset({GATEWAY_PROJECTS.name, MONITOR_STORES.name})
-"""Consumers that only watch: what they can't handle stops no deployment."""
+_HARMLESS = frozenset({GATEWAY_PROJECTS.name, MONITOR_STORES.name, GATEWAY_TAKES_IN.name})
+"""Consumers whose failure stops no deployment: they only watch, or refuse another system, whatever it names."""
 
 ObserveDuration = Callable[[str, str, float], None]
 """Takes the tenant id, the preset and the seconds that a deployment took."""
@@ -39,6 +40,9 @@ async def project(event: Event, delivery: Delivery, *, databases: Databases, obs
     async with databases[delivery.mode].begin() as connection:
         if isinstance(event, ResourcesCalculated) and event.revision is not None:
             await _store_sizing(connection, event)
+        if isinstance(event, DeploySuperseded):
+            # After a restore the numbers here may be lower than what the deployer has seen.
+            await store.raise_generation(connection, event.tenant_id, event.superseded_by)
         update = projection.read_update(event)
         if update is not None:
             await _apply(connection, update, event, delivery, observe)
@@ -102,12 +106,13 @@ async def _apply(
 
 
 async def _store_sizing(connection: AsyncConnection, event: ResourcesCalculated) -> None:
-    revision = event.revision or 0
-    row_id = await store.update_sizing(connection, event.tenant_id, revision, tenancy.sizing_values(event.sizing))
-    if row_id is None:
-        _drop(event, "its tenant isn't there, or has gone on", revision=revision)
+    row = await store.find_tenant(connection, event.tenant_id, lock=True)
+    # An earlier tenant of this id had a revision of the same number.
+    if row is None or row.revision != event.revision or tenancy.spec_of_row(row) != event.spec:
+        _drop(event, "its tenant isn't there, or has gone on", revision=event.revision)
         return
-    await store.replace_services(connection, row_id, tenancy.service_rows(event.sizing))
+    await store.update_sizing(connection, row.id, tenancy.sizing_values(event.sizing))
+    await store.replace_services(connection, row.id, tenancy.service_rows(event.sizing))
 
 
 async def _remove_tenant(connection: AsyncConnection, event: TenantDeleted) -> None:

@@ -51,9 +51,11 @@ class Message(Generic[P]):
 class Subscription(Generic[P]):
     """A bounded queue for one socket. What a slow one misses is the oldest, and it is counted."""
 
-    def __init__(self, recent: Sequence[Message[P]], limit: int) -> None:
+    def __init__(self, recent: Sequence[Message[P]], limit: int, forgotten: int) -> None:
         self.recent = recent
         """What came lately, before the subscription."""
+        self.forgotten = forgotten
+        """The latest message of any topic that is no longer among the recent ones; 0 if none is missing."""
         self._queue: deque[Message[P]] = deque()
         self._limit = limit
         self._missed = 0
@@ -115,6 +117,7 @@ class Feed(Generic[P]):
         self._subjects = [mode.subject(subject) for subject in subjects]
         self._behind = behind
         self._recent: deque[Message[P]] = deque(maxlen=keep)
+        self._forgotten = 0
         self._queue = queue
         self._on_missed = on_missed
         self._subscriptions: defaultdict[str, set[Subscription[P]]] = defaultdict(set)
@@ -123,7 +126,7 @@ class Feed(Generic[P]):
     def subscribe(self, topic: str) -> Iterator[Subscription[P]]:
         """Everything of `topic` from now on, and what came lately."""
         recent = [message for message in self._recent if message.topic == topic]
-        subscription = Subscription(recent, self._queue)
+        subscription = Subscription(recent, self._queue, self._forgotten)
         self._subscriptions[topic].add(subscription)
         try:
             yield subscription
@@ -177,7 +180,7 @@ class Feed(Generic[P]):
         if self.last_seq > last:
             # The stream was made anew and counts from 1 again.
             self._recent.clear()
-            self.last_seq = 0
+            self.last_seq = self._forgotten = 0
             return 1
         if self.last_seq:
             return self.last_seq + 1
@@ -215,6 +218,8 @@ class Feed(Generic[P]):
         self._fan_out(Message(self.last_seq, topic, metadata.timestamp, correlation_id, content))
 
     def _fan_out(self, message: Message[P]) -> None:
+        if len(self._recent) == self._recent.maxlen:
+            self._forgotten = self._recent[0].seq
         self._recent.append(message)
         for subscription in self._subscriptions.get(message.topic, ()):
             if not subscription.put(message):

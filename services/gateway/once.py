@@ -44,6 +44,14 @@ def check_key(key: str | None) -> str | None:
     return key
 
 
+async def is_done(connection: AsyncConnection, call: Once) -> bool:
+    """Whether an operation was done under this key, whichever it was. Raises Refused (CONFLICT) like `recall`."""
+    found = await store.find_answer(connection, call.scope, call.key)
+    if found is not None and found.fingerprint != call.fingerprint:
+        raise conflict("an event of this source and id came before with another body; give each its own id")
+    return found is not None
+
+
 async def recall(connection: AsyncConnection, call: Once | None, model: type[M]) -> M | None:
     """The first answer, or None if there is none yet. Raises Refused (CONFLICT) if the key had another body."""
     found = await store.find_answer(connection, call.scope, call.key) if call is not None else None

@@ -77,8 +77,11 @@ def read_update(event: Event) -> Update | None:
 
 
 def is_step_forward(status: str, update: Update) -> bool:
-    """Whether a deployment in `status` takes `update`: what has ended goes on only to another end."""
-    return status not in ENDED or update.status in ENDED
+    """Whether a deployment in `status` takes `update`: what has ended goes on only to another end.
+
+    To be superseded is none: an event that came again, when others had come after it, changes nothing.
+    """
+    return status not in ENDED or update.status in ENDED - {"superseded"}
 
 
 def tenant_status(operation: str, update: Update) -> str | None:

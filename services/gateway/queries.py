@@ -27,6 +27,7 @@ from services.gateway.schemas.tenants import (
 )
 from services.gateway.store import deployments as deployment_store
 from services.gateway.store import monitoring as monitoring_store
+from services.gateway.store import outbox as outbox_store
 from services.gateway.store import tenants as store
 from services.gateway.store.tenants import TenantRow
 from shared.database import Database, Databases
@@ -122,7 +123,8 @@ class Queries:
                 if latest is None:
                     return status.never_deployed(tenant_id)
                 events = await deployment_store.list_events(connection, latest.deployment_id, limit=_LOG_LINES)
-        return status.deployment_state(row, latest, events, datetime.now(UTC))
+                unsent = await outbox_store.unsent_for(connection, tenant_id)
+        return status.deployment_state(row, latest, events, datetime.now(UTC), unsent)
 
     async def monitoring(
         self, mode: Mode, tenant_id: str, *, metric: str | None, hours: int, interval: str

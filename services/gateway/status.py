@@ -16,6 +16,8 @@ _PACE_FROM = 20
 """Percent from which a deployment's own pace says more than the estimate for its size."""
 _RANGE = re.compile(r"(\d+)(?:-(\d+))? minutes?")
 _FALLBACK_MINUTES = 15
+_USUAL_SECONDS = 2.0
+"""What the outbox may take without anything being wrong."""
 
 
 def never_deployed(tenant_id: str) -> DeploymentState:
@@ -38,8 +40,13 @@ def never_deployed(tenant_id: str) -> DeploymentState:
     )
 
 
-def deployment_state(tenant: Any, deployment: Any, events: Sequence[Any], now: datetime) -> DeploymentState:
-    """From the tenant's row, its latest deployment's, and the lines of the latter's log."""
+def deployment_state(
+    tenant: Any, deployment: Any, events: Sequence[Any], now: datetime, unsent: float = 0
+) -> DeploymentState:
+    """From the tenant's row, its latest deployment's, and the lines of the latter's log.
+
+    `unsent` is for how many seconds NATS hasn't taken what was said of the tenant.
+    """
     resources = [ResourceState.model_validate(each) for each in deployment.resources]
     created = [each for each in resources if each.status in _DONE]
     pending = [each for each in resources if each.status not in _DONE]
@@ -55,7 +62,7 @@ def deployment_state(tenant: Any, deployment: Any, events: Sequence[Any], now: d
         estimated_completion=None if ended else estimated_completion(deployment, tenant.sizing, now),
         logs=[LogLine(timestamp=each.time, level=each.level, message=each.message) for each in events],
         message=deployment.message,
-        waiting_for=None if ended else waiting_for(deployment.phase, deployment.message, pending),
+        waiting_for=None if ended else waiting_for(deployment.phase, deployment.message, pending, unsent),
         target=deployment.target,
         generation=deployment.generation,
         error_code=deployment.error_code,
@@ -73,8 +80,10 @@ def estimated_completion(deployment: Any, sizing: dict[str, Any] | None, now: da
     return latest
 
 
-def waiting_for(phase: str, message: str, pending: Sequence[ResourceState]) -> str | None:
-    """Which worker has its turn, what the deployer says that it waits for, or the objects that aren't ready."""
+def waiting_for(phase: str, message: str, pending: Sequence[ResourceState], unsent: float = 0) -> str | None:
+    """NATS, which worker has its turn, what the deployer says that it waits for, or the objects that aren't ready."""
+    if unsent > _USUAL_SECONDS:
+        return f"NATS, which hasn't taken the request for {unsent:.0f} s; it goes on by itself when NATS is back"
     if phase in _WORKERS:
         return _WORKERS[Phase(phase)]
     _, found, said = message.partition("waiting for ")

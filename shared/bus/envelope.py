@@ -22,6 +22,7 @@ from shared.events import Event
 from shared.subjects import Mode, split_mode
 
 TENANT_ID = "ce-subject"
+SOURCE = "ce-source"
 MESSAGE_ID = Header.MSG_ID.value
 CORRELATION_ID = "correlation-id"
 TRACEPARENT = "traceparent"
@@ -55,6 +56,8 @@ class Delivery:
     attempt: int
     """1 at the first delivery."""
     durable: str
+    source: str = ""
+    """Who says to have said it: with the id, what makes an event of another system unique."""
     traceparent: str | None = None
     replay_for: str | None = None
 
@@ -62,6 +65,11 @@ class Delivery:
 def derived_id(*parts: str) -> str:
     """The id that the same parts always give (uuid5), so that doing a thing twice says it once."""
     return str(uuid.uuid5(_NAMESPACE, "\x1f".join(parts)))
+
+
+def source_of(service: str) -> str:
+    """A service as a CloudEvents source."""
+    return f"/ecp/{service}"
 
 
 def encode(
@@ -80,7 +88,7 @@ def encode(
         "ce-specversion": "1.0",
         "ce-id": event_id,
         "ce-type": f"ai.ecp.{event.subject}",
-        "ce-source": f"/ecp/{source}",
+        SOURCE: source_of(source),
         TENANT_ID: event.tenant_id,
         "ce-time": (time or datetime.now(UTC)).isoformat(),
         "content-type": "application/json",
@@ -108,6 +116,7 @@ def read_delivery(message: Msg) -> Delivery:
         sequence=metadata.sequence.stream,
         attempt=metadata.num_delivered,
         durable=metadata.consumer,
+        source=_identifier(headers, SOURCE) or "",
         traceparent=_identifier(headers, TRACEPARENT),
         replay_for=_identifier(headers, REPLAY_FOR),
     )

@@ -12,6 +12,9 @@ from shared.database.settings import DatabaseSettings
 from shared.errors import DependencyUnavailable
 from shared.subjects import Mode
 
+# A client whose machine has vanished would keep its advisory lock for hours, by Linux' own default.
+_KEEPALIVES = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+
 SCHEMA_REVISION = "0003"
 """The migration that this code needs at least; a test shows that it is the latest one."""
 
@@ -75,7 +78,7 @@ class Database:
             self._url,
             timeout=self._settings.database_connect_timeout,
             command_timeout=self._settings.database_command_timeout,
-            server_settings={"application_name": self._application, "timezone": "UTC"},
+            server_settings={"application_name": self._application, "timezone": "UTC", **_KEEPALIVES},
         )
 
 

@@ -148,7 +148,7 @@ async def deployments(client: Client, count: int, pace: float | None, prefix: st
             tenant_id=name, spec=spec, deployment_id=f"dep-{name}", generation=1, target="simulator"
         )
         asked[f"dep-{name}"] = time.perf_counter()
-        encoded = encode(event, mode=Mode.DEMO, event_id=name, correlation_id=name, source="bench")
+        encoded = encode(event, mode=Mode.DEMO, event_id=name, correlation_id=name, source="gateway")
         await client.jetstream().publish(encoded.subject, encoded.body, headers=encoded.headers)
         if pace:
             await asyncio.sleep(1 / pace)

@@ -151,7 +151,7 @@ class Bench:
         return self.of(deployment_id)
 
     async def say(self, event: Event, name: str) -> None:
-        encoded = encode(event, mode=MODE, event_id=name, correlation_id=f"req-{name}", source="test")
+        encoded = encode(event, mode=MODE, event_id=name, correlation_id=f"req-{name}", source="gateway")
         await self.client.jetstream().publish(encoded.subject, encoded.body, headers=encoded.headers)
 
     async def deploy(self, tenant: str, generation: int, text: str, target: str = "simulator", **options: Any) -> str:

@@ -11,16 +11,28 @@ import pytest
 from nats.aio.client import Client
 
 from embedded.accounts import authorization, passwords
+from embedded.child import until
 from embedded.nats import NatsServer
 from shared.access import ACCESS, BOOTSTRAP, OPERATOR, OUTSIDE, inbox
 from shared.bus import BusSettings, Delivery, Worker
 from shared.bus.bootstrap import bootstrap
 from shared.bus.dead_letters import DeadLetters
-from shared.errors import DependencyUnavailable, PermanentError
-from shared.events import Event
+from shared.bus.envelope import encode
+from shared.errors import DependencyUnavailable, PermanentError, TemporaryError
+from shared.events import DeadLetter, Event
 from shared.examples import EXAMPLES
 from shared.rpc import CalculateRequest, RenderReply
-from shared.subjects import Bucket, Mode, Rpc, Subject
+from shared.subjects import (
+    CALCULATOR_SIZES_DEPLOYMENTS,
+    GATEWAY_FAILS_DEAD_LETTERS,
+    GATEWAY_TAKES_IN,
+    MONITOR_STORES,
+    Bucket,
+    Mode,
+    Rpc,
+    Stream,
+    Subject,
+)
 
 SERVICES = ("gateway", "calculator", "manifest", "deployer", "monitor")
 
@@ -29,6 +41,7 @@ SERVICES = ("gateway", "calculator", "manifest", "deployer", "monitor")
 class GuardedBus:
     server: NatsServer
     secrets: dict[str, str]
+    configuration: Path
 
     def url(self, account: str) -> str:
         return self.server.url.replace("nats://", f"nats://{account}:{self.secrets[account]}@")
@@ -36,8 +49,9 @@ class GuardedBus:
     async def client(self, account: str) -> Client:
         return await nats.connect(self.url(account), inbox_prefix=inbox(account), allow_reconnect=False)
 
-    def worker(self, account: str) -> Worker:
-        return Worker(account, BusSettings(nats_url=self.url(account), publish_timeout=1.0, max_attempts=1))
+    def worker(self, account: str, max_attempts: int = 1) -> Worker:
+        settings = BusSettings(nats_url=self.url(account), publish_timeout=1.0, max_attempts=max_attempts)
+        return Worker(account, settings)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +60,7 @@ async def bus(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Guarded
     secrets = passwords(directory / "passwords.json")
     server = NatsServer(directory, authorization=authorization(secrets))
     await server.start()
-    guarded = GuardedBus(server, secrets)
+    guarded = GuardedBus(server, secrets, directory / "nats.conf")
     client = await guarded.client(BOOTSTRAP)
     await bootstrap(client.jetstream())
     await client.close()
@@ -65,16 +79,14 @@ async def says(worker: Worker, subject: Subject, number: int) -> bool:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_a_service_consumes_says_its_own_and_buries_what_it_cannot_handle(bus: GuardedBus, service: str) -> None:
-    handled: asyncio.Queue[str] = asyncio.Queue()
-
+async def test_a_service_says_its_own_and_buries_what_it_cannot_handle(bus: GuardedBus, service: str) -> None:
     async def fail(event: Event, delivery: Delivery) -> None:
-        await handled.put(delivery.durable)
-        raise PermanentError("on purpose")
+        raise PermanentError(f"{service} fails on purpose")
 
-    speaker = await bus.client(BOOTSTRAP)
+    operator = await bus.client(OPERATOR)
     worker = bus.worker(service)
-    durables = ACCESS[service].consumes
+    durables = [each for each in ACCESS[service].consumes if each.stream is not Stream.DLQ]
+    assert durables
     for durable in durables:
         worker.on(durable, fail, concurrency=1)
     await worker.start()
@@ -83,10 +95,64 @@ async def test_a_service_consumes_says_its_own_and_buries_what_it_cannot_handle(
             assert await says(worker, subject, number), subject
         forbidden = next(subject for subject in Subject if subject not in ACCESS[service].says)
         assert not await says(worker, forbidden, 0)
+        wanted = {(durable.name, subject) for durable in durables for subject in durable.subjects}
+        for number, (consumer, subject) in enumerate(sorted(wanted)):
+            await say_for(operator, consumer, Subject(subject), f"{service}-buries-{number}")
+
+        async def all_are_buried() -> bool:
+            return wanted <= await buried(operator)
+
+        await until(all_are_buried, 20)
     finally:
         await worker.stop()
-        await speaker.close()
-    assert durables
+        await operator.close()
+
+
+async def buried(client: Client) -> set[tuple[str, str]]:
+    """Consumer and subject of each dead letter."""
+    return {(each.consumer, each.subject) async for each in DeadLetters(client.jetstream(), Mode.DEMO).all()}
+
+
+async def failures_said(client: Client) -> int:
+    subject = "demo.deploy.failed"
+    state = (await client.jetstream().stream_info("DEMO_ECP", subjects_filter=subject)).state
+    return (state.subjects or {}).get(subject, 0)
+
+
+async def say_for(client: Client, consumer: str, subject: Subject, event_id: str) -> None:
+    """An event that `consumer` takes: what it takes in comes from elsewhere, anything else from the gateway."""
+    source = "elsewhere" if consumer == GATEWAY_TAKES_IN.name else "gateway"
+    encoded = encode(EXAMPLES[subject], mode=Mode.DEMO, event_id=event_id, correlation_id="c", source=source)
+    await client.jetstream().publish(encoded.subject, encoded.body, headers=encoded.headers)
+
+
+async def test_the_gateway_may_say_that_a_dead_letter_s_deployment_has_failed(bus: GuardedBus) -> None:
+    async def fail_dead_letter(letter: DeadLetter, delivery: Delivery) -> list[Event]:
+        return [EXAMPLES[Subject.DEPLOY_FAILED]]
+
+    gateway, calculator = bus.worker("gateway"), bus.worker("calculator")
+
+    async def fail(event: Event, delivery: Delivery) -> None:
+        raise PermanentError("on purpose")
+
+    gateway.on(GATEWAY_FAILS_DEAD_LETTERS, fail_dead_letter)
+    calculator.on(CALCULATOR_SIZES_DEPLOYMENTS, fail)
+    operator, listener = await bus.client(OPERATOR), await bus.client(BOOTSTRAP)
+    before = await failures_said(listener)
+    await gateway.start()
+    await calculator.start()
+    try:
+        await say_for(operator, CALCULATOR_SIZES_DEPLOYMENTS.name, Subject.DEPLOY_REQUESTED, "to-be-buried")
+
+        async def one_is_said() -> bool:
+            return await failures_said(listener) > before
+
+        await until(one_is_said, 20)
+    finally:
+        await calculator.stop()
+        await gateway.stop()
+        await operator.close()
+        await listener.close()
 
 
 @pytest.mark.parametrize("service", [name for name in SERVICES if ACCESS[name].keeps])
@@ -108,7 +174,7 @@ async def test_a_service_reads_and_writes_its_own_buckets_and_no_others(bus: Gua
                 assert await watcher.updates(timeout=5)
                 await watcher.stop()
                 await values.delete(f"{service}.x")
-        for foreign in sorted({*Bucket} - {*ACCESS[service].keeps, *ACCESS[service].reads})[:1]:
+        for foreign in sorted({*Bucket} - {*ACCESS[service].keeps, *ACCESS[service].reads, Bucket.TRIES})[:1]:
             with pytest.raises(DependencyUnavailable):
                 await worker.key_value(foreign, Mode.DEMO)
     finally:
@@ -141,6 +207,31 @@ async def test_a_gateway_follows_a_stream_with_an_ordered_consumer(bus: GuardedB
     await gateway.close()
 
 
+async def test_a_service_counts_its_tries_within_its_permissions(bus: GuardedBus) -> None:
+    attempts: list[int] = []
+    buried = asyncio.Event()
+
+    async def fail(event: Event, delivery: Delivery) -> None:
+        if delivery.event_id == "tried":
+            attempts.append(delivery.attempt)
+            if len(attempts) == 3:
+                buried.set()
+            raise TemporaryError("not now", delay=0.01)
+
+    monitor = bus.worker("monitor", max_attempts=3)
+    monitor.on(MONITOR_STORES, fail, concurrency=1)
+    await monitor.start()
+    outside = await bus.client(OUTSIDE)
+    try:
+        body = EXAMPLES[Subject.METRICS_COLLECTED].model_dump_json().encode()
+        await outside.jetstream().publish(Subject.METRICS_COLLECTED, body, headers={"ce-id": "tried"})
+        await asyncio.wait_for(buried.wait(), 30)
+    finally:
+        await outside.close()
+        await monitor.stop()
+    assert attempts == [1, 2, 3]
+
+
 async def test_other_systems_may_say_three_things_and_hear_nothing(bus: GuardedBus) -> None:
     client = await bus.client(OUTSIDE)
     jetstream = client.jetstream(timeout=1)
@@ -164,11 +255,15 @@ async def test_the_operator_s_account_lists_replays_and_drops_dead_letters(bus: 
     await monitor.stop()
     operator = await bus.client(OPERATOR)
     letters = DeadLetters(operator.jetstream(timeout=2), Mode.PRODUCTION)
-    first, second = [letter.sequence async for letter in letters.all()]
+    first, second = [letter.sequence async for letter in letters.all()][-2:]
     await letters.replay(first)
     await letters.drop(second)
-    assert [letter async for letter in letters.all()] == []
+    assert not {first, second} & {letter.sequence async for letter in letters.all()}
     await operator.close()
+
+
+def test_the_server_s_configuration_is_readable_by_its_owner_only(bus: GuardedBus) -> None:
+    assert bus.configuration.stat().st_mode & 0o077 == 0
 
 
 def test_passwords_are_made_once_and_readable_by_their_owner_only(tmp_path: Path) -> None:

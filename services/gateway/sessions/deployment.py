@@ -4,7 +4,9 @@ With `?since=<seq>` comes first what was missed after that message, in order, an
 remembers the last `seq` it has seen can break off at any point and misses nothing.
 """
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Row
@@ -15,7 +17,9 @@ from services.gateway.projection import Update, is_step_forward
 from services.gateway.sessions.conversation import NOT_FOUND, Send, close, complaint, converse
 from services.gateway.store import deployments as store
 from shared.database import Database
+from shared.errors import DependencyUnavailable
 
+_LOOK_EVERY = 0.5
 _REPLAYED = 1000
 """Messages that are replayed at most; a deployment has about a hundred."""
 
@@ -82,6 +86,7 @@ async def watch_deployment(
     """Serve an accepted socket. Raises DependencyUnavailable if PostgreSQL is away at the beginning."""
     with feed.subscribe(deployment_id) as subscription:
         async with database.begin() as connection:
+            projected = await store.last_projected(connection)
             row = await store.find_deployment(connection, deployment_id)
             events: Sequence[Row[Any]] = ()
             if row is not None and since is not None:
@@ -92,9 +97,28 @@ async def watch_deployment(
         found = row
 
         async def talk(send: Send) -> None:
-            await tell(send, found, events, subscription, since)
+            present = found
+            if projected < subscription.forgotten:
+                # The rows are further behind than memory reaches: what happened in between shows in them only later.
+                view = DeploymentView(deployment_id, found.tenant_name)
+                view.load(found)
+                await send(view.message("snapshot"))
+                present = await _read_when_projected(database, deployment_id, subscription.forgotten) or found
+            await tell(send, present, events, subscription, since)
 
         await converse(websocket, talk, hear)
+
+
+async def _read_when_projected(database: Database, deployment_id: str, seq: int) -> Row[Any] | None:
+    """The row once the rows have come as far as message `seq`; None if it is gone by then."""
+    while True:
+        with suppress(DependencyUnavailable):
+            async with database.begin() as connection:
+                projected = await store.last_projected(connection)
+                row = await store.find_deployment(connection, deployment_id)
+            if row is None or projected >= seq:
+                return row
+        await asyncio.sleep(_LOOK_EVERY)
 
 
 async def tell(

@@ -29,6 +29,12 @@ async def find_deployment(connection: AsyncConnection, deployment_id: str) -> Ro
     return (await connection.execute(_WITH_TENANT.where(deployments.c.deployment_id == deployment_id))).one_or_none()
 
 
+async def last_projected(connection: AsyncConnection) -> int:
+    """The latest message of the stream that has become rows."""
+    latest = select(deployment_events.c.seq).order_by(deployment_events.c.time.desc()).limit(1)
+    return int(await connection.scalar(latest) or 0)
+
+
 async def lock_tenant_of(connection: AsyncConnection, deployment_id: str) -> None:
     """Wait for everybody else who changes a deployment of the same tenant, until the transaction's end.
 

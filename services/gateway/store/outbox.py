@@ -5,15 +5,20 @@ from typing import Any, NamedTuple
 
 import asyncpg
 import orjson
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import case, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.bus import Encoded
+from shared.bus.envelope import TENANT_ID
 from shared.database.tables import idempotency_keys, outbox
 
 CHANNEL = "outbox"
 """What a trigger notifies when the outbox is filled."""
+EVENT_SCOPE = "event "
+"""What the scope of a key begins with that is an event's and no call's."""
+_DAYS_OF_EVENTS = 8
+"""Longer than a stream keeps an event, which can be delivered again for as long."""
 DRAINER_LOCK = 0x6563_7010
 """The advisory lock of the one who empties it."""
 
@@ -69,6 +74,13 @@ async def backlog(session: asyncpg.Connection) -> Backlog:
     return Backlog(row["count"], float(row["age"])) if row else Backlog(0, 0.0)
 
 
+async def unsent_for(connection: AsyncConnection, tenant_id: str) -> float:
+    """Seconds that the oldest event of a tenant has waited for NATS; 0 if none does."""
+    oldest = select(func.min(outbox.c.created_at)).where(outbox.c.headers[TENANT_ID].astext == tenant_id)
+    since = func.extract("epoch", func.now() - oldest.scalar_subquery())
+    return float(await connection.scalar(select(func.coalesce(since, 0))) or 0)
+
+
 async def find_answer(connection: AsyncConnection, scope: str, key: str) -> FirstAnswer | None:
     """The first answer to `key`, or None if it is new."""
     columns = idempotency_keys.c
@@ -97,6 +109,8 @@ async def keep_answer(connection: AsyncConnection, scope: str, key: str, answer:
 
 
 async def forget_keys(connection: AsyncConnection, hours: int) -> None:
-    """Remove keys that are older than `hours`."""
-    age = text("now() - make_interval(hours => :hours)").bindparams(hours=hours)
-    await connection.execute(delete(idempotency_keys).where(idempotency_keys.c.created_at < age))
+    """Remove keys of calls that are older than `hours`, and of events that no stream has any more."""
+    columns = idempotency_keys.c
+    is_event = columns.scope.startswith(EVENT_SCOPE)
+    kept = case((is_event, func.make_interval(0, 0, 0, _DAYS_OF_EVENTS)), else_=func.make_interval(0, 0, 0, 0, hours))
+    await connection.execute(delete(idempotency_keys).where(columns.created_at < func.now() - kept))

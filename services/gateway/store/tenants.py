@@ -103,6 +103,15 @@ async def next_generation(connection: AsyncConnection, tenant_id: str) -> int:
     return int((await connection.execute(raised)).scalar_one())
 
 
+async def raise_generation(connection: AsyncConnection, tenant_id: str, floor: int) -> None:
+    """Let the next operation's number be above `floor`."""
+    first = upsert(tenant_generations).values(tenant_id=tenant_id, generation=floor)
+    highest = func.greatest(tenant_generations.c.generation, first.excluded.generation)
+    await connection.execute(
+        first.on_conflict_do_update(index_elements=[tenant_generations.c.tenant_id], set_={"generation": highest})
+    )
+
+
 async def insert_tenant(connection: AsyncConnection, values: Mapping[str, Any]) -> tuple[int, datetime] | None:
     """The new row's id and time of creation, or None if the tenant id is taken."""
     statement = (
@@ -157,18 +166,9 @@ async def latest_deployment_id(connection: AsyncConnection, row_id: int) -> str 
     return found
 
 
-async def update_sizing(
-    connection: AsyncConnection, tenant_id: str, revision: int, values: Mapping[str, Any]
-) -> int | None:
-    """Store a revision's sizing; the row's id, or None if the tenant is gone or has gone on."""
-    statement = (
-        update(tenants)
-        .where(tenants.c.tenant_id == tenant_id, tenants.c.revision == revision)
-        .values(**values)
-        .returning(tenants.c.id)
-    )
-    found: int | None = (await connection.execute(statement)).scalar_one_or_none()
-    return found
+async def update_sizing(connection: AsyncConnection, row_id: int, values: Mapping[str, Any]) -> None:
+    """Store a sizing of the tenant as it is: no change of its own."""
+    await connection.execute(update(tenants).where(tenants.c.id == row_id).values(**values))
 
 
 async def update_sla(connection: AsyncConnection, tenant_id: str, report: Mapping[str, Any], time: datetime) -> bool:

@@ -14,20 +14,23 @@ from faststream.exceptions import AckMessage
 
 from shared.bus.middlewares.context import current_delivery
 
+Key = tuple[str, str, int]
+"""Stream, durable and sequence: what names a delivery. An event's id is only as unique as its source made it."""
+
 _log = structlog.get_logger(__name__)
 
 
 class Finished:
-    """The last `limit` (durable, event id) pairs that were handled to the end; about 200 bytes each."""
+    """The last `limit` deliveries that were handled to the end; about 200 bytes each."""
 
     def __init__(self, limit: int = 10_000) -> None:
         self._limit = limit
-        self._keys: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._keys: OrderedDict[Key, None] = OrderedDict()
 
-    def __contains__(self, key: tuple[str, str]) -> bool:
+    def __contains__(self, key: Key) -> bool:
         return key in self._keys
 
-    def add(self, key: tuple[str, str]) -> None:
+    def add(self, key: Key) -> None:
         self._keys[key] = None
         while len(self._keys) > self._limit:
             self._keys.popitem(last=False)
@@ -42,7 +45,7 @@ class Idempotence(BaseMiddleware[Any, Any]):
         delivery = current_delivery()
         if delivery.replay_for not in (None, delivery.durable):
             raise AckMessage
-        key = (delivery.durable, delivery.event_id)
+        key = (delivery.stream, delivery.durable, delivery.sequence)
         if key in self._finished:
             _log.info("An event came again that is done; it is acknowledged.", action="skip-repeated")
             raise AckMessage

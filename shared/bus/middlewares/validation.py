@@ -8,12 +8,13 @@ from faststream.exceptions import AckMessage
 from faststream.nats import NatsMessage
 from pydantic import ValidationError
 
-from shared.bus.envelope import MESSAGE_ID
+from shared.bus.envelope import MESSAGE_ID, SOURCE, source_of
 from shared.errors import InvalidEvent
 from shared.events import EVENTS, DeadLetter, Event, OutsideRequest
 from shared.subjects import DEAD_LETTER_PREFIX, DURABLES, OPEN_TO_OTHERS, split_mode
 
-_TAKE_UNNUMBERED = frozenset(durable.name for durable in DURABLES if durable.takes_unnumbered)
+_TAKE_IN = frozenset(durable.name for durable in DURABLES if durable.takes_in)
+_OURS = source_of("gateway")
 
 
 class Validation(BaseMiddleware[Any, Any]):
@@ -43,14 +44,16 @@ async def decode(message: NatsMessage) -> Event | DeadLetter | OutsideRequest:
 
 
 def _outside_request(subject: str, message: NatsMessage) -> OutsideRequest | None:
-    """What another system asks for, if this is that. One half of the consumers leaves out what the other half takes."""
-    fields = _object(message.body)
-    numbered = fields is not None and fields.get(OPEN_TO_OTHERS[subject]) is not None
-    takes_unnumbered = message.raw_message.metadata.consumer in _TAKE_UNNUMBERED
-    if numbered is takes_unnumbered:
+    """What another system asks for, if this is that. One half of the consumers leaves out what the other half takes.
+
+    Who speaks decides, and not what is said: a number that the gateway hasn't given would take the place of its own.
+    """
+    is_ours = (message.raw_message.headers or {}).get(SOURCE) == _OURS
+    if is_ours is (message.raw_message.metadata.consumer in _TAKE_IN):
         raise AckMessage
-    if numbered:
+    if is_ours:
         return None
+    fields = _object(message.body)
     if fields is None:
         raise InvalidEvent("body: must be a JSON object")
     return OutsideRequest(subject=subject, fields=fields)

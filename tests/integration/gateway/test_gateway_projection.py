@@ -9,10 +9,22 @@ import pytest
 from services.gateway.handlers import project
 from services.gateway.store import deployments as deployment_store
 from services.gateway.store import tenants as tenant_store
+from services.gateway.tenancy import spec_of_row
 from shared.bus import Delivery
-from shared.events import DeployCompleted, DeployEvent, DeployProgressed, DeployStarted, Phase, ResourceState
+from shared.events import (
+    DeployCompleted,
+    DeployEvent,
+    DeployProgressed,
+    DeployStarted,
+    DeploySuperseded,
+    Event,
+    Phase,
+    ResourcesCalculated,
+    ResourceState,
+)
+from shared.sizing import Sizing
 from shared.subjects import Mode
-from tests.integration.gateway.conftest import Gateway
+from tests.integration.gateway.conftest import DEMO, Gateway
 
 _NUMBERS = itertools.count(1)
 FIRST_SEQUENCE = 1_000_000
@@ -64,11 +76,11 @@ def history(tenant_id: str, deployment_id: str) -> list[DeployEvent]:
     ]
 
 
-def delivery(event: DeployEvent, number: int) -> Delivery:
+def delivery(event: Event, number: int) -> Delivery:
     return Delivery(
         mode=Mode.DEMO,
         subject=event.subject,
-        event_id=f"{event.deployment_id}-{number}",
+        event_id=f"{event.tenant_id}-{number}",
         correlation_id="req-1",
         time=datetime(2026, 1, 1, tzinfo=UTC),
         stream="DEMO_ECP",
@@ -76,6 +88,10 @@ def delivery(event: DeployEvent, number: int) -> Delivery:
         attempt=1,
         durable="gateway-projects",
     )
+
+
+async def take(gateway: Gateway, event: Event, number: int) -> None:
+    await project(event, delivery(event, number), databases=gateway.parts.databases, observe=lambda *_: None)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -86,7 +102,7 @@ async def test_shuffled_and_repeated_deliveries_end_as_the_history_did(gateway: 
     deliveries = numbered + chance.choices(numbered, k=len(numbered))
     chance.shuffle(deliveries)
     for number, event in deliveries:
-        await project(event, delivery(event, number), databases=gateway.parts.databases, observe=lambda *_: None)
+        await take(gateway, event, number)
     shown = await gateway.get(f"/deployments/{deployment_id}")
     assert (shown["status"], shown["progress"], shown["phase"]) == ("completed", 100, "done")
     events = (await gateway.get(f"/deployments/{deployment_id}/events"))["events"]
@@ -98,6 +114,40 @@ async def test_a_dropped_delivery_is_missing_in_the_log_and_nowhere_else(gateway
     tenant_id, deployment_id = await new_deployment(gateway)
     numbered = list(enumerate(history(tenant_id, deployment_id)))
     for number, event in (*numbered[:3], numbered[-1]):
-        await project(event, delivery(event, number), databases=gateway.parts.databases, observe=lambda *_: None)
+        await take(gateway, event, number)
     shown = await gateway.get(f"/deployments/{deployment_id}")
     assert (shown["status"], shown["progress"]) == ("completed", 100)
+
+
+async def test_what_came_again_after_others_had_come_does_not_undo_a_completed_deployment(gateway: Gateway) -> None:
+    tenant_id, deployment_id = await new_deployment(gateway)
+    done, *_ = reversed(history(tenant_id, deployment_id))
+    late = DeploySuperseded.model_validate(
+        {**done.model_dump(exclude={"digest"}), "message": "generation 200 has taken its place", "superseded_by": 200}
+    )
+    for sequence, event in enumerate((done, late)):
+        await take(gateway, event, sequence)
+    assert (await gateway.get(f"/deployments/{deployment_id}"))["status"] == "completed"
+
+
+async def test_numbers_go_on_above_what_the_deployer_has_seen_before_a_restore(gateway: Gateway) -> None:
+    tenant_id, deployment_id = await new_deployment(gateway)
+    begun, *_ = history(tenant_id, deployment_id)
+    restored = DeploySuperseded.model_validate({**begun.model_dump(), "superseded_by": 5000})
+    await take(gateway, restored, 0)
+    answer = await gateway.http.post(f"/tenants/{tenant_id}/deploy", json={}, headers=DEMO)
+    assert answer.json()["generation"] == 5001
+
+
+async def test_the_sizing_of_an_earlier_tenant_of_the_same_id_is_dropped(gateway: Gateway) -> None:
+    tenant = await gateway.create(deploy=False, service_requirements={"stt": 1})
+    async with gateway.parts.databases[Mode.DEMO].begin() as connection:
+        row = await tenant_store.find_tenant(connection, tenant["tenant_id"])
+    assert row is not None
+    earlier = spec_of_row(row).model_copy(update={"service_requirements": {"callbot": 500}})
+    sizing = Sizing.model_validate(row.sizing)
+    wrong = ResourcesCalculated(
+        tenant_id=row.tenant_id, spec=earlier, sizing=sizing.model_copy(update={"services": ()}), revision=1
+    )
+    await take(gateway, wrong, 0)
+    assert [each["service_name"] for each in (await gateway.get(f"/tenants/{row.tenant_id}"))["services"]]

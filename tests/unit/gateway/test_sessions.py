@@ -76,7 +76,8 @@ def test_after_the_end_only_another_end_is_shown() -> None:
     view = DeploymentView("dep-1", "t")
     assert view.update(step(1, 100, "completed"))
     assert not view.update(step(2, 50))
-    assert view.update(step(3, 100, "superseded"))
+    assert not view.update(step(3, 100, "superseded"))
+    assert view.update(step(4, 100, "rolled_back"))
 
 
 def test_a_replay_takes_from_the_log_and_from_memory_what_the_other_lacks() -> None:
@@ -177,7 +178,7 @@ def test_what_makes_no_sense_is_answered(said: Any) -> None:
 
 
 async def test_a_full_queue_gives_up_its_oldest_and_counts_them() -> None:
-    subscription: Subscription[str] = Subscription([], 2)
+    subscription: Subscription[str] = Subscription([], 2, 0)
     kept = [subscription.put(Message(seq, "x", NOW, "", "")) for seq in range(5)]
     assert kept == [True, True, False, False, False]
     missed, first = await subscription.get()
