@@ -78,8 +78,10 @@ shift
 case "$command" in
     up)
         make_environment
-        # shellcheck disable=SC2086 - a profile is one word, or none
-        $compose ${PROFILE:+--profile $PROFILE} up -d --build "$@"
+        # shellcheck disable=SC2086  # a profile is one word, or none
+        $compose ${PROFILE:+--profile $PROFILE} up -d --build "$@" ||
+            fail "It didn't come up. Look at: $compose ps -a; $compose logs migrate bootstrap
+What is common stands in docs/operations.md, under Troubleshooting."
         wait_until_healthy
         echo "Ready.
   API          http://$(port backend 8001)/api/v1
