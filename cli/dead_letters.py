@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings
 from rich.console import Console
 from rich.json import JSON
 from rich.table import Table
+from rich.text import Text
 
 from shared.access import OPERATOR, inbox
 from shared.bus.dead_letters import DeadLetters, Letter
@@ -22,8 +23,9 @@ from shared.settings import load
 from shared.subjects import Mode
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, replay, drop.")
-console = Console()
-errors = Console(stderr=True)
+# What is shown came from elsewhere: square brackets and colons in it are its own, and no markup.
+console = Console(markup=False, emoji=False)
+errors = Console(stderr=True, markup=False, emoji=False)
 
 Demo = Annotated[bool, typer.Option("--demo/--production", help="Which of the two worlds.")]
 Sequences = Annotated[list[int], typer.Argument(help="Numbers as `list` shows them.", min=1)]
@@ -52,7 +54,7 @@ def list_letters(demo: Demo = False) -> None:
     for each in found:
         time = f"{each.time:%Y-%m-%d %H:%M:%S}" if each.time else ""
         cells = (each.subject, each.consumer, each.tenant_id, each.attempts, each.code, each.reason)
-        table.add_row(str(each.sequence), time, *cells)
+        table.add_row(str(each.sequence), time, *map(_printable, cells))
     console.print(table)
 
 
@@ -61,7 +63,7 @@ def show(sequence: int, demo: Demo = False) -> None:
     """One dead letter: headers and body."""
     letter = _run(demo, partial(DeadLetters.get, sequence=sequence))
     for name, value in letter.headers.items():
-        console.print(f"[bold]{name}[/]: {value}", highlight=False)
+        console.print(Text.assemble((name, "bold"), f": {_printable(value)}"))
     console.print(JSON(json.dumps(letter.content, ensure_ascii=False)))
 
 
@@ -70,7 +72,7 @@ def replay(sequences: Sequences, demo: Demo = False) -> None:
     """Give them back to the consumer that failed."""
     for sequence in sequences:
         letter = _run(demo, partial(DeadLetters.replay, sequence=sequence))
-        console.print(f"{sequence}: {letter.subject} goes to {letter.consumer} again")
+        console.print(_printable(f"{sequence}: {letter.subject} goes to {letter.consumer} again"))
 
 
 @app.command()
@@ -79,6 +81,11 @@ def drop(sequences: Sequences, demo: Demo = False) -> None:
     for sequence in sequences:
         _run(demo, partial(DeadLetters.drop, sequence=sequence))
         console.print(f"{sequence}: dropped")
+
+
+def _printable(text: str) -> str:
+    """Without what a terminal would obey."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def _run(demo: bool, action: Callable[[DeadLetters], Awaitable[T]]) -> T:

@@ -20,6 +20,13 @@ MARKER_TEXT = "Data of the ECP-AI orchestrator's embedded stack. `make clean` re
 SOCKET_PATH_BYTES = 90
 
 
+def write_private(file: Path, text: str) -> None:
+    """Write a file that holds passwords: its owner's alone, whoever may look into the directory."""
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600, exist_ok=False)
+    file.write_text(text, encoding="utf-8")
+
+
 @dataclass(frozen=True, slots=True)
 class DataDirectory:
     """Everything that the stack keeps, below one directory."""

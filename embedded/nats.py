@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from embedded.child import Child
+from embedded.directory import write_private
 from embedded.errors import EmbeddedError
 from embedded.readiness import answers, local_client
 
@@ -100,7 +101,7 @@ class NatsServer:
             ports_directory=self._directory,
             authorization=self._authorization,
         )
-        config.write_text(text, encoding="utf-8")
+        write_private(config, text)
         self._child = Child([nats_server(), "-c", config], self._directory / "nats.log")
         await self._child.until_ready(self._ready, "nats-server", READY_SECONDS)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from embedded import accounts, nats, postgres, programs
 from embedded.account import account_for, hand_over
 from embedded.child import Child, tail, until
-from embedded.directory import DataDirectory
+from embedded.directory import DataDirectory, write_private
 from embedded.errors import EmbeddedError, SupervisorSilent
 from embedded.ports import check_ports
 from embedded.programs import INFRASTRUCTURE, SERVICES
@@ -140,7 +140,7 @@ class Stack:
             store=self._directory.jetstream,
             authorization=accounts.authorization(self._passwords),
         )
-        (self._directory.run / "nats.conf").write_text(config, encoding="utf-8")
+        write_private(self._directory.run / "nats.conf", config)
 
     async def _start_infrastructure(self, account: str) -> None:
         servers = programs.infrastructure(self._settings, self._directory, account)

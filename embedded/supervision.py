@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from embedded.child import Child
-from embedded.directory import DataDirectory
+from embedded.directory import DataDirectory, write_private
 from embedded.errors import SupervisorSilent
 from embedded.programs import INFRASTRUCTURE, SERVICES, Program
 from embedded.readiness import local_client
@@ -116,7 +116,7 @@ class Supervisor:
         config = self._directory.run / "supervisord.conf"
         socket = self._directory.supervisor_socket
         local = socket.relative_to(self._directory.root) if socket.is_relative_to(self._directory.root) else socket
-        config.write_text(configuration(self._programs, str(local)), encoding="utf-8")
+        write_private(config, configuration(self._programs, str(local)))
         socket.unlink(missing_ok=True)
         self._child = Child(
             [sys.executable, "-m", "supervisor.supervisord", "-c", config],

@@ -75,6 +75,9 @@ class _Lease:
             self._revision = await self._bucket.create(self._key, self._holder)
         except nats.js.errors.KeyWrongLastSequenceError:
             return await self._is_ours_all_the_same()
+        except nats.js.errors.KeyNotFoundError:
+            # It ended between two looks of the client at it; the next attempt finds it free.
+            return False
         except NATS_ERRORS as error:
             raise DependencyUnavailable("NATS", f"lease {self._key}: {error or type(error).__name__}") from error
         return True

@@ -6,7 +6,8 @@ Services say `declare=False`, because a client that declares a stream in passing
 mention back to the defaults.
 """
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import structlog
 from nats.js import JetStreamContext
@@ -34,9 +35,12 @@ LEASE_SECONDS = 12.0
 """Time to live of a lease: another copy takes over within 15 s."""
 _ACK_WAIT = 15.0
 """Seconds without a sign of life until an event is delivered again; handlers show life every 5 s."""
+_BUCKET_DUPLICATE_WINDOW = 120.0
 _DUPLICATE_WINDOW = 600.0
 """Seconds in which a repeated message id is dropped."""
 
+_TIMES_TO_LIVE = {Bucket.LEASES: LEASE_SECONDS, Bucket.TRIES: 7 * _DAY}
+"""Seconds that a bucket keeps an entry, where that is not for ever; a mark of tries as long as its event at most."""
 _LIMITS = {
     Stream.ECP: (7 * _DAY, 1024 * _MIB, DiscardPolicy.NEW),
     Stream.METRICS: (6 * _HOUR, 512 * _MIB, DiscardPolicy.OLD),
@@ -53,7 +57,7 @@ async def bootstrap(jetstream: JetStreamContext, *, replicas: int = 1) -> None:
             await _ensure_stream(jetstream, stream_config(mode, stream, replicas))
         for durable in DURABLES:
             await jetstream.add_consumer(mode.stream(durable.stream), consumer_config(mode, durable))
-        for bucket in (Bucket.DESIRED, Bucket.APPLIED, Bucket.LEASES):
+        for bucket in (Bucket.DESIRED, Bucket.APPLIED, Bucket.LEASES, Bucket.TRIES):
             await _ensure_key_value(jetstream, mode, bucket, replicas)
         await _ensure_object_store(jetstream, mode, Bucket.MANIFESTS, replicas)
     _log.info("Streams, consumers and buckets are there.", action="bootstrap")
@@ -90,25 +94,33 @@ def consumer_config(mode: Mode, durable: Durable) -> ConsumerConfig:
 
 
 async def _ensure_stream(jetstream: JetStreamContext, config: StreamConfig) -> None:
+    name = config.name or ""
     try:
-        current = await jetstream.stream_info(config.name or "")
+        await jetstream.stream_info(name)
     except NotFoundError:
         await jetstream.add_stream(config)
-        return
-    wanted = {name: value for name, value in config.as_dict().items() if value is not None}
-    if any(current.config.as_dict().get(name) != value for name, value in wanted.items()):
-        _log.info(f"Stream {config.name} gets a new configuration.", action="update-stream")
-        await jetstream.update_stream(config)
+    else:
+        given = {each.name: getattr(config, each.name) for each in fields(config)}
+        await _change(jetstream, name, **{key: value for key, value in given.items() if value is not None})
 
 
 async def _ensure_key_value(jetstream: JetStreamContext, mode: Mode, bucket: Bucket, replicas: int) -> None:
-    config = KeyValueConfig(bucket=mode.bucket(bucket), history=1, storage=StorageType.FILE, replicas=replicas)
-    if bucket is Bucket.LEASES:
-        config = replace(config, ttl=LEASE_SECONDS)
+    name, ttl = mode.bucket(bucket), _TIMES_TO_LIVE.get(bucket)
     try:
-        await jetstream.key_value(config.bucket)
+        await jetstream.key_value(name)
     except BucketNotFoundError:
+        config = KeyValueConfig(name, history=1, ttl=ttl, storage=StorageType.FILE, replicas=replicas, direct=True)
         await jetstream.create_key_value(config)
+    else:
+        await _change(
+            jetstream,
+            f"KV_{name}",
+            max_age=ttl or 0.0,
+            duplicate_window=min(ttl or _BUCKET_DUPLICATE_WINDOW, _BUCKET_DUPLICATE_WINDOW),
+            max_msgs_per_subject=1,
+            num_replicas=replicas,
+            allow_direct=True,
+        )
 
 
 async def _ensure_object_store(jetstream: JetStreamContext, mode: Mode, bucket: Bucket, replicas: int) -> None:
@@ -117,3 +129,14 @@ async def _ensure_object_store(jetstream: JetStreamContext, mode: Mode, bucket: 
         await jetstream.object_store(name)
     except (BucketNotFoundError, NotFoundError):
         await jetstream.create_object_store(name, ObjectStoreConfig(replicas=replicas))
+    else:
+        await _change(jetstream, f"OBJ_{name}", num_replicas=replicas)
+
+
+async def _change(jetstream: JetStreamContext, stream: str, **wanted: Any) -> None:
+    """Give the stream what is `wanted`, if it differs; what isn't mentioned stays as it is."""
+    current = (await jetstream.stream_info(stream)).config
+    changes = {name: value for name, value in wanted.items() if getattr(current, name) != value}
+    if changes:
+        _log.info(f"Stream {stream} gets another {', '.join(changes)}.", action="update-stream")
+        await jetstream.update_stream(replace(current, **changes))

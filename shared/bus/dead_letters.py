@@ -17,6 +17,7 @@ from nats.js import JetStreamContext
 from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 
+from shared.bus.burial import CUT
 from shared.bus.envelope import CORRELATION_ID, MESSAGE_ID, REPLAY_FOR, TENANT_ID, own_headers
 from shared.errors import Refused
 from shared.subjects import Mode, Stream
@@ -67,10 +68,10 @@ class DeadLetters:
             self._mode.subject("dlq.>"), stream=self._stream, ordered_consumer=True
         )
         try:
-            sequence = 0
-            while sequence < state.last_seq:
+            left = state.messages
+            while left:
                 message = await subscription.next_msg(timeout=5)
-                sequence = message.metadata.sequence.stream
+                left = message.metadata.num_pending
                 yield _from_message(message)
         finally:
             await subscription.unsubscribe()
@@ -83,8 +84,13 @@ class DeadLetters:
             raise Refused(f"there is no dead letter {sequence} in {self._stream}", code="NOT_FOUND") from error
 
     async def replay(self, sequence: int) -> Letter:
-        """Give it back to the consumer that failed, and remove it here. Returns what was replayed."""
+        """Give it back to the consumer that failed, and remove it here. Returns what was replayed.
+
+        Refused if there is none (NOT_FOUND), or if not all of it is left (CUT).
+        """
         letter = await self.get(sequence)
+        if CUT in letter.headers:
+            raise Refused(f"dead letter {sequence} has only {letter.headers[CUT]}: it can't be replayed", code="CUT")
         headers = {name: value for name, value in own_headers(letter.headers).items() if not name.startswith(_PREFIX)}
         headers |= {MESSAGE_ID: str(uuid.uuid4()), "ce-id": letter.event_id, REPLAY_FOR: letter.consumer}
         await self._jetstream.publish(self._mode.subject(letter.subject), letter.body, headers=headers, timeout=5)

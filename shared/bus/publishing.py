@@ -1,9 +1,14 @@
 """Publishing to JetStream: acknowledged, with a message id, or an error that says that NATS is away.
 
+What can never be accepted is another error, since waiting for NATS would not help: no subject or header of NATS, or too
+large. The client measures the body alone; for one that exceeds the limit by its headers the server would end the
+connection, and with it everything else that this process does.
+
 A publish that times out may be sent all the same when the connection is back: only the message id makes a second
 try safe, which is why none goes without.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import nats.errors
@@ -11,11 +16,16 @@ import nats.js.errors
 from faststream.nats import NatsBroker
 
 from shared.bus.envelope import CORRELATION_ID, MESSAGE_ID, encode
-from shared.errors import DependencyUnavailable
+from shared.errors import DependencyUnavailable, PermanentError
 from shared.events import Event
 from shared.subjects import DEAD_LETTER_PREFIX, STREAM_SUBJECTS, Mode, Stream, split_mode
 
 NATS_ERRORS = (nats.errors.Error, nats.js.errors.Error, OSError)
+_MALFORMED = (nats.errors.BadSubjectError, nats.errors.BadHeaderError, nats.errors.MaxPayloadError)
+_NEVER_STORED = {10054: "the message is too large for its stream", 10097: "the headers are larger than 64 KiB"}
+"""JetStream's error codes for what no stream of this configuration takes, at any time."""
+_ADDED = 1024
+"""Bytes, generously: the headers that FastStream and the client put in, and the protocol's own."""
 
 
 def stream_of(subject: str) -> str:
@@ -24,6 +34,11 @@ def stream_of(subject: str) -> str:
     if name.startswith(f"{DEAD_LETTER_PREFIX}."):
         return mode.stream(Stream.DLQ)
     return mode.stream(Stream.METRICS if name in STREAM_SUBJECTS[Stream.METRICS] else Stream.ECP)
+
+
+def size_of(headers: Mapping[str, str], body: bytes = b"") -> int:
+    """Bytes of a message as the server's limit counts them, at most."""
+    return _ADDED + len(body) + sum(len(name.encode()) + len(value.encode()) + 4 for name, value in headers.items())
 
 
 class EventPublisher:
@@ -44,7 +59,10 @@ class EventPublisher:
         time: datetime | None = None,
         traceparent: str | None = None,
     ) -> None:
-        """Publish, and wait until the stream has it. Raises DependencyUnavailable when it can't be known."""
+        """Publish, and wait until the stream has it.
+
+        Raises DependencyUnavailable when it can't be known, and PermanentError when it never will.
+        """
         encoded = encode(
             event,
             mode=mode,
@@ -56,10 +74,17 @@ class EventPublisher:
         )
         await self.publish_encoded(*encoded)
 
+    @property
+    def limit(self) -> int:
+        """Bytes of the largest message that the server takes, headers included."""
+        return self._broker.connection.max_payload
+
     async def publish_encoded(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
         """The same for an event that has been encoded before, as an outbox stores it."""
         if MESSAGE_ID not in headers:
             raise ValueError(f"an event on {subject} without {MESSAGE_ID} could not be published twice safely")
+        if size_of(headers, body) > self.limit:
+            raise _never(subject, f"with its headers it has more than the {self.limit} bytes that the server takes")
         try:
             await self._broker.publish(
                 body,
@@ -69,5 +94,13 @@ class EventPublisher:
                 stream=stream_of(subject),
                 timeout=self._timeout,
             )
+        except _MALFORMED as error:
+            raise _never(subject, str(error)) from error
         except NATS_ERRORS as error:
+            if (reason := _NEVER_STORED.get(getattr(error, "err_code", 0))) is not None:
+                raise _never(subject, reason) from error
             raise DependencyUnavailable("NATS", f"{subject} was not acknowledged ({error or type(error)})") from error
+
+
+def _never(subject: str, reason: str) -> PermanentError:
+    return PermanentError(f"an event on {subject[:200]} can't be published: {reason}", code="NOT_PUBLISHABLE")

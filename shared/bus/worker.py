@@ -28,6 +28,7 @@ from shared.bus.middlewares import BusMetrics, FailureRules, stack
 from shared.bus.middlewares.context import current_delivery
 from shared.bus.middlewares.validation import decode
 from shared.bus.publishing import NATS_ERRORS, EventPublisher
+from shared.bus.pulling import Pulling, pull_calmly
 from shared.bus.questions import RpcClient, responder
 from shared.dependencies import Dependencies
 from shared.errors import DependencyUnavailable
@@ -53,11 +54,12 @@ class Worker:
         self.service = service
         self.registry = _registry()
         self.dependencies = Dependencies()
-        self.broker = _broker(service, settings)
+        self.broker = _broker(service, settings, self._connection_ended)
         self.publisher = EventPublisher(self.broker, service, settings.publish_timeout)
         self.rpc = RpcClient(self.broker)
         self.requires("NATS", lambda: bus_is_ready(settings.nats_url, service))
-        self._rules = FailureRules(self.publisher, BusMetrics(self.registry), settings.max_attempts)
+        marks = partial(self.key_value, Bucket.TRIES)
+        self._rules = FailureRules(self.publisher, BusMetrics(self.registry), settings.max_attempts, marks)
         self._events = NatsRouter(middlewares=stack(service, settings, self.registry, self._rules))  # type: ignore[arg-type]
         self._questions = NatsRouter()
         self._graceful_timeout = settings.graceful_timeout
@@ -68,6 +70,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._stores: dict[str, KeyValue | ObjectStore] = {}
         """By the bucket's name. To make one asks the server, and it is good for as long as the connection is ours."""
+        self._pulling: list[Pulling] = []
         self._included = False
         self.started = False
         self.failed: asyncio.Future[None] | None = None
@@ -118,6 +121,7 @@ class Worker:
         self.failed = asyncio.get_running_loop().create_future()
         self._stores.clear()
         await self.broker.start()
+        self._pulling = pull_calmly(self.broker.subscribers)
         self.started = True
         lag: Callable[[], Awaitable[None]] = partial(self._lag.follow, self._durables, lambda: self.jetstream)
         background = [*self._background, ("lag", lag)]
@@ -125,14 +129,24 @@ class Worker:
         _log.info(f"{self.service} is running.", action="started")
 
     async def stop(self) -> None:
-        """Stop taking events, finish those in flight, leave."""
-        self._rules.stopping.set()
+        """Stop taking events, give back those that are held, finish those in flight, leave."""
         self.started = False
+        await self._take_no_more()
+        self._rules.stopping.set()
         await _end(self._tasks)
         await self._leave()
         for close in self._closing:
             await close()
         _log.info(f"{self.service} has stopped.", action="stopped")
+
+    async def _take_no_more(self) -> None:
+        """Withdraw the requests for events before any is given back: the next worker is to get it, and not this one."""
+        for each in self._pulling:
+            await each.unsubscribe()
+        if self._pulling and await self.broker.ping(timeout=0.1):
+            with suppress(*NATS_ERRORS):
+                await self.broker.connection.flush(1)
+        self._pulling = []
 
     async def _leave(self) -> None:
         """Finish what is in flight and close the connection; without one there is nobody to say goodbye to."""
@@ -182,15 +196,24 @@ class Worker:
         receive.__doc__ = handler.__doc__
         return receive
 
+    async def _connection_ended(self) -> None:
+        """NATS has ended the connection with an error, and the client never tries again. A new process does."""
+        if self.started:
+            reason = self.broker.connection.last_error
+            _log.error(f"NATS has ended the connection ({reason}); the process ends.", action="connection-ended")
+            self._fail(ConnectionError(f"NATS has ended the connection: {reason}"))
+
     async def _run(self, name: str, task: Callable[[], Awaitable[None]]) -> None:
         try:
             await task()
             raise RuntimeError(f"the background task {name!r} ended, which it never should")
         except Exception as error:
             _log.exception("A background task failed; the process ends.", action="background-failed", task=name)
-            if self.failed is not None and not self.failed.done():
-                with suppress(asyncio.InvalidStateError):
-                    self.failed.set_exception(error)
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if self.failed is not None and not self.failed.done():
+            self.failed.set_exception(error)
 
 
 async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
@@ -210,7 +233,7 @@ def _registry() -> CollectorRegistry:
     return registry
 
 
-def _broker(service: str, settings: BusSettings) -> NatsBroker:
+def _broker(service: str, settings: BusSettings, closed: Callable[[], Awaitable[None]]) -> NatsBroker:
     """With the default of 60 attempts to reconnect, a closed client spins and ignores SIGTERM: hence never give up."""
     return NatsBroker(
         settings.nats_url,
@@ -221,6 +244,7 @@ def _broker(service: str, settings: BusSettings) -> NatsBroker:
         max_outstanding_pings=2,
         graceful_timeout=settings.graceful_timeout,
         inbox_prefix=inbox(service),
+        closed_cb=closed,
         apply_types=False,
         logger=None,
     )

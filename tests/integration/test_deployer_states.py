@@ -4,11 +4,14 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import nats
 import pytest
 from nats.aio.client import Client
 from nats.js.api import KeyValueConfig
+from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
 from embedded.nats import NatsServer
@@ -214,3 +217,19 @@ async def test_work_ends_when_the_lease_is_lost(client: Client) -> None:
     await bucket.put("key", b"thief")
     assert await asyncio.wait_for(holding, 20)
     assert (await bucket.get("key")).value == b"thief"
+
+
+async def test_a_lease_that_ends_between_two_looks_at_it_is_no_outage(client: Client) -> None:
+    class Fleeting:
+        """What the client meets when the time to live is over just after its attempt."""
+
+        async def status(self) -> Any:
+            return SimpleNamespace(ttl=1.0)
+
+        async def create(self, key: str, value: bytes) -> int:
+            raise KeyNotFoundError
+
+    async def never() -> None:
+        raise AssertionError("must not work without the lease")
+
+    assert not await leases_of(cast(KeyValue, Fleeting()), "first").while_held("key", never)

@@ -24,6 +24,8 @@ async def store(event, delivery):
     return None
 
 async def crash():
+    if {breaks_limits}:
+        await worker.broker.connection.publish("anything", b"", headers={{"large": "x" * 3_000_000}})
     await asyncio.sleep(3600 if {lasts} else 0)
     raise RuntimeError("gone wrong")
 
@@ -42,10 +44,16 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def process(nats_url: str, port: int, *, lasts: bool = True) -> AsyncIterator[asyncio.subprocess.Process]:
+async def process(
+    nats_url: str, port: int, *, lasts: bool = True, breaks_limits: bool = False
+) -> AsyncIterator[asyncio.subprocess.Process]:
     environment = {**os.environ, "NATS_URL": nats_url, "PORT": str(port)}
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PROGRAM.format(lasts=lasts), env=environment, stderr=asyncio.subprocess.PIPE
+        sys.executable,
+        "-c",
+        PROGRAM.format(lasts=lasts, breaks_limits=breaks_limits),
+        env=environment,
+        stderr=asyncio.subprocess.PIPE,
     )
     try:
         yield child
@@ -105,6 +113,13 @@ async def test_a_failed_background_task_ends_the_process_so_that_it_is_started_a
         _, errors = await asyncio.wait_for(child.communicate(), 30)
         assert child.returncode == 1
         assert b"gone wrong" in errors
+
+
+async def test_a_connection_that_nats_ends_for_good_ends_the_process_so_that_it_is_started_anew(nats_url: str) -> None:
+    async with process(nats_url, free_port(), breaks_limits=True) as child:
+        _, errors = await asyncio.wait_for(child.communicate(), 30)
+        assert child.returncode == 1, errors
+        assert b"connection-ended" in errors
 
 
 async def test_a_worker_is_unhealthy_while_nats_is_away_and_recovers(tmp_path: Path) -> None:

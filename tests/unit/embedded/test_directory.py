@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.directory import DataDirectory, RunLock
+from embedded.directory import DataDirectory, RunLock, write_private
 from embedded.errors import AlreadyRunning, EmbeddedError
 
 
@@ -74,3 +74,14 @@ def test_a_socket_path_that_would_be_too_long_moves_to_the_temporary_directory(t
     assert long.supervisor_socket.parent.stat().st_mode & 0o077 == 0
     assert long.supervisor_socket == long.supervisor_socket, "the same path each time"
     long.supervisor_socket.parent.rmdir()
+
+
+def test_a_file_with_passwords_is_its_owner_s_alone_though_an_earlier_one_was_not(tmp_path: Path) -> None:
+    file = tmp_path / "nats.conf"
+    file.write_text("of an earlier version")
+    file.chmod(0o644)
+
+    write_private(file, "password")
+
+    assert file.read_text() == "password"
+    assert file.stat().st_mode & 0o077 == 0
