@@ -224,8 +224,11 @@ async def test_a_service_counts_its_tries_within_its_permissions(bus: GuardedBus
     outside = await bus.client(OUTSIDE)
     try:
         body = EXAMPLES[Subject.METRICS_COLLECTED].model_dump_json().encode()
-        await outside.jetstream().publish(Subject.METRICS_COLLECTED, body, headers={"ce-id": "tried"})
+        await outside.jetstream().publish("demo.metrics.collected", body, headers={"ce-id": "tried"})
         await asyncio.wait_for(buried.wait(), 30)
+        marks = await monitor.key_value(Bucket.TRIES, Mode.DEMO)
+        with pytest.raises(nats.errors.TimeoutError):
+            await marks.put("manifest-renders.1", b"9")
     finally:
         await outside.close()
         await monitor.stop()
