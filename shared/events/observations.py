@@ -1,0 +1,93 @@
+"""What is measured, and what follows from it for a tenant's SLA."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from shared.events.base import Event
+from shared.subjects import Subject
+from shared.tenants import Model
+
+
+class Moment(Model):
+    """What was measured at one time."""
+
+    time: AwareDatetime
+    values: dict[str, float]
+
+
+class MetricsCollected(Event):
+    """One moment of one tenant. Values in percent unless the name says otherwise; `available` is 1 or 0."""
+
+    subject = Subject.METRICS_COLLECTED
+    time: AwareDatetime
+    values: dict[str, float]
+    source: str
+    services: dict[str, bool] = Field(default_factory=dict)
+    """Whether each workload has its minimum ready, from whoever reads the cluster; the unknown ones are left out."""
+    earlier: tuple[Moment, ...] = Field(default=(), exclude_if=lambda value: not value)
+    """Moments before this one, where a list of them is said at once."""
+
+    @property
+    def moments(self) -> tuple[Moment, ...]:
+        """All of them, in the order in which they were said."""
+        return (*self.earlier, Moment(time=self.time, values=self.values))
+
+
+class ErrorBudget(Model):
+    """How much downtime a period allows, and how much of it is gone."""
+
+    allowed_seconds: float
+    spent_seconds: float
+    left_percent: float
+    """Negative when more was spent than allowed."""
+    exhausts_at: AwareDatetime | None = None
+    """When it was used up, or will be if the last day goes on like this; None if it lasts."""
+
+
+class SlaReported(Event):
+    """Availability so far. Percentages; `unknown` time counts neither as up nor as down and is shown."""
+
+    subject = Subject.SLA_REPORTED
+    time: AwareDatetime
+    since: AwareDatetime
+    availability: float | None = None
+    """None where nothing is known."""
+    target: float
+    status: Literal["meeting", "violated", "unknown"]
+    downtime_seconds: float
+    observed_seconds: float
+    failures: int
+    unknown_seconds: float = 0
+    maintenance_seconds: float = 0
+    mttr_seconds: float | None = None
+    mtbf_seconds: float | None = None
+    error_budget: ErrorBudget | None = None
+    """Of the last 30 days."""
+    burn_rates: dict[str, float | None] = Field(default_factory=dict)
+    """By window (`1h`): 1 uses the budget up just at the period's end; None where nothing is known."""
+
+
+class AlertEvent(Event):
+    """What both alert events say."""
+
+    alert_id: str
+    severity: Literal["info", "warning", "critical"]
+    type: str
+    message: str
+    metric: str
+    current_value: float
+    threshold: float
+    time: AwareDatetime
+
+
+class AlertRaised(AlertEvent):
+    """A tenant's alert rule holds."""
+
+    subject = Subject.ALERT_RAISED
+
+
+class AlertResolved(AlertEvent):
+    """A tenant's alert rule holds no longer."""
+
+    subject = Subject.ALERT_RESOLVED

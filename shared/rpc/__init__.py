@@ -1,0 +1,74 @@
+"""Questions with an answer at once: the models of `shared.subjects.Rpc`.
+
+An answer is an envelope, `{"ok": ...}` or `{"error": {"code", "message", "details"}}`: a worker that can't
+answer says why, since an exception in a NATS responder would send nothing at all and look like a missing worker.
+
+One file for each worker that answers.
+"""
+
+from typing import Any
+
+from pydantic import Field
+
+from shared.rpc.clusters import CapacityReply, CapacityRequest, NodeCapacity
+from shared.rpc.manifests import Finding, RenderReply, RenderRequest, ResourceSummary, ValidateReply, ValidateRequest
+from shared.rpc.sizing import (
+    CalculateRequest,
+    Recommendation,
+    RecommendRequest,
+    RequestsAndCost,
+    ServiceRecommendation,
+    Usage,
+)
+from shared.rpc.sla import (
+    AnnouncedWindow,
+    MaintenanceReply,
+    MaintenanceRequest,
+    SlaFailure,
+    SlaFigures,
+    SlaMaintenance,
+    SlaPart,
+    SlaReport,
+    SlaReportRequest,
+    SlaRequests,
+    SlaService,
+)
+from shared.tenants import Model
+
+__all__ = [
+    "AnnouncedWindow",
+    "CalculateRequest",
+    "CapacityReply",
+    "CapacityRequest",
+    "Finding",
+    "MaintenanceReply",
+    "MaintenanceRequest",
+    "NodeCapacity",
+    "RecommendRequest",
+    "Recommendation",
+    "RenderReply",
+    "RenderRequest",
+    "RequestsAndCost",
+    "ResourceSummary",
+    "RpcError",
+    "ServiceRecommendation",
+    "SlaFailure",
+    "SlaFigures",
+    "SlaMaintenance",
+    "SlaPart",
+    "SlaReport",
+    "SlaReportRequest",
+    "SlaRequests",
+    "SlaService",
+    "Usage",
+    "ValidateReply",
+    "ValidateRequest",
+]
+
+
+class RpcError(Model):
+    """Why a question has no answer; codes as in `shared.errors`."""
+
+    code: str
+    message: str
+    details: dict[str, Any] = Field(default_factory=dict)
