@@ -23,7 +23,7 @@ from services.gateway.store import outbox as store
 from shared.bus import EventPublisher
 from shared.bus.envelope import TENANT_ID
 from shared.database import Database
-from shared.errors import TemporaryError
+from shared.errors import PermanentError, TemporaryError
 from shared.subjects import Mode
 
 _log = structlog.get_logger(__name__)
@@ -55,7 +55,8 @@ class Drainer:
             try:
                 async with self._database.session() as session:
                     await self._lead(session)
-            except TemporaryError as error:
+            except (TemporaryError, PermanentError) as error:
+                # Even what NATS will never take stays: it was accepted, and the age of the outbox tells of it.
                 self._say(error.message)
             await asyncio.sleep(self._pause)
             self._pause = min(self._pause * 2, _LONGEST_PAUSE)

@@ -36,6 +36,8 @@ class Database:
             pool_timeout=settings.database_connect_timeout,
             # Without it each connection of the pool fails once after PostgreSQL has been started again.
             pool_pre_ping=True,
+            # They may be secret, and end up in logs with the exception that they caused.
+            hide_parameters=True,
         )
 
     @asynccontextmanager
