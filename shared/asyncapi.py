@@ -31,8 +31,8 @@ HEADERS: Document = {
         "ce-type": {"type": "string", "description": "`ai.ecp.` and the subject."},
         "ce-source": {"type": "string", "description": "`/ecp/` and the service."},
         "ce-subject": {"type": "string", "description": "The tenant's id."},
-        "ce-time": {"type": "string", "format": "date-time"},
-        "ce-specversion": {"const": "1.0"},
+        "ce-time": {"type": "string", "format": "date-time", "description": "When it was said."},
+        "ce-specversion": {"const": "1.0", "description": "CloudEvents' own version."},
         "Nats-Msg-Id": {"type": "string", "description": "JetStream drops a second message with the same one."},
         "correlation-id": {"type": "string", "description": "The request that began it."},
         "traceparent": {"type": "string", "description": "W3C trace context."},
@@ -75,6 +75,9 @@ def page() -> str:
             _summary(subject),
         )
         lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "## From other systems", "", _OUTSIDE.rstrip()]
+    lines += ["", "## Headers", "", "| header | meaning |", "|---|---|"]
+    lines += [f"| `{name}` | {about['description']} |" for name, about in HEADERS["properties"].items()]
     for subject in Subject:
         example = EXAMPLES[subject].model_dump(mode="json", exclude_none=True)
         lines += ["", f"## `{subject}`", "", _summary(subject), "", "```json"]
@@ -90,6 +93,28 @@ def to_yaml(content: Document) -> str:
             return True
 
     return yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1000)
+
+
+_OUTSIDE = """\
+Whoever has the account `outside` may say `tenant.created`, `deploy.requested` and `metrics.collected`. Plain JSON
+without a header is enough; the fields of the first two are those of `POST /api/v1/tenants/`, at the top or below `spec`:
+
+```json
+{"tenant_id": "my-tenant", "name": "Mine", "service_requirements": {"stt": 10}}
+```
+
+- The gateway takes a request in as if it had come by REST, numbers it, and says it again in its own name
+  (`ce-source: /ecp/gateway`): that is what the examples below show, and what the other services act on. A
+  generation, revision or deployment id of the sender's own counts for nothing.
+- `deploy.requested` with requirements makes the tenant or changes it; with nothing but a `tenant_id` it deploys the
+  tenant as it is. `tenant.created` with `"deploy": false` only stores it.
+- Give each event a header `ce-id` (and `ce-source`, if several systems publish): the same ones again, even after
+  days, do nothing. With another body they are refused. Without an id each message is a request of its own.
+- A missing `tenant_id` is made from the message's place in the stream.
+- What REST would refuse becomes a dead letter with the reason (`make dlq`), and nothing else happens.
+- The header `ce-source` can be forged by whoever has the account: give it to systems that you trust.
+- What is measured is kept in its stream for some hours at most; the monitor stores it in PostgreSQL within seconds.
+"""
 
 
 def _description() -> str:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import structlog
 
+from services.deployer.cluster import ClusterUnavailable
 from services.deployer.desired import Desired, Outcome, is_settled
 from services.deployer.leases import Leases
 from services.deployer.ledger import Ledger
@@ -122,6 +123,9 @@ class Controller:
             except TemporaryError as error:
                 _log.info(f"Another look in {pause:g} s: {error.message}", action="look-again")
                 settled = None
+                if isinstance(error, DependencyUnavailable) and not isinstance(error, ClusterUnavailable):
+                    # An outage of ours mustn't use up the deployment's time: as after a takeover, it gets some more.
+                    tenant.patience = None
             except Exception:
                 _log.exception("A tenant can't be worked at.", action="reconcile-failed")
                 settled = None
