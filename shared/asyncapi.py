@@ -97,7 +97,7 @@ def to_yaml(content: Document) -> str:
 
 _OUTSIDE = """\
 Whoever has the account `outside` may say `tenant.created`, `deploy.requested` and `metrics.collected`. Plain JSON
-without a header is enough; the fields of the first two are those of `POST /api/v1/tenants/`, at the top or below `spec`:
+without a header is enough; the fields of the first two are those of `POST /api/v1/tenants/`, at the top or in `spec`:
 
 ```json
 {"tenant_id": "my-tenant", "name": "Mine", "service_requirements": {"stt": 10}}
