@@ -1,6 +1,6 @@
 """One hop over JetStream, consume and publish: our worker with all its middlewares beside raw nats-py, on one server.
 
-    make bench ONLY=bus
+    make bench ARGS=bus
 
 The raw peer does the same with nothing around it: the same pull subscriptions, a publish with a message id, an
 acknowledgement. Messages are published before the clock starts, so that the consumer is the only one measured.

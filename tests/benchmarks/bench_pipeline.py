@@ -1,6 +1,6 @@
 """The way from `deploy.requested` to the deployer's start, and `POST /tenants/`, each beside its limit in the same run.
 
-    make bench ONLY=pipeline
+    make bench ARGS=pipeline
 
 The limit of the pipeline is three hops with raw nats-py on the same server: consume, publish, acknowledge, and nothing
 else. The limit of the call is a bare FastAPI application which asks the same calculator and inserts one row.
