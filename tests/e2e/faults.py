@@ -127,16 +127,30 @@ async def deploy_under(
     account = Account(name)
     begun = time.monotonic()
     ids = [f"{name.replace(' ', '-')}-{number:03}" for number in range(tenants)]
-    async with _injecting(run, fault, account, every, random.Random(seed)):
+    try:
+        await _deploy_and_count(run, account, fault, ids, every, random.Random(seed))
+    finally:
+        account.seconds = time.monotonic() - begun
+        print(account, flush=True)  # noqa: T201 - the table is the point
+        # Room for the next fault; and it shows that what was deployed under faults can be deleted.
+        await _remove(run, ids)
+    return account
+
+
+async def _deploy_and_count(
+    run: EmbeddedRun,
+    account: Account,
+    fault: Fault,
+    ids: list[str],
+    every: tuple[float, float],
+    chance: random.Random,
+) -> None:
+    async with _injecting(run, fault, account, every, chance):
         accepted = await _ask_for_all(run, ids)
         with suppress(TimeoutError):
             await asyncio.wait_for(_until_ended(run, accepted), LONGEST_INJECTION)
     await asyncio.wait_for(_until_ended(run, accepted), FINISH_SECONDS)
     await _take_stock(run, accepted, account)
-    account.seconds = time.monotonic() - begun
-    print(account)  # noqa: T201 - the table is the point
-    await _remove(run, ids)
-    return account
 
 
 async def _ask_for_all(run: EmbeddedRun, ids: Iterable[str]) -> dict[str, str]:
@@ -195,7 +209,7 @@ async def _take_stock(run: EmbeddedRun, accepted: dict[str, str], account: Accou
 async def _completions(run: EmbeddedRun) -> Counter[str]:
     """How often each tenant is said to be deployed: every message counts, whatever deployment or id it names."""
     found: Counter[str] = Counter()
-    async with bus(run) as client:
+    async with bus(run, "gateway") as client:
         jetstream = client.jetstream()
         subject = "demo.deploy.completed"
         state = await jetstream.stream_info("DEMO_ECP", subjects_filter=subject)
@@ -213,7 +227,7 @@ async def _dead_letters(run: EmbeddedRun) -> int:
 
 
 async def _remove(run: EmbeddedRun, ids: list[str]) -> None:
-    """Make room for the next fault, and show that what was deployed under faults can be deleted."""
+    """Delete all of them, and wait until they are gone."""
     async with api(run) as client:
         for tenant_id in ids:
             await client.delete(f"/tenants/{tenant_id}")
