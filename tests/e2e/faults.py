@@ -128,29 +128,18 @@ async def deploy_under(
     begun = time.monotonic()
     ids = [f"{name.replace(' ', '-')}-{number:03}" for number in range(tenants)]
     try:
-        await _deploy_and_count(run, account, fault, ids, every, random.Random(seed))
+        async with _injecting(run, fault, account, every, random.Random(seed)):
+            accepted = await _ask_for_all(run, ids)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(_until_ended(run, accepted), LONGEST_INJECTION)
+        await asyncio.wait_for(_until_ended(run, accepted), FINISH_SECONDS)
+        await _take_stock(run, accepted, account)
     finally:
         account.seconds = time.monotonic() - begun
         print(account, flush=True)  # noqa: T201 - the table is the point
         # Room for the next fault; and it shows that what was deployed under faults can be deleted.
         await _remove(run, ids)
     return account
-
-
-async def _deploy_and_count(
-    run: EmbeddedRun,
-    account: Account,
-    fault: Fault,
-    ids: list[str],
-    every: tuple[float, float],
-    chance: random.Random,
-) -> None:
-    async with _injecting(run, fault, account, every, chance):
-        accepted = await _ask_for_all(run, ids)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(_until_ended(run, accepted), LONGEST_INJECTION)
-    await asyncio.wait_for(_until_ended(run, accepted), FINISH_SECONDS)
-    await _take_stock(run, accepted, account)
 
 
 async def _ask_for_all(run: EmbeddedRun, ids: Iterable[str]) -> dict[str, str]:
