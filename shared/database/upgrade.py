@@ -1,5 +1,6 @@
 """Brings both databases to the latest revision, and makes the partitions of the coming months."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import structlog
@@ -17,6 +18,10 @@ _LOCK = 0x6563_7002
 MIGRATIONS = "shared.database:migrations"
 
 
+_ONE_AT_A_TIME = asyncio.Lock()
+"""Within this process: Alembic keeps what it is at in global variables. Between processes the database has a lock."""
+
+
 async def upgrade(databases: Databases) -> None:
     """Wait for both databases, then upgrade them. Idempotent, and safe when two run at once."""
     dependencies = Dependencies()
@@ -29,7 +34,7 @@ async def upgrade(databases: Databases) -> None:
 
 async def upgrade_one(database: Database) -> None:
     """The same for one database that is there. Either all of it happens or nothing."""
-    async with database.begin() as connection:
+    async with _ONE_AT_A_TIME, database.begin() as connection:
         # Whoever is second waits for this transaction's end, and finds nothing left to do.
         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         await connection.run_sync(_migrate)
