@@ -21,7 +21,7 @@ down:
 
 ## Run every test on real NATS and PostgreSQL (under 5 minutes); ARGS="-k name" for some of them
 test: install
-	@$(PYTHON_IN_VENV) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PYTHON_IN_VENV) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 ## Run the tests that take longer
 test-long: install
