@@ -63,7 +63,7 @@ async def raw(url: str) -> tuple[float, float]:
         for number in left:
             [message] = await subscription.fetch(1, timeout=5)
             encoded = encode(REPORT, mode=Mode.PRODUCTION, event_id=f"r-{number}", correlation_id="b", source="b")
-            await jetstream.publish(encoded.subject, encoded.body, headers=encoded.headers, stream="ECP")
+            await jetstream.publish(encoded.subject, encoded.body, headers=encoded.headers, stream="METRICS")
             await message.ack()
 
     begun, cpu = time.perf_counter(), time.process_time()
