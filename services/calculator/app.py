@@ -5,6 +5,7 @@ from functools import partial
 from services.calculator.handlers import advise, calculate, size_deployment, size_tenant
 from services.calculator.options import Options
 from services.calculator.settings import Settings
+from services.calculator.sizer import Sizer
 from shared.bus import Worker
 from shared.catalog import Catalog, load_catalog
 from shared.rpc import CalculateRequest, RecommendRequest
@@ -14,10 +15,10 @@ from shared.subjects import CALCULATOR_SIZES_DEPLOYMENTS, CALCULATOR_SIZES_TENAN
 def build(settings: Settings, catalog: Catalog | None = None) -> Worker:
     """The calculator, ready to run. Raises CatalogInvalid, since nothing can be sized without a catalogue."""
     catalog = catalog or load_catalog()
-    options = Options(krw_per_usd=settings.krw_per_usd)
+    sizer = Sizer(catalog, Options(krw_per_usd=settings.krw_per_usd))
     worker = Worker("calculator", settings)
-    worker.on(CALCULATOR_SIZES_TENANTS, partial(size_tenant, catalog=catalog, options=options))
-    worker.on(CALCULATOR_SIZES_DEPLOYMENTS, partial(size_deployment, catalog=catalog, options=options))
-    worker.answer(Rpc.CALCULATE, CalculateRequest, partial(calculate, catalog=catalog, options=options))
+    worker.on(CALCULATOR_SIZES_TENANTS, partial(size_tenant, sizer=sizer))
+    worker.on(CALCULATOR_SIZES_DEPLOYMENTS, partial(size_deployment, sizer=sizer))
+    worker.answer(Rpc.CALCULATE, CalculateRequest, partial(calculate, sizer=sizer))
     worker.answer(Rpc.RECOMMEND, RecommendRequest, partial(advise, catalog=catalog))
     return worker

@@ -1,12 +1,9 @@
 """What the calculator does with events and questions: asks the pure core, and says what came out."""
 
-from dataclasses import replace
-
 import structlog
 
-from services.calculator.options import DEFAULT, Options
 from services.calculator.recommendation import recommend
-from services.calculator.sizing import size
+from services.calculator.sizer import Sizer
 from shared.bus import Delivery
 from shared.catalog import Catalog
 from shared.errors import Refused
@@ -26,34 +23,23 @@ from shared.tenants import TenantSpec
 _log = structlog.get_logger(__name__)
 
 
-async def size_tenant(
-    event: TenantCreated, delivery: Delivery, *, catalog: Catalog, options: Options = DEFAULT
-) -> list[Event]:
+async def size_tenant(event: TenantCreated, delivery: Delivery, *, sizer: Sizer) -> list[Event]:
     """Size a tenant that was created or changed. One without a revision is for the gateway's intake first."""
     if event.revision is None:
         return []
-    return [_sized(event.spec, event.revision, None, catalog, options)]
+    return [_sized(event.spec, event.revision, None, sizer)]
 
 
-async def size_deployment(
-    event: DeployRequested, delivery: Delivery, *, catalog: Catalog, options: Options = DEFAULT
-) -> list[Event]:
+async def size_deployment(event: DeployRequested, delivery: Delivery, *, sizer: Sizer) -> list[Event]:
     """Size what is to be deployed. One without a generation is for the gateway's intake first."""
     if event.deployment is None:
         return []
-    return [_sized(event.spec, None, event.deployment, catalog, options)]
+    return [_sized(event.spec, None, event.deployment, sizer)]
 
 
-async def calculate(request: CalculateRequest, mode: Mode, *, catalog: Catalog, options: Options = DEFAULT) -> Sizing:
+async def calculate(request: CalculateRequest, mode: Mode, *, sizer: Sizer) -> Sizing:
     """Answer `rpc.calculate`."""
-    return size(
-        request.service_requirements,
-        request.sla_target,
-        request.preset,
-        request.gpu_type,
-        catalog,
-        options=replace(options, gpu_sharing=request.gpu_sharing, unmeasured=request.allow_unmeasured),
-    )
+    return sizer.answer(request)
 
 
 async def advise(request: RecommendRequest, mode: Mode, *, catalog: Catalog) -> Recommendation:
@@ -61,16 +47,10 @@ async def advise(request: RecommendRequest, mode: Mode, *, catalog: Catalog) -> 
     return recommend(request.sizing, request.usage, catalog)
 
 
-def _sized(
-    spec: TenantSpec,
-    revision: int | None,
-    deployment: DeploymentContext | None,
-    catalog: Catalog,
-    options: Options,
-) -> Event:
+def _sized(spec: TenantSpec, revision: int | None, deployment: DeploymentContext | None, sizer: Sizer) -> Event:
     log = _log.bind(tenant_id=spec.tenant_id, deployment_id=deployment and deployment.deployment_id)
     try:
-        sizing = size(spec.service_requirements, spec.sla_target, spec.preset, spec.gpu_type, catalog, options=options)
+        sizing = sizer.size_spec(spec)
     except Refused as error:
         log.info(f"It can't be sized: {error.message}", action="sizing-refused", code=error.code)
         return ResourcesRejected(

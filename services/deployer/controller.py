@@ -7,7 +7,7 @@ or the lease is free.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -88,10 +88,11 @@ class Controller:
             await end([*following, *(tenant.task for tenant in self._tenants.values() if tenant.task is not None)])
             self._tenants.clear()
 
-    def notice(self, mode: Mode, desired: Desired) -> None:
+    def notice(self, mode: Mode, desired: Desired, state: Versioned | None = None) -> None:
         """Let a tenant be looked at, unless somebody is at it or nothing has changed.
 
-        What comes before `run` is found by it, and what comes after it by a successor.
+        Who has just written or read the records gives them as `state`, which saves the first look at them. What comes
+        before `run` is found by it, and what comes after it by a successor.
         """
         key = (mode, desired.key)
         if not self._running or self._settled.get(key) == desired.generation:
@@ -99,7 +100,8 @@ class Controller:
         tenant = self._tenants.setdefault(key, _Tenant())
         tenant.newest.see(desired.generation)
         if tenant.task is None:
-            tenant.task = asyncio.create_task(self._tend(mode, desired.key, tenant), name=f"{mode} {desired.key}")
+            work = self._tend(mode, desired.key, tenant, state)
+            tenant.task = asyncio.create_task(work, name=f"{mode} {desired.key}")
 
     async def _follow(self, mode: Mode) -> None:
         while True:
@@ -110,15 +112,15 @@ class Controller:
                 _log.warning(f"Waiting: {error.message}", action="wait-for-dependency")
                 await asyncio.sleep(1.0)
 
-    async def _tend(self, mode: Mode, key: str, tenant: _Tenant) -> None:
-        """Work at a tenant until it is settled, here or elsewhere."""
+    async def _tend(self, mode: Mode, key: str, tenant: _Tenant, state: Versioned | None) -> None:
+        """Work at a tenant until it is settled, here or elsewhere. `state` is good for the first look."""
         pause = _SHORTEST_PAUSE
         # A task begun by a handler inherits the log's context of one event, and outlives it.
         structlog.contextvars.unbind_contextvars("subject", "correlation_id")
         structlog.contextvars.bind_contextvars(mode=mode.value, tenant=key)
         while True:
             try:
-                settled = await self._attempt(mode, key, tenant)
+                settled = await self._attempt(mode, key, tenant, state or await self._worlds[mode].states.read(key))
                 pause = _SHORTEST_PAUSE
             except TemporaryError as error:
                 _log.info(f"Another look in {pause:g} s: {error.message}", action="look-again")
@@ -134,56 +136,77 @@ class Controller:
                 del self._tenants[(mode, key)]
                 self._settled[(mode, key)] = settled
                 return
+            state = None
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _attempt(self, mode: Mode, key: str, tenant: _Tenant) -> int | None:
+    async def _attempt(self, mode: Mode, key: str, tenant: _Tenant, state: Versioned) -> int | None:
         """Work, if there is any. The generation that is settled, or None if it may not be."""
         world, known = self._worlds[mode], tenant.newest.generation
-        state = await world.states.read(key)
         if state.desired is None:
             return known
         if is_settled(state.desired, state.applied):
             await self._tidy(world, key, state)
             return state.desired.generation
         async with self._slots[mode]:
-            held = await world.leases.while_held(f"deployer.{key}", lambda: self._reconcile(mode, key, tenant))
+            begun = await self._begin(mode, state.desired, state)
+            held = await world.leases.while_held(f"deployer.{key}", lambda: self._reconcile(mode, key, tenant, begun))
         if not held:
             await asyncio.sleep(self._settings.takeover_interval)
         return None
 
-    async def _reconcile(self, mode: Mode, key: str, tenant: _Tenant) -> None:
-        """Under the lease: look again, since whoever had it before may be done, and work."""
-        world = self._worlds[mode]
-        state = await world.states.read(key)
+    async def _begin(self, mode: Mode, desired: Desired, state: Versioned) -> Ledger | None:
+        """The books of a generation that nobody has begun, opened; None if somebody has.
+
+        Before the lease, since only one copy can write the first record of a generation: the others are outrun.
+        """
+        if state.applied is not None and state.applied.generation >= desired.generation:
+            return None
+        ledger = self._ledger(mode, desired, state)
+        with _told(desired):
+            await ledger.open()
+        return ledger
+
+    async def _reconcile(self, mode: Mode, key: str, tenant: _Tenant, begun: Ledger | None) -> None:
+        """Under the lease: go on with what we have begun; else look again, since who had it before may be done."""
+        ledger = begun or await self._take_over(mode, key)
+        if ledger is None:
+            return
+        tenant.newest.see(ledger.desired.generation)
+        with _told(ledger.desired):
+            if begun is None:
+                await ledger.open()
+            if not ledger.is_concluded:
+                await self._work(mode, ledger, tenant)
+
+    async def _take_over(self, mode: Mode, key: str) -> Ledger | None:
+        """The books as they are now; None if nothing is left to do."""
+        state = await self._worlds[mode].states.read(key)
         desired = state.desired
         if desired is None or is_settled(desired, state.applied):
-            return
+            return None
         if state.applied is not None and state.applied.generation > desired.generation:
-            return  # it was read before what has come since, whose books must not go back
-        tenant.newest.see(desired.generation)
-        ledger = Ledger(mode, desired, state, states=world.states, publisher=self._publisher, clock=self._clock)
-        with structlog.contextvars.bound_contextvars(
-            tenant_id=desired.tenant_id, deployment_id=desired.deployment_id, correlation_id=desired.correlation_id
-        ):
-            await ledger.open()
-            if not ledger.is_concluded:
-                await self._work(mode, desired, ledger, tenant)
+            return None  # it was read before what has come since, whose books must not go back
+        return self._ledger(mode, desired, state)
 
-    async def _work(self, mode: Mode, desired: Desired, ledger: Ledger, tenant: _Tenant) -> None:
-        world = self._worlds[mode]
+    def _ledger(self, mode: Mode, desired: Desired, state: Versioned) -> Ledger:
+        states = self._worlds[mode].states
+        return Ledger(mode, desired, state, states=states, publisher=self._publisher, clock=self._clock)
+
+    async def _work(self, mode: Mode, ledger: Ledger, tenant: _Tenant) -> None:
+        world, desired = self._worlds[mode], ledger.desired
         try:
             cluster = self._targets.cluster(mode, desired.target)
         except UnknownTarget as error:
             await ledger.fail(error.code, error.message)
             return
         ports = Ports(cluster, world.manifests, self._clock, self._settings.wait_for_ingress_address)
-        patience = self._patience(tenant, desired, ledger)
+        patience = self._patience(tenant, ledger)
         with suppress(Superseded):
             await Reconciler(desired, ledger, patience, tenant.newest, ports).run()
 
-    def _patience(self, tenant: _Tenant, desired: Desired, ledger: Ledger) -> Patience:
-        began = ledger.applied.since
+    def _patience(self, tenant: _Tenant, ledger: Ledger) -> Patience:
+        desired, began = ledger.desired, ledger.applied.since
         if tenant.patience is None or tenant.patience[0] != (desired.generation, began):
             resource_timeout = desired.options.resource_timeout
             limits = Limits(
@@ -201,3 +224,10 @@ class Controller:
         """A deleted tenant is no longer desired; an id that is used again starts clean."""
         if state.applied is not None and state.applied.outcome is Outcome.DELETED:
             await world.states.forget(key, state.desired_revision)
+
+
+def _told(desired: Desired) -> AbstractContextManager[object]:
+    """The log's lines say which deployment they are about."""
+    return structlog.contextvars.bound_contextvars(
+        tenant_id=desired.tenant_id, deployment_id=desired.deployment_id, correlation_id=desired.correlation_id
+    )

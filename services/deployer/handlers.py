@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from services.deployer.desired import Desired, Newer, state_key
 from services.deployer.progress import STARTED
-from services.deployer.states import States
+from services.deployer.states import States, Versioned
 from services.deployer.targets import Targets, UnknownTarget
 from shared.bus import Delivery
 from shared.errors import PermanentError
@@ -38,7 +38,7 @@ class Handlers:
     """What the deployer's two consumers do."""
 
     def __init__(
-        self, states: Mapping[Mode, States], targets: Targets, notice: Callable[[Mode, Desired], None]
+        self, states: Mapping[Mode, States], targets: Targets, notice: Callable[[Mode, Desired, Versioned], None]
     ) -> None:
         """`notice` hears of what was written, to begin at once; other copies find it by themselves."""
         self._states = states
@@ -70,10 +70,10 @@ class Handlers:
         return await self._want(_desired(event, delivery, action=_ACTIONS[event.operation], **fields), delivery.mode)
 
     async def _want(self, wanted: Desired, mode: Mode) -> list[Event]:
-        newer = await self._states[mode].want(wanted)
-        if newer is not None:
-            return [_superseded(wanted, newer)]
-        self._notice(mode, wanted)
+        outcome = await self._states[mode].want(wanted)
+        if isinstance(outcome, Newer):
+            return [_superseded(wanted, outcome)]
+        self._notice(mode, wanted, outcome)
         return []
 
     async def _delete_from_nowhere(

@@ -2,7 +2,8 @@
 
 Every word is written into `applied` before it is published, with its number in a sequence, which gives the event its
 id. Whoever takes over says the last word again, under the same id, and goes on from there: nothing is lost, and nothing
-is said twice. Progress and phase never fall, since a word that would is held back.
+is said twice. Only the first word is published while it is written: it is the same whoever says it, so that one who is
+outrun by another has said nothing of its own. Progress and phase never fall, since a word that would is held back.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ import structlog
 from services.deployer.desired import Applied, Desired, Failure, ObjectRef, Outcome, Replaced, Word, is_open
 from services.deployer.progress import STARTED, Report
 from services.deployer.states import States, Versioned
+from services.deployer.tasks import both
 from shared.bus import EventPublisher, derived_id
 from shared.events import (
     EVENTS,
@@ -59,6 +61,11 @@ class Ledger:
         self._applied = self._opening(state.applied)
 
     @property
+    def desired(self) -> Desired:
+        """What the books are about."""
+        return self._desired
+
+    @property
     def applied(self) -> Applied:
         """What is recorded now."""
         return self._applied
@@ -75,8 +82,9 @@ class Ledger:
                 await self._publish_superseded(replaced)
         if self._previous is None or self._previous.generation != self._desired.generation:
             _log.info(f"Begun: {self._applied.word.message}.", action="deploy-begun")
-            await self._record(self._applied)
-        await self._publish_word()
+            await both(self._record(self._applied), self._publish_word())
+        else:
+            await self._publish_word()
 
     async def say(self, report: Report) -> bool:
         """Publish a step forward; not if it is none, as after a takeover, or if it has just been said."""

@@ -51,21 +51,27 @@ class States:
         self._bucket = bucket
 
     async def read(self, key: str) -> Versioned:
-        """Both records, the desired one first: what is applied may be newer than it, never older."""
-        desired, desired_revision = await self._get(Bucket.DESIRED, key, Desired)
-        applied, applied_revision = await self._get(Bucket.APPLIED, key, Applied)
+        """Both records. Either may be newer than the other: who writes against a revision finds out."""
+        (desired, desired_revision), (applied, applied_revision) = await asyncio.gather(
+            self._get(Bucket.DESIRED, key, Desired), self._get(Bucket.APPLIED, key, Applied)
+        )
         return Versioned(desired, desired_revision, applied, applied_revision)
 
-    async def want(self, wanted: Desired) -> Newer | None:
-        """Write `wanted` unless a higher generation rules, which is then the answer. Repeating it changes nothing."""
+    async def want(self, wanted: Desired) -> Newer | Versioned:
+        """Write `wanted`, unless a higher generation rules, which is then the answer; else the records as they are now.
+
+        Repeating it changes nothing.
+        """
         while True:
             state = await self.read(wanted.key)
             decision = decide(wanted, state.desired, state.applied)
-            if not isinstance(decision, Desired):
+            if isinstance(decision, Newer):
                 return decision
+            if decision is None:
+                return state
             with suppress(Outrun):
-                await self._put(Bucket.DESIRED, wanted.key, decision, state.desired_revision)
-                return None
+                revision = await self._put(Bucket.DESIRED, wanted.key, decision, state.desired_revision)
+                return state._replace(desired=decision, desired_revision=revision)
             await asyncio.sleep(_PAUSE)
 
     async def has_records(self, key: str) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from services.calculator.handlers import advise, calculate, size_deployment, size_tenant
 from services.calculator.options import Options
 from services.calculator.settings import Settings
+from services.calculator.sizer import Sizer
 from shared.bus import Delivery
 from shared.catalog import load_catalog
 from shared.errors import Refused
@@ -17,6 +18,7 @@ from shared.subjects import Mode
 from shared.tenants import TenantSpec
 
 CATALOG = load_catalog()
+SIZER = Sizer(CATALOG)
 DELIVERY = Delivery(
     mode=Mode.DEMO,
     subject="tenant.created",
@@ -40,22 +42,22 @@ def requested(spec: TenantSpec, generation: int | None = 7) -> DeployRequested:
 
 @pytest.mark.parametrize("kind", [TenantCreated, TenantUpdated])
 async def test_a_tenant_is_sized_without_a_deployment(kind: type[TenantCreated]) -> None:
-    [event] = await size_tenant(kind(tenant_id="a", spec=spec(), revision=2), DELIVERY, catalog=CATALOG)
+    [event] = await size_tenant(kind(tenant_id="a", spec=spec(), revision=2), DELIVERY, sizer=SIZER)
     assert isinstance(event, ResourcesCalculated)
     assert (event.revision, event.deployment, event.spec) == (2, None, spec())
 
 
 async def test_a_deployment_s_context_is_carried_on() -> None:
     request = requested(spec(preset="large"))
-    [event] = await size_deployment(request, DELIVERY, catalog=CATALOG)
+    [event] = await size_deployment(request, DELIVERY, sizer=SIZER)
     assert isinstance(event, ResourcesCalculated)
     assert event.deployment == request.deployment
     assert event.sizing.preset == "large"
 
 
 async def test_what_other_systems_ask_for_waits_until_the_gateway_has_numbered_it() -> None:
-    assert await size_tenant(TenantCreated(tenant_id="a", spec=spec()), DELIVERY, catalog=CATALOG) == []
-    assert await size_deployment(requested(spec(), generation=None), DELIVERY, catalog=CATALOG) == []
+    assert await size_tenant(TenantCreated(tenant_id="a", spec=spec()), DELIVERY, sizer=SIZER) == []
+    assert await size_deployment(requested(spec(), generation=None), DELIVERY, sizer=SIZER) == []
 
 
 @pytest.mark.parametrize(
@@ -69,38 +71,55 @@ async def test_what_other_systems_ask_for_waits_until_the_gateway_has_numbered_i
 )
 async def test_what_cannot_be_sized_is_rejected_with_the_reason(changes: dict[str, object], code: str) -> None:
     request = requested(spec(**changes))
-    [event] = await size_deployment(request, DELIVERY, catalog=CATALOG)
+    [event] = await size_deployment(request, DELIVERY, sizer=SIZER)
     assert isinstance(event, ResourcesRejected)
     assert (event.code, event.deployment) == (code, request.deployment)
     assert event.details["errors"]
 
 
 async def test_a_question_is_answered_or_refused() -> None:
-    sizing = await calculate(CalculateRequest(service_requirements={"chatbot": 10}), Mode.DEMO, catalog=CATALOG)
+    sizing = await calculate(CalculateRequest(service_requirements={"chatbot": 10}), Mode.DEMO, sizer=SIZER)
     assert sizing.preset == "micro"
     with pytest.raises(Refused):
-        await calculate(CalculateRequest(service_requirements={}), Mode.DEMO, catalog=CATALOG)
+        await calculate(CalculateRequest(service_requirements={}), Mode.DEMO, sizer=SIZER)
 
 
 async def test_a_question_may_allow_what_no_tenant_gets() -> None:
     question = CalculateRequest(service_requirements={"callbot": 100}, gpu_type="l4")
     with pytest.raises(Refused, match="not measured on l4"):
-        await calculate(question, Mode.DEMO, catalog=CATALOG)
+        await calculate(question, Mode.DEMO, sizer=SIZER)
     allowed = question.model_copy(update={"allow_unmeasured": True, "gpu_sharing": "time-slicing"})
-    sizing = await calculate(allowed, Mode.DEMO, catalog=CATALOG)
+    sizing = await calculate(allowed, Mode.DEMO, sizer=SIZER)
     assert (sizing.gpu_type, sizing.gpu_sharing) == ("l4", "time-slicing")
+
+
+def test_what_was_asked_before_is_not_worked_out_again_and_what_differs_is() -> None:
+    sizer, asked = Sizer(CATALOG), spec(service_requirements={"callbot": 20, "chatbot": 5})
+    again = sizer.answer(CalculateRequest(service_requirements=asked.service_requirements))
+    assert sizer.size_spec(asked) is again
+    assert sizer.size_spec(asked.model_copy(update={"tenant_id": "b", "name": "B"})) is again
+    for changes in (
+        {"service_requirements": {"callbot": 21, "chatbot": 5}},
+        {"service_requirements": {"chatbot": 5, "callbot": 20}},
+        {"sla_target": {"availability": "99.9%"}},
+        {"preset": "large"},
+        {"gpu_type": "v100"},
+    ):
+        other = spec(**{"service_requirements": asked.service_requirements, **changes})
+        assert sizer.size_spec(other) is not again
+        assert sizer.size_spec(other) == Sizer(CATALOG).size_spec(other)
 
 
 async def test_the_rate_for_won_is_configuration_on_the_event_path_too() -> None:
     options = Options(krw_per_usd=Fraction(1385))
-    [event] = await size_deployment(requested(spec()), DELIVERY, catalog=CATALOG, options=options)
+    [event] = await size_deployment(requested(spec()), DELIVERY, sizer=Sizer(CATALOG, options))
     assert isinstance(event, ResourcesCalculated)
     assert event.sizing.cost is not None
     assert event.sizing.cost.krw_per_usd == 1385
 
 
 async def test_a_recommendation_is_made_for_the_sizing_that_is_sent() -> None:
-    sizing = await calculate(CalculateRequest(service_requirements={"qa": 1}), Mode.DEMO, catalog=CATALOG)
+    sizing = await calculate(CalculateRequest(service_requirements={"qa": 1}), Mode.DEMO, sizer=SIZER)
     question = RecommendRequest(sizing=sizing, usage={"qa": Usage(cpu_m=(250.0,))})
     [qa] = (await advise(question, Mode.DEMO, catalog=CATALOG)).services
     assert (qa.cpu_request_m_today, qa.cpu_request_m) == (1000, 250)
