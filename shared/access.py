@@ -103,7 +103,8 @@ ACCESS: dict[str, Access] = {
     ),
     OUTSIDE: Access(says=(Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED, Subject.METRICS_COLLECTED)),
     OPERATOR: Access(follows=(Stream.DLQ,), replays=True),
-    BOOTSTRAP: Access(administers=True),
+    # Manifests, to move those of an earlier version.
+    BOOTSTRAP: Access(administers=True, keeps=(Bucket.MANIFESTS,)),
 }
 
 
@@ -134,7 +135,7 @@ def permissions(account: str) -> Permissions:
     access = ACCESS[account]
     granted = Permissions(subscribe=[f"{inbox(account)}.>"], respond=bool(access.answers))
     if access.administers:
-        granted.publish.append("$JS.API.>")
+        granted.publish += ["$JS.API.>", "$JS.FC.>"]
     for mode in Mode:
         granted.publish += [mode.subject(subject) for subject in (*access.says, *access.asks)]
         granted.subscribe += [mode.subject(question) for question in access.answers]
@@ -188,20 +189,16 @@ def _following(stream: str) -> list[str]:
 
 
 def _reading(mode: Mode, bucket: Bucket) -> list[str]:
-    # nats-py looks up an object store's stream by its subject.
-    look_up = ["$JS.API.STREAM.NAMES"] if bucket is Bucket.MANIFESTS else []
-    return [*_following(_stream_of(mode, bucket)), *look_up]
+    return _following(_stream_of(mode, bucket))
 
 
 def _keeping(mode: Mode, bucket: Bucket) -> list[str]:
-    name = mode.bucket(bucket)
-    content = f"$O.{name}.>" if bucket is Bucket.MANIFESTS else f"$KV.{name}.>"
-    return [content, f"$JS.API.STREAM.PURGE.{_stream_of(mode, bucket)}", *_reading(mode, bucket)]
+    return [f"$KV.{mode.bucket(bucket)}.>", f"$JS.API.STREAM.PURGE.{_stream_of(mode, bucket)}", *_reading(mode, bucket)]
 
 
 def _stream_of(mode: Mode, bucket: Bucket) -> str:
     """JetStream keeps a bucket in a stream of this name."""
-    return f"{'OBJ' if bucket is Bucket.MANIFESTS else 'KV'}_{mode.bucket(bucket)}"
+    return f"KV_{mode.bucket(bucket)}"
 
 
 def _replaying(mode: Mode) -> list[str]:

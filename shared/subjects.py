@@ -25,7 +25,7 @@ class Mode(StrEnum):
         return f"DEMO_{name}" if self is Mode.DEMO else name
 
     def bucket(self, name: str) -> str:
-        """A key-value or object-store bucket's name in this mode."""
+        """A key-value bucket's name in this mode."""
         return f"demo_{name}" if self is Mode.DEMO else name
 
 
@@ -102,13 +102,18 @@ STREAM_SUBJECTS: dict[Stream, tuple[str, ...]] = {
 
 
 class Bucket(StrEnum):
-    """Key-value buckets and object stores of a mode; `Mode.bucket` gives the name on the server."""
+    """Key-value buckets of a mode; `Mode.bucket` gives the name on the server."""
 
-    MANIFESTS = "manifests"  # object store: digest -> manifest text
-    DESIRED = "desired"  # key-value: <target>.<tenant> -> what the deployer must bring about
-    APPLIED = "applied"  # key-value: <target>.<tenant> -> what it brought about last, with the inventory
-    LEASES = "leases"  # key-value with a time to live: who works at what
-    TRIES = "tries"  # key-value: <durable>.<sequence> -> how often an event that came again was tried
+    MANIFESTS = "manifests"  # `manifest_key` of a digest -> manifest text
+    DESIRED = "desired"  # <target>.<tenant> -> what the deployer must bring about
+    APPLIED = "applied"  # <target>.<tenant> -> what it brought about last, with the inventory
+    LEASES = "leases"  # with a time to live: who works at what
+    TRIES = "tries"  # <durable>.<sequence> -> how often an event that came again was tried
+
+
+def manifest_key(digest: str) -> str:
+    """Where a manifest lies: `sha256:1a2b...` under `1a2b...`, since a key can't have a colon."""
+    return digest.rpartition(":")[2]
 
 
 class Durable(NamedTuple):

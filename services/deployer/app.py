@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 from nats.js.kv import KeyValue
-from nats.js.object_store import ObjectStore
 
 from services.deployer.capacity import answer_capacity
 from services.deployer.controller import Controller, World
@@ -41,5 +40,5 @@ def build(settings: DeployerSettings) -> Worker:
 
 def _world(worker: Worker, mode: Mode, holder: str) -> World:
     key_value: Callable[[Bucket], Awaitable[KeyValue]] = partial(worker.key_value, mode=mode)
-    store: Callable[[], Awaitable[ObjectStore]] = partial(worker.object_store, Bucket.MANIFESTS, mode)
-    return World(States(key_value), Leases(partial(key_value, Bucket.LEASES), holder), Manifests(store))
+    leases = Leases(partial(key_value, Bucket.LEASES), holder)
+    return World(States(key_value), leases, Manifests(partial(key_value, Bucket.MANIFESTS)))

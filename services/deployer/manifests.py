@@ -1,34 +1,31 @@
-"""Fetches a manifest's text by its digest from the object store."""
+"""Fetches a manifest's text by its digest."""
 
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 
-import nats.errors
-import nats.js.errors
-from nats.js.object_store import ObjectStore
+from nats.js.errors import KeyNotFoundError
+from nats.js.kv import KeyValue
 
 from services.deployer.manifest import InvalidManifest
 from shared.bus.publishing import NATS_ERRORS
 from shared.errors import DependencyUnavailable
+from shared.subjects import manifest_key
 
 _TRIES = 5
 _PAUSE = 0.5
-_READ_TIMEOUT = 10.0
-"""Seconds for one manifest; the client itself would wait for a missing chunk without an end."""
-_MISSING = (nats.js.errors.ObjectNotFoundError, nats.js.errors.ObjectDeletedError)
 
 
 class Manifests:
     """The manifests of one mode."""
 
-    def __init__(self, store: Callable[[], Awaitable[ObjectStore]]) -> None:
-        self._store = store
+    def __init__(self, bucket: Callable[[], Awaitable[KeyValue]]) -> None:
+        self._bucket = bucket
 
     async def fetch(self, digest: str) -> str:
         """The text with that digest. Raises InvalidManifest if there is none or another, DependencyUnavailable.
 
-        Tried for some seconds: a replica of the store may be behind the event that names the manifest.
+        Tried for some seconds: a replica of the bucket may be behind the event that names the manifest.
         """
         for attempt in range(_TRIES):
             if attempt:
@@ -36,18 +33,16 @@ class Manifests:
             body = await self._read(digest)
             if body is not None:
                 return _verified(body, digest)
-        raise InvalidManifest(f"the manifest {digest} is not in the object store")
+        raise InvalidManifest(f"the manifest {digest} is not there")
 
     async def _read(self, digest: str) -> bytes | None:
         try:
-            store = await self._store()
-            async with asyncio.timeout(_READ_TIMEOUT):
-                result = await store.get(digest)
-        except _MISSING:
+            entry = await (await self._bucket()).get(manifest_key(digest))
+        except KeyNotFoundError:
             return None
         except NATS_ERRORS as error:
             raise DependencyUnavailable("NATS", f"manifest {digest}: {error or type(error).__name__}") from error
-        return result.data or b""
+        return entry.value or b""
 
 
 def _verified(body: bytes, digest: str) -> str:

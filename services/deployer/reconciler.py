@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -40,6 +40,8 @@ _log = structlog.get_logger(__name__)
 _LOOK_EVERY = 1.0
 """Seconds between two looks without a change: what takes too long shows in no change."""
 _LONGEST_PAUSE = 2.0
+_NEWS_EVERY = timedelta(seconds=0.25)
+"""Between two words on how much of a phase is applied: each is written twice and sent to everybody who watches."""
 
 
 class Undoing(TemporaryError):
@@ -71,6 +73,7 @@ class Reconciler:
         self._ports = ports
         self._cluster = ports.cluster
         self._namespace = f"{NAMESPACE_PREFIX}{desired.tenant_id}"
+        self._said_at = ports.clock()
 
     async def run(self) -> None:
         """Work until the generation is concluded.
@@ -180,9 +183,11 @@ class Reconciler:
         return None
 
     async def _say_applied(self, report: Report) -> None:
-        """Not each of fifty objects is news: only what brings a percent or another phase."""
-        word = self._ledger.applied.word
-        if self._ledger.applied.failure is None and (report.phase, report.progress) != (word.phase, word.progress):
+        """Not each of fifty objects is news: another phase is, and from time to time how far it has come."""
+        now = self._ports.clock()
+        is_news = report.phase != self._ledger.applied.word.phase or now - self._said_at >= _NEWS_EVERY
+        if self._ledger.applied.failure is None and is_news:
+            self._said_at = now
             await self._ledger.say(report)
 
     async def _until_healthy(self, objects: Sequence[Obj], skipped: frozenset[Kind]) -> Report:

@@ -1,6 +1,6 @@
 """Rolls back, starts, stops and restarts tenants: a generation, a row and an event in one transaction, or nothing.
 
-Unlike a deploy, nothing is sized or rendered: the manifest is one that lies in the object store, and the deployer is
+Unlike a deploy, nothing is sized or rendered: the manifest is one that is kept, and the deployer is
 asked at once.
 """
 

@@ -1,4 +1,4 @@
-"""Wiring: settings, catalogue, object stores and the deployer's answers -> handlers."""
+"""Wiring: settings, catalogue, buckets and the deployer's answers -> handlers."""
 
 from functools import partial
 
@@ -22,7 +22,7 @@ def build(settings: Settings, catalog: Catalog | None = None) -> Worker:
         request = CapacityRequest(target=target)
         return await worker.rpc.ask(Rpc.CAPACITY, request, CapacityReply, mode=mode, timeout=settings.capacity_timeout)
 
-    stores = {mode: ManifestStore(partial(worker.object_store, Bucket.MANIFESTS, mode)) for mode in Mode}
+    stores = {mode: ManifestStore(partial(worker.key_value, Bucket.MANIFESTS, mode)) for mode in Mode}
     validator = partial(validate_rendered, catalog=catalog)
     worker.on(MANIFEST_RENDERS, partial(render_manifest, renderer=renderer, validator=validator, stores=stores))
     worker.answer(Rpc.RENDER, RenderRequest, partial(answer_render, renderer=renderer))

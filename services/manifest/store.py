@@ -1,36 +1,30 @@
-"""Where manifests lie: a JetStream object store, each text under its digest."""
+"""Where manifests lie: a key-value bucket, each text under its digest.
+
+No object store, though JetStream has them: a manifest fits into one message, which is there as a whole or not at all,
+and takes one write instead of two and two looks.
+"""
 
 from collections.abc import Awaitable, Callable
 
-from nats.js.errors import ObjectNotFoundError
-from nats.js.object_store import ObjectStore
+from nats.js.errors import KeyWrongLastSequenceError
+from nats.js.kv import KeyValue
 
 from shared.bus.publishing import NATS_ERRORS
 from shared.errors import DependencyUnavailable
+from shared.subjects import manifest_key
 
 
 class ManifestStore:
     """The manifests of one mode."""
 
-    def __init__(self, connect: Callable[[], Awaitable[ObjectStore]]) -> None:
-        self._connect = connect
+    def __init__(self, bucket: Callable[[], Awaitable[KeyValue]]) -> None:
+        self._bucket = bucket
 
     async def keep(self, digest: str, text: str) -> None:
-        """Store a text under its digest. Raises DependencyUnavailable.
-
-        What is there stays untouched: writing it anew would take away, for a moment, the chunks that others read.
-        """
+        """Store a text under its digest, unless it is there. Raises DependencyUnavailable."""
         try:
-            store = await self._connect()
-            if not await _holds(store, digest):
-                await store.put(digest, text.encode())
+            await (await self._bucket()).create(manifest_key(digest), text.encode())
+        except KeyWrongLastSequenceError:
+            return
         except NATS_ERRORS as error:
             raise DependencyUnavailable("NATS", f"manifest {digest} is not stored: {error!r}") from error
-
-
-async def _holds(store: ObjectStore, digest: str) -> bool:
-    try:
-        await store.get_info(digest)
-    except ObjectNotFoundError:
-        return False
-    return True

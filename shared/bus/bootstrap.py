@@ -6,6 +6,7 @@ Services say `declare=False`, because a client that declares a stream in passing
 mention back to the defaults.
 """
 
+from contextlib import suppress
 from dataclasses import fields, replace
 from typing import Any
 
@@ -17,14 +18,13 @@ from nats.js.api import (
     DeliverPolicy,
     DiscardPolicy,
     KeyValueConfig,
-    ObjectStoreConfig,
     RetentionPolicy,
     StorageType,
     StreamConfig,
 )
 from nats.js.errors import BucketNotFoundError, NotFoundError
 
-from shared.subjects import DURABLES, STREAM_SUBJECTS, Bucket, Durable, Mode, Stream
+from shared.subjects import DURABLES, STREAM_SUBJECTS, Bucket, Durable, Mode, Stream, manifest_key
 
 _log = structlog.get_logger(__name__)
 
@@ -57,9 +57,9 @@ async def bootstrap(jetstream: JetStreamContext, *, replicas: int = 1) -> None:
             await _ensure_stream(jetstream, stream_config(mode, stream, replicas))
         for durable in DURABLES:
             await jetstream.add_consumer(mode.stream(durable.stream), consumer_config(mode, durable))
-        for bucket in (Bucket.DESIRED, Bucket.APPLIED, Bucket.LEASES, Bucket.TRIES):
+        for bucket in Bucket:
             await _ensure_key_value(jetstream, mode, bucket, replicas)
-        await _ensure_object_store(jetstream, mode, Bucket.MANIFESTS, replicas)
+        await _move_manifests(jetstream, mode)
     _log.info("Streams, consumers and buckets are there.", action="bootstrap")
 
 
@@ -123,14 +123,22 @@ async def _ensure_key_value(jetstream: JetStreamContext, mode: Mode, bucket: Buc
         )
 
 
-async def _ensure_object_store(jetstream: JetStreamContext, mode: Mode, bucket: Bucket, replicas: int) -> None:
-    name = mode.bucket(bucket)
+async def _move_manifests(jetstream: JetStreamContext, mode: Mode) -> None:
+    """Take over the manifests of version 0.1, which kept them in an object store of the same name.
+
+    A worker of that version that still runs then fails to store one, and holds the event for its successor.
+    """
+    name = mode.bucket(Bucket.MANIFESTS)
     try:
-        await jetstream.object_store(name)
+        store = await jetstream.object_store(name)
     except (BucketNotFoundError, NotFoundError):
-        await jetstream.create_object_store(name, ObjectStoreConfig(replicas=replicas))
-    else:
-        await _change(jetstream, f"OBJ_{name}", num_replicas=replicas)
+        return
+    bucket = await jetstream.key_value(name)
+    with suppress(NotFoundError):
+        for each in await store.list(ignore_deletes=True):
+            await bucket.put(manifest_key(each.name), (await store.get(each.name)).data or b"")
+    await jetstream.delete_object_store(name)
+    _log.info(f"The manifests of the object store {name} are moved.", action="move-manifests")
 
 
 async def _change(jetstream: JetStreamContext, stream: str, **wanted: Any) -> None:

@@ -9,14 +9,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import structlog
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, NatsRouter, PullSub
 from nats.js import JetStreamContext
 from nats.js.kv import KeyValue
-from nats.js.object_store import ObjectStore
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from shared.access import inbox
@@ -68,7 +67,7 @@ class Worker:
         self._lag = Lag(self.registry)
         self._closing: list[Callable[[], Awaitable[None]]] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._stores: dict[str, KeyValue | ObjectStore] = {}
+        self._buckets: dict[str, KeyValue] = {}
         """By the bucket's name. To make one asks the server, and it is good for as long as the connection is ours."""
         self._pulling: list[Pulling] = []
         self._included = False
@@ -119,7 +118,7 @@ class Worker:
             self._included = True
         self._rules.stopping.clear()
         self.failed = asyncio.get_running_loop().create_future()
-        self._stores.clear()
+        self._buckets.clear()
         await self.broker.start()
         self._pulling = pull_calmly(self.broker.subscribers)
         self.started = True
@@ -159,26 +158,18 @@ class Worker:
 
     @property
     def jetstream(self) -> JetStreamContext:
-        """nats-py's own JetStream context, for key-value and object stores."""
+        """nats-py's own JetStream context, for key-value buckets."""
         return self.broker.connection.jetstream()
 
     async def key_value(self, bucket: Bucket, mode: Mode) -> KeyValue:
         """A bucket that the bootstrap has made."""
-        return cast(KeyValue, await self._store(mode.bucket(bucket), lambda: self.jetstream.key_value))
-
-    async def object_store(self, bucket: Bucket, mode: Mode) -> ObjectStore:
-        """An object store that the bootstrap has made."""
-        return cast(ObjectStore, await self._store(mode.bucket(bucket), lambda: self.jetstream.object_store))
-
-    async def _store(
-        self, name: str, opener: Callable[[], Callable[[str], Awaitable[KeyValue | ObjectStore]]]
-    ) -> KeyValue | ObjectStore:
-        if name not in self._stores:
+        name = mode.bucket(bucket)
+        if name not in self._buckets:
             try:
-                self._stores[name] = await opener()(name)
+                self._buckets[name] = await self.jetstream.key_value(name)
             except NATS_ERRORS as error:
                 raise DependencyUnavailable("NATS", f"bucket {name}: {error!r}") from error
-        return self._stores[name]
+        return self._buckets[name]
 
     def _receiver(self, handler: Handler[Any]) -> Callable[[Any], Awaitable[None]]:
         async def receive(event: Any) -> None:

@@ -32,12 +32,12 @@ class ResourcesRejected(Event):
 
 
 class ManifestRendered(Event):
-    """A deployment's manifest lies in the object store under its digest."""
+    """A deployment's manifest is kept under its digest."""
 
     subject = Subject.MANIFEST_RENDERED
     deployment: DeploymentContext
     digest: str
-    """`sha256:...`, the key of the text in the object store `manifests`."""
+    """`sha256:...`, of the text in the bucket `manifests`."""
     summary: dict[str, int]
     """Objects by kind, e.g. `{"Deployment": 5}`."""
     findings: tuple[str, ...] = ()

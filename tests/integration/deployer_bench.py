@@ -43,7 +43,7 @@ from shared.events import (
     TenantDeleted,
 )
 from shared.kube.client import connect
-from shared.subjects import Bucket, Mode
+from shared.subjects import Bucket, Mode, manifest_key
 from tests.integration.simulator_process import running_simulator
 
 MODE = Mode.DEMO
@@ -157,8 +157,8 @@ class Bench:
     async def deploy(self, tenant: str, generation: int, text: str, target: str = "simulator", **options: Any) -> str:
         """Say manifest.rendered; the deployment's id."""
         digest = digest_of(text)
-        store = await self.client.jetstream().object_store(MODE.bucket(Bucket.MANIFESTS))
-        await store.put(digest, text.encode())
+        bucket = await self.client.jetstream().key_value(MODE.bucket(Bucket.MANIFESTS))
+        await bucket.put(manifest_key(digest), text.encode())
         context = self.context(tenant, generation, target, **options)
         await self.say(
             ManifestRendered(tenant_id=tenant, deployment=context, digest=digest, summary={}), context.deployment_id

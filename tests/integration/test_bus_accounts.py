@@ -9,6 +9,7 @@ import nats
 import nats.errors
 import pytest
 from nats.aio.client import Client
+from nats.js.errors import BucketNotFoundError, KeyNotFoundError
 
 from embedded.accounts import authorization, passwords
 from embedded.child import until
@@ -161,19 +162,14 @@ async def test_a_service_reads_and_writes_its_own_buckets_and_no_others(bus: Gua
     await worker.start()
     try:
         for bucket in ACCESS[service].keeps:
-            if bucket is Bucket.MANIFESTS:
-                store = await worker.object_store(bucket, Mode.DEMO)
-                await store.put("sha256:0", b"kind: Namespace")
-                assert (await store.get("sha256:0")).data == b"kind: Namespace"
-            else:
-                values = await worker.key_value(bucket, Mode.DEMO)
-                revision = await values.create(f"{service}.x", b"1")
-                await values.update(f"{service}.x", b"2", last=revision)
-                assert (await values.get(f"{service}.x")).value == b"2"
-                watcher = await values.watchall()
-                assert await watcher.updates(timeout=5)
-                await watcher.stop()
-                await values.delete(f"{service}.x")
+            values = await worker.key_value(bucket, Mode.DEMO)
+            revision = await values.create(f"{service}.x", b"1")
+            await values.update(f"{service}.x", b"2", last=revision)
+            assert (await values.get(f"{service}.x")).value == b"2"
+            watcher = await values.watchall()
+            assert await watcher.updates(timeout=5)
+            await watcher.stop()
+            await values.delete(f"{service}.x")
         for foreign in sorted({*Bucket} - {*ACCESS[service].keeps, *ACCESS[service].reads, Bucket.TRIES})[:1]:
             with pytest.raises(DependencyUnavailable):
                 await worker.key_value(foreign, Mode.DEMO)
@@ -274,3 +270,33 @@ def test_passwords_are_made_once_and_readable_by_their_owner_only(tmp_path: Path
     assert passwords(file) == passwords(file)
     assert set(passwords(file)) == set(ACCESS)
     assert file.stat().st_mode & 0o077 == 0
+
+
+async def test_manifests_of_an_earlier_version_are_moved_by_the_bootstrap(tmp_path: Path) -> None:
+    name, long = Mode.DEMO.bucket(Bucket.MANIFESTS), b"x" * 1_500_000
+    unguarded = NatsServer(tmp_path)
+    await unguarded.start()
+    client = await nats.connect(unguarded.url)
+    store = await client.jetstream().create_object_store(name)
+    for digest, text in (("sha256:0a", b"kind: Namespace"), ("sha256:0b", long), ("sha256:0c", b"gone")):
+        await store.put(digest, text)
+    await store.delete("sha256:0c")
+    await client.close()
+    await unguarded.stop()
+    secrets = passwords(tmp_path / "passwords.json")
+    server = NatsServer(tmp_path, authorization=authorization(secrets))
+    await server.start()
+    try:
+        client = await GuardedBus(server, secrets, tmp_path).client(BOOTSTRAP)
+        for _ in range(2):
+            await bootstrap(client.jetstream())
+        bucket = await client.jetstream().key_value(name)
+        assert (await bucket.get("0a")).value == b"kind: Namespace"
+        assert (await bucket.get("0b")).value == long
+        with pytest.raises(KeyNotFoundError):
+            await bucket.get("0c")
+        with pytest.raises(BucketNotFoundError):
+            await client.jetstream().object_store(name)
+        await client.close()
+    finally:
+        await server.stop()

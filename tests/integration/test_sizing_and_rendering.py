@@ -23,7 +23,7 @@ from shared.errors import Refused
 from shared.events import DeployRequested, Event, ManifestRendered, ResourcesCalculated, ResourcesRejected
 from shared.rpc import CalculateRequest, Recommendation, RecommendRequest, RenderReply, RenderRequest, Usage
 from shared.sizing import Sizing
-from shared.subjects import Bucket, Mode, Rpc, Stream
+from shared.subjects import Bucket, Mode, Rpc, Stream, manifest_key
 from shared.tenants import TenantSpec
 
 CALL_CENTRE = {"callbot": 100, "chatbot": 200, "advisor": 50, "stt": 100, "tts": 100}
@@ -93,8 +93,8 @@ async def test_a_requested_deployment_ends_as_a_manifest_under_its_digest(nats_u
     assert isinstance(calculated, ResourcesCalculated)
     assert isinstance(rendered, ManifestRendered)
     assert calculated.deployment == rendered.deployment == requested(tenant).deployment
-    store = await workers.object_store(Bucket.MANIFESTS, Mode.DEMO)
-    text = ((await store.get(rendered.digest)).data or b"").decode()
+    bucket = await workers.key_value(Bucket.MANIFESTS, Mode.DEMO)
+    text = ((await bucket.get(manifest_key(rendered.digest))).value or b"").decode()
     assert digest(text) == rendered.digest
     assert len(list(yaml.safe_load_all(text))) == sum(rendered.summary.values())
 
@@ -133,10 +133,10 @@ async def test_a_recommendation_is_asked_for_by_request_and_reply(workers: Worke
 
 
 async def test_a_manifest_that_is_kept_already_is_left_as_it_is(workers: Worker) -> None:
-    store = await workers.object_store(Bucket.MANIFESTS, Mode.DEMO)
-    manifests = ManifestStore(partial(workers.object_store, Bucket.MANIFESTS, Mode.DEMO))
-    await manifests.keep("sha256:kept", "text")
-    first = await store.get_info("sha256:kept")
-    await manifests.keep("sha256:kept", "text")
-    assert (await store.get_info("sha256:kept")).nuid == first.nuid
-    assert (await store.get("sha256:kept")).data == b"text"
+    bucket = await workers.key_value(Bucket.MANIFESTS, Mode.DEMO)
+    manifests = ManifestStore(partial(workers.key_value, Bucket.MANIFESTS, Mode.DEMO))
+    await manifests.keep("sha256:beef", "text")
+    first = await bucket.get("beef")
+    await manifests.keep("sha256:beef", "text")
+    assert await bucket.get("beef") == first
+    assert first.value == b"text"

@@ -1,5 +1,6 @@
 """The reconciler among fakes: killed at every step, failed at every call, overtaken, and told to delete."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -146,6 +147,23 @@ async def test_an_outage_is_said_with_the_name_of_the_cluster_and_ends_with_the_
     failed = world.said("dep-1")[-1]
     assert isinstance(failed, DeployFailed)
     assert failed.message == "not done within 5m: waiting for the Kubernetes API of cluster demo: connection refused"
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0.0, 1), (0.1, 2), (1.0, 6)])
+async def test_of_many_objects_of_a_phase_only_some_are_news(seconds: float, expected: int) -> None:
+    world = World()
+
+    def step(what: str) -> None:
+        if what.startswith("before apply ConfigMap"):
+            world.now += timedelta(seconds=seconds)
+
+    world.step = step
+    objects = [namespace(), *(config_map(f"c{number}") for number in range(6)), deployment("callbot")]
+    deployment_id = await world.want(1, objects)
+    await world.settle()
+    said = [event for event in world.said(deployment_id) if getattr(event, "phase", "") == "creating-configuration"]
+    assert len(said) == expected
+    assert isinstance(world.said(deployment_id)[-1], DeployCompleted)
 
 
 async def test_a_newer_generation_stops_the_older_at_its_next_step_and_says_so() -> None:
