@@ -1,7 +1,8 @@
 """Names, labels and annotations: what Kubernetes takes for one, and how it says what is wrong."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, wraps
 from typing import Any
 
 from shared.kube.semantics.causes import Findings
@@ -14,6 +15,8 @@ _VALUE = rf"({_QUALIFIED})?"
 _CONFIG_KEY = r"[-._a-zA-Z0-9]+"
 _PERCENT = r"[0-9]+%"
 _ANNOTATIONS_LIMIT = 256 * 1024
+
+_REMEMBERED, _LONGEST_REMEMBERED = 4096, 320
 
 # Kinds whose names become one part of a host name, or an address in a URL path.
 _LABEL_KINDS = {"Namespace"}
@@ -61,21 +64,40 @@ _PERCENT_TEXT = _said(
 )
 
 
+def _remembering(check: Callable[[str], list[str]]) -> Callable[[str], tuple[str, ...]]:
+    """The same few names and labels come again and again. Longer texts than any valid one are not remembered."""
+
+    def faults(text: str) -> tuple[str, ...]:
+        return tuple(check(text))
+
+    remembered = lru_cache(maxsize=_REMEMBERED)(faults)
+
+    @wraps(check)
+    def look_up(text: str) -> tuple[str, ...]:
+        return (remembered if len(text) <= _LONGEST_REMEMBERED else faults)(text)
+
+    return look_up
+
+
+@_remembering
 def label_faults(name: str) -> list[str]:
     """What keeps `name` from being an RFC 1123 label (namespaces, containers, volumes)."""
     return _faults(name, 63, _LABEL, _LABEL_TEXT)
 
 
+@_remembering
 def subdomain_faults(name: str) -> list[str]:
     """What keeps `name` from being an RFC 1123 subdomain (most objects)."""
     return _faults(name, 253, _SUBDOMAIN, _SUBDOMAIN_TEXT)
 
 
+@_remembering
 def label_1035_faults(name: str) -> list[str]:
     """What keeps `name` from being an RFC 1035 label (services)."""
     return _faults(name, 63, _LABEL_1035, _LABEL_1035_TEXT)
 
 
+@_remembering
 def qualified_faults(name: str) -> list[str]:
     """What keeps `name` from being a label or annotation key: an optional DNS prefix, a slash, a name."""
     prefix, slash, part = name.rpartition("/")
@@ -96,6 +118,7 @@ def qualified_faults(name: str) -> list[str]:
     return faults
 
 
+@_remembering
 def label_value_faults(value: str) -> list[str]:
     """What keeps `value` from being a label's value."""
     return _faults(value, 63, _VALUE, _VALUE_TEXT)
@@ -201,7 +224,7 @@ def _check_name(found: Findings, kind: str, metadata: Mapping[str, Any]) -> None
         found.invalid("metadata.name", name, fault)
 
 
-def _name_faults(kind: str, name: str) -> list[str]:
+def _name_faults(kind: str, name: str) -> Sequence[str]:
     if kind in _PATH_KINDS:
         if name in (".", ".."):
             return [f"may not be '{name}'"]
