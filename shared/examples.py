@@ -56,7 +56,7 @@ _CALLBOT = ServiceSizing(
     port=8080,
     reason="100 sessions at 50 a replica",
 )
-_SIZING = Sizing(
+SIZING = Sizing(
     recommended_preset="large",
     preset="large",
     services=(_CALLBOT,),
@@ -86,7 +86,7 @@ _ALL: tuple[Event, ...] = (
     TenantDeleted(tenant_id=_TENANT, deletion_id="del-01hv2k7zq3w8", generation=4),
     DeployRequested(tenant_id=_TENANT, spec=SPEC, deployment_id=_DEPLOYMENT, generation=1, target="simulator"),
     OperationRequested(tenant_id=_TENANT, operation=Operation.DELETE, deployment=CONTEXT),
-    ResourcesCalculated(tenant_id=_TENANT, spec=SPEC, sizing=_SIZING, deployment=CONTEXT),
+    ResourcesCalculated(tenant_id=_TENANT, spec=SPEC, sizing=SIZING, deployment=CONTEXT),
     ResourcesRejected(
         tenant_id=_TENANT, code="VALIDATION_ERROR", message="service_requirements.callbott: unknown service"
     ),

@@ -8,6 +8,7 @@ import uvicorn
 
 from services.gateway.app import create_app
 from services.gateway.settings import Settings
+from shared.bus.serving import spare_what_is_loaded
 from shared.catalog import CatalogInvalid
 from shared.logging import configure_logging
 from shared.settings import load
@@ -57,6 +58,7 @@ async def serve(settings: Settings) -> int:
 def main() -> None:
     settings = load(Settings)
     configure_logging("gateway", settings.log_level)
+    spare_what_is_loaded()
     try:
         status: int | str = asyncio.run(serve(settings))
     except CatalogInvalid as error:

@@ -5,6 +5,7 @@ names what is missing, `/metrics` is Prometheus'. SIGTERM and SIGINT stop it; wh
 """
 
 import asyncio
+import gc
 import signal
 import sys
 from contextlib import suppress
@@ -26,7 +27,14 @@ _log = structlog.get_logger(__name__)
 def run_worker(worker: Worker, settings: BusSettings) -> None:
     """Run until SIGTERM or SIGINT. Ends the process with 1 when a background task failed."""
     configure_logging(worker.service, settings.log_level)
+    spare_what_is_loaded()
     sys.exit(asyncio.run(_serve(worker, settings)))
+
+
+def spare_what_is_loaded() -> None:
+    """Let the garbage collector pass over modules, models and catalogues: they stay, and a look at them takes 30 ms."""
+    gc.collect()
+    gc.freeze()
 
 
 async def _serve(worker: Worker, settings: BusSettings) -> int:
