@@ -33,7 +33,6 @@ from services.gateway.writing import (
     changeable,
     insert_tenant,
     mark_for_deletion,
-    refuse_taken,
     revise_tenant,
     stored_options,
 )
@@ -80,10 +79,10 @@ class Commands:
         spec = tenancy.spec_of_request(request)
         self._check(spec)
         target, notes = self._targets.choose(mode, request.target)
-        async with self._databases[mode].begin() as connection:
-            if answered := await recall(connection, call, TenantCreated):
-                return answered
-            await refuse_taken(connection, spec.tenant_id)
+        if call is not None:
+            async with self._databases[mode].begin() as connection:
+                if answered := await recall(connection, call, TenantCreated):
+                    return answered
         sizing = await self._questions.size_spec(mode, spec)
         notes = [*(notes if request.deploy else []), *_warnings(sizing)]
         plan = Plan(mode, spec, sizing, target, request.options, request.deploy, revises=True, notes=tuple(notes))

@@ -86,8 +86,7 @@ async def fail_dead_letter(letter: DeadLetter, delivery: Delivery, *, databases:
 async def _apply(
     connection: AsyncConnection, update: Update, event: Event, delivery: Delivery, observe: ObserveDuration
 ) -> None:
-    await deployment_store.lock_tenant_of(connection, update.deployment_id)
-    row = await deployment_store.find_deployment(connection, update.deployment_id)
+    row = await deployment_store.lock_deployment(connection, update.deployment_id)
     if row is None:
         _drop(event, "its deployment isn't there", deployment_id=update.deployment_id)
         return
@@ -111,6 +110,8 @@ async def _store_sizing(connection: AsyncConnection, event: ResourcesCalculated)
     if row is None or row.revision != event.revision or tenancy.spec_of_row(row) != event.spec:
         _drop(event, "its tenant isn't there, or has gone on", revision=event.revision)
         return
+    if row.sizing == event.sizing.model_dump(mode="json"):
+        return  # as it was stored with the tenant
     await store.update_sizing(connection, row.id, tenancy.sizing_values(event.sizing))
     await store.replace_services(connection, row.id, tenancy.service_rows(event.sizing))
 

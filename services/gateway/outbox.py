@@ -11,6 +11,8 @@ disk once for many, and an event that isn't acknowledged holds up no other tenan
 """
 
 import asyncio
+import math
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -47,6 +49,7 @@ class Drainer:
         self._poll = poll
         self._filled = asyncio.Event()
         self._said: str | None = None
+        self._measured = -math.inf
         self._pause = _SHORTEST_PAUSE
 
     async def run(self) -> None:
@@ -64,14 +67,19 @@ class Drainer:
     async def _lead(self, session: asyncpg.Connection) -> None:
         """Become the one who drains, and do so as long as the session lives and NATS answers."""
         await session.add_listener(store.CHANNEL, self._wake)
+        leads = False
         while True:
             self._filled.clear()
             try:
-                if await store.try_lead(session):
+                leads = leads or await store.try_lead(session)
+                if leads:
                     await self._drain(session)
                     self._said, self._pause = None, _SHORTEST_PAUSE
-            finally:
-                # By every copy: one that lags because nobody drains is the one to hear of.
+            except (TemporaryError, PermanentError):
+                await self._measure(session)
+                raise
+            # By every copy: one that lags because nobody drains is the one to hear of.
+            if time.monotonic() - self._measured >= self._poll:
                 await self._measure(session)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._poll):
@@ -88,6 +96,8 @@ class Drainer:
                 await store.remove(session, published)
             for failure in (each for each in results if each is not None):
                 raise failure
+            if len(batch) < _BATCH:
+                return
 
     async def _publish_in_order(self, line: Iterable[store.Waiting], published: list[int]) -> None:
         for waiting in line:
@@ -95,6 +105,7 @@ class Drainer:
             published.append(waiting.id)
 
     async def _measure(self, session: asyncpg.Connection) -> None:
+        self._measured = time.monotonic()
         backlog = await store.backlog(session)
         self._metrics.outbox_events.labels(self._mode).set(backlog.events)
         self._metrics.outbox_age.labels(self._mode).set(backlog.age)

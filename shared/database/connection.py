@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
-from sqlalchemy import text
+import orjson
+from sqlalchemy import event, text
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from shared.database.failures import CODE, translating
@@ -34,11 +37,12 @@ class Database:
             pool_size=settings.database_pool_size,
             max_overflow=0,
             pool_timeout=settings.database_connect_timeout,
-            # Without it each connection of the pool fails once after PostgreSQL has been started again.
-            pool_pre_ping=True,
             # They may be secret, and end up in logs with the exception that they caused.
             hide_parameters=True,
+            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_deserializer=orjson.loads,
         )
+        event.listen(self.engine.sync_engine, "checkout", _pass_over_closed)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -82,6 +86,15 @@ class Database:
             command_timeout=self._settings.database_command_timeout,
             server_settings={"application_name": self._application, "timezone": "UTC", **_KEEPALIVES},
         )
+
+
+def _pass_over_closed(connection: Any, *_: Any) -> None:
+    """Let the pool replace a connection that PostgreSQL has closed, as a restart does; else each would fail once.
+
+    The driver has noticed by itself. To ask the server, as `pool_pre_ping` does, takes three round trips a transaction.
+    """
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 class Databases:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, case, delete, false, func, insert, or_, select, text, true, update
+from sqlalchemy import Row, and_, bindparam, case, delete, false, func, insert, or_, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,14 +19,38 @@ _WITH_TENANT = select(deployments, tenants.c.tenant_id.label("tenant_name"), ten
     tenants, tenants.c.id == deployments.c.tenant_id
 )
 
+# Built once: to put a statement together takes longer than to send it.
+_INSERT = insert(deployments)
+_FIND = _WITH_TENANT.where(deployments.c.deployment_id == bindparam("sought"))
+_LOCK_TENANT = (
+    select(tenants.c.id)
+    .where(
+        tenants.c.id
+        == select(deployments.c.tenant_id).where(deployments.c.deployment_id == bindparam("sought")).scalar_subquery()
+    )
+    .with_for_update(key_share=True)
+)
+_STATE = (
+    select(
+        deployments.c.status,
+        deployments.c.operation,
+        deployments.c.created_at,
+        tenants.c.tenant_id.label("tenant_name"),
+        tenants.c.preset,
+    )
+    .join(tenants, tenants.c.id == deployments.c.tenant_id)
+    .where(deployments.c.deployment_id == bindparam("sought"))
+)
+_INSERT_EVENT = upsert(deployment_events).on_conflict_do_nothing()
+
 
 async def insert_deployment(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
-    await connection.execute(insert(deployments).values(values))
+    await connection.execute(_INSERT, dict(values))
 
 
 async def find_deployment(connection: AsyncConnection, deployment_id: str) -> Row[Any] | None:
     """The deployment with its tenant's `tenant_name`, `preset` and `sizing`, or None."""
-    return (await connection.execute(_WITH_TENANT.where(deployments.c.deployment_id == deployment_id))).one_or_none()
+    return (await connection.execute(_FIND, {"sought": deployment_id})).one_or_none()
 
 
 async def last_projected(connection: AsyncConnection) -> int:
@@ -35,14 +59,14 @@ async def last_projected(connection: AsyncConnection) -> int:
     return int(await connection.scalar(latest) or 0)
 
 
-async def lock_tenant_of(connection: AsyncConnection, deployment_id: str) -> None:
-    """Wait for everybody else who changes a deployment of the same tenant, until the transaction's end.
+async def lock_deployment(connection: AsyncConnection, deployment_id: str) -> Row[Any, Any, Any, Any, Any] | None:
+    """The deployment's state, once nobody else changes one of the same tenant, until the transaction's end.
 
-    A statement of its own: a join would show the deployment as it was before the wait. The tenant's row is what
-    everybody locks first, so that no two wait for each other.
+    Two statements: a join would show the deployment as it was before the wait. The tenant's row is what everybody
+    locks first, so that no two wait for each other.
     """
-    mine = select(deployments.c.tenant_id).where(deployments.c.deployment_id == deployment_id).scalar_subquery()
-    await connection.execute(select(tenants.c.id).where(tenants.c.id == mine).with_for_update(key_share=True))
+    await connection.execute(_LOCK_TENANT, {"sought": deployment_id})
+    return (await connection.execute(_STATE, {"sought": deployment_id})).one_or_none()
 
 
 async def latest_deployment(connection: AsyncConnection, tenant_id: str) -> Row[Any] | None:
@@ -111,7 +135,7 @@ async def follow_deployment(connection: AsyncConnection, deployment_id: str, sta
 
 async def insert_event(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
     """Add to a deployment's log; an event that comes again is there already."""
-    await connection.execute(upsert(deployment_events).values(values).on_conflict_do_nothing())
+    await connection.execute(_INSERT_EVENT, dict(values))
 
 
 async def list_events(

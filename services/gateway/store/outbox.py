@@ -23,6 +23,9 @@ DRAINER_LOCK = 0x6563_7010
 """The advisory lock of the one who empties it."""
 
 
+_INSERT = insert(outbox)
+
+
 class Waiting(NamedTuple):
     """An event that NATS hasn't acknowledged yet."""
 
@@ -48,7 +51,7 @@ async def add_events(connection: AsyncConnection, events: Iterable[Encoded]) -> 
     """Make events a part of this transaction."""
     rows = [{"subject": each.subject, "body": each.body, "headers": each.headers} for each in events]
     if rows:
-        await connection.execute(insert(outbox), rows)
+        await connection.execute(_INSERT, rows)
 
 
 async def try_lead(session: asyncpg.Connection) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, delete, func, insert, select, true, update
+from sqlalchemy import Row, and_, bindparam, delete, func, insert, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -63,11 +63,28 @@ _COLUMNS = (
     func.coalesce(tenants.c.updated_at, tenants.c.created_at, func.now()).label("updated_at"),
 )
 
+# Built once: to put a statement together takes longer than to send it.
+_FIND = select(*_COLUMNS).where(tenants.c.tenant_id == bindparam("sought"))
+_FIND_AND_LOCK = _FIND.with_for_update(key_share=True)
+_NEXT_GENERATION = (
+    upsert(tenant_generations)
+    .on_conflict_do_update(
+        index_elements=[tenant_generations.c.tenant_id],
+        set_={"generation": tenant_generations.c.generation + 1},
+    )
+    .returning(tenant_generations.c.generation)
+)
+_INSERT_TENANT = (
+    upsert(tenants)
+    .on_conflict_do_nothing(index_elements=[tenants.c.tenant_id])
+    .returning(tenants.c.id, tenants.c.created_at)
+)
+_INSERT_SERVICES = insert(services)
+
 
 async def find_tenant(connection: AsyncConnection, tenant_id: str, *, lock: bool = False) -> TenantRow | None:
     """The tenant, or None. With `lock` nobody else changes it before the transaction's end."""
-    query = _tenant().where(tenants.c.tenant_id == tenant_id)
-    row = (await connection.execute(query.with_for_update(key_share=True) if lock else query)).one_or_none()
+    row = (await connection.execute(_FIND_AND_LOCK if lock else _FIND, {"sought": tenant_id})).one_or_none()
     return _read(row) if row is not None else None
 
 
@@ -95,12 +112,7 @@ async def list_tenants(
 
 async def next_generation(connection: AsyncConnection, tenant_id: str) -> int:
     """The number of the next operation, under a row lock that lasts until the transaction's end."""
-    first = upsert(tenant_generations).values(tenant_id=tenant_id, generation=1)
-    raised = first.on_conflict_do_update(
-        index_elements=[tenant_generations.c.tenant_id],
-        set_={"generation": tenant_generations.c.generation + 1},
-    ).returning(tenant_generations.c.generation)
-    return int((await connection.execute(raised)).scalar_one())
+    return int((await connection.execute(_NEXT_GENERATION, {"tenant_id": tenant_id, "generation": 1})).scalar_one())
 
 
 async def raise_generation(connection: AsyncConnection, tenant_id: str, floor: int) -> None:
@@ -114,13 +126,7 @@ async def raise_generation(connection: AsyncConnection, tenant_id: str, floor: i
 
 async def insert_tenant(connection: AsyncConnection, values: Mapping[str, Any]) -> tuple[int, datetime] | None:
     """The new row's id and time of creation, or None if the tenant id is taken."""
-    statement = (
-        upsert(tenants)
-        .values(values)
-        .on_conflict_do_nothing(index_elements=[tenants.c.tenant_id])
-        .returning(tenants.c.id, tenants.c.created_at)
-    )
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await connection.execute(_INSERT_TENANT, dict(values))).one_or_none()
     return (row.id, row.created_at) if row is not None else None
 
 
@@ -139,7 +145,7 @@ async def update_tenant(connection: AsyncConnection, row_id: int, values: Mappin
 async def insert_services(connection: AsyncConnection, row_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
     """The services that a new tenant consists of."""
     if rows:
-        await connection.execute(insert(services), [{**row, "tenant_id": row_id} for row in rows])
+        await connection.execute(_INSERT_SERVICES, [{**row, "tenant_id": row_id} for row in rows])
 
 
 async def replace_services(connection: AsyncConnection, row_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -195,10 +201,6 @@ async def delete_tenant(connection: AsyncConnection, tenant_id: str, generation:
 async def count_active(connection: AsyncConnection) -> int:
     """Tenants that run."""
     return int(await connection.scalar(select(func.count()).where(tenants.c.status == "running")) or 0)
-
-
-def _tenant() -> Select[Any]:
-    return select(*_COLUMNS)
 
 
 def _read(row: Row[*tuple[Any, ...]]) -> TenantRow:
