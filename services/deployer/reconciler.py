@@ -40,8 +40,8 @@ _log = structlog.get_logger(__name__)
 _LOOK_EVERY = 1.0
 """Seconds between two looks without a change: what takes too long shows in no change."""
 _LONGEST_PAUSE = 2.0
-_NEWS_EVERY = timedelta(seconds=0.25)
-"""Between two words on how much of a phase is applied: each is written twice and sent to everybody who watches."""
+_NEWS_EVERY = timedelta(seconds=0.5)
+"""Between two words on how far a phase has come: each is written twice and sent to everybody who watches."""
 
 
 class Undoing(TemporaryError):
@@ -73,7 +73,7 @@ class Reconciler:
         self._ports = ports
         self._cluster = ports.cluster
         self._namespace = f"{NAMESPACE_PREFIX}{desired.tenant_id}"
-        self._said_at = ports.clock()
+        self._said_at: datetime | None = None
 
     async def run(self) -> None:
         """Work until the generation is concluded.
@@ -177,16 +177,21 @@ class Reconciler:
         if stopping.is_done:
             return stopping.report._replace(phase=Phase.DONE, progress=100)
         await self._patch(stopping.patches)
-        await self._ledger.say(self._ledger.here(stopping.report))
+        await self._say_progress(self._ledger.here(stopping.report))
         if self._patience.is_over(now):
             raise DeploymentFailed(f"not stopped within {self._desired.options.timeout}: {stopping.report.message}")
         return None
 
     async def _say_applied(self, report: Report) -> None:
-        """Not each of fifty objects is news: another phase is, and from time to time how far it has come."""
+        """Undoing has told what it does, and how far it has come is no progress of what was asked for."""
+        if self._ledger.applied.failure is None:
+            await self._say_progress(report)
+
+    async def _say_progress(self, report: Report) -> None:
+        """Not each of fifty objects or pods is news: another phase is, and from time to time how far it has come."""
         now = self._ports.clock()
-        is_news = report.phase != self._ledger.applied.word.phase or now - self._said_at >= _NEWS_EVERY
-        if self._ledger.applied.failure is None and is_news:
+        is_due = self._said_at is None or now - self._said_at >= _NEWS_EVERY
+        if is_due or report.phase != self._ledger.applied.word.phase:
             self._said_at = now
             await self._ledger.say(report)
 
@@ -218,7 +223,7 @@ class Reconciler:
         report = report_waiting(items)
         if not patches and all(item.is_done for item in items):
             return Report(Phase.DONE, 100, report.message, report.resources)
-        await self._ledger.say(self._ledger.here(report))
+        await self._say_progress(self._ledger.here(report))
         if (failure := self._patience.judge(items, now)) is not None:
             raise await self._explained(failure)
         return None

@@ -36,7 +36,7 @@ from shared.events import DeployRequested
 from shared.logging import configure_logging
 from shared.subjects import Mode
 from shared.tenants import TenantSpec
-from tests.benchmarks.bench_pipeline import Programs, answers, cpu
+from tests.benchmarks.programs import Programs, answers, cpu
 
 COPIES = (1, 2, 4)
 WAITS = 0.1

@@ -149,7 +149,7 @@ async def test_an_outage_is_said_with_the_name_of_the_cluster_and_ends_with_the_
     assert failed.message == "not done within 5m: waiting for the Kubernetes API of cluster demo: connection refused"
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(0.0, 1), (0.1, 2), (1.0, 6)])
+@pytest.mark.parametrize(("seconds", "expected"), [(0.0, 1), (0.2, 2), (1.0, 6)])
 async def test_of_many_objects_of_a_phase_only_some_are_news(seconds: float, expected: int) -> None:
     world = World()
 

@@ -1,0 +1,114 @@
+"""What the benches start: servers and programs of their own, and the CPU that those have taken."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+import nats
+import psutil
+from nats.aio.client import Client
+
+from embedded.child import until
+from embedded.launch import launcher
+from embedded.nats import running_nats
+from embedded.ports import free_ports
+from embedded.postgres import running_postgres
+from shared.bus.bootstrap import bootstrap
+
+START_SECONDS = 120.0
+
+
+class Programs:
+    """Processes of one bench."""
+
+    def __init__(self, environment: dict[str, str], logs: Path) -> None:
+        self._environment = {**os.environ, **environment}
+        self._logs = logs
+        self._processes: list[asyncio.subprocess.Process] = []
+
+    async def start(self, *arguments: str, **variables: str) -> int:
+        with (self._logs / f"{len(self._processes)}.log").open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                *launcher([sys.executable, *arguments]),
+                env={**self._environment, **variables},
+                stdout=log,
+                stderr=log,
+            )
+        self._processes.append(process)
+        return process.pid
+
+    async def stop(self, *pids: int) -> None:
+        """End the processes of `pids`, or all of them."""
+        ended = [each for each in self._processes if each.returncode is None and (not pids or each.pid in pids)]
+        for process in ended:
+            process.terminate()
+        await asyncio.gather(*(process.wait() for process in ended))
+
+
+@dataclass
+class Stack:
+    """NATS and PostgreSQL with tables, streams and nothing else; services are started as a bench needs them."""
+
+    client: Client
+    programs: Programs
+    ports: dict[str, int]
+    databases: dict[str, str]
+
+    @property
+    def nats_url(self) -> str:
+        return self.client.connected_url.geturl() if self.client.connected_url else ""
+
+    async def serve(self, *names: str) -> dict[str, int]:
+        """Start services and wait until they are ready; their process ids."""
+        pids = {name: await self.programs.start("-m", f"services.{name}", PORT=str(self.ports[name])) for name in names}
+        for name in names:
+            await until(lambda name=name: answers(f"{self.url(name)}/ready"), START_SECONDS)  # type: ignore[misc]
+        return pids
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+
+def cpu(pids: Iterable[int]) -> float:
+    """Seconds."""
+    return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids)
+
+
+async def answers(url: str) -> bool:
+    try:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return (await client.get(url)).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@asynccontextmanager
+async def running_stack() -> AsyncIterator[Stack]:
+    async with AsyncExitStack() as exits:
+        directory = Path(exits.enter_context(TemporaryDirectory()))
+        url = await exits.enter_async_context(running_nats(directory / "nats"))
+        server = await exits.enter_async_context(running_postgres(directory / "postgres"))
+        databases = {name: await server.create_database(name, user=name, password=name) for name in ("real", "demo")}
+        names = ("gateway", "calculator", "manifest", "deployer", "simulator", "bare")
+        ports = dict(zip(names, free_ports(len(names)), strict=True))
+        environment = {
+            "NATS_URL": url,
+            "DATABASE_URL": databases["real"],
+            "DEMO_DATABASE_URL": databases["demo"],
+            "K8S_SIMULATOR_URL": f"http://127.0.0.1:{ports['simulator']}",
+            # What is measured is our own time, not how long pods take to start, nor what they do afterwards.
+            "SIMULATOR_SPEED": "10",
+        }
+        client = await nats.connect(url)
+        exits.push_async_callback(client.close)
+        await bootstrap(client.jetstream())
+        programs = Programs(environment, directory)
+        exits.push_async_callback(programs.stop)
+        await programs.start("-m", "shared.database", "upgrade")
+        yield Stack(client, programs, ports, databases)
