@@ -156,11 +156,13 @@ class Controller:
         return None
 
     async def _begin(self, mode: Mode, desired: Desired, state: Versioned) -> Ledger | None:
-        """The books of a generation that nobody has begun, opened; None if somebody has.
+        """The books of a generation that nobody has begun, opened; None if somebody has, or has to stop first.
 
-        Before the lease, since only one copy can write the first record of a generation: the others are outrun.
+        Before the lease, since only one copy can write the first record of a generation: the others are outrun. Where
+        it replaces one that is at work, that one might end in the same moment: who says that it was superseded must
+        hold the lease.
         """
-        if state.applied is not None and state.applied.generation >= desired.generation:
+        if desired.replaces or (state.applied is not None and state.applied.generation >= desired.generation):
             return None
         ledger = self._ledger(mode, desired, state)
         with _told(desired):

@@ -18,6 +18,7 @@ from shared.events import (
     Phase,
     TenantDeleted,
 )
+from shared.subjects import Bucket, Mode
 from tests.integration.deployer_bench import (
     Bench,
     free_port,
@@ -44,6 +45,22 @@ async def test_a_newer_generation_stops_the_one_that_runs(bench: Bench) -> None:
     superseded = [event for event in bench.of(first) if isinstance(event, DeploySuperseded)]
     assert [event.superseded_by for event in superseded] == [2]
     assert bench.of(first)[-1] == superseded[0]
+
+
+async def test_a_deployment_begins_without_the_lease_unless_it_replaces_one_at_work(bench: Bench) -> None:
+    leases = await bench.client.jetstream().key_value(Mode.DEMO.bucket(Bucket.LEASES))
+    await leases.create("deployer.simulator.leased", b"another copy")
+    async with bench.deployer():
+        first = await bench.deploy("leased", 1, manifest("leased", "callbot"))
+        await bench.until_said(first, DeployStarted)
+        second = await bench.deploy("leased", 2, manifest("leased", "callbot", image="2.0"))
+        other = await bench.deploy("unleased", 1, manifest("unleased", "callbot"))
+        await bench.until_said(other, DeployCompleted)
+        assert [type(event) for event in bench.of(first)] == [DeployStarted]
+        assert bench.of(second) == []
+        await leases.delete("deployer.simulator.leased")
+        await bench.until_said(second, DeployCompleted)
+    assert [type(event) for event in bench.of(first)] == [DeployStarted, DeploySuperseded]
 
 
 async def test_a_lower_generation_changes_nothing(bench: Bench) -> None:
