@@ -3,6 +3,10 @@
 One account (a NATS user) for each service, for the bootstrap, for operators and for other systems. From these tables
 come the permissions of the embedded server and of production's, and the owners in the AsyncAPI document. A denied
 publish shows to a client only as a time-out, so a test runs each service within its permissions.
+
+Users live in two accounts of NATS, which share no subject: ours, with JetStream, and that of other systems. What the
+others may say is the one way over (`crossings`), and the server renames it on the way: that an event comes from
+elsewhere is in its subject, which no sender chooses, and not in a header, which any sender may write.
 """
 
 from dataclasses import dataclass, field
@@ -17,14 +21,19 @@ from shared.subjects import (
     GATEWAY_KEEPS_SLA,
     GATEWAY_PROJECTS,
     GATEWAY_TAKES_IN,
+    GATEWAY_TAKES_IN_OUTSIDE,
     MANIFEST_RENDERS,
     MONITOR_STORES,
+    MONITOR_TAKES_IN_OUTSIDE,
+    SAID_BY_OTHERS,
+    STREAM_SUBJECTS,
     Bucket,
     Durable,
     Mode,
     Rpc,
     Stream,
     Subject,
+    from_outside,
 )
 
 OUTSIDE = "outside"
@@ -63,7 +72,13 @@ ACCESS: dict[str, Access] = {
             # Of what has become a dead letter.
             Subject.DEPLOY_FAILED,
         ),
-        consumes=(GATEWAY_PROJECTS, GATEWAY_KEEPS_SLA, GATEWAY_TAKES_IN, GATEWAY_FAILS_DEAD_LETTERS),
+        consumes=(
+            GATEWAY_PROJECTS,
+            GATEWAY_KEEPS_SLA,
+            GATEWAY_TAKES_IN,
+            GATEWAY_TAKES_IN_OUTSIDE,
+            GATEWAY_FAILS_DEAD_LETTERS,
+        ),
         follows=(Stream.ECP, Stream.METRICS),
         asks=tuple(Rpc),
     ),
@@ -97,14 +112,20 @@ ACCESS: dict[str, Access] = {
     ),
     "monitor": Access(
         says=(Subject.METRICS_COLLECTED, Subject.SLA_REPORTED, Subject.ALERT_RAISED, Subject.ALERT_RESOLVED),
-        consumes=(MONITOR_STORES,),
+        consumes=(MONITOR_STORES, MONITOR_TAKES_IN_OUTSIDE),
         answers=(Rpc.SLA_REPORT, Rpc.MAINTENANCE),
         keeps=(Bucket.LEASES,),
     ),
-    OUTSIDE: Access(says=(Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED, Subject.METRICS_COLLECTED)),
+    # In the account of others; in ours this is called as `crossings` has it.
+    OUTSIDE: Access(says=SAID_BY_OTHERS),
     OPERATOR: Access(follows=(Stream.DLQ,), replays=True),
     BOOTSTRAP: Access(administers=True),
 }
+
+
+def crossings() -> dict[str, str]:
+    """What other systems say in their account, and what it is called in ours."""
+    return {mode.subject(subject): mode.subject(from_outside(subject)) for mode in Mode for subject in SAID_BY_OTHERS}
 
 
 def publishers(subject: Subject) -> tuple[str, ...]:
@@ -205,4 +226,5 @@ def _stream_of(mode: Mode, bucket: Bucket) -> str:
 
 
 def _replaying(mode: Mode) -> list[str]:
-    return [*(mode.subject(subject) for subject in Subject), f"$JS.API.STREAM.MSG.DELETE.{mode.stream(Stream.DLQ)}"]
+    subjects = [*Subject, *STREAM_SUBJECTS[Stream.OUTSIDE]]
+    return [*map(mode.subject, subjects), f"$JS.API.STREAM.MSG.DELETE.{mode.stream(Stream.DLQ)}"]

@@ -54,6 +54,7 @@ from shared.subjects import (
     GATEWAY_KEEPS_SLA,
     GATEWAY_PROJECTS,
     GATEWAY_TAKES_IN,
+    GATEWAY_TAKES_IN_OUTSIDE,
     Mode,
     Stream,
     Subject,
@@ -138,7 +139,8 @@ def _wire(parts: Parts, settings: Settings) -> None:
     observe = metrics.observe_deployment
     worker.on(GATEWAY_PROJECTS, partial(project, databases=databases, observe=observe), concurrency=_PROJECTIONS)
     worker.on(GATEWAY_KEEPS_SLA, partial(keep_sla, databases=databases), concurrency=1)
-    worker.on(GATEWAY_TAKES_IN, partial(take_in, commands=parts.commands))
+    for durable in (GATEWAY_TAKES_IN, GATEWAY_TAKES_IN_OUTSIDE):
+        worker.on(durable, partial(take_in, commands=parts.commands))
     worker.on(GATEWAY_FAILS_DEAD_LETTERS, partial(fail_dead_letter, databases=databases), concurrency=1)
     forget = partial(housekeeping.forget_tenants, databases, metrics)
     worker.background("forgetting tenants", partial(housekeeping.repeat, _COUNT_EVERY, forget))
