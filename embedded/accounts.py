@@ -54,7 +54,7 @@ def nats_accounts(secret: Mapping[str, str]) -> dict[str, Any]:
 def _user(account: str, password: str) -> dict[str, Any]:
     granted = permissions(account)
     allowed: dict[str, Any] = {
-        "publish": {"allow": granted.publish},
+        "publish": {"allow": granted.publish, "deny": granted.never} if granted.never else {"allow": granted.publish},
         "subscribe": {"allow": granted.subscribe},
     }
     if granted.respond:

@@ -17,6 +17,7 @@ from shared.subjects import (
     DEAD_LETTER_PREFIX,
     DEPLOYER_ACCEPTS_MANIFESTS,
     DEPLOYER_ACCEPTS_OPERATIONS,
+    DURABLES,
     GATEWAY_FAILS_DEAD_LETTERS,
     GATEWAY_KEEPS_SLA,
     GATEWAY_PROJECTS,
@@ -50,14 +51,16 @@ class Access:
     says: tuple[Subject, ...] = ()
     consumes: tuple[Durable, ...] = ()
     follows: tuple[Stream, ...] = ()
-    """Streams that it reads by ordered consumers of its own."""
+    """Streams that it reads by ordered consumers of its own, which need names: see `_following`."""
     answers: tuple[Rpc, ...] = ()
     asks: tuple[Rpc, ...] = ()
     keeps: tuple[Bucket, ...] = ()
     """Buckets that it reads and writes."""
     reads: tuple[Bucket, ...] = ()
+    watches: tuple[Bucket, ...] = ()
+    """Buckets whose changes it follows, or whose objects it fetches: both need a consumer."""
     replays: bool = False
-    """May put dead letters back where they came from."""
+    """May read dead letters, and put them back where they came from."""
     administers: bool = False
 
 
@@ -109,6 +112,7 @@ ACCESS: dict[str, Access] = {
         answers=(Rpc.CAPACITY, Rpc.DIFF),
         keeps=(Bucket.DESIRED, Bucket.APPLIED, Bucket.LEASES),
         reads=(Bucket.MANIFESTS,),
+        watches=(Bucket.DESIRED, Bucket.MANIFESTS),
     ),
     "monitor": Access(
         says=(Subject.METRICS_COLLECTED, Subject.SLA_REPORTED, Subject.ALERT_RAISED, Subject.ALERT_RESOLVED),
@@ -118,7 +122,7 @@ ACCESS: dict[str, Access] = {
     ),
     # In the account of others; in ours this is called as `crossings` has it.
     OUTSIDE: Access(says=SAID_BY_OTHERS),
-    OPERATOR: Access(follows=(Stream.DLQ,), replays=True),
+    OPERATOR: Access(replays=True),
     BOOTSTRAP: Access(administers=True),
 }
 
@@ -145,6 +149,8 @@ class Permissions:
     """What a NATS user may publish and subscribe to, as subjects with wildcards."""
 
     publish: list[str] = field(default_factory=list)
+    never: list[str] = field(default_factory=list)
+    """What of `publish` it may not publish all the same."""
     subscribe: list[str] = field(default_factory=list)
     respond: bool = False
     """May answer on the reply subject of a question that it got."""
@@ -161,12 +167,14 @@ def permissions(account: str) -> Permissions:
         granted.subscribe += [mode.subject(question) for question in access.answers]
         granted.publish += [subject for durable in access.consumes for subject in _consuming(mode, durable)]
         granted.publish += [subject for stream in access.follows for subject in _following(mode.stream(stream))]
+        granted.never += [subject for stream in access.follows for subject in _durables(mode, stream)]
         granted.publish += [subject for bucket in access.keeps for subject in _keeping(mode, bucket)]
         granted.publish += [subject for bucket in access.reads for subject in _reading(mode, bucket)]
+        granted.publish += [subject for bucket in access.watches for subject in _watching(_stream_of(mode, bucket))]
         granted.publish += _replaying(mode) if access.replays else []
         if access.consumes:
             granted.publish += [f"$JS.API.STREAM.INFO.{mode.stream(stream)}" for stream in Stream]
-    granted.publish = sorted(set(granted.publish))
+    granted.publish, granted.never = sorted(set(granted.publish)), sorted(granted.never)
     return granted
 
 
@@ -194,30 +202,59 @@ def _counting_tries(mode: Mode, durable: Durable) -> list[str]:
 
 
 def _following(stream: str) -> list[str]:
+    """To make consumers, and remove them, that have their name in the subject: so the server can hold back some names.
+
+    A request without one (`CONSUMER.CREATE.<stream>`) may have a name in its body, and NATS 2.15 then changes the
+    durable of that name. A prefix for the names of a service can't be said: a wildcard stands for a whole name.
+    """
     return [
         f"$JS.API.STREAM.INFO.{stream}",
-        f"$JS.API.STREAM.MSG.GET.{stream}",
-        f"$JS.API.DIRECT.GET.{stream}",
-        f"$JS.API.DIRECT.GET.{stream}.>",
+        f"$JS.API.CONSUMER.CREATE.{stream}.*",
+        f"$JS.API.CONSUMER.CREATE.{stream}.*.>",
+        f"$JS.API.CONSUMER.DELETE.{stream}.*",
+        f"$JS.FC.{stream}.>",
+    ]
+
+
+def _durables(mode: Mode, stream: Stream) -> list[str]:
+    """Every service's, its own included: the bootstrap alone makes and changes them."""
+    name = mode.stream(stream)
+    durables = [f"{name}.{durable.name}" for durable in DURABLES if durable.stream is stream]
+    return [
+        f"$JS.API.CONSUMER.{verb}"
+        for each in durables
+        for verb in (f"CREATE.{each}", f"CREATE.{each}.>", f"DELETE.{each}")
+    ]
+
+
+def _watching(stream: str) -> list[str]:
+    """A bucket has no durables; a watcher is named by the server, and nobody else knows the name."""
+    return [
         f"$JS.API.CONSUMER.CREATE.{stream}",
-        f"$JS.API.CONSUMER.CREATE.{stream}.>",
-        f"$JS.API.CONSUMER.DELETE.{stream}.>",
-        f"$JS.API.CONSUMER.INFO.{stream}.>",
-        f"$JS.API.CONSUMER.MSG.NEXT.{stream}.>",
+        f"$JS.API.CONSUMER.INFO.{stream}.*",
         f"$JS.FC.{stream}.>",
     ]
 
 
 def _reading(mode: Mode, bucket: Bucket) -> list[str]:
+    stream = _stream_of(mode, bucket)
     # nats-py looks up an object store's stream by its subject.
     look_up = ["$JS.API.STREAM.NAMES"] if bucket is Bucket.MANIFESTS else []
-    return [*_following(_stream_of(mode, bucket)), *look_up]
+    return [
+        f"$JS.API.STREAM.INFO.{stream}",
+        f"$JS.API.STREAM.MSG.GET.{stream}",
+        f"$JS.API.DIRECT.GET.{stream}",
+        f"$JS.API.DIRECT.GET.{stream}.>",
+        *look_up,
+    ]
 
 
 def _keeping(mode: Mode, bucket: Bucket) -> list[str]:
-    name = mode.bucket(bucket)
-    content = f"$O.{name}.>" if bucket is Bucket.MANIFESTS else f"$KV.{name}.>"
-    return [content, f"$JS.API.STREAM.PURGE.{_stream_of(mode, bucket)}", *_reading(mode, bucket)]
+    if bucket is not Bucket.MANIFESTS:
+        return [f"$KV.{mode.bucket(bucket)}.>", *_reading(mode, bucket)]
+    # An object that can't be put whole is purged.
+    purge = f"$JS.API.STREAM.PURGE.{_stream_of(mode, bucket)}"
+    return [f"$O.{mode.bucket(bucket)}.>", purge, *_reading(mode, bucket)]
 
 
 def _stream_of(mode: Mode, bucket: Bucket) -> str:
@@ -227,4 +264,6 @@ def _stream_of(mode: Mode, bucket: Bucket) -> str:
 
 def _replaying(mode: Mode) -> list[str]:
     subjects = [*Subject, *STREAM_SUBJECTS[Stream.OUTSIDE]]
-    return [*map(mode.subject, subjects), f"$JS.API.STREAM.MSG.DELETE.{mode.stream(Stream.DLQ)}"]
+    letters = mode.stream(Stream.DLQ)
+    reading = ["STREAM.MSG.GET", "DIRECT.GET", "STREAM.MSG.DELETE"]
+    return [*map(mode.subject, subjects), *(f"$JS.API.{each}.{letters}" for each in reading)]

@@ -1,16 +1,20 @@
 """Least privilege on a real server: each account can do what it must, and no more."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import nats.errors
 import pytest
 from nats.aio.client import Client
+from nats.js.api import ConsumerConfig
 
 from embedded.accounts import passwords
 from embedded.child import until
-from shared.access import ACCESS, BOOTSTRAP, OPERATOR
+from shared.access import ACCESS, BOOTSTRAP, OPERATOR, OUTSIDE
 from shared.bus import Delivery, Worker
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.envelope import encode
@@ -20,10 +24,12 @@ from shared.examples import EXAMPLES
 from shared.rpc import CalculateRequest, RenderReply
 from shared.subjects import (
     CALCULATOR_SIZES_DEPLOYMENTS,
+    DURABLES,
     GATEWAY_FAILS_DEAD_LETTERS,
     GATEWAY_TAKES_IN,
     MONITOR_STORES,
     Bucket,
+    Durable,
     Mode,
     Rpc,
     Stream,
@@ -137,15 +143,16 @@ async def test_a_service_reads_and_writes_its_own_buckets_and_no_others(bus: Gua
             if bucket is Bucket.MANIFESTS:
                 store = await worker.object_store(bucket, Mode.DEMO)
                 await store.put("sha256:0", b"kind: Namespace")
-                assert (await store.get("sha256:0")).data == b"kind: Namespace"
+                assert (await store.get_info("sha256:0")).size == len(b"kind: Namespace")
             else:
                 values = await worker.key_value(bucket, Mode.DEMO)
                 revision = await values.create(f"{service}.x", b"1")
                 await values.update(f"{service}.x", b"2", last=revision)
                 assert (await values.get(f"{service}.x")).value == b"2"
-                watcher = await values.watchall()
-                assert await watcher.updates(timeout=5)
-                await watcher.stop()
+                if bucket in ACCESS[service].watches:
+                    watcher = await values.watchall()
+                    assert await watcher.updates(timeout=5)
+                    await watcher.stop()
                 await values.delete(f"{service}.x")
         for foreign in sorted({*Bucket} - {*ACCESS[service].keeps, *ACCESS[service].reads, Bucket.TRIES})[:1]:
             with pytest.raises(DependencyUnavailable):
@@ -173,10 +180,73 @@ async def test_a_question_is_answered_within_the_permissions_of_both_sides(bus: 
 async def test_a_gateway_follows_a_stream_with_an_ordered_consumer(bus: GuardedBus) -> None:
     gateway = await bus.client("gateway")
     event = EXAMPLES[Subject.METRICS_COLLECTED]
-    subscription = await gateway.jetstream().subscribe(">", stream="METRICS", ordered_consumer=True)
+    named = ConsumerConfig(name="gateway-feed-x")
+    subscription = await gateway.jetstream().subscribe(">", stream="METRICS", ordered_consumer=True, config=named)
     await gateway.jetstream().publish(Subject.METRICS_COLLECTED, event.model_dump_json().encode())
     assert (await subscription.next_msg(timeout=5)).subject == "metrics.collected"
+    assert await gateway.jetstream().delete_consumer("METRICS", "gateway-feed-x")
     await gateway.close()
+
+
+async def test_a_deployer_fetches_a_manifest_that_it_can_neither_write_nor_remove(bus: GuardedBus) -> None:
+    manifest, deployer = bus.worker("manifest"), bus.worker("deployer")
+    await manifest.start()
+    await deployer.start()
+    try:
+        store = await manifest.object_store(Bucket.MANIFESTS, Mode.DEMO)
+        await store.put("sha256:1", b"kind: Service")
+        theirs = await deployer.object_store(Bucket.MANIFESTS, Mode.DEMO)
+        assert (await theirs.get("sha256:1")).data == b"kind: Service"
+        with pytest.raises(nats.errors.TimeoutError):
+            await theirs.delete("sha256:1")
+        assert (await theirs.get("sha256:1")).data == b"kind: Service"
+    finally:
+        await deployer.stop()
+        await manifest.stop()
+
+
+@pytest.mark.parametrize("account", [*SERVICES, OPERATOR, OUTSIDE])
+async def test_nobody_but_the_bootstrap_removes_makes_or_changes_a_durable(bus: GuardedBus, account: str) -> None:
+    """Whatever way: NATS 2.15 changes a durable whose name is only in the body of a request for a nameless consumer."""
+    client, bootstrap = await bus.client(account), await bus.client(BOOTSTRAP)
+    before = [await consumer(bootstrap, mode, durable) for mode in Mode for durable in DURABLES]
+    asked = [ask for mode in Mode for durable in DURABLES for ask in ways_to_change(mode, durable)]
+    asked += [
+        (f"$JS.API.CONSUMER.MSG.NEXT.{mode.stream(durable.stream)}.{durable.name}", None)
+        for mode in Mode
+        for durable in DURABLES
+        if durable not in ACCESS[account].consumes
+    ]
+    bodies = [b"" if body is None else json.dumps(body).encode() for _, body in asked]
+    requests = (client.request(subject, body, 1) for (subject, _), body in zip(asked, bodies, strict=True))
+    answers = await asyncio.gather(*requests, return_exceptions=True)
+    refused = [each if isinstance(each, Exception) else json.loads(each.data).get("error") for each in answers]
+    assert all(refused), [subject for (subject, _), each in zip(asked, refused, strict=True) if not each]
+    assert [await consumer(bootstrap, mode, durable) for mode in Mode for durable in DURABLES] == before
+    await client.close()
+    await bootstrap.close()
+
+
+def ways_to_change(mode: Mode, durable: Durable) -> list[tuple[str, dict[str, Any] | None]]:
+    """Subjects of JetStream's API, and what to ask there."""
+    stream, name = mode.stream(durable.stream), durable.name
+    config = {"name": name, "filter_subject": "x", "ack_policy": "explicit", "inactive_threshold": 10**9}
+    changed, made = {"config": config}, {"config": config | {"durable_name": name}}
+    ways: list[tuple[str, dict[str, Any] | None]] = [
+        (f"DELETE.{stream}.{name}", None),
+        (f"CREATE.{stream}", changed),
+        (f"CREATE.{stream}.{name}", changed),
+        (f"CREATE.{stream}.{name}.x", changed),
+        (f"CREATE.{stream}.other", made),
+        (f"DURABLE.CREATE.{stream}.{name}", made),
+    ]
+    return [(f"$JS.API.CONSUMER.{way}", body and {"stream_name": stream, **body}) for way, body in ways]
+
+
+async def consumer(client: Client, mode: Mode, durable: Durable) -> tuple[datetime | None, ConsumerConfig]:
+    """When a durable was made, and how it is."""
+    info = await client.jetstream().consumer_info(mode.stream(durable.stream), durable.name)
+    return info.created, info.config
 
 
 async def test_a_service_counts_its_tries_within_its_permissions(bus: GuardedBus) -> None:

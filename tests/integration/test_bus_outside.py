@@ -12,6 +12,7 @@ import nats
 import nats.errors
 import pytest
 from nats.aio.client import Client
+from nats.js.api import ConsumerConfig
 from nats.js.errors import ServiceUnavailableError
 from sqlalchemy import text
 
@@ -206,13 +207,12 @@ async def test_the_server_keeps_others_apart_even_if_their_user_might_do_everyth
 
 @pytest.mark.parametrize("subject", [Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED])
 async def test_who_forges_everything_has_the_outcome_of_who_is_honest(
-    pipeline: Pipeline, outside: Client, subject: str, request: pytest.FixtureRequest
+    pipeline: Pipeline, outside: Client, subject: str
 ) -> None:
-    case = f"{subject.replace('.', '-')}-{request.node.name[-9:-1].strip('[-').replace('.', '-')}".lower()
-    honest, forger = tenant(tenant_id=f"honest-{case}"), tenant(tenant_id=f"forger-{case}")
+    honest, forger = tenant(), tenant()
     own = {"generation": 999_999, "revision": 55, "deployment_id": "dep-forged", "target": "simulator"}
     await publish(outside, subject, honest)
-    forged = {**FORGED, "ce-id": f"forged-{case}", "Nats-Msg-Id": f"forged-{case}"}
+    forged = {**FORGED, "ce-id": f"of-{forger['tenant_id']}", "Nats-Msg-Id": f"of-{forger['tenant_id']}"}
     await publish(outside, subject, {**forger, "spec": forger, **own}, forged)
     outcomes = []
     for wanted in (honest, forger):
@@ -280,7 +280,10 @@ async def test_a_sample_of_others_is_said_again_and_displaces_none_of_the_monito
     try:
         watcher = await bus.client("gateway")
         subscription = await watcher.jetstream().subscribe(
-            "demo.metrics.collected", stream="DEMO_METRICS", ordered_consumer=True
+            "demo.metrics.collected",
+            stream="DEMO_METRICS",
+            ordered_consumer=True,
+            config=ConsumerConfig(name="gateway-feed-x"),
         )
         await publish(outside, Subject.METRICS_COLLECTED, under_our_name, {**FORGED, "ce-id": genuine})
         [letter] = await letters_for(operator, SOURCE)
