@@ -57,6 +57,8 @@ class Access:
     keeps: tuple[Bucket, ...] = ()
     """Buckets that it reads and writes."""
     reads: tuple[Bucket, ...] = ()
+    removes: tuple[Bucket, ...] = ()
+    """Object stores from which it removes what is no longer needed."""
     watches: tuple[Bucket, ...] = ()
     """Buckets whose changes it follows, or whose objects it fetches: both need a consumer."""
     replays: bool = False
@@ -84,6 +86,9 @@ ACCESS: dict[str, Access] = {
         ),
         follows=(Stream.ECP, Stream.METRICS),
         asks=tuple(Rpc),
+        # It has the rows that name manifests, so it knows which nobody needs any more.
+        reads=(Bucket.MANIFESTS, Bucket.DESIRED, Bucket.APPLIED),
+        removes=(Bucket.MANIFESTS,),
     ),
     "calculator": Access(
         says=(Subject.RESOURCES_CALCULATED, Subject.RESOURCES_REJECTED),
@@ -170,7 +175,8 @@ def permissions(account: str) -> Permissions:
         granted.never += [subject for stream in access.follows for subject in _durables(mode, stream)]
         granted.publish += [subject for bucket in access.keeps for subject in _keeping(mode, bucket)]
         granted.publish += [subject for bucket in access.reads for subject in _reading(mode, bucket)]
-        granted.publish += [subject for bucket in access.watches for subject in _watching(_stream_of(mode, bucket))]
+        granted.publish += [subject for bucket in access.watches for subject in _watching(stream_behind(mode, bucket))]
+        granted.publish += [subject for bucket in access.removes for subject in _removing(mode, bucket)]
         granted.publish += _replaying(mode) if access.replays else []
         if access.consumes:
             granted.publish += [f"$JS.API.STREAM.INFO.{mode.stream(stream)}" for stream in Stream]
@@ -196,7 +202,7 @@ def _consuming(mode: Mode, durable: Durable) -> list[str]:
 
 
 def _counting_tries(mode: Mode, durable: Durable) -> list[str]:
-    bucket, stream = mode.bucket(Bucket.TRIES), _stream_of(mode, Bucket.TRIES)
+    bucket, stream = mode.bucket(Bucket.TRIES), stream_behind(mode, Bucket.TRIES)
     keys = f"$KV.{bucket}.{durable.name}.>"
     return [keys, f"$JS.API.STREAM.INFO.{stream}", f"$JS.API.DIRECT.GET.{stream}.{keys}"]
 
@@ -237,7 +243,7 @@ def _watching(stream: str) -> list[str]:
 
 
 def _reading(mode: Mode, bucket: Bucket) -> list[str]:
-    stream = _stream_of(mode, bucket)
+    stream = stream_behind(mode, bucket)
     # nats-py looks up an object store's stream by its subject.
     look_up = ["$JS.API.STREAM.NAMES"] if bucket is Bucket.MANIFESTS else []
     return [
@@ -253,11 +259,16 @@ def _keeping(mode: Mode, bucket: Bucket) -> list[str]:
     if bucket is not Bucket.MANIFESTS:
         return [f"$KV.{mode.bucket(bucket)}.>", *_reading(mode, bucket)]
     # An object that can't be put whole is purged.
-    purge = f"$JS.API.STREAM.PURGE.{_stream_of(mode, bucket)}"
+    purge = f"$JS.API.STREAM.PURGE.{stream_behind(mode, bucket)}"
     return [f"$O.{mode.bucket(bucket)}.>", purge, *_reading(mode, bucket)]
 
 
-def _stream_of(mode: Mode, bucket: Bucket) -> str:
+def _removing(mode: Mode, bucket: Bucket) -> list[str]:
+    """To mark an object as gone, but not to write the chunks of one."""
+    return [f"$O.{mode.bucket(bucket)}.M.*", f"$JS.API.STREAM.PURGE.{stream_behind(mode, bucket)}"]
+
+
+def stream_behind(mode: Mode, bucket: Bucket) -> str:
     """JetStream keeps a bucket in a stream of this name."""
     return f"{'OBJ' if bucket is Bucket.MANIFESTS else 'KV'}_{mode.bucket(bucket)}"
 

@@ -18,6 +18,7 @@ from nats.js.errors import NotFoundError
 
 from shared.bus.burial import CUT
 from shared.bus.envelope import CORRELATION_ID, MESSAGE_ID, REPLAY_FOR, TENANT_ID, own_headers
+from shared.bus.reading import read_all
 from shared.errors import Refused
 from shared.subjects import Mode, Stream
 
@@ -59,20 +60,9 @@ class DeadLetters:
         self._stream = mode.stream(Stream.DLQ)
 
     async def all(self) -> AsyncIterator[Letter]:
-        """Every dead letter, the oldest first.
-
-        One by one, since that needs no consumer: who may make one on a stream could reach those that are there.
-        """
-        sequence = 1
-        while True:
-            try:
-                message = await self._jetstream.get_msg(
-                    self._stream, sequence, self._mode.subject("dlq.>"), direct=True, next=True
-                )
-            except NotFoundError:
-                return
+        """Every dead letter, the oldest first."""
+        async for message in read_all(self._jetstream, self._stream, self._mode.subject("dlq.>")):
             yield _from_stream(message)
-            sequence = (message.seq or sequence) + 1
 
     async def get(self, sequence: int) -> Letter:
         """One dead letter. Refused (NOT_FOUND) if there is none of that number."""
