@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from embedded.accounts import OUR_ACCOUNT
 from embedded.child import Child
 from embedded.directory import write_private
 from embedded.errors import EmbeddedError
@@ -22,6 +23,7 @@ MAX_STORE = "32GB"
 READY_SECONDS = 30.0
 ANY_PORT = -1
 WRITE_ERROR = "write error"
+DEFAULT_ACCOUNT = "$G"
 
 
 def nats_server() -> Path:
@@ -51,6 +53,19 @@ def configuration(
     lines = [f"{name}: {json.dumps(value)}" for name, value in settings.items()]
     jetstream = f"store_dir: {json.dumps(str(store))}, sync_interval: always, max_file_store: {MAX_STORE}"
     return "\n".join([*lines, f"jetstream {{ {jetstream} }}", authorization])
+
+
+def adopt_streams(store: Path) -> None:
+    """Give the services' account the streams of a version without accounts, which lie in the default one's folder.
+
+    Before the server starts. Raises EmbeddedError if both are there: then a person has to say which ones count.
+    """
+    earlier, ours = store / "jetstream" / DEFAULT_ACCOUNT, store / "jetstream" / OUR_ACCOUNT
+    if not earlier.exists():
+        return
+    if ours.exists():
+        raise EmbeddedError(f"{earlier} has streams of another version than those in {ours}: remove one of the two")
+    earlier.rename(ours)
 
 
 async def is_ready(monitor_url: str) -> bool:

@@ -134,6 +134,7 @@ class Stack:
         for database in self._databases:
             hand_over(database.data(self._directory), account)
             postgres.forget_stale_pid(database.data(self._directory))
+        nats.adopt_streams(self._directory.jetstream)
         config = nats.configuration(
             port=self._settings.nats_port,
             monitor_port=self._settings.nats_monitor_port,

@@ -3,6 +3,10 @@
 One account (a NATS user) for each service, for the bootstrap, for operators and for other systems. From these tables
 come the permissions of the embedded server and of production's, and the owners in the AsyncAPI document. A denied
 publish shows to a client only as a time-out, so a test runs each service within its permissions.
+
+Users live in two accounts of NATS, which share no subject: ours, with JetStream, and that of other systems. What the
+others may say is the one way over (`crossings`), and the server renames it on the way: that an event comes from
+elsewhere is in its subject, which no sender chooses, and not in a header, which any sender may write.
 """
 
 from dataclasses import dataclass, field
@@ -13,18 +17,24 @@ from shared.subjects import (
     DEAD_LETTER_PREFIX,
     DEPLOYER_ACCEPTS_MANIFESTS,
     DEPLOYER_ACCEPTS_OPERATIONS,
+    DURABLES,
     GATEWAY_FAILS_DEAD_LETTERS,
     GATEWAY_KEEPS_SLA,
     GATEWAY_PROJECTS,
     GATEWAY_TAKES_IN,
+    GATEWAY_TAKES_IN_OUTSIDE,
     MANIFEST_RENDERS,
     MONITOR_STORES,
+    MONITOR_TAKES_IN_OUTSIDE,
+    SAID_BY_OTHERS,
+    STREAM_SUBJECTS,
     Bucket,
     Durable,
     Mode,
     Rpc,
     Stream,
     Subject,
+    from_outside,
 )
 
 OUTSIDE = "outside"
@@ -41,14 +51,18 @@ class Access:
     says: tuple[Subject, ...] = ()
     consumes: tuple[Durable, ...] = ()
     follows: tuple[Stream, ...] = ()
-    """Streams that it reads by ordered consumers of its own."""
+    """Streams that it reads by ordered consumers of its own, which need names: see `_following`."""
     answers: tuple[Rpc, ...] = ()
     asks: tuple[Rpc, ...] = ()
     keeps: tuple[Bucket, ...] = ()
     """Buckets that it reads and writes."""
     reads: tuple[Bucket, ...] = ()
+    removes: tuple[Bucket, ...] = ()
+    """Buckets from which it removes what is no longer needed."""
+    watches: tuple[Bucket, ...] = ()
+    """Buckets whose changes it follows, which needs a consumer."""
     replays: bool = False
-    """May put dead letters back where they came from."""
+    """May read dead letters, and put them back where they came from."""
     administers: bool = False
 
 
@@ -63,9 +77,18 @@ ACCESS: dict[str, Access] = {
             # Of what has become a dead letter.
             Subject.DEPLOY_FAILED,
         ),
-        consumes=(GATEWAY_PROJECTS, GATEWAY_KEEPS_SLA, GATEWAY_TAKES_IN, GATEWAY_FAILS_DEAD_LETTERS),
+        consumes=(
+            GATEWAY_PROJECTS,
+            GATEWAY_KEEPS_SLA,
+            GATEWAY_TAKES_IN,
+            GATEWAY_TAKES_IN_OUTSIDE,
+            GATEWAY_FAILS_DEAD_LETTERS,
+        ),
         follows=(Stream.ECP, Stream.METRICS),
         asks=tuple(Rpc),
+        # It has the rows that name manifests, so it knows which nobody needs any more.
+        reads=(Bucket.MANIFESTS, Bucket.DESIRED, Bucket.APPLIED),
+        removes=(Bucket.MANIFESTS,),
     ),
     "calculator": Access(
         says=(Subject.RESOURCES_CALCULATED, Subject.RESOURCES_REJECTED),
@@ -94,18 +117,25 @@ ACCESS: dict[str, Access] = {
         answers=(Rpc.CAPACITY, Rpc.DIFF),
         keeps=(Bucket.DESIRED, Bucket.APPLIED, Bucket.LEASES),
         reads=(Bucket.MANIFESTS,),
+        watches=(Bucket.DESIRED,),
     ),
     "monitor": Access(
         says=(Subject.METRICS_COLLECTED, Subject.SLA_REPORTED, Subject.ALERT_RAISED, Subject.ALERT_RESOLVED),
-        consumes=(MONITOR_STORES,),
+        consumes=(MONITOR_STORES, MONITOR_TAKES_IN_OUTSIDE),
         answers=(Rpc.SLA_REPORT, Rpc.MAINTENANCE),
         keeps=(Bucket.LEASES,),
     ),
-    OUTSIDE: Access(says=(Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED, Subject.METRICS_COLLECTED)),
-    OPERATOR: Access(follows=(Stream.DLQ,), replays=True),
+    # In the account of others; in ours this is called as `crossings` has it.
+    OUTSIDE: Access(says=SAID_BY_OTHERS),
+    OPERATOR: Access(replays=True),
     # Manifests, to move those of an earlier version.
     BOOTSTRAP: Access(administers=True, keeps=(Bucket.MANIFESTS,)),
 }
+
+
+def crossings() -> dict[str, str]:
+    """What other systems say in their account, and what it is called in ours."""
+    return {mode.subject(subject): mode.subject(from_outside(subject)) for mode in Mode for subject in SAID_BY_OTHERS}
 
 
 def publishers(subject: Subject) -> tuple[str, ...]:
@@ -125,6 +155,8 @@ class Permissions:
     """What a NATS user may publish and subscribe to, as subjects with wildcards."""
 
     publish: list[str] = field(default_factory=list)
+    never: list[str] = field(default_factory=list)
+    """What of `publish` it may not publish all the same."""
     subscribe: list[str] = field(default_factory=list)
     respond: bool = False
     """May answer on the reply subject of a question that it got."""
@@ -141,12 +173,15 @@ def permissions(account: str) -> Permissions:
         granted.subscribe += [mode.subject(question) for question in access.answers]
         granted.publish += [subject for durable in access.consumes for subject in _consuming(mode, durable)]
         granted.publish += [subject for stream in access.follows for subject in _following(mode.stream(stream))]
+        granted.never += [subject for stream in access.follows for subject in _durables(mode, stream)]
         granted.publish += [subject for bucket in access.keeps for subject in _keeping(mode, bucket)]
         granted.publish += [subject for bucket in access.reads for subject in _reading(mode, bucket)]
+        granted.publish += [subject for bucket in access.watches for subject in _watching(stream_behind(mode, bucket))]
+        granted.publish += [subject for bucket in access.removes for subject in _removing(mode, bucket)]
         granted.publish += _replaying(mode) if access.replays else []
         if access.consumes:
             granted.publish += [f"$JS.API.STREAM.INFO.{mode.stream(stream)}" for stream in Stream]
-    granted.publish = sorted(set(granted.publish))
+    granted.publish, granted.never = sorted(set(granted.publish)), sorted(granted.never)
     return granted
 
 
@@ -168,38 +203,72 @@ def _consuming(mode: Mode, durable: Durable) -> list[str]:
 
 
 def _counting_tries(mode: Mode, durable: Durable) -> list[str]:
-    bucket, stream = mode.bucket(Bucket.TRIES), _stream_of(mode, Bucket.TRIES)
+    bucket, stream = mode.bucket(Bucket.TRIES), stream_behind(mode, Bucket.TRIES)
     keys = f"$KV.{bucket}.{durable.name}.>"
     return [keys, f"$JS.API.STREAM.INFO.{stream}", f"$JS.API.DIRECT.GET.{stream}.{keys}"]
 
 
 def _following(stream: str) -> list[str]:
+    """To make consumers, and remove them, that have their name in the subject: so the server can hold back some names.
+
+    A request without one (`CONSUMER.CREATE.<stream>`) may have a name in its body, and NATS 2.15 then changes the
+    durable of that name. A prefix for the names of a service can't be said: a wildcard stands for a whole name.
+    """
     return [
         f"$JS.API.STREAM.INFO.{stream}",
-        f"$JS.API.STREAM.MSG.GET.{stream}",
-        f"$JS.API.DIRECT.GET.{stream}",
-        f"$JS.API.DIRECT.GET.{stream}.>",
+        f"$JS.API.CONSUMER.CREATE.{stream}.*",
+        f"$JS.API.CONSUMER.CREATE.{stream}.*.>",
+        f"$JS.API.CONSUMER.DELETE.{stream}.*",
+        f"$JS.FC.{stream}.>",
+    ]
+
+
+def _durables(mode: Mode, stream: Stream) -> list[str]:
+    """Every service's, its own included: the bootstrap alone makes and changes them."""
+    name = mode.stream(stream)
+    durables = [f"{name}.{durable.name}" for durable in DURABLES if durable.stream is stream]
+    return [
+        f"$JS.API.CONSUMER.{verb}"
+        for each in durables
+        for verb in (f"CREATE.{each}", f"CREATE.{each}.>", f"DELETE.{each}")
+    ]
+
+
+def _watching(stream: str) -> list[str]:
+    """A bucket has no durables; a watcher is named by the server, and nobody else knows the name."""
+    return [
         f"$JS.API.CONSUMER.CREATE.{stream}",
-        f"$JS.API.CONSUMER.CREATE.{stream}.>",
-        f"$JS.API.CONSUMER.DELETE.{stream}.>",
-        f"$JS.API.CONSUMER.INFO.{stream}.>",
-        f"$JS.API.CONSUMER.MSG.NEXT.{stream}.>",
+        f"$JS.API.CONSUMER.INFO.{stream}.*",
         f"$JS.FC.{stream}.>",
     ]
 
 
 def _reading(mode: Mode, bucket: Bucket) -> list[str]:
-    return _following(_stream_of(mode, bucket))
+    stream = stream_behind(mode, bucket)
+    return [
+        f"$JS.API.STREAM.INFO.{stream}",
+        f"$JS.API.STREAM.MSG.GET.{stream}",
+        f"$JS.API.DIRECT.GET.{stream}",
+        f"$JS.API.DIRECT.GET.{stream}.>",
+    ]
 
 
 def _keeping(mode: Mode, bucket: Bucket) -> list[str]:
-    return [f"$KV.{mode.bucket(bucket)}.>", f"$JS.API.STREAM.PURGE.{_stream_of(mode, bucket)}", *_reading(mode, bucket)]
+    return [f"$KV.{mode.bucket(bucket)}.>", *_reading(mode, bucket)]
 
 
-def _stream_of(mode: Mode, bucket: Bucket) -> str:
+def _removing(mode: Mode, bucket: Bucket) -> list[str]:
+    """To take away, but not to write."""
+    return [f"$JS.API.STREAM.PURGE.{stream_behind(mode, bucket)}"]
+
+
+def stream_behind(mode: Mode, bucket: Bucket) -> str:
     """JetStream keeps a bucket in a stream of this name."""
     return f"KV_{mode.bucket(bucket)}"
 
 
 def _replaying(mode: Mode) -> list[str]:
-    return [*(mode.subject(subject) for subject in Subject), f"$JS.API.STREAM.MSG.DELETE.{mode.stream(Stream.DLQ)}"]
+    subjects = [*Subject, *STREAM_SUBJECTS[Stream.OUTSIDE]]
+    letters = mode.stream(Stream.DLQ)
+    reading = ["STREAM.MSG.GET", "DIRECT.GET", "STREAM.MSG.DELETE"]
+    return [*map(mode.subject, subjects), *(f"$JS.API.{each}.{letters}" for each in reading)]

@@ -96,8 +96,8 @@ def to_yaml(content: Document) -> str:
 
 
 _OUTSIDE = """\
-Whoever has the account `outside` may say `tenant.created`, `deploy.requested` and `metrics.collected`. Plain JSON
-without a header is enough; the fields of the first two are those of `POST /api/v1/tenants/`, at the top or in `spec`:
+The user `outside` may say `tenant.created`, `deploy.requested` and `metrics.collected`. Plain JSON without a header is
+enough; the fields of the first two are those of `POST /api/v1/tenants/`, at the top or in `spec`:
 
 ```json
 {"tenant_id": "my-tenant", "name": "Mine", "service_requirements": {"stt": 10}}
@@ -112,8 +112,17 @@ without a header is enough; the fields of the first two are those of `POST /api/
   days, do nothing. With another body they are refused. Without an id each message is a request of its own.
 - A missing `tenant_id` is made from the message's place in the stream.
 - What REST would refuse becomes a dead letter with the reason (`make dlq`), and nothing else happens.
-- The header `ce-source` can be forged by whoever has the account: give it to systems that you trust.
-- What is measured is kept in its stream for some hours at most; the monitor stores it in PostgreSQL within seconds.
+- The user is in an account of NATS of its own, whose subjects are not ours: NATS renames what it says to
+  `outside.tenant.created` and so on (`demo.outside.tenant.created`), in the stream `OUTSIDE`, which acknowledges it
+  and drops a second message with the same `Nats-Msg-Id`. So a header can't make it an event of ours, nor can it
+  displace one, fill our streams, or reach JetStream, a key-value bucket or a question. Dead letters have the long name,
+  and a replay goes there.
+- The stream forgets what is done. It holds 256 MB of what waits and then refuses more: wait, and publish again.
+- Don't name a stream when you publish (`stream=` in nats-py), or name `OUTSIDE` (`DEMO_OUTSIDE`).
+- The monitor says a sample again as its own and stores it in PostgreSQL within seconds. The `source` "kubernetes" is
+  its own and is refused.
+- On a NATS without our accounts the same subjects lie in our own streams, and the header `ce-source`, which anybody
+  can write there, is what tells the gateway's events from others': keep such a server to yourself.
 """
 
 

@@ -64,6 +64,15 @@ class Subject(StrEnum):
 DEAD_LETTER_PREFIX = "dlq"
 
 
+OUTSIDE_PREFIX = "outside"
+"""Before the subject of what other systems say, where NATS has our accounts: it renames what comes from theirs."""
+
+
+def from_outside(subject: str) -> str:
+    """`outside.tenant.created`: what becomes of `tenant.created` (without mode) when another system says it."""
+    return f"{OUTSIDE_PREFIX}.{subject}"
+
+
 def dead_letter(mode: Mode, subject: str) -> str:
     """Where a message of `subject` (without mode) goes that can't be handled: `dlq.tenant.created`."""
     return mode.subject(f"{DEAD_LETTER_PREFIX}.{subject}")
@@ -87,7 +96,12 @@ class Stream(StrEnum):
 
     ECP = "ECP"
     METRICS = "METRICS"
+    OUTSIDE = "OUTSIDE"
     DLQ = "DLQ"
+
+
+SAID_BY_OTHERS = (Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED, Subject.METRICS_COLLECTED)
+"""What other systems may say, and nothing else."""
 
 
 STREAM_SUBJECTS: dict[Stream, tuple[str, ...]] = {
@@ -97,6 +111,8 @@ STREAM_SUBJECTS: dict[Stream, tuple[str, ...]] = {
     # What is said again and again goes where the oldest is forgotten: in ECP, which refuses when it is full, the
     # reports of a hundred tenants would fill a gigabyte in a week.
     Stream.METRICS: (Subject.METRICS_COLLECTED, Subject.SLA_REPORTED),
+    # Of its own: a message id of theirs can't displace one of ours, nor can they fill our streams.
+    Stream.OUTSIDE: tuple(from_outside(subject) for subject in SAID_BY_OTHERS),
     Stream.DLQ: (f"{DEAD_LETTER_PREFIX}.>",),
 }
 
@@ -123,11 +139,15 @@ class Durable(NamedTuple):
     stream: Stream
     subjects: tuple[str, ...]
     takes_in: bool = False
-    """Reads what other systems ask for, and nothing else; every other durable leaves that out."""
+    """Reads what other systems ask for on a stream of ours, and nothing else; every other durable leaves that out."""
 
 
 OPEN_TO_OTHERS = frozenset((Subject.TENANT_CREATED, Subject.TENANT_UPDATED, Subject.DEPLOY_REQUESTED))
-"""Subjects on which requests of other systems come, which the gateway takes in, numbers, and says again as its own."""
+"""Subjects on which requests of other systems come, which the gateway takes in, numbers, and says again as its own.
+
+On a NATS without our accounts they come on these themselves, and the header `ce-source` tells whose they are. With
+our accounts only the gateway may say these; what others say comes on `outside.`, and is theirs whatever it says.
+"""
 
 _RESULTS = tuple(
     subject
@@ -155,8 +175,16 @@ GATEWAY_KEEPS_SLA = Durable("gateway-keeps-sla", Stream.METRICS, (Subject.SLA_RE
 GATEWAY_TAKES_IN = Durable(
     "gateway-takes-in", Stream.ECP, (Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED), takes_in=True
 )
+GATEWAY_TAKES_IN_OUTSIDE = Durable(
+    "gateway-takes-in-outside",
+    Stream.OUTSIDE,
+    (from_outside(Subject.TENANT_CREATED), from_outside(Subject.DEPLOY_REQUESTED)),
+)
 GATEWAY_FAILS_DEAD_LETTERS = Durable("gateway-fails-dead-letters", Stream.DLQ, (f"{DEAD_LETTER_PREFIX}.>",))
 MONITOR_STORES = Durable("monitor-stores", Stream.METRICS, (Subject.METRICS_COLLECTED,))
+MONITOR_TAKES_IN_OUTSIDE = Durable(
+    "monitor-takes-in-outside", Stream.OUTSIDE, (from_outside(Subject.METRICS_COLLECTED),)
+)
 
 DURABLES: tuple[Durable, ...] = (
     CALCULATOR_SIZES_TENANTS,
@@ -167,6 +195,8 @@ DURABLES: tuple[Durable, ...] = (
     GATEWAY_PROJECTS,
     GATEWAY_KEEPS_SLA,
     GATEWAY_TAKES_IN,
+    GATEWAY_TAKES_IN_OUTSIDE,
     GATEWAY_FAILS_DEAD_LETTERS,
     MONITOR_STORES,
+    MONITOR_TAKES_IN_OUTSIDE,
 )

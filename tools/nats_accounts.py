@@ -19,7 +19,7 @@ def variable(account: str) -> str:
 
 
 def configuration() -> str:
-    """The `authorization` block, with a variable for each password."""
+    """The `accounts` block, with a variable for each password."""
     block = authorization({account: f"${variable(account)}" for account in ACCESS})
     # In quotes a variable would be a text.
     return _HEADER + re.sub(r'"(\$NATS_[A-Z]+_PASSWORD)"', r"\1", block)

@@ -7,7 +7,7 @@ rather than that nothing listens.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -15,6 +15,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
 from services.gateway import housekeeping, validation
+from services.gateway.collecting import collect
 from services.gateway.commands import Commands
 from services.gateway.dashboards import Dashboards
 from services.gateway.handlers import fail_dead_letter, keep_sla, project
@@ -54,6 +55,7 @@ from shared.subjects import (
     GATEWAY_KEEPS_SLA,
     GATEWAY_PROJECTS,
     GATEWAY_TAKES_IN,
+    GATEWAY_TAKES_IN_OUTSIDE,
     Mode,
     Stream,
     Subject,
@@ -62,6 +64,9 @@ from shared.subjects import (
 _log = structlog.get_logger(__name__)
 _CLEAN_EVERY = 600.0
 _COUNT_EVERY = 10.0
+_COLLECT_EVERY = 86400.0
+_COLLECT_FIRST = 3600.0
+"""Seconds after the start: an upgrade is over then, and so is a start with the wrong database."""
 _PROJECTIONS = 4
 """Events that are written side by side in each mode; those of one tenant wait for each other."""
 
@@ -138,7 +143,8 @@ def _wire(parts: Parts, settings: Settings) -> None:
     observe = metrics.observe_deployment
     worker.on(GATEWAY_PROJECTS, partial(project, databases=databases, observe=observe), concurrency=_PROJECTIONS)
     worker.on(GATEWAY_KEEPS_SLA, partial(keep_sla, databases=databases), concurrency=1)
-    worker.on(GATEWAY_TAKES_IN, partial(take_in, commands=parts.commands))
+    for durable in (GATEWAY_TAKES_IN, GATEWAY_TAKES_IN_OUTSIDE):
+        worker.on(durable, partial(take_in, commands=parts.commands))
     worker.on(GATEWAY_FAILS_DEAD_LETTERS, partial(fail_dead_letter, databases=databases), concurrency=1)
     forget = partial(housekeeping.forget_tenants, databases, metrics)
     worker.background("forgetting tenants", partial(housekeeping.repeat, _COUNT_EVERY, forget))
@@ -153,8 +159,16 @@ def _wire(parts: Parts, settings: Settings) -> None:
         worker.background(f"outbox {mode}", drainer.run)
         worker.background(f"cleaning {mode}", partial(housekeeping.repeat, _CLEAN_EVERY, clean))
         worker.background(f"counting {mode}", partial(housekeeping.repeat, _COUNT_EVERY, count))
+        collecting = partial(_collect, parts, mode, timedelta(days=settings.manifest_days))
+        tidy = partial(housekeeping.repeat, _COLLECT_EVERY, collecting, first=_COLLECT_FIRST)
+        worker.background(f"collecting manifests {mode}", tidy)
         for feed in (parts.deployment_feeds[mode], parts.monitoring_feeds[mode]):
             worker.background(f"feed {mode}", partial(feed.run, lambda: worker.broker.connection))
+
+
+async def _collect(parts: Parts, mode: Mode, older_than: timedelta) -> None:
+    named = partial(housekeeping.named_digests, parts.databases[mode])
+    await collect(parts.worker.jetstream, mode, named, older_than=older_than)
 
 
 def _deployment_feed(mode: Mode, settings: Settings, metrics: GatewayMetrics) -> Feed[Update]:

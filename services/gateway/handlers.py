@@ -25,10 +25,25 @@ from shared.events import (
     SlaReported,
     TenantDeleted,
 )
-from shared.subjects import GATEWAY_PROJECTS, GATEWAY_TAKES_IN, MONITOR_STORES
+from shared.subjects import (
+    GATEWAY_PROJECTS,
+    GATEWAY_TAKES_IN,
+    GATEWAY_TAKES_IN_OUTSIDE,
+    MONITOR_STORES,
+    MONITOR_TAKES_IN_OUTSIDE,
+)
 
 _log = structlog.get_logger(__name__)
-_HARMLESS = frozenset({GATEWAY_PROJECTS.name, MONITOR_STORES.name, GATEWAY_TAKES_IN.name})
+_HARMLESS = frozenset(
+    each.name
+    for each in (
+        GATEWAY_PROJECTS,
+        MONITOR_STORES,
+        GATEWAY_TAKES_IN,
+        GATEWAY_TAKES_IN_OUTSIDE,
+        MONITOR_TAKES_IN_OUTSIDE,
+    )
+)
 """Consumers whose failure stops no deployment: they only watch, or refuse another system, whatever it names."""
 
 ObserveDuration = Callable[[str, str, float], None]

@@ -17,8 +17,9 @@ from shared.subjects import Mode
 _log = structlog.get_logger(__name__)
 
 
-async def repeat(every: float, work: Callable[[], Awaitable[None]]) -> None:
-    """Do `work` now and every so many seconds, until cancelled. What is away now is there the next time."""
+async def repeat(every: float, work: Callable[[], Awaitable[object]], *, first: float = 0.0) -> None:
+    """Do `work` after `first` and then every so many seconds, until cancelled. What is away now is there next time."""
+    await asyncio.sleep(first)
     while True:
         try:
             await work()
@@ -32,6 +33,12 @@ async def clean(database: Database, *, key_hours: int, event_days: int) -> None:
     async with database.begin() as connection:
         await outbox_store.forget_keys(connection, key_hours)
         await deployment_store.forget_events(connection, event_days)
+
+
+async def named_digests(database: Database) -> set[str]:
+    """The digest of every manifest that a deployment has."""
+    async with database.begin() as connection:
+        return await deployment_store.digests(connection)
 
 
 async def count_active(database: Database, report: Callable[[int], None]) -> None:

@@ -9,6 +9,7 @@ reconnect it is made anew behind the last message, so that sockets see each mess
 """
 
 import asyncio
+import secrets
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -191,6 +192,8 @@ class Feed(Generic[P]):
 
     def _config(self, inbox: str, first: int) -> ConsumerConfig:
         return ConsumerConfig(
+            # A name of its own choice, which its permissions need: without one the request could mean any consumer.
+            name=f"gateway-feed-{secrets.token_hex(8)}",
             deliver_subject=inbox,
             deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=first,

@@ -3,7 +3,8 @@
 The fields are those of the REST body, at the top or below `spec`. A tenant without an id gets one from the message's
 place in its stream, so that a repeated delivery means the same tenant. What REST would refuse becomes a dead letter
 with the same words, and nothing else happens. Numbers (generation, revision, deployment id) are the gateway's to give:
-a sender's own are left out.
+a sender's own are left out. Where NATS has our accounts, what comes from elsewhere comes on `outside.` and is a
+request whatever it says of itself.
 
 An event is known by its source and its id, as CloudEvents has it, for longer than the stream keeps it. The same ones
 with another body are refused.
@@ -93,7 +94,7 @@ def _once(request: OutsideRequest, delivery: Delivery) -> Once:
     """At a second delivery the first outcome stands."""
     body = orjson.dumps(request.fields, option=orjson.OPT_SORT_KEYS)
     return Once(
-        scope=f"{EVENT_SCOPE}{delivery.subject}",
+        scope=f"{EVENT_SCOPE}{request.subject}",
         key=derived_id(delivery.source, delivery.event_id),
         fingerprint=hashlib.sha256(body).hexdigest(),
     )

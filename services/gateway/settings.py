@@ -29,6 +29,9 @@ class Settings(BusSettings, DatabaseSettings):
     """Hours that a first answer is kept for its Idempotency-Key."""
     event_days: int = Field(default=90, ge=1)
     """Days that the log of a deployment is kept."""
+    manifest_days: int = Field(default=90, ge=45)
+    """Days that a manifest is kept which nothing needs any more. At least 45: an event that names it can be on its way,
+    a dead letter and replayed for 44."""
     stop_timeout: int = Field(default=3, ge=0)
     """Seconds that a stop gives to requests in flight and open sockets."""
     redis_url: str | None = Field(default=None, repr=False)

@@ -6,7 +6,6 @@ and takes one write instead of two and two looks.
 
 from collections.abc import Awaitable, Callable
 
-from nats.js.errors import KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from shared.bus.publishing import NATS_ERRORS
@@ -21,10 +20,11 @@ class ManifestStore:
         self._bucket = bucket
 
     async def keep(self, digest: str, text: str) -> None:
-        """Store a text under its digest, unless it is there. Raises DependencyUnavailable."""
+        """Store a text under its digest. Raises DependencyUnavailable.
+
+        Also when it is there: then it is new again, and nothing that is new is removed (`services.gateway.collecting`).
+        """
         try:
-            await (await self._bucket()).create(manifest_key(digest), text.encode())
-        except KeyWrongLastSequenceError:
-            return
+            await (await self._bucket()).put(manifest_key(digest), text.encode())
         except NATS_ERRORS as error:
             raise DependencyUnavailable("NATS", f"manifest {digest} is not stored: {error!r}") from error

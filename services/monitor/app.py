@@ -11,7 +11,7 @@ from functools import partial
 import structlog
 from prometheus_client import Gauge
 
-from services.monitor.handlers import store_sample
+from services.monitor.handlers import store_sample, take_in_sample
 from services.monitor.kubernetes import Endpoint, KubernetesCluster
 from services.monitor.lease import Lease
 from services.monitor.ledger import Ledger
@@ -29,7 +29,7 @@ from shared.bus import Worker
 from shared.database import Database, Databases, ensure_partitions
 from shared.errors import TemporaryError
 from shared.rpc import MaintenanceReply, MaintenanceRequest, SlaReport, SlaReportRequest
-from shared.subjects import MONITOR_STORES, Bucket, Mode, Rpc
+from shared.subjects import MONITOR_STORES, MONITOR_TAKES_IN_OUTSIDE, Bucket, Mode, Rpc
 
 _log = structlog.get_logger(__name__)
 _CONCURRENCY = 4
@@ -48,6 +48,7 @@ def build(
     }
     writers = {mode: SampleWriter(databases[mode]) for mode in Mode}
     worker.on(MONITOR_STORES, partial(store_sample, writers=writers), concurrency=_CONCURRENCY)
+    worker.on(MONITOR_TAKES_IN_OUTSIDE, partial(take_in_sample, publish=worker.publisher.publish))
     held = Gauge("ecp_lease_held", "1 while this process has the lease", ["lease", "mode"], registry=worker.registry)
     owner = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4()}"
     reports: dict[Mode, Reports] = {}

@@ -1,17 +1,18 @@
 """What the monitor does with an event."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime
 
 from services.monitor.sampler import sample_id
 from services.monitor.sampling import SOURCE
 from services.monitor.store import SampleWriter
-from shared.bus import Delivery
+from shared.bus import Delivery, derived_id
 from shared.errors import InvalidEvent
 from shared.events import MetricsCollected
 from shared.measuring import name_problem, time_problem, value_problem
 from shared.subjects import Mode
 
+Publish = Callable[..., Awaitable[None]]
 _LONGEST_SOURCE = 50
 _LONGEST_SERVICE = 100
 _MOST_PROBLEMS = 20
@@ -21,10 +22,31 @@ _MOST_PROBLEMS = 20
 async def store_sample(event: MetricsCollected, delivery: Delivery, writers: Mapping[Mode, SampleWriter]) -> None:
     """Store each value, whoever says it: we, the gateway for a post, another system. Raises InvalidEvent."""
     check_sample(event)
-    if event.source == SOURCE and delivery.event_id != sample_id(delivery.mode, event.tenant_id, event.time):
-        # What comes under our name counts as observed availability: another system's can't by mistake.
-        raise InvalidEvent(f"source: {SOURCE!r} is what the monitor samples itself; choose another name")
+    if delivery.event_id != sample_id(delivery.mode, event.tenant_id, event.time):
+        _refuse_our_name(event)
     await writers[delivery.mode].write(event)
+
+
+async def take_in_sample(event: MetricsCollected, delivery: Delivery, *, publish: Publish) -> None:
+    """Say another system's sample again as our own, for the table and for sockets. Raises InvalidEvent.
+
+    Its new id is that of its place in the stream: senders give theirs as they like, and one may use another's.
+    """
+    check_sample(event)
+    _refuse_our_name(event)
+    await publish(
+        event,
+        mode=delivery.mode,
+        event_id=derived_id(delivery.stream, str(delivery.sequence), delivery.durable),
+        correlation_id=delivery.correlation_id,
+        traceparent=delivery.traceparent,
+    )
+
+
+def _refuse_our_name(event: MetricsCollected) -> None:
+    """What comes under our name counts as observed availability."""
+    if event.source == SOURCE:
+        raise InvalidEvent(f"source: {SOURCE!r} is what the monitor samples itself; choose another name")
 
 
 def check_sample(sample: MetricsCollected) -> None:

@@ -42,12 +42,14 @@ _DUPLICATE_WINDOW = 600.0
 _TIMES_TO_LIVE = {Bucket.LEASES: LEASE_SECONDS, Bucket.TRIES: 7 * _DAY}
 """Seconds that a bucket keeps an entry, where that is not for ever; a mark of tries as long as its event at most."""
 _LIMITS = {
-    Stream.ECP: (7 * _DAY, 1024 * _MIB, DiscardPolicy.NEW),
-    Stream.METRICS: (6 * _HOUR, 512 * _MIB, DiscardPolicy.OLD),
-    Stream.DLQ: (30 * _DAY, 256 * _MIB, DiscardPolicy.NEW),
+    Stream.ECP: (7 * _DAY, 1024 * _MIB, DiscardPolicy.NEW, RetentionPolicy.LIMITS),
+    Stream.METRICS: (6 * _HOUR, 512 * _MIB, DiscardPolicy.OLD, RetentionPolicy.LIMITS),
+    Stream.OUTSIDE: (7 * _DAY, 256 * _MIB, DiscardPolicy.NEW, RetentionPolicy.WORK_QUEUE),
+    Stream.DLQ: (30 * _DAY, 256 * _MIB, DiscardPolicy.NEW, RetentionPolicy.LIMITS),
 }
-"""Age in seconds, size in bytes, and what a full stream does: refuse, so that nothing accepted is lost, or forget
-the oldest sample."""
+"""Age in seconds, size in bytes, what a full stream does (refuse, so that nothing accepted is lost, or forget the
+oldest sample), and whether it forgets what is done: what other systems said is said again as our own, and they are
+refused only while that much of it waits."""
 
 
 async def bootstrap(jetstream: JetStreamContext, *, replicas: int = 1) -> None:
@@ -65,11 +67,11 @@ async def bootstrap(jetstream: JetStreamContext, *, replicas: int = 1) -> None:
 
 def stream_config(mode: Mode, stream: Stream, replicas: int) -> StreamConfig:
     """The whole configuration of a stream."""
-    age, size, discard = _LIMITS[stream]
+    age, size, discard, retention = _LIMITS[stream]
     return StreamConfig(
         name=mode.stream(stream),
         subjects=[mode.subject(subject) for subject in STREAM_SUBJECTS[stream]],
-        retention=RetentionPolicy.LIMITS,
+        retention=retention,
         storage=StorageType.FILE,
         discard=discard,
         max_age=age,

@@ -46,7 +46,10 @@ def letter_for(message: Msg, delivery: Delivery, error: EcpError, attempts: int,
 
 
 def _writable(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if _NAME.fullmatch(name)}
+    """The event's own headers. What a letter says of itself is ours: a sender's `dlq-cut` would forbid a replay."""
+    return {
+        name: value for name, value in headers.items() if _NAME.fullmatch(name) and not name.lower().startswith("dlq-")
+    }
 
 
 def _one_line(text: str) -> str:

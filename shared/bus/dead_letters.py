@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 
 from shared.bus.burial import CUT
 from shared.bus.envelope import CORRELATION_ID, MESSAGE_ID, REPLAY_FOR, TENANT_ID, own_headers
+from shared.bus.reading import read_all
 from shared.errors import Refused
 from shared.subjects import Mode, Stream
 
@@ -61,20 +61,8 @@ class DeadLetters:
 
     async def all(self) -> AsyncIterator[Letter]:
         """Every dead letter, the oldest first."""
-        state = (await self._jetstream.stream_info(self._stream)).state
-        if state.messages == 0:
-            return
-        subscription = await self._jetstream.subscribe(
-            self._mode.subject("dlq.>"), stream=self._stream, ordered_consumer=True
-        )
-        try:
-            left = state.messages
-            while left:
-                message = await subscription.next_msg(timeout=5)
-                left = message.metadata.num_pending
-                yield _from_message(message)
-        finally:
-            await subscription.unsubscribe()
+        async for message in read_all(self._jetstream, self._stream, self._mode.subject("dlq.>")):
+            yield _from_stream(message)
 
     async def get(self, sequence: int) -> Letter:
         """One dead letter. Refused (NOT_FOUND) if there is none of that number."""
@@ -103,19 +91,11 @@ class DeadLetters:
         await self._jetstream.delete_msg(self._stream, sequence)
 
 
-def _from_message(message: Msg) -> Letter:
-    metadata = message.metadata
-    return _letter(metadata.sequence.stream, metadata.timestamp, message.headers or {}, message.data)
-
-
 def _from_stream(message: RawStreamMsg) -> Letter:
-    return _letter(message.seq or 0, message.time, message.headers or {}, message.data or b"")
-
-
-def _letter(sequence: int, time: datetime | None, headers: dict[str, str], body: bytes) -> Letter:
+    headers = message.headers or {}
     return Letter(
-        sequence=sequence,
-        time=time,
+        sequence=message.seq or 0,
+        time=message.time,
         subject=headers.get("dlq-subject", ""),
         consumer=headers.get("dlq-consumer", ""),
         code=headers.get("dlq-code", ""),
@@ -125,5 +105,5 @@ def _letter(sequence: int, time: datetime | None, headers: dict[str, str], body:
         correlation_id=headers.get(CORRELATION_ID, ""),
         tenant_id=headers.get(TENANT_ID, ""),
         headers=dict(headers),
-        body=body,
+        body=message.data or b"",
     )

@@ -19,7 +19,7 @@ from nats.aio.msg import Msg
 from nats.js.api import Header
 
 from shared.events import Event
-from shared.subjects import Mode, split_mode
+from shared.subjects import OUTSIDE_PREFIX, Mode, split_mode
 
 TENANT_ID = "ce-subject"
 SOURCE = "ce-source"
@@ -118,7 +118,8 @@ def read_delivery(message: Msg) -> Delivery:
         durable=metadata.consumer,
         source=_identifier(headers, SOURCE) or "",
         traceparent=_identifier(headers, TRACEPARENT),
-        replay_for=_identifier(headers, REPLAY_FOR),
+        # There one consumer reads a subject, so that a replay needs no name, and a sender's would only hide an event.
+        replay_for=None if subject.startswith(f"{OUTSIDE_PREFIX}.") else _identifier(headers, REPLAY_FOR),
     )
 
 

@@ -18,7 +18,7 @@ from faststream.nats import NatsBroker
 from shared.bus.envelope import CORRELATION_ID, MESSAGE_ID, encode
 from shared.errors import DependencyUnavailable, PermanentError
 from shared.events import Event
-from shared.subjects import DEAD_LETTER_PREFIX, STREAM_SUBJECTS, Mode, Stream, split_mode
+from shared.subjects import DEAD_LETTER_PREFIX, OUTSIDE_PREFIX, STREAM_SUBJECTS, Mode, Stream, split_mode
 
 NATS_ERRORS = (nats.errors.Error, nats.js.errors.Error, OSError)
 _MALFORMED = (nats.errors.BadSubjectError, nats.errors.BadHeaderError, nats.errors.MaxPayloadError)
@@ -33,6 +33,8 @@ def stream_of(subject: str) -> str:
     mode, name = split_mode(subject)
     if name.startswith(f"{DEAD_LETTER_PREFIX}."):
         return mode.stream(Stream.DLQ)
+    if name.startswith(f"{OUTSIDE_PREFIX}."):
+        return mode.stream(Stream.OUTSIDE)
     return mode.stream(Stream.METRICS if name in STREAM_SUBJECTS[Stream.METRICS] else Stream.ECP)
 
 

@@ -8,6 +8,7 @@ the streams by NATS.
 import asyncio
 import json
 import random
+import secrets
 import signal
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 import httpx
 import nats
 import psutil
+from nats.js.api import ConsumerConfig
 
 from embedded.child import until
 from shared.access import BOOTSTRAP, inbox
@@ -203,7 +205,8 @@ async def _completions(run: EmbeddedRun) -> Counter[str]:
         subject = "demo.deploy.completed"
         state = await jetstream.stream_info("DEMO_ECP", subjects_filter=subject)
         count = (state.state.subjects or {}).get(subject, 0)
-        subscription = await jetstream.subscribe(subject, stream="DEMO_ECP", ordered_consumer=True)
+        named = ConsumerConfig(name=f"completions-{secrets.token_hex(8)}")
+        subscription = await jetstream.subscribe(subject, stream="DEMO_ECP", ordered_consumer=True, config=named)
         for _ in range(count):
             message = await subscription.next_msg(timeout=10)
             found[json.loads(message.data)["tenant_id"]] += 1

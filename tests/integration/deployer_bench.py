@@ -21,7 +21,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig, DeliverPolicy, KeyValueConfig
 
-from embedded.accounts import authorization, passwords
+from embedded.accounts import OUR_ACCOUNT, nats_accounts, passwords
 from embedded.nats import NatsServer
 from services.deployer.app import build
 from services.deployer.cluster import Kind, Obj
@@ -206,11 +206,9 @@ def id_of(event: Event) -> str:
 async def running_bench(directory: Path) -> AsyncIterator[Bench]:
     """Everything but a deployer, which has no more rights than it needs. Leases are short: a takeover takes seconds."""
     secrets = passwords(directory / "passwords.json")
-    users = json.loads(authorization(secrets).removeprefix("authorization: "))["users"]
-    anybody = {"user": "test", "password": "test"}
-    server = NatsServer(
-        directory / "nats", authorization=f"authorization: {json.dumps({'users': [*users, anybody]})}\n"
-    )
+    accounts = nats_accounts(secrets)
+    accounts[OUR_ACCOUNT]["users"].append({"user": "test", "password": "test"})
+    server = NatsServer(directory / "nats", authorization=f"accounts: {json.dumps(accounts)}\n")
     await server.start()
     try:
         async with running_simulator(port := free_port(), speed=20.0):

@@ -132,11 +132,12 @@ async def test_a_recommendation_is_asked_for_by_request_and_reply(workers: Worke
     assert [(each.cpu_request_m, each.memory_limit_mib) for each in found.services] == [(1500, 2300)]
 
 
-async def test_a_manifest_that_is_kept_already_is_left_as_it_is(workers: Worker) -> None:
+async def test_a_manifest_that_is_kept_already_is_new_again(workers: Worker) -> None:
     bucket = await workers.key_value(Bucket.MANIFESTS, Mode.DEMO)
     manifests = ManifestStore(partial(workers.key_value, Bucket.MANIFESTS, Mode.DEMO))
     await manifests.keep("sha256:beef", "text")
     first = await bucket.get("beef")
     await manifests.keep("sha256:beef", "text")
-    assert await bucket.get("beef") == first
-    assert first.value == b"text"
+    again = await bucket.get("beef")
+    assert first.value == again.value == b"text"
+    assert (again.revision or 0) > (first.revision or 0)

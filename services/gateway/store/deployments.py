@@ -151,6 +151,12 @@ async def list_events(
     return (await connection.execute(query)).all()[::-1]
 
 
+async def digests(connection: AsyncConnection) -> set[str]:
+    """The digest of every manifest that some deployment has. Reads the whole table."""
+    query = select(deployments.c.digest).where(deployments.c.digest.is_not(None)).distinct()
+    return set((await connection.scalars(query)).all())
+
+
 async def forget_events(connection: AsyncConnection, days: int) -> None:
     """Remove log lines that are older than `days`."""
     age = text("now() - make_interval(days => :days)").bindparams(days=days)

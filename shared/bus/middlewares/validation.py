@@ -11,10 +11,11 @@ from pydantic import ValidationError
 from shared.bus.envelope import MESSAGE_ID, SOURCE, source_of
 from shared.errors import InvalidEvent
 from shared.events import EVENTS, DeadLetter, Event, OutsideRequest
-from shared.subjects import DEAD_LETTER_PREFIX, DURABLES, OPEN_TO_OTHERS, split_mode
+from shared.subjects import DEAD_LETTER_PREFIX, DURABLES, OPEN_TO_OTHERS, OUTSIDE_PREFIX, split_mode
 
 _TAKE_IN = frozenset(durable.name for durable in DURABLES if durable.takes_in)
 _OURS = source_of("gateway")
+_FROM_OUTSIDE = f"{OUTSIDE_PREFIX}."
 
 
 class Validation(BaseMiddleware[Any, Any]):
@@ -33,26 +34,32 @@ async def decode(message: NatsMessage) -> Event | DeadLetter | OutsideRequest:
     _, subject = split_mode(message.raw_message.subject)
     if subject.startswith(f"{DEAD_LETTER_PREFIX}."):
         return _dead_letter(message)
-    if subject in OPEN_TO_OTHERS:
-        outside = _outside_request(subject, message)
-        if outside is not None:
-            return outside
+    if subject.startswith(_FROM_OUTSIDE):
+        subject = subject.removeprefix(_FROM_OUTSIDE)
+        if subject in OPEN_TO_OTHERS:
+            return _request(subject, message)
+    elif subject in OPEN_TO_OTHERS and not _is_ours(message):
+        return _request(subject, message)
     model = EVENTS.get(subject)
     if model is None:
         raise InvalidEvent(f"no event is known on subject {subject!r}")
     return model.model_validate_json(message.body)
 
 
-def _outside_request(subject: str, message: NatsMessage) -> OutsideRequest | None:
-    """What another system asks for, if this is that. One half of the consumers leaves out what the other half takes.
+def _is_ours(message: NatsMessage) -> bool:
+    """Whether the gateway says this. One half of the consumers leaves out what the other half takes.
 
     Who speaks decides, and not what is said: a number that the gateway hasn't given would take the place of its own.
+    On a NATS with our accounts nobody else speaks on this subject; on another one the header is all there is.
     """
     is_ours = (message.raw_message.headers or {}).get(SOURCE) == _OURS
     if is_ours is (message.raw_message.metadata.consumer in _TAKE_IN):
         raise AckMessage
-    if is_ours:
-        return None
+    return is_ours
+
+
+def _request(subject: str, message: NatsMessage) -> OutsideRequest:
+    """What another system asks for."""
     fields = _object(message.body)
     if fields is None:
         raise InvalidEvent("body: must be a JSON object")

@@ -40,3 +40,5 @@ def test_each_subject_has_one_stream_in_its_mode() -> None:
     assert stream_of("demo.deploy.requested") == "DEMO_ECP"
     assert stream_of("demo.metrics.collected") == "DEMO_METRICS"
     assert stream_of("dlq.metrics.collected") == "DLQ"
+    assert stream_of("demo.outside.metrics.collected") == "DEMO_OUTSIDE"
+    assert stream_of("dlq.outside.metrics.collected") == "DLQ"

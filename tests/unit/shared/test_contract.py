@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.events import EVENTS, DeployRequested, Event
-from shared.subjects import DURABLES, STREAM_SUBJECTS, Mode, Stream, Subject, dead_letter, split_mode
+from shared.subjects import DURABLES, SAID_BY_OTHERS, STREAM_SUBJECTS, Mode, Stream, Subject, dead_letter, split_mode
 from shared.tenants import SlaTarget, TenantSpec, parse_duration
 
 
@@ -18,6 +18,13 @@ def test_every_subject_has_exactly_one_event() -> None:
 def test_every_subject_lies_in_exactly_one_stream() -> None:
     held = Counter(subject for stream in (Stream.ECP, Stream.METRICS) for subject in STREAM_SUBJECTS[stream])
     assert held == Counter(Subject)
+
+
+def test_what_others_say_has_a_stream_of_its_own_and_one_reader_each() -> None:
+    """NATS refuses a second one, since the stream forgets what is done."""
+    read = Counter(subject for each in DURABLES if each.stream is Stream.OUTSIDE for subject in each.subjects)
+    assert read == Counter(STREAM_SUBJECTS[Stream.OUTSIDE])
+    assert set(STREAM_SUBJECTS[Stream.OUTSIDE]) == {f"outside.{subject}" for subject in SAID_BY_OTHERS}
 
 
 def test_durables_have_names_of_their_own_and_read_their_own_stream() -> None:
