@@ -8,46 +8,40 @@
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
+# Every wheel once, since most are in several locks. Wheels only: nothing is compiled, and no package's code runs while it
+# is installed. Each hash is checked here, and again when it is installed.
+COPY deploy/locks /locks
+RUN python -m pip download --quiet --no-deps --require-hashes --only-binary=:all: --dest /wheels $(printf -- ' -r %s' /locks/*.lock)
 # Without pip: the build stage's own installs into it, so that none is left to copy.
 RUN python -m venv --without-pip /opt/ecp
-# Wheels only: nothing is compiled and no package's code runs while it is installed. Each hash is checked.
-ENV INSTALL="python -m pip --python /opt/ecp/bin/python install --quiet --no-deps --require-hashes --only-binary=:all: -r"
+ENV INSTALL="python -m pip --python /opt/ecp/bin/python install --quiet --no-deps --require-hashes --no-index --find-links /wheels -r"
 
 FROM build AS gateway-dependencies
-COPY deploy/locks/gateway.lock /
-RUN $INSTALL /gateway.lock
+RUN $INSTALL /locks/gateway.lock
 
 FROM build AS calculator-dependencies
-COPY deploy/locks/calculator.lock /
-RUN $INSTALL /calculator.lock
+RUN $INSTALL /locks/calculator.lock
 
 FROM build AS manifest-dependencies
-COPY deploy/locks/manifest.lock /
-RUN $INSTALL /manifest.lock
+RUN $INSTALL /locks/manifest.lock
 
 FROM build AS deployer-dependencies
-COPY deploy/locks/deployer.lock /
-RUN $INSTALL /deployer.lock
+RUN $INSTALL /locks/deployer.lock
 
 FROM build AS monitor-dependencies
-COPY deploy/locks/monitor.lock /
-RUN $INSTALL /monitor.lock
+RUN $INSTALL /locks/monitor.lock
 
 FROM build AS simulator-dependencies
-COPY deploy/locks/simulator.lock /
-RUN $INSTALL /simulator.lock
+RUN $INSTALL /locks/simulator.lock
 
 FROM build AS migrate-dependencies
-COPY deploy/locks/migrate.lock /
-RUN $INSTALL /migrate.lock
+RUN $INSTALL /locks/migrate.lock
 
 FROM build AS bootstrap-dependencies
-COPY deploy/locks/bootstrap.lock /
-RUN $INSTALL /bootstrap.lock
+RUN $INSTALL /locks/bootstrap.lock
 
 FROM build AS cli-dependencies
-COPY deploy/locks/cli.lock /
-RUN $INSTALL /cli.lock
+RUN $INSTALL /locks/cli.lock
 
 # Compiled here, because a read-only root can't keep what Python would compile at each start.
 FROM build AS code

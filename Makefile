@@ -27,9 +27,10 @@ test: install
 test-long: install
 	@$(PYTHON_IN_VENV) -m pytest -m long --timeout 1800 $(ARGS)
 
-## Test the images, and NATS and PostgreSQL in containers; says so where there is no Docker
+## Test the images, Compose, and NATS and PostgreSQL in containers; says so where there is no Docker
+test-containers: TESTS ?= tests/containers tests/integration
 test-containers: install
-	@ECP_TEST_SERVERS=containers $(PYTHON_IN_VENV) -m pytest tests/containers tests/integration -m "not long" $(ARGS)
+	@ECP_TEST_SERVERS=containers $(PYTHON_IN_VENV) -m pytest $(TESTS) -m "not long" $(ARGS)
 
 ## Check style, types and layers: ruff, mypy, import-linter
 check: install

@@ -34,6 +34,31 @@ choose_python() {
     exit 1
 }
 
+# What pip says, as a number that grows; a package for another system is done when pip leaves it out.
+count_packages() {
+    total=$(grep -c '^[a-zA-Z0-9].*==' requirements.lock)
+    done=0
+    while read -r word _; do
+        case "$word" in
+            Collecting | Requirement | Ignoring) done=$((done + 1)) && printf '\r  %d of %d packages' "$done" "$total" ;;
+            Installing) printf '\r  %d packages are put in place' "$total" ;;
+        esac
+    done
+    printf '\r\033[K'
+}
+
+install_locked() {
+    # Compiling everything takes 20 s, and most of it is never imported: Python compiles what is.
+    set -- .venv/bin/python -m pip install --no-compile --require-hashes -r requirements.lock
+    if [ -t 1 ]; then
+        rm -f .venv/installed-all
+        { PYTHONUNBUFFERED=1 "$@" --progress-bar off && touch .venv/installed-all; } | count_packages
+        rm .venv/installed-all 2>/dev/null
+    else
+        "$@" --quiet
+    fi
+}
+
 # One that was moved, or whose interpreter is gone, is made anew.
 if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     choose_python
@@ -43,8 +68,7 @@ if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
 fi
 
 echo "Installing what requirements.lock lists (the first time this takes a minute or two)"
-# Compiling everything takes 20 s, and most of it is never imported: Python compiles what is.
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
-.venv/bin/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock
+install_locked || exit
 .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 { pwd; cat requirements.lock pyproject.toml; } | cksum >.venv/installed

@@ -20,7 +20,7 @@ from shared.logging import configure_logging
 ON_CONTAINERS = os.environ.get("ECP_TEST_SERVERS") == "containers"
 if ON_CONTAINERS:
     # Not for everybody: the import takes half a second.
-    from tests.containers.servers import container_nats, container_postgres, why_no_engine
+    from tests.containers.servers import container_nats, container_postgres, why_not
 _SERVERS = {"nats_url", "postgres"}
 
 # A deadline for each example measures the machine, which others use too.
@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = [item for item in items if item.get_closest_marker("containers") or _SERVERS & set(_fixtures(item))]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
-    if reason := why_no_engine():
+    if reason := why_not():
         for item in items:
             item.add_marker(pytest.mark.skip(reason=reason))
 

@@ -1,25 +1,53 @@
 """The READMEs' commands and what they are said to print, so that tests can see whether it is so.
 
 In a block of the kind `console` a line that begins with `$ ` is a command; what follows is its output, of which `…` may
-be anything within a line, and a line `...` any number of lines. Times, ids and the like need not be the same.
+be anything within a line, and a line `...` any number of lines. Times, ids and the like need not be the same. Where no
+output is shown, nothing is said about it but that the command ends well.
+
+Each command has a place where a test runs it, and one that no test would run is refused.
 """
 
+import os
 import re
 import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 READMES = (ROOT / "README.md", ROOT / "README.ko.md")
-RUNS_ON_THE_STACK = ("API=", "curl ", "kubectl ")
+OPERATIONS = ROOT / "docs" / "operations.md"
 _MARK = "---- the next command ----"
 _VARIABLE = (
     (r"\d+(\.\d+)? s\b", "# s"),
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "#time"),
     (r"\b(dep|del|req)-[0-9a-f]{12}", r"\1-#"),
+    # What a bench has measured, in the cells of its table.
+    (r"(?<=│) *[\d.,]+(?= │)", " #"),
 )
+
+
+class Place(Enum):
+    """Where a command of a page is run."""
+
+    EMBEDDED = auto()
+    """tests/e2e/test_readmes.py: by `make run`, and on what it has started."""
+    CONTAINERS = auto()
+    """tests/containers/test_pages.py: by Compose."""
+    ALONE = auto()
+    """tests/integration/test_readmes.py: with nothing but this folder."""
+    CI = auto()
+    """.ci/run, which a test can't run inside itself."""
+
+
+_PLACES = {
+    r"API=|curl |kubectl |make run\b|make dlq\b|tail ": Place.EMBEDDED,
+    r"make (up|down)\b|docker compose |cp \.env\.example \.env$": Place.CONTAINERS,
+    r"make (help|bench)\b": Place.ALONE,
+    r"make (check|test)$": Place.CI,
+}
 
 
 @dataclass(frozen=True)
@@ -48,19 +76,67 @@ def examples(path: Path) -> list[Example]:
     return found
 
 
+def asides(path: Path) -> list[str]:
+    """Commands that look at containers and stand in a page's sentences and tables."""
+    outside = re.sub(r"(?ms)^```.*?^```$", "", path.read_text(encoding="utf-8"))
+    return list(dict.fromkeys(re.findall(r"`(docker compose (?:ps|logs|exec|run)\b[^`]*)`", outside)))
+
+
+def queries(path: Path) -> list[str]:
+    """SQL that stands in a page's tables."""
+    return re.findall(r"`(SELECT [^`]*;)`", path.read_text(encoding="utf-8"))
+
+
+def place(command: str) -> Place:
+    """Where `command` is run; ValueError if no test runs it."""
+    bare = re.sub(r"^([A-Z_]+=\S* )+(?=make|docker)", "", command)
+    for pattern, where in _PLACES.items():
+        if re.match(pattern, bare):
+            return where
+    raise ValueError(f"no test runs {command!r}: what it shows could be wrong, so give it a place in tests/readmes.py")
+
+
+def examples_of(path: Path, where: Place) -> list[Example]:
+    """The commands of a page that are run at one place, in order."""
+    return [example for example in examples(path) if place(example.command) is where]
+
+
+def replaced(text: str, words: Mapping[str, str]) -> str:
+    """What a page says, with this run's addresses for those that it shows; or the other way round."""
+    for word, instead in words.items():
+        text = text.replace(word, instead)
+    return text
+
+
 def agrees(example: Example, printed: str) -> bool:
     """Whether what was printed is what the README shows."""
+    if not example.output:
+        return True
     lines = [_pattern(line) for line in example.output]
     return re.fullmatch("".join(lines), f"{_steady(printed).rstrip()}\n" if printed.strip() else "") is not None
 
 
-def run(commands: list[str], variables: Mapping[str, str]) -> list[str]:
-    """What each command prints, all in one shell. `variables` are exported before."""
-    script = "".join(f"echo '{_MARK}'\n{command}\n" for command in commands)
+def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The tests' own, without what the `make` around them was given: it would be given to each `make` of a page too."""
+    makes = {"ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "PROFILE", "SCALE", "TESTS"}
+    return {name: value for name, value in os.environ.items() if name not in makes} | dict(variables or {})
+
+
+def run(commands: list[str], variables: Mapping[str, str] | None = None) -> list[str]:
+    """What each command prints, all in one shell; each has to end well. `variables` are exported before."""
+    script = "set -e\n" + "".join(f"echo '{_MARK}'\n{command}\n" for command in commands)
     shell = shutil.which("bash") or "/bin/bash"
     done = subprocess.run(
-        [shell], input=script, env=dict(variables), capture_output=True, text=True, timeout=60, check=False
+        [shell],
+        cwd=ROOT,
+        input=script,
+        env=environment(variables),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
     return [printed.lstrip("\n") for printed in done.stdout.split(_MARK)[1:]]
 
 

@@ -4,6 +4,7 @@ The images' names are compose.yaml's, so what passes here holds for what runs th
 """
 
 import gc
+import re
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,18 +25,50 @@ from embedded.postgres import TEST_LOGIN, PostgresServer, is_ready
 from tools.locks import ROOT
 
 START_SECONDS = 60.0
+PULL_SECONDS = 300
 IMAGES = {
     name: service["image"]
     for name, service in yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"].items()
 }
+
+GRAFANA = IMAGES["grafana"]
+# What nothing here works without: ours are built on Python's.
+NEEDED = (
+    *re.findall(r"(?m)^FROM (\S+:\S+) AS build$", (ROOT / "Dockerfile").read_text(encoding="utf-8")),
+    *(IMAGES[name] for name in ("nats", "postgres", "prometheus", "alertmanager")),
+)
 
 # Ryuk is an image of its own, which removes what a killed test leaves. What is started here is stopped here.
 testcontainers_config.ryuk_disabled = True
 
 
 @cache
-def why_no_engine() -> str | None:
-    """None where a Docker engine answers."""
+def why_not() -> str | None:
+    """None where a Docker engine answers, and has what is needed or gets it."""
+    if reason := _why_no_engine():
+        return reason
+    if lacking := [image for image in NEEDED if not is_available(image)]:
+        return f"{', '.join(lacking)} can't be pulled (tests/containers/engine.sh makes stand-ins where no registry is)"
+    return None
+
+
+@cache
+def is_available(image: str) -> bool:
+    """Whether the engine has the image, or can pull it."""
+    client = docker.from_env(timeout=PULL_SECONDS)
+    try:
+        client.images.get(image)
+    except docker.errors.ImageNotFound:
+        try:
+            client.images.pull(image)
+        except docker.errors.APIError:
+            return False
+    finally:
+        client.close()
+    return True
+
+
+def _why_no_engine() -> str | None:
     reason = None
     with warnings.catch_warnings():
         # Where nobody answers the client leaves its socket to the garbage collector.

@@ -13,6 +13,7 @@ from embedded.child import until
 from embedded.directory import DataDirectory
 from embedded.launch import launcher
 from embedded.records import Record, read_records
+from tools.locks import ROOT
 
 START_SECONDS = 240.0
 STOP_SECONDS = 90.0
@@ -44,12 +45,13 @@ class EmbeddedRun:
     def simulator(self) -> str:
         return f"http://127.0.0.1:{self.variables['SIMULATOR_PORT']}"
 
-    def launch(self) -> "subprocess.Popen[bytes]":
-        """Start the runner as the Makefile does, in a process group of its own."""
+    def launch(self, command: str | None = None) -> "subprocess.Popen[bytes]":
+        """Start the runner as the Makefile does, or by a shell's command, in a process group of its own."""
         self.outputs.append(self.data_dir.with_name(f"output-{len(self.outputs) + 1}"))
         with self.outputs[-1].open("wb") as output:
             return subprocess.Popen(
-                launcher([sys.executable, "-m", "embedded", "run"]),
+                ["bash", "-c", command] if command else launcher([sys.executable, "-m", "embedded", "run"]),
+                cwd=ROOT,
                 env={**os.environ, **self.variables},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -57,9 +59,9 @@ class EmbeddedRun:
                 process_group=0,
             )
 
-    async def start(self) -> None:
+    async def start(self, command: str | None = None) -> None:
         """Start it and wait until it says that it is ready; fails with what it has printed."""
-        process = self.process = self.launch()
+        process = self.process = self.launch(command)
         await until(lambda: process.poll() is not None or "Ready after" in self.output, START_SECONDS)
         assert process.poll() is None, self.output
 

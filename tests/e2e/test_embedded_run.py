@@ -1,10 +1,8 @@
 """The main job, end to end on real parts: `make run` deploys the call centre, survives what dies, leaves nothing."""
 
 import os
-import shutil
 import signal
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -14,15 +12,8 @@ from embedded.first_deployment import CALL_CENTRE, TENANT_ID
 from embedded.ports import free_ports
 from embedded.settings import Settings
 from tests.e2e.embedded_run import EmbeddedRun
-from tests.readmes import READMES, RUNS_ON_THE_STACK, agrees, examples, run
 
 TENANT = f"/api/v1/tenants/{TENANT_ID}"
-
-
-def replaced(text: str, words: dict[str, str]) -> str:
-    for word, instead in words.items():
-        text = text.replace(word, instead)
-    return text
 
 
 @pytest.fixture(scope="class")
@@ -63,22 +54,6 @@ class TestMakeRun:
             return answer.status_code == 200 and answer.json().get("availability") is not None
 
         await until(measured, 60)
-
-    @pytest.mark.skipif(shutil.which("curl") is None, reason="curl, which the READMEs use, is not installed")
-    def test_what_the_readmes_say_is_what_happens(self, stack: EmbeddedRun) -> None:
-        shown = [
-            example for example in examples(READMES[0]) if shutil.which("kubectl") or "kubectl" not in example.command
-        ]
-        here = {"127.0.0.1:8001": urlsplit(stack.gateway).netloc, "127.0.0.1:6360": urlsplit(stack.simulator).netloc}
-        on_the_stack = [example for example in shown if example.command.startswith(RUNS_ON_THE_STACK)]
-
-        printed = run([replaced(example.command, here) for example in on_the_stack], os.environ)
-
-        there = {actual: documented for documented, actual in here.items()}
-        first_run = next(example for example in shown if example.output and example.command == "make run")
-        assert on_the_stack
-        for example, said in zip([first_run, *on_the_stack], [stack.output, *printed], strict=True):
-            assert agrees(example, replaced(said, there)), f"{example.command}\nprinted:\n{said}"
 
     @pytest.mark.parametrize("program", ["deployer", "gateway", "nats", "postgres-demo", "supervisord"])
     async def test_what_is_killed_comes_back(self, stack: EmbeddedRun, program: str) -> None:

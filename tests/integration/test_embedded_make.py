@@ -1,6 +1,7 @@
 """`make` for a newcomer: help that is complete, and sentences where Python is missing or can't be used."""
 
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -76,6 +77,51 @@ def test_no_python_at_all_is_said_to_be_missing(checkout: Path) -> None:
 
     assert result.returncode != 0
     assert "No Python that can be used was found" in result.stderr
+
+
+PIP = """case "$*" in
+    *requirements.lock*)
+        printf 'Collecting one==1\\nIgnoring two: markers\\nInstalling collected packages: one\\n'
+        test ! -e pip-fails ;;
+esac"""
+
+
+@pytest.fixture
+def installable(checkout: Path) -> Path:
+    """A checkout with a lock of two packages, and a pip that needs no network."""
+    (checkout / ".venv" / "bin").mkdir(parents=True)
+    Path(interpreter(checkout, PIP)).rename(checkout / ".venv" / "bin" / "python")
+    (checkout / "requirements.lock").write_text("one==1\ntwo==2 ; sys_platform == 'win32'\n")
+    return checkout
+
+
+def install_on_a_terminal(directory: Path) -> tuple[int, str]:
+    terminal, inside = pty.openpty()
+    done = subprocess.run(
+        ["sh", "embedded/install.sh"], cwd=directory, stdout=inside, stderr=inside, timeout=60, check=False
+    )
+    os.close(inside)
+    printed = os.read(terminal, 10_000).decode()
+    os.close(terminal)
+    return done.returncode, printed
+
+
+def test_on_a_terminal_the_packages_are_counted_while_they_are_installed(installable: Path) -> None:
+    status, printed = install_on_a_terminal(installable)
+
+    assert status == 0
+    assert "\r  1 of 2 packages\r  2 of 2 packages\r  2 packages are put in place" in printed
+    assert (installable / ".venv" / "installed").exists()
+    assert "of 2 packages" not in make("install", directory=installable).stdout
+
+
+def test_on_a_terminal_too_what_pip_could_not_install_is_a_failure(installable: Path) -> None:
+    (installable / "pip-fails").touch()
+
+    status, _ = install_on_a_terminal(installable)
+
+    assert status != 0
+    assert not (installable / ".venv" / "installed").exists()
 
 
 def test_nothing_is_installed_again_while_the_lock_is_the_same(checkout: Path) -> None:

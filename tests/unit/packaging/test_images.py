@@ -98,3 +98,14 @@ def test_the_build_sees_only_what_the_dockerfile_copies() -> None:
 def test_every_file_of_kubernetes_and_compose_can_be_read() -> None:
     for path in [ROOT / "compose.yaml", *(ROOT / "deploy").rglob("*.y*ml")]:
         assert list(yaml.safe_load_all(path.read_text(encoding="utf-8"))), path
+
+
+def test_each_image_that_is_pulled_has_a_stand_in_but_for_grafana() -> None:
+    """tests/containers/engine.sh makes them where there is no registry; Debian has no package of Grafana."""
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"].values()
+    pulled = {service["image"] for service in compose if "build" not in service}
+    pulled |= set(re.findall(r"(?m)^FROM (\S+:\S+)", DOCKERFILE))
+    standins = (ROOT / "tests" / "containers" / "standins" / "Dockerfile").read_text(encoding="utf-8")
+
+    names = {image.split(":")[0].split("/")[-1] for image in pulled}
+    assert names - {"grafana"} == set(re.findall(r"(?m)^FROM \S+ AS (\S+)$", standins)) - {"packages"}

@@ -1,16 +1,14 @@
-"""Both READMEs say the same, and name only what there is. tests/e2e/test_embedded_run.py sees whether it is true."""
+"""Both READMEs say the same, and name only what there is. Whether it is true is seen where they are run: `Place`."""
 
 import re
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.readmes import READMES, ROOT, RUNS_ON_THE_STACK, Example, agrees, examples
+from tests.readmes import OPERATIONS, READMES, ROOT, Example, Place, agrees, examples, place
 
 ENGLISH, KOREAN = (path.read_text(encoding="utf-8") for path in READMES)
 TARGETS = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8")))
-COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
 
 
 def test_both_languages_have_the_same_commands_with_the_same_output() -> None:
@@ -51,19 +49,22 @@ def test_every_link_leads_somewhere(path: Path) -> None:
         assert link or anchor[1:] in headings, anchor
 
 
-@pytest.mark.parametrize("example", examples(READMES[0]), ids=lambda example: example.command[:40])
-def test_every_command_is_run_on_the_stack_or_is_one_of_ours(example: Example) -> None:
-    words = [word for word in example.command.split() if not re.fullmatch(r"[A-Z_]+=\S*", word)]
-    if example.command.startswith(RUNS_ON_THE_STACK):
-        return
-    if words[0] == "make":
-        assert words[1] in TARGETS
-    elif words[:2] == ["docker", "compose"]:
-        assert set(re.findall(r"--scale (\w+)=", example.command)) <= set(COMPOSE["services"])
-        assert {"ps", "up", "down", "run", "logs", "exec"} & set(words)
-        assert set(re.findall(r"--profile (\w+)", example.command)) <= {"observability", "tools"}
-    else:
-        assert example.command == "cp .env.example .env"
+@pytest.mark.parametrize("page", [READMES[0], OPERATIONS], ids=lambda page: page.name)
+def test_every_command_is_run_by_some_test(page: Path) -> None:
+    places = {example.command: place(example.command) for example in examples(page)}
+
+    continuous = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for command in (command for command, where in places.items() if where is Place.CI):
+        assert re.search(rf"(?m)^{command}( |$)", continuous), command
+    assert Place.CONTAINERS in places.values()
+
+
+@pytest.mark.parametrize(
+    "command", ["make test-everything", "docker ps", "rm -rf .ecp", "cp .env.example x", "helm up"]
+)
+def test_a_command_that_no_test_would_run_is_refused(command: str) -> None:
+    with pytest.raises(ValueError, match="no test runs"):
+        place(command)
 
 
 def test_every_make_target_that_a_page_names_exists() -> None:
@@ -80,3 +81,5 @@ def test_what_is_shown_may_leave_out_and_vary_but_not_differ() -> None:
     assert not agrees(example, 'began\ndone after 12.9 s\nid "dep-ffffffffffff", x\nunexpected\n')
     assert not agrees(Example("true", ("words",)), "")
     assert agrees(Example("true", ()), "")
+    assert agrees(Example("bench", ("│ a case │ 3.96 │ below │",)), "│ a case │  14.2 │ below │\n")
+    assert not agrees(Example("bench", ("│ a case │ 3.96 │ below │",)), "│ a case │ 14.2 │ ABOVE │\n")

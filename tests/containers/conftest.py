@@ -1,0 +1,30 @@
+"""One stack for all tests of the pages, in the order in which they are told."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from embedded.ports import free_ports
+from embedded.settings import Settings
+from tests.containers.project import Project, compose
+from tools.locks import ROOT
+
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".env", ".ecp", "__pycache__", ".*_cache", ".hypothesis")
+ALSO_PUBLISHED = ("PROMETHEUS_PORT", "ALERTMANAGER_PORT", "GRAFANA_PORT")
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    how = compose()
+    if how is None:
+        pytest.skip("neither `docker compose` nor docker-compose is installed")
+    folder = tmp_path_factory.mktemp("compose") / "ecp"
+    shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
+    names = [*(port.variable for port in Settings.read().ports()), *ALSO_PUBLISHED]
+    ports = dict(zip(names, map(str, free_ports(len(names))), strict=True))
+    stack = {"COMPOSE_PROJECT_NAME": f"ecp-test-{os.getpid()}", "ECP_VERSION": "test"}
+    project = Project(folder, {**ports, **stack}, how)
+    yield project
+    project.shell("make down ARGS=--volumes")

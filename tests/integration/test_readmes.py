@@ -1,0 +1,12 @@
+"""The READMEs' commands that need nothing but this folder print what is shown."""
+
+import pytest
+
+from tests.readmes import READMES, Example, Place, agrees, examples_of, run
+
+
+@pytest.mark.parametrize("example", examples_of(READMES[0], Place.ALONE), ids=lambda example: example.command)
+def test_a_command_prints_what_the_readmes_show(example: Example) -> None:
+    [printed] = run([example.command])
+
+    assert agrees(example, printed), printed
