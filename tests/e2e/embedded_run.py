@@ -1,6 +1,5 @@
 """`make run` as a test sees it: the embedded stack as a process of its own, in a temporary directory, on free ports."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from embedded.child import until
 from embedded.directory import DataDirectory
 from embedded.launch import launcher
 from embedded.records import Record, read_records
+from tests.readmes import environment
 from tools.locks import ROOT
 
 START_SECONDS = 240.0
@@ -52,7 +52,7 @@ class EmbeddedRun:
             return subprocess.Popen(
                 ["bash", "-c", command] if command else launcher([sys.executable, "-m", "embedded", "run"]),
                 cwd=ROOT,
-                env={**os.environ, **self.variables},
+                env=environment(self.variables),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

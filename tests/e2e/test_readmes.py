@@ -36,7 +36,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRun]:
     directory = tmp_path_factory.mktemp("readmes")
     variables = [port.variable for port in Settings.read().ports()]
     ports = dict(zip(variables, map(str, free_ports(len(variables))), strict=True))
-    places = {"ECP_DATA_DIR": str(directory / "data"), "HOME": str(directory), "SCALE": "", "ARGS": "", "MAKEFLAGS": ""}
+    places = {"ECP_DATA_DIR": str(directory / "data"), "HOME": str(directory), "SCALE": ""}
     run = EmbeddedRun(directory / "data", {**ports, **places})
     write_kubeconfig(directory / ".kube" / "config", f"{run.simulator}/clusters/demo")
     yield run
