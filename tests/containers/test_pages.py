@@ -99,10 +99,14 @@ async def calls_back(project: Project) -> None:
     """What was deleted after the backup is there again, in the database and in the cluster."""
     await is_up(project)
     await until(project.runs, HEALTHY_SECONDS)
-    simulator = f"http://127.0.0.1:{project.variables['SIMULATOR_PORT']}/clusters/demo/api/v1"
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
-        pods = (await client.get(f"{simulator}/namespaces/ecp-ai-{TENANT_ID}/pods")).json()["items"]
-    assert {pod["status"]["phase"] for pod in pods} == {"Running"}
+    pods = f"http://127.0.0.1:{project.variables['SIMULATOR_PORT']}/clusters/demo/api/v1/namespaces/ecp-ai-{TENANT_ID}/pods"
+
+    async def all_run() -> bool:
+        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+            found = (await client.get(pods)).json()["items"]
+        return {pod["status"]["phase"] for pod in found} == {"Running"}
+
+    await until(all_run, DEPLOYMENT_SECONDS)
 
 
 async def deletes(project: Project) -> None:
