@@ -24,8 +24,10 @@ _VARIABLE = (
     (r"\d+(\.\d+)? s\b", "# s"),
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "#time"),
     (r"\b(dep|del|req)-[0-9a-f]{12}", r"\1-#"),
-    # What a bench has measured, in the cells of its table.
+    # What a bench has measured, in the cells of its table, and the widths that follow from it.
     (r"(?<=│) *[\d.,]+(?= │)", " #"),
+    (r"(?<=[━─])[━─]+", ""),
+    (r"(?m)(?<=[│┃]) +| +(?=[│┃])|^ +", " "),
 )
 
 

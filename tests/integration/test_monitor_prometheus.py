@@ -218,6 +218,8 @@ async def test_prometheus_scrapes_the_documented_metrics_and_the_workers(
                     assert {(each["consumer"], each["mode"]) for each, _ in found} == {
                         ("monitor-stores", "demo"),
                         ("monitor-stores", "production"),
+                        ("monitor-takes-in-outside", "demo"),
+                        ("monitor-takes-in-outside", "production"),
                     }
                 handled = "ecp_bus_received_processed_messages_duration_seconds_count"
                 await eventually(lambda: query(url, f'{handled}{{job="ecp-workers"}} >= 1'))
