@@ -69,12 +69,19 @@ async def apply_all(
     return made, skipped
 
 
-async def prune(cluster: Cluster, refs: Iterable[ObjectRef], tenant_id: str) -> None:
-    """Delete those of `refs` that are there and still ours, in the reverse order of apply."""
+async def prune(
+    cluster: Cluster, refs: Iterable[ObjectRef], tenant_id: str, confirm: Callable[[], Awaitable[None]]
+) -> None:
+    """Delete those of `refs` that are there and still ours, in the reverse order of apply.
+
+    `confirm` raises where somebody else is at the tenant by now. It is asked when the uid is known, so that what comes
+    afterwards has another.
+    """
     for ref in sorted(refs, key=lambda ref: -rank(ref.kind)):
         live = await cluster.read(ref)
         if live is None or not _is_ours(ref, live, tenant_id):
             continue
+        await confirm()
         _log.info(f"{ref} is no longer wanted and is deleted.", action="prune")
         await cluster.remove(ref, uid=live["metadata"]["uid"])
 

@@ -91,8 +91,8 @@ class Controller:
     def notice(self, mode: Mode, desired: Desired, state: Versioned | None = None) -> None:
         """Let a tenant be looked at, unless somebody is at it or nothing has changed.
 
-        Who has just written or read the records gives them as `state`, which saves the first look at them. What comes
-        before `run` is found by it, and what comes after it by a successor.
+        Who has just written the record of `desired` gives all records as `state`, which saves the first look at them.
+        What comes before `run` is found by it, and what comes after it by a successor.
         """
         key = (mode, desired.key)
         if not self._running or self._settled.get(key) == desired.generation:
@@ -119,8 +119,11 @@ class Controller:
         structlog.contextvars.unbind_contextvars("subject", "correlation_id")
         structlog.contextvars.bind_contextvars(mode=mode.value, tenant=key)
         while True:
+            # Before the look: what comes after it, the look doesn't show.
+            known = tenant.newest.generation
             try:
-                settled = await self._attempt(mode, key, tenant, state or await self._worlds[mode].states.read(key))
+                state = state or await self._worlds[mode].states.read(key)
+                settled = await self._attempt(mode, key, tenant, state, known)
                 pause = _SHORTEST_PAUSE
             except TemporaryError as error:
                 _log.info(f"Another look in {pause:g} s: {error.message}", action="look-again")
@@ -140,9 +143,12 @@ class Controller:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _attempt(self, mode: Mode, key: str, tenant: _Tenant, state: Versioned) -> int | None:
-        """Work, if there is any. The generation that is settled, or None if it may not be."""
-        world, known = self._worlds[mode], tenant.newest.generation
+    async def _attempt(self, mode: Mode, key: str, tenant: _Tenant, state: Versioned, known: int) -> int | None:
+        """Work, if there is any. The generation that is settled, or None if it may not be.
+
+        `known` is the newest that was known before `state` was read: where nothing is desired, that is settled.
+        """
+        world = self._worlds[mode]
         if state.desired is None:
             return known
         if is_settled(state.desired, state.applied):
@@ -156,13 +162,13 @@ class Controller:
         return None
 
     async def _begin(self, mode: Mode, desired: Desired, state: Versioned) -> Ledger | None:
-        """The books of a generation that nobody has begun, opened; None if somebody has, or has to stop first.
+        """The books of a generation that nobody has begun, opened; None if somebody has, or isn't done with another.
 
         Before the lease, since only one copy can write the first record of a generation: the others are outrun. Where
-        it replaces one that is at work, that one might end in the same moment: who says that it was superseded must
-        hold the lease.
+        one before is at work, or has its end to say, it might do so in the same moment: that waits for the lease.
         """
-        if desired.replaces or (state.applied is not None and state.applied.generation >= desired.generation):
+        applied = state.applied
+        if desired.replaces or (applied and (applied.generation >= desired.generation or not applied.announced)):
             return None
         ledger = self._ledger(mode, desired, state)
         with _told(desired):

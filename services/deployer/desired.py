@@ -107,6 +107,8 @@ class Applied(Model):
 
     deployment_id: str
     generation: Generation
+    wanted: Desired | None = None
+    """What was wanted, for whoever has to say the last word of it when something else is; None in records of 0.1."""
     outcome: Outcome
     started_at: datetime
     word: Word

@@ -38,7 +38,7 @@ class Handlers:
     """What the deployer's two consumers do."""
 
     def __init__(
-        self, states: Mapping[Mode, States], targets: Targets, notice: Callable[[Mode, Desired, Versioned], None]
+        self, states: Mapping[Mode, States], targets: Targets, notice: Callable[[Mode, Desired, Versioned | None], None]
     ) -> None:
         """`notice` hears of what was written, to begin at once; other copies find it by themselves."""
         self._states = states
@@ -73,7 +73,9 @@ class Handlers:
         outcome = await self._states[mode].want(wanted)
         if isinstance(outcome, Newer):
             return [_superseded(wanted, outcome)]
-        self._notice(mode, wanted, outcome)
+        # One that comes again may find the records of what came after it, or none.
+        is_current = outcome.desired is not None and outcome.desired.generation == wanted.generation
+        self._notice(mode, wanted, outcome if is_current else None)
         return []
 
     async def _delete_from_nowhere(

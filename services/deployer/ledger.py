@@ -76,15 +76,23 @@ class Ledger:
         return self._applied.outcome is not Outcome.RUNNING
 
     async def open(self) -> None:
-        """Begin: say which generations this one replaced, then that it has begun. After a takeover: the last word."""
+        """Begin: say what became of those before, then that this one has begun. After a takeover: the last word."""
         for replaced in self._desired.replaces:
             if is_open(replaced.generation, self._previous):
                 await self._publish_superseded(replaced)
-        if self._previous is None or self._previous.generation != self._desired.generation:
-            _log.info(f"Begun: {self._applied.word.message}.", action="deploy-begun")
-            await both(self._record(self._applied), self._publish_word())
-        else:
+        if self._previous is not None and self._previous.generation == self._desired.generation:
             await self._publish_word()
+            return
+        await self._publish_end_of(self._previous)
+        _log.info(f"Begun: {self._applied.word.message}.", action="deploy-begun")
+        await both(self._record(self._applied), self._publish_word())
+
+    async def confirm(self) -> None:
+        """Make sure that the books are still ours; raises Outrun if not.
+
+        Before what can't be taken back: who was frozen for a while would do it to what has come since.
+        """
+        await self._record(self._applied)
 
     async def say(self, report: Report) -> bool:
         """Publish a step forward; not if it is none, as after a takeover, or if it has just been said."""
@@ -156,6 +164,7 @@ class Ledger:
         return Applied(
             deployment_id=desired.deployment_id,
             generation=desired.generation,
+            wanted=desired.model_copy(update={"replaces": ()}),
             outcome=Outcome.RUNNING,
             started_at=self._clock(),
             word=Word(
@@ -198,22 +207,16 @@ class Ledger:
         """Say the last word. A deletion begins and goes on in silence: it is no deployment."""
         word = self._applied.word
         if self._desired.action != "delete" or word.subject in (Subject.DEPLOY_FAILED, Subject.TENANT_DELETED):
-            await self._publish(self._event(word), str(word.sequence))
+            await self._publish(_event_of(self._desired, self._applied), str(word.sequence))
         if self.is_concluded and not self._applied.announced:
             await self._record(self._applied.model_copy(update={"announced": True}))
 
-    def _event(self, word: Word) -> Event:
-        desired = self._desired
-        if word.subject is Subject.TENANT_DELETED:
-            return TenantDeleted(
-                tenant_id=desired.tenant_id, deletion_id=desired.deployment_id, generation=desired.generation
-            )
-        fields: dict[str, Any] = {
-            **desired.model_dump(include={"tenant_id", "deployment_id", "generation", "target", "operation"}),
-            **word.model_dump(include={"message", "phase", "progress", "resources", "code"}),
-            "digest": self._applied.digest if word.subject is Subject.DEPLOY_ROLLED_BACK else desired.digest,
-        }
-        return EVENTS[word.subject].model_validate(fields)
+    async def _publish_end_of(self, previous: Applied | None) -> None:
+        """Say how the generation before this one ended, if who brought it to an end may have died before."""
+        if previous is None or previous.wanted is None or previous.outcome is Outcome.RUNNING or previous.announced:
+            return
+        event = _event_of(previous.wanted, previous)
+        await self._publish(event, str(previous.word.sequence), previous.wanted.correlation_id)
 
     async def _publish_superseded(self, replaced: Replaced) -> None:
         previous = self._previous
@@ -232,11 +235,32 @@ class Ledger:
         await self._publish(event, "superseded", replaced.correlation_id)
 
     async def _publish(self, event: Event, part: str, correlation_id: str | None = None) -> None:
-        deployment_id = event.deployment_id if isinstance(event, DeployEvent) else self._desired.deployment_id
         await self._publisher.publish(
             event,
             mode=self._mode,
-            event_id=derived_id(deployment_id, event.subject, part),
+            event_id=derived_id(_deployment_of(event), event.subject, part),
             correlation_id=correlation_id or self._desired.correlation_id,
             traceparent=self._desired.traceparent,
         )
+
+
+def _deployment_of(event: Event) -> str:
+    if isinstance(event, TenantDeleted):
+        return event.deletion_id
+    assert isinstance(event, DeployEvent)  # noqa: S101 - the deployer says nothing else
+    return event.deployment_id
+
+
+def _event_of(desired: Desired, applied: Applied) -> Event:
+    """The last word on what was desired."""
+    word = applied.word
+    if word.subject is Subject.TENANT_DELETED:
+        return TenantDeleted(
+            tenant_id=desired.tenant_id, deletion_id=desired.deployment_id, generation=desired.generation
+        )
+    fields: dict[str, Any] = {
+        **desired.model_dump(include={"tenant_id", "deployment_id", "generation", "target", "operation"}),
+        **word.model_dump(include={"message", "phase", "progress", "resources", "code"}),
+        "digest": applied.digest if word.subject is Subject.DEPLOY_ROLLED_BACK else desired.digest,
+    }
+    return EVENTS[word.subject].model_validate(fields)

@@ -134,7 +134,7 @@ class Reconciler:
             message = f"{failure.message}; what was healthy last runs again: {report.message}"
             await self._ledger.roll_back(report._replace(message=message))
             return
-        await prune(self._cluster, without(applied.inventory, applied.before), self._desired.tenant_id)
+        await self._prune(without(applied.inventory, applied.before))
         await self._ledger.take_stock(applied.before)
         self._check()
         await self._ledger.fail(failure.code, f"{failure.message}; what this generation had made is deleted")
@@ -156,7 +156,7 @@ class Reconciler:
         await self._ledger.take_stock([*made, *unwanted])
         report = await self._until_healthy(objects, skipped)
         if self._desired.options.prune:
-            await prune(self._cluster, unwanted, self._desired.tenant_id)
+            await self._prune(unwanted)
             await self._ledger.take_stock(made)
         self._check()
         return report
@@ -164,6 +164,7 @@ class Reconciler:
     async def _stop(self) -> None:
         namespace = await claim_namespace(self._cluster, self._namespace, self._desired.tenant_id)
         refuse_terminating(namespace)
+        await self._ledger.confirm()
         refs = [ref for ref in self._ledger.applied.inventory if ref.kind in SCALABLE] if namespace else []
         kinds = dict.fromkeys(Kind(ref.api_version, ref.kind) for ref in refs)
         report = await self._watch((*kinds, *((POD, REPLICA_SET) if refs else ())), partial(self._look_stopping, refs))
@@ -230,14 +231,18 @@ class Reconciler:
 
     async def _delete(self) -> None:
         outside = [ref for ref in self._ledger.applied.inventory if self._is_outside(ref)]
-        await prune(self._cluster, outside, self._desired.tenant_id)
+        await self._prune(outside)
         found = await claim_namespace(self._cluster, self._namespace, self._desired.tenant_id)
         if found is not None:
+            await self._ledger.confirm()
             await self._cluster.remove(ref_of(found), uid=found["metadata"]["uid"])
             if not self._desired.force:
                 await self._until_gone(ref_of(found))
         self._check()
         await self._ledger.deleted()
+
+    async def _prune(self, refs: Iterable[ObjectRef]) -> None:
+        await prune(self._cluster, refs, self._desired.tenant_id, self._ledger.confirm)
 
     async def _until_gone(self, namespace: ObjectRef) -> None:
         """Wait for the namespace to disappear, or to be another one of the same name."""

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from services.deployer.cluster import ClusterUnavailable
+from services.deployer.cluster import ClusterUnavailable, ref_of
 from services.deployer.desired import ObjectRef
-from services.deployer.newest import Superseded
+from services.deployer.newest import Newest, Superseded
+from services.deployer.states import Outrun
 from shared.errors import TemporaryError
 from shared.events import (
     DeployCompleted,
@@ -16,6 +17,7 @@ from shared.events import (
     DeployProgressed,
     DeployStarted,
     DeploySuperseded,
+    Operation,
     Phase,
     TenantDeleted,
 )
@@ -185,6 +187,45 @@ async def test_a_newer_generation_stops_the_older_at_its_next_step_and_says_so()
     [superseded] = [event for event in world.said("dep-1") if isinstance(event, DeploySuperseded)]
     assert superseded.superseded_by == 2
     assert ("ConfigMap", "settings") not in world.cluster.names
+
+
+async def test_the_end_that_nobody_came_to_say_is_said_by_whoever_comes_next() -> None:
+    world = World()
+    first = await world.want(1, OBJECTS)
+
+    def die(what: str) -> None:
+        if what == "before publish deploy.completed":
+            raise Killed(what)
+
+    world.step = die
+    with pytest.raises(Killed):
+        await world.settle()
+    world.step = lambda what: None
+    second = await world.want(2, OBJECTS)
+    await world.settle()
+    assert [type(event) for event in world.said(first) if isinstance(event, DeployCompleted | DeploySuperseded)] == [
+        DeployCompleted
+    ]
+    assert isinstance(world.said(second)[-1], DeployCompleted)
+
+
+@pytest.mark.parametrize("operation", [Operation.DELETE, Operation.STOP])
+async def test_who_was_frozen_undoes_nothing_of_what_has_come_since(operation: Operation) -> None:
+    """Begun here, frozen, done by another copy, and asked for anew."""
+    world = World()
+    await world.want(1, OBJECTS)
+    await world.settle()
+    await (world.want(2) if operation is Operation.DELETE else world.operate(2, operation))
+    frozen = await world.begin()
+    await world.settle()
+    await world.want(3, OBJECTS)
+    await world.settle()
+    before = [await world.cluster.read(ref_of(obj)) for obj in OBJECTS]
+    world.newest = Newest()
+    with pytest.raises(Outrun):
+        await world.work(frozen)
+    assert [await world.cluster.read(ref_of(obj)) for obj in OBJECTS] == before
+    assert all(before)
 
 
 async def test_generations_that_never_began_are_superseded_too() -> None:

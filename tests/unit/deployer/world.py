@@ -116,21 +116,30 @@ class World:
 
     async def attempt(self, **limits: Any) -> bool:
         """What a process does that takes over now; whether the tenant is settled."""
+        ledger = await self.begin()
+        if not ledger.is_concluded:
+            await self.work(ledger, **limits)
+        state = await self.states.read(KEY)
+        return state.desired is not None and is_settled(state.desired, state.applied)
+
+    async def begin(self) -> Ledger:
+        """The books as they are now, opened."""
         state = await self.states.read(KEY)
         assert state.desired is not None
         publisher = cast(Any, self.publisher)
         clock = lambda: self.now  # noqa: E731
         ledger = Ledger(Mode.DEMO, state.desired, state, states=self.states, publisher=publisher, clock=clock)
         await ledger.open()
-        if not ledger.is_concluded:
-            values = {"timeout": 600.0, "resource_timeout": None, "failure_grace": 60.0, **limits}
-            patience = Patience(
-                Limits(**values, unschedulable_grace=300.0, takeover_grace=0.0), ledger.applied.since, self.now
-            )
-            ports = Ports(self.cluster, cast(Any, self), clock)
-            await Reconciler(state.desired, ledger, patience, self.newest, ports).run()
-        state = await self.states.read(KEY)
-        return state.desired is not None and is_settled(state.desired, state.applied)
+        return ledger
+
+    async def work(self, ledger: Ledger, **limits: Any) -> None:
+        """What a process does that has begun, if it is the newest that it knows of."""
+        values = {"timeout": 600.0, "resource_timeout": None, "failure_grace": 60.0, **limits}
+        patience = Patience(
+            Limits(**values, unschedulable_grace=300.0, takeover_grace=0.0), ledger.applied.since, self.now
+        )
+        ports = Ports(self.cluster, cast(Any, self), lambda: self.now)
+        await Reconciler(ledger.desired, ledger, patience, self.newest, ports).run()
 
     async def settle(self, tries: int = 50, **limits: Any) -> None:
         """Attempt until it is settled; each failure makes a second pass."""
