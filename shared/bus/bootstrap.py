@@ -22,7 +22,8 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import BucketNotFoundError, NotFoundError
+from nats.js.errors import BucketNotFoundError, NotFoundError, ObjectNotFoundError
+from nats.js.object_store import ObjectStore
 
 from shared.subjects import DURABLES, STREAM_SUBJECTS, Bucket, Durable, Mode, Stream, manifest_key
 
@@ -128,19 +129,26 @@ async def _ensure_key_value(jetstream: JetStreamContext, mode: Mode, bucket: Buc
 async def _move_manifests(jetstream: JetStreamContext, mode: Mode) -> None:
     """Take over the manifests of version 0.1, which kept them in an object store of the same name.
 
-    A worker of that version that still runs then fails to store one, and holds the event for its successor.
+    It is sealed first: a worker of that version that still runs can store nothing more, and holds the event for its
+    successor. Two may do this at once: both put the same, and one finds the store gone.
     """
     name = mode.bucket(Bucket.MANIFESTS)
-    try:
+    with suppress(BucketNotFoundError, NotFoundError):
         store = await jetstream.object_store(name)
-    except (BucketNotFoundError, NotFoundError):
-        return
-    bucket = await jetstream.key_value(name)
-    with suppress(NotFoundError):
-        for each in await store.list(ignore_deletes=True):
-            await bucket.put(manifest_key(each.name), (await store.get(each.name)).data or b"")
-    await jetstream.delete_object_store(name)
-    _log.info(f"The manifests of the object store {name} are moved.", action="move-manifests")
+        await store.seal()  # type: ignore[no-untyped-call]
+        bucket = await jetstream.key_value(name)
+        for digest in await _listed(store):
+            with suppress(ObjectNotFoundError):  # only half stored, and so nobody has heard of it
+                await bucket.put(manifest_key(digest), (await store.get(digest)).data or b"")
+        await jetstream.delete_object_store(name)
+        _log.info(f"The manifests of the object store {name} are moved.", action="move-manifests")
+
+
+async def _listed(store: ObjectStore) -> list[str]:
+    try:
+        return [each.name for each in await store.list(ignore_deletes=True)]
+    except NotFoundError:  # that is how an empty one is listed
+        return []
 
 
 async def _change(jetstream: JetStreamContext, stream: str, **wanted: Any) -> None:

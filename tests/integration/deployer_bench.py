@@ -10,7 +10,7 @@ import socket
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import orjson
 import yaml
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.js.api import ConsumerConfig, DeliverPolicy, KeyValueConfig
+from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from embedded.accounts import OUR_ACCOUNT, nats_accounts, passwords
 from embedded.nats import NatsServer
@@ -28,6 +28,7 @@ from services.deployer.cluster import Kind, Obj
 from services.deployer.desired import ObjectRef
 from services.deployer.kubernetes import KubernetesCluster
 from services.deployer.settings import DeployerSettings
+from shared.access import stream_behind
 from shared.bus import Worker, encode
 from shared.bus.bootstrap import bootstrap
 from shared.events import (
@@ -227,9 +228,10 @@ async def running_bench(directory: Path) -> AsyncIterator[Bench]:
 
 
 async def _make_buckets(client: Client) -> None:
-    leases = KeyValueConfig(bucket=MODE.bucket(Bucket.LEASES), ttl=LEASE_SECONDS)
-    await client.jetstream().create_key_value(leases)
-    await bootstrap(client.jetstream())
+    jetstream = client.jetstream()
+    await bootstrap(jetstream)
+    leases = (await jetstream.stream_info(stream_behind(MODE, Bucket.LEASES))).config
+    await jetstream.update_stream(replace(leases, max_age=LEASE_SECONDS, duplicate_window=LEASE_SECONDS))
 
 
 async def _listen(bench: Bench) -> None:

@@ -4,10 +4,12 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
 from services.deployer.app import build
+from services.deployer.leases import Leases
 from shared.events import (
     DeployCompleted,
     DeployEvent,
@@ -48,8 +50,13 @@ async def test_a_newer_generation_stops_the_one_that_runs(bench: Bench) -> None:
 
 
 async def test_a_deployment_begins_without_the_lease_unless_it_replaces_one_at_work(bench: Bench) -> None:
-    leases = await bench.client.jetstream().key_value(Mode.DEMO.bucket(Bucket.LEASES))
-    await leases.create("deployer.simulator.leased", b"another copy")
+    bucket = partial(bench.client.jetstream().key_value, Mode.DEMO.bucket(Bucket.LEASES))
+    done = asyncio.Event()
+
+    async def work() -> None:
+        await done.wait()
+
+    another = asyncio.create_task(Leases(bucket, "another copy").while_held("deployer.simulator.leased", work))
     async with bench.deployer():
         first = await bench.deploy("leased", 1, manifest("leased", "callbot"))
         await bench.until_said(first, DeployStarted)
@@ -58,7 +65,8 @@ async def test_a_deployment_begins_without_the_lease_unless_it_replaces_one_at_w
         await bench.until_said(other, DeployCompleted)
         assert [type(event) for event in bench.of(first)] == [DeployStarted]
         assert bench.of(second) == []
-        await leases.delete("deployer.simulator.leased")
+        done.set()
+        assert await another
         await bench.until_said(second, DeployCompleted)
     assert [type(event) for event in bench.of(first)] == [DeployStarted, DeploySuperseded]
 
