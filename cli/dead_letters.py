@@ -13,7 +13,7 @@ import typer
 from pydantic_settings import BaseSettings
 from rich.console import Console
 from rich.json import JSON
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from shared.access import OPERATOR, inbox
@@ -50,11 +50,14 @@ def list_letters(demo: Demo = False) -> None:
     if not found:
         console.print("There are no dead letters.")
         return
-    table = Table("number", "time", "subject", "consumer", "tenant", "tries", "code", "reason")
+    folded = (Column(name, overflow="fold") for name in ("event", "consumer", "reason"))
+    table = Table("number", *folded, show_lines=True)
     for each in found:
         time = f"{each.time:%Y-%m-%d %H:%M:%S}" if each.time else ""
-        cells = (each.subject, each.consumer, each.tenant_id, each.attempts, each.code, each.reason)
-        table.add_row(str(each.sequence), time, *map(_printable, cells))
+        # A column for each of these would leave none of them readable on 80 columns.
+        event, consumer = (each.subject, each.tenant_id, time), (each.consumer, f"tries: {each.attempts}")
+        cells = ("\n".join(map(_printable, lines)) for lines in (event, consumer, (each.code, each.reason)))
+        table.add_row(str(each.sequence), *cells)
     console.print(table)
 
 
