@@ -1,11 +1,16 @@
 """Ports are looked at before anything starts, and each that can't be had is named with the variable that changes it."""
 
 import errno
+import random
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from embedded.errors import EmbeddedError
+
+_NOT_GIVEN_OUT = range(10_000, 32_768)
+"""Those above Linux gives to connections, and to servers that take any: it could do so before somebody listens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +38,12 @@ def check_ports(ports: Iterable[Port]) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` different ports that nobody listens on at this moment."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [listener.getsockname()[1] for listener in listeners]
-    finally:
-        for listener in listeners:
-            listener.close()
+    """`count` different ports that nobody listens on at this moment. Raises EmbeddedError if there are fewer."""
+    numbers = random.sample(_NOT_GIVEN_OUT, len(_NOT_GIVEN_OUT))
+    found = list(islice((number for number in numbers if _why_unavailable(number) is None), count))
+    if len(found) < count:
+        raise EmbeddedError(f"{count} free ports are needed, and there are {len(found)}")
+    return found
 
 
 def _why_unavailable(number: int) -> str | None:

@@ -6,7 +6,6 @@ With the shared server, it would deploy whatever other tests leave there.
 import asyncio
 import hashlib
 import json
-import socket
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from embedded.accounts import OUR_ACCOUNT, nats_accounts, passwords
 from embedded.nats import NatsServer
+from embedded.ports import free_ports
 from services.deployer.app import build
 from services.deployer.cluster import Kind, Obj
 from services.deployer.desired import ObjectRef
@@ -53,9 +53,7 @@ PATIENCE = 60.0
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 def manifest(tenant: str, *services: str, fail: str | None = None, image: str = "1.0", **pod: Any) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,6 +22,7 @@ from nats.js.errors import KeyNotFoundError
 from sqlalchemy import text
 
 from embedded.nats import NatsServer
+from embedded.ports import free_ports
 from embedded.postgres import PostgresServer
 from services.monitor.app import build
 from services.monitor.kubernetes import DEPLOYMENTS, PODS
@@ -365,9 +365,7 @@ async def stop_process(process: Process) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    return free_ports(1)[0]
 
 
 async def holder(nats_url: str) -> int:
