@@ -1,4 +1,4 @@
-"""The result of sizing, as it travels from the calculator to whoever renders, stores or shows it.
+"""The result of sizing, as it travels from the calculator to rendering, storage and the API.
 
 Formulas stay with the calculator; this is only their result. CPU is in millicores, memory in MiB, storage in GiB,
 money in US dollars a month of 730 hours.
@@ -138,7 +138,7 @@ class Sizing(Model):
     availability: float | None = None
     """Percent of the time that every service has as many replicas as it needs, computed."""
     response_time_p95_ms: float | None = None
-    """The slowest service's that somebody waits for."""
+    """Of the slowest service whose answer a caller waits for."""
     gpus: dict[str, int] = Field(default_factory=dict)
     """Whole GPUs by type; more than one type where a mix is cheapest."""
     gpu_nodes: dict[str, int] = Field(default_factory=dict)

@@ -27,10 +27,10 @@ _PERCENT = re.compile(r"(\d{1,2}(?:\.\d{1,6})?)\s*%?", re.ASCII)
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(ms|s|m|h)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 LONGEST_DURATION = 7 * 24 * 3600.0
-"""Seconds. Nothing that somebody waits for takes longer."""
+"""Seconds. No answer that a caller waits for takes longer."""
 SHORTEST_DURATION = 0.001
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode's control, formatting and surrogate characters: they hide what a name really says."""
+"""Unicode's control, formatting and surrogate characters: they make a name look like another."""
 
 
 class Model(BaseModel):
@@ -51,7 +51,7 @@ def check_tenant_id(value: str) -> str:
 
 
 def parse_duration(value: str) -> float:
-    """Seconds of a documented duration such as `200ms`, `5m` or `1h`; ValueError says what is possible."""
+    """Seconds of a documented duration such as `200ms`, `5m` or `1h`; ValueError names what is possible."""
     match = _DURATION.fullmatch(value.strip())
     if not match or float(match[1]) == 0:
         raise Unfit(
@@ -80,7 +80,7 @@ def _check_duration(value: str) -> str:
 
 
 def check_time_zone(value: str) -> str:
-    """IANA's name of a time zone, as `Asia/Seoul`; ValueError says so."""
+    """IANA's name of a time zone, as `Asia/Seoul`. Raises ValueError otherwise."""
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError) as error:

@@ -1,6 +1,6 @@
 """A sentence for people, in English and in Korean.
 
-Who says something says it in both; which of them is shown is for the gateway to choose, by `Accept-Language`.
+Each message exists in both; the gateway chooses by `Accept-Language`.
 """
 
 from typing import NamedTuple

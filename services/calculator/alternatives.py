@@ -13,7 +13,7 @@ from math import isfinite
 from services.calculator.cost import krw, monthly_cost, totals, whole, written
 from services.calculator.dimensioning import Performance, dimension, goal, performance
 from services.calculator.load import Load
-from services.calculator.planning import Plan, Wish, measured_types, plan, reached
+from services.calculator.planning import Plan, SizingContext, measured_types, plan, reached
 from services.calculator.presets import holds, neighbours
 from services.calculator.reasons import joined, number
 from shared.catalog import Catalog, Discipline
@@ -32,7 +32,7 @@ class Chosen:
 
     plan: Plan
     loads: Mapping[str, Load]
-    wish: Wish
+    context: SizingContext
     preset: str
     recommended: str
     channels: int
@@ -86,10 +86,10 @@ def _presets(chosen: Chosen, catalog: Catalog) -> Iterator[Alternative]:
         held = holds(name, chosen.channels, catalog)
         factor = Fraction(held, chosen.channels)
         target = SlaTarget(availability=preset.availability, response_time=preset.response_time)
-        wish = replace(chosen.wish, goal=goal(target, len(chosen.plan.workloads), catalog))
+        context = replace(chosen.context, goal=goal(target, len(chosen.plan.workloads), catalog))
         loads = {service: load.scaled(factor) for service, load in chosen.loads.items()}
         try:
-            other = plan(loads, wish, catalog)
+            other = plan(loads, context, catalog)
         except Refused:
             continue
         sentence = Text(
@@ -108,7 +108,7 @@ def _gpu_types(chosen: Chosen, catalog: Catalog) -> Iterator[Alternative]:
         if list(chosen.plan.rents) == [gpu_type]:
             continue
         try:
-            other = plan(chosen.loads, replace(chosen.wish, gpu_type=gpu_type), catalog)
+            other = plan(chosen.loads, replace(chosen.context, gpu_type=gpu_type), catalog)
         except Refused:
             continue
         sentence = Text(f"everything on {gpu_type}", f"모두 {gpu_type} 사용")
@@ -134,7 +134,7 @@ def _availabilities(chosen: Chosen, catalog: Catalog) -> Iterator[Alternative]:
 def _at_availability(chosen: Chosen, percent: Fraction, catalog: Catalog) -> Alternative | None:
     """None if that costs the same: whole replicas often reach more than is asked of them."""
     asked = chosen.target.model_copy(update={"availability": f"{float(percent):.10g}%"})
-    other = plan(chosen.loads, replace(chosen.wish, goal=goal(asked, len(chosen.loads), catalog)), catalog)
+    other = plan(chosen.loads, replace(chosen.context, goal=goal(asked, len(chosen.loads), catalog)), catalog)
     if monthly_cost(other, catalog) == chosen.usd:
         return None
     sentence = Text(
@@ -158,7 +158,7 @@ def _alternative(
         resources=totals(other, catalog),
         cost=written(usd),
         monthly_cost_usd=float(whole(usd)),
-        monthly_cost_krw=krw(usd, catalog, chosen.wish.options),
+        monthly_cost_krw=krw(usd, catalog, chosen.context.options),
         availability=then.availability * 100,
         response_time_p95_ms=round(p95 * 1000, 1) if p95 is not None and isfinite(p95) else None,
         blocked=then.blocked,

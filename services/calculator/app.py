@@ -3,7 +3,7 @@
 from functools import partial
 
 from services.calculator.handlers import advise, calculate, size_deployment, size_tenant
-from services.calculator.options import Options
+from services.calculator.planning import SizingOptions
 from services.calculator.settings import Settings
 from services.calculator.sizer import Sizer
 from shared.bus import Worker
@@ -15,7 +15,7 @@ from shared.subjects import CALCULATOR_SIZES_DEPLOYMENTS, CALCULATOR_SIZES_TENAN
 def build(settings: Settings, catalog: Catalog | None = None) -> Worker:
     """The calculator, ready to run. Raises CatalogInvalid, since nothing can be sized without a catalogue."""
     catalog = catalog or load_catalog()
-    sizer = Sizer(catalog, Options(krw_per_usd=settings.krw_per_usd))
+    sizer = Sizer(catalog, SizingOptions(krw_per_usd=settings.krw_per_usd))
     worker = Worker("calculator", settings)
     worker.on(CALCULATOR_SIZES_TENANTS, partial(size_tenant, sizer=sizer))
     worker.on(CALCULATOR_SIZES_DEPLOYMENTS, partial(size_deployment, sizer=sizer))

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-from services.calculator.options import Options
-from services.calculator.planning import Plan, stored_gb
+from services.calculator.planning import Plan, SizingOptions, stored_gb
 from shared.catalog import Catalog, Purchase
 from shared.sizing import Cost, CostItem, Money, ResourceTotals
 
@@ -42,7 +41,7 @@ def monthly_cost(plan: Plan, catalog: Catalog) -> Fraction:
     return sum((each.usd for each in _items(plan, catalog)), Fraction(0))
 
 
-def cost(plan: Plan, catalog: Catalog, options: Options) -> Cost:
+def cost(plan: Plan, catalog: Catalog, options: SizingOptions) -> Cost:
     """The bill: items, and the sum on demand, on spot and reserved for a year."""
     items = list(_items(plan, catalog))
     rate = options.krw_per_usd or catalog.prices.krw_per_usd.value
@@ -84,7 +83,7 @@ def service_costs(plan: Plan, catalog: Catalog) -> dict[str, Fraction]:
     return found
 
 
-def krw(usd: Fraction, catalog: Catalog, options: Options) -> int:
+def krw(usd: Fraction, catalog: Catalog, options: SizingOptions) -> int:
     """The same in won."""
     return whole(usd * (options.krw_per_usd or catalog.prices.krw_per_usd.value))
 

@@ -8,7 +8,7 @@ Constraints are held against it one after the other, and each can only raise the
     availability    so many more that those above are there often enough (k of n)
     minimum         the catalogue's `min_replicas`
 
-The one that raised it last is said to have decided.
+The one that raised it last is reported as deciding.
 """
 
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ class Dimension:
 
 
 class TooSlow(Exception):
-    """The response time is below what a request takes when nobody waits: `possible` is where it begins, in seconds."""
+    """The response time is below what a request takes without any waiting: `possible` is the least, in seconds."""
 
     def __init__(self, possible: float) -> None:
         super().__init__(f"possible above {possible:g} s")

@@ -61,7 +61,7 @@ def percentile(slow: float, servers: int, load: float, own_seconds: float) -> fl
 
 
 def own_percentile(slow: float, own_seconds: float) -> float:
-    """The same where nobody ever waits: what no number of servers gets below."""
+    """The same without any waiting: the least that any number of servers reaches."""
     return own_seconds * log(1 / slow)
 
 

@@ -1,4 +1,4 @@
-"""What the calculator does with events and questions: asks the pure core, and says what came out."""
+"""Handlers of events and requests: call the pure core, and publish or return the result."""
 
 import structlog
 
@@ -24,14 +24,14 @@ _log = structlog.get_logger(__name__)
 
 
 async def size_tenant(event: TenantCreated, delivery: Delivery, *, sizer: Sizer) -> list[Event]:
-    """Size a tenant that was created or changed. One without a revision is for the gateway's intake first."""
+    """Size a tenant that was created or changed. One without a revision goes through the gateway first."""
     if event.revision is None:
         return []
     return [_sized(event.spec, event.revision, None, sizer)]
 
 
 async def size_deployment(event: DeployRequested, delivery: Delivery, *, sizer: Sizer) -> list[Event]:
-    """Size what is to be deployed. One without a generation is for the gateway's intake first."""
+    """Size what is to be deployed. One without a generation goes through the gateway first."""
     if event.deployment is None:
         return []
     return [_sized(event.spec, None, event.deployment, sizer)]
@@ -52,7 +52,7 @@ def _sized(spec: TenantSpec, revision: int | None, deployment: DeploymentContext
     try:
         sizing = sizer.size_spec(spec)
     except Refused as error:
-        log.info(f"It can't be sized: {error.message}", action="sizing-refused", code=error.code)
+        log.info(f"Sizing refused: {error.message}", action="sizing-refused", code=error.code)
         return ResourcesRejected(
             tenant_id=spec.tenant_id,
             code=error.code,

@@ -11,10 +11,10 @@ from fractions import Fraction
 from services.calculator.capacity import Capacity, Holder, capacity, ways_to_share
 from services.calculator.dimensioning import Dimension, Goal, Performance, TooSlow, dimension, performance
 from services.calculator.load import Load
-from services.calculator.options import Options
 from services.calculator.placement import Assignment, Rent, cheapest, rents
 from shared.catalog import Catalog
 from shared.errors import Refused
+from shared.sizing import GpuSharing
 from shared.texts import Text, problem
 
 _MB_A_GB = 1000
@@ -50,26 +50,41 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What is asked for beside the loads."""
+class SizingOptions:
+    """What a request may allow beyond a tenant's specification. The defaults are the production settings."""
+
+    gpu_sharing: GpuSharing = "none"
+    """Whether several replicas may share a GPU, and how. The nodes must be set up for it."""
+    unmeasured: bool = False
+    """Whether GPU types count on which a service hasn't been measured, by estimate."""
+    krw_per_usd: Fraction | None = None
+    """None: the catalogue's."""
+
+
+PRODUCTION = SizingOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class SizingContext:
+    """What a sizing depends on beside the loads, and the results that its alternatives share."""
 
     goal: Goal
     gpu_type: str | None
-    options: Options
+    options: SizingOptions
     known: dict[tuple[str, Load, Holder, Goal], Workload | TooSlow | None] = field(default_factory=dict, compare=False)
     """What has been dimensioned already: a sizing and its alternatives have most of it in common."""
     capacities: dict[tuple[str, Holder], Capacity | None] = field(default_factory=dict, compare=False)
     """The same of what a replica carries."""
 
 
-def plan(loads: Mapping[str, Load], wish: Wish, catalog: Catalog) -> Plan:
+def plan(loads: Mapping[str, Load], context: SizingContext, catalog: Catalog) -> Plan:
     """Size every service. Raises Refused where no GPU type is measured for one, or none is fast enough."""
-    choices = _all_choices(loads, wish, catalog)
+    choices = _all_choices(loads, context, catalog)
     assignment = _placed({name: on for name, on in choices.items() if catalog.services[name].uses_gpu}, catalog)
     workloads = {name: on[assignment.get(name, Holder())] for name, on in choices.items()}
     replicas = {name: workloads[name].replicas for name in assignment}
     stored = sum((stored_gb(name, each, catalog) for name, each in workloads.items()), Fraction(0))
-    return Plan(workloads, rents(assignment, replicas, catalog), stored, wish.goal)
+    return Plan(workloads, rents(assignment, replicas, catalog), stored, context.goal)
 
 
 def measured_types(services: Iterable[str], catalog: Catalog) -> list[str]:
@@ -93,52 +108,58 @@ def stored_gb(name: str, workload: Workload, catalog: Catalog) -> Fraction:
     return disks + workload.load.amount * storage.mb_a_day * storage.days / _MB_A_GB
 
 
-def _holders(name: str, wish: Wish, catalog: Catalog) -> Iterator[Holder]:
+def _holders(name: str, context: SizingContext, catalog: Catalog) -> Iterator[Holder]:
     """Cores; or GPUs, and where sharing is allowed the slices of them, in the catalogue's order."""
     if not catalog.services[name].uses_gpu:
         yield Holder()
         return
     measured = catalog.services[name].capacity.per_gpu or {}
     for gpu_type, gpu in catalog.gpus.items():
-        if wish.gpu_type not in (None, gpu_type) or not (wish.options.unmeasured or gpu_type in measured):
+        if context.gpu_type not in (None, gpu_type) or not (context.options.unmeasured or gpu_type in measured):
             continue
         yield Holder(gpu_type)
-        yield from ways_to_share(gpu_type, gpu, wish.options.gpu_sharing)
+        yield from ways_to_share(gpu_type, gpu, context.options.gpu_sharing)
 
 
-def _all_choices(loads: Mapping[str, Load], wish: Wish, catalog: Catalog) -> dict[str, dict[Holder, Workload]]:
+def _all_choices(
+    loads: Mapping[str, Load], context: SizingContext, catalog: Catalog
+) -> dict[str, dict[Holder, Workload]]:
     """What each service would need on each holder that it can run on: at least one, or Refused is raised."""
     choices: dict[str, dict[Holder, Workload]] = {}
     slow: list[tuple[float, str, Holder]] = []
     for name, load in loads.items():
-        found = {holder: _known(name, load, holder, wish, catalog) for holder in _holders(name, wish, catalog)}
+        found = {holder: _known(name, load, holder, context, catalog) for holder in _holders(name, context, catalog)}
         choices[name] = {holder: each for holder, each in found.items() if isinstance(each, Workload)}
         too_slow = [(each.possible, name, on) for on, each in found.items() if isinstance(each, TooSlow)]
         if not choices[name] and not too_slow:
-            raise _unmeasured(wish.gpu_type, name, catalog)
+            raise _unmeasured(context.gpu_type, name, catalog)
         slow += [] if choices[name] else [min(too_slow, key=lambda each: each[0])]
     if slow:
         raise _too_slow(*max(slow, key=lambda each: each[0]))
     return choices
 
 
-def _known(name: str, load: Load, holder: Holder, wish: Wish, catalog: Catalog) -> Workload | TooSlow | None:
-    key = (name, load, holder, wish.goal)
-    if key not in wish.known:
-        wish.known[key] = _workload(name, load, holder, wish, catalog)
-    return wish.known[key]
+def _known(
+    name: str, load: Load, holder: Holder, context: SizingContext, catalog: Catalog
+) -> Workload | TooSlow | None:
+    key = (name, load, holder, context.goal)
+    if key not in context.known:
+        context.known[key] = _workload(name, load, holder, context, catalog)
+    return context.known[key]
 
 
-def _workload(name: str, load: Load, holder: Holder, wish: Wish, catalog: Catalog) -> Workload | TooSlow | None:
+def _workload(
+    name: str, load: Load, holder: Holder, context: SizingContext, catalog: Catalog
+) -> Workload | TooSlow | None:
     """None where it doesn't fit or hasn't been measured."""
     service = catalog.services[name]
-    if (name, holder) not in wish.capacities:
-        wish.capacities[name, holder] = capacity(service, holder, catalog, unmeasured=wish.options.unmeasured)
-    found = wish.capacities[name, holder]
+    if (name, holder) not in context.capacities:
+        context.capacities[name, holder] = capacity(service, holder, catalog, unmeasured=context.options.unmeasured)
+    found = context.capacities[name, holder]
     if found is None:
         return None
     try:
-        return Workload(load, holder, found, dimension(service, load, found, wish.goal))
+        return Workload(load, holder, found, dimension(service, load, found, context.goal))
     except TooSlow as error:
         return error
 
@@ -153,18 +174,18 @@ def _placed(choices: Mapping[str, Mapping[Holder, Workload]], catalog: Catalog) 
 
 def _too_slow(possible: float, name: str, holder: Holder) -> Refused:
     own = f"{possible * 1000:.3g} ms"
-    said = Text(
+    text = Text(
         f"{name} takes {own} at p95 on {holder} even when nothing waits: a response_time above that is possible",
         f"{name}은(는) 대기가 없어도 {holder}에서 p95가 {own}입니다. response_time은 이보다 길어야 합니다",
     )
-    details = {"errors": [problem("sla_target.response_time", said)], "possible_above_ms": round(possible * 1000, 3)}
-    return Refused(said.en, details=details)
+    details = {"errors": [problem("sla_target.response_time", text)], "possible_above_ms": round(possible * 1000, 3)}
+    return Refused(text.en, details=details)
 
 
 def _unmeasured(wanted: str | None, name: str, catalog: Catalog) -> Refused:
     known = list(catalog.services[name].capacity.per_gpu or {})
-    said = Text(
+    text = Text(
         f"{name} has not been measured on {wanted or 'any GPU that fits'}; it has on {', '.join(known)}",
         f"{name}은(는) {wanted or '맞는 GPU'}에서 측정된 적이 없습니다. 측정된 GPU: {', '.join(known)}",
     )
-    return Refused(said.en, details={"errors": [problem("gpu_type", said)], "gpu_types": known})
+    return Refused(text.en, details={"errors": [problem("gpu_type", text)], "gpu_types": known})

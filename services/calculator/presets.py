@@ -1,6 +1,6 @@
-"""Presets: which one fits, how much room it gives, and what is to be said of a user's choice.
+"""Presets: which one fits, how much room it gives, and warnings about a user's choice.
 
-A preset bounds a tenant's growth, and says which SLA its operator may promise. It never takes away what the load needs:
+A preset bounds a tenant's growth and the SLA that its operator may promise. It never takes away what the load needs:
 an autoscaled service may grow up to the load of a tenant that fills the preset.
 """
 

@@ -58,8 +58,8 @@ def recommend(sizing: Sizing, usage: Mapping[str, Usage], catalog: Catalog) -> R
     )
 
 
-def _refusal(said: Text) -> Refused:
-    return Refused(said.en, details={"errors": [problem("usage", said)]})
+def _refusal(text: Text) -> Refused:
+    return Refused(text.en, details={"errors": [problem("usage", text)]})
 
 
 def percentile(samples: Sequence[float], percent: int) -> float:

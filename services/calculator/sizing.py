@@ -13,10 +13,9 @@ from services.calculator.alternatives import Chosen, alternatives, effect, main_
 from services.calculator.cost import cost, monthly_cost, totals, whole, written
 from services.calculator.dimensioning import goal
 from services.calculator.load import Load, channels, fan_out
-from services.calculator.options import DEFAULT, Options
-from services.calculator.planning import Plan, Wish, measured_types, plan
+from services.calculator.planning import PRODUCTION, Plan, SizingContext, SizingOptions, measured_types, plan
 from services.calculator.presets import recommended, room, warnings
-from services.calculator.replicas import services
+from services.calculator.service_sizings import services
 from shared.catalog import Catalog
 from shared.errors import Refused
 from shared.sizing import Sizing
@@ -33,34 +32,34 @@ def size(
     gpu_type: str | None,
     catalog: Catalog,
     *,
-    options: Options = DEFAULT,
+    options: SizingOptions = PRODUCTION,
 ) -> Sizing:
     """Size a tenant. Without a preset the one that fits is taken, without a GPU type the cheapest mix of them.
 
     Raises Refused: VALIDATION_ERROR for requirements, a GPU type or a response time that can't be sized, INVALID_PRESET
-    for an unknown preset. The message says what is possible.
+    for an unknown preset. The message lists what is possible.
     """
     _check(requirements, preset, gpu_type, catalog)
     loads = fan_out(requirements, catalog, sla_target.concurrent_users)
-    gpu_type, unused = _wanted(gpu_type, loads, options, catalog)
+    gpu_type, unused = _requested_gpu(gpu_type, loads, options, catalog)
     count = channels(requirements, loads, catalog)
     fitting = recommended(count, catalog)
-    wish = Wish(goal(sla_target, len(loads), catalog), gpu_type, options)
-    found = plan(loads, wish, catalog)
+    context = SizingContext(goal(sla_target, len(loads), catalog), gpu_type, options)
+    found = plan(loads, context, catalog)
     reached = effect(found, found, catalog)
     usd = monthly_cost(found, catalog)
-    chosen = Chosen(found, loads, wish, preset or fitting, fitting, count, sla_target, usd, reached)
-    said = (
+    chosen = Chosen(found, loads, context, preset or fitting, fitting, count, sla_target, usd, reached)
+    notes = (
         *(warnings(preset, fitting, count, sla_target, catalog) if preset else ()),
         *unused,
         *_reservations(requirements, sla_target, found, options, catalog),
     )
-    return _written_out(chosen, said, catalog)
+    return _as_contract(chosen, notes, catalog)
 
 
-def _written_out(chosen: Chosen, warnings: tuple[Text, ...], catalog: Catalog) -> Sizing:
-    """A sizing in the contract's form."""
-    plan, reached, options = chosen.plan, chosen.effect, chosen.wish.options
+def _as_contract(chosen: Chosen, warnings: tuple[Text, ...], catalog: Catalog) -> Sizing:
+    """The sizing as the contract has it."""
+    plan, reached, options = chosen.plan, chosen.effect, chosen.context.options
     return Sizing(
         recommended_preset=chosen.recommended,
         preset=chosen.preset,
@@ -90,10 +89,10 @@ def _check(requirements: Mapping[str, int], preset: str | None, gpu_type: str | 
         catalog.check_gpu_type(gpu_type)
 
 
-def _wanted(
-    gpu_type: str | None, loads: Mapping[str, Load], options: Options, catalog: Catalog
+def _requested_gpu(
+    gpu_type: str | None, loads: Mapping[str, Load], options: SizingOptions, catalog: Catalog
 ) -> tuple[str | None, tuple[Text, ...]]:
-    """The GPU type to obey, with a warning when it is of no use. Raises Refused where it hasn't been measured."""
+    """The requested GPU type, with a warning when no service uses one. Raises Refused where it hasn't been measured."""
     if gpu_type is None:
         return None, ()
     users = [name for name in loads if catalog.services[name].uses_gpu]
@@ -107,19 +106,19 @@ def _wanted(
     if options.unmeasured or not unmeasured:
         return gpu_type, ()
     candidates = measured_types(loads, catalog)
-    said = Text(
+    text = Text(
         f"not measured on {gpu_type}: {', '.join(unmeasured)}. "
         f"GPUs that all have been measured on: {', '.join(candidates) or 'none'}",
         f"{gpu_type}에서 측정되지 않은 서비스: {', '.join(unmeasured)}. "
         f"모두 측정된 GPU: {', '.join(candidates) or '없음'}",
     )
-    raise Refused(said.en, details={"errors": [problem("gpu_type", said)], "gpu_types": candidates})
+    raise Refused(text.en, details={"errors": [problem("gpu_type", text)], "gpu_types": candidates})
 
 
 def _reservations(
-    requirements: Mapping[str, int], target: SlaTarget, plan: Plan, options: Options, catalog: Catalog
+    requirements: Mapping[str, int], target: SlaTarget, plan: Plan, options: SizingOptions, catalog: Catalog
 ) -> Iterator[Text]:
-    """What the numbers don't say by themselves."""
+    """Notes on what the figures alone don't show."""
     asked = fan_out(requirements, catalog) if target.concurrent_users is not None else {}
     bounded = [name for name, load in asked.items() if plan.workloads[name].load.amount < load.amount]
     if bounded:

@@ -1,6 +1,6 @@
 """The catalogue: what services need and carry, what GPUs, cores and storage cost, what the presets are.
 
-Data in YAML, beside this module, read once and validated when it is; each figure says where it comes from and how
+Data in YAML, beside this module, read once and validated when it is; each figure names its source and how
 far it can be trusted. It holds facts only: what follows from them is the calculator's. `CATALOG_PATH` names
 a directory whose files take the place of those here, file by file.
 """

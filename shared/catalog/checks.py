@@ -1,4 +1,4 @@
-"""What is held against a request: names, counts, preset, GPU type. All problems of one are said at once."""
+"""Checks of a request against the catalogue: names, counts, preset, GPU type. All problems are reported together."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -22,8 +22,8 @@ def check_requirements(requirements: Mapping[str, Any], limits: Mapping[str, int
 def check_name(field: str, name: str, known: Sequence[str], code: str) -> None:
     """Raise Refused with `code` unless `name` is one of `known`; details list them under `<field>s`."""
     if name not in known:
-        said = _unknown(field, name, known)
-        raise Refused(said.en, code=code, details={f"{field}s": list(known), "errors": [problem(field, said)]})
+        text = _unknown(field, name, known)
+        raise Refused(text.en, code=code, details={f"{field}s": list(known), "errors": [problem(field, text)]})
 
 
 def _requirement_problems(requirements: Mapping[str, Any], limits: Mapping[str, int]) -> Iterator[dict[str, str]]:
@@ -36,8 +36,8 @@ def _requirement_problems(requirements: Mapping[str, Any], limits: Mapping[str, 
             ),
         )
     for service, sessions in requirements.items():
-        if said := _session_problem(service, sessions, limits):
-            yield problem(_shortened(f"service_requirements.{service}"), said)
+        if text := _session_problem(service, sessions, limits):
+            yield problem(_shortened(f"service_requirements.{service}"), text)
 
 
 def _session_problem(service: str, sessions: Any, limits: Mapping[str, int]) -> Text | None:

@@ -1,4 +1,4 @@
-"""Figures that say where they come from, read exactly: `6.5` is thirteen halves, not the nearest binary fraction."""
+"""Figures with their source, read exactly: `6.5` is thirteen halves, not the nearest binary fraction."""
 
 from enum import StrEnum
 from fractions import Fraction
@@ -13,14 +13,14 @@ class Confidence(StrEnum):
     MEASURED = "measured"
     """By us."""
     PUBLISHED = "published"
-    """By its vendor, or by who measured it."""
+    """By its vendor, or by an independent measurement."""
     PREDECESSOR = "predecessor"
     """The predecessor's, whose measurements aren't known."""
     ESTIMATE = "estimate"
 
 
 class Record(BaseModel):
-    """Base of the catalogue's models. A misspelt field is an error: it would be a figure that nobody reads."""
+    """Base of the catalogue's models. A misspelt field is an error: it would be a figure without effect."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,14 +35,14 @@ Exact = Annotated[Fraction, BeforeValidator(_written_exactly), Field(gt=0)]
 
 
 class Sourced(Record):
-    """Base of what has to say where it comes from."""
+    """Base of what needs a source."""
 
     source: str = Field(min_length=1)
     confidence: Confidence
 
 
 class Figure(Sourced):
-    """One number. Its unit is said where it is used."""
+    """One number. Its unit is documented where it is used."""
 
     value: Exact
 

@@ -49,8 +49,8 @@ def _load(directory: Path) -> Catalog:
 
 def _said(error: Mapping[str, Any]) -> str:
     """Where, and what: `prices.krw_per_usd.value: Input should be greater than 0`."""
-    said = str(error["msg"]).removeprefix("Value error, ")
-    return f"{'.'.join(map(str, error['loc']))}: {said}" if error["loc"] else said
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{'.'.join(map(str, error['loc']))}: {message}" if error["loc"] else message
 
 
 def _read(directory: Path, name: str) -> dict[str, Any]:

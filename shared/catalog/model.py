@@ -37,7 +37,7 @@ class Preset(Sourced):
 
 
 class Quality(Record):
-    """What sizing holds itself to where a request doesn't say."""
+    """Sizing's goals where a request has none."""
 
     blocking: Annotated[Figure, AfterValidator(_a_part)]
     """Of the sessions that a blocked service may turn away in the busy hour."""
@@ -68,7 +68,7 @@ class Catalog(Record):
         check_name("preset", name, list(self.presets), "INVALID_PRESET")
 
     def check_gpu_type(self, name: str) -> None:
-        """Raise Refused unless there is such a GPU. Whether it has been measured is the calculator's to say."""
+        """Raise Refused unless there is such a GPU. Whether it has been measured is checked by the calculator."""
         check_name("gpu_type", name, list(self.gpus), "VALIDATION_ERROR")
 
     @cached_property

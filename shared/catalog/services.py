@@ -36,7 +36,7 @@ class Ask(Sourced):
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if (self.channels is None) == (self.requests is None):
-            raise ValueError("say either channels or requests")
+            raise ValueError("give either channels or requests")
         return self
 
 
@@ -49,7 +49,7 @@ class Capacity(Record):
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if (self.per_core is None) == (self.per_gpu is None):
-            raise ValueError("say either per_core or per_gpu")
+            raise ValueError("give either per_core or per_gpu")
         return self
 
 
@@ -93,14 +93,14 @@ class Image(Record):
 
 
 class Discipline(StrEnum):
-    """What becomes of who finds every server busy."""
+    """What happens to a session that finds every server busy."""
 
     BLOCKED = "blocked"
     """Is turned away."""
     QUEUED = "queued"
-    """Waits for a server, and somebody waits for the answer."""
+    """Waits for a server, and a caller waits for the answer."""
     DEFERRED = "deferred"
-    """Waits for a server, and nobody waits for it."""
+    """Waits for a server, and no caller waits for the answer."""
 
 
 class Service(Record):
@@ -118,7 +118,7 @@ class Service(Record):
     entry_point: bool = False
     """Whether customers reach it from outside."""
     autoscaled: bool = False
-    """Whether it has an HPA: CPU says nothing of a GPU's load."""
+    """Whether it has an HPA: CPU doesn't reflect a GPU's load."""
     asks: dict[str, Ask] = Field(default_factory=dict)
     capacity: Capacity
     replica: Replica
@@ -172,5 +172,5 @@ class Service(Record):
         if self.discipline is Discipline.DEFERRED and self.is_serial and self.within_seconds is None:
             raise ValueError("a deferred service with a time of its own needs within_seconds")
         if self.session is None and any(ask.requests is not None for ask in self.asks.values()):
-            raise ValueError("requests of a session need a session, since its length says how fast they come")
+            raise ValueError("requests of a session need a session, since its length gives their rate")
         return self

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from services.calculator import availability, erlang
 from services.calculator.load import fan_out
-from services.calculator.options import Options
+from services.calculator.planning import SizingOptions
 from services.calculator.sizing import size
 from shared.catalog import load_catalog
 from shared.tenants import SlaTarget
@@ -56,7 +56,7 @@ def predecessor() -> int:
 
 
 def main() -> None:
-    shared = Options(gpu_sharing="time-slicing")
+    shared = SizingOptions(gpu_sharing="time-slicing")
     cases: list[tuple[str, Callable[[], object], Callable[[], None], float | None]] = [
         ("the documented call centre", lambda: size(CALL_CENTRE, SLA, None, None, CATALOG), forget, 15),
         ("the same, in a worker that runs", lambda: size(CALL_CENTRE, SLA, None, None, CATALOG), lambda: None, 15),

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from services.calculator.handlers import advise, calculate, size_deployment, size_tenant
-from services.calculator.options import Options
+from services.calculator.planning import SizingOptions
 from services.calculator.settings import Settings
 from services.calculator.sizer import Sizer
 from shared.bus import Delivery
@@ -111,7 +111,7 @@ def test_what_was_asked_before_is_not_worked_out_again_and_what_differs_is() -> 
 
 
 async def test_the_rate_for_won_is_configuration_on_the_event_path_too() -> None:
-    options = Options(krw_per_usd=Fraction(1385))
+    options = SizingOptions(krw_per_usd=Fraction(1385))
     [event] = await size_deployment(requested(spec()), DELIVERY, sizer=Sizer(CATALOG, options))
     assert isinstance(event, ResourcesCalculated)
     assert event.sizing.cost is not None

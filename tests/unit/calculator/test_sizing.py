@@ -7,7 +7,7 @@ import pytest
 
 from services.calculator.cost import written
 from services.calculator.load import channels, fan_out
-from services.calculator.options import Options
+from services.calculator.planning import SizingOptions
 from services.calculator.sizing import size
 from shared.catalog import load_catalog
 from shared.errors import Refused
@@ -244,7 +244,7 @@ def is_korean(text: str) -> bool:
 
 
 def test_the_bill_adds_up_in_both_currencies_and_however_it_is_bought() -> None:
-    sizing = size(CALL_CENTRE, SlaTarget(), None, None, CATALOG, options=Options(krw_per_usd=Fraction(1385)))
+    sizing = size(CALL_CENTRE, SlaTarget(), None, None, CATALOG, options=SizingOptions(krw_per_usd=Fraction(1385)))
     bill = sizing.cost
     assert bill is not None
     assert [(each.item, each.quantity, each.usd) for each in bill.items] == [

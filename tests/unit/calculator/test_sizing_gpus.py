@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from services.calculator.capacity import Holder, capacity, ways_to_share
-from services.calculator.options import Options
+from services.calculator.planning import SizingOptions
 from services.calculator.sizing import size
 from shared.catalog import load_catalog
 from shared.errors import Refused
@@ -38,7 +38,7 @@ def test_an_unmeasured_gpu_type_is_refused_with_those_that_have_been_measured() 
 
 
 def test_an_unmeasured_gpu_type_can_be_allowed_and_is_then_an_estimate() -> None:
-    sizing = size({"callbot": 10}, SlaTarget(), None, "l4", CATALOG, options=Options(unmeasured=True))
+    sizing = size({"callbot": 10}, SlaTarget(), None, "l4", CATALOG, options=SizingOptions(unmeasured=True))
     tts = workload(sizing, "tts")
     # An L4 has 300/320 of a T4's bandwidth: 46.875 channels instead of 50, and less than from others.
     assert "at 46 per l4" in tts.reason
@@ -49,7 +49,7 @@ def test_an_unmeasured_gpu_type_can_be_allowed_and_is_then_an_estimate() -> None
 
 def test_a_shared_gpu_costs_less_and_answers_later() -> None:
     alone, shared = (
-        size(CALL_CENTRE, SlaTarget(), None, "t4", CATALOG, options=Options(gpu_sharing=sharing))
+        size(CALL_CENTRE, SlaTarget(), None, "t4", CATALOG, options=SizingOptions(gpu_sharing=sharing))
         for sharing in ("none", "time-slicing")
     )
     # nlp and aicm share two T4, a replica of each on either, so that the loss of one takes no more than one of each.
@@ -87,20 +87,20 @@ def ways(gpu_type: str, sharing: GpuSharing) -> list[Holder]:
 
 
 def test_an_h100_can_be_rented_alone() -> None:
-    sizing = size({"tts": 10}, SlaTarget(), None, "h100", CATALOG, options=Options(unmeasured=True))
+    sizing = size({"tts": 10}, SlaTarget(), None, "h100", CATALOG, options=SizingOptions(unmeasured=True))
     assert (sizing.gpus, sizing.gpu_nodes) == ({"h100": 2}, {"h100": 2})
     assert sizing.cost is not None
     assert (sizing.cost.items[0].name, sizing.cost.items[0].usd) == ("h100 (p5.4xlarge)", 2 * 5022)
 
 
 def test_what_shared_gpus_would_take_is_said_not_to_be_how_tenants_are_deployed() -> None:
-    shared = size(CALL_CENTRE, SlaTarget(), None, "t4", CATALOG, options=Options(gpu_sharing="time-slicing"))
+    shared = size(CALL_CENTRE, SlaTarget(), None, "t4", CATALOG, options=SizingOptions(gpu_sharing="time-slicing"))
     [warning] = shared.warnings
     assert "A tenant is deployed on whole GPUs" in warning
 
 
 def test_mig_slices_only_what_can_be_cut() -> None:
-    options = Options(gpu_sharing="mig", unmeasured=True)
+    options = SizingOptions(gpu_sharing="mig", unmeasured=True)
     # Six GPUs to speak on, and two each for nlp and aicm: these share two, so that one instance of eight is enough.
     cut = size({"callbot": 700}, SlaTarget(), None, "a100", CATALOG, options=options)
     assert max(each.gpu_slices for each in cut.services) > 1

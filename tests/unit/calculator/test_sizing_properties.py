@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.calculator.options import Options
+from services.calculator.planning import SizingOptions
 from services.calculator.sizing import size
 from shared.catalog import Discipline, load_catalog
 from shared.errors import Refused
@@ -108,10 +108,10 @@ def test_the_choice_of_a_mix_is_never_dearer_than_any_one_type(
     REQUIREMENTS,
     TARGETS,
     st.sampled_from(list(CATALOG.gpus)),
-    st.builds(Options, st.sampled_from(["none", "time-slicing", "mig"]), st.just(True)),
+    st.builds(SizingOptions, st.sampled_from(["none", "time-slicing", "mig"]), st.just(True)),
 )
 def test_nor_is_it_where_gpus_are_shared_and_estimates_allowed(
-    requirements: dict[str, int], sla: SlaTarget, gpu_type: str, options: Options
+    requirements: dict[str, int], sla: SlaTarget, gpu_type: str, options: SizingOptions
 ) -> None:
     try:
         other = size(requirements, sla, None, gpu_type, CATALOG, options=options)
@@ -123,7 +123,7 @@ def test_nor_is_it_where_gpus_are_shared_and_estimates_allowed(
 
 @always(REQUIREMENTS, st.sampled_from(["none", "time-slicing", "mig"]))
 def test_the_services_parts_of_the_cost_are_all_of_it(requirements: dict[str, int], sharing: Any) -> None:
-    options = Options(gpu_sharing=sharing, unmeasured=True)
+    options = SizingOptions(gpu_sharing=sharing, unmeasured=True)
     sizing = size(requirements, SlaTarget(), None, None, CATALOG, options=options)
     assert sizing.cost is not None
     parts = sum(each.monthly_cost_usd for each in sizing.services)
@@ -133,7 +133,7 @@ def test_the_services_parts_of_the_cost_are_all_of_it(requirements: dict[str, in
 @always(REQUIREMENTS, st.sampled_from(["time-slicing", "mig"]))
 def test_what_is_allowed_in_addition_never_makes_it_dearer(requirements: dict[str, int], sharing: Any) -> None:
     plain = size(requirements, SlaTarget(), None, None, CATALOG)
-    for options in (Options(gpu_sharing=sharing), Options(unmeasured=True)):
+    for options in (SizingOptions(gpu_sharing=sharing), SizingOptions(unmeasured=True)):
         assert size(requirements, SlaTarget(), None, None, CATALOG, options=options).monthly_cost_usd <= (
             plain.monthly_cost_usd
         )
