@@ -2,13 +2,13 @@
 pods are.
 
 The bounds hold at once, whenever the autoscaler or its target changes; the metrics decide every 15 s, as in
-Kubernetes (see `recommendation`). Only Resource and ContainerResource metrics exist here; any other answers as in a
+Kubernetes (see `hpa_algorithm`). Only Resource and ContainerResource metrics exist here; any other answers as in a
 cluster without a metrics adapter.
 """
 
 from services.simulator.controllers.context import Context, condition, with_condition
+from services.simulator.controllers.hpa_algorithm import History, MetricError, Proposal, Sample, propose, source_field
 from services.simulator.controllers.pods import is_active, is_ready
-from services.simulator.controllers.recommendation import History, MetricError, Proposal, Sample, propose, source_field
 from services.simulator.controllers.rollout import wanted
 from services.simulator.objects import Key, Obj, key_of
 from services.simulator.usage import container_usages, requested
@@ -76,7 +76,7 @@ class Autoscaler:
             try:
                 proposals = [self._proposal(metric, target, current) for metric in _metrics(autoscaler)]
             except MetricError as error:
-                # Between the periods nobody asked: pods that only just start aren't a failure to report.
+                # Between two periods: pods that have just started aren't a failure to report.
                 if periodic:
                     self._fail(autoscaler, error, report)
                 return

@@ -1,6 +1,6 @@
 """The Deployment controller: one step of a rollout for each pass, then the status.
 
-A pass acts on what the store says, and what it changes brings it back: ReplicaSets report, the Deployment is looked
+A pass acts on the store's state, and each change triggers the next pass: ReplicaSets report, the Deployment is looked
 at again. The arithmetic is in `rollout`, the sentences in `deployment_status`, the ReplicaSets in `revisions`.
 """
 
@@ -102,7 +102,7 @@ class DeploymentController:
         self._report(deployment, new, scaled, [])
 
     def _with_pause_noted(self, deployment: Obj) -> Obj:
-        """The Deployment with the condition that says it was paused or resumed."""
+        """The Deployment with the condition DeploymentPaused or DeploymentResumed."""
         current = condition(deployment, "Progressing")
         if report.deadline_of(deployment) is None or (current and current["reason"] == report.TIMED_OUT):
             return deployment

@@ -1,4 +1,4 @@
-"""What a Deployment's status says: counts and the conditions Available, Progressing and ReplicaFailure. Pure.
+"""A Deployment's status: counts and the conditions Available, Progressing and ReplicaFailure. Pure.
 
 Reasons and sentences are Kubernetes' own, because `kubectl rollout status`, Argo CD and our own deployer read them.
 """
@@ -74,7 +74,7 @@ def deadline_of(deployment: Obj) -> int | None:
 
 
 def has_timed_out(deployment: Obj, current: Obj | None, elapsed: float) -> bool:
-    """True when an unfinished rollout has now not moved on for as long as its deadline; once it is said, it is said."""
+    """True if an unfinished rollout made no progress within its deadline. Stays true once it is reported."""
     deadline = deadline_of(deployment)
     if current is None or deadline is None or current["reason"] in (COMPLETE, PAUSED, TIMED_OUT):
         return False

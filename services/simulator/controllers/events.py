@@ -47,7 +47,7 @@ class _Note(NamedTuple):
 
 
 class EventRecorder:
-    """Writes events; `observe` is a store hook that keeps its books right for events from anywhere."""
+    """Writes events; `observe` is a store hook that also indexes events written by others."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -83,7 +83,7 @@ class EventRecorder:
             self._flush_timer = self._clock.call_on_tick(FLUSH_SECONDS, self._flush)
 
     def observe(self, old: Obj | None, new: Obj | None) -> None:
-        """Notes which events there are, whoever wrote them."""
+        """Index events from any writer."""
         if new is not None:
             book = self._books.setdefault(new["metadata"]["namespace"], OrderedDict())
             series = _series(new)
@@ -122,7 +122,7 @@ class EventRecorder:
             self._backlog.extend((namespace, note) for note in notes)
 
     def _write_some(self) -> None:
-        """A few at a time: whoever waits for an answer doesn't wait for a flood of events."""
+        """A few at a time, so that requests aren't delayed by a flood of events."""
         for _ in range(min(WRITES_AT_ONCE, len(self._backlog))):
             namespace, note = self._backlog.popleft()
             home = self._store.get("namespaces", "", namespace)

@@ -10,7 +10,7 @@ COMPONENT = "job-controller"
 
 
 class JobController:
-    """Makes pods for jobs and says when they are done."""
+    """Creates the pods of jobs and reports when they are done."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

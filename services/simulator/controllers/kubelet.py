@@ -2,7 +2,7 @@
 
 Pulling, starting, ready, and in the end stopping; each step is taken when its time has come and asks to be called
 back for the next. Where a pod stands is in its status alone, so a restarted simulator goes on where it was. Pods that
-are told to fail are `mishaps`.
+are annotated to fail are handled by `fault_injection`.
 """
 
 from datetime import datetime
@@ -10,7 +10,7 @@ from datetime import datetime
 from services.simulator.controllers import pod_status
 from services.simulator.controllers.addresses import Addresses
 from services.simulator.controllers.context import Context
-from services.simulator.controllers.mishaps import Mishaps
+from services.simulator.controllers.fault_injection import FaultInjection
 from services.simulator.controllers.pod_steps import Steps
 from services.simulator.controllers.pod_timing import Timing
 from services.simulator.controllers.pods import is_ready, node_of
@@ -23,7 +23,7 @@ class Kubelets:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._steps = Steps(context, self.reconcile)
-        self._mishaps = Mishaps(self._steps)
+        self._fault_injection = FaultInjection(self._steps)
         self._addresses = Addresses(context.store)
         self._images: set[tuple[str, str]] = set()
         self._stopping: dict[str, datetime] = {}
@@ -49,7 +49,7 @@ class Kubelets:
         timing = self._timing(pod)
         runs = "running" in pod["status"]["containerStatuses"][0]["state"]
         seconds = 0.0 if runs else self._seconds_to_start(pod, timing)
-        if self._mishaps.strike(pod, timing, seconds):
+        if self._fault_injection.step(pod, timing, seconds):
             return
         if runs:
             self._while_running(pod, timing)
@@ -126,7 +126,7 @@ class Kubelets:
         if new is None:
             if old is not None:
                 self._steps.forget(old)
-                self._mishaps.forget(old)
+                self._fault_injection.forget(old)
                 self._stopping.pop(old["metadata"]["uid"], None)
                 self._timings.pop(old["metadata"]["uid"], None)
             return

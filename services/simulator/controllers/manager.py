@@ -99,12 +99,12 @@ class Manager:
     def watch_objects(self, handler: AnyHandler) -> None:
         """Calls `handler(resource, old, new)` before all others, for every resource but events.
 
-        Events outnumber everything else and are nobody's concern: they own nothing and nothing depends on them.
+        Events outnumber everything else and no controller needs them: they own nothing and nothing depends on them.
         """
         self._indexes.append(handler)
 
     def dispatch(self, resource: str, old: Obj | None, new: Obj | None) -> None:
-        """Tells everyone concerned. Never raises: the change is made, and whoever made it did nothing wrong."""
+        """Notify the controllers. Never raises: the change is made, and their faults aren't the caller's."""
         if resource != EVENTS:
             for observe in self._indexes:
                 try:

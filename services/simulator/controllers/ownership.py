@@ -1,4 +1,4 @@
-"""Who owns whom, who lies in which namespace, and who exists: indexes kept up to date by each change.
+"""Indexes of owners, of namespaces and of existing uids, updated at each change.
 
 Without them every ReplicaSet would look through all pods after each change of one. They hold references, not objects,
 and are rebuilt from the store at start by replaying each object once.

@@ -30,7 +30,7 @@ class Room:
         self.update(node)
 
     def update(self, node: Obj) -> None:
-        """Takes over what the node object says now."""
+        """Update from the node object."""
         spec, status = node.get("spec") or {}, node.get("status") or {}
         self.labels: Mapping[str, str] = node["metadata"].get("labels") or {}
         self.taints: list[Obj] = list(spec.get("taints") or ())

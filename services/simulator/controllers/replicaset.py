@@ -7,9 +7,9 @@ from typing import Any
 from services.simulator.controllers.context import Context
 from services.simulator.controllers.names import free_name
 from services.simulator.controllers.ownership import controller_uid, owned_by
+from services.simulator.controllers.pod_counts import PodCountsByOwner
 from services.simulator.controllers.pods import admitted, is_active, is_ready, new_pod, node_of, parse_time, ready_since
 from services.simulator.controllers.rollout import wanted
-from services.simulator.controllers.tally import PodTallies
 from services.simulator.objects import Key, Obj, is_terminating, key_of, labels_of, matches, with_metadata
 
 REPLICA_SETS = "replicasets.apps"
@@ -24,7 +24,7 @@ class ReplicaSetController:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._tallies = PodTallies()
+        self._pod_counts = PodCountsByOwner()
         context.manager.watch("pods", self._on_pod)
         context.manager.watch(REPLICA_SETS, self._on_replica_set)
 
@@ -37,7 +37,7 @@ class ReplicaSetController:
         uid = replica_set["metadata"]["uid"]
         if not is_terminating(replica_set) and not self._context.terminating(key[0]):
             self._adopt(replica_set)
-            missing = wanted(replica_set) - self._tallies.of(uid).active
+            missing = wanted(replica_set) - self._pod_counts.of(uid).active
             if missing > 0:
                 self._create(replica_set, min(missing, BATCH))
             elif missing < 0:
@@ -63,7 +63,7 @@ class ReplicaSetController:
             self._context.events.record(replica_set, "SuccessfulDelete", f"Deleted pod: {name}", component=COMPONENT)
 
     def _adopt(self, replica_set: Obj) -> None:
-        """Takes matching pods that nobody controls, as after a deletion that orphaned them."""
+        """Adopt matching pods without a controller, as after a deletion that orphaned them."""
         namespace, selector = replica_set["metadata"]["namespace"], replica_set["spec"].get("selector")
         for pod in self._context.ownership.uncontrolled("pods", namespace):
             if is_active(pod) and matches(selector, labels_of(pod)):
@@ -78,14 +78,14 @@ class ReplicaSetController:
             self._context.store.replace("pods", with_metadata(pod, ownerReferences=None))
 
     def _report(self, replica_set: Obj) -> None:
-        tally = self._tallies.of(replica_set["metadata"]["uid"])
+        pods = self._pod_counts.of(replica_set["metadata"]["uid"])
         counts = {
-            "fullyLabeledReplicas": tally.active,
-            "readyReplicas": tally.ready,
-            "availableReplicas": self._available(replica_set, tally.ready),
+            "fullyLabeledReplicas": pods.active,
+            "readyReplicas": pods.ready,
+            "availableReplicas": self._available(replica_set, pods.ready),
         }
         status = {
-            "replicas": tally.active,
+            "replicas": pods.active,
             **{name: count for name, count in counts.items() if count},
             "observedGeneration": replica_set["metadata"].get("generation"),
         }
@@ -108,7 +108,7 @@ class ReplicaSetController:
         return list(self._context.ownership.controlled(replica_set["metadata"]["uid"], "pods"))
 
     def _on_pod(self, old: Obj | None, new: Obj | None) -> None:
-        for uid in self._tallies.observe(old, new):
+        for uid in self._pod_counts.observe(old, new):
             ref = self._context.ownership.find(uid)
             if ref is not None and ref.resource == REPLICA_SETS:
                 self._context.queue.add(self.reconcile, (ref.namespace, ref.name))

@@ -33,7 +33,7 @@ class Revisions:
         self._context = context
 
     def all(self, deployment: Obj) -> list[Obj]:
-        """Its ReplicaSets, oldest first; matching ones that nobody controls are adopted."""
+        """Its ReplicaSets, oldest first; matching ones without a controller are adopted."""
         context, uid, namespace = self._context, deployment["metadata"]["uid"], deployment["metadata"]["namespace"]
         if not is_terminating(deployment):
             for orphan in context.ownership.uncontrolled(REPLICA_SETS, namespace):

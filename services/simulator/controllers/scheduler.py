@@ -1,4 +1,4 @@
-"""The scheduler: binds each pod to the emptiest node that takes it, or says why none does and waits for room.
+"""The scheduler: binds each pod to the emptiest node that fits, or records why none fits and waits for room.
 
 Nothing is evicted to make room (no preemption). Like Kubernetes' scheduler it looks at a share of the nodes in large
 clusters, starting where it left off.

@@ -114,7 +114,7 @@ class Company:
 
     def _together_rule(self, term: Obj) -> tuple[str, Counter[str], bool]:
         key, counts = self._domains(term)
-        # The first of a group that wants its own kind near has nobody to be near to, and may start anywhere.
+        # The first pod of a group with affinity to itself has no peer yet, and may start anywhere.
         first = not counts and matches(term.get("labelSelector"), labels_of(self._pod))
         return key, counts, first
 

@@ -1,9 +1,8 @@
-"""Pods that fail on request: an annotation `simulator.ecp.ai/fail` on a pod template makes its pods fail as real ones
-do.
+"""Fault injection: an annotation `simulator.ecp.ai/fail` on a pod template makes its pods fail as real ones do.
 
 `image-pull`: ErrImagePull and ImagePullBackOff in turn. `crash-loop`: runs a second, ends with exit code 1,
-CrashLoopBackOff with a growing wait. `never-ready`: runs, and its readiness probe fails for ever. Taking the
-annotation off a pod heals it at its next try.
+CrashLoopBackOff with a growing wait. `never-ready`: runs, and its readiness probe never succeeds. A pod without
+the annotation recovers at its next retry.
 """
 
 from services.simulator.controllers import pod_status
@@ -16,15 +15,15 @@ from services.simulator.objects import Obj
 PULL_ERROR_SECONDS = 2.0
 
 
-class Mishaps:
-    """Takes the steps of failing pods in the kubelet's place."""
+class FaultInjection:
+    """Takes the steps of failing pods instead of the kubelet."""
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
         self._pull_failures: dict[str, int] = {}
 
-    def strike(self, pod: Obj, timing: Timing, seconds_to_start: float) -> bool:
-        """True when the pod's next step, taken or awaited, is a failure's; False when it is for the kubelet."""
+    def step(self, pod: Obj, timing: Timing, seconds_to_start: float) -> bool:
+        """True if the pod's next step, taken or awaited, belongs to a fault; False if the kubelet should take it."""
         state = pod["status"]["containerStatuses"][0]["state"]
         reason = (state.get("waiting") or {}).get("reason")
         failure = failure_of(pod)
@@ -112,7 +111,7 @@ class Mishaps:
             self._restart(pod, container.get("lastState") or {})
 
     def _restart(self, pod: Obj, last: Obj) -> None:
-        """Runs the containers once more, under the same address."""
+        """Run the containers again, under the same address."""
         restarts = pod["status"]["containerStatuses"][0]["restartCount"] + 1
         now = self._steps.context.timestamp()
         pod = self._steps.take(pod_status.running(pod, pod["status"]["podIP"], now, restarts, last))
