@@ -6,10 +6,11 @@ recording.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import structlog
 
-from services.deployer.claims import has_claims, not_smaller
+from services.deployer.claims import describe_kept, has_claims, not_smaller, of_same_size
 from services.deployer.cluster import (
     FIELD_MANAGER,
     TENANT_LABEL,
@@ -27,6 +28,14 @@ from services.deployer.manifest import rank
 
 _log = structlog.get_logger(__name__)
 Step = Callable[[int, frozenset[Kind]], Awaitable[object]]
+
+
+class Made(NamedTuple):
+    """The objects of a manifest, the kinds that the cluster lacks, and notes on what can't be as it says."""
+
+    refs: list[ObjectRef]
+    skipped: frozenset[Kind]
+    notes: list[str]
 
 
 async def claim_namespace(cluster: Cluster, namespace: str, tenant_id: str) -> Obj | None:
@@ -48,25 +57,45 @@ def refuse_terminating(namespace: Obj | None) -> None:
 
 async def apply_all(
     cluster: Cluster, objects: Sequence[Obj], *, force: bool, before: Callable[[], None], after: Step
-) -> tuple[list[ObjectRef], frozenset[Kind]]:
-    """Apply `objects` one by one; what was made, and the kinds that the cluster doesn't have.
+) -> Made:
+    """Apply `objects` one by one.
 
     Kinds of extensions are skipped with a warning; without one of Kubernetes' own the deployment would be another one.
     `before` may end it by raising, `after` hears how many are done.
     """
-    made: list[ObjectRef] = []
-    skipped: frozenset[Kind] = frozenset()
+    made = Made([], frozenset(), [])
     for count, obj in enumerate(objects, 1):
         before()
         try:
-            made.append(ref_of(await cluster.apply(await _possible(cluster, obj), force=force)))
+            made.refs.append(ref_of(await apply_possible(cluster, obj, made.notes, force=force)))
         except KindUnknown as error:
             if not _is_extension(obj["apiVersion"]):
                 raise
             _log.warning(f"{ref_of(obj)} is skipped: {error.message}", action="skip-kind")
-            skipped |= {kind_of(obj)}
-        await after(count, skipped)
-    return made, skipped
+            made = made._replace(skipped=made.skipped | {kind_of(obj)})
+        await after(count, made.skipped)
+    return made
+
+
+async def apply_possible(cluster: Cluster, obj: Obj, notes: list[str], *, force: bool) -> Obj:
+    """Apply `obj`, with volumes of the size that they have where the cluster can't change it; `notes` tells of that."""
+    live = await cluster.read(ref_of(obj)) if has_claims(obj) else None
+    possible = not_smaller(obj, live)
+    try:
+        made = await cluster.apply(possible, force=force)
+    except ClusterRefused as refusal:
+        kept = of_same_size(possible, live)
+        if kept is possible:
+            raise
+        made = await cluster.apply(kept, force=force)
+        possible, reason = kept, refusal.message
+    else:
+        reason = "a volume can't be made smaller, nor a StatefulSet's be changed"
+    if possible is not obj:
+        note = f"{ref_of(obj)} stays at {describe_kept(obj, possible)} ({reason})"
+        _log.warning(note, action="keep-size")
+        notes.append(note)
+    return made
 
 
 async def prune(
@@ -84,16 +113,6 @@ async def prune(
         await confirm()
         _log.info(f"{ref} is no longer wanted and is deleted.", action="prune")
         await cluster.remove(ref, uid=live["metadata"]["uid"])
-
-
-async def _possible(cluster: Cluster, obj: Obj) -> Obj:
-    """`obj` as the cluster can take it: with volumes that are no smaller than they are."""
-    if not has_claims(obj):
-        return obj
-    possible = not_smaller(obj, await cluster.read(ref_of(obj)))
-    if possible is not obj:
-        _log.warning(f"{ref_of(obj)} keeps its size: a volume can't be made smaller.", action="keep-size")
-    return possible
 
 
 def without(refs: Iterable[ObjectRef], wanted: Iterable[ObjectRef]) -> list[ObjectRef]:

@@ -5,18 +5,19 @@
     resource_timeout   one object isn't healthy
     timeout            the whole isn't
 
-An autoscaler has no metrics before its pods run, so its failures count only when nothing else is open. A pod's error
+An autoscaler never ends the waiting: it may have no metrics for a while, and some clusters have none at all. What it
+scales stands at its minimum without it, so that it is a warning once everything else is healthy. A pod's error
 keeps its beginning while the pod flaps between crash and start; it counts while it shows.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from services.deployer.health import Status
 from services.deployer.pods import UNSCHEDULABLE, Trouble
-from services.deployer.survey import Item, PodNote
+from services.deployer.survey import AUTOSCALER, Item, PodNote
 from shared.errors import PermanentError
 
 
@@ -48,6 +49,7 @@ class Patience:
     started_at: datetime
     taken_over_at: datetime
     _since: dict[tuple[str, ...], datetime] = field(default_factory=dict)
+    _only_autoscalers_since: datetime | None = None
 
     def is_over(self, now: datetime) -> bool:
         """Whether the whole time is up. A takeover gives some more, since our own outage must not fail a deployment."""
@@ -58,7 +60,7 @@ class Patience:
     def judge(self, items: Sequence[Item], now: datetime) -> DeploymentFailed | None:
         """Why to stop waiting for `items`, or None to go on."""
         unhealthy = [item for item in items if not item.is_done]
-        if not unhealthy:
+        if all(item.ref.kind == AUTOSCALER for item in unhealthy):
             return None
         symptoms = list(self._symptoms(unhealthy, now))
         self._since = {key: self._since.get(key, now) for key, *_ in symptoms} | self._flapping(unhealthy)
@@ -68,6 +70,18 @@ class Patience:
         if self.is_over(now):
             return self.timed_out(unhealthy)
         return None
+
+    def tolerate(self, items: Sequence[Item], now: datetime) -> list[Item]:
+        """`items`, with autoscalers that still can't scale as warnings once nothing else was open for a grace."""
+        unhealthy = [item for item in items if not item.is_done]
+        if not unhealthy or any(item.ref.kind != AUTOSCALER for item in unhealthy):
+            self._only_autoscalers_since = None
+            return list(items)
+        self._only_autoscalers_since = self._only_autoscalers_since or now
+        lasted = (now - self._only_autoscalers_since).total_seconds()
+        if lasted < self.limits.failure_grace and not self.is_over(now):
+            return list(items)
+        return [item if item.is_done else replace(item, tolerated=True) for item in items]
 
     def timed_out(self, unhealthy: Sequence[Item]) -> DeploymentFailed:
         """The failure of the whole, by its first open object, workloads first."""
@@ -79,9 +93,10 @@ class Patience:
 
     def _symptoms(self, unhealthy: Sequence[Item], now: datetime) -> Iterator[tuple[tuple[str, ...], float, Item, str]]:
         """What may end the waiting: a key to time it by, how long it may last, and how to say it."""
-        only_autoscalers = all(item.ref.kind == "HorizontalPodAutoscaler" for item in unhealthy)
         for item in unhealthy:
-            if item.health.status is Status.FAILED and (only_autoscalers or item.ref.kind != "HorizontalPodAutoscaler"):
+            if item.ref.kind == AUTOSCALER:
+                continue
+            if item.health.status is Status.FAILED:
                 yield ("failed", *item.ref.identity), self._grace_of(item), item, item.health.reason
             for note in item.waiting:
                 if note.trouble is not None:

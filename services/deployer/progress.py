@@ -59,6 +59,14 @@ def report_waiting(items: Sequence[Item]) -> Report:
     return Report(Phase.WAITING_HEALTHY, _percent(Phase.WAITING_HEALTHY, done, len(items)), message, resources)
 
 
+def report_done(items: Sequence[Item], notes: Sequence[str]) -> Report:
+    """When nothing is waited for any more; with `notes` and what is tolerated, which a person should know of."""
+    waiting = report_waiting(items)
+    warnings = [f"{item.ref} doesn't scale: {item.health.reason}" for item in items if item.tolerated]
+    message = "; ".join([waiting.message, *(f"note: {each}" for each in (*notes, *warnings))])
+    return Report(Phase.DONE, 100, message, waiting.resources)
+
+
 def describe(item: Item) -> str:
     """What an object waits for: `tts 1/4 (ContainerCreating)`."""
     if not item.is_workload:

@@ -28,7 +28,7 @@ from services.deployer.manifest import parse
 from services.deployer.manifests import Manifests
 from services.deployer.newest import Newest, Superseded
 from services.deployer.patience import DeploymentFailed, Patience
-from services.deployer.progress import Report, report_applied, report_waiting
+from services.deployer.progress import Report, report_applied, report_done, report_waiting
 from services.deployer.scaling import SCALABLE, Patch, to_run, to_stop
 from services.deployer.survey import POD, REPLICA_SET, Look, survey, watched_kinds
 from services.deployer.view import View
@@ -74,6 +74,8 @@ class Reconciler:
         self._cluster = ports.cluster
         self._namespace = f"{NAMESPACE_PREFIX}{desired.tenant_id}"
         self._said_at: datetime | None = None
+        self._notes: list[str] = []
+        """What applying had to leave as it was."""
 
     async def run(self) -> None:
         """Work until the generation is concluded.
@@ -145,7 +147,7 @@ class Reconciler:
         objects = parse(text, self._namespace)
         refuse_terminating(await claim_namespace(self._cluster, self._namespace, self._desired.tenant_id))
         await self._ledger.expect(ref_of(obj) for obj in objects)
-        made, skipped = await apply_all(
+        made = await apply_all(
             self._cluster,
             objects,
             force=self._desired.options.force_conflicts,
@@ -153,11 +155,12 @@ class Reconciler:
             after=lambda count, skipped: self._say_applied(report_applied(objects, count, skipped)),
         )
         unwanted = without(self._ledger.applied.inventory, [ref_of(obj) for obj in objects])
-        await self._ledger.take_stock([*made, *unwanted])
-        report = await self._until_healthy(objects, skipped)
+        await self._ledger.take_stock([*made.refs, *unwanted])
+        self._notes = made.notes
+        report = await self._until_healthy(objects, made.skipped)
         if self._desired.options.prune:
             await self._prune(unwanted)
-            await self._ledger.take_stock(made)
+            await self._ledger.take_stock(made.refs)
         self._check()
         return report
 
@@ -218,13 +221,12 @@ class Reconciler:
         await self._patch(patches)
         now = self._ports.clock()
         look = Look(view.find, view.all(POD), view.all(REPLICA_SET), now, self._ports.wait_for_ingress_address)
-        items = survey(objects, skipped, look)
+        items = self._patience.tolerate(survey(objects, skipped, look), now)
         if missing := [item for item in items if item.missing]:
             raise Vanished(f"{missing[0].ref}, which has been deleted and is applied again")
-        report = report_waiting(items)
         if not patches and all(item.is_done for item in items):
-            return Report(Phase.DONE, 100, report.message, report.resources)
-        await self._say_progress(self._ledger.here(report))
+            return report_done(items, self._notes)
+        await self._say_progress(self._ledger.here(report_waiting(items)))
         if (failure := self._patience.judge(items, now)) is not None:
             raise await self._explained(failure)
         return None

@@ -18,11 +18,12 @@ from shared.events import ResourceState
 POD = Kind("v1", "Pod")
 REPLICA_SET = Kind("apps/v1", "ReplicaSet")
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+AUTOSCALER = "HorizontalPodAutoscaler"
 WATCHED = WORKLOADS | {
     "APIService",
     "CronJob",
     "CustomResourceDefinition",
-    "HorizontalPodAutoscaler",
+    AUTOSCALER,
     "Ingress",
     "Job",
     "PersistentVolumeClaim",
@@ -58,6 +59,8 @@ class Item:
     waiting: tuple[PodNote, ...] = ()
     skipped: bool = False
     missing: bool = False
+    tolerated: bool = False
+    """Unhealthy, and a warning only."""
 
     @property
     def is_workload(self) -> bool:
@@ -65,7 +68,7 @@ class Item:
 
     @property
     def is_done(self) -> bool:
-        return self.skipped or self.health.is_healthy
+        return self.skipped or self.tolerated or self.health.is_healthy
 
     @property
     def state(self) -> ResourceState:
@@ -76,6 +79,8 @@ class Item:
     def _word(self) -> str:
         if self.skipped:
             return "Skipped"
+        if self.tolerated:
+            return "Degraded"
         if self.health.is_healthy:
             return _DONE.get(self.ref.kind, "Active")
         started = not self.is_workload or self.ready > 0 or self.waiting
@@ -145,7 +150,7 @@ def minimums(objects: Sequence[Obj], skipped: frozenset[Kind]) -> dict[tuple[str
     """The replicas that autoscalers of the manifest will see to, by their target."""
     found = {}
     for obj in objects:
-        if obj["kind"] == "HorizontalPodAutoscaler" and kind_of(obj) not in skipped:
+        if obj["kind"] == AUTOSCALER and kind_of(obj) not in skipped:
             target = obj["spec"]["scaleTargetRef"]
             found[(target["kind"], target["name"])] = int(obj["spec"].get("minReplicas", 1))
     return found

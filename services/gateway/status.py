@@ -9,7 +9,7 @@ from services.gateway.projection import ENDED
 from services.gateway.schemas.deployments import DeploymentState, LogLine
 from shared.events import Phase, ResourceState
 
-_DONE = frozenset({"Active", "Available", "Bound", "Complete", "Skipped", "Stopped"})
+_DONE = frozenset({"Active", "Available", "Bound", "Complete", "Degraded", "Skipped", "Stopped"})
 """The deployer's words for an object that nobody waits for."""
 _WORKERS = {Phase.SIZING: "the calculator", Phase.RENDERING: "the manifest service", Phase.VALIDATING: "the deployer"}
 _PACE_FROM = 20

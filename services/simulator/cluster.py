@@ -23,7 +23,7 @@ from services.simulator.controllers.quotas import QuotaController
 from services.simulator.controllers.replicaset import ReplicaSetController
 from services.simulator.controllers.scheduler import Scheduler
 from services.simulator.controllers.statefulset import StatefulSetController
-from services.simulator.controllers.volumes import VolumeController
+from services.simulator.controllers.volumes import STORAGE_CLASSES, VolumeController, standard_class
 from services.simulator.nodes import nodes_of
 from services.simulator.objects import Obj, timestamp
 from services.simulator.store import Store
@@ -75,6 +75,9 @@ class Cluster:
         for name in NAMESPACES:
             if self.store.get("namespaces", "", name) is None:
                 self.store.create("namespaces", _namespace(name))
+        standard = standard_class()
+        if self.store.get(STORAGE_CLASSES, "", standard["metadata"]["name"]) is None:
+            self.store.create(STORAGE_CLASSES, standard)
         for node in nodes_of(self.name, now):
             if self.store.get("nodes", "", node["metadata"]["name"]) is None:
                 self.store.create("nodes", node)

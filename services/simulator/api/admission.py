@@ -1,7 +1,7 @@
 """What stands between a valid request and the store: namespaces that must exist, and values that the cluster gives out.
 
-Kubernetes calls the first admission (NamespaceLifecycle, ServiceAccount) and the second allocation (cluster IPs,
-node ports).
+Kubernetes calls the first admission (NamespaceLifecycle, ServiceAccount, DefaultStorageClass,
+PersistentVolumeClaimResize) and the second allocation (cluster IPs, node ports).
 """
 
 from __future__ import annotations
@@ -9,16 +9,22 @@ from __future__ import annotations
 import ipaddress
 import itertools
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Final
 
 from services.simulator.api import errors
 from services.simulator.controllers import pods
+from services.simulator.controllers.volumes import STORAGE_CLASSES, with_default_class
 from services.simulator.objects import Obj, is_terminating
 from services.simulator.resources import BY_KEY, Resource
 from services.simulator.store import Store
+from shared.kube.quantities import QuantityError, parse
 
 _SERVICE_NETWORK: Final = ipaddress.ip_network("10.96.0.0/16")
 _NODE_PORTS: Final = range(30000, 32768)
+_CANNOT_EXPAND: Final = (
+    "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize"
+)
 _KEPT_NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
@@ -43,6 +49,19 @@ def refuse_kept_namespace(resource: Resource, name: str) -> None:
         raise errors.forbidden(resource, name, "this namespace may not be deleted")
 
 
+def refuse_growth(store: Store, resource: Resource, live: Obj, obj: Obj) -> None:
+    """A claim that asks for more is refused unless it is bound and its StorageClass says that it can expand."""
+    if obj["kind"] != "PersistentVolumeClaim" or _requested(obj) <= _requested(live):
+        return
+    name = obj["metadata"]["name"]
+    if (live.get("status") or {}).get("phase") != "Bound":
+        raise errors.forbidden(resource, name, "Only bound persistent volume claims can be expanded")
+    class_name = live["spec"].get("storageClassName")
+    found = store.get(STORAGE_CLASSES, "", class_name) if class_name else None
+    if not (found or {}).get("allowVolumeExpansion"):
+        raise errors.forbidden(resource, name, _CANNOT_EXPAND)
+
+
 def initial_state(store: Store, obj: Obj) -> Obj:
     """A new object with what the cluster gives it: addresses, a first status, a namespace's finalizer."""
     match obj["kind"]:
@@ -55,7 +74,7 @@ def initial_state(store: Store, obj: Obj) -> Obj:
             spec = pods.admitted(obj["spec"])
             return {**obj, "spec": spec, "status": {"phase": "Pending", "qosClass": pods.qos_class(spec)}}
         case "PersistentVolumeClaim":
-            return {**obj, "status": {"phase": "Pending"}}
+            return {**obj, "spec": with_default_class(store, obj["spec"]), "status": {"phase": "Pending"}}
         case _:
             return obj
 
@@ -67,6 +86,14 @@ def updated_state(store: Store, live: Obj, obj: Obj) -> Obj:
     if obj["kind"] == "Namespace":
         return {**obj, "spec": {**obj["spec"], "finalizers": live["spec"].get("finalizers", [])}}
     return obj
+
+
+def _requested(claim: Obj) -> Decimal:
+    storage = ((claim["spec"].get("resources") or {}).get("requests") or {}).get("storage", 0)
+    try:
+        return parse(storage)
+    except QuantityError:  # the validation says so
+        return Decimal(0)
 
 
 def _with_addresses(store: Store, obj: Obj, live: Obj | None) -> Obj:

@@ -235,6 +235,7 @@ def store_update(call: Call, live: Obj, obj: Obj, *, record: bool = True) -> Obj
     obj = _through_endpoint(call, live, obj)
     obj = admission.updated_state(store, live, with_defaults(obj, bodies.schema_of(resource)))
     _refuse_faults(call, obj, live)
+    admission.refuse_growth(store, resource, live, obj)
     if record:
         now = timestamp(call.cluster.now())
         obj = managers.record_update(live, obj, bodies.schema_of(resource), _manager(call, "Update"), now)

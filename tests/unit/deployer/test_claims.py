@@ -1,10 +1,10 @@
-"""A smaller tenant keeps the volumes that it has: no API server would make them smaller."""
+"""Volumes keep the size that a cluster can't change, with a note, and the rest of a manifest is applied."""
 
 import pytest
 
 from services.deployer.apply import apply_all
-from services.deployer.claims import not_smaller
-from services.deployer.cluster import Obj, ref_of
+from services.deployer.claims import has_claims, not_smaller
+from services.deployer.cluster import ClusterRefused, Obj, ref_of
 from tests.unit.deployer.fakes import FakeCluster
 from tests.unit.deployer.world import NAMESPACE, config_map, namespace
 
@@ -47,7 +47,45 @@ def test_what_is_not_there_yet_is_made_as_wanted() -> None:
 
 def test_templates_for_claims_keep_their_sizes_one_by_one() -> None:
     possible = not_smaller(stateful_set(data="16Gi", logs="8Gi", new="1Gi"), stateful_set(logs="4Gi", data="256Gi"))
-    assert [size_of(each) for each in possible["spec"]["volumeClaimTemplates"]] == ["256Gi", "8Gi", "1Gi"]
+    sizes = [size_of(each) for each in possible["spec"]["volumeClaimTemplates"]]
+    assert sizes == ["256Gi", "4Gi", "1Gi"], "what a StatefulSet was made with never changes, upwards neither"
+
+
+class CannotExpand(FakeCluster):
+    """Refuses a larger claim in Kubernetes' words, and anything about the claim `broken`."""
+
+    async def apply(self, obj: Obj, *, force: bool) -> Obj:
+        live = await self.read(ref_of(obj))
+        if obj["metadata"]["name"] == "broken" or (live and has_claims(obj) and size_of(live) != size_of(obj)):
+            raise ClusterRefused(f"{ref_of(obj)}: only dynamically provisioned pvc can be resized")
+        return await super().apply(obj, force=force)
+
+
+async def apply(cluster: FakeCluster, *objects: Obj) -> list[str]:
+    async def nothing(*_: object) -> None:
+        """The progress isn't of interest."""
+
+    return (await apply_all(cluster, objects, force=False, before=lambda: None, after=nothing)).notes
+
+
+async def test_where_a_class_can_t_expand_the_size_stays_with_a_note_and_the_rest_is_applied() -> None:
+    cluster = CannotExpand()
+    assert await apply(cluster, namespace(), claim("10Gi")) == []
+    notes = await apply(cluster, namespace(), claim("20Gi"), config_map("after", size="20Gi"))
+    assert notes == [
+        "PersistentVolumeClaim recordings stays at 10Gi instead of 20Gi "
+        "(PersistentVolumeClaim recordings: only dynamically provisioned pvc can be resized)"
+    ]
+    live = await cluster.read(ref_of(claim("20Gi")))
+    assert live is not None
+    assert size_of(live) == "10Gi"
+    assert ("ConfigMap", "after") in cluster.names
+
+
+async def test_a_claim_that_is_refused_for_another_reason_is_still_refused() -> None:
+    cluster = CannotExpand()
+    with pytest.raises(ClusterRefused):
+        await apply(cluster, namespace(), claim("10Gi", "broken"))
 
 
 async def test_applying_a_smaller_manifest_leaves_the_larger_volume() -> None:

@@ -9,7 +9,7 @@ import pytest
 from services.deployer.cluster import Kind, Obj
 from services.deployer.explanation import explain
 from services.deployer.patience import DeploymentFailed, Limits, Patience
-from services.deployer.progress import report_applied, report_waiting
+from services.deployer.progress import report_applied, report_done, report_waiting
 from services.deployer.survey import POD, REPLICA_SET, Item, Look, survey, watched_kinds
 from shared.events import Phase
 from tests.unit.deployer.fakes import HEALTHY
@@ -187,6 +187,13 @@ class Waiting:
         now = NOW + timedelta(seconds=seconds)
         return self.patience.judge(survey(self.objects, frozenset(), look(*found, now=now)), now)
 
+    def items_at(self, seconds: float, *found: Obj) -> list[Item]:
+        now = NOW + timedelta(seconds=seconds)
+        return self.patience.tolerate(survey(self.objects, frozenset(), look(*found, now=now)), now)
+
+    def is_done_at(self, seconds: float, *found: Obj) -> bool:
+        return all(item.is_done for item in self.items_at(seconds, *found))
+
 
 def broken(reason: str, message: str = "") -> list[Obj]:
     return [live("tts", 2), replica_set("tts", "2"), waiting("tts-2", 1, reason, message)]
@@ -246,15 +253,38 @@ def test_a_final_failure_ends_the_waiting_at_once_unless_it_is_older_than_the_de
     assert waits.at(60, late(-10)) is not None
 
 
-def test_an_autoscaler_s_failure_counts_only_when_nothing_else_is_open() -> None:
+@pytest.mark.parametrize("reason", ["FailedGetResourceMetric", "FailedGetExternalMetric", "InvalidSelector"])
+def test_an_autoscaler_without_metrics_is_a_warning_once_workloads_stand_at_their_floor(reason: str) -> None:
     waits = Waiting(deployment("tts", 1), autoscaler("tts", 1))
-    blind = active("tts", 1, "FailedGetResourceMetric")
+    healthy, blind = live("tts", 1, **_healthy(1)), active("tts", 1, reason)
     assert waits.at(0, live("tts", 1), blind) is None
     assert waits.at(100, live("tts", 1), blind) is None
-    assert waits.at(110, live("tts", 1, **_healthy(1)), blind) is None
-    failure = waits.at(170, live("tts", 1, **_healthy(1)), blind)
+    assert not waits.is_done_at(110, healthy, blind), "metrics may be late"
+    assert waits.at(3000, healthy, blind) is None, "it ends no deployment"
+    assert waits.is_done_at(170, healthy, blind)
+    report = report_done(waits.items_at(170, healthy, blind), ["recordings stays at 20Gi"])
+    assert report.message == (
+        "1 of 1 workloads are available; note: recordings stays at 20Gi; "
+        f"note: HorizontalPodAutoscaler tts doesn't scale: {reason}"
+    )
+    assert [each.status for each in report.resources] == ["Available", "Degraded"]
+
+
+def test_an_autoscaler_that_no_controller_looks_after_is_a_warning_too() -> None:
+    waits = Waiting(deployment("tts", 1), autoscaler("tts", 1))
+    found = [live("tts", 1, **_healthy(1)), autoscaler("tts", 1)]
+    assert not waits.is_done_at(0, *found)
+    assert waits.is_done_at(60, *found)
+
+
+def test_a_workload_below_its_floor_is_waited_for_whatever_its_autoscaler_lacks() -> None:
+    waits = Waiting(deployment("tts", 1), autoscaler("tts", 3))
+    found = [live("tts", 1, **_healthy(1)), active("tts", 3, "FailedGetResourceMetric")]
+    assert not waits.is_done_at(0, *found)
+    assert not waits.is_done_at(600, *found)
+    failure = waits.at(1200, *found)
     assert failure is not None
-    assert "FailedGetResourceMetric" in failure.message
+    assert "from 1 to 3" in failure.message
 
 
 def test_a_resource_s_own_time_ends_the_waiting_with_its_name() -> None:
