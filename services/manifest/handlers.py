@@ -1,4 +1,4 @@
-"""What the manifest service does with events and questions: renders, validates, stores, and says what came out."""
+"""Handlers of events and requests: render, validate, store, and publish or return the result."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -72,7 +72,7 @@ async def render_manifest(
     name = digest(text)
     await stores[delivery.mode].keep(name, text)
     log.info(f"Rendered {len(objects)} objects.", action="rendered", digest=name)
-    findings = tuple(said(each) for each in verdict.findings)
+    findings = tuple(describe(each) for each in verdict.findings)
     counts = summary(objects)
     return [
         ManifestRendered(
@@ -138,7 +138,7 @@ def _version(wanted: str | None) -> str:
     return f"{minor}.0"
 
 
-def said(finding: Finding) -> str:
+def describe(finding: Finding) -> str:
     """A finding in one line: `SELECTS_NOTHING Service x/y /spec/selector: ...`."""
     place = " ".join(part for part in (finding.code, finding.object, finding.pointer) if part)
     return f"{place}: {finding.message}"
@@ -146,8 +146,8 @@ def said(finding: Finding) -> str:
 
 def _invalid(verdict: ValidateReply) -> Refused:
     """All findings, and the first errors as the reason."""
-    errors = [said(each) for each in verdict.findings if each.severity == "error"]
+    errors = [describe(each) for each in verdict.findings if each.severity == "error"]
     more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""
     message = f"The manifest is not valid: {'; '.join(errors[:3])}{more}"
-    details = {"findings": [said(each) for each in verdict.findings]}
+    details = {"findings": [describe(each) for each in verdict.findings]}
     return Refused(message, code="MANIFEST_INVALID", details=details)

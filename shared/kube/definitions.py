@@ -5,7 +5,7 @@ OpenAPI, as JSON Schema). It is loaded once, on first use, and resolved lazily: 
 references when it is first walked, so that a process which handles Deployments never pays for the other six hundred
 types.
 
-What OpenAPI does not say, and this module adds: the default that completes a list-map key (`protocol` is TCP),
+What OpenAPI lacks, and this module adds: the default that completes a list-map key (`protocol` is TCP),
 without which two spellings of one port would be two list entries.
 """
 
@@ -62,7 +62,7 @@ class Schema:
 
     @functools.cached_property
     def list_type(self) -> str:
-        """`atomic`, `set` or `map`: who says nothing is atomic, as in server-side apply."""
+        """`atomic`, `set` or `map`; the default is atomic, as in server-side apply."""
         return str(self.raw.get("x-kubernetes-list-type", "atomic"))
 
     @functools.cached_property

@@ -18,7 +18,7 @@ _NANO = 10**9
 _CAP = (2**63 - 1) * _NANO
 # Far past the cap and far below a nano: exponents beyond it decide nothing, and powers of them would cost much.
 _EXPONENT_LIMIT = 60
-# Python refuses to convert more than 4,300 digits; nobody writes a quantity that long.
+# Python refuses to convert more than 4,300 digits; no real quantity is that long.
 _LENGTH_LIMIT = 1024
 
 _SYNTAX = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)", re.ASCII)
@@ -78,7 +78,7 @@ def _nano(text: str) -> tuple[int, Format]:
     scale, factor, form = _suffix(suffix)
     numerator = int((integer + fraction) or "0") * factor * _NANO
     exponent = scale - len(fraction)
-    # Rounded up, away from zero: who asks for a little gets the least there is, not nothing.
+    # Rounded up, away from zero: a small request becomes the smallest unit, not zero.
     amount = numerator * 10**exponent if exponent >= 0 else -(-numerator // 10**-exponent)
     amount = min(amount, _CAP)
     return (-amount if sign == "-" else amount), form

@@ -1,4 +1,4 @@
-"""Texts that stand for something else, times and bytes, and how Go says that they don't.
+"""Texts that encode times and bytes, and Go's error messages for those that don't.
 
 Schemas call both a string; the API server parses them while it decodes an object.
 """

@@ -29,7 +29,7 @@ _GO_SCALARS: Final = {"string": "string", "boolean": "bool", "number": "float64"
 
 
 class DecodeError(ValueError):
-    """A value that doesn't fit its type; the message is the API server's, `path` says where (`spec.ports[0].port`)."""
+    """A value of another type; the message is the API server's, `path` is the field (`spec.ports[0].port`)."""
 
     def __init__(self, message: str, position: Position = None) -> None:
         super().__init__(message)

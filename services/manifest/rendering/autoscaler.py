@@ -6,7 +6,7 @@ from services.manifest.rendering.tenancy import Workload
 _CPU_PERCENT = 70
 """Of the requests. Above it a new pod would come too late: it takes minutes to load its models."""
 _CALM_SECONDS = 300
-"""How long a load has to be lower before pods go. Kubernetes' own default, said aloud: sessions end with their pod."""
+"""Seconds of a lower load before pods are removed. Kubernetes' default, made explicit: sessions end with their pod."""
 
 
 def autoscaler(workload: Workload, place: Place) -> Obj:

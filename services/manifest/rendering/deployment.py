@@ -15,7 +15,7 @@ _LEAST_PROGRESS_SECONDS = 600
 def deployment(workload: Workload, place: Place, *, monitoring: bool) -> Obj:
     """A Deployment named as the service.
 
-    Where there is an HPA it leaves `replicas` out: whoever applies it would undo the scaling.
+    With an HPA, `replicas` is left out: an apply would undo the scaling.
     """
     replicas = {} if workload.has_autoscaler else {"replicas": workload.sizing.replicas}
     startup = workload.service.startup_seconds.value

@@ -10,7 +10,7 @@ def disruption_budget(workload: Workload, place: Place) -> Obj:
 
 
 def budget(metadata: Obj, app: str) -> Obj:
-    """A PodDisruptionBudget for the pods of `app`; those that don't work anyway protect nobody from an eviction."""
+    """A PodDisruptionBudget for the pods of `app`; pods that aren't ready don't block an eviction."""
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",

@@ -57,7 +57,7 @@ def quota(tenancy: Tenancy) -> Obj:
 
 
 def limit_range(tenancy: Tenancy) -> Obj:
-    """What a container gets that says nothing, and the least and the most that one may have."""
+    """A container's default resources, and their minimum and maximum."""
     demands = list(_demands(tenancy))
     cpu = max(_CONTAINER_CPU_M, *(each.cpu_limit for each in demands))
     memory = max(_CONTAINER_MIB, *(each.memory_limit for each in demands))

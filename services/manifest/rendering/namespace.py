@@ -31,7 +31,7 @@ def namespace(place: Place) -> Obj:
 def priority_class(place: Place, rank: int) -> Obj:
     """The tenant's own PriorityClass, with its namespace's name since the cluster has it in common with others.
 
-    Its rank can't be changed once it is made, so another preset has another class. It decides who waits for a node, and
+    Its value can't be changed later, so another preset has another class. It decides which pod waits for a node, and
     never whose sessions are cut off for it: hence no preemption.
     """
     return {

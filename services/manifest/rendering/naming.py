@@ -35,7 +35,7 @@ class Place:
 
     @property
     def priority(self) -> str:
-        """The name of the PriorityClass: one a preset, since Kubernetes lets nobody change the rank of a class."""
+        """The name of the PriorityClass: one for each preset, since the value of a class can't be changed."""
         return f"{self.namespace}-{self.preset}"
 
     def metadata(self, name: str, app: str | None = None) -> Obj:

@@ -1,4 +1,4 @@
-"""Who may talk to whom: nobody, and then what each service needs."""
+"""Network policies: deny all, then allow what each service needs."""
 
 from collections.abc import Iterable, Iterator
 
@@ -25,7 +25,7 @@ def policies(tenancy: Tenancy) -> Iterator[Obj]:
 def _workload(workload: Workload, tenancy: Tenancy) -> Obj:
     port, name = workload.sizing.port, workload.name
     ports_of = {each.name: each.sizing.port for each in tenancy.workloads}
-    # Who is asked by nobody here is asked for by the tenant itself, from a pod of its own beside ours.
+    # A service without a caller among ours is called by the tenant's own pods in the namespace.
     sources: list[Obj] = [_pods(caller) for caller in workload.asked_by] or [{"podSelector": {}}]
     if workload.service.entry_point:
         sources.append(_namespace(tenancy.platform.ingress_namespace))
@@ -75,5 +75,5 @@ def _pods(app: str) -> Obj:
 
 
 def _namespace(name: str) -> Obj:
-    """By the label that Kubernetes itself gives every namespace, so that nobody can claim it."""
+    """By the label that Kubernetes itself sets on every namespace, which can't be forged."""
     return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}

@@ -1,6 +1,6 @@
 """What pods may and may not know: a ServiceAccount without a token, and a Secret whose values are not ours.
 
-No secret value ever passes through here. The Secret is made without data, so that whoever fills it, a person or
+No secret value ever passes through here. The Secret is created without data, so that its owner, a person or
 External Secrets, owns every key of it: applying the manifest again leaves them alone.
 """
 

@@ -52,7 +52,7 @@ class Workload:
 
     @property
     def has_autoscaler(self) -> bool:
-        """A workload that may not grow has no HPA, and its Deployment says the replicas instead."""
+        """A workload that may not grow has no HPA; its Deployment has `replicas` instead."""
         return self.sizing.max_replicas > self.sizing.replicas
 
     @property

@@ -1,7 +1,7 @@
 """Objects as text, and the text's digest.
 
 A manifest is read by others: by Go's mixture of YAML 1.1 and 1.2, where `1e3` and `0o17` aren't the strings that PyYAML
-takes them for. So a string is written without quotes only if nobody can mistake it.
+takes them for. So a string is written without quotes only if no parser can mistake it.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _INDENT = "  "
 def to_yaml(objects: Sequence[Obj]) -> str:
     """The objects as YAML documents, in this order, keys in theirs; no line is folded and nothing is an alias.
 
-    Raises TypeError or ValueError for what JSON can't say either.
+    Raises TypeError or ValueError for what JSON can't express either.
     """
     out: list[str] = []
     for each in objects:

@@ -1,4 +1,4 @@
-"""All checks in their order: text, schema, rules of one object, then what objects say of each other.
+"""All checks in their order: text, schema, rules of one object, then references between objects.
 
 A pure function of its arguments: the same manifest has the same findings on every copy of this service. What needs the
 cluster, its capacity, is asked for by the caller and handed in.
@@ -40,7 +40,7 @@ class Question:
 
 
 def validate_text(text: str | bytes, question: Question, catalog: Catalog) -> ValidateReply:
-    """Everything that is to be said about a manifest's text. Never raises for what the text holds."""
+    """All findings about a manifest's text. Never raises for its content."""
     reading = read(text)
     findings = Findings(question.strict)
     for problem in reading.problems:

@@ -28,7 +28,7 @@ class _Note:
 
 @dataclass
 class Findings:
-    """What has been found so far. Past `MAX_FINDINGS` a last one says that there is more."""
+    """The findings so far. Past `MAX_FINDINGS` a last one tells that there are more."""
 
     strict: bool
     _notes: list[_Note] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""JSON as YAML: what JSON may say and libyaml can't read.
+"""JSON as YAML: valid JSON that libyaml can't read.
 
 YAML 1.2 has all of JSON, libyaml has YAML 1.1: it knows neither `\\/` nor a character that is written as a pair of
 surrogates, as Python's json writes every emoji, takes U+0085, U+2028 and U+2029 for ends of lines, and refuses other

@@ -12,7 +12,7 @@ from shared.kube.quantities import QuantityError, canonical, parse
 
 Amounts = dict[str, Decimal]
 _MOST_EACH = 10
-"""Quotas and limit ranges of one namespace that are looked at: nobody has more, and each is held against every pod."""
+"""Quotas and limit ranges of one namespace that are checked: more are unusual, and each is compared with every pod."""
 _OF_PODS = {"requests.cpu", "requests.memory", "limits.cpu", "limits.memory", "cpu", "memory"}
 _COUNTED = {
     "services": "Service",
@@ -129,7 +129,7 @@ def _storage(claim: Obj) -> Decimal:
 
 
 def _check_stated(quota: Item, name: str, resource: str, manifest: Manifest, findings: Findings) -> None:
-    """Who is under a quota has to say what it takes, unless a LimitRange says so in its stead."""
+    """A pod under a quota needs requests and limits, its own or a LimitRange's defaults."""
     if any(item.namespace == quota.namespace for item in manifest.of_kind("LimitRange")):
         return
     for pods in manifest.pods_in(quota.namespace):

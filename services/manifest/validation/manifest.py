@@ -82,7 +82,7 @@ class Pods:
 
     @property
     def replicas(self) -> int:
-        """As the object says; a DaemonSet's are the cluster's affair and count as one."""
+        """From the object; a DaemonSet's depend on the cluster and count as one."""
         spec = self.item.value.get("spec") or {}
         if self.item.kind in {"Deployment", "StatefulSet", "ReplicaSet"}:
             return int(spec.get("replicas", 1))

@@ -1,6 +1,6 @@
 """From the API server's field paths (`spec.containers[0].image`, `limits[nvidia.com/gpu]`) to JSON pointers.
 
-A path doesn't say where a key with dots ends, so the object is asked: it has the key or it has not.
+A path doesn't show where a key with dots ends, so the object's own keys decide.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What objects say of each other: whether it is there, unique, and in one place."""
+"""References between objects: they exist, are unique, and lie in one namespace."""
 
 from collections import Counter
 from collections.abc import Iterator

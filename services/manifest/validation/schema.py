@@ -1,4 +1,4 @@
-"""Each object against its type: what the API server would say while it decodes it, and what its type can't say.
+"""Each object against its type: what the API server reports while decoding, and rules beyond the type.
 
 A real API server stops at the first value of a wrong type. Here that value is set aside and the rest is looked at
 again, so that one validation finds them all.
@@ -31,7 +31,7 @@ _REASONS = {
 
 
 def objects_of(documents: tuple[Document, ...], findings: Findings, namespace: str) -> Iterator[Item]:
-    """The objects of all documents, with `kind: List` taken apart; `namespace` is that of who names none."""
+    """The objects of all documents, with `kind: List` expanded; `namespace` is the default of an object without one."""
     number = 0
     for document in documents:
         for base, value in _unfolded(document.value):
@@ -116,7 +116,7 @@ def _maturity(version: str) -> tuple[int, ...]:
 
 
 def is_custom(group: str) -> bool:
-    """Whether a group is nobody's of Kubernetes: those have no dot, or end in `.k8s.io`."""
+    """Whether a group is a custom one: Kubernetes' own have no dot, or end in `.k8s.io`."""
     return "." in group and not group.endswith(".k8s.io")
 
 

@@ -40,8 +40,8 @@ def check_security(manifest: Manifest, findings: Findings) -> None:
         namespace = manifest.find("Namespace", "", pods.item.namespace)
         level = _level(namespace)
         if level in {"baseline", "restricted"}:
-            for pointer, said in _violations(pods, level):
-                findings.add("POD_SECURITY_REFUSED", pods.item, pointer, level=level, said=said)
+            for pointer, text in _violations(pods, level):
+                findings.add("POD_SECURITY_REFUSED", pods.item, pointer, level=level, said=text)
     for secret in manifest.of_kind("Secret"):
         if field := next((name for name in ("data", "stringData") if secret.value.get(name)), None):
             findings.add("SECRET_IN_MANIFEST", secret, (field,))
@@ -124,7 +124,7 @@ def _check_ingress(ingress: Item, findings: Findings) -> None:
 
 
 def _violations(pods: Pods, level: str) -> Iterator[tuple[Pointer, str]]:
-    """What the Pod Security admission would say, after kubernetes.io/docs/concepts/security/pod-security-standards."""
+    """The findings of the Pod Security admission, after kubernetes.io/docs/concepts/security/pod-security-standards."""
     for field in ("hostNetwork", "hostPID", "hostIPC"):
         if pods.spec.get(field):
             yield (*pods.pointer, field), f"host namespaces ({field}=true)"

@@ -1,4 +1,4 @@
-"""Which kinds the simulator serves: the table of its resources, said again here since services don't import each other.
+"""Which kinds the simulator serves: a copy of the table of its resources, since services don't import each other.
 
 A test compares the two.
 """

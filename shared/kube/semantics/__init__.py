@@ -1,4 +1,4 @@
-"""What a Kubernetes schema can't say about an object, said as the API server says it.
+"""Rules about an object beyond its schema, in the API server's words.
 
 The schema knows that a port is a number; that 70000 is none, that `banana` is no quantity, and that a selector has
 to match its template is known here. Used twice: the simulator refuses with these causes, and the manifest service

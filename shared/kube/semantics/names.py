@@ -1,4 +1,4 @@
-"""Names, labels and annotations: what Kubernetes takes for one, and how it says what is wrong."""
+"""Names, labels and annotations: Kubernetes' rules and its error messages."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -234,8 +234,8 @@ def _name_faults(kind: str, name: str) -> Sequence[str]:
     return label_1035_faults(name) if kind in _LABEL_1035_KINDS else subdomain_faults(name)
 
 
-def _faults(text: str, limit: int, pattern: str, said: str) -> list[str]:
+def _faults(text: str, limit: int, pattern: str, message: str) -> list[str]:
     faults = [f"must be no more than {limit} characters"] if len(text) > limit else []
     if not re.fullmatch(pattern, text, re.ASCII):
-        faults.append(said)
+        faults.append(message)
     return faults

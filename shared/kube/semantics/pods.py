@@ -34,7 +34,7 @@ def check_template(
 
 
 def check_pod_spec(found: Findings, path: str, spec: Map, claims: Iterable[str] = ()) -> None:
-    """Everything in a pod's spec that its schema can't say."""
+    """Rules about a pod's spec beyond its schema."""
     volumes = _check_volumes(found, f"{path}.volumes", spec.get("volumes") or ()).union(claims)
     _check_containers(found, path, spec, volumes)
     found.one_of(f"{path}.restartPolicy", spec.get("restartPolicy"), ("Always", "Never", "OnFailure"))

@@ -1,4 +1,4 @@
-"""When a CronJob runs: what robfig/cron, Kubernetes' parser, takes for a schedule, and how it says what is wrong."""
+"""A CronJob's schedule: the grammar of robfig/cron, Kubernetes' parser, and its error messages."""
 
 import re
 from collections.abc import Sequence
