@@ -27,6 +27,7 @@ from services.simulator.settings import SimulatorSettings
 from shared.bus.__main__ import BootstrapSettings
 from shared.catalog.settings import CatalogSettings
 from shared.database.settings import DatabaseSettings
+from shared.http.settings import HttpSettings
 from shared.settings import BusSettings, ServiceSettings
 from tools.locks import ROOT
 
@@ -36,6 +37,7 @@ SECTIONS: dict[str, type[BaseSettings]] = {
     "Every service on the bus (all but the simulator)": BusSettings,
     "Gateway, monitor and migration: the databases": DatabaseSettings,
     "Gateway": GatewaySettings,
+    "Gateway and simulator: others' requests": HttpSettings,
     "Calculator": CalculatorSettings,
     "Manifest": ManifestSettings,
     "Deployer": DeployerSettings,
@@ -119,7 +121,7 @@ def _variable(name: str, field: FieldInfo) -> str:
 
 def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
-    if value is None or value in ({}, ""):
+    if value is None or value in ({}, "", ()):
         return ""
     # Those of development, which nobody needs to keep to themselves, and which production refuses.
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"

@@ -15,9 +15,11 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
 from services.gateway import housekeeping, validation
+from services.gateway.bodies import BodyLimit, JsonBody
 from services.gateway.collecting import collect
 from services.gateway.commands import Commands
 from services.gateway.dashboards import Dashboards
+from services.gateway.errors import error_response
 from services.gateway.handlers import fail_dead_letter, keep_sla, project
 from services.gateway.hub import Feed
 from services.gateway.intake import take_in
@@ -30,7 +32,14 @@ from services.gateway.projection import Update, read_update
 from services.gateway.queries import Queries
 from services.gateway.questions import Questions
 from services.gateway.recording import Recorder
-from services.gateway.requests import BodyLimit, Counting, ModeChoice, RequestScope, Unexpected
+from services.gateway.requests import (
+    FOREIGN_PAGES_READ,
+    FOREIGN_PAGES_SEND,
+    Counting,
+    ModeChoice,
+    RequestScope,
+    Unexpected,
+)
 from services.gateway.routes import (
     dashboards,
     deployments,
@@ -50,6 +59,7 @@ from shared.bus import Worker
 from shared.catalog import Catalog, load_catalog
 from shared.database import Databases
 from shared.events import Event, MetricsCollected
+from shared.http.gate import Gate
 from shared.subjects import (
     GATEWAY_FAILS_DEAD_LETTERS,
     GATEWAY_KEEPS_SLA,
@@ -82,19 +92,7 @@ def create_app(
         version="1.0",
         description="Sizes, renders, deploys and watches AI contact centres. Errors have one shape.",
         lifespan=partial(_lifespan, parts, settings, on_failure),
-        # The guides' calls name the type; a body without one is taken for JSON.
-        strict_content_type=False,
-        middleware=[
-            Middleware(RequestScope),
-            Middleware(Unexpected),
-            Middleware(Counting, count=parts.metrics.count_request),
-            Middleware(ModeChoice),
-            Middleware(
-                BodyLimit,
-                limit=settings.max_body_bytes,
-                refusals={"/monitoring": monitoring.too_many_points(settings.max_body_bytes)},
-            ),
-        ],
+        middleware=_middleware(parts, settings),
     )
     app.state.parts = parts
     validation.install(app)
@@ -102,6 +100,30 @@ def create_app(
     app.include_router(operations.router)
     app.include_router(sockets.router)
     return app
+
+
+def _middleware(parts: Parts, settings: Settings) -> list[Middleware]:
+    """The outermost first; see `requests`."""
+    return [
+        Middleware(RequestScope),
+        Middleware(Unexpected),
+        Middleware(Counting, count=parts.metrics.count_request),
+        Middleware(
+            Gate,
+            rules=settings.rules,
+            refuse=error_response,
+            request_headers=FOREIGN_PAGES_SEND,
+            exposed_headers=FOREIGN_PAGES_READ,
+        ),
+        Middleware(ModeChoice),
+        Middleware(
+            BodyLimit,
+            limit=settings.max_body_bytes,
+            refusals={"/monitoring": monitoring.too_many_points(settings.max_body_bytes)},
+            seconds=settings.body_timeout,
+        ),
+        Middleware(JsonBody),
+    ]
 
 
 def _api() -> APIRouter:

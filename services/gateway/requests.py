@@ -3,14 +3,16 @@
     RequestScope     an id, the language, the log's context; X-Request-ID and X-Debug-Info in the answer
     Unexpected       a bug of ours becomes a documented 500, once in the log
     Counting         the documented request metric
+    Gate             foreign hosts and origins are refused (shared.http.gate)
     ModeChoice       X-Demo-Mode, or `?demo=` for a socket
-    BodyLimit        a body that is too large is refused before anything parses it
+    BodyLimit        a body that is too large or never complete is refused before anything parses it (bodies)
+    JsonBody         a body of another type than JSON is refused (bodies)
 
 Pure ASGI, since Starlette's function middlewares run each request in a task of its own, where a context variable
 that a route sets is not seen outside.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
@@ -29,10 +31,11 @@ _log = structlog.get_logger(__name__)
 REQUEST_ID = "X-Request-ID"
 DEBUG_INFO = "X-Debug-Info"
 DEMO_MODE = "X-Demo-Mode"
+FOREIGN_PAGES_SEND = ("Idempotency-Key", "If-None-Match", DEMO_MODE, REQUEST_ID, "X-Debug")
+"""Headers, besides those that any page may send: what a page of CORS_ORIGINS may use."""
+FOREIGN_PAGES_READ = ("Content-Disposition", "ETag", "Retry-After", REQUEST_ID, DEBUG_INFO)
 BAD_REQUEST_CLOSE = 4400
 """The close code of a socket whose address can't be understood."""
-_DISCARDED_BODIES = 16
-"""Times the limit that is read and thrown away: a client that sends all before it reads gets its answer, too."""
 
 
 class RequestScope:
@@ -130,53 +133,6 @@ class ModeChoice:
             await self._app(scope, receive, send)
 
 
-class BodyLimit:
-    """Reads the body up to the limit, chunked or not, and hands it on whole."""
-
-    def __init__(self, app: ASGIApp, limit: int, refusals: Mapping[str, EcpError] | None = None) -> None:
-        """`refusals` are answered instead of the general one where a path ends like that."""
-        self._app = app
-        self._limit = limit
-        self._refusals = refusals or {}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
-            await self._app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        expects_refusal = headers.get("expect", "").lower() == "100-continue"
-        if expects_refusal and _declared_length(headers) > self._limit:
-            await self._refuse(scope, receive, send)
-            return
-        body = await self._read(receive)
-        if body is None:
-            await self._refuse(scope, receive, send)
-        else:
-            await self._app(scope, _replaying(body, receive), send)
-
-    async def _read(self, receive: Receive) -> bytes | None:
-        """The body, or None if it is larger than the limit."""
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size <= self._limit:
-                chunks.append(chunk)
-            if not message.get("more_body") or size > self._limit * _DISCARDED_BODIES:
-                return b"".join(chunks) if size <= self._limit else None
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        own = (error for end, error in self._refusals.items() if scope["path"].endswith(end))
-        error = next(own, None) or Refused(
-            f"the body is larger than {self._limit} bytes; send less",
-            code="BODY_TOO_LARGE",
-            details={"limit_bytes": self._limit},
-        )
-        await error_response(error, {"Connection": "close"})(scope, receive, send)
-
-
 def _with_headers(send: Send, request: RequestContext) -> Send:
     async def adding(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -219,21 +175,6 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, error: Refused) ->
     await receive()
     await send({"type": "websocket.accept"})
     await send({"type": "websocket.close", "code": BAD_REQUEST_CLOSE, "reason": error.code})
-
-
-def _declared_length(headers: Headers) -> int:
-    declared = headers.get("content-length", "")
-    return int(declared) if declared.isascii() and declared.isdigit() else 0
-
-
-def _replaying(body: bytes, receive: Receive) -> Receive:
-    """The body as one message, then whatever comes (a disconnect)."""
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replay() -> Message:
-        return messages.pop() if messages else await receive()
-
-    return replay
 
 
 def is_success(status: int) -> bool:

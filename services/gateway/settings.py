@@ -5,10 +5,11 @@ from pathlib import Path
 from pydantic import Field
 
 from shared.database.settings import DatabaseSettings
+from shared.http.settings import HttpSettings
 from shared.settings import BusSettings
 
 
-class Settings(BusSettings, DatabaseSettings):
+class Settings(BusSettings, DatabaseSettings, HttpSettings):
     """The gateway's settings."""
 
     port: int = Field(default=8001, ge=1, le=65535)

@@ -22,6 +22,7 @@ from starlette.routing import Mount
 from services.simulator import metrics_api
 from services.simulator.api import errors
 from services.simulator.api.application import KubernetesAPI
+from services.simulator.api.guard import guarded
 from services.simulator.api.product import ProductPaths, ProductView
 from services.simulator.api.served import Served
 from services.simulator.api.telemetry import Telemetry
@@ -48,7 +49,7 @@ class Simulator:
         telemetry = Telemetry(self._served, lambda: self._journal.backlog if self._journal else 0)
         self._kubernetes = KubernetesAPI(self._served, telemetry, CLUSTER_NAMES)
         product = ProductPaths(self._views, self._dependencies, telemetry.exposition)
-        self.application = Starlette(routes=[*product.routes(), Mount("/", app=self._kubernetes)])
+        self.application = guarded(Starlette(routes=[*product.routes(), Mount("/", app=self._kubernetes)]), settings)
 
     def end_streams(self) -> None:
         """End open watches, so that a stop is quick."""

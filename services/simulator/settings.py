@@ -5,11 +5,14 @@ from __future__ import annotations
 from pydantic import AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import ServiceSettings
+from shared.http.settings import HttpSettings
 
 
-class SimulatorSettings(ServiceSettings):
-    """The variables have `SIMULATOR_` in front; `PORT` is taken too, because every service's supervisor may set it."""
+class SimulatorSettings(HttpSettings):
+    """The variables have `SIMULATOR_` in front; `PORT` is taken too, because every service's supervisor may set it.
+
+    Hosts, origins and deadlines are the gateway's, under the same names.
+    """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True)
 

@@ -22,8 +22,15 @@ class ErrorAnswer(Model):
     error: ErrorDetail
 
 
-_ALWAYS = ("INVALID_MODE", "VALIDATION_ERROR", "INTERNAL")
-_WITH_BODY = ("BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
+_ALWAYS = (
+    "INVALID_MODE",
+    "ORIGIN_NOT_ALLOWED",
+    "MISDIRECTED_REQUEST",
+    "VALIDATION_ERROR",
+    "INTERNAL",
+    "OVERLOADED",
+)
+_WITH_BODY = ("REQUEST_TIMEOUT", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 
 
 def answers(*codes: str, body: bool = False) -> dict[int | str, dict[str, Any]]:

@@ -126,6 +126,16 @@ def unsupported_media_type(accepted: Sequence[str]) -> ApiError:
     return ApiError(415, "UnsupportedMediaType", message)
 
 
+def misdirected(why: str) -> ApiError:
+    """421: a host that this isn't."""
+    return ApiError(421, "MisdirectedRequest", why)
+
+
+def foreign_origin(why: str) -> ApiError:
+    """403: a web page that may not use this API."""
+    return ApiError(403, "Forbidden", why)
+
+
 def too_large(limit: int) -> ApiError:
     """413: the body has more bytes than the limit."""
     return ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}")

@@ -104,9 +104,9 @@ async def test_a_lone_surrogate_is_refused(gateway: Gateway) -> None:
     error_of(await gateway.http.post("/tenants/", content=body, headers=headers), 422, "VALIDATION_ERROR")
 
 
-async def test_a_body_without_a_content_type_is_taken_for_json(gateway: Gateway) -> None:
+async def test_a_body_without_a_content_type_is_refused_since_a_web_page_could_send_it(gateway: Gateway) -> None:
     answer = await gateway.http.post("/tenants/", content=json.dumps(tenant(deploy=False)).encode(), headers=DEMO)
-    assert answer.status_code == 201
+    assert "without a Content-Type" in error_of(answer, 415, "UNSUPPORTED_MEDIA_TYPE")["message"]
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "nonsense"])

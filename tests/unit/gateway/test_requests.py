@@ -10,12 +10,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import ValidationError
 
 from services.gateway import context
+from services.gateway.bodies import BodyLimit
 from services.gateway.context import is_request_id, language_of
 from services.gateway.errors import STATUS, error_body, status_of
 from services.gateway.language import translate
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.once import once
-from services.gateway.requests import BodyLimit, ModeChoice, RequestScope, Unexpected
+from services.gateway.requests import ModeChoice, RequestScope, Unexpected
 from services.gateway.schemas.tenants import DeployRequest
 from services.gateway.settings import Settings
 from services.gateway.validation import refusal

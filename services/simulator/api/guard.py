@@ -1,0 +1,26 @@
+"""What stands before both APIs of the simulator: foreign hosts and origins are refused, with a Status.
+
+The type of a body decides nothing, unlike at the gateway: a real API server takes an absent one for JSON.
+"""
+
+from __future__ import annotations
+
+import orjson
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from services.simulator.api import errors
+from shared.errors import Refused
+from shared.http.gate import Gate
+from shared.http.settings import HttpSettings
+
+
+def guarded(app: ASGIApp, settings: HttpSettings) -> ASGIApp:
+    """`app` for our own hosts and pages, and those that are configured."""
+    return Gate(app, settings.rules, _refusal, exposed_headers=("Warning", "Retry-After"))
+
+
+def _refusal(error: Refused) -> Response:
+    is_host = error.code == "MISDIRECTED_REQUEST"
+    answer = errors.misdirected(error.message) if is_host else errors.foreign_origin(error.message)
+    return Response(orjson.dumps(answer.status), answer.code, media_type="application/json")

@@ -1,0 +1,47 @@
+"""Bodies that never arrive whole: nothing of the request is done."""
+
+import asyncio
+from typing import Any
+
+from services.gateway.bodies import BodyLimit, JsonBody
+from tests.unit.gateway.test_requests import call, echo
+
+LEFT = {"type": "http.disconnect"}
+LENGTH = [(b"content-length", b"62"), (b"content-type", b"application/json")]
+
+
+async def test_a_request_that_is_cut_off_before_its_body_is_not_executed() -> None:
+    assert await call(BodyLimit(JsonBody(echo), limit=100), LEFT, headers=LENGTH) == []
+
+
+async def test_a_request_that_is_cut_off_inside_its_body_is_not_executed() -> None:
+    half = {"type": "http.request", "body": b'{"deploy": true}', "more_body": True}
+    chunked = [(b"transfer-encoding", b"chunked"), (b"content-type", b"application/json")]
+    for headers in (LENGTH, chunked):
+        assert await call(BodyLimit(JsonBody(echo), limit=100), half, LEFT, headers=headers) == []
+
+
+async def test_a_body_that_is_too_large_and_then_cut_off_is_answered_by_nothing() -> None:
+    large = {"type": "http.request", "body": b"x" * 200, "more_body": True}
+    assert await call(BodyLimit(JsonBody(echo), limit=100), large, LEFT) == []
+
+
+async def test_a_request_without_a_body_is_executed() -> None:
+    [start, _] = await call(BodyLimit(JsonBody(echo), limit=100))
+    assert start["status"] == 200
+
+
+async def test_a_body_that_does_not_end_is_a_time_out() -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/x", "headers": LENGTH, "query_string": b""}
+    await BodyLimit(echo, limit=100, seconds=0.01)(scope, receive, send)
+    assert sent[0]["status"] == 408
+    assert b"REQUEST_TIMEOUT" in sent[1]["body"]
