@@ -17,14 +17,15 @@ class Dependencies:
 
     def __init__(self) -> None:
         self._checks: dict[str, Check] = {}
+        self._later: dict[str, Check] = {}
 
-    def add(self, name: str, check: Check) -> None:
-        self._checks[name] = check
+    def add(self, name: str, check: Check, *, at_start: bool = True) -> None:
+        """`at_start` is false for what a process can begin without, such as room on a disk."""
+        (self._checks if at_start else self._later)[name] = check
 
     async def missing(self) -> dict[str, str]:
         """What is away now, and why."""
-        answers = await asyncio.gather(*(_ask(check) for check in self._checks.values()))
-        return {name: answer for name, answer in zip(self._checks, answers, strict=True) if answer is not None}
+        return await _missing(self._checks | self._later)
 
     async def wait(self) -> None:
         """Return when nothing is missing. Logs at once, when the reason changes, and every 10 s."""
@@ -32,13 +33,18 @@ class Dependencies:
         said: dict[str, str] = {}
         remind_at = 0.0
         pause = 0.05
-        while missing := await self.missing():
+        while missing := await _missing(self._checks):
             if missing.keys() != said.keys() or loop.time() >= remind_at:
                 said, remind_at = missing, loop.time() + _REMIND_EVERY
                 for name, reason in missing.items():
                     _log.info(f"Waiting for {name}: {reason}", action="wait-for-dependency", dependency=name)
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 1.0)
+
+
+async def _missing(checks: dict[str, Check]) -> dict[str, str]:
+    answers = await asyncio.gather(*(_ask(check) for check in checks.values()))
+    return {name: answer for name, answer in zip(checks, answers, strict=True) if answer is not None}
 
 
 async def _ask(check: Check) -> str | None:

@@ -3,6 +3,7 @@
     EcpError                      has code, message, details; the base of all
     ├── TemporaryError            worth another try after `delay` seconds
     │   └── DependencyUnavailable something we need is away: waiting for it never counts as a try
+    │       └── Overloaded        it is there, and has no room now
     └── PermanentError            the same input will fail again: dead letter, failure event
         ├── InvalidEvent          a message that its model refuses
         └── Refused               a request that breaks a rule of ours; the code says which
@@ -50,6 +51,14 @@ class DependencyUnavailable(TemporaryError):
 
     def __init__(self, name: str, message: str, *, code: str | None = None) -> None:
         super().__init__(f"{name} is not available: {message}", code=code, details={"dependency": name})
+        self.name = name
+
+
+class Overloaded(DependencyUnavailable):
+    """`name` works, and has no room now. A handler waits as for an outage: more attempts would only add to it."""
+
+    def __init__(self, name: str, message: str) -> None:
+        TemporaryError.__init__(self, f"{name}: {message}", code="OVERLOADED", details={"dependency": name})
         self.name = name
 
 

@@ -54,6 +54,7 @@ from services.gateway.routes import (
 )
 from services.gateway.routes.parameters import Parts
 from services.gateway.settings import Settings
+from services.gateway.store.write_check import WriteCheck
 from services.gateway.tenancy import Targets
 from shared.bus import Worker
 from shared.catalog import Catalog, load_catalog
@@ -173,6 +174,7 @@ def _wire(parts: Parts, settings: Settings) -> None:
     for mode in Mode:
         database = databases[mode]
         worker.requires(database.name, database.check)
+        worker.dependencies.add(f"writes to {database.name}", WriteCheck(database), at_start=False)
         drainer = Drainer(mode, database, worker.publisher, metrics, poll=settings.outbox_poll)
         clean = partial(
             housekeeping.clean, database, key_hours=settings.idempotency_hours, event_days=settings.event_days

@@ -8,6 +8,7 @@ A publish that times out may be sent all the same when the connection is back: o
 try safe, which is why none goes without.
 """
 
+import time as clock
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -24,6 +25,8 @@ NATS_ERRORS = (nats.errors.Error, nats.js.errors.Error, OSError)
 _MALFORMED = (nats.errors.BadSubjectError, nats.errors.BadHeaderError, nats.errors.MaxPayloadError)
 _NEVER_STORED = {10054: "the message is too large for its stream", 10097: "the headers are larger than 64 KiB"}
 """JetStream's error codes for what no stream of this configuration takes, at any time."""
+_FAILED_FOR = 10.0
+"""Seconds that a failed publish counts as "can't be written", unless a later one succeeds."""
 _ADDED = 1024
 """Bytes, generously: the headers that FastStream and the client put in, and the protocol's own."""
 
@@ -50,6 +53,12 @@ class EventPublisher:
         self._broker = broker
         self._source = source
         self._timeout = publish_timeout
+        self._failure: tuple[float, DependencyUnavailable] | None = None
+
+    async def check_writes(self) -> None:
+        """Raise DependencyUnavailable if the last publish failed lately: NATS answers even when its disk is full."""
+        if self._failure is not None and clock.monotonic() - self._failure[0] < _FAILED_FOR:
+            raise self._failure[1]
 
     async def publish(
         self,
@@ -96,12 +105,15 @@ class EventPublisher:
                 stream=stream_of(subject),
                 timeout=self._timeout,
             )
+            self._failure = None
         except _MALFORMED as error:
             raise _never(subject, str(error)) from error
         except NATS_ERRORS as error:
             if (reason := _NEVER_STORED.get(getattr(error, "err_code", 0))) is not None:
                 raise _never(subject, reason) from error
-            raise DependencyUnavailable("NATS", f"{subject} was not acknowledged ({error or type(error)})") from error
+            away = DependencyUnavailable("NATS", f"{subject} was not acknowledged ({error or type(error)})")
+            self._failure = (clock.monotonic(), away)
+            raise away from error
 
 
 def _never(subject: str, reason: str) -> PermanentError:

@@ -57,6 +57,7 @@ class Worker:
         self.publisher = EventPublisher(self.broker, service, settings.publish_timeout)
         self.rpc = RpcClient(self.broker)
         self.requires("NATS", lambda: bus_is_ready(settings.nats_url, service))
+        self.dependencies.add("writes to NATS", self.publisher.check_writes, at_start=False)
         marks = partial(self.key_value, Bucket.TRIES)
         self._rules = FailureRules(self.publisher, BusMetrics(self.registry), settings.max_attempts, marks)
         self._events = NatsRouter(middlewares=stack(service, settings, self.registry, self._rules))  # type: ignore[arg-type]

@@ -1,5 +1,7 @@
 """The connections: a pool for each mode, and single sessions for what must not share one."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,9 +12,9 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from shared.database.failures import CODE, translating
+from shared.database.failures import CODE, Unwritable, translating
 from shared.database.settings import DatabaseSettings
-from shared.errors import DependencyUnavailable
+from shared.errors import DependencyUnavailable, Overloaded
 from shared.subjects import Mode
 
 # A client whose machine has vanished would keep its advisory lock for hours, by Linux' own default.
@@ -22,10 +24,17 @@ SCHEMA_REVISION = "0003"
 """The migration that this code needs at least; a test shows that it is the latest one."""
 
 
+_ALIVE_FOR = 1.0
+"""Seconds that an answer counts while callers find the pool empty."""
+
+
 class Database:
     """The database of one mode. `name` is what logs and errors call it."""
 
-    def __init__(self, mode: Mode, settings: DatabaseSettings, application: str) -> None:
+    def __init__(
+        self, mode: Mode, settings: DatabaseSettings, application: str, *, pool_size: int | None = None
+    ) -> None:
+        """`pool_size` is another one than the settings'."""
         self.name = f"PostgreSQL ({mode})"
         self._url = settings.postgres_url(mode)
         self._settings = settings
@@ -34,7 +43,7 @@ class Database:
             # The URL goes to asyncpg as it stands, because that knows libpq's parameters such as `sslmode`.
             "postgresql+asyncpg://",
             async_creator=self._connect,
-            pool_size=settings.database_pool_size,
+            pool_size=pool_size or settings.database_pool_size,
             max_overflow=0,
             pool_timeout=settings.database_connect_timeout,
             # They may be secret, and end up in logs with the exception that they caused.
@@ -43,13 +52,27 @@ class Database:
             json_deserializer=orjson.loads,
         )
         event.listen(self.engine.sync_engine, "checkout", _pass_over_closed)
+        self.unwritable: tuple[float, Unwritable] | None = None
+        """The last write that failed for want of a disk or the like, and when (monotonic)."""
+        self._answering: asyncio.Task[None] | None = None
+        self._answered_at = -_ALIVE_FOR
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction: committed at the end, rolled back at an exception. DependencyUnavailable if it can't be."""
-        with translating(self.name):
-            async with self.engine.begin() as connection:
-                yield connection
+        """One transaction: committed at the end, rolled back at an exception.
+
+        Raises DependencyUnavailable if it can't be, as Overloaded where PostgreSQL works and has no connection left.
+        """
+        try:
+            with translating(self.name):
+                async with self.engine.begin() as connection:
+                    yield connection
+        except Overloaded:
+            await self._tell_busy_from_away()
+            raise
+        except Unwritable as error:
+            self.unwritable = (time.monotonic(), error)
+            raise
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[asyncpg.Connection]:
@@ -75,6 +98,19 @@ class Database:
         async with self.session() as session:
             await session.execute("SELECT 1")
 
+    async def _tell_busy_from_away(self) -> None:
+        """Raise DependencyUnavailable if the connections are all in use because PostgreSQL doesn't answer on them.
+
+        One question for all callers, and its answer counts for a second: else overload would make more of it.
+        """
+        if time.monotonic() - self._answered_at < _ALIVE_FOR:
+            return
+        if self._answering is None or self._answering.done():
+            self._answering = asyncio.create_task(self.answers())
+            self._answering.add_done_callback(_retrieve)
+        await asyncio.shield(self._answering)
+        self._answered_at = time.monotonic()
+
     async def dispose(self) -> None:
         """Close the pool."""
         await self.engine.dispose()
@@ -86,6 +122,12 @@ class Database:
             command_timeout=self._settings.database_command_timeout,
             server_settings={"application_name": self._application, "timezone": "UTC", **_KEEPALIVES},
         )
+
+
+def _retrieve(task: asyncio.Task[None]) -> None:
+    """Whoever asked may be gone, and an exception that is never looked at would be logged."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _pass_over_closed(connection: Any, *_: Any) -> None:
@@ -100,8 +142,9 @@ def _pass_over_closed(connection: Any, *_: Any) -> None:
 class Databases:
     """Both databases: `databases[Mode.DEMO]`."""
 
-    def __init__(self, settings: DatabaseSettings, application: str) -> None:
-        self._databases = {mode: Database(mode, settings, application) for mode in Mode}
+    def __init__(self, settings: DatabaseSettings, application: str, *, pool_size: int | None = None) -> None:
+        """`pool_size` is another one than the settings'."""
+        self._databases = {mode: Database(mode, settings, application, pool_size=pool_size) for mode in Mode}
 
     def __getitem__(self, mode: Mode) -> Database:
         return self._databases[mode]

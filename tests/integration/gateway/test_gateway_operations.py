@@ -5,9 +5,20 @@ from typing import Any
 
 import httpx
 
+from embedded.postgres import PostgresServer
 from shared.events import DeployCompleted, MetricsCollected
-from tests.integration.gateway.conftest import DEMO, Gateway
+from shared.subjects import Mode
+from tests.integration.gateway.conftest import (
+    DEMO,
+    Gateway,
+    make_databases,
+    running_gateway,
+    running_workers,
+    tenant,
+    wait_until_ready,
+)
 from tests.integration.gateway.test_gateway_deployments import created_and_prepared, event
+from tests.integration.test_database_overload import FULL_DISK, execute
 
 DOCUMENTED_PATHS = {
     "/api/v1/tenants/": {"get", "post"},
@@ -80,3 +91,19 @@ async def test_the_documented_metrics_are_there_with_the_documented_labels(gatew
                 break
             await asyncio.sleep(0.05)
     assert "made-up-by-a-client" not in text
+
+
+async def test_a_gateway_whose_database_can_t_write_is_not_ready_and_names_it(
+    nats_url: str, postgres: PostgresServer
+) -> None:
+    urls = await make_databases(postgres, "full_disk")
+    async with running_workers(nats_url), running_gateway(nats_url=nats_url, **urls) as gateway:
+        await wait_until_ready(gateway)
+        database = gateway.parts.databases[Mode.DEMO]
+        await execute(database, FULL_DISK, "CREATE TRIGGER full_disk BEFORE INSERT ON tenants EXECUTE FUNCTION fail()")
+        refused = await gateway.http.post("/tenants/", json=tenant(), headers=DEMO)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "DATABASE_ERROR")
+        ready = await at_root(gateway, "/ready")
+        assert ready.status_code == 503
+        assert "No space left on device" in ready.json()["missing"]["writes to PostgreSQL (demo)"]
+        assert (await at_root(gateway, "/health")).status_code == 200

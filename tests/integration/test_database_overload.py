@@ -1,0 +1,114 @@
+"""Busy, away and unable to write are three things, and each has its own name."""
+
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from embedded.postgres import PostgresServer, running_postgres
+from services.gateway.errors import error_response
+from services.gateway.store.write_check import WriteCheck
+from shared.database import Database
+from shared.database.failures import Unwritable
+from shared.database.settings import DatabaseSettings
+from shared.database.upgrade import upgrade_one
+from shared.errors import DependencyUnavailable, Overloaded
+from shared.subjects import Mode
+
+# A full disk, as PostgreSQL tells of it.
+FULL_DISK = """
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
+"""
+_WRITES = "BEFORE INSERT ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION fail()"
+
+
+@pytest.fixture
+async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
+    name = f"overload_{time.monotonic_ns()}"
+    url = await postgres.create_database(name, user=f"{name}_user", password="secret")
+    settings = DatabaseSettings(demo_database_url=url, database_pool_size=1, database_connect_timeout=0.5)
+    made = Database(Mode.DEMO, settings, "test")
+    await upgrade_one(made)
+    yield made
+    await made.dispose()
+
+
+async def execute(database: Database, *statements: str) -> None:
+    async with database.begin() as connection:
+        for statement in statements:
+            await connection.execute(text(statement))
+
+
+async def test_a_full_pool_of_a_healthy_database_is_overload_and_says_when_to_come_again(database: Database) -> None:
+    async with database.begin():
+        with pytest.raises(Overloaded, match="all connections are in use") as busy:
+            await database.check()
+    answer = error_response(busy.value)
+    assert (busy.value.code, answer.status_code, answer.headers["retry-after"]) == ("OVERLOADED", 503, "2")
+    await database.check()
+
+
+async def test_a_full_pool_of_a_database_that_hangs_is_an_outage(tmp_path: Path) -> None:
+    async with running_postgres(tmp_path) as server:
+        url = await server.create_database("hangs", user="hangs_user", password="secret")
+        settings = DatabaseSettings(demo_database_url=url, database_pool_size=1, database_connect_timeout=0.3)
+        database = Database(Mode.DEMO, settings, "test")
+        assert server._child is not None
+        async with database.begin() as connection:
+            await connection.execute(text("SELECT 1"))
+            os.kill(server._child.pid, signal.SIGSTOP)
+            try:
+                with pytest.raises(DependencyUnavailable, match="is not available") as away:
+                    await database.check()
+            finally:
+                os.kill(server._child.pid, signal.SIGCONT)
+        assert away.value.code == "DATABASE_ERROR"
+        await database.dispose()
+
+
+async def test_a_database_that_can_t_write_is_found_by_the_check_though_it_reads(database: Database) -> None:
+    check = WriteCheck(database)
+    await check()
+    await execute(database, FULL_DISK, f"CREATE TRIGGER full_disk {_WRITES}")
+    await check()  # Asked lately.
+    check = WriteCheck(database)
+    for _ in range(2):
+        with pytest.raises(DependencyUnavailable, match="No space left on device"):
+            await check()
+    assert (await _count(database)) == 0
+
+
+async def test_a_write_that_failed_is_remembered_until_one_succeeds(database: Database) -> None:
+    check = WriteCheck(database)
+    await check()
+    await execute(database, FULL_DISK, f"CREATE TRIGGER full_disk {_WRITES}")
+    with pytest.raises(Unwritable):
+        await execute(database, "INSERT INTO idempotency_keys (scope, key, fingerprint) VALUES ('a', 'b', '')")
+    with pytest.raises(DependencyUnavailable, match="No space left on device"):
+        await check()
+    await execute(database, "DROP TRIGGER full_disk ON idempotency_keys")
+    assert database.unwritable is not None
+    database.unwritable = (time.monotonic() - 60, database.unwritable[1])
+    await WriteCheck(database)()
+    assert database.unwritable is None
+    assert (await _count(database)) == 0
+
+
+async def test_a_standby_that_only_reads_can_t_write(database: Database) -> None:
+    with pytest.raises(Unwritable) as refused:
+        await execute(
+            database,
+            "SET TRANSACTION READ ONLY",
+            "INSERT INTO idempotency_keys (scope, key, fingerprint) VALUES ('a', 'b', '')",
+        )
+    assert refused.value.code == "DATABASE_ERROR"
+
+
+async def _count(database: Database) -> int:
+    async with database.begin() as connection:
+        return int(await connection.scalar(text("SELECT count(*) FROM idempotency_keys")) or 0)

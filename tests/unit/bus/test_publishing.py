@@ -1,0 +1,40 @@
+"""What a publisher remembers of its last publish, for `/ready`."""
+
+from typing import Any, cast
+
+import nats.errors
+import pytest
+from faststream.nats import NatsBroker
+
+from shared.bus.envelope import MESSAGE_ID
+from shared.bus.publishing import EventPublisher
+from shared.errors import DependencyUnavailable
+
+
+class Broker:
+    """Answers as NATS does, or not at all."""
+
+    class connection:  # noqa: N801 - the broker's own name
+        max_payload = 1024 * 1024
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    async def publish(self, *_: Any, **__: Any) -> None:
+        if self.error is not None:
+            raise self.error
+
+
+async def test_a_publish_that_nats_did_not_keep_is_remembered_until_one_succeeds() -> None:
+    broker = Broker()
+    publisher = EventPublisher(cast(NatsBroker, broker), "gateway", 1.0)
+    event = ("demo.tenant.created", b"{}", {MESSAGE_ID: "a"})
+    await publisher.check_writes()
+    broker.error = nats.errors.TimeoutError()
+    with pytest.raises(DependencyUnavailable):
+        await publisher.publish_encoded(*event)
+    with pytest.raises(DependencyUnavailable, match="was not acknowledged"):
+        await publisher.check_writes()
+    broker.error = None
+    await publisher.publish_encoded(*event)
+    await publisher.check_writes()
