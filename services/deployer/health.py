@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from services.deployer.cluster import Obj
 from services.deployer.pods import UNSCHEDULABLE, Trouble, assess_trouble
+from shared.kube import texts
 
 _OBSERVED_KINDS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
 """Kinds whose controllers always set `observedGeneration`: without it they haven't looked yet."""
@@ -73,7 +74,7 @@ def condition(obj: Obj, kind: str) -> Obj:
 
 def parse_time(text: str | None) -> datetime | None:
     """A Kubernetes timestamp."""
-    return datetime.fromisoformat(text) if text else None
+    return texts.parse_time(text) if text else None
 
 
 def _deployment(obj: Obj, now: datetime) -> Health:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import yaml
-
 from services.deployer.cluster import Obj
 from shared.errors import PermanentError
 from shared.events import Phase
+from shared.reading import InvalidText
+from shared.reading.single import parse_documents
 
 _ORDER = (
     "Namespace",
@@ -65,8 +65,8 @@ def parse(text: str, namespace: str) -> list[Obj]:
     An object without a namespace gets `namespace`, unless its kind has none. Raises InvalidManifest.
     """
     try:
-        documents = list(yaml.load_all(text, Loader=yaml.CSafeLoader))
-    except yaml.YAMLError as error:
+        documents = parse_documents(text)
+    except InvalidText as error:
         raise InvalidManifest(f"the manifest is no YAML: {error}") from error
     objects = [_checked(each, namespace) for document in documents if document for each in _unfolded(document)]
     if not objects:

@@ -144,7 +144,8 @@ class Reconciler:
     async def _bring_about(self, digest: str) -> Report:
         """Make the cluster agree with a manifest; the last word on it."""
         text = await self._ports.manifests.fetch(digest)
-        objects = parse(text, self._namespace)
+        # Some hundred milliseconds for a large one, in which leases are renewed.
+        objects = await asyncio.to_thread(parse, text, self._namespace)
         refuse_terminating(await claim_namespace(self._cluster, self._namespace, self._desired.tenant_id))
         await self._ledger.expect(ref_of(obj) for obj in objects)
         made = await apply_all(

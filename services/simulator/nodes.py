@@ -5,10 +5,9 @@ from importlib.resources import files
 from ipaddress import ip_network
 from typing import Any
 
-import yaml
-
 from services.simulator.objects import Obj
 from shared.kube.quantities import from_bytes, from_milli, milli, whole
+from shared.reading.single import parse_yaml
 
 _CONDITIONS = (
     ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
@@ -40,7 +39,7 @@ def nodes_of(cluster: str, now: str) -> list[Obj]:
 @lru_cache(maxsize=1)
 def _description() -> dict[str, Any]:
     text = files("services.simulator").joinpath("nodes.yaml").read_text(encoding="utf-8")
-    description: dict[str, Any] = yaml.safe_load(text)
+    description: dict[str, Any] = parse_yaml(text)
     return description
 
 

@@ -22,6 +22,8 @@ from services.simulator.watchlog import Change, ChangeType, Record, WatchLog
 Hook = Callable[[str, Obj | None, Obj | None], None]
 
 _DEFAULT_POD_GRACE_SECONDS = 30
+_LONGEST_GRACE_SECONDS = 10 * 365 * 86_400
+"""A client may ask for 2^63 seconds, of which no calendar has a date."""
 
 
 class StoreError(Exception):
@@ -253,9 +255,10 @@ def _pod_grace(pod: Obj, asked: int | None) -> int:
     if not (pod.get("spec") or {}).get("nodeName") or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
         return 0
     if asked is not None:
-        return asked
+        # Less than nothing is the least, as in a real API server.
+        return min(max(asked, 1), _LONGEST_GRACE_SECONDS) if asked else 0
     grace: int = pod["spec"].get("terminationGracePeriodSeconds", _DEFAULT_POD_GRACE_SECONDS)
-    return grace
+    return min(grace, _LONGEST_GRACE_SECONDS)
 
 
 def _may_go(obj: Obj) -> bool:

@@ -5,12 +5,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from shared.catalog.model import Catalog
 from shared.catalog.settings import CatalogSettings
 from shared.errors import PermanentError
+from shared.reading import InvalidText
+from shared.reading.single import parse_yaml
 
 _PACKAGED = Path(__file__).parent
 
@@ -58,8 +59,8 @@ def _read(directory: Path, name: str) -> dict[str, Any]:
     own = directory / f"{name}.yaml"
     file = own if own.is_file() else _PACKAGED / own.name
     try:
-        content = yaml.load(file.read_bytes(), Loader=yaml.CSafeLoader)
-    except (OSError, yaml.YAMLError, UnicodeError) as error:
+        content = parse_yaml(file.read_bytes())
+    except (OSError, InvalidText) as error:
         raise CatalogInvalid(f"{file} can't be read: {error}") from error
     if not isinstance(content, dict):
         raise CatalogInvalid(f"{file} must be a mapping")

@@ -71,18 +71,23 @@ def missing_required(value: Any, schema: Schema, path: str = "") -> Iterator[str
             yield from missing_required(child, schema.element, f"{path}[{index}]")
 
 
-def duplicate_fields(pairs_document: Any, path: str = "") -> Iterator[str]:
-    """Full names of keys that occur twice in an object; each object is given as a tuple of (key, value) pairs."""
+def duplicate_fields(pairs_document: Any, position: Position = None) -> Iterator[str]:
+    """Full names of keys that occur twice in an object; each object is given as a tuple of (key, value) pairs.
+
+    Names are joined for what is reported alone: a key may have a megabyte, and a hundred thousand keys below it.
+    """
     if isinstance(pairs_document, tuple):
         seen: set[str] = set()
         for key, value in pairs_document:
             if key in seen:
-                yield f"{path}.{key}".lstrip(".")
+                yield _join((position, key))
             seen.add(key)
-            yield from duplicate_fields(value, f"{path}.{key}".lstrip("."))
+            yield from duplicate_fields(value, (position, key))
     elif isinstance(pairs_document, list):
+        parent, name = position or (None, "")
         for index, value in enumerate(pairs_document):
-            yield from duplicate_fields(value, f"{path}[{index}]")
+            if isinstance(value, tuple | list):
+                yield from duplicate_fields(value, (parent, f"{name}[{index}]"))
 
 
 @functools.cache

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from services.calculator.sizing import size
 from services.manifest.rendering import render, to_yaml
 from services.manifest.validation import Question, validate_objects, validate_text
-from services.manifest.validation.reading import read
+from shared.reading.yaml_text import read
 from shared.catalog import load_catalog
 from shared.events import DeployOptions
 from shared.kube.definitions import definitions

@@ -8,6 +8,8 @@ from typing import Any
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from shared.reading import InvalidText, parse_json
+
 NOT_FOUND = 4404
 TRY_AGAIN = 1013
 """The registered code for a server that can't right now."""
@@ -58,6 +60,6 @@ def complaint(message: str) -> dict[str, Any]:
 
 def _parse(message: Any) -> Any:
     try:
-        return orjson.loads(message.get("text") or message.get("bytes") or b"")
-    except orjson.JSONDecodeError:
+        return parse_json(message.get("text") or message.get("bytes") or b"")
+    except InvalidText:
         return None

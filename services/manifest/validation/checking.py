@@ -11,7 +11,6 @@ from services.manifest.validation.capacity import check_capacity
 from services.manifest.validation.findings import Findings
 from services.manifest.validation.limits import check_limits
 from services.manifest.validation.manifest import Item, Manifest, Obj
-from services.manifest.validation.reading import Document, read
 from services.manifest.validation.references import check_references
 from services.manifest.validation.schema import check_schema, is_custom, objects_of
 from services.manifest.validation.security import check_security
@@ -20,6 +19,7 @@ from services.manifest.validation.summary import deployment_time, summarize
 from services.manifest.validation.workloads import check_workloads
 from shared.catalog import Catalog
 from shared.kube.definitions import DEFAULT_VERSION
+from shared.reading.yaml_text import Document, read
 from shared.rpc import CapacityReply, ValidateReply
 from shared.tenants import NAMESPACE_PREFIX
 

@@ -8,7 +8,7 @@ from services.manifest.validation.codes import CODES, Severity
 from services.manifest.validation.lines import Place, Spot, locate
 from services.manifest.validation.manifest import Item
 from services.manifest.validation.pointers import written
-from services.manifest.validation.reading import Pointer, Problem
+from shared.reading.yaml_text import Pointer, Problem
 from shared.rpc import Finding
 
 MAX_FINDINGS = 200

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 from yaml._yaml import CParser
 
-from services.manifest.validation.reading import Pointer
-from services.manifest.validation.scalars import as_key, resolve
+from shared.reading.scalars import as_key, resolve
+from shared.reading.yaml_text import Pointer
 
 Place = tuple[int, int]
 Spot = tuple[int, Pointer]

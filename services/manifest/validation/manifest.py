@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from services.manifest.validation.reading import Pointer
+from shared.reading.yaml_text import Pointer
 
 Obj = dict[str, Any]
 CLUSTER_SCOPED = frozenset(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from services.manifest.validation.manifest import Obj, Pods
-from services.manifest.validation.reading import Pointer
+from shared.reading.yaml_text import Pointer
 
 Named = tuple[str, str, Pointer, str | None, bool]
 """Kind, name, pointer, key or None, and whether it may be missing."""

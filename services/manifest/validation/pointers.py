@@ -6,7 +6,7 @@ A path doesn't show where a key with dots ends, so the object's own keys decide.
 import re
 from typing import Any
 
-from services.manifest.validation.reading import Pointer
+from shared.reading.yaml_text import Pointer
 
 _SEPARATOR = re.compile(r"[.\[]")
 _MOST_DOTS = 64

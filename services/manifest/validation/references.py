@@ -7,7 +7,7 @@ from typing import Any
 from services.manifest.validation.findings import Findings
 from services.manifest.validation.manifest import CLUSTER_SCOPED, Item, Manifest, Obj, Pods
 from services.manifest.validation.naming import GIVEN_ACCOUNT, named_by
-from services.manifest.validation.reading import Pointer
+from shared.reading.yaml_text import Pointer
 
 _GIVEN_ROLES = ("admin", "cluster-admin", "edit", "view")
 

@@ -13,10 +13,10 @@ from services.manifest.validation import deprecation
 from services.manifest.validation.findings import MAX_FINDINGS, Findings
 from services.manifest.validation.manifest import CLUSTER_SCOPED, Item, Obj
 from services.manifest.validation.pointers import pointer_to
-from services.manifest.validation.reading import Document, Pointer
 from shared.kube.definitions import Definitions, Schema, definitions
 from shared.kube.semantics import Cause, validate
 from shared.kube.validation import DecodeError, decode, missing_required
+from shared.reading.yaml_text import Document, Pointer
 
 _MOST_RETRIES = 20
 _VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")

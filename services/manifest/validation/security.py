@@ -10,7 +10,7 @@ from typing import Any
 
 from services.manifest.validation.findings import Findings
 from services.manifest.validation.manifest import Container, Item, Manifest, Obj, Pods
-from services.manifest.validation.reading import Pointer
+from shared.reading.yaml_text import Pointer
 
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 _SECRET_NAME = re.compile(r"(?i)(password|passwd|secret|token|api_?key|private_?key)$")

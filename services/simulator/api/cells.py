@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from services.simulator.objects import Obj
+from shared.kube import texts
 
 _NONE: Final = "<none>"
 _UNKNOWN: Final = "<unknown>"
@@ -45,7 +46,7 @@ def since(moment: str | None, now: datetime) -> str:
     """The time since a timestamp, in kubectl's short form."""
     if not moment:
         return _UNKNOWN
-    seconds = int((now - datetime.fromisoformat(moment)).total_seconds())
+    seconds = int((now - texts.parse_time(moment)).total_seconds())
     return duration(max(0, seconds))
 
 

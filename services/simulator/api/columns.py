@@ -11,6 +11,7 @@ from services.simulator.api import cells
 from services.simulator.api.cells import joined, pairs, selector, since, spec, status, template_containers
 from services.simulator.objects import Obj
 from services.simulator.resources import Resource
+from shared.kube import texts
 
 Cell = Callable[[Obj, datetime], Any]
 
@@ -83,7 +84,7 @@ def _job_status(job: Obj) -> str:
 
 def _job_duration(job: Obj, now: datetime) -> str:
     start, end = status(job).get("startTime"), status(job).get("completionTime")
-    return "" if not start else since(start, datetime.fromisoformat(end) if end else now)
+    return "" if not start else since(start, texts.parse_time(end) if end else now)
 
 
 def _endpoints(obj: Obj) -> str:

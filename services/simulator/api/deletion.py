@@ -56,9 +56,8 @@ async def delete_collection(call: Call) -> Answer:
 async def _options(call: Call) -> dict[str, Any]:
     """DeleteOptions from the body, completed by the parameters. Raises ApiError 400 and 422."""
     raw = await call.request.body()
-    body = bodies.parse(raw, call.request.media_type) if raw.strip() else {}
-    if not isinstance(body, dict):
-        raise errors.bad_request("json: cannot unmarshal array into Go value of type v1.DeleteOptions")
+    body = await bodies.read(raw, call.request.media_type) if raw.strip() else {}
+    body = bodies.delete_options(body)
     options = {**body}
     if "propagationPolicy" in call.request.query:
         options.setdefault("propagationPolicy", call.request.query["propagationPolicy"])
@@ -71,14 +70,12 @@ async def _options(call: Call) -> dict[str, Any]:
 
 
 def _refuse_bad_options(options: dict[str, Any]) -> None:
-    policy, grace = options.get("propagationPolicy"), options.get("gracePeriodSeconds")
+    policy = options.get("propagationPolicy")
     if policy is not None and policy not in _FINALIZERS:
         message = f'Unsupported value: "{policy}": supported values: "Background", "Foreground", "Orphan", "nil"'
         cause = Cause("propagationPolicy", "FieldValueNotSupported", message)
-    elif grace is not None and (not isinstance(grace, int) or grace < 0):
-        cause = Cause(
-            "gracePeriodSeconds", "FieldValueInvalid", f"Invalid value: {grace}: must be greater than or equal to 0"
-        )
+    elif options.get("dryRun") not in (None, [], ["All"]):
+        cause = Cause("dryRun", "FieldValueNotSupported", 'Unsupported value: supported values: "All"')
     else:
         return
     raise errors.invalid_options("DeleteOptions", cause)

@@ -141,6 +141,12 @@ def too_large(limit: int) -> ApiError:
     return ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}")
 
 
+def too_many_operations(limit: int, found: int) -> ApiError:
+    """413: a JSON patch with more operations than the limit."""
+    message = f"The allowed maximum operations in a JSON patch is {limit}, got {found}"
+    return ApiError(413, "RequestEntityTooLarge", f"Request entity too large: {message}")
+
+
 def expired(message: str) -> ApiError:
     """410: a resourceVersion or a continue token that is too old; the client lists again."""
     return ApiError(410, "Expired", message)

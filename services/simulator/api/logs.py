@@ -16,6 +16,8 @@ from services.simulator.api import errors
 from services.simulator.api.calls import Call
 from services.simulator.api.writes import require
 from services.simulator.objects import Obj
+from shared.kube import texts
+from shared.kube.semantics import Cause
 
 _LINE_SECONDS: Final = 5
 _MOST_LINES: Final = 2000
@@ -24,17 +26,27 @@ _PATHS: Final = ("/healthz", "/ready", "/v1/sessions", "/v1/stream", "/v1/infer"
 
 async def stream(call: Call) -> AsyncIterator[bytes]:
     """The lines, and with `follow` those to come. Raises ApiError 400 before the first one where there is no log."""
+    tail, seconds = _number(call, "tailLines", 0), _number(call, "sinceSeconds", 1)
     pod = require(call)
     container = _container(call, pod)
     started = _started(pod, container)
-    query = call.request
     lines = list(_lines(pod, container, started, call.cluster.now()))
-    if (tail := query.number("tailLines")) is not None:
+    if tail is not None:
         lines = lines[len(lines) - tail :] if tail else []
-    if (seconds := query.number("sinceSeconds")) is not None:
-        since = call.cluster.now() - timedelta(seconds=seconds)
-        lines = [line for line in lines if line[0] >= since]
+    if seconds is not None:
+        now = call.cluster.now()
+        lines = [line for line in lines if (now - line[0]).total_seconds() <= seconds]
     return _written(call, pod, container, started, lines)
+
+
+def _number(call: Call, name: str, least: int) -> int | None:
+    """A parameter of the log. Raises ApiError 400, and 422 for one below `least`."""
+    value = call.request.number(name)
+    if value is not None and value < least:
+        bound = "greater than or equal to 0" if least == 0 else "greater than 0"
+        cause = Cause(name, "FieldValueInvalid", f"Invalid value: {value}: must be {bound}")
+        raise errors.invalid_options("PodLogOptions", cause)
+    return value
 
 
 async def _written(
@@ -79,7 +91,7 @@ def _started(pod: Obj, container: str) -> datetime:
     state = found.get("state") or {}
     begun = (state.get("running") or state.get("terminated") or {}).get("startedAt")
     if begun:
-        return datetime.fromisoformat(begun)
+        return texts.parse_time(begun)
     reason = (state.get("waiting") or {}).get("reason", "ContainerCreating")
     sentence = f'container "{container}" in pod "{pod["metadata"]["name"]}" is waiting to start: {reason}'
     raise errors.bad_request(sentence)

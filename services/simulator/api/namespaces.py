@@ -10,7 +10,7 @@ from services.simulator.store import Conflict
 async def finalize(call: Call) -> Answer:
     """PUT: replaces `spec.finalizers`; a terminating namespace without any goes."""
     raw = await call.request.body()
-    value = bodies.parse(raw, call.request.media_type)
+    value = await bodies.read(raw, call.request.media_type)
     obj, warnings = bodies.typed_object(value, call.resource, validation="Ignore")
     await call.cluster.ready_to_write()
     live = writes.require(call)

@@ -1,11 +1,26 @@
-"""JSON patch (RFC 6902) and JSON merge patch (RFC 7396) on plain values. Neither changes its arguments."""
+"""JSON patch (RFC 6902) and JSON merge patch (RFC 7396) on plain values. Neither changes its arguments.
+
+A JSON patch is a small program: thirty `copy` operations can double a value thirty times. So it has a budget of
+operations, as in a real API server, of copied values, and of list items that move; and the document stays as shallow
+as a body has to be.
+"""
 
 from __future__ import annotations
 
 import copy
-from typing import Any
+import re
+from typing import Any, Final
 
 from services.simulator.api import errors
+from shared.reading import MAX_DEPTH
+
+_MOST_OPERATIONS: Final = 10_000
+"""A real API server's limit."""
+_MOST_COPIED: Final = 100_000
+"""Values that all `copy` and `move` operations of a patch duplicate."""
+_MOST_SHIFTED: Final = 50_000_000
+"""List items that inserting and removing in front of them moves: some tens of milliseconds."""
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
@@ -28,35 +43,115 @@ def json_patch(target: Any, operations: Any) -> Any:
     """
     if not isinstance(operations, list) or not all(isinstance(operation, dict) for operation in operations):
         raise errors.bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
-    document = [copy.deepcopy(target)]
+    if len(operations) > _MOST_OPERATIONS:
+        raise errors.too_many_operations(_MOST_OPERATIONS, len(operations))
+    document = _Document(copy.deepcopy(target))
     for operation in operations:
-        _operate(document, operation)
-    return document[0]
+        document.operate(operation)
+    return document.root[0]
 
 
-def _operate(document: list[Any], operation: dict[str, Any]) -> None:
-    """Apply one operation to `document[0]`, in place."""
-    name, path = operation.get("op"), operation.get("path")
-    if name not in ("add", "remove", "replace", "move", "copy", "test") or not isinstance(path, str):
-        raise errors.unpatchable(f"Unexpected kind: {name}")
-    if name in ("add", "replace", "test") and "value" not in operation:
-        raise errors.unpatchable(f'{name} operation does not apply: missing value for "{path}"')
-    if name == "test":
-        if _read(document, path, name) != operation["value"]:
-            raise errors.unpatchable(f"testing value {path} failed: test failed")
-    elif name == "remove":
-        _remove(document, path, name)
-    elif name == "replace":
-        _remove(document, path, name)
-        _add(document, path, operation["value"], name)
-    elif name == "add":
-        _add(document, path, operation["value"], name)
-    else:
-        source = str(operation.get("from", ""))
-        value = copy.deepcopy(_read(document, source, name))
+class _Document:
+    """What is patched, as the only item of `root`, and how much the patch may still cost."""
+
+    def __init__(self, value: Any) -> None:
+        self.root = [value]
+        self._copied = 0
+        self._shifted = 0
+
+    def operate(self, operation: dict[str, Any]) -> None:
+        """Apply one operation, in place."""
+        name, path = operation.get("op"), operation.get("path")
+        if name not in ("add", "remove", "replace", "move", "copy", "test") or not isinstance(path, str):
+            raise errors.unpatchable(f"Unexpected kind: {name}")
+        if name in ("add", "replace", "test") and "value" not in operation:
+            raise errors.unpatchable(f'{name} operation does not apply: missing value for "{path}"')
+        if name == "test":
+            if self._read(path, name) != operation["value"]:
+                raise errors.unpatchable(f"testing value {path} failed: test failed")
+        elif name == "remove":
+            self._remove(path, name)
+        elif name == "replace":
+            self._remove(path, name)
+            self._add(path, operation["value"], name)
+        elif name == "add":
+            self._add(path, operation["value"], name)
+        else:
+            self._transfer(str(operation.get("from", "")), path, name)
+
+    def _transfer(self, source: str, path: str, name: str) -> None:
+        """Copy or move."""
+        value = self._read(source, name)
+        self._copied += _size(value)
+        if self._copied > _MOST_COPIED:
+            raise errors.unpatchable(f"Unable to complete the copy, more than {_MOST_COPIED} values were copied")
+        value = copy.deepcopy(value)
         if name == "move":
-            _remove(document, source, name)
-        _add(document, path, value, name)
+            self._remove(source, name)
+        self._add(path, value, name)
+
+    def _container(self, path: str, operation: str) -> tuple[Any, Any]:
+        """What holds the value at `path`, and the key or index of it there."""
+        holder: Any = self.root
+        key: Any = 0
+        for part in _parts(path, operation):
+            holder = _at(holder, key, path, operation)
+            key = _index(holder, part, path, operation) if isinstance(holder, list) else part
+        return holder, key
+
+    def _read(self, path: str, operation: str) -> Any:
+        holder, key = self._container(path, operation)
+        return _at(holder, key, path, operation)
+
+    def _remove(self, path: str, operation: str) -> None:
+        holder, key = self._container(path, operation)
+        _at(holder, key, path, operation)
+        if holder is self.root:
+            self.root[0] = None
+            return
+        if isinstance(holder, list):
+            self._shift(len(holder) - key)
+        del holder[key]
+
+    def _add(self, path: str, value: Any, operation: str) -> None:
+        if path.count("/") + _depth(value) > MAX_DEPTH:
+            raise errors.unpatchable(f"{operation} operation does not apply: more than {MAX_DEPTH} levels")
+        holder, key = self._container(path, operation)
+        if holder is self.root:
+            self.root[0] = value
+        elif isinstance(holder, dict):
+            holder[key] = value
+        elif isinstance(holder, list) and key <= len(holder):
+            self._shift(len(holder) - key)
+            holder.insert(key, value)
+        else:
+            raise errors.unpatchable(
+                f"{operation} operation does not apply: doc is missing path: {path}: missing value"
+            )
+
+    def _shift(self, items: int) -> None:
+        self._shifted += items
+        if self._shifted > _MOST_SHIFTED:
+            raise errors.unpatchable("the patch inserts into lists, or removes from them, too often")
+
+
+def _size(value: Any) -> int:
+    """How many values there are in a value, itself included."""
+    count, pending = 0, [value]
+    while pending:
+        each = pending.pop()
+        count += 1
+        pending += each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
+    return count
+
+
+def _depth(value: Any) -> int:
+    """Levels of lists and objects in a value: 0 for a scalar."""
+    depth, level = 0, [value]
+    while containers := [each for each in level if isinstance(each, dict | list)]:
+        depth += 1
+        level = [child for each in containers for child in (each.values() if isinstance(each, dict) else each)]
+    return depth
 
 
 def _parts(path: str, operation: str) -> list[str]:
@@ -65,53 +160,19 @@ def _parts(path: str, operation: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:]]
 
 
-def _container(document: list[Any], path: str, operation: str) -> tuple[Any, Any]:
-    """What holds the value at `path`, and the key or index of it there."""
-    holder: Any = document
-    key: Any = 0
-    for part in _parts(path, operation):
-        holder = _at(holder, key, path, operation)
-        key = _index(holder, part, path, operation) if isinstance(holder, list) else part
-    return holder, key
-
-
 def _index(holder: list[Any], part: str, path: str, operation: str) -> int:
     if part == "-":
         return len(holder)
-    if not part.isdigit():
+    if not _INDEX.fullmatch(part):
         raise errors.unpatchable(f"{operation} operation does not apply: invalid index in {path}: {part}")
     return int(part)
 
 
 def _at(holder: Any, key: Any, path: str, operation: str) -> Any:
-    try:
-        return holder[key]
-    except (KeyError, IndexError, TypeError):
-        message = f"{operation} operation does not apply: doc is missing path: {path}: missing value"
-        raise errors.unpatchable(message) from None
-
-
-def _read(document: list[Any], path: str, operation: str) -> Any:
-    holder, key = _container(document, path, operation)
-    return _at(holder, key, path, operation)
-
-
-def _remove(document: list[Any], path: str, operation: str) -> None:
-    holder, key = _container(document, path, operation)
-    _at(holder, key, path, operation)
-    if holder is document:
-        document[0] = None
-    else:
-        del holder[key]
-
-
-def _add(document: list[Any], path: str, value: Any, operation: str) -> None:
-    holder, key = _container(document, path, operation)
-    if holder is document:
-        document[0] = value
-    elif isinstance(holder, dict):
-        holder[key] = value
-    elif isinstance(holder, list) and key <= len(holder):
-        holder.insert(key, value)
-    else:
-        raise errors.unpatchable(f"{operation} operation does not apply: doc is missing path: {path}: missing value")
+    # Of a text or a number nothing can be taken, though Python would give a letter.
+    if isinstance(holder, dict | list):
+        try:
+            return holder[key]
+        except (KeyError, IndexError, TypeError):
+            pass
+    raise errors.unpatchable(f"{operation} operation does not apply: doc is missing path: {path}: missing value")

@@ -21,6 +21,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from shared.reading import InvalidText, parse_json
+
 _MOST_TENANTS: Final = 1000
 _MOST_BODY_BYTES: Final = 1024 * 1024
 
@@ -135,11 +137,13 @@ class ProductPaths:
         view, refusal = self._view(request)
         if view is None:
             return refusal
-        body = await request.body()
-        if len(body) > _MOST_BODY_BYTES:
+        body = await _body(request)
+        if body is None:
             return _error(413, "VALIDATION_ERROR", "the body is larger than 1 MiB", {})
         try:
-            sent = ExternalMetrics.model_validate_json(body)
+            sent = ExternalMetrics.model_validate(parse_json(body))
+        except InvalidText as error:
+            return _error(422, "VALIDATION_ERROR", f"the body is no JSON: {error}", {})
         except ValidationError as error:
             problems = error.errors(include_url=False, include_context=False, include_input=False)
             return _error(422, "VALIDATION_ERROR", "the metrics are not as documented", {"errors": problems})
@@ -164,6 +168,17 @@ class ProductPaths:
         if view is None:
             return None, _error(503, "DATABASE_ERROR", "the simulator waits for its database", {})
         return view, Response()
+
+
+async def _body(request: Request) -> bytes | None:
+    """The body, None for one past the limit, of which no more than that is read."""
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > _MOST_BODY_BYTES:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def _of_tenant(view: ProductView, tenant_id: str) -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ from services.simulator.api.selectors import Predicate, both, field_predicate, l
 from services.simulator.objects import Obj, key_of
 from services.simulator.resources import Resource
 from services.simulator.watchlog import Record
+from shared.reading import InvalidText, parse_json, uint64
 
 _KEPT_LISTS: Final = 32
 _SLICE: Final = 500
@@ -74,7 +75,9 @@ def page(call: Call, kept: KeptLists) -> Page:
     """The page that a list request asks for. Raises ApiError: 410 for an old token, 504 for a version still to come."""
     store, target, query = call.cluster.store, call.target, call.request.query
     token = query.get("continue", "")
-    limit = call.request.number("limit") or 0
+    # A negative limit is none, as in a real API server.
+    limit = max(0, call.request.number("limit") or 0)
+    call.request.number("timeoutSeconds")
     begin = 0
     if token:
         version, begin = _read_token(token)
@@ -115,11 +118,12 @@ def _refuse_other_version(call: Call, current: int) -> None:
 def parse_version(call: Call) -> int:
     """The resourceVersion parameter; 0 where it is absent. Raises ApiError 400."""
     text = call.request.query.get("resourceVersion", "")
-    if text and not text.isdigit():
-        raise errors.bad_request(
-            f'invalid resource version "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
-        )
-    return int(text or 0)
+    try:
+        return uint64(text) if text else 0
+    except InvalidText as error:
+        shown = text[:100]
+        message = f'invalid resource version "{shown}": resourceVersion: Invalid value: "{shown}": {error}'
+        raise errors.bad_request(message) from error
 
 
 def _token(version: int, begin: int) -> str:
@@ -132,10 +136,14 @@ def _token(version: int, begin: int) -> str:
 
 def _read_token(token: str) -> tuple[int, int]:
     try:
-        read = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        return int(read["rv"]), int(read["start"])
-    except (ValueError, KeyError, TypeError) as error:
+        read = parse_json(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    except ValueError as error:
         raise errors.bad_request("continue key is not valid: illegal base64 data") from error
+    places = (read.get("rv"), read.get("start")) if isinstance(read, dict) else (None, None)
+    match places:
+        case (int(version), int(begin)) if version >= 0 and begin >= 0:
+            return version, begin
+    raise errors.bad_request("continue key is not valid: encoded start key is not known")
 
 
 def list_metadata(found: Page, *, selected: bool) -> dict[str, Any]:

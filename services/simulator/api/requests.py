@@ -14,11 +14,15 @@ from urllib.parse import parse_qsl, unquote
 
 from services.simulator.api import errors
 from services.simulator.resources import BY_PATH, Resource
+from shared.kube.semantics import Cause
+from shared.reading import InvalidText, int64
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 MAX_BODY_BYTES = 3 * 1024 * 1024
 """The limit of a real API server."""
+_LONGEST_MANAGER = 128
+"""Bytes, as in a real API server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +58,14 @@ class Request:
         return value is not None and value.lower() not in ("false", "0")
 
     def number(self, name: str) -> int | None:
-        """A non-negative integer parameter, None where it is absent. Raises ApiError 400."""
-        text = self.query.get(name, "")
-        if not text:
+        """A whole number of 64 bits, None where the parameter is absent. Raises ApiError 400 in Go's words."""
+        text = self.query.get(name)
+        if text is None:
             return None
-        if not text.isdecimal():
-            raise errors.bad_request(f'strconv.ParseUint: parsing "{text}": invalid syntax')
-        return int(text)
+        try:
+            return int64(text)
+        except InvalidText as error:
+            raise errors.bad_request(str(error)) from error
 
     @property
     def dry_run(self) -> bool:
@@ -77,9 +82,12 @@ class Request:
 
     @property
     def manager(self) -> str:
-        """Who writes, for managedFields: the parameter, or the client's name from its User-Agent."""
+        """Who writes, for managedFields: the parameter, or the client's name (User-Agent). Raises ApiError 422."""
+        if named := self.query.get("fieldManager"):
+            _refuse_manager(named)
+            return named
         agent = str(self.headers.get("user-agent", "unknown")).split("/")[0]
-        return self.query.get("fieldManager") or agent[:128]
+        return "".join(letter for letter in agent if letter.isprintable())[:_LONGEST_MANAGER]
 
     async def body(self) -> bytes:
         """The whole body. Raises ApiError 413 past the limit."""
@@ -99,6 +107,16 @@ class Request:
         """Returns when the client has gone."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+
+def _refuse_manager(name: str) -> None:
+    if len(name.encode()) > _LONGEST_MANAGER:
+        message = f"Too long: may not be more than {_LONGEST_MANAGER} bytes"
+        raise errors.invalid_options("PatchOptions", Cause("fieldManager", "FieldValueTooLong", message))
+    for position, letter in enumerate(name):
+        if not letter.isprintable():
+            message = f"Invalid value: {name!a}: invalid character U+{ord(letter):04X} (at position {position})"
+            raise errors.invalid_options("PatchOptions", Cause("fieldManager", "FieldValueInvalid", message))
 
 
 def split_cluster(path: str) -> tuple[str, list[str]]:

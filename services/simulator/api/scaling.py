@@ -10,6 +10,7 @@ from services.simulator.objects import Obj
 from shared.kube.semantics import Cause
 
 _API_VERSION: Final = "autoscaling/v1"
+_REPLICAS_LIMIT: Final = 2**31
 _MERGING: Final = (writes.MERGE_PATCH, writes.STRATEGIC_PATCH)
 
 
@@ -21,28 +22,27 @@ async def get(call: Call) -> Answer:
 async def update(call: Call) -> Answer:
     """PUT: the wanted scale."""
     raw = await call.request.body()
-    return await _set(call, bodies.parse(raw, call.request.media_type))
+    return await _set(call, await bodies.read(raw, call.request.media_type))
 
 
 async def patch(call: Call) -> Answer:
     """PATCH of the scale as JSON patch, merge patch or strategic merge patch."""
-    raw = await call.request.body()
     media_type = call.request.media_type
+    if media_type not in (writes.JSON_PATCH, *_MERGING):
+        raise errors.unsupported_media_type((writes.JSON_PATCH, *_MERGING))
+    body = await bodies.read_json(await call.request.body())
     scale = scale_of(writes.require(call))
-    if media_type == writes.JSON_PATCH:
-        return await _set(call, patches.json_patch(scale, bodies.parse_json(raw)))
-    if media_type in _MERGING:
-        return await _set(call, patches.merge_patch(scale, bodies.parse_json(raw)))
-    raise errors.unsupported_media_type((writes.JSON_PATCH, *_MERGING))
+    change = patches.json_patch if media_type == writes.JSON_PATCH else patches.merge_patch
+    return await _set(call, change(scale, body))
 
 
 async def _set(call: Call, scale: Any) -> Answer:
     """Write `spec.replicas`; a resourceVersion in the scale guards against a change in between."""
     await call.cluster.ready_to_write()
     live = writes.require(call)
-    spec = scale.get("spec") if isinstance(scale, dict) else None
-    replicas = (spec or {}).get("replicas", 0) if isinstance(spec, dict) else None
-    if not isinstance(replicas, int) or isinstance(replicas, bool):
+    metadata, spec = (scale.get(name) or {} for name in ("metadata", "spec")) if isinstance(scale, dict) else ({}, None)
+    replicas = spec.get("replicas", 0) if isinstance(spec, dict) and isinstance(metadata, dict) else None
+    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas >= _REPLICAS_LIMIT:
         raise errors.bad_request(
             'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal into Go struct field'
             " ScaleSpec.spec.replicas of type int32"
@@ -50,7 +50,7 @@ async def _set(call: Call, scale: Any) -> Answer:
     if replicas < 0:
         message = f"Invalid value: {replicas}: must be greater than or equal to 0"
         raise errors.invalid(call.resource, call.target.name, [Cause("spec.replicas", "FieldValueInvalid", message)])
-    version = (scale.get("metadata") or {}).get("resourceVersion") or live["metadata"]["resourceVersion"]
+    version = metadata.get("resourceVersion") or live["metadata"]["resourceVersion"]
     wanted = {
         **live,
         "metadata": {**live["metadata"], "resourceVersion": version},

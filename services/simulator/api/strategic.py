@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import orjson
+
 from services.simulator.api import errors
 from shared.kube.definitions import Schema
 
@@ -29,14 +31,19 @@ def strategic_merge(target: Any, patch: Any, schema: Schema | None) -> Any:
     if directive == "delete":
         return None
     if directive not in (None, "merge"):
-        raise errors.bad_request(f"Unknown patch type found: {directive}")
+        raise errors.bad_request(f"Unknown patch type found: {directive!s:.100}")
     merged = dict(present)
     if _RETAIN in patch:
         kept = _listed(patch, _RETAIN)
-        merged = {name: value for name, value in merged.items() if name in kept}
+        names = {name for name in kept if isinstance(name, str)}
+        merged = {name: value for name, value in merged.items() if name in names}
     for field in _directed(patch, _DELETE_PRIMITIVES):
         gone = _listed(patch, _DELETE_PRIMITIVES + field)
-        merged[field] = [item for item in merged.get(field) or [] if item not in gone]
+        unwanted = {_identity(item) for item in gone}
+        present_items = merged.get(field) or []
+        if not isinstance(present_items, list):
+            raise errors.bad_request(f"expected a list for {field}, but received {present_items!r:.100}")
+        merged[field] = [item for item in present_items if _identity(item) not in unwanted]
     orders = {field: _listed(patch, _ORDER + field) for field in _directed(patch, _ORDER)}
     for name, value in patch.items():
         if not name.startswith("$"):
@@ -55,7 +62,7 @@ def _directed(patch: dict[str, Any], directive: str) -> list[str]:
 def _listed(patch: dict[str, Any], directive: str) -> list[Any]:
     value = patch[directive]
     if not isinstance(value, list):
-        raise errors.bad_request(f"expected a list for {directive}, but received {value!r}")
+        raise errors.bad_request(f"expected a list for {directive}, but received {value!r:.100}")
     return value
 
 
@@ -65,7 +72,8 @@ def _merge_member(merged: dict[str, Any], name: str, value: Any, schema: Schema 
         merged.pop(name, None)
         return
     if isinstance(value, list):
-        merged[name] = _merge_list(merged.get(name) or [], value, schema, order)
+        present = merged.get(name)
+        merged[name] = _merge_list(present if isinstance(present, list) else [], value, schema, order)
         return
     replaces = schema is not None and "replace" in schema.patch_strategies
     result = _plain(value) if replaces else strategic_merge(merged.get(name), value, schema)
@@ -79,40 +87,59 @@ def _merge_list(present: list[Any], patch: list[Any], schema: Schema | None, ord
     if schema is None or schema.type != "list" or "merge" not in schema.patch_strategies:
         return [_plain(item) for item in patch]
     if schema.merge_key is None:
-        members = present + [item for item in patch if item not in present]
+        there = {_identity(item) for item in present}
+        members = present + [item for item in patch if _identity(item) not in there]
     elif any(isinstance(item, dict) and item.get(_PATCH) == "replace" for item in patch):
-        members = [_plain(item) for item in patch if item.get(_PATCH) != "replace"]
+        members = [_plain(item) for item in patch if not isinstance(item, dict) or item.get(_PATCH) != "replace"]
     else:
         members = _merge_items(present, patch, schema, schema.merge_key)
     return _ordered(members, order, schema) if order is not None else members
 
 
 def _merge_items(present: list[Any], patch: list[Any], schema: Schema, key: str) -> list[Any]:
-    merged = list(present)
+    """Items by their key, in the order of first appearance; of several with one key, a patch changes the first."""
+    merged: list[Any] = list(present)
+    positions: dict[str, list[int]] = {}
+    for position, item in enumerate(present):
+        if isinstance(item, dict):
+            positions.setdefault(_identity(item.get(key)), []).append(position)
     for item in patch:
         if not isinstance(item, dict) or key not in item:
-            raise errors.bad_request(f"map: {item} does not contain declared merge key: {key}")
-        position = next((i for i, other in enumerate(merged) if other.get(key) == item[key]), None)
+            raise errors.bad_request(f"map: {item!s:.100} does not contain declared merge key: {key}")
+        name = _identity(item[key])
         if item.get(_PATCH) == "delete":
-            merged = [other for other in merged if other.get(key) != item[key]]
-        elif position is None:
-            merged.append(strategic_merge({}, item, schema.element))
+            for position in positions.pop(name, ()):
+                merged[position] = None
+        elif name in positions:
+            first = positions[name][0]
+            merged[first] = strategic_merge(merged[first], item, schema.element)
         else:
-            merged[position] = strategic_merge(merged[position], item, schema.element)
-    return merged
+            positions[name] = [len(merged)]
+            merged.append(strategic_merge({}, item, schema.element))
+    return [item for item in merged if item is not None]
+
+
+def _identity(value: Any) -> str:
+    """The same text for equal values; a list's items are found by it, since a value may be unhashable."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def _ordered(members: list[Any], order: list[Any], schema: Schema | None) -> list[Any]:
     """Members in the asked order; one that it doesn't name stays behind its predecessor."""
     key = schema.merge_key if schema is not None else None
-    names = [entry.get(key) if key and isinstance(entry, dict) else entry for entry in order]
+    ranks: dict[str, int] = {}
+    for number, entry in enumerate(order):
+        ranks.setdefault(_identity(_named(entry, key)), number)
     ranked: list[tuple[int, int, Any]] = []
     rank = -1
     for position, member in enumerate(members):
-        name = member.get(key) if key and isinstance(member, dict) else member
-        rank = names.index(name) if name in names else rank
+        rank = ranks.get(_identity(_named(member, key)), rank)
         ranked.append((rank, position, member))
     return [member for _, _, member in sorted(ranked, key=lambda entry: entry[:2])]
+
+
+def _named(entry: Any, key: str | None) -> Any:
+    return entry.get(key) if key and isinstance(entry, dict) else entry
 
 
 def _plain(value: Any) -> Any:

@@ -42,6 +42,7 @@ class Watch:
         self._bookmarks = call.request.flag("allowWatchBookmarks")
         self._version = parse_version(call)
         self._seconds = call.request.number("timeoutSeconds") or _default_seconds()
+        """Zero is the default time, and a negative one has passed, as in a real API server."""
         self._sent_columns = False
         self._plain = accepted.shape == "object"
 

@@ -42,7 +42,8 @@ _SET_BY_SERVER: Final = (
 async def create(call: Call) -> Answer:
     """POST to a collection: 201 with the new object."""
     raw = await call.request.body()
-    obj, warnings = _decoded(call, bodies.parse(raw, call.request.media_type), raw)
+    value = await bodies.read(raw, call.request.media_type)
+    obj, warnings = await bodies.beside(raw, _decoded, call, value, raw)
     await call.cluster.ready_to_write()
     return await _finished(call, _create(call, obj), warnings, code=201)
 
@@ -50,7 +51,8 @@ async def create(call: Call) -> Answer:
 async def update(call: Call) -> Answer:
     """PUT of an object or of its status: 200 with the new state."""
     raw = await call.request.body()
-    obj, warnings = _decoded(call, bodies.parse(raw, call.request.media_type), raw)
+    value = await bodies.read(raw, call.request.media_type)
+    obj, warnings = await bodies.beside(raw, _decoded, call, value, raw)
     await call.cluster.ready_to_write()
     live = require(call)
     _refuse_other_name(call, obj)
@@ -63,7 +65,8 @@ async def patch(call: Call) -> Answer:
     if media_type not in PATCH_TYPES:
         raise errors.unsupported_media_type(PATCH_TYPES)
     raw = await call.request.body()
-    body = bodies.parse_yaml(raw) if media_type == APPLY_PATCH and not raw.startswith(b"{") else bodies.parse_json(raw)
+    is_yaml = media_type == APPLY_PATCH and not raw.startswith(b"{")
+    body = await (bodies.read_yaml(raw) if is_yaml else bodies.read_json(raw))
     await call.cluster.ready_to_write()
     if media_type == APPLY_PATCH:
         return await _apply(call, body)

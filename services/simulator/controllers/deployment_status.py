@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from services.simulator.controllers.context import condition, with_condition
 from services.simulator.controllers.rollout import limits, wanted
 from services.simulator.objects import Obj, timestamp
+from shared.kube import texts
 
 NEW_CREATED = "NewReplicaSetCreated"
 FOUND_NEW = "FoundNewReplicaSet"
@@ -88,8 +89,8 @@ def progressing(state: str, reason: str, message: str, now: datetime) -> Obj:
 
 def moment(condition_found: Obj) -> datetime:
     """When the condition last moved on."""
-    written = condition_found.get("lastUpdateTime") or condition_found["lastTransitionTime"]
-    return datetime.strptime(written, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    written = condition_found.get("lastUpdateTime") or condition_found.get("lastTransitionTime")
+    return texts.parse_time(written) if written else datetime.min.replace(tzinfo=UTC)
 
 
 def _counts(new: Obj | None, sets: list[Obj]) -> dict[str, int]:

@@ -7,12 +7,13 @@ pods does not drown everything else.
 """
 
 from collections import OrderedDict, deque
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from services.simulator.clock import Clock, Timer
 from services.simulator.objects import Obj, is_terminating, timestamp
 from services.simulator.store import Store
+from shared.kube import texts
 
 EVENTS_PER_NAMESPACE = 500
 RETENTION = timedelta(hours=1)
@@ -91,7 +92,7 @@ class EventRecorder:
             book.move_to_end(series)
             if self._expiry_timer is None:
                 # One that was loaded after a restart may have little of its hour left.
-                age = self._clock.since(datetime.fromisoformat(_last_seen(new)))
+                age = self._clock.since(texts.parse_time(_last_seen(new)))
                 left = max(_EXPIRY_SECONDS, RETENTION.total_seconds() - age)
                 self._expiry_timer = self._clock.call_later(left, self._expire)
         elif old is not None:

@@ -1,10 +1,11 @@
 """What controllers ask of a pod and how they make one. Pure."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from services.simulator.controllers.context import condition
 from services.simulator.controllers.ownership import owned_by
 from services.simulator.objects import Obj, is_terminating
+from shared.kube import texts
 
 # Admission gives every pod these: a node that is away for five minutes loses its pods.
 _NODE_LOSS_TOLERATIONS = [
@@ -100,4 +101,4 @@ def node_of(pod: Obj) -> str:
 
 def parse_time(written: str) -> datetime:
     """A Kubernetes timestamp in whole seconds, or with a fraction as MicroTime has it."""
-    return datetime.fromisoformat(written).astimezone(UTC)
+    return texts.parse_time(written)

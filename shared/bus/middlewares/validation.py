@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import orjson
 from faststream import BaseMiddleware
 from faststream.exceptions import AckMessage
 from faststream.nats import NatsMessage
@@ -11,10 +10,13 @@ from pydantic import ValidationError
 from shared.bus.envelope import MESSAGE_ID, SOURCE, source_of
 from shared.errors import InvalidEvent
 from shared.events import EVENTS, DeadLetter, Event, OutsideRequest
+from shared.reading import InvalidText, parse_json
 from shared.subjects import DEAD_LETTER_PREFIX, DURABLES, OPEN_TO_OTHERS, OUTSIDE_PREFIX, split_mode
 
 _TAKE_IN = frozenset(durable.name for durable in DURABLES if durable.takes_in)
 _OURS = source_of("gateway")
+_NUL = b"\\u0000"
+"""How JSON has to write U+0000."""
 _FROM_OUTSIDE = f"{OUTSIDE_PREFIX}."
 
 
@@ -43,7 +45,17 @@ async def decode(message: NatsMessage) -> Event | DeadLetter | OutsideRequest:
     model = EVENTS.get(subject)
     if model is None:
         raise InvalidEvent(f"no event is known on subject {subject!r}")
+    if _NUL in message.body:
+        _refuse_nul(message.body)
     return model.model_validate_json(message.body)
+
+
+def _refuse_nul(body: bytes) -> None:
+    """PostgreSQL can't store it, and would refuse the event at each delivery. Raises InvalidEvent."""
+    try:
+        parse_json(body)
+    except InvalidText as error:
+        raise InvalidEvent(f"body: {error}") from error
 
 
 def _is_ours(message: NatsMessage) -> bool:
@@ -68,8 +80,8 @@ def _request(subject: str, message: NatsMessage) -> OutsideRequest:
 
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
-        content = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        content = parse_json(body)
+    except InvalidText:
         return None
     return content if isinstance(content, dict) else None
 

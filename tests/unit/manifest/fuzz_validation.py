@@ -7,7 +7,7 @@ import atheris
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-with atheris.instrument_imports(include=["services.manifest.validation", "shared.kube"]):
+with atheris.instrument_imports(include=["services.manifest.validation", "shared.kube", "shared.reading"]):
     from services.manifest.validation import Question, validate_text
     from shared.catalog import load_catalog
 

@@ -7,6 +7,7 @@ unless the schema calls them atomic. A field that the schema does not know is tr
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -178,13 +179,15 @@ def remove(value: Any, schema: Schema | None, fields: FieldSet) -> Any:
     """`value` without these fields; None where nothing is left of it."""
     if not fields or schema is None or _is_leaf(schema, value) or not value:
         return value
-    gone = {path[0] for path in fields if len(path) == 1}
+    below_element: defaultdict[str, set[Path]] = defaultdict(set)
+    for path in fields:
+        below_element[path[0]].add(path[1:])
     kept = []
     for (element, below, child), key in zip(children(schema, value), value, strict=True):
-        if element in gone:
+        inner = below_element.get(element, frozenset())
+        if () in inner:
             continue
-        inner = frozenset(path[1:] for path in fields if len(path) > 1 and path[0] == element)
-        rest = remove(child, below, inner)
+        rest = remove(child, below, frozenset(inner))
         if rest is not None:
             kept.append((key, rest))
     if not kept:

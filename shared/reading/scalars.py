@@ -24,8 +24,8 @@ _NUMERIC_START = frozenset("0123456789+-.")
 _INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]{1,16})|0[bB]([01]{1,64})|0[oO]?([0-7]{1,22})|(0|[1-9][0-9]{0,18}))")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _LONGEST_NUMBER = 400
-_WHOLE_UP_TO = 1e21
-"""JSON writes a larger number with an exponent, and no integer field takes that."""
+_WHOLE_UP_TO = 2**63
+"""Beyond 64 bits a number is a float, as in Go and in our JSON writer; no integer field takes that."""
 
 Scalar = str | int | float | bool | None
 
@@ -57,7 +57,8 @@ def _number(text: str) -> Scalar:
     if match:
         sign, hexadecimal, binary, octal, decimal = match.groups()
         digits, base = next((d, b) for d, b in ((decimal, 10), (hexadecimal, 16), (binary, 2), (octal, 8)) if d)
-        return int(sign + digits, base)
+        whole = int(sign + digits, base)
+        return whole if -_WHOLE_UP_TO <= whole < 2 * _WHOLE_UP_TO else float(whole)
     if _FLOAT.fullmatch(plain):
         number = float(plain)
         return int(number) if number.is_integer() and abs(number) < _WHOLE_UP_TO else number

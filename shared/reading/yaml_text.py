@@ -13,14 +13,14 @@ from typing import Any, Final
 import yaml
 from yaml._yaml import CParser
 
-from services.manifest.validation.json_text import as_yaml
-from services.manifest.validation.scalars import as_key, resolve
+from shared.reading.json_as_yaml import as_yaml
+from shared.reading.json_text import MAX_DEPTH
+from shared.reading.scalars import as_key, resolve
 
 MAX_BYTES: Final = 4 * 2**20
 """Or characters, of text that came as such."""
 MAX_DOCUMENTS: Final = 2_000
 MAX_NODES: Final = 200_000
-MAX_DEPTH: Final = 64
 MAX_PROBLEMS: Final = 50
 
 _CORE = "tag:yaml.org,2002:"
