@@ -2,15 +2,16 @@
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from embedded.ports import free_ports
 from services.monitor.kubernetes import Endpoint, KubernetesCluster
 from services.monitor.sampling import sample
 
@@ -44,6 +45,23 @@ class Simulator:
     async def delete(self, path: str) -> None:
         assert (await self._client.delete(f"/clusters/demo{path}")).is_success
 
+    @asynccontextmanager
+    async def without_nodes(self) -> AsyncIterator[None]:
+        """No new pod is scheduled meanwhile: what would last a moment lasts until it was seen."""
+        await self._cordon(True)
+        yield
+        await self._cordon(False)
+
+    async def _cordon(self, unschedulable: bool) -> None:
+        nodes = (await self._client.get("/clusters/demo/api/v1/nodes")).json()["items"]
+        for node in nodes:
+            answer = await self._client.patch(
+                f"/clusters/demo/api/v1/nodes/{node['metadata']['name']}",
+                headers={"Content-Type": "application/merge-patch+json"},
+                json={"spec": {"unschedulable": unschedulable}},
+            )
+            assert answer.is_success, answer.text
+
     async def is_ready(self) -> bool:
         try:
             return (await self._client.get("/readyz")).is_success
@@ -56,9 +74,7 @@ class Simulator:
 
 @pytest.fixture
 async def simulator(tmp_path: Path) -> AsyncIterator[Simulator]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    [port] = free_ports(1)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SIMULATOR_")}
     environment = inherited | {"SIMULATOR_PORT": str(port), "SIMULATOR_SPEED": "20"}
     with (tmp_path / "simulator.log").open("wb") as log:
@@ -140,8 +156,10 @@ async def watch(cluster: KubernetesCluster, enough: Callable[[Values], bool]) ->
 async def test_a_first_rollout_is_unknown_and_then_up_and_never_down(
     simulator: Simulator, cluster: KubernetesCluster
 ) -> None:
-    await deploy(simulator)
-    seen = await watch(cluster, lambda values: values.get("available") == 1.0)
+    async with simulator.without_nodes():
+        await deploy(simulator)
+        seen = await watch(cluster, lambda values: values.get("pods_wanted") == 4.0)
+    seen += await watch(cluster, lambda values: values.get("available") == 1.0)
     assert {values.get("available") for values in seen} == {None, 1.0}
     assert (seen[-1]["pods_ready"], seen[-1]["pods_wanted"]) == (4.0, 4.0)
     await watch(cluster, lambda values: all(0 < values.get(name, 0) < 200 for name in ("cpu", "memory", "gpu")))
@@ -167,8 +185,9 @@ async def test_pods_that_are_gone_take_the_tenant_down_until_others_are_ready(
 ) -> None:
     await deploy(simulator)
     await watch(cluster, lambda values: values.get("available") == 1.0)
-    await simulator.delete(f"/api/v1/namespaces/{NAMESPACE}/pods")
-    await watch(cluster, lambda values: values.get("available") == 0.0)
+    async with simulator.without_nodes():
+        await simulator.delete(f"/api/v1/namespaces/{NAMESPACE}/pods")
+        await watch(cluster, lambda values: values.get("available") == 0.0)
     await watch(cluster, lambda values: values.get("available") == 1.0)
 
 

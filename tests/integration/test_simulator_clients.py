@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.dynamic import DynamicClient
 from kubernetes.aio.dynamic.exceptions import ConflictError, NotFoundError
+from kubernetes.aio.watch import Watch
 
 from tests.integration.simulator_process import eventually, running_simulator
 from tests.unit.simulator.api_client import deployment
@@ -44,8 +46,15 @@ async def test_the_dynamic_client_applies_watches_lists_and_deletes(dynamic: Any
 
     applied = await apply("deployer", replicas=2)
     version = applied.metadata.resourceVersion
-    async with asyncio.timeout(30):
-        async for event in dynamic.watch(deployments, namespace="default", resource_version=version, timeout=30):
+    # Left to the garbage collector, the watch's connection would be closed during a later test, which then fails.
+    async with (
+        asyncio.timeout(30),
+        Watch() as watcher,
+        aclosing(
+            dynamic.watch(deployments, namespace="default", resource_version=version, timeout=30, watcher=watcher)
+        ) as events,
+    ):
+        async for event in events:
             if (event["object"].status or {}).get("readyReplicas") == 2:
                 break
     listed = await pods.get(namespace="default", label_selector="app=web")

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from embedded.ports import free_ports
 from tests.integration.simulator_process import running_simulator
 
 KUBECTL = shutil.which("kubectl") or ""
@@ -91,10 +91,7 @@ class Kubectl:
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """A free port for the simulator of this module."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-    yield number
+    yield free_ports(1)[0]
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from services.manifest.rendering import to_yaml
 from services.manifest.validation import CODES, Question, validate_objects, validate_text
 from services.manifest.validation.lines import locate
-from shared.reading.yaml_text import MAX_NODES, read
 from shared.reading.scalars import resolve
+from shared.reading.yaml_text import MAX_NODES, read
 
 from .factories import CATALOG, TENANTS
 

@@ -49,7 +49,7 @@ class Watched:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def next(self) -> dict[str, Any]:
-        return await asyncio.wait_for(self.events.get(), 5)
+        return await asyncio.wait_for(self.events.get(), 30)
 
 
 class Api:
@@ -122,7 +122,7 @@ class Api:
             yield watched
         finally:
             gone.set()
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, 30)
 
 
 def _scope(method: str, path: str, media_type: str, accept: str, query: dict[str, Any]) -> dict[str, Any]:
