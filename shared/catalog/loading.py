@@ -59,7 +59,8 @@ def _read(directory: Path, name: str) -> dict[str, Any]:
     own = directory / f"{name}.yaml"
     file = own if own.is_file() else _PACKAGED / own.name
     try:
-        content = parse_yaml(file.read_bytes())
+        # A value that is no number is named by the model, with its field.
+        content = parse_yaml(file.read_bytes(), finite=False)
     except (OSError, InvalidText) as error:
         raise CatalogInvalid(f"{file} can't be read: {error}") from error
     if not isinstance(content, dict):

@@ -12,26 +12,27 @@ from shared.reading.yaml_text import Problem, Reading, read
 
 _ACCEPTED: Final = frozenset({"KEY_NOT_A_STRING", "TAG_REFUSED"})
 """As Kubernetes does it: the key becomes text, the tag is ignored."""
+_NOT_FINITE: Final = "VALUE_UNUSABLE"
 
 
-def parse_yaml(text: str | bytes) -> Any:
-    """The value of a text with one document; None for an empty text. Raises InvalidText."""
-    documents = parse_documents(text)
+def parse_yaml(text: str | bytes, *, finite: bool = True) -> Any:
+    """The value of a text with one document; None for an empty text. Raises InvalidText, for NaN only if `finite`."""
+    documents = parse_documents(text, finite=finite)
     if len(documents) > 1:
         raise InvalidText(f"expected a single document in the stream, but found {len(documents)}")
     return documents[0] if documents else None
 
 
-def parse_documents(text: str | bytes) -> list[Any]:
+def parse_documents(text: str | bytes, *, finite: bool = True) -> list[Any]:
     """The values of all documents. Raises InvalidText."""
-    values = [document.value for document in _checked(read(text)).documents]
+    values = [document.value for document in _checked(read(text), finite).documents]
     refuse_unusable(values)
     return values
 
 
-def _checked(reading: Reading) -> Reading:
+def _checked(reading: Reading, finite: bool) -> Reading:
     for problem in reading.problems:
-        if problem.code not in _ACCEPTED:
+        if problem.code not in _ACCEPTED and (finite or problem.code != _NOT_FINITE):
             raise InvalidText(_sentence(problem))
     return reading
 

@@ -21,12 +21,12 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from services.calculator.sizing import size
 from services.manifest.rendering import render, to_yaml
 from services.manifest.validation import Question, validate_objects, validate_text
-from shared.reading.yaml_text import read
 from shared.catalog import load_catalog
 from shared.events import DeployOptions
 from shared.kube.definitions import definitions
 from shared.kube.semantics import validate
 from shared.kube.validation import decode, missing_required
+from shared.reading.yaml_text import read
 from shared.tenants import SlaTarget, TenantSpec
 
 ROUNDS = 7

@@ -40,8 +40,8 @@ async def _set(call: Call, scale: Any) -> Answer:
     """Write `spec.replicas`; a resourceVersion in the scale guards against a change in between."""
     await call.cluster.ready_to_write()
     live = writes.require(call)
-    metadata, spec = (scale.get(name) or {} for name in ("metadata", "spec")) if isinstance(scale, dict) else ({}, None)
-    replicas = spec.get("replicas", 0) if isinstance(spec, dict) and isinstance(metadata, dict) else None
+    metadata, spec = _part(scale, "metadata"), _part(scale, "spec")
+    replicas = spec.get("replicas", 0)
     if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas >= _REPLICAS_LIMIT:
         raise errors.bad_request(
             'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal into Go struct field'
@@ -60,6 +60,13 @@ async def _set(call: Call, scale: Any) -> Answer:
     if not call.request.dry_run:
         await call.cluster.committed()
     return Answer(200, scale_of(obj))
+
+
+def _part(scale: Any, name: str) -> Obj:
+    part = scale.get(name) if isinstance(scale, dict) else scale
+    if not isinstance(part or {}, dict):
+        raise errors.bad_request(f'Scale in version "v1" cannot be handled as a Scale: {name} must be an object')
+    return part or {}
 
 
 def scale_of(obj: Obj) -> Obj:

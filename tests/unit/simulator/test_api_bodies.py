@@ -1,11 +1,11 @@
 """Bodies that mean more than they contain: none ends the process, and none holds it up."""
 
-import asyncio
+import threading
 import time
 
 import pytest
 
-from services.simulator.api.bodies import parse_json, parse_yaml
+from services.simulator.api.bodies import beside, parse_json, parse_yaml
 from services.simulator.api.errors import ApiError
 from services.simulator.controllers import pods
 from shared.kube import texts
@@ -222,11 +222,6 @@ def test_a_time_that_has_no_date_is_refused(wrong: str) -> None:
     assert "out of range" in (texts.time_fault(wrong) or "")
 
 
-async def test_others_are_answered_while_a_large_body_is_read() -> None:
-    api = Api()
-    lines = b"".join(b"k%d: {a: [1, 2, 3]}\n" % n for n in range(5_000))
-    large = asyncio.create_task(api.request("POST", CONFIG_MAPS, lines, media_type=YAML))
-    await asyncio.sleep(0)
-    assert (await api.get(CONFIG_MAPS)).code == 200
-    assert not large.done()
-    assert (await large).code == 400
+@pytest.mark.parametrize(("size", "is_beside"), [(100, False), (100_000, True)])
+async def test_a_large_body_is_read_beside_the_event_loop(size: int, is_beside: bool) -> None:
+    assert (await beside(b" " * size, threading.get_ident) != threading.get_ident()) is is_beside

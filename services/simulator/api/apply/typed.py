@@ -184,7 +184,7 @@ def remove(value: Any, schema: Schema | None, fields: FieldSet) -> Any:
         below_element[path[0]].add(path[1:])
     kept = []
     for (element, below, child), key in zip(children(schema, value), value, strict=True):
-        inner = below_element.get(element, frozenset())
+        inner = below_element.get(element, set())
         if () in inner:
             continue
         rest = remove(child, below, frozenset(inner))
