@@ -50,6 +50,8 @@ class Access:
 
     says: tuple[Subject, ...] = ()
     consumes: tuple[Durable, ...] = ()
+    inspects: tuple[Durable, ...] = ()
+    """Consumers of others whose progress it asks for."""
     follows: tuple[Stream, ...] = ()
     """Streams that it reads by ordered consumers of its own, which need names: see `_following`."""
     answers: tuple[Rpc, ...] = ()
@@ -84,6 +86,8 @@ ACCESS: dict[str, Access] = {
             GATEWAY_TAKES_IN_OUTSIDE,
             GATEWAY_FAILS_DEAD_LETTERS,
         ),
+        # What is silent is asked for again only while no worker has an event left.
+        inspects=tuple(durable for durable in DURABLES if durable.stream is Stream.ECP),
         follows=(Stream.ECP, Stream.METRICS),
         asks=tuple(Rpc),
         # It has the rows that name manifests, so it knows which nobody needs any more.
@@ -172,6 +176,9 @@ def permissions(account: str) -> Permissions:
         granted.publish += [mode.subject(subject) for subject in (*access.says, *access.asks)]
         granted.subscribe += [mode.subject(question) for question in access.answers]
         granted.publish += [subject for durable in access.consumes for subject in _consuming(mode, durable)]
+        granted.publish += [
+            f"$JS.API.CONSUMER.INFO.{mode.stream(durable.stream)}.{durable.name}" for durable in access.inspects
+        ]
         granted.publish += [subject for stream in access.follows for subject in _following(mode.stream(stream))]
         granted.never += [subject for stream in access.follows for subject in _durables(mode, stream)]
         granted.publish += [subject for bucket in access.keeps for subject in _keeping(mode, bucket)]

@@ -124,7 +124,7 @@ class Bucket(StrEnum):
     DESIRED = "desired"  # <target>.<tenant> -> what the deployer must bring about
     APPLIED = "applied"  # <target>.<tenant> -> what it brought about last, with the inventory
     LEASES = "leases"  # with a time to live: who works at what
-    TRIES = "tries"  # <durable>.<sequence> -> how often an event that came again was tried
+    TRIES = "tries"  # <durable>.<sequence>.<time> -> how often an event that came again was tried
 
 
 def manifest_key(digest: str) -> str:

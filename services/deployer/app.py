@@ -29,7 +29,9 @@ def build(settings: DeployerSettings) -> Worker:
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4()}"
     worlds = {mode: _world(worker, mode, holder) for mode in Mode}
     controller = Controller(worlds, targets, worker.publisher, settings, clock=lambda: datetime.now(UTC))
-    handlers = Handlers({mode: world.states for mode, world in worlds.items()}, targets, controller.notice)
+    handlers = Handlers(
+        {mode: world.states for mode, world in worlds.items()}, targets, controller.notice, controller.repeat_end
+    )
     worker.on(DEPLOYER_ACCEPTS_MANIFESTS, handlers.accept_manifest)
     worker.on(DEPLOYER_ACCEPTS_OPERATIONS, handlers.accept_operation)
     worker.answer(Rpc.CAPACITY, CapacityRequest, partial(answer_capacity, targets=targets))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import structlog
 
 from services.deployer.cluster import ClusterUnavailable
-from services.deployer.desired import Desired, Outcome, is_settled
+from services.deployer.desired import Desired, Outcome, is_concluded, is_settled, lost
 from services.deployer.leases import Leases
 from services.deployer.ledger import Ledger
 from services.deployer.manifests import Manifests
@@ -95,13 +95,23 @@ class Controller:
         What comes before `run` is found by it, and what comes after it by a successor.
         """
         key = (mode, desired.key)
-        if not self._running or self._settled.get(key) == desired.generation:
+        is_done = state is None or is_settled(desired, state.applied)  # or its records are gone
+        if not self._running or (is_done and self._settled.get(key) == desired.generation):
             return
         tenant = self._tenants.setdefault(key, _Tenant())
         tenant.newest.see(desired.generation)
         if tenant.task is None:
             work = self._tend(mode, desired.key, tenant, state)
             tenant.task = asyncio.create_task(work, name=f"{mode} {desired.key}")
+
+    async def repeat_end(self, mode: Mode, desired: Desired, state: Versioned) -> None:
+        """Publish again how a generation ended, if it has: who asks again hasn't heard it.
+
+        Under the end's own id, so that JetStream drops it where it has it already.
+        """
+        if state.applied is not None and is_concluded(desired, state.applied):
+            with _told(desired):
+                await self._ledger(mode, desired, state).repeat_end()
 
     async def _follow(self, mode: Mode) -> None:
         while True:
@@ -137,7 +147,8 @@ class Controller:
             if settled is not None and settled >= tenant.newest.generation:
                 # Nothing may be awaited between this look at `newest` and the removal, or a change would be missed.
                 del self._tenants[(mode, key)]
-                self._settled[(mode, key)] = settled
+                if state is not None and state.desired is not None:
+                    self._settled[(mode, key)] = settled
                 return
             state = None
             await asyncio.sleep(pause)
@@ -149,8 +160,16 @@ class Controller:
         `known` is the newest that was known before `state` was read: where nothing is desired, that is settled.
         """
         world = self._worlds[mode]
+        if (wanted := lost(state.desired, state.applied)) is not None:
+            _log.warning("The record of what is desired is gone; it is written again.", action="restore-desired")
+            await world.states.want(wanted)
+            return None
         if state.desired is None:
             return known
+        if state.desired.generation < self._settled.get((mode, key), 0):
+            raise TemporaryError(
+                f"the record of generation {self._settled[(mode, key)]} is gone, an older one is there"
+            )
         if is_settled(state.desired, state.applied):
             await self._tidy(world, key, state)
             return state.desired.generation

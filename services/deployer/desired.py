@@ -145,9 +145,24 @@ def decide(wanted: Desired, current: Desired | None, applied: Applied | None) ->
     floor = max(current.generation if current else 0, applied.generation if applied else 0)
     if wanted.generation < floor:
         return Newer(floor)
-    if wanted.generation == floor:
+    if wanted.generation == floor and not _is_missing(wanted, current, applied):
         return None
     return wanted.model_copy(update={"replaces": _replaced(current, applied)})
+
+
+def lost(current: Desired | None, applied: Applied | None) -> Desired | None:
+    """What was wanted, if its record is gone though the work at it isn't done: the bucket has lost its end."""
+    if applied is None or applied.wanted is None or not _is_missing(applied.wanted, current, applied):
+        return None
+    return None if is_settled(applied.wanted, applied) else applied.wanted
+
+
+def _is_missing(wanted: Desired, current: Desired | None, applied: Applied | None) -> bool:
+    """Whether the record of `wanted` is gone, or an older one is back. After a deletion there is to be none."""
+    if current is not None:
+        return current.generation < wanted.generation
+    deleted = applied is not None and applied.outcome is Outcome.DELETED and applied.announced
+    return not deleted
 
 
 def is_settled(desired: Desired, applied: Applied | None) -> bool:
@@ -155,6 +170,11 @@ def is_settled(desired: Desired, applied: Applied | None) -> bool:
     if applied is None or applied.generation < desired.generation:
         return False
     return applied.outcome is not Outcome.RUNNING and applied.announced
+
+
+def is_concluded(desired: Desired, applied: Applied) -> bool:
+    """Whether the work at just this generation has come to its end."""
+    return applied.generation == desired.generation and applied.outcome is not Outcome.RUNNING
 
 
 def is_open(generation: int, applied: Applied | None) -> bool:

@@ -3,7 +3,7 @@
 A generation below the highest is answered with `deploy.superseded`, the same one again changes nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 
 from services.deployer.desired import Desired, Newer, state_key
@@ -38,12 +38,20 @@ class Handlers:
     """What the deployer's two consumers do."""
 
     def __init__(
-        self, states: Mapping[Mode, States], targets: Targets, notice: Callable[[Mode, Desired, Versioned | None], None]
+        self,
+        states: Mapping[Mode, States],
+        targets: Targets,
+        notice: Callable[[Mode, Desired, Versioned | None], None],
+        repeat_end: Callable[[Mode, Desired, Versioned], Awaitable[None]],
     ) -> None:
-        """`notice` hears of what was written, to begin at once; other copies find it by themselves."""
+        """`notice` hears of what was written, to begin at once; other copies find it by themselves.
+
+        `repeat_end` hears of what was known before, and publishes its end again if it has one.
+        """
         self._states = states
         self._targets = targets
         self._notice = notice
+        self._repeat_end = repeat_end
 
     async def accept_manifest(self, event: ManifestRendered, delivery: Delivery) -> list[Event]:
         """A manifest is to be deployed."""
@@ -65,8 +73,8 @@ class Handlers:
             return [_failed(event.tenant_id, event.deployment, unknown, event.operation)]
         restarts = event.operation is Operation.RESTART
         fields = event.model_dump(include={"operation", "digest", "to", "force"})
-        # The event's own time: it is the same however often the event comes.
-        fields["restarted_at"] = delivery.time.replace(microsecond=0) if restarts else None
+        # The event's own time: it is the same however often the event comes, or is published again.
+        fields["restarted_at"] = (delivery.sent or delivery.time).replace(microsecond=0) if restarts else None
         return await self._want(_desired(event, delivery, action=_ACTIONS[event.operation], **fields), delivery.mode)
 
     async def _want(self, wanted: Desired, mode: Mode) -> list[Event]:
@@ -76,6 +84,7 @@ class Handlers:
         # One that comes again may find the records of what came after it, or none.
         is_current = outcome.desired is not None and outcome.desired.generation == wanted.generation
         self._notice(mode, wanted, outcome if is_current else None)
+        await self._repeat_end(mode, wanted, outcome)
         return []
 
     async def _delete_from_nowhere(

@@ -87,6 +87,10 @@ class Ledger:
         _log.info(f"Begun: {self._applied.word.message}.", action="deploy-begun")
         await both(self._record(self._applied), self._publish_word())
 
+    async def repeat_end(self) -> None:
+        """Publish the last event of a concluded generation again."""
+        await self._publish_word()
+
     async def confirm(self) -> None:
         """Make sure that the books are still ours; raises Outrun if not.
 

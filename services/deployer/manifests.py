@@ -9,8 +9,14 @@ from nats.js.kv import KeyValue
 
 from services.deployer.manifest import InvalidManifest
 from shared.bus.publishing import NATS_ERRORS
-from shared.errors import DependencyUnavailable
+from shared.errors import DependencyUnavailable, TemporaryError
 from shared.subjects import manifest_key
+
+
+class ManifestMissing(TemporaryError):
+    """The store has lost a manifest that was there: the gateway asks for a deployment of which nothing is heard again,
+    and then it is rendered again."""
+
 
 _TRIES = 5
 _PAUSE = 0.5
@@ -23,7 +29,7 @@ class Manifests:
         self._bucket = bucket
 
     async def fetch(self, digest: str) -> str:
-        """The text with that digest. Raises InvalidManifest if there is none or another, DependencyUnavailable.
+        """The text with that digest. Raises ManifestMissing, InvalidManifest if it is another, DependencyUnavailable.
 
         Tried for some seconds: a replica of the bucket may be behind the event that names the manifest.
         """
@@ -33,7 +39,7 @@ class Manifests:
             body = await self._read(digest)
             if body is not None:
                 return _verified(body, digest)
-        raise InvalidManifest(f"the manifest {digest} is not there")
+        raise ManifestMissing(f"the manifest {digest} is not there")
 
     async def _read(self, digest: str) -> bytes | None:
         try:

@@ -24,8 +24,8 @@ from services.deployer.cluster import Cluster, ClusterUnavailable, Kind, Namespa
 from services.deployer.desired import Applied, Desired, Failure, ObjectRef
 from services.deployer.explanation import EVENT, explain
 from services.deployer.ledger import Ledger
-from services.deployer.manifest import parse
-from services.deployer.manifests import Manifests
+from services.deployer.manifest import InvalidManifest, parse
+from services.deployer.manifests import ManifestMissing, Manifests
 from services.deployer.newest import Newest, Superseded
 from services.deployer.patience import DeploymentFailed, Patience
 from services.deployer.progress import Report, report_applied, report_done, report_waiting
@@ -97,6 +97,11 @@ class Reconciler:
     async def _run(self) -> None:
         try:
             await self._act()
+        except ManifestMissing as error:
+            if not self._can_be_rendered_again:
+                raise InvalidManifest(error.message) from error
+            await self._wait_for(error)
+            raise
         except (ClusterUnavailable, NamespaceTerminating, Vanished) as error:
             await self._wait_for(error)
             raise
@@ -267,6 +272,11 @@ class Reconciler:
     @property
     def _origin(self) -> str:
         return f"generation {self._desired.to}" if self._desired.to else "an earlier manifest"
+
+    @property
+    def _can_be_rendered_again(self) -> bool:
+        """Whether the request that is published again renders the manifest: not an earlier one's."""
+        return self._desired.operation is None and self._ledger.applied.failure is None
 
     def _is_outside(self, ref: ObjectRef) -> bool:
         """Whether deleting the namespace leaves the object where it is."""

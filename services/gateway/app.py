@@ -32,6 +32,7 @@ from services.gateway.projection import Update, read_update
 from services.gateway.queries import Queries
 from services.gateway.questions import Questions
 from services.gateway.recording import Recorder
+from services.gateway.republish import republish
 from services.gateway.requests import (
     FOREIGN_PAGES_READ,
     FOREIGN_PAGES_SEND,
@@ -55,6 +56,7 @@ from services.gateway.routes import (
 from services.gateway.routes.parameters import Parts
 from services.gateway.settings import Settings
 from services.gateway.store.write_check import WriteCheck
+from services.gateway.stream_loss import look_for_losses
 from services.gateway.tenancy import Targets
 from shared.bus import Worker
 from shared.catalog import Catalog, load_catalog
@@ -183,6 +185,9 @@ def _wire(parts: Parts, settings: Settings) -> None:
         worker.background(f"outbox {mode}", drainer.run)
         worker.background(f"cleaning {mode}", partial(housekeeping.repeat, _CLEAN_EVERY, clean))
         worker.background(f"counting {mode}", partial(housekeeping.repeat, _COUNT_EVERY, count))
+        checking = partial(_check_streams, parts, mode, settings.republish_after)
+        check = partial(housekeeping.repeat, settings.stream_check, checking)
+        worker.background(f"checking streams {mode}", check)
         collecting = partial(_collect, parts, mode, timedelta(days=settings.manifest_days))
         tidy = partial(housekeeping.repeat, _COLLECT_EVERY, collecting, first=_COLLECT_FIRST)
         worker.background(f"collecting manifests {mode}", tidy)
@@ -193,6 +198,12 @@ def _wire(parts: Parts, settings: Settings) -> None:
 async def _collect(parts: Parts, mode: Mode, older_than: timedelta) -> None:
     named = partial(housekeeping.named_digests, parts.databases[mode])
     await collect(parts.worker.jetstream, mode, named, older_than=older_than)
+
+
+async def _check_streams(parts: Parts, mode: Mode, silence: float) -> None:
+    database, jetstream = parts.databases[mode], parts.worker.jetstream
+    await look_for_losses(mode, database, jetstream)
+    await republish(mode, database, jetstream, silence=silence)
 
 
 def _deployment_feed(mode: Mode, settings: Settings, metrics: GatewayMetrics) -> Feed[Update]:

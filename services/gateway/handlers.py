@@ -1,4 +1,4 @@
-"""Events into rows. Each may come twice and in any order: rows change only where `last_seq` is lower.
+"""Events into rows. Each may come twice and in any order: rows change only by what is newer (`apply_update`).
 
 An event of a tenant or deployment that isn't there (deleted meanwhile, or another system's) is logged and dropped.
 """
@@ -105,12 +105,13 @@ async def _apply(
     if row is None:
         _drop(event, "its deployment isn't there", deployment_id=update.deployment_id)
         return
+    if row.repeats and projection.is_passed(row.progress, update):
+        return  # a step of a request that was published again, and that the deployment made long ago
     await deployment_store.insert_event(connection, _event_values(update, delivery))
     if not projection.is_step_forward(row.status, update):
         return
-    if not await deployment_store.apply_update(
-        connection, update.deployment_id, delivery.sequence, _row_values(update)
-    ):
+    place = (delivery.sequence, delivery.time)
+    if not await deployment_store.apply_update(connection, update.deployment_id, place, _row_values(update)):
         return
     status = projection.tenant_status(row.operation, update)
     if status is not None:

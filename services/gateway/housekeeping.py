@@ -8,7 +8,7 @@ import structlog
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.store import deployments as deployment_store
 from services.gateway.store import outbox as outbox_store
-from services.gateway.store import overview
+from services.gateway.store import overview, requests
 from services.gateway.store import tenants as tenant_store
 from shared.database import Database, Databases
 from shared.errors import TemporaryError
@@ -33,6 +33,7 @@ async def clean(database: Database, *, key_hours: int, event_days: int) -> None:
     async with database.begin() as connection:
         await outbox_store.forget_keys(connection, key_hours)
         await deployment_store.forget_events(connection, event_days)
+        await requests.forget_requests(connection)
 
 
 async def named_digests(database: Database) -> set[str]:

@@ -5,7 +5,8 @@ acknowledgement floor of the durable that writes them) and keeps the recent mess
 the rows then finds everything that the rows don't have among the recent messages or in its queue.
 
 The reader is a push consumer without acknowledgements. Its numbers are checked: after a gap, a silence or a
-reconnect it is made anew behind the last message, so that sockets see each message once and in order.
+reconnect it is made again at the last message, so that sockets see each message once and in order. If that message is
+no longer what it was, the stream has lost its end or was made again: then the feed begins as at its start.
 """
 
 import asyncio
@@ -40,7 +41,7 @@ _FORGOTTEN_AFTER = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Message(Generic[P]):
-    """What sockets need of an event. `seq` is the stream's."""
+    """What sockets need of an event. `seq` and `time` are the stream's."""
 
     seq: int
     topic: str
@@ -89,7 +90,7 @@ class Subscription(Generic[P]):
 
 
 class Lost(Exception):
-    """The consumer has a gap or is silent."""
+    """The consumer has a gap or is silent, or the stream isn't the one that was read before."""
 
 
 class Feed(Generic[P]):
@@ -113,6 +114,7 @@ class Feed(Generic[P]):
         """
         self.mode = mode
         self.last_seq = 0
+        self._last_time: datetime | None = None
         self._stream = mode.stream(stream)
         self._read = read
         self._subjects = [mode.subject(subject) for subject in subjects]
@@ -172,6 +174,11 @@ class Feed(Generic[P]):
             count += 1
             if message.metadata.sequence.consumer != count:
                 raise Lost("messages are missing")
+            if count == 1 and self._last_time is not None:
+                if not self._is_last(message):
+                    self._forget()
+                    raise Lost("the stream has lost its end")
+                continue
             self._receive(message)
 
     async def _first(self, client: Client) -> int:
@@ -179,16 +186,26 @@ class Feed(Generic[P]):
         jetstream = client.jetstream()
         last = (await jetstream.stream_info(self._stream)).state.last_seq
         if self.last_seq > last:
-            # The stream was made anew and counts from 1 again.
-            self._recent.clear()
-            self.last_seq = self._forgotten = 0
-            return 1
+            # The stream was made again, or has lost its end.
+            self._forget()
         if self.last_seq:
-            return self.last_seq + 1
+            # The last one once more: where it is another one, or gone, the numbers after it are no longer the same.
+            return self.last_seq
         if self._behind is None:
             return last + 1
-        floor = (await jetstream.consumer_info(self._stream, self._behind)).ack_floor
-        return (floor.stream_seq if floor else 0) + 1
+        info = await jetstream.consumer_info(self._stream, self._behind)
+        # After a loss the floor is 0, though nothing that was delivered is open.
+        done = info.ack_floor if info.num_ack_pending else info.delivered
+        return (done.stream_seq if done else 0) + 1
+
+    def _is_last(self, message: Msg) -> bool:
+        metadata = message.metadata
+        return (metadata.sequence.stream, metadata.timestamp) == (self.last_seq, self._last_time)
+
+    def _forget(self) -> None:
+        self._recent.clear()
+        self.last_seq = self._forgotten = 0
+        self._last_time = None
 
     def _config(self, inbox: str, first: int) -> ConsumerConfig:
         return ConsumerConfig(
@@ -208,7 +225,7 @@ class Feed(Generic[P]):
 
     def _receive(self, message: Msg) -> None:
         metadata = message.metadata
-        self.last_seq = metadata.sequence.stream
+        self.last_seq, self._last_time = metadata.sequence.stream, metadata.timestamp
         try:
             found = self._read(EVENTS[split_mode(message.subject)[1]].model_validate_json(message.data))
         except (ValidationError, KeyError):

@@ -39,7 +39,7 @@ async def take_in(request: OutsideRequest, delivery: Delivery, *, commands: Comm
     """Do what another system asks for, once."""
     call = _once(request, delivery)
     fields = _flat(request.fields)
-    fields.setdefault("tenant_id", f"tenant-{delivery.stream.lower().replace('_', '-')}-{delivery.sequence}")
+    fields.setdefault("tenant_id", _name(delivery))
     with context.requesting(RequestContext(delivery.correlation_id, mode=delivery.mode)):
         if await commands.is_done(delivery.mode, call):
             _log.info("An event came again that is done.", action="skip-repeated")
@@ -81,6 +81,11 @@ async def _deploy(fields: dict[str, Any], delivery: Delivery, commands: Commands
             raise
         change = _read(TenantChange, {**fields, "deploy": True})
         await commands.change(delivery.mode, str(fields["tenant_id"]), change, call)
+
+
+def _name(delivery: Delivery) -> str:
+    """Of the message's place in its stream, the same at each delivery, and no other's though a stream is made again."""
+    return f"tenant-{delivery.stream.lower().replace('_', '-')}-{delivery.sequence}-{derived_id(*delivery.place)[:8]}"
 
 
 def _flat(fields: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from services.gateway.store import deployments as deployment_store
 from services.gateway.store import tenants as store
 from services.gateway.store.tenants import TenantRow
 from services.gateway.tenancy import RollOut, Targets
-from services.gateway.writing import changeable, new_id, say, stored_options
+from services.gateway.writing import changeable, new_id, request, stored_options
 from shared.database import Databases
 from shared.events import Operation
 from shared.subjects import Mode
@@ -70,7 +70,6 @@ async def _write(
     await store.update_tenant(connection, row.id, {"status": status, "generation": roll_out.generation})
     source = choice.source
     values = tenancy.deployment_values(row.id, roll_out, operation)
-    await deployment_store.insert_deployment(connection, values | {"digest": source.digest if source else None})
     asked = tenancy.operation_requested(
         row.tenant_id,
         roll_out,
@@ -78,7 +77,7 @@ async def _write(
         digest=source.digest if source else None,
         to=source.generation if source else None,
     )
-    await say(connection, roll_out.mode, [asked])
+    await request(connection, roll_out.mode, values | {"digest": source.digest if source else None}, asked)
 
 
 def _roll_out(mode: Mode, row: TenantRow, generation: int, target: str, choice: Choice) -> RollOut:

@@ -30,6 +30,7 @@ Level = Literal["info", "warning", "error"]
 
 ENDED: frozenset[str] = frozenset({"completed", "failed", "rolled_back", "superseded", "cancelled"})
 _RENDERING, _VALIDATING = 3, 6
+_PREPARATION = (Phase.RENDERING, Phase.VALIDATING)
 _STATUSES: Mapping[type[DeployEvent], Status] = {
     DeployCompleted: "completed",
     DeployFailed: "failed",
@@ -82,6 +83,11 @@ def is_step_forward(status: str, update: Update) -> bool:
     To be superseded is none: an event that came again, when others had come after it, changes nothing.
     """
     return status not in ENDED or update.status in ENDED - {"superseded"}
+
+
+def is_passed(progress: int, update: Update) -> bool:
+    """Whether a deployment that has come to `progress` percent made this step of its preparation before."""
+    return update.phase in _PREPARATION and update.status == "deploying" and (update.progress or 0) < progress
 
 
 def tenant_status(operation: str, update: Update) -> str | None:

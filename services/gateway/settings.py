@@ -26,6 +26,11 @@ class Settings(BusSettings, DatabaseSettings, HttpSettings):
     """Recent messages of a stream that are kept in memory for sockets that connect; 1 to 10 KB each."""
     outbox_poll: float = Field(default=2.0, gt=0)
     """Seconds between two looks at the outbox when no notification came."""
+    stream_check: float = Field(default=5.0, gt=0)
+    """Seconds between two looks at the streams, and at deployments of which nothing is heard."""
+    republish_after: float = Field(default=30.0, gt=0)
+    """Seconds without a sign of a deployment, and with idle workers, until its request is published again; the pause
+    doubles with each time."""
     idempotency_hours: int = Field(default=24, ge=1)
     """Hours that a first answer is kept for its Idempotency-Key."""
     event_days: int = Field(default=90, ge=1)

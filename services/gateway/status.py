@@ -62,7 +62,7 @@ def deployment_state(
         estimated_completion=None if ended else estimated_completion(deployment, tenant.sizing, now),
         logs=[LogLine(timestamp=each.time, level=each.level, message=each.message) for each in events],
         message=deployment.message,
-        waiting_for=None if ended else waiting_for(deployment.phase, deployment.message, pending, unsent),
+        waiting_for=None if ended else _waiting(deployment, pending, unsent),
         target=deployment.target,
         generation=deployment.generation,
         error_code=deployment.error_code,
@@ -78,6 +78,16 @@ def estimated_completion(deployment: Any, sizing: dict[str, Any] | None, now: da
         expected = deployment.created_at + timedelta(minutes=_upper_minutes((sizing or {}).get("deployment_time", "")))
     latest: datetime = max(now, expected)
     return latest
+
+
+def _waiting(deployment: Any, pending: Sequence[ResourceState], unsent: float) -> str | None:
+    """What it waits for, and that nothing was heard of it where that is so."""
+    waits = waiting_for(deployment.phase, deployment.message, pending, unsent)
+    times = deployment.repeats
+    if not times or deployment.repeat_at is None:
+        return waits
+    count = "once" if times == 1 else f"{times} times"
+    return f"{waits or 'the deployer'}; nothing was heard of it, so its request was published again {count}"
 
 
 def waiting_for(phase: str, message: str, pending: Sequence[ResourceState], unsent: float = 0) -> str | None:

@@ -5,9 +5,10 @@ before the tenant exists and after it is gone.
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,7 +20,7 @@ from services.gateway.store import tenants as store
 from services.gateway.store.tenants import TenantRow
 from services.gateway.tenancy import RollOut
 from shared import events
-from shared.bus import derived_id, encode
+from shared.bus import Encoded, derived_id, encode
 from shared.errors import Refused
 from shared.events import DeployOptions, Event, Operation
 from shared.sizing import Sizing
@@ -129,8 +130,9 @@ async def mark_for_deletion(
     )
     await store.update_tenant(connection, row.id, {"status": "deleting", "generation": generation})
     values = tenancy.deployment_values(row.id, roll_out, Operation.DELETE)
-    await deployment_store.insert_deployment(connection, values)
-    await say(connection, mode, [tenancy.operation_requested(tenant_id, roll_out, Operation.DELETE, force=force)])
+    await request(
+        connection, mode, values, tenancy.operation_requested(tenant_id, roll_out, Operation.DELETE, force=force)
+    )
     return row, roll_out.deployment_id
 
 
@@ -161,29 +163,35 @@ def stored_options(row: TenantRow) -> DeployOptions:
 
 
 async def _write_roll_out_and_events(
-    connection: AsyncConnection, plan: Plan, row_id: int, roll_out: RollOut | None, said: list[Event]
+    connection: AsyncConnection, plan: Plan, row_id: int, roll_out: RollOut | None, facts: list[Event]
 ) -> None:
+    await outbox_store.add_events(connection, [_encoded(plan.mode, event) for event in facts])
     if roll_out is not None:
-        await deployment_store.insert_deployment(connection, tenancy.deployment_values(row_id, roll_out))
-        said = [*said, tenancy.deploy_requested(plan.spec, roll_out)]
-    await say(connection, plan.mode, said)
+        values = tenancy.deployment_values(row_id, roll_out)
+        await request(connection, plan.mode, values, tenancy.deploy_requested(plan.spec, roll_out))
 
 
-async def say(connection: AsyncConnection, mode: Mode, said: Iterable[Event]) -> None:
-    """Events that become true with this transaction."""
+async def request(connection: AsyncConnection, mode: Mode, values: Mapping[str, Any], event: Event) -> None:
+    """The row of a deployment, and the event that asks for it, which the row keeps: `republish` may need it again."""
+    encoded = _encoded(mode, event)
+    await deployment_store.insert_deployment(connection, {**values, "request": stored_request(encoded)})
+    await outbox_store.add_events(connection, [encoded])
+
+
+def stored_request(event: Encoded) -> dict[str, Any]:
+    """An event as the column `request` has it."""
+    return {"subject": event.subject, "headers": event.headers, "body": event.body.decode()}
+
+
+def _encoded(mode: Mode, event: Event) -> Encoded:
+    """An event that becomes true with this transaction."""
     correlation_id = context.current().request_id
-    await outbox_store.add_events(
-        connection,
-        [
-            encode(
-                event,
-                mode=mode,
-                event_id=derived_id(correlation_id, event.subject, secrets.token_hex(8)),
-                correlation_id=correlation_id,
-                source=SERVICE,
-            )
-            for event in said
-        ],
+    return encode(
+        event,
+        mode=mode,
+        event_id=derived_id(correlation_id, event.subject, secrets.token_hex(8)),
+        correlation_id=correlation_id,
+        source=SERVICE,
     )
 
 

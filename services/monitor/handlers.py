@@ -37,7 +37,7 @@ async def take_in_sample(event: MetricsCollected, delivery: Delivery, *, publish
     await publish(
         event,
         mode=delivery.mode,
-        event_id=derived_id(delivery.stream, str(delivery.sequence), delivery.durable),
+        event_id=derived_id(*delivery.place, delivery.durable),
         correlation_id=delivery.correlation_id,
         traceparent=delivery.traceparent,
     )

@@ -6,7 +6,7 @@
     traceparent                                                 W3C trace context, passed on as it came
 
 Strict when we write, tolerant when we read: a message from another system may have no header at all; a missing id
-is derived from stream and sequence, so that a redelivery has the same one.
+is derived from the message's place in its stream, so that a redelivery has the same one.
 """
 
 import uuid
@@ -22,7 +22,9 @@ from shared.events import Event
 from shared.subjects import OUTSIDE_PREFIX, Mode, split_mode
 
 TENANT_ID = "ce-subject"
+EVENT_ID = "ce-id"
 SOURCE = "ce-source"
+TIME = "ce-time"
 MESSAGE_ID = Header.MSG_ID.value
 CORRELATION_ID = "correlation-id"
 TRACEPARENT = "traceparent"
@@ -50,9 +52,11 @@ class Delivery:
     event_id: str
     correlation_id: str
     time: datetime
+    """When the stream stored it: the same at every delivery, another one if the event is published again."""
     stream: str
     sequence: int
-    """The stream's, which orders all events of a mode."""
+    """The stream's, which orders all events of a mode for as long as the stream lives. A stream that lost its end, or
+    was made again, gives the same numbers to other events: only with `time` it names a message."""
     attempt: int
     """1 at the first delivery."""
     durable: str
@@ -60,6 +64,13 @@ class Delivery:
     """Who says to have said it: with the id, what makes an event of another system unique."""
     traceparent: str | None = None
     replay_for: str | None = None
+    sent: datetime | None = None
+    """`ce-time`: when the event came true, however often it is published. None if its source gives none."""
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """What names the message for good, as parts of a `derived_id`."""
+        return self.stream, str(self.sequence), self.time.isoformat()
 
 
 def derived_id(*parts: str) -> str:
@@ -86,11 +97,11 @@ def encode(
     headers = {
         MESSAGE_ID: event_id,
         "ce-specversion": "1.0",
-        "ce-id": event_id,
+        EVENT_ID: event_id,
         "ce-type": f"ai.ecp.{event.subject}",
         SOURCE: source_of(source),
         TENANT_ID: event.tenant_id,
-        "ce-time": (time or datetime.now(UTC)).isoformat(),
+        TIME: (time or datetime.now(UTC)).isoformat(),
         "content-type": "application/json",
         CORRELATION_ID: correlation_id,
     }
@@ -104,8 +115,9 @@ def read_delivery(message: Msg) -> Delivery:
     metadata = message.metadata
     headers = message.headers or {}
     mode, subject = split_mode(message.subject)
-    event_id = _identifier(headers, "ce-id") or _identifier(headers, MESSAGE_ID)
-    event_id = event_id or derived_id(metadata.stream, str(metadata.sequence.stream))
+    event_id = _identifier(headers, EVENT_ID) or _identifier(headers, MESSAGE_ID)
+    place = (metadata.stream, str(metadata.sequence.stream), metadata.timestamp.isoformat())
+    event_id = event_id or derived_id(*place)
     return Delivery(
         mode=mode,
         subject=subject,
@@ -120,6 +132,7 @@ def read_delivery(message: Msg) -> Delivery:
         traceparent=_identifier(headers, TRACEPARENT),
         # There one consumer reads a subject, so that a replay needs no name, and a sender's would only hide an event.
         replay_for=None if subject.startswith(f"{OUTSIDE_PREFIX}.") else _identifier(headers, REPLAY_FOR),
+        sent=_time(headers.get(TIME, "")),
     )
 
 
@@ -128,6 +141,15 @@ def own_headers(headers: Mapping[str, str]) -> dict[str, str]:
     original stream or its last sequence, would make every publish elsewhere fail.
     """
     return {name: value for name, value in headers.items() if not name.lower().startswith("nats-")}
+
+
+def _time(text: str) -> datetime | None:
+    """A time with a zone, or None for what is none."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
 
 
 def _identifier(headers: Mapping[str, str], name: str) -> str | None:

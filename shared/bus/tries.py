@@ -34,7 +34,8 @@ class Tries:
         self._limit = limit
         self._earlier: int | None = None
         self._marked: int | None = None
-        self._key = f"{delivery.durable}.{delivery.sequence}"
+        # With the time, since a stream that lost its end gives the same numbers to other events.
+        self._key = f"{delivery.durable}.{delivery.sequence}.{int(delivery.time.timestamp() * 1e6)}"
 
     @property
     def count(self) -> int:

@@ -9,6 +9,7 @@
     maintenance_windows               planned, and no downtime
     monitoring_progress               how far the monitor has come
     outbox                            events that are part of a transaction, until NATS has them
+    stream_positions                  where each stream was last seen, to notice one that lost its end
     idempotency_keys                  first answers
 
 The gateway writes all but what measures (`monitoring_*`, `availability_*`, `maintenance_windows`), which is the
@@ -116,22 +117,33 @@ deployments = Table(
     Column("digest", String(100)),
     Column("correlation_id", String(200), nullable=False),
     Column("last_seq", BigInteger, nullable=False, server_default="0"),  # the stream's, of the last event applied
+    _timestamp("last_time", default=False),  # the stream's, of the newest event applied
+    Column("request", JSONB),  # the event that asked for it, to be published again if it or its effects get lost
+    Column("repeats", SmallInteger, nullable=False, server_default="0"),  # how often it was published again
+    # When that is due at the earliest: -infinity after a loss that was noticed, NULL if something was heard since.
+    _timestamp("repeat_at", default=False),
     _timestamp("created_at", nullable=False),
     _timestamp("updated_at", nullable=False),
     _timestamp("started_at", default=False),
     _timestamp("finished_at", default=False),
     UniqueConstraint("tenant_id", "generation"),
 )
+Index(
+    "deployments_open",
+    deployments.c.updated_at,
+    postgresql_where=text("status IN ('pending', 'deploying')"),
+)
+Index("deployments_repeat_at", deployments.c.repeat_at, postgresql_where=deployments.c.repeat_at.is_not(None))
 
 deployment_events = Table(
     "deployment_events",
     metadata,
-    # Not by the sequence alone: a stream that is made anew counts from 1 again.
+    # Not by the sequence alone: a stream that is made again, or lost its end, gives the same numbers to other events.
     Column("deployment_id", ForeignKey("deployments.deployment_id", ondelete="CASCADE"), primary_key=True),
     Column("seq", BigInteger, primary_key=True),
     Column("event_id", String(200), nullable=False),
     Column("subject", String(60), nullable=False),
-    _timestamp("time", nullable=False, default=False),
+    Column("time", DateTime(timezone=True), primary_key=True),
     Column("status", String(20), nullable=False),
     Column("phase", String(40)),
     Column("progress", SmallInteger),
@@ -158,6 +170,14 @@ outbox = Table(
     Column("body", LargeBinary, nullable=False),
     Column("headers", JSONB, nullable=False),
     _timestamp("created_at", nullable=False),
+)
+
+stream_positions = Table(
+    "stream_positions",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    _timestamp("created", nullable=False, default=False),
+    Column("last_seq", BigInteger, nullable=False),
 )
 
 idempotency_keys = Table(

@@ -7,6 +7,7 @@ remembers the last `seq` it has seen can break off at any point and misses nothi
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -29,6 +30,7 @@ class DeploymentView:
 
     def __init__(self, deployment_id: str, tenant_id: str) -> None:
         self._shown: dict[str, Any] = {"deployment_id": deployment_id, "tenant_id": tenant_id}
+        self._time: datetime | None = None
         self._state: dict[str, Any] = {"status": "pending", "progress": 0, "phase": "sizing", "seq": 0, "resources": []}
 
     @property
@@ -44,19 +46,29 @@ class DeploymentView:
             resources=row.resources,
             timestamp=row.updated_at,
             level="error" if row.error_code else "info",
+            stored=row.last_time,
         )
 
     def replay(self, event: Row[Any]) -> None:
         """Take a step from the deployment's log."""
-        self._take(event.seq, event, resources=event.resources, timestamp=event.time, level=event.level)
+        self._take(
+            event.seq, event, resources=event.resources, timestamp=event.time, level=event.level, stored=event.time
+        )
 
     def update(self, message: Message[Update]) -> bool:
         """Take a step as it comes; False for one that was taken, or that changes nothing any more."""
         update = message.content
-        if message.seq <= self.seq or not is_step_forward(self._state["status"], update):
+        if not self._is_later(message) or not is_step_forward(self._state["status"], update):
             return False
         resources = [each.model_dump(exclude_none=True) for each in update.resources]
-        self._take(message.seq, update, resources=resources, timestamp=message.time, level=update.level)
+        self._take(
+            message.seq,
+            update,
+            resources=resources,
+            timestamp=message.time,
+            level=update.level,
+            stored=message.time,
+        )
         self._state["correlation_id"] = message.correlation_id
         return True
 
@@ -64,10 +76,21 @@ class DeploymentView:
         """What the socket says now."""
         return {"type": kind, **self._shown, **self._state}
 
-    def _take(self, seq: int, step: Any, *, resources: Any, timestamp: Any, level: str) -> None:
-        """`step` has status, phase, progress, message, error_code, and (as a row) a correlation id."""
+    def _is_later(self, message: Message[Update]) -> bool:
+        """By number, or by time: a stream that lost its end gives old numbers to new messages."""
+        return message.seq > self.seq or (self._time is not None and message.time > self._time)
+
+    def _take(
+        self, seq: int, step: Any, *, resources: Any, timestamp: Any, level: str, stored: datetime | None
+    ) -> None:
+        """`step` has status, phase, progress, message, error_code, and (as a row) a correlation id.
+
+        `stored` is the stream's time.
+        """
+        is_later = self._time is None or stored is None or stored > self._time
+        self._time = stored if is_later else self._time
         self._state |= {
-            "seq": max(self.seq, seq),
+            "seq": seq if is_later else max(self.seq, seq),
             "status": step.status,
             "phase": str(step.phase or self._state["phase"]),
             "progress": max(self._state["progress"], step.progress or 0),

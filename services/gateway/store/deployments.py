@@ -1,6 +1,7 @@
 """Rows of `deployments` and `deployment_events`."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, case, delete, false, func, insert, or_, select, text, true, update
@@ -35,6 +36,8 @@ _STATE = (
         deployments.c.status,
         deployments.c.operation,
         deployments.c.created_at,
+        deployments.c.progress,
+        deployments.c.repeats,
         tenants.c.tenant_id.label("tenant_name"),
         tenants.c.preset,
     )
@@ -59,7 +62,7 @@ async def last_projected(connection: AsyncConnection) -> int:
     return int(await connection.scalar(latest) or 0)
 
 
-async def lock_deployment(connection: AsyncConnection, deployment_id: str) -> Row[Any, Any, Any, Any, Any] | None:
+async def lock_deployment(connection: AsyncConnection, deployment_id: str) -> Row[*tuple[Any, ...]] | None:
     """The deployment's state, once nobody else changes one of the same tenant, until the transaction's end.
 
     Two statements: a join would show the deployment as it was before the wait. The tenant's row is what everybody
@@ -94,22 +97,33 @@ async def list_history(connection: AsyncConnection, row_id: int) -> Sequence[Row
     return (await connection.execute(query.limit(_HISTORY))).all()
 
 
-async def apply_update(connection: AsyncConnection, deployment_id: str, seq: int, values: Mapping[str, Any]) -> bool:
-    """Bring the row up to the event `seq`, unless a later one has been applied. Progress never falls.
+async def apply_update(
+    connection: AsyncConnection, deployment_id: str, place: tuple[int, datetime], values: Mapping[str, Any]
+) -> bool:
+    """Bring the row up to the event at `place` (sequence and time), unless a later one was. Progress never falls.
 
+    Later is what has a higher sequence, or was stored later: a stream that lost its end gives old numbers to new ones.
     An end counts also after a later step: events are written side by side, and after an end none comes.
     """
+    seq, time = place
     changes = dict(values)
     ends = changes["status"] in ENDED
     if "progress" in changes:
         changes["progress"] = func.greatest(deployments.c.progress, changes["progress"])
     changes["started_at"] = func.coalesce(deployments.c.started_at, func.now())
     changes["finished_at"] = func.coalesce(deployments.c.finished_at, func.now()) if ends else None
-    is_news = or_(deployments.c.last_seq < seq, and_(true() if ends else false(), deployments.c.status.not_in(ENDED)))
+    changes["repeat_at"] = None
+    is_later = or_(deployments.c.last_seq < seq, deployments.c.last_time < time)
+    is_news = or_(is_later, and_(true() if ends else false(), deployments.c.status.not_in(ENDED)))
     statement = (
         update(deployments)
         .where(deployments.c.deployment_id == deployment_id, is_news)
-        .values(**changes, last_seq=func.greatest(deployments.c.last_seq, seq), updated_at=func.now())
+        .values(
+            **changes,
+            last_seq=case((is_later, seq), else_=deployments.c.last_seq),
+            last_time=func.greatest(deployments.c.last_time, time),
+            updated_at=func.now(),
+        )
         .returning(deployments.c.deployment_id)
     )
     return (await connection.execute(statement)).scalar_one_or_none() is not None
@@ -145,7 +159,7 @@ async def list_events(
     query = (
         select(deployment_events)
         .where(deployment_events.c.deployment_id == deployment_id, deployment_events.c.seq > since)
-        .order_by(deployment_events.c.seq.desc())
+        .order_by(deployment_events.c.time.desc(), deployment_events.c.seq.desc())
         .limit(limit)
     )
     return (await connection.execute(query)).all()[::-1]

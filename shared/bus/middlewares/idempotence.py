@@ -2,10 +2,15 @@
 that was put back for another consumer.
 
 It saves work and nothing rests on it. What makes a repeated handler harmless is elsewhere: output ids are derived from
-the input's, generations only rise, and rows change only where `last_seq` is lower.
+the input's, generations only rise, and rows change only by what is newer.
+
+A sequence names a message only as long as its stream lives: a stream that was made again, or that lost its end, gives
+the same numbers to other events, and the same event may get its own number back when it is published again. So the key
+has the time at which the stream stored the message, which a redelivery keeps and no other message has.
 """
 
 from collections import OrderedDict
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -14,8 +19,9 @@ from faststream.exceptions import AckMessage
 
 from shared.bus.middlewares.context import current_delivery
 
-Key = tuple[str, str, int]
-"""Stream, durable and sequence: what names a delivery. An event's id is only as unique as its source made it."""
+Key = tuple[str, str, int, datetime, str]
+"""Stream, durable, sequence, the stream's time of storing, and the event's id, which is as unique as its source made
+it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -45,7 +51,7 @@ class Idempotence(BaseMiddleware[Any, Any]):
         delivery = current_delivery()
         if delivery.replay_for not in (None, delivery.durable):
             raise AckMessage
-        key = (delivery.stream, delivery.durable, delivery.sequence)
+        key = (delivery.stream, delivery.durable, delivery.sequence, delivery.time, delivery.event_id)
         if key in self._finished:
             _log.info("An event came again that is done; it is acknowledged.", action="skip-repeated")
             raise AckMessage

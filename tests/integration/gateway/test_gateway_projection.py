@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -76,13 +76,13 @@ def history(tenant_id: str, deployment_id: str) -> list[DeployEvent]:
     ]
 
 
-def delivery(event: Event, number: int) -> Delivery:
+def delivery(event: Event, number: int, later: timedelta = timedelta()) -> Delivery:
     return Delivery(
         mode=Mode.DEMO,
         subject=event.subject,
         event_id=f"{event.tenant_id}-{number}",
         correlation_id="req-1",
-        time=datetime(2026, 1, 1, tzinfo=UTC),
+        time=datetime(2026, 1, 1, tzinfo=UTC) + later,
         stream="DEMO_ECP",
         sequence=FIRST_SEQUENCE + number,
         attempt=1,
@@ -90,8 +90,9 @@ def delivery(event: Event, number: int) -> Delivery:
     )
 
 
-async def take(gateway: Gateway, event: Event, number: int) -> None:
-    await project(event, delivery(event, number), databases=gateway.parts.databases, observe=lambda *_: None)
+async def take(gateway: Gateway, event: Event, number: int, later: timedelta = timedelta()) -> None:
+    place = delivery(event, number, later)
+    await project(event, place, databases=gateway.parts.databases, observe=lambda *_: None)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -108,6 +109,19 @@ async def test_shuffled_and_repeated_deliveries_end_as_the_history_did(gateway: 
     events = (await gateway.get(f"/deployments/{deployment_id}/events"))["events"]
     assert [each["message"] for each in events] == [event.message for _, event in numbered]
     assert (await gateway.get(f"/tenants/{tenant_id}"))["status"] == "pending", "an older generation has no say"
+
+
+async def test_events_that_got_the_numbers_of_lost_ones_are_logged_and_change_the_status(gateway: Gateway) -> None:
+    tenant_id, deployment_id = await new_deployment(gateway)
+    events = history(tenant_id, deployment_id)
+    for number in range(5):
+        await take(gateway, events[number], number)
+    for number in range(5, len(events)):
+        # Long after everything that is in the row, also what real workers said of it.
+        await take(gateway, events[number], number - 4, timedelta(days=36500))
+        assert (await gateway.get(f"/deployments/{deployment_id}"))["message"] == events[number].message
+    log = (await gateway.get(f"/deployments/{deployment_id}/events"))["events"]
+    assert [each["message"] for each in log] == [event.message for event in events]
 
 
 async def test_a_dropped_delivery_is_missing_in_the_log_and_nowhere_else(gateway: Gateway) -> None:

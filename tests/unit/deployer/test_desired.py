@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.deployer.desired import Applied, Desired, Newer, Outcome, Word, decide, is_settled
+from services.deployer.desired import Applied, Desired, Newer, Outcome, Word, decide, is_settled, lost
 from shared.events import Phase
 from shared.subjects import Subject
 
@@ -51,6 +51,25 @@ def test_any_order_of_generations_ends_at_the_highest(generations: list[int]) ->
     assert current.generation == max(generations)
     rising = sorted({each for n, each in enumerate(generations) if each > max(generations[:n], default=0)})
     assert [each.generation for each in current.replaces] == rising[:-1]
+
+
+def test_a_record_that_the_bucket_has_lost_is_written_again() -> None:
+    for outcome in (Outcome.RUNNING, Outcome.COMPLETED, Outcome.FAILED):
+        recorded = applied(5, outcome)
+        for found in (None, desired(3)):
+            assert decide(desired(5), found, recorded) == desired(5)
+        assert decide(desired(5), desired(5), recorded) is None
+
+
+def test_work_whose_record_is_gone_goes_on_from_what_was_applied() -> None:
+    recorded = applied(5, Outcome.RUNNING).model_copy(update={"wanted": desired(5)})
+    assert lost(None, recorded) == lost(desired(3), recorded) == desired(5)
+    assert lost(desired(5), recorded) is None
+    assert lost(desired(6), recorded) is None
+    concluded = applied(5, Outcome.COMPLETED).model_copy(update={"wanted": desired(5)})
+    assert lost(None, concluded) is None
+    unheard = applied(5, Outcome.COMPLETED, announced=False).model_copy(update={"wanted": desired(5)})
+    assert lost(None, unheard) == desired(5)
 
 
 def test_a_deleted_tenant_s_generation_still_rules() -> None:

@@ -45,6 +45,7 @@ def stored(seq: int, **changes: Any) -> Any:
         "error_code": None,
         "resources": [],
         "updated_at": NOW,
+        "last_time": NOW,
         "time": NOW,
         "level": "info",
         "correlation_id": "req-1",
@@ -211,7 +212,8 @@ class Stand:
         return SimpleNamespace(state=SimpleNamespace(last_seq=self._last))
 
     async def consumer_info(self, stream: str, durable: str) -> Any:
-        return SimpleNamespace(ack_floor=SimpleNamespace(stream_seq=self._floor))
+        done = SimpleNamespace(stream_seq=self._floor)
+        return SimpleNamespace(ack_floor=done, delivered=done, num_ack_pending=0)
 
 
 @pytest.mark.parametrize(
@@ -219,8 +221,8 @@ class Stand:
     [
         (0, "gateway-projects", 100, 41),  # behind what is in the rows
         (0, None, 100, 101),  # with what comes
-        (90, "gateway-projects", 100, 91),  # where it was
-        (90, "gateway-projects", 5, 1),  # a stream that was made anew
+        (90, "gateway-projects", 100, 90),  # with the last one, to see that it is still the same
+        (90, "gateway-projects", 5, 41),  # a stream that was made again
     ],
 )
 async def test_a_feed_begins_where_nothing_is_left_out(seen: int, behind: str | None, last: int, first: int) -> None:

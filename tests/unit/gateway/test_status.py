@@ -30,6 +30,8 @@ def deployment(**changes: Any) -> SimpleNamespace:
         "generation": 1,
         "error_code": None,
         "created_at": NOW - timedelta(minutes=2),
+        "repeats": 0,
+        "repeat_at": None,
     }
     return SimpleNamespace(**(fields | changes))
 
