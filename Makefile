@@ -1,7 +1,7 @@
 # What a person does here, and what CI does: the same targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test test-long test-containers check format bench dlq docs update-golden install clean clean-all
+.PHONY: help run up down test test-long test-containers check format bench dlq env docs update-golden install clean clean-all
 
 PYTHON_IN_VENV := .venv/bin/python
 # What was installed, and where, by content: a comparison of dates would be fooled by a checkout.
@@ -51,6 +51,10 @@ bench: install
 ## Show what could not be handled; ARGS="replay 3 --demo" puts it back
 dlq: install
 	@$(PYTHON_IN_VENV) -m embedded dlq $(or $(ARGS),list)
+
+## Print where `make run` is reached, as lines for a shell; ARGS=--passwords prints the passwords too
+env: install
+	@$(PYTHON_IN_VENV) -m embedded env $(ARGS)
 
 ## Write what is derived from the code: pages in docs/, the images' locks, the accounts of NATS
 docs: install

@@ -1,5 +1,8 @@
 """The command `ecp`, and `make dlq`, which is `ecp dlq`."""
 
+import importlib.util
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -9,6 +12,18 @@ from shared.version import VERSION
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(dead_letters, name="dlq")
+
+
+@app.command("env")
+def environment(
+    passwords: Annotated[bool, typer.Option("--passwords", help="With the passwords in them.")] = False,
+) -> None:
+    """Print the addresses of what `make run` runs, as `export NAME=url`."""
+    if importlib.util.find_spec("embedded") is None:
+        typer.echo("There is no `make run` in an image: the addresses of containers are in .env.", err=True)
+        raise typer.Exit(1)
+    arguments = ["-m", "embedded", "env", *(["--passwords"] if passwords else [])]
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - to become the command is the purpose
 
 
 def _version(asked: bool) -> None:

@@ -1,6 +1,6 @@
 """`python -m embedded run` brings the whole product up on this machine; `python -m embedded clean` removes its data.
 
-`python -m embedded dlq ...` is `ecp dlq ...` on the running stack.
+`python -m embedded dlq ...` is `ecp dlq ...` on the running stack, and `python -m embedded env` is `ecp env`.
 """
 
 import argparse
@@ -8,6 +8,7 @@ import asyncio
 import io
 import sys
 
+from embedded.addresses import addresses
 from embedded.dead_letters import dead_letters
 from embedded.errors import EmbeddedError
 from embedded.report import Report
@@ -21,6 +22,8 @@ def main() -> int:
     runs = commands.add_parser("run", help="start everything and stay until Ctrl-C")
     runs.add_argument("--scale", help='copies of workers, for example "calculator=3 manifest=2" (or SCALE)')
     commands.add_parser("clean", help="remove the data directory (ECP_DATA_DIR)")
+    where = commands.add_parser("env", help="print addresses as `export NAME=url`")
+    where.add_argument("--passwords", action="store_true", help="with the passwords in them")
     letters = commands.add_parser(
         "dlq", help="dead letters of the running stack: list, show, replay, drop", add_help=False
     )
@@ -33,6 +36,8 @@ def main() -> int:
     try:
         if options.command == "clean":
             asyncio.run(clean(Settings.read(), Report()))
+        elif options.command == "env":
+            print("\n".join(addresses(Settings.read(), passwords=options.passwords)))
         elif options.command == "dlq":
             dead_letters(Settings.read(), options.arguments)
         else:

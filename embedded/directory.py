@@ -73,6 +73,16 @@ class DataDirectory:
         return self.root / "bus-passwords.json"
 
     @property
+    def database_passwords(self) -> Path:
+        """The passwords of the databases' roles."""
+        return self.root / "database-passwords.json"
+
+    @property
+    def addresses(self) -> Path:
+        """Where the present run, or the last one, is reached, with the logins of other systems."""
+        return self.run / "addresses.json"
+
+    @property
     def supervisor_socket(self) -> Path:
         """supervisord's socket; below the temporary directory where the path would be too long for one."""
         path = self.run / "supervisor.sock"

@@ -6,10 +6,13 @@ root, opens every parent folder, and leaves the server behind when its parent is
 
 import asyncio
 import contextlib
+import hashlib
 import importlib.util
+import os
+import re
 import shutil
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +24,7 @@ from embedded.child import Child
 from embedded.errors import EmbeddedError
 from embedded.launch import launcher
 from embedded.ports import free_ports
+from shared.database.roles import DATABASES, Roles, ownership_sql, roles_sql
 
 # The wheel has two major versions in folders of their own.
 WHEEL_FOLDER = "pginstall18"
@@ -28,6 +32,8 @@ READY_SECONDS = 60.0
 # SIGINT is PostgreSQL's fast stop: it rolls back what is open; SIGTERM would wait for every client to leave.
 STOP_SIGNAL = signal.SIGINT
 PORT_ATTEMPTS = 3
+# A file in a cluster's data: which roles it has been given.
+ROLES_MARK = "ecp-roles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +83,12 @@ def server_command(data: Path, port: int, *, durable: bool = True) -> list[str]:
     return [str(binary("postgres")), "-D", str(data), *(f"--{name}={value}" for name, value in settings.items())]
 
 
-async def make_cluster(data: Path, login: Login, account: str, *, durable: bool = True) -> None:
+async def make_cluster(
+    data: Path, login: Login, account: str, *, durable: bool = True, roles: Roles | None = None
+) -> None:
     """Make a database cluster at `data` with `login`'s user as its superuser and with `login`'s database.
 
-    It is made beside `data` and renamed at the end, so that what lies at `data` is always whole. Raises EmbeddedError.
+    With `roles` it has those from the beginning, and the database belongs to their owner. It is made beside `data` and renamed at the end, so that what lies at `data` is always whole. Raises EmbeddedError.
     """
     partial = data.with_name(f"{data.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -94,12 +102,59 @@ async def make_cluster(data: Path, login: Login, account: str, *, durable: bool 
     options += [] if durable else ["--no-sync"]
     try:
         await _run([str(binary("initdb")), "-D", str(partial), *options], account)
-        if login.database != "postgres":
-            single = [str(binary("postgres")), "--single", "-D", str(partial), "postgres"]
-            await _run(single, account, f'CREATE DATABASE "{login.database}"\n')
+        owner = f' OWNER "{roles.owner}"' if roles is not None else ""
+        statements = [roles_sql(roles)] if roles is not None else []
+        statements += [f'CREATE DATABASE "{login.database}"{owner}'] if login.database != "postgres" else []
+        if statements:
+            await single_user(partial, "postgres", statements, account)
+        if roles is not None:
+            _mark(partial, roles)
     finally:
         password.unlink()
     partial.rename(data)
+
+
+def has_roles(data: Path, roles: Roles) -> bool:
+    """Whether the cluster at `data` was given these roles with these passwords; False when in doubt."""
+    try:
+        return (data / ROLES_MARK).read_text(encoding="ascii") == _digest(roles)
+    except OSError:
+        return False
+
+
+async def set_up_roles(data: Path, roles: Roles, account: str) -> None:
+    """Give the cluster at `data`, whose server doesn't run, these roles. Raises EmbeddedError.
+
+    In single-user mode, so that no password has to be known and none is published in between. It can be cut short at
+    any moment: each statement is one transaction, all can be repeated, and the mark comes last.
+    """
+    answer = await single_user(data, "postgres", [roles_sql(roles), DATABASES], account)
+    for database in re.findall(r'datname = "(.*)"\t', answer):
+        await single_user(data, database, [ownership_sql(roles.owner)], account)
+    _mark(data, roles)
+
+
+async def single_user(data: Path, database: str, statements: Sequence[str], account: str) -> str:
+    """Run statements, each on one line, without a server; what is printed. Raises EmbeddedError if one fails."""
+    command = [str(binary("postgres")), "--single", "-D", str(data), database]
+    output = await _run(command, account, "".join(f"{statement}\n" for statement in statements))
+    # Without the statements that PostgreSQL repeats, since passwords stand in them.
+    if faults := re.findall(r"(?:ERROR|FATAL|PANIC): .*", output):
+        raise EmbeddedError(f"PostgreSQL can't prepare {data}:\n" + "\n".join(faults))
+    return output
+
+
+def _digest(roles: Roles) -> str:
+    return hashlib.sha256(roles_sql(roles).encode()).hexdigest()
+
+
+def _mark(data: Path, roles: Roles) -> None:
+    """Note inside of the data that it has `roles`: a file of the same account."""
+    owner, partial = data.stat(), data / f"{ROLES_MARK}.partial"
+    partial.write_text(_digest(roles), encoding="ascii")
+    if os.geteuid() == 0:
+        os.chown(partial, owner.st_uid, owner.st_gid)
+    partial.replace(data / ROLES_MARK)
 
 
 async def is_ready(login: Login, port: int) -> bool:
@@ -202,7 +257,7 @@ async def running_postgres(directory: Path) -> AsyncIterator[PostgresServer]:
         shutil.rmtree(directory / "data", ignore_errors=True)
 
 
-async def _run(command: list[str], account: str, text: str = "") -> None:
+async def _run(command: list[str], account: str, text: str = "") -> str:
     process = await asyncio.create_subprocess_exec(
         *launcher(command, account=account),
         stdin=asyncio.subprocess.PIPE,
@@ -216,3 +271,4 @@ async def _run(command: list[str], account: str, text: str = "") -> None:
             process.kill()
     if process.returncode != 0:
         raise EmbeddedError(f"{Path(command[0]).name} failed:\n{output.decode(errors='replace').strip()}")
+    return output.decode(errors="replace")

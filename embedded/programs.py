@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedded import postgres
+from embedded.databases import Databases
 from embedded.directory import DataDirectory
 from embedded.launch import launcher
 from embedded.nats import nats_server
-from embedded.postgres import Login
-from embedded.settings import DATABASE, DEMO_DATABASE, SIMULATOR_DATABASE, WORKERS, Settings
+from embedded.settings import WORKERS, Settings
 
 # Groups are started in this order and stopped in the opposite one, each as a whole.
 INFRASTRUCTURE = "infrastructure"
@@ -40,31 +40,11 @@ class Program:
     ready_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
-    """One of the three PostgreSQL servers, each with the port, name and user that the guides give it."""
-
-    name: str
-    login: Login
-    port: int
-
-    def data(self, directory: DataDirectory) -> Path:
-        return directory.databases / self.name
-
-
-def databases(settings: Settings) -> list[Database]:
-    return [
-        Database("postgres", DATABASE, settings.database_port),
-        Database("postgres-demo", DEMO_DATABASE, settings.demo_database_port),
-        Database("postgres-simulator", SIMULATOR_DATABASE, settings.simulator_database_port),
-    ]
-
-
-def infrastructure(settings: Settings, directory: DataDirectory, account: str) -> list[Program]:
+def infrastructure(databases: Databases, directory: DataDirectory, account: str) -> list[Program]:
     """NATS and the PostgreSQL servers; `account` is whose PostgreSQL runs under."""
     command = launcher([nats_server(), "-c", directory.run / "nats.conf"], record=directory.record("nats"))
     programs = [Program("nats", INFRASTRUCTURE, command, stop_seconds=INFRASTRUCTURE_STOP_SECONDS)]
-    for database in databases(settings):
+    for database in databases.servers:
         command = launcher(
             postgres.server_command(database.data(directory), database.port),
             record=directory.record(database.name),
@@ -76,11 +56,13 @@ def infrastructure(settings: Settings, directory: DataDirectory, account: str) -
     return programs
 
 
-def services(settings: Settings, directory: DataDirectory, passwords: Mapping[str, str]) -> list[Program]:
+def services(
+    settings: Settings, directory: DataDirectory, passwords: Mapping[str, str], databases: Databases
+) -> list[Program]:
     """The six services, the workers in as many copies as `settings.scale` says; `passwords` are those on the bus."""
 
     def service(name: str, module: str, port: int) -> Program:
-        environment = {"PORT": str(port)}
+        environment = {"PORT": str(port), **databases.urls_of(module)}
         if module in passwords:
             environment["NATS_URL"] = settings.nats_url(module, passwords[module])
         return Program(

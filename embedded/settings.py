@@ -10,17 +10,12 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from embedded.errors import EmbeddedError
 from embedded.ports import Port
-from embedded.postgres import Login
 
 # Their copies share a durable consumer. The gateway and the simulator have an address of their own and run once.
 WORKERS = ("calculator", "manifest", "deployer", "monitor")
 # Copy n of a worker listens at its port + 10·(n-1), so that 8011, 8021, 8031 are calculators and 8012, 8022 manifests.
 COPY_STEP = 10
 MAX_COPIES = 20
-
-DATABASE = Login("ecp_orchestrator", "ecp_user", "ecp_password")
-DEMO_DATABASE = Login("ecp_orchestrator_demo", "ecp_demo_user", "ecp_demo_password")
-SIMULATOR_DATABASE = Login("k8s_simulator", "k8s_user", "k8s_password")
 
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 
@@ -43,6 +38,11 @@ class Settings(BaseSettings):
     manifest_port: PortNumber = 8012  # the same of the manifest service
     deployer_port: PortNumber = 8013  # of the deployer
     monitor_port: PortNumber = 8014  # of the monitor
+
+    # A database elsewhere, or the password of the owner of ours.
+    database_url: str | None = Field(None, repr=False)  # production's database
+    demo_database_url: str | None = Field(None, repr=False)  # the demo mode's
+    simulator_database_url: str | None = Field(None, repr=False)  # the simulator's
 
     scale: Annotated[dict[str, int], NoDecode] = Field(default_factory=dict)  # `calculator=3 manifest=2`
 
@@ -111,15 +111,12 @@ class Settings(BaseSettings):
                 yield Port(number, f"{worker.upper()}_PORT", f"{worker} {copy}")
 
     def service_environment(self) -> dict[str, str]:
-        """What every service reads: where its dependencies are. `NATS_URL` is for each its own."""
+        """What every service reads: where its dependencies are. Its logins to the bus and the databases are its own."""
         ports = {port.variable: str(getattr(self, port.variable.lower())) for port in self.ports()}
         return ports | {
             "ENVIRONMENT": "development",
             # Some shells export HOST as the machine's name.
             "HOST": "127.0.0.1",
-            "DATABASE_URL": DATABASE.url(self.database_port),
-            "DEMO_DATABASE_URL": DEMO_DATABASE.url(self.demo_database_port),
-            "SIMULATOR_DATABASE_URL": SIMULATOR_DATABASE.url(self.simulator_database_port),
             "K8S_SIMULATOR_URL": self.simulator_url,
             "K8S_SIMULATOR_EXTERNAL_URL": self.simulator_url,
         }

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from embedded import accounts, nats, postgres, programs
 from embedded.account import account_for, hand_over
 from embedded.child import Child, tail, until
+from embedded.databases import Database, Databases
 from embedded.directory import DataDirectory, write_private
 from embedded.errors import EmbeddedError, SupervisorSilent
 from embedded.ports import check_ports
@@ -20,7 +22,7 @@ from embedded.records import end_leftovers
 from embedded.report import Report
 from embedded.settings import Settings
 from embedded.supervision import ProcessState, Supervisor
-from shared.access import BOOTSTRAP
+from shared.access import BOOTSTRAP, OUTSIDE
 
 INFRASTRUCTURE_SECONDS = 60.0
 STEP_SECONDS = 120.0
@@ -41,27 +43,35 @@ class Stack:
         self._settings = settings
         self._directory = directory
         self._report = report
-        self._databases = programs.databases(settings)
+        self._databases = Databases(settings, directory.database_passwords)
         self._passwords = accounts.passwords(directory.bus_passwords)
-        self._services = programs.services(settings, directory, self._passwords)
+        self._services = programs.services(settings, directory, self._passwords, self._databases)
         # UTF-8 whatever the locale: names of tenants are Korean, and a minimal container has the locale C.
-        self._environment = {**os.environ, "PYTHONUTF8": "1", **settings.service_environment()}
+        others = {name: value for name, value in os.environ.items() if name not in self._databases.owner_urls()}
+        self._environment = {**others, "PYTHONUTF8": "1", **settings.service_environment()}
         self._supervisor: Supervisor | None = None
 
     async def start(self) -> None:
         """Bring everything up; returns when every service says that it is ready. Raises EmbeddedError."""
         await self._clean_up()
-        check_ports(self._settings.ports())
+        unused = {database.port for database in self._databases.all} - {each.port for each in self._databases.servers}
+        check_ports(port for port in self._settings.ports() if port.number not in unused)
+        for remark in self._databases.remarks():
+            self._report.line(f"  {remark}")
         account = account_for(postgres.binary("postgres"))
-        if any(not database.data(self._directory).exists() for database in self._databases):
+        if any(not database.data(self._directory).exists() for database in self._databases.servers):
             with self._report.stage("databases made"):
                 await self._make_clusters(account)
         self._prepare_infrastructure(account)
+        if any(not self._has_roles(database) for database in self._databases.servers):
+            with self._report.stage("roles of the databases"):
+                await self._set_up_roles(account)
+        self._describe()
         with self._report.stage("NATS and PostgreSQL"):
             await self._start_infrastructure(account)
         with self._report.stage("tables and streams"):
             await asyncio.gather(
-                self._step("migration", programs.MIGRATION),
+                self._step("migration", programs.MIGRATION, **self._databases.owner_urls()),
                 self._step(
                     "bootstrap",
                     programs.BOOTSTRAP,
@@ -125,13 +135,41 @@ class Stack:
             record.unlink()
 
     async def _make_clusters(self, account: str) -> None:
-        missing = [database for database in self._databases if not database.data(self._directory).exists()]
+        missing = [database for database in self._databases.servers if not database.data(self._directory).exists()]
         await asyncio.gather(
-            *(postgres.make_cluster(database.data(self._directory), database.login, account) for database in missing)
+            *(
+                postgres.make_cluster(
+                    database.data(self._directory), database.bootstrap_login, account, roles=database.roles
+                )
+                for database in missing
+            )
         )
 
+    def _has_roles(self, database: Database) -> bool:
+        return postgres.has_roles(database.data(self._directory), database.roles)
+
+    async def _set_up_roles(self, account: str) -> None:
+        """For a data directory of an earlier version, and where a password has changed."""
+        await asyncio.gather(
+            *(
+                postgres.set_up_roles(database.data(self._directory), database.roles, account)
+                for database in self._databases.servers
+                if not self._has_roles(database)
+            )
+        )
+
+    def _describe(self) -> None:
+        """Keep for `ecp env` where this run is reached."""
+        urls = {
+            "GATEWAY_URL": self._settings.gateway_url,
+            "K8S_SIMULATOR_URL": self._settings.simulator_url,
+            "NATS_URL": self._settings.nats_url(OUTSIDE, self._passwords[OUTSIDE]),
+            **self._databases.owner_urls(),
+        }
+        write_private(self._directory.addresses, json.dumps(urls))
+
     def _prepare_infrastructure(self, account: str) -> None:
-        for database in self._databases:
+        for database in self._databases.servers:
             hand_over(database.data(self._directory), account)
             postgres.forget_stale_pid(database.data(self._directory))
         nats.adopt_streams(self._directory.jetstream)
@@ -144,7 +182,7 @@ class Stack:
         write_private(self._directory.run / "nats.conf", config)
 
     async def _start_infrastructure(self, account: str) -> None:
-        servers = programs.infrastructure(self._settings, self._directory, account)
+        servers = programs.infrastructure(self._databases, self._directory, account)
         self._supervisor = Supervisor([*servers, *self._services], self._directory, self._environment)
         await self._supervisor.start()
         await self._supervisor.start_group(INFRASTRUCTURE)
@@ -152,7 +190,7 @@ class Stack:
 
     def _infrastructure_checks(self) -> dict[str, Check]:
         checks: dict[str, Check] = {"nats": partial(nats.is_ready, self._settings.nats_monitor_url)}
-        for database in self._databases:
+        for database in self._databases.servers:
             checks[database.name] = partial(postgres.is_ready, database.login, database.port)
         return checks
 

@@ -78,7 +78,8 @@ def configuration(programs: Iterable[Program], socket: str) -> str:
 def _program_section(program: Program) -> dict[str, str]:
     return {
         "command": f"%(ENV_{_variable(program)})s",
-        "environment": ",".join(f'{name}="{value}"' for name, value in program.environment.items()),
+        # A password in a URL may have `%41`, which supervisord would take for an expression.
+        "environment": ",".join(f'{name}="{value.replace("%", "%%")}"' for name, value in program.environment.items()),
         "autostart": "false",
         "autorestart": "true",
         "startsecs": str(program.start_seconds),

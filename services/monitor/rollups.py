@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.monitor.outage import Outage
 from services.monitor.sla import slice_of
 from services.monitor.sla.requests import Minute
-from shared.database import Database
+from shared.database import Database, drop_partition
 from shared.errors import TemporaryError
 from shared.measuring import LARGEST
 
@@ -215,10 +215,7 @@ class Rollups:
         async with self._database.begin() as connection:
             # Everybody who writes would wait behind us: rather try again later.
             await connection.execute(text("SET LOCAL lock_timeout = '2s'"))
-            await connection.execute(text(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"))
-            left = await connection.scalar(text(f"SELECT count(*) FROM {name} WHERE tenant_id IS NOT NULL"))  # noqa: S608
-            if not left:
-                await connection.execute(text(f"DROP TABLE {name}"))
+            if await drop_partition(connection, name):
                 _log.info(f"{name} is dropped: its samples are rolled up.", action="drop-partition")
 
 

@@ -9,7 +9,7 @@ What means "PostgreSQL is away" leaves here as `DependencyUnavailable`; tables a
 """
 
 from shared.database.connection import Database, Databases
-from shared.database.partitions import ensure_partitions
+from shared.database.partitions import drop_partition, ensure_partitions
 from shared.database.settings import DatabaseSettings
 
-__all__ = ["Database", "DatabaseSettings", "Databases", "ensure_partitions"]
+__all__ = ["Database", "DatabaseSettings", "Databases", "drop_partition", "ensure_partitions"]

@@ -15,6 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 _log = structlog.get_logger(__name__)
 _LOCK = 0x6563_7001
 _OVERLAPS = "42P17"
+# With the owner's rights: the monitor's role owns no table.
+_MAKE = text("SELECT make_monitoring_partition(:name, :first, :end)")
+_DROP = text("SELECT drop_monitoring_partition(:name)")
 
 
 async def ensure_partitions(connection: AsyncConnection, today: date, *, months: int = 3) -> None:
@@ -29,13 +32,15 @@ async def ensure_partitions(connection: AsyncConnection, today: date, *, months:
             await _make(connection, name, first, end)
 
 
+async def drop_partition(connection: AsyncConnection, name: str) -> bool:
+    """Drop a partition in which no tenant has rows; whether it was dropped. A name that is none's is refused."""
+    return bool(await connection.scalar(_DROP, {"name": name}))
+
+
 async def _make(connection: AsyncConnection, name: str, first: date, end: date) -> None:
-    statement = (
-        f"CREATE TABLE {name} PARTITION OF monitoring_data FOR VALUES FROM ('{first} 00:00+00') TO ('{end} 00:00+00')"
-    )
     try:
         async with connection.begin_nested():
-            await connection.execute(text(statement.replace(":", r"\:")))
+            await connection.execute(_MAKE, {"name": name, "first": first, "end": end})
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) != _OVERLAPS:
             raise

@@ -9,6 +9,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from shared.database import Databases
+from shared.database.grants import grant
 from shared.database.settings import DatabaseSettings
 from shared.database.tables import metadata
 from shared.settings import load
@@ -19,6 +20,7 @@ def _run(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=metadata)
     with context.begin_transaction():
         context.run_migrations()
+        grant(connection)
 
 
 async def _run_on_database_url() -> None:

@@ -35,15 +35,10 @@ def test_the_defaults_are_the_guides_ports_and_one_copy_of_each_worker() -> None
     assert settings.data_dir == Path.cwd() / ".ecp"
 
 
-def test_the_databases_have_the_guides_names_users_and_passwords() -> None:
-    environment = Settings.read().service_environment()
-
-    assert environment["DATABASE_URL"] == "postgresql://ecp_user:ecp_password@127.0.0.1:5433/ecp_orchestrator"
-    assert (
-        environment["DEMO_DATABASE_URL"]
-        == "postgresql://ecp_demo_user:ecp_demo_password@127.0.0.1:5434/ecp_orchestrator_demo"
+def test_no_service_finds_a_database_s_address_in_the_environment_that_all_have() -> None:
+    assert not {"DATABASE_URL", "DEMO_DATABASE_URL", "SIMULATOR_DATABASE_URL"} & set(
+        Settings.read().service_environment()
     )
-    assert environment["SIMULATOR_DATABASE_URL"] == "postgresql://k8s_user:k8s_password@127.0.0.1:6350/k8s_simulator"
 
 
 def test_each_port_is_changed_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
