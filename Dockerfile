@@ -82,7 +82,7 @@ COPY --from=code /app/services/__init__.py services/
 COPY --from=code /app/services/gateway services/gateway
 ENV PORT=8001
 EXPOSE 8001
-ENTRYPOINT ["python", "-m", "services.gateway"]
+ENTRYPOINT ["python", "-I", "-S", "shared/entrypoint.py", "--", "python", "-m", "services.gateway"]
 
 FROM service AS calculator
 COPY --from=calculator-dependencies /opt/ecp /opt/ecp
@@ -91,7 +91,7 @@ COPY --from=code /app/services/__init__.py services/
 COPY --from=code /app/services/calculator services/calculator
 ENV PORT=8011
 EXPOSE 8011
-ENTRYPOINT ["python", "-m", "services.calculator"]
+ENTRYPOINT ["python", "-I", "-S", "shared/entrypoint.py", "--", "python", "-m", "services.calculator"]
 
 FROM service AS manifest
 COPY --from=manifest-dependencies /opt/ecp /opt/ecp
@@ -100,7 +100,7 @@ COPY --from=code /app/services/__init__.py services/
 COPY --from=code /app/services/manifest services/manifest
 ENV PORT=8012
 EXPOSE 8012
-ENTRYPOINT ["python", "-m", "services.manifest"]
+ENTRYPOINT ["python", "-I", "-S", "shared/entrypoint.py", "--", "python", "-m", "services.manifest"]
 
 FROM service AS deployer
 COPY --from=deployer-dependencies /opt/ecp /opt/ecp
@@ -109,7 +109,7 @@ COPY --from=code /app/services/__init__.py services/
 COPY --from=code /app/services/deployer services/deployer
 ENV PORT=8013
 EXPOSE 8013
-ENTRYPOINT ["python", "-m", "services.deployer"]
+ENTRYPOINT ["python", "-I", "-S", "shared/entrypoint.py", "--", "python", "-m", "services.deployer"]
 
 FROM service AS monitor
 COPY --from=monitor-dependencies /opt/ecp /opt/ecp
@@ -118,7 +118,7 @@ COPY --from=code /app/services/__init__.py services/
 COPY --from=code /app/services/monitor services/monitor
 ENV PORT=8014
 EXPOSE 8014
-ENTRYPOINT ["python", "-m", "services.monitor"]
+ENTRYPOINT ["python", "-I", "-S", "shared/entrypoint.py", "--", "python", "-m", "services.monitor"]
 
 FROM service AS simulator
 COPY --from=simulator-dependencies /opt/ecp /opt/ecp
@@ -128,7 +128,7 @@ COPY --from=code /app/services/simulator services/simulator
 # The guides have it at 8000 inside, and at 6360 outside.
 ENV PORT=8000 SIMULATOR_HOST=0.0.0.0
 EXPOSE 8000
-ENTRYPOINT ["python", "-m", "services.simulator"]
+ENTRYPOINT ["python", "-I", "-S", "shared/entrypoint.py", "--", "python", "-m", "services.simulator"]
 
 FROM runtime AS migrate
 COPY --from=migrate-dependencies /opt/ecp /opt/ecp

@@ -1,4 +1,4 @@
-"""`ecp env`: where the stack is reached, as lines that a shell can read; with passwords only where they are asked for."""
+"""`ecp env`: where the stack is reached, as lines for a shell; with passwords only where asked for."""
 
 import json
 import shlex
@@ -10,7 +10,7 @@ from embedded.settings import Settings
 
 
 def addresses(settings: Settings, *, passwords: bool) -> list[str]:
-    """`export NAME=url` for each address of the present run, or of the last. Raises EmbeddedError where none has been."""
+    """`export NAME=url` for each address of this run, or of the last. Raises EmbeddedError where none has been."""
     file = DataDirectory(settings.data_dir).addresses
     if not file.exists():
         raise EmbeddedError(f"Nothing has run in {settings.data_dir} yet; start it with `make run`.")

@@ -90,9 +90,10 @@ class Databases:
         for each in self.all:
             if each.elsewhere is not None:
                 parts = urlsplit(each.elsewhere)
-                yield f"{each.variable}: {parts.hostname}:{parts.port or 5432}{parts.path} is used, no server is started"
+                where = f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+                yield f"{each.variable}: {where} is used, and no server started"
             elif each.passwords[each.owner] in EXAMPLE_PASSWORDS:
-                yield f"{each.variable} has the password that the guides print: any user here can log in as {each.owner}"
+                yield f"{each.variable} has the password that the guides print: any local user can be {each.owner}"
 
 
 def _guides_databases(settings: Settings) -> list[Database]:
@@ -138,7 +139,7 @@ def _password_for_ours(database: Database, parts: SplitResult) -> str:
 
 
 def _passwords(file: Path, databases: list[Database], given: Mapping[str, str | None]) -> Passwords:
-    """Each server's passwords, as they are in `file` from now on. The guides' are kept only while a variable has them."""
+    """Each server's passwords, in `file` from now on. The guides' are kept only while a variable has them."""
     known: Passwords = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     wanted = {}
     for database in databases:

@@ -120,6 +120,11 @@ class NatsServer:
         self._child = Child([nats_server(), "-c", config], self._directory / "nats.log")
         await self._child.until_ready(self._ready, "nats-server", READY_SECONDS)
 
+    @property
+    def pid(self) -> int:
+        """The server's process; 0 before the first start."""
+        return self._child.pid if self._child is not None else 0
+
     async def stop(self) -> None:
         if self._child is not None:
             await self._child.stop()

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ STOP_SIGNAL = signal.SIGINT
 PORT_ATTEMPTS = 3
 # A file in a cluster's data: which roles it has been given.
 ROLES_MARK = "ecp-roles"
+_SSL_REQUEST = struct.pack("!II", 8, 80877103)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,8 @@ async def make_cluster(
 ) -> None:
     """Make a database cluster at `data` with `login`'s user as its superuser and with `login`'s database.
 
-    With `roles` it has those from the beginning, and the database belongs to their owner. It is made beside `data` and renamed at the end, so that what lies at `data` is always whole. Raises EmbeddedError.
+    With `roles` it has those from the beginning, and the database belongs to their owner. It is made beside `data` and
+    renamed at the end, so that what lies at `data` is always whole. Raises EmbeddedError.
     """
     partial = data.with_name(f"{data.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -167,6 +170,24 @@ async def is_ready(login: Login, port: int) -> bool:
     return True
 
 
+async def lives(port: int) -> bool:
+    """Whether a server at `port` reacts at all, be it that it starts, is full or knows nobody.
+
+    It is asked whether it speaks TLS, which needs no login and leaves no line in its log.
+    """
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    try:
+        writer.write(_SSL_REQUEST)
+        return await reader.read(1) in (b"S", b"N")
+    except OSError:
+        return False
+    finally:
+        writer.close()
+
+
 def forget_stale_pid(data: Path) -> None:
     """Remove a `postmaster.pid` whose pid another program has got since.
 
@@ -234,6 +255,11 @@ class PostgresServer:
         )
         await self._child.until_ready(lambda: is_ready(TEST_LOGIN, port), "PostgreSQL", READY_SECONDS)
         self.port = port
+
+    @property
+    def pid(self) -> int:
+        """The server's process; 0 before the first start."""
+        return self._child.pid if self._child is not None else 0
 
     async def stop(self) -> None:
         if self._child is not None:

@@ -28,7 +28,7 @@ START_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One program under supervision. `ready_url` answers 200 when it is ready."""
+    """One program under supervision. `ready_url` answers 200 when it is ready, `live_url` while it doesn't hang."""
 
     name: str
     group: str
@@ -38,6 +38,7 @@ class Program:
     start_seconds: int = START_SECONDS
     environment: Mapping[str, str] = field(default_factory=dict)
     ready_url: str | None = None
+    live_url: str | None = None
 
 
 def infrastructure(databases: Databases, directory: DataDirectory, account: str) -> list[Program]:
@@ -72,6 +73,7 @@ def services(
             launcher([sys.executable, "-m", f"services.{module}"], record=directory.record(name), directory=Path.cwd()),
             environment=environment,
             ready_url=f"http://127.0.0.1:{port}/ready",
+            live_url=f"http://127.0.0.1:{port}/health",
         )
 
     programs = [

@@ -11,11 +11,11 @@ def local_client(base_url: str = "", *, uds: str | None = None, timeout: float =
     return httpx.AsyncClient(transport=transport, base_url=base_url, timeout=timeout, trust_env=False)
 
 
-async def answers(url: str) -> bool:
+async def answers(url: str, *, with_any_status: bool = False, timeout: float = PATIENCE_SECONDS) -> bool:
     """Whether a GET of `url` is answered with 200."""
     try:
-        async with local_client() as client:
+        async with local_client(timeout=timeout) as client:
             response = await client.get(url)
     except httpx.HTTPError:
         return False
-    return response.status_code == httpx.codes.OK
+    return with_any_status or response.status_code == httpx.codes.OK

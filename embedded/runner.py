@@ -60,6 +60,7 @@ async def _serve(stack: Stack, settings: Settings, directory: DataDirectory, rep
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(stack.keep())
             tasks.create_task(stack.keep_nats_writing())
+            tasks.create_task(stack.end_what_hangs())
             await _greet(settings, directory, report)
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None

@@ -5,6 +5,8 @@ import contextlib
 import json
 import os
 import shutil
+import signal
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,10 +20,11 @@ from embedded.errors import EmbeddedError, SupervisorSilent
 from embedded.ports import check_ports
 from embedded.programs import INFRASTRUCTURE, SERVICES
 from embedded.readiness import answers
-from embedded.records import end_leftovers
+from embedded.records import SUPERVISOR, end_leftovers, read_records
 from embedded.report import Report
 from embedded.settings import Settings
 from embedded.supervision import ProcessState, Supervisor
+from embedded.watchdog import PROBE_SECONDS, Watchdog
 from shared.access import BOOTSTRAP, OUTSIDE
 
 INFRASTRUCTURE_SECONDS = 60.0
@@ -106,6 +109,38 @@ class Stack:
                 self._report.line(f"  {state.name} had ended and was started again, see {self._log(state)}")
             if state.pid:
                 pids[state.name] = state.pid
+
+    async def end_what_hangs(self) -> None:
+        """Kill what runs and doesn't answer, so that supervisord starts it again; supervisord too. Until cancelled."""
+        watchdog = Watchdog(self._liveness_checks())
+        silence = watchdog.failing_time()
+        while True:
+            try:
+                states = await self._running().states()
+            except SupervisorSilent:
+                states = []
+            if silence.note(bool(states), time.monotonic()):
+                self._report.line(f"  {SUPERVISOR} has not answered for {silence.seconds:.0f} s; it is killed")
+                self._running().kill()
+                silence = watchdog.failing_time()
+            for state in await watchdog.hanging(states):
+                self._report.line(f"  {state.name} has not answered for {watchdog.failing:.0f} s; it is killed")
+                self._kill(state)
+            await asyncio.sleep(watchdog.every)
+
+    def _liveness_checks(self) -> dict[str, Check]:
+        checks: dict[str, Check] = {
+            service.name: partial(answers, service.live_url, with_any_status=True, timeout=PROBE_SECONDS)
+            for service in self._services
+            if service.live_url
+        }
+        checks["nats"] = partial(answers, self._settings.nats_monitor_url, with_any_status=True, timeout=PROBE_SECONDS)
+        return checks | {each.name: partial(postgres.lives, each.port) for each in self._databases.servers}
+
+    def _kill(self, state: ProcessState) -> None:
+        for record in read_records(self._directory.run):
+            if (record.program, record.pid) == (state.name, state.pid):
+                record.send(signal.SIGKILL)
 
     async def keep_nats_writing(self) -> None:
         """Start NATS again once there is room on a disk that was full, and say what it waits for; until cancelled."""

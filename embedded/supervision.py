@@ -129,6 +129,11 @@ class Supervisor:
         )
         await self._child.until_ready(self._answers, SUPERVISOR, START_SECONDS)
 
+    def kill(self) -> None:
+        """End supervisord itself with SIGKILL; on Linux, what it has started ends with it."""
+        if self._child is not None:
+            self._child.kill()
+
     async def stop(self) -> None:
         """Stop the services, then the infrastructure, then supervisord; kill what doesn't end in its time."""
         if self._child is not None:

@@ -1,7 +1,7 @@
 """Which service may do what with which table: applied after each migration, for the roles that a server has.
 
-A table without a row here fails a test. Where all use the owner's login, as with a database of the customer's own, there
-are no roles and nothing is granted.
+A table without a row here fails a test. Where all use the owner's login, as with a database of the
+customer's own, there are no roles and nothing is granted.
 """
 
 from collections.abc import Iterable, Mapping

@@ -8,6 +8,8 @@ Servers of the first version had the owner as their bootstrap superuser, which P
 So that role is renamed, and the owner made again. All statements can be repeated; each is one transaction.
 """
 
+# ruff: noqa: S608 - SQL is what this module makes; `literal` and `name` quote what goes into it.
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -25,7 +27,7 @@ DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistem
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The roles of one server and their passwords. `acting` are services that act as the owner: all tables are theirs."""
+    """The roles of one server and their passwords. `acting` services act as the owner: all tables are theirs."""
 
     owner: str
     owner_password: str = field(repr=False)
@@ -73,11 +75,13 @@ def ownership_sql(owner: str) -> str:
         _each(
             _owned("pg_class", "relowner", "oid::regclass::text")
             + " AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND NOT relispartition AND NOT (relkind = 'S' AND EXISTS"
-            " (SELECT 1 FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype IN ('a', 'i')))",
+            " (SELECT 1 FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid"
+            " AND deptype IN ('a', 'i')))",
             f"ALTER TABLE %s OWNER TO {name(owner)}",
         ),
         _each(
-            _owned("pg_class", "relowner", "oid::regclass::text") + " AND relkind IN ('r', 'p', 'f') AND relispartition",
+            _owned("pg_class", "relowner", "oid::regclass::text")
+            + " AND relkind IN ('r', 'p', 'f') AND relispartition",
             f"ALTER TABLE %s OWNER TO {name(owner)}",
         ),
         _each(

@@ -9,8 +9,8 @@ import pytest
 
 from embedded.addresses import addresses
 from embedded.databases import Databases
-from embedded.errors import EmbeddedError
 from embedded.directory import DataDirectory
+from embedded.errors import EmbeddedError
 from embedded.settings import Settings
 
 PRINTED = "postgresql://ecp_user:ecp_password@127.0.0.1:5433/ecp_orchestrator"

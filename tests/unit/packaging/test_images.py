@@ -15,6 +15,7 @@ from tools.nats_accounts import FILE as ACCOUNTS
 from tools.nats_accounts import configuration
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+SERVICES = {"gateway", "calculator", "manifest", "deployer", "monitor", "simulator"}
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
 
@@ -55,7 +56,8 @@ def test_every_image_is_a_target_that_starts_python_itself_and_never_as_root(ima
 
     assert f"--from={image}-dependencies /opt/ecp" in stages[image]
     # In this form it is the process that gets SIGTERM; a shell in between wouldn't pass it on.
-    assert re.search(r'^ENTRYPOINT \["python", "-m"', stages[image], re.MULTILINE)
+    first = r'"-I", "-S", "shared/entrypoint.py", "--", "python", "-m"' if image in SERVICES else '"-m"'
+    assert re.search(rf'^ENTRYPOINT \["python", {first}', stages[image], re.MULTILINE)
     user = re.search(r"^USER (\d+)", stages["runtime"], re.MULTILINE)
     assert user is not None
     assert int(user[1]) >= 10_000

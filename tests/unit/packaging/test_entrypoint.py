@@ -1,0 +1,149 @@
+"""The images' first process: it ends a service that hangs, hands signals on, and reaps."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from embedded.ports import free_ports
+from shared.entrypoint import FailingTime
+from tools.locks import ROOT
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="images are Linux'")
+
+SERVICE = """
+import http.server, os, signal, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(int(os.environ.get("STATUS", "200")))
+        self.end_headers()
+        if not answered:
+            print("answered", flush=True)
+            answered.append(True)
+    def log_message(self, *arguments):
+        pass
+answered = []
+def stop(*_):
+    print("asked to stop", flush=True)
+    os._exit(7)
+signal.signal(signal.SIGTERM, stop)
+server = http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler)
+print(os.getpid(), flush=True)
+server.serve_forever()
+"""
+QUICK = ("--failing", "1", "--grace", "60", "--every", "0.1")
+
+
+@contextmanager
+def started(code: str, *options: str, **variables: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """The entry point with `code` under it, and the pid that `code` prints."""
+    environment = {**os.environ, "PORT": str(free_ports(1)[0]), **variables}
+    command = [sys.executable, "-I", "-S", str(ROOT / "shared" / "entrypoint.py"), *options]
+    command += ["--", sys.executable, "-c", code]
+    with subprocess.Popen(
+        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        try:
+            pid = int(process.stdout.readline())
+            yield process, pid
+        finally:
+            process.kill()
+
+
+def test_a_service_that_stands_still_is_killed_and_the_container_ends() -> None:
+    with started(SERVICE, *QUICK) as (process, service):
+        assert process.stdout is not None
+        assert process.stdout.readline() == "answered\n"
+        os.kill(service, signal.SIGSTOP)
+        assert process.wait(60) == 128 + signal.SIGKILL
+        assert process.stderr is not None
+        assert "No answer from /health" in process.stderr.read()
+
+
+def test_a_service_that_misses_something_and_says_so_is_left_alone() -> None:
+    with started(SERVICE, *QUICK, STATUS="503") as (process, service):
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(2)
+        os.kill(service, 0)
+
+
+def test_a_signal_reaches_the_service_and_its_exit_status_is_the_container_s() -> None:
+    with started(SERVICE, *QUICK) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 7
+        assert process.stdout is not None
+        assert process.stdout.read().endswith("asked to stop\n")
+
+
+def test_a_service_that_finishes_its_work_after_the_signal_is_not_killed_for_its_silence() -> None:
+    code = SERVICE.replace("os._exit(7)", "import time; time.sleep(2); os._exit(8)")
+    with started(code, *QUICK) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 8
+
+
+def test_a_service_has_its_grace_until_its_first_answer() -> None:
+    never = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    with started(never, "--failing", "0", "--grace", "1", "--every", "0.1") as (process, _):
+        assert process.wait(60) == 128 + signal.SIGKILL
+
+
+def test_a_service_that_ends_by_itself_ends_the_container_with_its_status() -> None:
+    with started("import os; print(os.getpid(), flush=True); os._exit(3)") as (process, _):
+        assert process.wait(30) == 3
+
+
+def test_orphans_are_reaped() -> None:
+    orphaning = "import os; os.fork() or os._exit(0); " + "print(os.getpid(), flush=True); import time; time.sleep(600)"
+    code = f"import ctypes, os, subprocess, sys; subprocess.Popen([sys.executable, '-c', {orphaning!r}]).wait();" + (
+        "import time; time.sleep(600)"
+    )
+    # As the first process of a container is, it is the one that orphans are given to.
+    subreaper = "import ctypes, runpy, sys; ctypes.CDLL(None).prctl(36, 1); sys.argv = sys.argv[1:];"
+    subreaper += "runpy.run_path(sys.argv[0], run_name='__main__')"
+    command = [
+        sys.executable,
+        "-c",
+        subreaper,
+        str(ROOT / "shared" / "entrypoint.py"),
+        "--",
+        sys.executable,
+        "-c",
+        code,
+    ]
+    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        orphan = int(process.stdout.readline())
+        os.kill(orphan, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while Path(f"/proc/{orphan}").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 128 + signal.SIGTERM
+
+
+def test_the_time_in_which_a_machine_was_suspended_does_not_count() -> None:
+    failing = FailingTime(30, 180, 10)
+    assert not failing.note(True, 0)
+    assert not failing.note(False, 5)
+    assert not failing.note(False, 5 + 3600)
+    assert failing.seconds == 15
+    assert not failing.note(True, 5 + 3605)
+    assert failing.seconds == 0
+    outcomes = [failing.note(False, 3610 + 5 * tick) for tick in range(1, 7)]
+    assert outcomes == [False] * 5 + [True]
+
+
+def test_each_service_of_the_images_starts_by_the_entry_point() -> None:
+    entries = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if "services." in line]
+    entries = [line for line in entries if line.startswith("ENTRYPOINT")]
+    assert len(entries) == 6
+    assert all('"shared/entrypoint.py", "--", "python", "-m", "services.' in line for line in entries)
