@@ -17,7 +17,7 @@ from embedded.directory import DataDirectory
 from embedded.errors import EmbeddedError
 from embedded.postgres import Login
 from embedded.settings import Settings
-from shared.database.roles import GATEWAY, MONITOR, SIMULATOR, SUPERUSER, Roles
+from shared.roles import GATEWAY, MONITOR, SIMULATOR, SUPERUSER, Roles
 from shared.settings import EXAMPLE_PASSWORDS
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})

@@ -25,7 +25,7 @@ from embedded.child import Child
 from embedded.errors import EmbeddedError
 from embedded.launch import launcher
 from embedded.ports import free_ports
-from shared.database.roles import DATABASES, Roles, ownership_sql, roles_sql
+from shared.roles import DATABASES, Roles, ownership_sql, roles_sql
 
 # The wheel has two major versions in folders of their own.
 WHEEL_FOLDER = "pginstall18"

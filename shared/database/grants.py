@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, text
 
-from shared.database.roles import GATEWAY, MONITOR
+from shared.roles import GATEWAY, MONITOR
 
 _OWN = "SELECT, INSERT, UPDATE, DELETE"
 _READ = "SELECT"

@@ -26,9 +26,9 @@ from embedded.postgres import (
     single_user,
 )
 from shared.database import Database, DatabaseSettings, drop_partition, ensure_partitions
-from shared.database.roles import GATEWAY, MONITOR, Roles, roles_sql
 from shared.database.upgrade import upgrade_one
 from shared.errors import EcpError
+from shared.roles import GATEWAY, MONITOR, Roles, roles_sql
 from shared.subjects import Mode
 
 PUBLISHED = Login("ecp_orchestrator", "ecp_user", "ecp_password")
