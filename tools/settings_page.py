@@ -26,6 +26,7 @@ from services.monitor.settings import Settings as MonitorSettings
 from services.simulator.settings import SimulatorSettings
 from shared.bus.__main__ import BootstrapSettings
 from shared.catalog.settings import CatalogSettings
+from shared.database.server_roles import RolesSettings
 from shared.database.settings import DatabaseSettings
 from shared.http.settings import HttpSettings
 from shared.settings import BusSettings, ServiceSettings
@@ -36,6 +37,7 @@ SECTIONS: dict[str, type[BaseSettings]] = {
     "Every service": ServiceSettings,
     "Every service on the bus (all but the simulator)": BusSettings,
     "Gateway, monitor and migration: the databases": DatabaseSettings,
+    "The roles of PostgreSQL in containers": RolesSettings,
     "Gateway": GatewaySettings,
     "Gateway and simulator: others' requests": HttpSettings,
     "Calculator": CalculatorSettings,

@@ -24,21 +24,45 @@ Without Docker: make run."
     fi
 }
 
-# .env.example with passwords that nobody knows; readable by its owner only.
+# .env: where there is none, .env.example with random passwords; else what a later version has added to the example, and
+# other passwords for the example's. Readable by its owner only.
 make_environment() {
-    [ -e .env ] && return
-    echo "Making .env from .env.example, with random passwords"
     umask 077
-    cp .env.example .env.partial
+    if [ ! -e .env ]; then
+        echo "Making .env from .env.example, with random passwords"
+        cp .env.example .env.partial
+    else
+        cp .env .env.partial
+        add_new_settings
+        # Grafana keeps the password of its first start.
+        sed -i.previous 's/^\(GRAFANA_PASSWORD=\)tryout$/\1tryout #kept/' .env.partial
+    fi
+    replace_examples
+    sed -i.previous 's/ #kept$//' .env.partial
+    rm -f .env.partial.previous
+    if [ -e .env ] && cmp -s .env .env.partial; then
+        rm .env.partial
+    else
+        [ ! -e .env ] || echo "Passwords of .env that were the example's, or missing, are random now"
+        mv .env.partial .env
+    fi
+}
+
+# Passwords and URLs that .env.example has and .env hasn't.
+add_new_settings() {
+    grep -E '^[A-Z_]*(PASSWORD|DATABASE_URL)=' .env.example | while IFS= read -r line; do
+        grep -q "^${line%%=*}=" .env.partial || printf '%s\n' "$line" >>.env.partial
+    done
+}
+
+# A password that stands in a line and in a URL is the same in both; `tryout` is another one each time.
+replace_examples() {
     for example in ecp_password ecp_demo_password k8s_password; do
         sed -E -i.previous "s/([=:])$example($|@)/\1$(password)\2/" .env.partial
     done
-    while grep -q '=tryout$' .env.partial; do
-        line=$(grep -n '=tryout$' .env.partial | head -n 1 | cut -d: -f1)
-        sed -i.previous "${line}s/=tryout\$/=$(password)/" .env.partial
+    while line=$(grep -nE '[=:]tryout($|@)' .env.partial | head -n 1 | cut -d: -f1) && [ -n "$line" ]; do
+        sed -E -i.previous "${line}s/([=:])tryout(\$|@)/\1$(password)\2/" .env.partial
     done
-    rm -f .env.partial.previous
-    mv .env.partial .env
 }
 
 # A letter first: NATS reads its variables as configuration, where 12e4 is a number.
@@ -80,7 +104,7 @@ case "$command" in
         make_environment
         # shellcheck disable=SC2086  # a profile is one word, or none
         $compose ${PROFILE:+--profile $PROFILE} up -d --build "$@" ||
-            fail "It didn't come up. Look at: $compose ps -a; $compose logs migrate bootstrap
+            fail "It didn't come up. Look at: $compose ps -a; $compose logs roles migrate bootstrap
 What is common stands in docs/operations.md, under Troubleshooting."
         wait_until_healthy
         echo "Ready.

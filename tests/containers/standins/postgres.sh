@@ -18,6 +18,9 @@ make_database() {
     echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
     pg_ctl --wait --options "-c listen_addresses=''" start
     createdb --username "$POSTGRES_USER" "$POSTGRES_DB"
+    for script in /docker-entrypoint-initdb.d/*.sh; do
+        [ ! -e "$script" ] || sh "$script"
+    done
     pg_ctl --wait stop
 }
 
