@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -25,7 +26,7 @@ EXAMPLE = dict(
     if "=" in line and not line.startswith("# ")
 )
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
-STEPS = {"migrate", "bootstrap", "ecp"}
+STEPS = {"roles", "migrate", "bootstrap", "ecp"}
 THE_GUIDES_SERVICES = ("backend", "postgres", "postgres-demo", "k8s-simulator-backend", "k8s-simulator-postgres")
 THE_GUIDES_PORTS = {
     "backend": 8001,
@@ -84,7 +85,9 @@ def test_everything_starts_when_what_it_needs_is_there() -> None:
     for name in ("backend", "calculator", "manifest", "deployer", "monitor"):
         conditions = {need: how["condition"] for need, how in SERVICES[name]["depends_on"].items()}
         assert conditions == dict.fromkeys(("migrate", "bootstrap"), "service_completed_successfully")
-    for name in ("migrate", "bootstrap", "k8s-simulator-backend"):
+    for name in ("migrate", "k8s-simulator-backend"):
+        assert SERVICES[name]["depends_on"] == {"roles": {"condition": "service_completed_successfully"}}
+    for name in ("roles", "bootstrap"):
         for need, how in SERVICES[name]["depends_on"].items():
             assert how["condition"] == "service_healthy"
             assert "healthcheck" in SERVICES[need]
@@ -115,6 +118,32 @@ def test_a_service_has_the_password_of_its_own_account_and_no_other() -> None:
         account = {"backend": "gateway", "ecp": "operator"}.get(name, name)
         given = set(re.findall(r"NATS_[A-Z]+_PASSWORD", str(service["environment"])))
         assert given == ({variable(account)} if account in ACCESS else set()), name
+
+
+def test_no_login_that_a_service_has_is_the_server_s_superuser() -> None:
+    for name in ("postgres", "postgres-demo", "k8s-simulator-postgres"):
+        assert SERVICES[name]["environment"]["POSTGRES_USER"] == "postgres"
+        # Its password is taken away before the server listens to anybody.
+        assert "./deploy/postgres:/docker-entrypoint-initdb.d:ro" in SERVICES[name]["volumes"]
+    users = {name: urlsplit(url).username for name, url in EXAMPLE.items() if name.endswith("DATABASE_URL")}
+    assert "postgres" not in users.values()
+    assert {service["environment"].get("DATABASE_URL") for service in (SERVICES["backend"], SERVICES["monitor"])} == {
+        "${GATEWAY_DATABASE_URL}",
+        "${MONITOR_DATABASE_URL}",
+    }
+
+
+def test_a_superuser_s_socket_is_in_no_container_but_the_server_and_the_step_that_makes_roles() -> None:
+    mounted = {
+        name: {volume.split(":")[0] for volume in service.get("volumes", ()) if "-socket:" in volume}
+        for name, service in SERVICES.items()
+    }
+    assert mounted.pop("roles") == {"postgres-socket", "postgres-demo-socket", "simulator-socket"}
+    assert {name for name, sockets in mounted.items() if sockets} == {
+        "postgres",
+        "postgres-demo",
+        "k8s-simulator-postgres",
+    }
 
 
 def test_each_image_is_used() -> None:
