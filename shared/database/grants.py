@@ -21,6 +21,7 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "deployment_events": {GATEWAY: _OWN},
     "tenant_generations": {GATEWAY: _OWN},
     "outbox": {GATEWAY: _OWN},
+    "stream_positions": {GATEWAY: _OWN},
     "idempotency_keys": {GATEWAY: _OWN},
     "monitoring_data": {GATEWAY: _READ, MONITOR: _OWN},
     "availability_samples": {MONITOR: _OWN},

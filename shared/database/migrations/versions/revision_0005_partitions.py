@@ -6,8 +6,8 @@ The statements are written out and import nothing of ours: a released revision m
 import sqlalchemy
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
