@@ -7,6 +7,7 @@ from services.gateway import tenancy
 from services.gateway.queries import Queries
 from services.gateway.questions import Questions
 from services.gateway.writing import stored_options
+from shared.namespaces import check_namespace
 from shared.rpc import RenderReply, RenderRequest
 from shared.sizing import Sizing
 from shared.subjects import Mode
@@ -34,6 +35,8 @@ class Manifests:
 
     async def render(self, mode: Mode, tenant_id: str, asked: ManifestQuestion) -> RenderReply:
         """Raises Refused, or DependencyUnavailable when a worker or PostgreSQL is away."""
+        if asked.namespace is not None:
+            check_namespace(asked.namespace, tenant_id)
         row = await self._queries.tenant(mode, tenant_id)
         spec = tenancy.spec_of_row(row)
         chosen = {

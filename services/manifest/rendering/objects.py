@@ -1,6 +1,5 @@
 """Which objects a tenant has, in the order in which they are to be applied."""
 
-import re
 from collections.abc import Iterator
 
 from services.manifest.rendering import redis
@@ -20,12 +19,11 @@ from services.manifest.rendering.service import service
 from services.manifest.rendering.storage import recordings
 from services.manifest.rendering.tenancy import Platform, Tenancy, gather
 from shared.catalog import Catalog, load_catalog
-from shared.errors import Refused
 from shared.events import DeployOptions
+from shared.namespaces import check_namespace
 from shared.sizing import Sizing
 from shared.tenants import TenantSpec
 
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DEFAULT_PLATFORM = Platform()
 
 
@@ -41,10 +39,12 @@ def render(
     """The objects of a sized tenant, in the order of apply.
 
     `namespace` takes the place of `ecp-ai-<tenant>`, `catalog` that of `load_catalog()`. Raises Refused when the first
-    is no name for a namespace, or when the sizing is of a catalogue with other services or GPUs.
+    isn't the tenant's to choose, or when the sizing is of a catalogue with other services or GPUs.
     """
     catalog = catalog or load_catalog()
-    place = Place(spec.tenant_id, spec.name, _checked(namespace or spec.namespace), sizing.preset)
+    operated = (platform.ingress_namespace, platform.monitoring_namespace)
+    chosen = check_namespace(namespace or spec.namespace, spec.tenant_id, operated)
+    place = Place(spec.tenant_id, spec.name, chosen, sizing.preset)
     tenancy = gather(spec, sizing, options, place=place, catalog=catalog, platform=platform)
     return [*_ground(tenancy), *_running(tenancy), *_outside(tenancy)]
 
@@ -85,10 +85,3 @@ def _outside(tenancy: Tenancy) -> Iterator[Obj]:
     if tenancy.options.include_monitoring and tenancy.options.prometheus_operator:
         yield service_monitor(tenancy)
         yield prometheus_rule(tenancy)
-
-
-def _checked(namespace: str) -> str:
-    if not _NAMESPACE.fullmatch(namespace):
-        message = "must be 1 to 63 lower-case letters, digits or '-', beginning and ending with a letter or digit"
-        raise Refused(f"namespace {message}", details={"errors": [{"field": "namespace", "message": message}]})
-    return namespace

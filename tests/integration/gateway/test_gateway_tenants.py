@@ -308,6 +308,18 @@ async def test_the_manifest_comes_in_both_formats_with_its_digest(gateway: Gatew
         assert (same.status_code, same.content) == (304, b"")
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_manifest_for_a_namespace_of_others_is_refused_with_those_that_are_allowed(
+    gateway: Gateway, method: str
+) -> None:
+    created = await gateway.create(deploy=False)
+    path = f"/tenants/{created['tenant_id']}/manifest"
+    for namespace in ("kube-system", "default", "ecp-ai-another-tenant", "monitoring"):
+        refused = await gateway.http.request(method, f"{path}?namespace={namespace}", headers=DEMO)
+        assert refused.status_code == 422
+        assert f"ecp-ai-{created['tenant_id']}" in refused.text
+
+
 async def test_the_sla_is_unknown_until_it_is_reported(gateway: Gateway) -> None:
     created = await gateway.create(deploy=False)
     sla = await gateway.get(f"/tenants/{created['tenant_id']}/sla")

@@ -317,6 +317,19 @@ def test_a_namespace_that_kubernetes_would_refuse_is_refused(namespace: str) -> 
     assert refused.value.details["errors"][0]["field"] == "namespace"
 
 
+@pytest.mark.parametrize(
+    "namespace",
+    [
+        *("kube-system", "kube-public", "default", "openshift-monitoring", "ecp-system", "ecp-ai-other"),
+        *("monitoring", "ingress-nginx"),
+    ],
+)
+def test_a_namespace_of_the_cluster_its_platform_or_another_tenant_is_refused(namespace: str) -> None:
+    with pytest.raises(Refused, match="allowed are 'ecp-ai-ai-call-center-prod'") as refused:
+        render(CALL_CENTRE.spec, CALL_CENTRE.sizing, DeployOptions(), namespace)
+    assert refused.value.details["errors"][0]["field"] == "namespace"
+
+
 def test_a_sizing_of_another_catalogue_is_refused() -> None:
     first, *_ = CALL_CENTRE.sizing.services
     foreign = first.model_copy(update={"service": "telepathy", "gpu_type": "t5"})
