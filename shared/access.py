@@ -118,7 +118,7 @@ ACCESS: dict[str, Access] = {
             Subject.TENANT_DELETED,
         ),
         consumes=(DEPLOYER_ACCEPTS_MANIFESTS, DEPLOYER_ACCEPTS_OPERATIONS),
-        answers=(Rpc.CAPACITY, Rpc.DIFF),
+        answers=(Rpc.CAPACITY, Rpc.ROOM, Rpc.DIFF),
         keeps=(Bucket.DESIRED, Bucket.APPLIED, Bucket.LEASES),
         reads=(Bucket.MANIFESTS,),
         watches=(Bucket.DESIRED,),

@@ -29,8 +29,8 @@ def check_namespace(namespace: str, tenant_id: str, platform: Collection[str] = 
     reserved = _RESERVED | set(platform)
     if namespace in reserved or namespace.startswith(_RESERVED_PREFIXES):
         raise _refused(
-            f"{namespace!r} belongs to the cluster, its platform or another tenant; allowed are {own!r}, and names that "
-            f"don't begin with {', '.join(_RESERVED_PREFIXES)} and are none of {', '.join(sorted(reserved))}",
+            f"{namespace!r} belongs to the cluster, its platform or another tenant; allowed are {own!r}, and names "
+            f"that don't begin with {', '.join(_RESERVED_PREFIXES)} and are none of {', '.join(sorted(reserved))}",
             namespace=namespace,
             own=own,
         )

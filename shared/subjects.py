@@ -86,6 +86,7 @@ class Rpc(StrEnum):
     RENDER = "rpc.render"  # manifest
     VALIDATE = "rpc.validate"  # manifest
     CAPACITY = "rpc.capacity"  # deployer
+    ROOM = "rpc.room"  # deployer
     DIFF = "rpc.diff"  # deployer
     SLA_REPORT = "rpc.sla_report"  # monitor
     MAINTENANCE = "rpc.maintenance"  # monitor

@@ -9,7 +9,7 @@ from functools import partial
 
 from nats.js.kv import KeyValue
 
-from services.deployer.capacity import answer_capacity
+from services.deployer.capacity import Capacity
 from services.deployer.controller import Controller, World
 from services.deployer.handlers import Handlers
 from services.deployer.leases import Leases
@@ -18,8 +18,11 @@ from services.deployer.settings import DeployerSettings
 from services.deployer.states import States
 from services.deployer.targets import Targets
 from shared.bus import Worker
-from shared.rpc import CapacityRequest
+from shared.rpc import CapacityRequest, RoomRequest
 from shared.subjects import DEPLOYER_ACCEPTS_MANIFESTS, DEPLOYER_ACCEPTS_OPERATIONS, Bucket, Mode, Rpc
+
+_ANSWERS_AT_ONCE = 16
+"""Requests for the state of clusters, which wait for one listing of each: a slow cluster holds up none of another."""
 
 
 def build(settings: DeployerSettings) -> Worker:
@@ -28,16 +31,24 @@ def build(settings: DeployerSettings) -> Worker:
     targets = Targets(settings)
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4()}"
     worlds = {mode: _world(worker, mode, holder) for mode in Mode}
-    controller = Controller(worlds, targets, worker.publisher, settings, clock=lambda: datetime.now(UTC))
+    manifests = {mode: world.manifests for mode, world in worlds.items()}
+    capacity = Capacity(targets, manifests, _now)
+    controller = Controller(worlds, targets, worker.publisher, settings, _now, find_room=capacity.find_room)
     handlers = Handlers(
         {mode: world.states for mode, world in worlds.items()}, targets, controller.notice, controller.repeat_end
     )
     worker.on(DEPLOYER_ACCEPTS_MANIFESTS, handlers.accept_manifest)
     worker.on(DEPLOYER_ACCEPTS_OPERATIONS, handlers.accept_operation)
-    worker.answer(Rpc.CAPACITY, CapacityRequest, partial(answer_capacity, targets=targets))
+    worker.answer(Rpc.CAPACITY, CapacityRequest, capacity.answer_capacity, concurrency=_ANSWERS_AT_ONCE)
+    worker.answer(Rpc.ROOM, RoomRequest, capacity.answer_room, concurrency=_ANSWERS_AT_ONCE)
     worker.background("controller", controller.run)
+    worker.closes(capacity.close)
     worker.closes(targets.close)
     return worker
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _world(worker: Worker, mode: Mode, holder: str) -> World:

@@ -1,80 +1,109 @@
-"""Answers `rpc.capacity`: what a target's nodes have, and what of it no pod has asked for."""
+"""What a target's nodes have, and whether a tenant's pods have room there: `rpc.capacity`, `rpc.room`, and deployments.
 
-from collections import defaultdict
-from collections.abc import Iterable
-from decimal import Decimal
+A cluster is listed by one request at a time and at most every few seconds, however many ask: to list all pods of a
+large cluster costs its API server, and this process, more than all else that they do.
+"""
 
-from services.deployer.cluster import Cluster, Kind, Obj
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from services.deployer.cluster import Cluster, ClusterRefused, Kind, Obj
+from services.deployer.cluster_state import ClusterState, capacities, state_of
+from services.deployer.desired import ObjectRef
+from services.deployer.manifest import parse
+from services.deployer.manifests import Manifests
+from services.deployer.room import groups_of, judge
 from services.deployer.targets import Targets
-from shared.kube.quantities import canonical, from_bytes, parse
-from shared.rpc import CapacityReply, CapacityRequest, NodeCapacity
+from shared.fresh import Fresh
+from shared.kube.placement import PodGroup
+from shared.kube.quantities import parse as quantity
+from shared.rpc import CapacityReply, CapacityRequest, PodDemand, RoomReply, RoomRequest
 from shared.subjects import Mode
+from shared.tenants import NAMESPACE_PREFIX
 
-_RESOURCES = ("cpu", "memory", "nvidia.com/gpu", "ephemeral-storage")
+FRESH_SECONDS = 2.0
+"""How old a cluster's state may be: a dashboard shows no more, and a deployment takes longer to make its pods."""
+_PROMISED_FOR = timedelta(seconds=10)
+"""How long pods count that were found to have room and are not there: applying a manifest takes less."""
 _NODE, _POD = Kind("v1", "Node"), Kind("v1", "Pod")
-_ENDED = frozenset({"Succeeded", "Failed"})
-_KEEPS_OFF = frozenset({"NoSchedule", "NoExecute"})
-
-Amounts = dict[str, Decimal]
-
-
-async def answer_capacity(request: CapacityRequest, mode: Mode, *, targets: Targets) -> CapacityReply:
-    """Nodes that take pods now. Raises UnknownTarget, ClusterUnavailable and ClusterRefused."""
-    cluster: Cluster = targets.cluster(mode, request.target)
-    nodes, pods = await cluster.list(_NODE, ""), await cluster.list(_POD, "")
-    return CapacityReply(target=request.target, nodes=tuple(capacities(nodes.items, pods.items)))
+_AUTOSCALER_STATUS = ObjectRef(
+    api_version="v1", kind="ConfigMap", namespace="kube-system", name="cluster-autoscaler-status"
+)
 
 
-def capacities(nodes: Iterable[Obj], pods: Iterable[Obj]) -> list[NodeCapacity]:
-    """Each schedulable node, by name, less what its pods have asked for. Pure."""
-    taken: dict[str, Amounts] = defaultdict(dict)
-    for pod in pods:
-        node = pod.get("spec", {}).get("nodeName")
-        if node and pod.get("status", {}).get("phase") not in _ENDED:
-            _add(taken[node], _requests(pod["spec"]))
-    usable = (node for node in nodes if not node.get("spec", {}).get("unschedulable"))
-    return [_capacity(node, taken[node["metadata"]["name"]]) for node in sorted(usable, key=_name)]
+class Capacity:
+    """The state of each target. Its methods raise UnknownTarget, ClusterUnavailable and ClusterRefused."""
+
+    def __init__(
+        self,
+        targets: Targets,
+        manifests: Mapping[Mode, Manifests],
+        clock: Callable[[], datetime],
+        seconds: float = FRESH_SECONDS,
+    ) -> None:
+        self._targets = targets
+        self._manifests = manifests
+        self._clock = clock
+        self._states: Fresh[tuple[Mode, str], ClusterState] = Fresh(self._look, seconds)
+        self._promised: dict[tuple[Mode, str], dict[str, tuple[datetime, Sequence[PodGroup]]]] = {}
+
+    async def answer_capacity(self, request: CapacityRequest, mode: Mode) -> CapacityReply:
+        """Nodes that take pods now."""
+        state = await self._states.get((mode, request.target))
+        return CapacityReply(target=request.target, nodes=tuple(capacities(state)))
+
+    async def answer_room(self, request: RoomRequest, mode: Mode) -> RoomReply:
+        """Whether a tenant's pods have room. Raises InvalidManifest for a digest of none."""
+        namespace = f"{NAMESPACE_PREFIX}{request.tenant_id}"
+        if request.digest is None:
+            return await self._judge(mode, request.target, namespace, [_group(each) for each in request.pods])
+        objects = parse(await self._manifests[mode].fetch(request.digest), namespace)
+        return await self._judge(mode, request.target, namespace, groups_of(objects))
+
+    async def find_room(self, mode: Mode, target: str, namespace: str, objects: Sequence[Obj]) -> RoomReply:
+        """Whether the pods of `objects` have room; if so it is kept for them against others for a while."""
+        groups = groups_of(objects)
+        reply = await self._judge(mode, target, namespace, groups)
+        promised = self._promised.setdefault((mode, target), {})
+        promised.pop(namespace, None)
+        if not reply.is_short:
+            promised[namespace] = (self._clock() + _PROMISED_FOR, groups)
+        return reply
+
+    async def close(self) -> None:
+        await self._states.close()
+
+    async def _judge(self, mode: Mode, target: str, namespace: str, groups: Sequence[PodGroup]) -> RoomReply:
+        state = await self._states.get((mode, target))
+        if (growing := self._targets.grows(target) or state.grows) is not None:
+            return RoomReply(target=target, unchecked=f"the cluster grows by itself: {growing}")
+        verdict = judge(state, namespace, groups, self._promises(mode, target))
+        return RoomReply(target=target, short=verdict.short, unplaced=verdict.unplaced)
+
+    def _promises(self, mode: Mode, target: str) -> dict[str, Sequence[PodGroup]]:
+        now = self._clock()
+        promised = self._promised.get((mode, target), {})
+        for namespace in [each for each, (until, _) in promised.items() if until <= now]:
+            del promised[namespace]
+        return {namespace: groups for namespace, (_, groups) in promised.items()}
+
+    async def _look(self, key: tuple[Mode, str]) -> ClusterState:
+        cluster = self._targets.cluster(*key)
+        nodes, pods, has_status = await asyncio.gather(
+            cluster.list(_NODE, ""), cluster.list(_POD, ""), _has_autoscaler_status(cluster)
+        )
+        # In a thread: ten thousand pods take a second.
+        return await asyncio.to_thread(state_of, nodes.items, pods.items, has_autoscaler_status=has_status)
 
 
-def _capacity(node: Obj, taken: Amounts) -> NodeCapacity:
-    listed = node.get("status", {}).get("allocatable", {})
-    offered = {name: listed[name] for name in _RESOURCES if name in listed}
-    taints = node.get("spec", {}).get("taints") or ()
-    return NodeCapacity(
-        name=_name(node),
-        allocatable=offered,
-        free={name: _left(name, value, taken.get(name, Decimal(0))) for name, value in offered.items()},
-        labels=node["metadata"].get("labels") or {},
-        taints=tuple({k: str(v) for k, v in taint.items()} for taint in taints if taint.get("effect") in _KEEPS_OFF),
-    )
+async def _has_autoscaler_status(cluster: Cluster) -> bool:
+    try:
+        return await cluster.read(_AUTOSCALER_STATUS) is not None
+    except ClusterRefused:
+        return False
 
 
-def _left(name: str, offered: str, taken: Decimal) -> str:
-    left = max(parse(offered) - taken, Decimal(0))
-    return from_bytes(int(left)) if name == "memory" else canonical(f"{left:f}")
-
-
-def _requests(spec: Obj) -> Amounts:
-    """A pod's, as the scheduler reckons: containers add up, an init container counts where it is larger."""
-    total: Amounts = {}
-    for container in spec.get("containers") or ():
-        _add(total, _of_container(container))
-    for container in spec.get("initContainers") or ():
-        for name, value in _of_container(container).items():
-            total[name] = max(total.get(name, Decimal(0)), value)
-    return total
-
-
-def _of_container(container: Obj) -> Amounts:
-    resources = container.get("resources") or {}
-    asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
-    return {name: parse(value) for name, value in asked.items() if name in _RESOURCES}
-
-
-def _add(total: Amounts, more: Amounts) -> None:
-    for name, value in more.items():
-        total[name] = total.get(name, Decimal(0)) + value
-
-
-def _name(node: Obj) -> str:
-    return str(node["metadata"]["name"])
+def _group(demand: PodDemand) -> PodGroup:
+    requests = {name: quantity(value) for name, value in demand.requests.items()}
+    return PodGroup(demand.name, demand.count, requests, demand.node_selector, demand.tolerations, labels=demand.labels)

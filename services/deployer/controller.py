@@ -6,15 +6,16 @@ or the lease is free.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 import structlog
 
-from services.deployer.cluster import ClusterUnavailable
+from services.deployer.cluster import ClusterUnavailable, Obj
 from services.deployer.desired import Desired, Outcome, is_concluded, is_settled, lost
 from services.deployer.leases import Leases
 from services.deployer.ledger import Ledger
@@ -26,14 +27,18 @@ from services.deployer.settings import DeployerSettings
 from services.deployer.states import States, Versioned
 from services.deployer.targets import Targets, UnknownTarget
 from services.deployer.tasks import end
+from services.deployer.turns import Turns
 from shared.bus import EventPublisher
 from shared.errors import DependencyUnavailable, TemporaryError
+from shared.rpc import RoomReply
 from shared.subjects import Mode
 from shared.tenants import parse_duration
 
 _log = structlog.get_logger(__name__)
 _SHORTEST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
+FindRoomOn = Callable[[Mode, str, str, Sequence[Obj]], Awaitable[RoomReply]]
+"""Whether the objects' pods have room on the target, in the namespace."""
 
 
 class World(NamedTuple):
@@ -64,14 +69,18 @@ class Controller:
         publisher: EventPublisher,
         settings: DeployerSettings,
         clock: Callable[[], datetime],
+        *,
+        find_room: FindRoomOn | None = None,
     ) -> None:
+        """`find_room` tells whether a manifest's pods have room on a target; without it they are applied anyway."""
         self._worlds = worlds
         self._targets = targets
         self._publisher = publisher
         self._settings = settings
         self._clock = clock
         # Apart, or a full demo cluster, whose tenants wait for a node, would keep production's from their turn.
-        self._slots = {mode: asyncio.Semaphore(settings.tenants_at_once) for mode in worlds}
+        self._turns = {mode: Turns(settings.tenants_at_once) for mode in worlds}
+        self._find_room = find_room
         self._tenants: dict[tuple[Mode, str], _Tenant] = {}
         self._settled: dict[tuple[Mode, str], int] = {}
         """Generations that need no further look."""
@@ -136,8 +145,9 @@ class Controller:
                 settled = await self._attempt(mode, key, tenant, state, known)
                 pause = _SHORTEST_PAUSE
             except TemporaryError as error:
-                _log.info(f"Another look in {pause:g} s: {error.message}", action="look-again")
                 settled = None
+                pause = pause if error.delay is None else max(error.delay, _SHORTEST_PAUSE)
+                _log.info(f"Requeued in {pause:g} s: {error.message}", action="requeue")
                 if isinstance(error, DependencyUnavailable) and not isinstance(error, ClusterUnavailable):
                     # An outage of ours mustn't use up the deployment's time: as after a takeover, it gets some more.
                     tenant.patience = None
@@ -173,9 +183,10 @@ class Controller:
         if is_settled(state.desired, state.applied):
             await self._tidy(world, key, state)
             return state.desired.generation
-        async with self._slots[mode]:
+        async with self._turns[mode].take() as make_way:
             begun = await self._begin(mode, state.desired, state)
-            held = await world.leases.while_held(f"deployer.{key}", lambda: self._reconcile(mode, key, tenant, begun))
+            reconcile = partial(self._reconcile, mode, key, tenant, begun, make_way)
+            held = await world.leases.while_held(f"deployer.{key}", reconcile)
         if not held:
             await asyncio.sleep(self._settings.takeover_interval)
         return None
@@ -194,7 +205,9 @@ class Controller:
             await ledger.open()
         return ledger
 
-    async def _reconcile(self, mode: Mode, key: str, tenant: _Tenant, begun: Ledger | None) -> None:
+    async def _reconcile(
+        self, mode: Mode, key: str, tenant: _Tenant, begun: Ledger | None, make_way: Callable[[], None]
+    ) -> None:
         """Under the lease: go on with what we have begun; else look again, since who had it before may be done."""
         ledger = begun or await self._take_over(mode, key)
         if ledger is None:
@@ -204,7 +217,7 @@ class Controller:
             if begun is None:
                 await ledger.open()
             if not ledger.is_concluded:
-                await self._work(mode, ledger, tenant)
+                await self._work(mode, ledger, tenant, make_way)
 
     async def _take_over(self, mode: Mode, key: str) -> Ledger | None:
         """The books as they are now; None if nothing is left to do."""
@@ -220,14 +233,21 @@ class Controller:
         states = self._worlds[mode].states
         return Ledger(mode, desired, state, states=states, publisher=self._publisher, clock=self._clock)
 
-    async def _work(self, mode: Mode, ledger: Ledger, tenant: _Tenant) -> None:
+    async def _work(self, mode: Mode, ledger: Ledger, tenant: _Tenant, make_way: Callable[[], None]) -> None:
         world, desired = self._worlds[mode], ledger.desired
         try:
             cluster = self._targets.cluster(mode, desired.target)
         except UnknownTarget as error:
             await ledger.fail(error.code, error.message)
             return
-        ports = Ports(cluster, world.manifests, self._clock, self._settings.wait_for_ingress_address)
+        ports = Ports(
+            cluster,
+            world.manifests,
+            self._clock,
+            self._settings.wait_for_ingress_address,
+            partial(self._find_room, mode, desired.target) if self._find_room else None,
+            make_way,
+        )
         patience = self._patience(tenant, ledger)
         with suppress(Superseded):
             await Reconciler(desired, ledger, patience, tenant.newest, ports).run()
@@ -242,6 +262,7 @@ class Controller:
                 failure_grace=self._settings.failure_grace,
                 unschedulable_grace=self._settings.unschedulable_grace,
                 takeover_grace=self._settings.takeover_grace,
+                capacity_grace=self._settings.capacity_grace,
             )
             patience = Patience(limits, began, taken_over_at=self._clock())
             tenant.patience = ((desired.generation, began), patience)

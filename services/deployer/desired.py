@@ -120,13 +120,15 @@ class Applied(Model):
     """Everything of ours that may be in the cluster, whichever generation made it."""
     before: tuple[ObjectRef, ...] = ()
     """The inventory when this generation began, if its failure deletes what it made."""
+    has_room_since: datetime | None = None
+    """When a deployment that may wait for room got it; the time before that doesn't count."""
     failure: Failure | None = None
     """Set as soon as the generation is being undone; whoever takes over goes on with that."""
 
     @property
     def since(self) -> datetime:
         """When what is being done began: undoing has the whole time again."""
-        return self.failure.at if self.failure is not None else self.started_at
+        return self.failure.at if self.failure is not None else self.has_room_since or self.started_at
 
 
 class Newer(NamedTuple):

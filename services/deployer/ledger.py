@@ -118,6 +118,10 @@ class Ledger:
         phase = max(report.phase, word.phase, key=_PHASES.index)
         return report._replace(phase=phase, progress=max(report.progress, word.progress))
 
+    async def note_room(self) -> None:
+        """Record that there is room now, from when on the deployment's time counts."""
+        await self._record(self._applied.model_copy(update={"has_room_since": self._clock()}))
+
     async def expect(self, refs: Iterable[ObjectRef]) -> None:
         """Record what may be in the cluster from now on, before it is. What is known of an object stays known."""
         inventory = {ref.identity: ref for ref in refs}

@@ -20,6 +20,8 @@ from services.deployer.pods import UNSCHEDULABLE, Trouble
 from services.deployer.survey import AUTOSCALER, Item, PodNote
 from shared.errors import PermanentError
 
+_UNSCHEDULED = "unscheduled"
+
 
 class Limits(NamedTuple):
     """How long to wait for what, in seconds."""
@@ -29,6 +31,7 @@ class Limits(NamedTuple):
     failure_grace: float
     unschedulable_grace: float
     takeover_grace: float
+    capacity_grace: float = 10.0
 
 
 class DeploymentFailed(PermanentError):
@@ -56,6 +59,11 @@ class Patience:
         timeout = timedelta(seconds=self.limits.timeout)
         grace = min(timeout, timedelta(seconds=self.limits.takeover_grace))
         return now >= max(self.started_at + timeout, self.taken_over_at + grace)
+
+    def longest_unscheduled(self, now: datetime) -> float:
+        """Seconds since the first of the pods that have no node was seen so; 0 if all have one."""
+        since = [moment for key, moment in self._since.items() if key[0] == _UNSCHEDULED]
+        return (now - min(since)).total_seconds() if since else 0.0
 
     def judge(self, items: Sequence[Item], now: datetime) -> DeploymentFailed | None:
         """Why to stop waiting for `items`, or None to go on."""
@@ -146,4 +154,4 @@ def _pod_reason(note: PodNote) -> str:
 
 def _pod_key(note: PodNote, trouble: Trouble) -> tuple[str, ...]:
     """A pod that gets a node has overcome one kind of trouble; ErrImagePull and ImagePullBackOff are the same one."""
-    return ("unscheduled" if trouble.reason == UNSCHEDULABLE else "pod", note.uid)
+    return (_UNSCHEDULED if trouble.reason == UNSCHEDULABLE else "pod", note.uid)

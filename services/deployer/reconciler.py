@@ -29,6 +29,7 @@ from services.deployer.manifests import ManifestMissing, Manifests
 from services.deployer.newest import Newest, Superseded
 from services.deployer.patience import DeploymentFailed, Patience
 from services.deployer.progress import Report, report_applied, report_done, report_waiting
+from services.deployer.room_check import FindRoom, RoomCheck
 from services.deployer.scaling import SCALABLE, Patch, to_run, to_stop
 from services.deployer.survey import POD, REPLICA_SET, Look, survey, watched_kinds
 from services.deployer.view import View
@@ -60,6 +61,10 @@ class Ports:
     manifests: Manifests
     clock: Callable[[], datetime]
     wait_for_ingress_address: bool = False
+    find_room: FindRoom | None = None
+    """None: pods are applied whether they have room or not."""
+    make_way: Callable[[], None] = lambda: None
+    """Raises where others have waited long enough for a turn."""
 
 
 class Reconciler:
@@ -76,6 +81,7 @@ class Reconciler:
         self._said_at: datetime | None = None
         self._notes: list[str] = []
         """What applying had to leave as it was."""
+        self._room = RoomCheck(desired, ledger, patience, ports.find_room, ports.clock)
 
     async def run(self) -> None:
         """Work until the generation is concluded.
@@ -152,6 +158,7 @@ class Reconciler:
         # Some hundred milliseconds for a large one, in which leases are renewed.
         objects = await asyncio.to_thread(parse, text, self._namespace)
         refuse_terminating(await claim_namespace(self._cluster, self._namespace, self._desired.tenant_id))
+        await self._room.check(self._namespace, objects)
         await self._ledger.expect(ref_of(obj) for obj in objects)
         made = await apply_all(
             self._cluster,
@@ -219,6 +226,7 @@ class Reconciler:
                         await self._wait_for(trouble)
                     elif view.is_complete and (report := await look(view)) is not None:
                         return report
+                    self._ports.make_way()
                     await view.wait(_LOOK_EVERY)
 
     async def _look(self, objects: Sequence[Obj], skipped: frozenset[Kind], view: View) -> Report | None:
@@ -235,6 +243,7 @@ class Reconciler:
         await self._say_progress(self._ledger.here(report_waiting(items)))
         if (failure := self._patience.judge(items, now)) is not None:
             raise await self._explained(failure)
+        await self._room.check_again(self._namespace, objects, now)
         return None
 
     async def _delete(self) -> None:
@@ -261,6 +270,7 @@ class Reconciler:
                 return
             if self._patience.is_over(self._ports.clock()):
                 raise DeploymentFailed(f"{namespace} is not gone in time: {_remaining(found)}")
+            self._ports.make_way()
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 

@@ -15,6 +15,9 @@ class DeployerSettings(BusSettings):
     """The simulator's address, as the guides name it; its virtual clusters are below `/clusters/`."""
     kubernetes_config_path: Path | None = None
     """A kubeconfig, whose current context is the target `kubernetes`."""
+    kubernetes_grows: bool = False
+    """Whether the target `kubernetes` gets nodes as pods need them. Then nothing is refused or failed for want of room
+    now. An autoscaler that shows (cluster-autoscaler, Karpenter, virtual nodes) needs no setting."""
     kubernetes_service_host: str | None = None
     """Set by Kubernetes in every pod: then the target `kubernetes` is the cluster that we run in."""
     tenants_at_once: int = Field(default=64, ge=1, le=1000)
@@ -29,5 +32,8 @@ class DeployerSettings(BusSettings):
     """Seconds that a pod's error may last until the deployment fails: registries and dependants do come back."""
     unschedulable_grace: float = Field(default=300.0, gt=0)
     """Seconds that a pod may have no node: what an autoscaler needs to bring a GPU node."""
+    capacity_grace: float = Field(default=10.0, gt=0)
+    """Seconds that a pod may have no node where there is no room for it, and no nodes will come: then its deployment
+    fails, naming what is short."""
     wait_for_ingress_address: bool = False
     """Whether an Ingress without an address keeps a deployment waiting. Off, since some controllers never set one."""

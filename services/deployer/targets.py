@@ -29,6 +29,7 @@ class Targets:
     """One client for each cluster, made at its first use."""
 
     def __init__(self, settings: DeployerSettings) -> None:
+        self._kubernetes_grows = settings.kubernetes_grows
         connections = settings.tenants_at_once * _CONNECTIONS_A_TENANT
         self._clusters: dict[tuple[Mode, str], KubernetesCluster] = {
             (mode, SIMULATOR): _simulated(settings.k8s_simulator_url, name, connections)
@@ -51,6 +52,10 @@ class Targets:
         """The cluster of `target`. Raises UnknownTarget."""
         self.check(mode, target)
         return self._clusters[(mode, target)]
+
+    def grows(self, target: str) -> str | None:
+        """Why the cluster of `target` is known to get nodes as pods need them; None if that isn't known."""
+        return "KUBERNETES_GROWS is set" if target == KUBERNETES and self._kubernetes_grows else None
 
     async def close(self) -> None:
         """Close all connections."""

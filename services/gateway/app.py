@@ -15,6 +15,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
 from services.gateway import housekeeping, validation
+from services.gateway.admission import Admission
 from services.gateway.bodies import BodyLimit, JsonBody
 from services.gateway.collecting import collect
 from services.gateway.commands import Commands
@@ -144,15 +145,16 @@ def _build(settings: Settings, catalog: Catalog) -> Parts:
     questions = Questions(worker, settings.rpc_timeout)
     queries = Queries(databases)
     metrics = GatewayMetrics(worker.registry)
+    admission = Admission(questions, catalog)
     targets = Targets(has_kubeconfig=settings.kubernetes_config_path is not None)
     return Parts(
         worker=worker,
         databases=databases,
         catalog=catalog,
         questions=questions,
-        commands=Commands(databases, questions, catalog, targets),
+        commands=Commands(databases, questions, catalog, targets, admission),
         queries=queries,
-        operations=Operations(databases, targets),
+        operations=Operations(databases, targets, admission),
         manifests=Manifests(queries, questions),
         dashboards=Dashboards(databases, questions, worker, targets),
         recorder=Recorder(databases),

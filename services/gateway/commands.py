@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 import structlog
 
 from services.gateway import context, tenancy
+from services.gateway.admission import Admission
 from services.gateway.errors import conflict
 from services.gateway.language import translate
 from services.gateway.once import Once, claim, is_done, recall, remember
@@ -33,11 +34,13 @@ from services.gateway.writing import (
     changeable,
     insert_tenant,
     mark_for_deletion,
+    refuse_taken,
     revise_tenant,
     stored_options,
 )
 from shared.catalog import Catalog
 from shared.database import Databases
+from shared.errors import Refused
 from shared.events import DeployOptions
 from shared.sizing import Sizing
 from shared.subjects import Mode
@@ -63,11 +66,14 @@ class Wish(NamedTuple):
 class Commands:
     """The operations. Each raises Refused, or DependencyUnavailable when a worker or PostgreSQL is away."""
 
-    def __init__(self, databases: Databases, questions: Questions, catalog: Catalog, targets: Targets) -> None:
+    def __init__(
+        self, databases: Databases, questions: Questions, catalog: Catalog, targets: Targets, admission: Admission
+    ) -> None:
         self._databases = databases
         self._questions = questions
         self._catalog = catalog
         self._targets = targets
+        self._admission = admission
 
     async def is_done(self, mode: Mode, call: Once) -> bool:
         """Whether `call` has been answered. Raises Refused (CONFLICT) if it was another one."""
@@ -84,6 +90,8 @@ class Commands:
                 if answered := await recall(connection, call, TenantCreated):
                     return answered
         sizing = await self._questions.size_spec(mode, spec)
+        if request.deploy:
+            notes = [*notes, *await self._admit_new(mode, spec, target, sizing, request.options)]
         notes = [*(notes if request.deploy else []), *_warnings(sizing)]
         plan = Plan(mode, spec, sizing, target, request.options, request.deploy, revises=True, notes=tuple(notes))
         with context.timed("database"):
@@ -185,8 +193,21 @@ class Commands:
     async def _plan(self, mode: Mode, wish: Wish) -> Plan:
         self._check(wish.spec)
         sizing = await self._questions.size_spec(mode, wish.spec)
-        notes = (*wish.notes, *_warnings(sizing))
+        room = self._admission.of_sizing(wish.target, wish.spec.tenant_id, sizing)
+        admitted = await self._admission.admit(mode, room, wish.options) if wish.deploys else ()
+        notes = (*wish.notes, *admitted, *_warnings(sizing))
         return Plan(mode, wish.spec, sizing, wish.target, wish.options, wish.deploys, wish.revises, notes)
+
+    async def _admit_new(
+        self, mode: Mode, spec: TenantSpec, target: str, sizing: Sizing, options: DeployOptions
+    ) -> tuple[str, ...]:
+        """Notes on the room for a new tenant. Raises Refused; that its id is taken is the better reason."""
+        try:
+            return await self._admission.admit(mode, self._admission.of_sizing(target, spec.tenant_id, sizing), options)
+        except Refused:
+            async with self._databases[mode].begin() as connection:
+                await refuse_taken(connection, spec.tenant_id)
+            raise
 
     def _check(self, spec: TenantSpec) -> None:
         """What the catalogue knows better than a model."""

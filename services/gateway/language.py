@@ -11,6 +11,8 @@ from services.gateway.context import Language
 _KOREAN = {
     "TENANT_NOT_FOUND": "테넌트 '{tenant_id}'을(를) 찾을 수 없습니다",
     "TENANT_ALREADY_EXISTS": "동일한 ID의 테넌트가 이미 존재합니다: {tenant_id} (상태: {existing_status})",
+    "INSUFFICIENT_RESOURCES": "'{target}'에 테넌트 '{tenant_id}'을(를) 위한 자원이 부족합니다. 부족한 자원은 details를 "
+    "확인하세요. options.wait_for_capacity를 true로 하면 자원이 생길 때까지 기다립니다",
     "DEPLOYMENT_NOT_FOUND": "배포 '{deployment_id}'을(를) 찾을 수 없습니다",
     "INVALID_PRESET": "알 수 없는 프리셋입니다. details를 확인하세요",
     "INVALID_MODE": "X-Demo-Mode는 true 또는 false여야 합니다",

@@ -1,15 +1,16 @@
 """Rolls back, starts, stops and restarts tenants: a generation, a row and an event in one transaction, or nothing.
 
 Unlike a deploy, nothing is sized or rendered: the manifest is one that is kept, and the deployer is
-asked at once.
+asked at once. A start asks for room first, since a stopped tenant has none.
 """
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway import context, lifecycle, tenancy
+from services.gateway.admission import Admission
 from services.gateway.lifecycle import Choice, Past, State
-from services.gateway.once import Once, claim, remember
+from services.gateway.once import Once, claim, recall, remember
 from services.gateway.schemas.lifecycle import OperationAccepted
 from services.gateway.store import deployments as deployment_store
 from services.gateway.store import tenants as store
@@ -18,6 +19,7 @@ from services.gateway.tenancy import RollOut, Targets
 from services.gateway.writing import changeable, new_id, request, stored_options
 from shared.database import Databases
 from shared.events import Operation
+from shared.rpc import RoomRequest
 from shared.subjects import Mode
 
 _log = structlog.get_logger(__name__)
@@ -26,14 +28,16 @@ _log = structlog.get_logger(__name__)
 class Operations:
     """Each raises Refused, or DependencyUnavailable when PostgreSQL is away."""
 
-    def __init__(self, databases: Databases, targets: Targets) -> None:
+    def __init__(self, databases: Databases, targets: Targets, admission: Admission) -> None:
         self._databases = databases
         self._targets = targets
+        self._admission = admission
 
     async def operate(
         self, mode: Mode, tenant_id: str, operation: Operation, call: Once | None, deployment_id: str | None = None
     ) -> OperationAccepted:
         """Ask for the operation; `deployment_id` chooses where a rollback goes."""
+        admitted = await self._admit_start(mode, tenant_id, call) if operation is Operation.START else ()
         with context.timed("database"):
             async with self._databases[mode].begin() as connection:
                 if answered := await claim(connection, call, OperationAccepted):
@@ -42,6 +46,7 @@ class Operations:
                 generation = await store.next_generation(connection, tenant_id)
                 row = changeable(await store.find_tenant(connection, tenant_id, lock=True), tenant_id)
                 choice = await self._choose(connection, row, operation, deployment_id)
+                choice = choice._replace(notes=(*choice.notes, *admitted))
                 target, _ = self._targets.choose(mode, None, row.target)
                 roll_out = _roll_out(mode, row, generation, target, choice)
                 await _write(connection, row, operation, roll_out, choice)
@@ -54,6 +59,19 @@ class Operations:
             deployment_id=answer.deployment_id,
         )
         return answer
+
+    async def _admit_start(self, mode: Mode, tenant_id: str, call: Once | None) -> tuple[str, ...]:
+        """Notes on the room for what a start would run; before the transaction, since no lock waits for a worker."""
+        async with self._databases[mode].begin() as connection:
+            if await recall(connection, call, OperationAccepted) is not None:
+                return ()
+            row = changeable(await store.find_tenant(connection, tenant_id), tenant_id)
+            choice = await self._choose(connection, row, Operation.START, None)
+        target, _ = self._targets.choose(mode, None, row.target)
+        digest = choice.source.digest if choice.source else None
+        return await self._admission.admit(
+            mode, RoomRequest(target=target, tenant_id=tenant_id, digest=digest), stored_options(row)
+        )
 
     async def _choose(
         self, connection: AsyncConnection, row: TenantRow, operation: Operation, deployment_id: str | None

@@ -16,6 +16,8 @@ from shared.rpc import (
     RecommendRequest,
     RenderReply,
     RenderRequest,
+    RoomReply,
+    RoomRequest,
     SlaReport,
     SlaReportRequest,
     ValidateReply,
@@ -67,6 +69,9 @@ class Questions:
 
     async def maintenance(self, mode: Mode, request: MaintenanceRequest) -> MaintenanceReply:
         return await self._ask(Rpc.MAINTENANCE, request, MaintenanceReply, mode)
+
+    async def room(self, mode: Mode, request: RoomRequest) -> RoomReply:
+        return await self._ask(Rpc.ROOM, request, RoomReply, mode)
 
     async def capacity(self, mode: Mode, request: CapacityRequest) -> CapacityReply:
         return await self._ask(Rpc.CAPACITY, request, CapacityReply, mode)

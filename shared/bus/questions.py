@@ -4,6 +4,7 @@ A responder that raises would send no reply at all, and be taken for a
 missing worker: so what goes wrong is answered too.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ import structlog
 from faststream.nats import NatsBroker
 from pydantic import ValidationError
 
+from shared.bus.middlewares.deadline import deadline_header
 from shared.bus.middlewares.validation import problems
 from shared.errors import DependencyUnavailable, EcpError, Refused
 from shared.rpc import RpcError
@@ -30,6 +32,7 @@ ANSWERED_BY: dict[Rpc, str] = {
     Rpc.RENDER: "manifest",
     Rpc.VALIDATE: "manifest",
     Rpc.CAPACITY: "deployer",
+    Rpc.ROOM: "deployer",
     Rpc.DIFF: "deployer",
     Rpc.SLA_REPORT: "monitor",
     Rpc.MAINTENANCE: "monitor",
@@ -45,11 +48,15 @@ class RpcClient:
     async def ask(self, question: Rpc, request: Model, reply: type[R], *, mode: Mode, timeout: float = 2.0) -> R:
         """The answer; an error in it raises Refused.
 
-        DependencyUnavailable with code WORKER_UNAVAILABLE when none came in `timeout` seconds.
+        DependencyUnavailable with code WORKER_UNAVAILABLE when none came in `timeout` seconds. The worker knows them,
+        too, and drops what it gets to later.
         """
         try:
             answer = await self._broker.connection.request(
-                mode.subject(question), request.model_dump_json().encode(), timeout=timeout
+                mode.subject(question),
+                request.model_dump_json().encode(),
+                timeout=timeout,
+                headers=deadline_header(timeout, time.time()),
             )
         except (nats.errors.Error, OSError, TimeoutError) as error:
             worker = ANSWERED_BY[question]

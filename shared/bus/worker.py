@@ -25,6 +25,7 @@ from shared.bus.envelope import Delivery, derived_id
 from shared.bus.lag import Lag
 from shared.bus.middlewares import BusMetrics, FailureRules, stack
 from shared.bus.middlewares.context import current_delivery
+from shared.bus.middlewares.deadline import Deadline
 from shared.bus.middlewares.validation import decode
 from shared.bus.publishing import NATS_ERRORS, EventPublisher
 from shared.bus.pulling import Pulling, pull_calmly
@@ -59,9 +60,11 @@ class Worker:
         self.requires("NATS", lambda: bus_is_ready(settings.nats_url, service))
         self.dependencies.add("writes to NATS", self.publisher.check_writes, at_start=False)
         marks = partial(self.key_value, Bucket.TRIES)
-        self._rules = FailureRules(self.publisher, BusMetrics(self.registry), settings.max_attempts, marks)
+        metrics = BusMetrics(self.registry)
+        self._rules = FailureRules(self.publisher, metrics, settings.max_attempts, marks)
         self._events = NatsRouter(middlewares=stack(service, settings, self.registry, self._rules))  # type: ignore[arg-type]
-        self._questions = NatsRouter()
+        deadline: Any = partial(Deadline, dropped=metrics.expired.inc)
+        self._questions = NatsRouter(middlewares=[deadline])
         self._graceful_timeout = settings.graceful_timeout
         self._background: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self._durables: list[Durable] = []
@@ -92,10 +95,16 @@ class Worker:
                 )
                 subscriber(self._receiver(handler))
 
-    def answer(self, question: Rpc, request: type[Q], handler: Callable[[Q, Mode], Awaitable[Model]]) -> None:
-        """Answer `question`, one copy of this service at a time."""
+    def answer(
+        self, question: Rpc, request: type[Q], handler: Callable[[Q, Mode], Awaitable[Model]], *, concurrency: int = 1
+    ) -> None:
+        """Answer `question`: each request by one copy of this service, which answers `concurrency` at a time.
+
+        More than one where an answer waits for others, as a cluster's API server: a slow one must not hold up the rest.
+        """
+        at_once: dict[str, Any] = {"max_workers": concurrency} if concurrency > 1 else {}
         for mode in Mode:
-            subscriber = self._questions.subscriber(mode.subject(question), queue=self.service)
+            subscriber = self._questions.subscriber(mode.subject(question), queue=self.service, **at_once)
             subscriber(responder(request, handler, mode))
 
     def requires(self, name: str, check: Callable[[], Awaitable[None]]) -> None:

@@ -42,6 +42,8 @@ class DeployOptions(Model):
     force_conflicts: bool = False
     prune: bool = True
     heal_drift: bool = False
+    wait_for_capacity: bool = False
+    """Where the cluster has no room, wait for it instead of being refused."""
     include_monitoring: bool = True
     include_ingress: bool = False
     prometheus_operator: bool = False

@@ -10,7 +10,16 @@ from typing import Any
 
 from pydantic import Field
 
-from shared.rpc.clusters import CapacityReply, CapacityRequest, NodeCapacity
+from shared.rpc.clusters import (
+    CapacityReply,
+    CapacityRequest,
+    NodeCapacity,
+    PodDemand,
+    RoomReply,
+    RoomRequest,
+    Shortage,
+    Unplaced,
+)
 from shared.rpc.manifests import Finding, RenderReply, RenderRequest, ResourceSummary, ValidateReply, ValidateRequest
 from shared.rpc.sizing import (
     CalculateRequest,
@@ -44,14 +53,18 @@ __all__ = [
     "MaintenanceReply",
     "MaintenanceRequest",
     "NodeCapacity",
+    "PodDemand",
     "RecommendRequest",
     "Recommendation",
     "RenderReply",
     "RenderRequest",
     "RequestsAndCost",
     "ResourceSummary",
+    "RoomReply",
+    "RoomRequest",
     "RpcError",
     "ServiceRecommendation",
+    "Shortage",
     "SlaFailure",
     "SlaFigures",
     "SlaMaintenance",
@@ -60,6 +73,7 @@ __all__ = [
     "SlaReportRequest",
     "SlaRequests",
     "SlaService",
+    "Unplaced",
     "Usage",
     "ValidateReply",
     "ValidateRequest",

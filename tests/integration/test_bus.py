@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -10,10 +11,12 @@ import nats
 import pytest
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
+from embedded.child import until
 from embedded.nats import running_nats
 from shared.bus import BusSettings, Delivery, Handler, Worker, derived_id
 from shared.bus.bootstrap import bootstrap
 from shared.bus.dead_letters import DeadLetters
+from shared.bus.middlewares.deadline import CLOCK_TOLERANCE, deadline_header
 from shared.errors import DependencyUnavailable, PermanentError, Refused, TemporaryError
 from shared.events import Event, MetricsCollected, SlaReported
 from shared.rpc import CalculateRequest, RenderReply
@@ -255,6 +258,63 @@ async def test_a_question_is_answered_refused_or_has_nobody_to_answer_it(nats_ur
             await worker.rpc.ask(Rpc.RENDER, ask, RenderReply, mode=Mode.DEMO)
         assert nobody.value.code == "WORKER_UNAVAILABLE"
         assert nobody.value.name == "manifest"
+    finally:
+        await worker.stop()
+
+
+async def test_a_request_whose_sender_has_left_is_dropped_and_the_next_one_is_answered(nats_url: str) -> None:
+    asked: list[str | None] = []
+    slow = asyncio.Event()
+
+    async def answer(request: CalculateRequest, mode: Mode) -> RenderReply:
+        asked.append(request.preset)
+        if request.preset == "slow":
+            await slow.wait()
+        return RenderReply(text=mode.value, digest="d", summary={})
+
+    worker = Worker("calculator", BusSettings(nats_url=nats_url))
+    worker.answer(Rpc.CALCULATE, CalculateRequest, answer)
+    await worker.start()
+    try:
+        subject, inbox = Mode.DEMO.subject(Rpc.CALCULATE), "_INBOX.calculator.left"
+
+        async def ask(preset: str, left: float) -> None:
+            request = CalculateRequest(service_requirements={"callbot": 1}, preset=preset)
+            headers = deadline_header(left, time.time())
+            body = request.model_dump_json().encode()
+            await worker.broker.connection.publish(subject, body, reply=inbox, headers=headers)
+
+        await ask("slow", 60)
+        await until(lambda: asked == ["slow"], 10)
+        await ask("expired", -CLOCK_TOLERANCE)
+        slow.set()
+        live = CalculateRequest(service_requirements={"callbot": 1}, preset="live")
+        assert (await worker.rpc.ask(Rpc.CALCULATE, live, RenderReply, mode=Mode.DEMO, timeout=30)).text == Mode.DEMO
+        assert asked == ["slow", "live"]
+        assert worker.registry.get_sample_value("ecp_rpc_expired_total") == 1
+    finally:
+        await worker.stop()
+
+
+async def test_work_on_a_request_ends_when_its_sender_leaves(nats_url: str) -> None:
+    ended = asyncio.Event()
+
+    async def never(request: CalculateRequest, mode: Mode) -> RenderReply:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        raise AssertionError
+
+    worker = Worker("calculator", BusSettings(nats_url=nats_url))
+    worker.answer(Rpc.CALCULATE, CalculateRequest, never, concurrency=2)
+    await worker.start()
+    try:
+        with pytest.raises(DependencyUnavailable):
+            request = CalculateRequest(service_requirements={"callbot": 1})
+            await worker.rpc.ask(Rpc.CALCULATE, request, RenderReply, mode=Mode.DEMO, timeout=0.1)
+        async with asyncio.timeout(30):
+            await ended.wait()
     finally:
         await worker.stop()
 

@@ -33,7 +33,9 @@ async def get_deployment_status(tenant_id: TenantPath, parts: PartsOf, mode: InM
     "/tenants/{tenant_id}/deploy",
     status_code=202,
     summary="Deploy a tenant",
-    responses=answers("TENANT_NOT_FOUND", "CONFLICT", "DATABASE_ERROR", "WORKER_UNAVAILABLE", body=True),
+    responses=answers(
+        "TENANT_NOT_FOUND", "CONFLICT", "INSUFFICIENT_RESOURCES", "DATABASE_ERROR", "WORKER_UNAVAILABLE", body=True
+    ),
 )
 async def deploy(
     tenant_id: TenantPath,

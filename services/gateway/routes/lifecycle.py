@@ -34,7 +34,12 @@ async def roll_back(
     return await parts.operations.operate(mode, tenant_id, Operation.ROLLBACK, call, request.deployment_id)
 
 
-@router.post("/start", status_code=202, summary="Start a stopped tenant", responses=_ANSWERS)
+@router.post(
+    "/start",
+    status_code=202,
+    summary="Start a stopped tenant",
+    responses=answers("TENANT_NOT_FOUND", "CONFLICT", "INSUFFICIENT_RESOURCES", "DATABASE_ERROR"),
+)
 async def start(
     tenant_id: TenantPath, parts: PartsOf, mode: InMode, idempotency_key: IdempotencyKey = None
 ) -> OperationAccepted:

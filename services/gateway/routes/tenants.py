@@ -71,7 +71,13 @@ async def list_tenants(
     status_code=201,
     summary="Create a tenant",
     responses=answers(
-        "TENANT_ALREADY_EXISTS", "INVALID_PRESET", "CONFLICT", "DATABASE_ERROR", "WORKER_UNAVAILABLE", body=True
+        "TENANT_ALREADY_EXISTS",
+        "INVALID_PRESET",
+        "CONFLICT",
+        "INSUFFICIENT_RESOURCES",
+        "DATABASE_ERROR",
+        "WORKER_UNAVAILABLE",
+        body=True,
     ),
 )
 async def create_tenant(
@@ -108,7 +114,13 @@ async def get_tenant(tenant_id: TenantPath, parts: PartsOf, mode: InMode) -> Ten
     status_code=202,
     summary="Change a tenant",
     responses=answers(
-        "TENANT_NOT_FOUND", "INVALID_PRESET", "CONFLICT", "DATABASE_ERROR", "WORKER_UNAVAILABLE", body=True
+        "TENANT_NOT_FOUND",
+        "INVALID_PRESET",
+        "CONFLICT",
+        "INSUFFICIENT_RESOURCES",
+        "DATABASE_ERROR",
+        "WORKER_UNAVAILABLE",
+        body=True,
     ),
 )
 async def change_tenant(tenant_id: TenantPath, change: TenantChange, parts: PartsOf, mode: InMode) -> TenantChanged:

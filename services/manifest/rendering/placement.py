@@ -1,19 +1,14 @@
 """Where pods may run: apart from each other, and with the GPU that they were measured on."""
 
 from services.manifest.rendering.naming import Obj, selector
+from shared.kube.placement import on_gpu_nodes
 
-GPU = "nvidia.com/gpu"
 _HOST, _ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
 
 def gpu_placement(product: str | None) -> Obj:
-    """Onto the nodes with this GPU, which keep everybody else off by a taint."""
-    if product is None:
-        return {}
-    return {
-        "nodeSelector": {"nvidia.com/gpu.product": product},
-        "tolerations": [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}],
-    }
+    """Onto the nodes with this GPU; anywhere without one."""
+    return on_gpu_nodes(product) if product is not None else {}
 
 
 def apart(app: str) -> Obj:

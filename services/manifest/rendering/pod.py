@@ -4,10 +4,11 @@ from math import ceil
 
 from services.manifest.rendering.configuration import CREDENTIALS_PATH, RECORDINGS_PATH
 from services.manifest.rendering.naming import ACCOUNT, CREDENTIALS, Obj, Place, config_name, recordings_name
-from services.manifest.rendering.placement import GPU, apart, gpu_placement
+from services.manifest.rendering.placement import apart, gpu_placement
 from services.manifest.rendering.redis import URL as REDIS_URL
 from services.manifest.rendering.security import container_security, pod_security
 from services.manifest.rendering.tenancy import Workload
+from shared.kube.placement import GPU
 from shared.kube.quantities import from_bytes, from_milli
 
 _GRACE_SECONDS = 60

@@ -17,3 +17,6 @@ class BusMetrics:
         self.dead_letters = Counter(
             "ecp_bus_dead_letters", "Events that could not be handled", ["consumer", "code"], registry=registry
         )
+        self.expired = Counter(
+            "ecp_rpc_expired", "Requests dropped because their sender had stopped waiting", registry=registry
+        )
