@@ -56,12 +56,13 @@ dlq: install
 env: install
 	@$(PYTHON_IN_VENV) -m embedded env $(ARGS)
 
-## Write what is derived from the code: pages in docs/, the images' locks, the accounts of NATS
+## Write what is derived from the code: pages in docs/, the images' locks, the accounts of NATS, the rights in Kubernetes
 docs: install
 	@$(PYTHON_IN_VENV) -m shared.asyncapi
 	@$(PYTHON_IN_VENV) -m tools.settings_page
 	@$(PYTHON_IN_VENV) -m tools.locks
 	@$(PYTHON_IN_VENV) -m tools.nats_accounts
+	@$(PYTHON_IN_VENV) -m tools.kubernetes_rbac
 
 ## Accept what is rendered now as the golden files
 update-golden: install

@@ -69,7 +69,7 @@ async def apply_all(
         try:
             made.refs.append(ref_of(await apply_possible(cluster, obj, made.notes, force=force)))
         except KindUnknown as error:
-            if not _is_extension(obj["apiVersion"]):
+            if not is_extension(obj["apiVersion"]):
                 raise
             _log.warning(f"{ref_of(obj)} is skipped: {error.message}", action="skip-kind")
             made = made._replace(skipped=made.skipped | {kind_of(obj)})
@@ -132,7 +132,7 @@ def _is_ours(ref: ObjectRef, live: Obj, tenant_id: str) -> bool:
     return applied_by_us or metadata["uid"] == ref.uid
 
 
-def _is_extension(api_version: str) -> bool:
+def is_extension(api_version: str) -> bool:
     """Whether a kind comes from a CustomResourceDefinition: Kubernetes' own groups have no dot or end in `.k8s.io`."""
     group = api_version.rpartition("/")[0]
     return "." in group and not group.endswith(".k8s.io")

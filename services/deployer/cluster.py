@@ -104,6 +104,9 @@ class Cluster(Protocol):
     def watch(self, kind: Kind, namespace: str, resource_version: str) -> AsyncIterator[Change]:
         """What changes after `resource_version`. Ends by itself now and then. Raises WatchExpired."""
 
+    async def allows(self, verb: str, kind: Kind, namespace: str) -> bool:
+        """Whether we may do this (`""`: in all namespaces, or to what has none). Raises if that can't be asked."""
+
 
 def ref_of(obj: Obj) -> ObjectRef:
     """Which object `obj` is; with its uid if it came from a cluster."""

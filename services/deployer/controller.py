@@ -22,6 +22,7 @@ from services.deployer.ledger import Ledger
 from services.deployer.manifests import Manifests
 from services.deployer.newest import Newest, Superseded
 from services.deployer.patience import Limits, Patience
+from services.deployer.preflight import Preflight
 from services.deployer.reconciler import Ports, Reconciler
 from services.deployer.settings import DeployerSettings
 from services.deployer.states import States, Versioned
@@ -84,6 +85,7 @@ class Controller:
         self._tenants: dict[tuple[Mode, str], _Tenant] = {}
         self._settled: dict[tuple[Mode, str], int] = {}
         """Generations that need no further look."""
+        self._preflights: dict[tuple[Mode, str], Preflight] = {}
         self._running = False
 
     async def run(self) -> None:
@@ -245,8 +247,9 @@ class Controller:
             world.manifests,
             self._clock,
             self._settings.wait_for_ingress_address,
-            partial(self._find_room, mode, desired.target) if self._find_room else None,
-            make_way,
+            find_room=partial(self._find_room, mode, desired.target) if self._find_room else None,
+            preflight=self._preflights.setdefault((mode, desired.target), Preflight(cluster)),
+            make_way=make_way,
         )
         patience = self._patience(tenant, ledger)
         with suppress(Superseded):

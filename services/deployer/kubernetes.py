@@ -43,6 +43,7 @@ _REQUEST_TIMEOUT = 30.0
 _WATCH_SECONDS = 240
 _WATCH_SILENCE = 300.0
 """Seconds until a watch without a byte counts as broken; longer than the server lets it live."""
+_REVIEW = Kind("authorization.k8s.io/v1", "SelfSubjectAccessReview")
 _HEALING = frozenset({401, 408, 429})
 """Besides 5xx. 401, because tokens are rotated: the client is made anew and reads them again."""
 _UNTYPED = "failed to create typed patch object"
@@ -134,6 +135,21 @@ class KubernetesCluster:
             found = await _ask(client, "get", _path(resource, namespace))
         items = [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in found.get("items") or ()]
         return Listing(items, found["metadata"]["resourceVersion"])
+
+    async def allows(self, verb: str, kind: Kind, namespace: str) -> bool:
+        """See the port."""
+        client, reviews = await self._resource(_REVIEW)
+        _, resource = await self._resource(kind)
+        asked = {"verb": verb, "group": resource.group, "resource": resource.name}
+        where = {"namespace": namespace} if namespace and resource.namespaced else {}
+        body = {
+            "apiVersion": _REVIEW.api_version,
+            "kind": _REVIEW.kind,
+            "spec": {"resourceAttributes": {**asked, **where}},
+        }
+        with self._translated(_REVIEW.kind):
+            review = await _ask(client, "post", _path(reviews, ""), body=body)
+        return bool(review["status"].get("allowed"))
 
     async def watch(self, kind: Kind, namespace: str, resource_version: str) -> AsyncIterator[Change]:
         """See the port."""

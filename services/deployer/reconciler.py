@@ -28,6 +28,7 @@ from services.deployer.manifest import InvalidManifest, parse
 from services.deployer.manifests import ManifestMissing, Manifests
 from services.deployer.newest import Newest, Superseded
 from services.deployer.patience import DeploymentFailed, Patience
+from services.deployer.preflight import Preflight
 from services.deployer.progress import Report, report_applied, report_done, report_waiting
 from services.deployer.room_check import FindRoom, RoomCheck
 from services.deployer.scaling import SCALABLE, Patch, to_run, to_stop
@@ -63,6 +64,7 @@ class Ports:
     wait_for_ingress_address: bool = False
     find_room: FindRoom | None = None
     """None: pods are applied whether they have room or not."""
+    preflight: Preflight | None = None
     make_way: Callable[[], None] = lambda: None
     """Raises where others have waited long enough for a turn."""
 
@@ -158,6 +160,8 @@ class Reconciler:
         # Some hundred milliseconds for a large one, in which leases are renewed.
         objects = await asyncio.to_thread(parse, text, self._namespace)
         refuse_terminating(await claim_namespace(self._cluster, self._namespace, self._desired.tenant_id))
+        if self._ports.preflight is not None and self._ledger.applied.failure is None:
+            await self._ports.preflight.check(objects, self._namespace)
         await self._room.check(self._namespace, objects)
         await self._ledger.expect(ref_of(obj) for obj in objects)
         made = await apply_all(

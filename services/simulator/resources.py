@@ -82,6 +82,11 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     Resource(_RBAC, "v1", "ClusterRole", "clusterroles", (), False),
     Resource(_RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", (), False),
     Resource("storage.k8s.io", "v1", "StorageClass", "storageclasses", ("sc",), False),
+    Resource(
+        *("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", (), False),
+        verbs=("create",),
+        computed=True,
+    ),
     Resource(_METRICS, "v1beta1", "PodMetrics", "pods", verbs=READ_VERBS, computed=True),
     Resource(_METRICS, "v1beta1", "NodeMetrics", "nodes", (), False, verbs=READ_VERBS, computed=True),
 )

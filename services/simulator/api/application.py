@@ -14,7 +14,18 @@ from typing import Any, Final
 import orjson
 import structlog
 
-from services.simulator.api import deletion, discovery, errors, logs, namespaces, openapi, reads, scaling, writes
+from services.simulator.api import (
+    authorization,
+    deletion,
+    discovery,
+    errors,
+    logs,
+    namespaces,
+    openapi,
+    reads,
+    scaling,
+    writes,
+)
 from services.simulator.api.calls import Answer, Call
 from services.simulator.api.errors import ApiError
 from services.simulator.api.requests import Receive, Request, parse_target, split_cluster
@@ -181,6 +192,8 @@ def _verb(call: Call) -> str:
 
 
 def _writer(call: Call, verb: str) -> Handler:
+    if call.resource.kind == authorization.KIND:
+        return authorization.review
     handler = _WRITERS.get((verb, call.target.subresource))
     if handler is None or (call.target.all_namespaces and verb == "create"):
         raise errors.method_not_allowed(call.resource, verb)

@@ -25,6 +25,9 @@ from services.simulator.objects import Key, Obj, is_terminating, key_of, labels_
 COMPONENT = "default-scheduler"
 # Below this many nodes all are looked at; above, a share that falls with the size of the cluster.
 ALWAYS_SCORED = 100
+# From the first change that may have made room until waiting pods are tried: Kubernetes' first back-off.
+RETRY_SECONDS = 1.0
+_ALL: Key = ("", "")
 
 
 class _Eligible(NamedTuple):
@@ -176,7 +179,7 @@ class Scheduler:
             for pod in self._context.store.list("pods"):
                 if _held_node(pod) == name:
                     room.add(key_of(pod), demand_of(pod["spec"]))
-        self._try_waiting()
+        self._retry(_ALL)
 
     def _on_pod(self, old: Obj | None, new: Obj | None) -> None:
         before, after = _held_node(old), _held_node(new)
@@ -188,22 +191,30 @@ class Scheduler:
             self._waiting.pop(key_of(old), None)
 
     def _on_claim(self, old: Obj | None, new: Obj | None) -> None:
-        if old is None:
-            self._try_waiting()
+        if old is None and new is not None:
+            namespace = new["metadata"]["namespace"]
+            for key in self._waiting:
+                if key[0] == namespace:
+                    self._context.queue.add(self.reconcile, key)
 
     def _move(self, old: Obj | None, before: str, new: Obj | None, after: str) -> None:
         if before and old is not None:
             if before in self._rooms:
                 self._rooms[before].remove(key_of(old))
             self._population.remove(old, before)
-            self._try_waiting()
+            self._retry_soon()
         if after and new is not None:
             if after in self._rooms:
                 demand = self._demands.pop(key_of(new), None)
                 self._rooms[after].add(key_of(new), demand if demand is not None else demand_of(new["spec"]))
             self._population.add(new, after)
 
-    def _try_waiting(self) -> None:
+    def _retry_soon(self) -> None:
+        """Try all that wait, but not once for each pod that goes: a thousand would keep a new pod waiting."""
+        if self._waiting:
+            self._context.queue.add_within(RETRY_SECONDS, self._retry, _ALL)
+
+    def _retry(self, _: Key) -> None:
         for key in self._waiting:
             self._context.queue.add(self.reconcile, key)
 

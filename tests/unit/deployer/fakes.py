@@ -60,6 +60,8 @@ class FakeCluster:
         self.status: Obj = HEALTHY
         self.finalizing = False
         """Whether a deleted namespace stays, terminating."""
+        self.forbidden: set[tuple[str, str]] = set()
+        """Verbs and kinds that are not allowed."""
         self._objects: dict[tuple[str, str, str], Obj] = {}
         self._owners: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
         self._patches: dict[tuple[str, str, str], Obj] = {}
@@ -101,6 +103,11 @@ class FakeCluster:
             self._check_kind(kind)
             found = [o for (k, ns, _), o in self._objects.items() if k == kind.kind and namespace in ("", ns)]
             return Listing(copy.deepcopy(found), str(self._now))
+
+    async def allows(self, verb: str, kind: Kind, namespace: str) -> bool:
+        with self._stepping(f"review {kind.kind}"):
+            self._check_kind(kind)
+            return (verb, kind.kind) not in self.forbidden
 
     async def watch(self, kind: Kind, namespace: str, resource_version: str) -> AsyncIterator[Change]:
         with self._stepping(f"watch {kind.kind}"):

@@ -1,8 +1,18 @@
-"""What a cluster has left, from its nodes and pods as the API gives them."""
+"""What a cluster has left, from its nodes and pods as the API gives them; how often it is listed."""
 
-from typing import Any
+import asyncio
+from datetime import UTC, datetime
+from typing import Any, cast
 
-from services.deployer.capacity import capacities
+import pytest
+
+from services.deployer import cluster_state
+from services.deployer.capacity import Capacity
+from services.deployer.cluster import ClusterUnavailable, Kind, Listing
+from services.deployer.cluster_state import state_of
+from services.deployer.desired import ObjectRef
+from shared.rpc import CapacityRequest, NodeCapacity, PodDemand, RoomRequest
+from shared.subjects import Mode
 
 
 def node(name: str, **spec: Any) -> dict[str, Any]:
@@ -14,7 +24,15 @@ def node(name: str, **spec: Any) -> dict[str, Any]:
 def pod(node_name: str | None, phase: str = "Running", **spec: Any) -> dict[str, Any]:
     requests = {"cpu": "1500m", "memory": "1Gi", "nvidia.com/gpu": "1"}
     containers = [{"resources": {"requests": requests}}, {"resources": {"limits": {"memory": "512Mi"}}}]
-    return {"spec": {"nodeName": node_name, "containers": containers, **spec}, "status": {"phase": phase}}
+    return {
+        "metadata": {"namespace": "elsewhere"},
+        "spec": {"nodeName": node_name, "containers": containers, **spec},
+        "status": {"phase": phase},
+    }
+
+
+def capacities(nodes: list[dict[str, Any]], pods: list[dict[str, Any]]) -> list[NodeCapacity]:
+    return cluster_state.capacities(state_of(nodes, pods))
 
 
 def test_what_pods_ask_for_is_not_free() -> None:
@@ -40,3 +58,123 @@ def test_cordoned_nodes_are_left_out_and_only_taints_that_keep_pods_off_are_told
     found = capacities([node("b", taints=taints), node("a"), node("c", unschedulable=True)], [])
     assert [each.name for each in found] == ["a", "b"]
     assert found[1].taints == ({"key": "a", "effect": "NoSchedule"},)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "pods", "reason"),
+    [
+        ([node("a")], [], None),
+        ([node("a") | {"metadata": {"name": "a", "labels": {"karpenter.sh/nodepool": "x"}}}], [], "Karpenter"),
+        ([node("a") | {"metadata": {"name": "a", "labels": {"type": "virtual-kubelet"}}}], [], "virtual"),
+        (
+            [node("a")],
+            [pod("a") | {"metadata": {"namespace": "kube-system", "labels": {"k8s-app": "cluster-autoscaler"}}}],
+            "cluster-autoscaler",
+        ),
+    ],
+)
+def test_an_autoscaler_of_nodes_is_seen(
+    nodes: list[dict[str, Any]], pods: list[dict[str, Any]], reason: str | None
+) -> None:
+    grows = state_of(nodes, pods).grows
+    assert grows is None if reason is None else reason in (grows or "")
+    assert state_of(nodes, pods, has_autoscaler_status=True).grows is not None
+
+
+class SlowCluster:
+    """Counts how often it is listed; a listing takes until `answer` is set."""
+
+    def __init__(self) -> None:
+        self.listings = 0
+        self.answer = asyncio.Event()
+        self.fails = False
+
+    async def list(self, kind: Kind, namespace: str) -> Listing:
+        self.listings += 1
+        await self.answer.wait()
+        if self.fails:
+            raise ClusterUnavailable("slow", "away")
+        return Listing([node("a")] if kind.kind == "Node" else [], "1")
+
+    async def read(self, ref: ObjectRef) -> None:
+        return None
+
+
+class OneTarget:
+    def __init__(self, cluster: SlowCluster, grows: str | None = None) -> None:
+        self._cluster = cluster
+        self._grows = grows
+
+    def cluster(self, mode: Mode, target: str) -> SlowCluster:
+        return self._cluster
+
+    def grows(self, target: str) -> str | None:
+        return self._grows
+
+
+def capacity_of(cluster: SlowCluster, seconds: float = 60.0, grows: str | None = None) -> Capacity:
+    targets = cast(Any, OneTarget(cluster, grows))
+    return Capacity(targets, {}, lambda: datetime(2026, 1, 1, tzinfo=UTC), seconds=seconds)
+
+
+async def test_many_who_ask_at_once_cost_a_cluster_one_listing() -> None:
+    cluster = SlowCluster()
+    capacity = capacity_of(cluster)
+    asking = [asyncio.create_task(capacity.answer_capacity(CapacityRequest(), Mode.DEMO)) for _ in range(50)]
+    await asyncio.sleep(0)
+    asking[0].cancel()  # one that leaves doesn't end it for the others
+    cluster.answer.set()
+    replies = await asyncio.gather(*asking[1:])
+    assert {reply.nodes[0].name for reply in replies} == {"a"}
+    await capacity.answer_capacity(CapacityRequest(), Mode.DEMO)
+    assert cluster.listings == 2  # nodes and pods
+
+
+async def test_a_failed_listing_is_told_to_all_who_wait_and_not_kept() -> None:
+    cluster = SlowCluster()
+    cluster.fails = True
+    cluster.answer.set()
+    capacity = capacity_of(cluster)
+    asking = (capacity.answer_capacity(CapacityRequest(), Mode.DEMO) for _ in range(3))
+    failed = await asyncio.gather(*asking, return_exceptions=True)
+    assert all(isinstance(each, ClusterUnavailable) for each in failed)
+    cluster.fails = False
+    assert (await capacity.answer_capacity(CapacityRequest(), Mode.DEMO)).nodes
+
+
+def wanted(count: int, tenant: str = "a") -> RoomRequest:
+    demand = PodDemand(name="callbot", count=count, requests={"cpu": "1"}, labels={"app": "callbot"})
+    return RoomRequest(target="fake", tenant_id=tenant, pods=(demand,))
+
+
+async def test_a_cluster_that_grows_by_itself_has_room_for_everything_with_the_reason() -> None:
+    cluster = SlowCluster()
+    cluster.answer.set()
+    reply = await capacity_of(cluster, grows="KUBERNETES_GROWS is set").answer_room(wanted(1000), Mode.DEMO)
+    assert not reply.is_short
+    assert "KUBERNETES_GROWS" in (reply.unchecked or "")
+
+
+def workload(count: int) -> dict[str, Any]:
+    container = {"name": "callbot", "resources": {"requests": {"cpu": "1"}}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "callbot"},
+        "spec": {
+            "replicas": count,
+            "selector": {"matchLabels": {"app": "callbot"}},
+            "template": {"spec": {"containers": [container]}},
+        },
+    }
+
+
+async def test_room_that_one_deployment_has_found_is_no_room_for_the_next() -> None:
+    cluster = SlowCluster()
+    cluster.answer.set()
+    capacity = capacity_of(cluster)  # one node of 4 cores
+    first = await capacity.find_room(Mode.DEMO, "fake", "ecp-ai-first", [workload(3)])
+    again = await capacity.find_room(Mode.DEMO, "fake", "ecp-ai-first", [workload(3)])
+    second = await capacity.find_room(Mode.DEMO, "fake", "ecp-ai-second", [workload(3)])
+    assert (first.is_short, again.is_short, second.is_short) == (False, False, True)
+    assert second.sentence.startswith("cpu: 3 needed, 1 free of 4")

@@ -1,7 +1,7 @@
 """A tenant's world in memory, and one attempt after another to settle it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -12,7 +12,9 @@ from services.deployer.desired import Desired, is_settled
 from services.deployer.ledger import Ledger
 from services.deployer.newest import Newest, Superseded
 from services.deployer.patience import Limits, Patience
+from services.deployer.preflight import Preflight
 from services.deployer.reconciler import Ports, Reconciler
+from services.deployer.room_check import FindRoom
 from services.deployer.states import States
 from shared.errors import TemporaryError
 from shared.events import DeployOptions, Event, Operation
@@ -77,6 +79,8 @@ class World:
         self.manifests: dict[str, str] = {}
         self.newest = Newest()
         self.now = START
+        self.find_room: FindRoom | None = None
+        self.make_way: Callable[[], None] = lambda: None
 
     async def want(self, generation: int, objects: Sequence[Obj] = (), **options: Any) -> str:
         """Desire a deployment of `objects`, or a deletion without any; its id."""
@@ -138,7 +142,14 @@ class World:
         patience = Patience(
             Limits(**values, unschedulable_grace=300.0, takeover_grace=0.0), ledger.applied.since, self.now
         )
-        ports = Ports(self.cluster, cast(Any, self), lambda: self.now)
+        ports = Ports(
+            self.cluster,
+            cast(Any, self),
+            lambda: self.now,
+            find_room=self.find_room,
+            preflight=Preflight(self.cluster),
+            make_way=self.make_way,
+        )
         await Reconciler(ledger.desired, ledger, patience, self.newest, ports).run()
 
     async def settle(self, tries: int = 50, **limits: Any) -> None:

@@ -77,6 +77,32 @@ def test_a_waiting_pod_is_placed_when_room_is_made() -> None:
     assert world.get("pods", "late")["spec"]["nodeName"] == freed
 
 
+def test_pods_that_wait_are_not_tried_again_for_each_pod_that_goes() -> None:
+    world = World()
+    for number in range(24):
+        world.add("pods", pod(f"there-{number:02}", {"containers": [container(cpu="15")]}))
+    world.add("pods", pod("waits", {"containers": [container(cpu="64")]}))
+    world.step(10)
+    [before] = [event["count"] for event in world.events("FailedScheduling")]
+    for number in range(24):
+        world.store.delete("pods", "shop", f"there-{number:02}")
+        world.step(0)
+    world.step(10)
+    [after] = [
+        event["count"] for event in world.events("FailedScheduling") if event["message"] == refusal(world, "waits")
+    ]
+    assert after - before == 1
+
+
+def test_a_new_pod_is_placed_at_once_while_others_wait() -> None:
+    world = World()
+    world.add("pods", pod("waits", {"containers": [container(cpu="64")]}))
+    world.step(10)
+    world.add("pods", pod("new", SMALL))
+    world.step(0)
+    assert world.get("pods", "new")["spec"]["nodeName"]
+
+
 def test_a_cordoned_node_takes_nothing_and_says_so() -> None:
     world = World()
     for node in world.store.list("nodes"):

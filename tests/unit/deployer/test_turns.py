@@ -1,0 +1,50 @@
+"""Who is worked at: in order, and none that only waits keeps others from their turn."""
+
+import asyncio
+
+import pytest
+
+from services.deployer.turns import TURN_SECONDS, TurnOver, Turns
+
+
+async def test_one_that_waits_makes_way_once_its_turn_has_lasted_and_others_wait() -> None:
+    now = 0.0
+    turns = Turns(1, lambda: now)
+    order = []
+
+    async def other() -> None:
+        async with turns.take():
+            order.append("other")
+
+    async with turns.take() as make_way:
+        now += TURN_SECONDS
+        make_way()  # no one waits
+        waiting = asyncio.create_task(other())
+        await asyncio.sleep(0)
+        with pytest.raises(TurnOver):
+            make_way()
+        order.append("first")
+    await waiting
+    assert order == ["first", "other"]
+
+
+async def test_a_turn_is_not_cut_short() -> None:
+    turns = Turns(1, lambda: 0.0)
+    async with turns.take() as make_way:
+        waiting = asyncio.create_task(turns.take().__aenter__())
+        await asyncio.sleep(0)
+        make_way()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        make_way()
+
+
+async def test_one_that_gives_up_waiting_takes_no_turn() -> None:
+    turns = Turns(1)
+    async with turns.take():
+        waiting = asyncio.create_task(turns.take().__aenter__())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    async with asyncio.timeout(10), turns.take():
+        pass
