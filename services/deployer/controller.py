@@ -22,8 +22,9 @@ from services.deployer.ledger import Ledger
 from services.deployer.manifests import Manifests
 from services.deployer.newest import Newest, Superseded
 from services.deployer.patience import Limits, Patience
+from services.deployer.ports import Ports
 from services.deployer.preflight import Preflight
-from services.deployer.reconciler import Ports, Reconciler
+from services.deployer.reconciler import Reconciler
 from services.deployer.settings import DeployerSettings
 from services.deployer.states import States, Versioned
 from services.deployer.targets import Targets, UnknownTarget

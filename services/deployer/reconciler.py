@@ -13,24 +13,23 @@ server-side apply makes harmless. Every step first asks whether a newer generati
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
 from services.deployer.apply import apply_all, claim_namespace, prune, refuse_terminating, without
-from services.deployer.cluster import Cluster, ClusterUnavailable, Kind, NamespaceTerminating, Obj, ref_of, stub_of
+from services.deployer.cluster import ClusterUnavailable, Kind, NamespaceTerminating, Obj, ref_of, stub_of
 from services.deployer.desired import Applied, Desired, Failure, ObjectRef
 from services.deployer.explanation import EVENT, explain
 from services.deployer.ledger import Ledger
 from services.deployer.manifest import InvalidManifest, parse
-from services.deployer.manifests import ManifestMissing, Manifests
+from services.deployer.manifests import ManifestMissing
 from services.deployer.newest import Newest, Superseded
 from services.deployer.patience import DeploymentFailed, Patience
-from services.deployer.preflight import Preflight
+from services.deployer.ports import Ports
 from services.deployer.progress import Report, report_applied, report_done, report_waiting
-from services.deployer.room_check import FindRoom, RoomCheck
+from services.deployer.room_check import RoomCheck
 from services.deployer.scaling import SCALABLE, Patch, to_run, to_stop
 from services.deployer.survey import POD, REPLICA_SET, Look, survey, watched_kinds
 from services.deployer.view import View
@@ -52,21 +51,6 @@ class Undoing(TemporaryError):
 
 class Vanished(TemporaryError):
     """Somebody deleted an object while we waited for it: it has to be applied again."""
-
-
-@dataclass(frozen=True)
-class Ports:
-    """What a reconciler works with."""
-
-    cluster: Cluster
-    manifests: Manifests
-    clock: Callable[[], datetime]
-    wait_for_ingress_address: bool = False
-    find_room: FindRoom | None = None
-    """None: pods are applied whether they have room or not."""
-    preflight: Preflight | None = None
-    make_way: Callable[[], None] = lambda: None
-    """Raises where others have waited long enough for a turn."""
 
 
 class Reconciler:

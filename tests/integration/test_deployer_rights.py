@@ -1,4 +1,4 @@
-"""What the deployer asks of a cluster while a call centre is deployed, changed, stopped and deleted: only its rights."""
+"""What the deployer asks of a cluster while a tenant is deployed, changed, stopped and deleted: only its rights."""
 
 import asyncio
 import re

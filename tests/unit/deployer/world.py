@@ -12,8 +12,9 @@ from services.deployer.desired import Desired, is_settled
 from services.deployer.ledger import Ledger
 from services.deployer.newest import Newest, Superseded
 from services.deployer.patience import Limits, Patience
+from services.deployer.ports import Ports
 from services.deployer.preflight import Preflight
-from services.deployer.reconciler import Ports, Reconciler
+from services.deployer.reconciler import Reconciler
 from services.deployer.room_check import FindRoom
 from services.deployer.states import States
 from shared.errors import TemporaryError
