@@ -17,13 +17,9 @@ _ENDED = frozenset({"Succeeded", "Failed"})
 _KEEPS_OFF = frozenset({"NoSchedule", "NoExecute"})
 _AUTOSCALERS = frozenset({"cluster-autoscaler", "aws-cluster-autoscaler", "karpenter"})
 _APP_LABELS = ("app.kubernetes.io/name", "k8s-app", "app")
-_MADE_ON_DEMAND = {
-    "karpenter.sh/nodepool": "Karpenter",
-    "karpenter.sh/provisioner-name": "Karpenter",
-    "eks.amazonaws.com/compute-type": "EKS",
-    "cloud.google.com/gke-provisioning": "GKE",
-}
+_MADE_ON_DEMAND = {"karpenter.sh/nodepool": "Karpenter", "karpenter.sh/provisioner-name": "Karpenter"}
 """Labels of nodes that were made for pods that waited, and by what."""
+_VIRTUAL = {("type", "virtual-kubelet"), *(("eks.amazonaws.com/compute-type", each) for each in ("fargate", "auto"))}
 
 
 class SeenPod(NamedTuple):
@@ -135,8 +131,8 @@ def _autoscaler(nodes: Iterable[Obj], pods: Iterable[SeenPod], *, has_autoscaler
         labels = node["metadata"].get("labels") or {}
         if (label := next((each for each in _MADE_ON_DEMAND if each in labels), None)) is not None:
             return f"{_MADE_ON_DEMAND[label]} makes nodes on demand (node {_name(node)} has the label {label})"
-        if labels.get("type") == "virtual-kubelet":
-            return f"node {_name(node)} is virtual"
+        if any(labels.get(key) == value for key, value in _VIRTUAL):
+            return f"node {_name(node)} is virtual, or one of EKS Auto Mode"
     for pod in pods:
         if found := next((pod.labels[key] for key in _APP_LABELS if pod.labels.get(key) in _AUTOSCALERS), None):
             return f"{found} runs in namespace {pod.namespace}"
