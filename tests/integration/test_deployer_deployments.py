@@ -15,7 +15,7 @@ from shared.events import (
     ManifestRendered,
     Phase,
 )
-from tests.integration.deployer_bench import Bench, manifest, running_bench, set_image_as_kubectl
+from tests.integration.deployer_bench import Bench, label_nodes, manifest, running_bench, set_image_as_kubectl
 
 
 @pytest.fixture(scope="module")
@@ -104,16 +104,30 @@ async def test_a_newer_manifest_repairs_what_failed_and_prunes_what_is_gone(benc
     assert await bench.read("Service", "repaired", "chatbot-service") is None
 
 
-async def test_what_no_node_can_hold_fails_in_the_scheduler_s_words(bench: Bench) -> None:
+async def test_what_no_node_can_hold_fails_before_anything_of_it_is_applied(bench: Bench) -> None:
     async with bench.deployer():
         text = manifest("huge", "callbot").replace("cpu: 100m", "cpu: '4000'")
-        dep = await bench.deploy("huge", 1, text, timeout="3s")
+        dep = await bench.deploy("huge", 1, text)
         said = await bench.until_said(dep, DeployFailed)
     failed = said[-1]
     assert isinstance(failed, DeployFailed)
-    assert "Deployment callbot" in failed.message
-    assert "Insufficient cpu" in failed.message
+    assert failed.message.startswith("there is no room on simulator: cpu: 8000 needed")
+    assert "callbot: 2 of 2 pods fit on no node (Insufficient cpu" in failed.message
     assert failed.code == "INSUFFICIENT_RESOURCES"
+    assert await bench.read("Namespace", "huge", "ecp-ai-huge") is None
+
+
+async def test_one_that_waits_for_room_keeps_no_other_waiting_and_is_deployed_when_there_is_room(bench: Bench) -> None:
+    async with bench.deployer(tenants_at_once=1):
+        text = manifest("queued", "callbot", nodeSelector={"for-the-queued": "yes"})
+        queued = await bench.deploy("queued", 1, text, wait_for_capacity=True)
+        reason = "waiting for room on simulator: callbot: 2 of 2 pods fit on no node"
+        await bench.until(lambda: any(reason in getattr(each, "message", "") for each in bench.of(queued)))
+        other = await bench.deploy("unqueued", 1, manifest("unqueued", "callbot"))
+        await bench.until_said(other, DeployCompleted)
+        assert await bench.read("Namespace", "queued", "ecp-ai-queued") is None
+        await label_nodes(bench, "for-the-queued")
+        await bench.until_said(queued, DeployCompleted)
 
 
 async def test_a_field_of_another_manager_is_a_failure_that_names_it_unless_it_is_to_be_taken(bench: Bench) -> None:

@@ -125,7 +125,9 @@ async def test_a_deployer_that_is_killed_is_taken_over_and_nothing_is_said_twice
         "PORT": str(free_port()),
     }
     # No node has the label before the end, so that the kill finds the deployment in the middle.
-    waiting = manifest("killed", "callbot", nodeSelector={"for-the-killed": "yes"})
+    term = {"matchExpressions": [{"key": "for-the-killed", "operator": "In", "values": ["yes"]}]}
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}
+    waiting = manifest("killed", "callbot", affinity=affinity)
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services.deployer", env=environment, stderr=asyncio.subprocess.DEVNULL
     )

@@ -105,9 +105,9 @@ class FakeCluster:
             return Listing(copy.deepcopy(found), str(self._now))
 
     async def allows(self, verb: str, kind: Kind, namespace: str) -> bool:
-        with self._stepping(f"review {kind.kind}"):
-            self._check_kind(kind)
-            return (verb, kind.kind) not in self.forbidden
+        """No step: to die while asking changes nothing, and each step is tried by tests of all of them."""
+        self._check_kind(kind)
+        return (verb, kind.kind) not in self.forbidden
 
     async def watch(self, kind: Kind, namespace: str, resource_version: str) -> AsyncIterator[Change]:
         with self._stepping(f"watch {kind.kind}"):
