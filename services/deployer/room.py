@@ -114,7 +114,7 @@ def _shortages(extras: Sequence[PodGroup], nodes: Sequence[Node]) -> Iterator[Sh
                 total = sum((each.allocatable.get(name, Decimal(0)) for each in offering), Decimal(0))
                 amounts = {"needed": needed, "free": free, "total": total}
                 yield Shortage(
-                    resource=title, gpu_type=gpu_type, **{key: shown(name, value) for key, value in amounts.items()}
+                    resource=title, gpu_type=gpu_type, **{key: _amount(name, value) for key, value in amounts.items()}
                 )
 
 
@@ -131,9 +131,14 @@ def _reason(group: PodGroup, possible: Sequence[Node]) -> str:
     if not possible:
         asked = ", ".join(f"{key}={value}" for key, value in group.node_selector.items())
         return f"no node has the labels {asked}" if asked else "no node takes them"
-    each = ", ".join(f"{shown(name, value)} {name}" for name, value in group.requests.items() if name in _SUMS)
+    each = ", ".join(f"{_amount(name, value)} {name}" for name, value in group.requests.items() if name in _SUMS)
     lacks = ", ".join(f"Insufficient {name}" for name in lacking(group, possible)) or "Insufficient room on one node"
     return f"{lacks}; each asks for {each or 'a place'}, {len(possible)} nodes match"
+
+
+def _amount(name: str, value: Decimal) -> str:
+    """Memory as a quantity, and cores and GPUs as plain numbers: `4515` and not `4515000m` or `4.515k`."""
+    return shown(name, value) if name == "memory" else f"{value.normalize():f}"
 
 
 def _size(group: PodGroup) -> tuple[Decimal, Decimal, Decimal]:
