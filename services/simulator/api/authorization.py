@@ -13,7 +13,7 @@ KIND = "SelfSubjectAccessReview"
 
 async def review(call: Call) -> Answer:
     """POST of a SelfSubjectAccessReview: 201 with its status; nothing is kept. Raises ApiError 400."""
-    body = bodies.parse(await call.request.body(), call.request.media_type)
+    body = await bodies.read(await call.request.body(), call.request.media_type)
     if not isinstance(body, dict) or not isinstance(body.get("spec"), dict):
         raise errors.bad_request(f"a {KIND} needs a spec")
     head = {"kind": KIND, "apiVersion": call.resource.api_version, "metadata": {"creationTimestamp": None}}
