@@ -6,6 +6,7 @@ or the lease is free.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 import structlog
 
+from services.deployer.clock_jumps import ClockJumps
 from services.deployer.cluster import ClusterUnavailable, Obj
 from services.deployer.desired import Desired, Outcome, is_concluded, is_settled, lost
 from services.deployer.leases import Leases
@@ -268,7 +270,9 @@ class Controller:
                 takeover_grace=self._settings.takeover_grace,
                 capacity_grace=self._settings.capacity_grace,
             )
-            patience = Patience(limits, began, taken_over_at=self._clock())
+            now, jumps = self._clock(), ClockJumps(time.monotonic)
+            jumps.without(now)
+            patience = Patience(limits, began, taken_over_at=now, jumps=jumps)
             tenant.patience = ((desired.generation, began), patience)
         return tenant.patience[1]
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from services.deployer.clock_jumps import ClockJumps
 from services.deployer.health import Status
 from services.deployer.pods import UNSCHEDULABLE, Trouble
 from services.deployer.survey import AUTOSCALER, Item, PodNote
@@ -51,11 +52,13 @@ class Patience:
     limits: Limits
     started_at: datetime
     taken_over_at: datetime
+    jumps: ClockJumps = field(default_factory=ClockJumps)
     _since: dict[tuple[str, ...], datetime] = field(default_factory=dict)
     _only_autoscalers_since: datetime | None = None
 
     def is_over(self, now: datetime) -> bool:
         """Whether the whole time is up. A takeover gives some more, since our own outage must not fail a deployment."""
+        now = self.jumps.without(now)
         timeout = timedelta(seconds=self.limits.timeout)
         grace = min(timeout, timedelta(seconds=self.limits.takeover_grace))
         return now >= max(self.started_at + timeout, self.taken_over_at + grace)
@@ -70,10 +73,11 @@ class Patience:
         unhealthy = [item for item in items if not item.is_done]
         if all(item.ref.kind == AUTOSCALER for item in unhealthy):
             return None
+        steady = self.jumps.without(now)
         symptoms = list(self._symptoms(unhealthy, now))
-        self._since = {key: self._since.get(key, now) for key, *_ in symptoms} | self._flapping(unhealthy)
+        self._since = {key: self._since.get(key, steady) for key, *_ in symptoms} | self._flapping(unhealthy)
         for key, grace, item, reason in symptoms:
-            if (now - self._since[key]).total_seconds() >= grace:
+            if (steady - self._since[key]).total_seconds() >= grace:
                 return _failure(item, reason)
         if self.is_over(now):
             return self.timed_out(unhealthy)
@@ -85,8 +89,9 @@ class Patience:
         if not unhealthy or any(item.ref.kind != AUTOSCALER for item in unhealthy):
             self._only_autoscalers_since = None
             return list(items)
-        self._only_autoscalers_since = self._only_autoscalers_since or now
-        lasted = (now - self._only_autoscalers_since).total_seconds()
+        steady = self.jumps.without(now)
+        self._only_autoscalers_since = self._only_autoscalers_since or steady
+        lasted = (steady - self._only_autoscalers_since).total_seconds()
         if lasted < self.limits.failure_grace and not self.is_over(now):
             return list(items)
         return [item if item.is_done else replace(item, tolerated=True) for item in items]

@@ -195,7 +195,7 @@ class Reconciler:
     async def _say_progress(self, report: Report) -> None:
         """Not each of fifty objects or pods is news: another phase is, and from time to time how far it has come."""
         now = self._ports.clock()
-        is_due = self._said_at is None or now - self._said_at >= _NEWS_EVERY
+        is_due = self._said_at is None or abs(now - self._said_at) >= _NEWS_EVERY
         if is_due or report.phase != self._ledger.applied.word.phase:
             self._said_at = now
             await self._ledger.say(report)
