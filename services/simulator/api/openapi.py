@@ -32,6 +32,9 @@ _ACTIONS: Final = {
 }
 _ITEM_VERBS: Final = ("get", "update", "patch", "delete")
 _WRITE_PARAMETERS: Final = ("dryRun", "fieldManager", "fieldValidation")
+_STATUS: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.Status"
+_DELETE_OPTIONS: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
+_PATCHES: Final = ("merge-patch+json", "strategic-merge-patch+json", "apply-patch+yaml")
 
 
 def index(prefix: str) -> Obj:
@@ -65,7 +68,8 @@ def document(path: str) -> bytes:
     paths: dict[str, Obj] = {}
     for resource in members:
         paths.update(_paths(resource))
-    names = sorted(_reachable([_definition_name(resource) for resource in members]))
+    roots = [name for resource in members for name in (_definition_name(resource), _list_name(resource))]
+    names = sorted(_reachable([*roots, _STATUS, _DELETE_OPTIONS]))
     schemas = {name: _converted(definitions().raw[name]) for name in names}
     info = {"title": "Kubernetes", "version": f"v{DEFAULT_VERSION}"}
     return orjson.dumps({"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}})
@@ -78,12 +82,30 @@ def _definition_name(resource: Resource) -> str:
     return schema.name
 
 
+def _list_name(resource: Resource) -> str:
+    """The definition of a list of the kind."""
+    return f"{_definition_name(resource)}List"
+
+
 def _paths(resource: Resource) -> Iterator[tuple[str, Obj]]:
     base = f"/{_root(resource)}" + ("/namespaces/{namespace}" if resource.namespaced else "") + f"/{resource.plural}"
     collection = [verb for verb in resource.verbs if verb in ("create", "list")]
-    yield base, {_METHODS[verb]: _operation(resource, verb) for verb in collection}
+    yield base, _described(resource, collection, ["namespace"] if resource.namespaced else [])
     items = [verb for verb in resource.verbs if verb in _ITEM_VERBS]
-    yield f"{base}/{{name}}", {_METHODS[verb]: _operation(resource, verb) for verb in items}
+    yield f"{base}/{{name}}", _described(resource, items, ["name", *(["namespace"] if resource.namespaced else [])])
+
+
+def _described(resource: Resource, verbs: list[str], names: list[str]) -> Obj:
+    """One path: its operations, and the parameters in it that all of them have."""
+    described: Obj = {_METHODS[verb]: _operation(resource, verb) for verb in verbs}
+    if names:
+        described["parameters"] = [_parameter(name, "path") for name in names]
+    return described
+
+
+def _parameter(name: str, place: str) -> Obj:
+    required = {"required": True} if place == "path" else {}
+    return {"name": name, "in": place, **required, "schema": {"type": "string"}}
 
 
 def _operation(resource: Resource, verb: str) -> Obj:
@@ -91,14 +113,43 @@ def _operation(resource: Resource, verb: str) -> Obj:
     scope = "Namespaced" if resource.namespaced else ""
     group = resource.group.split(".")[0].capitalize() or "Core"
     names = _WRITE_PARAMETERS if verb in ("create", "update", "patch") else ("dryRun",) if verb == "delete" else ()
-    reference = {"$ref": f"{_NEW_REF}{_definition_name(resource)}"}
     return {
         "operationId": f"{verb}{group}{resource.version.capitalize()}{scope}{resource.kind}",
-        "parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names],
-        "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": reference}}}},
+        "parameters": [_parameter(name, "query") for name in names],
+        **_request_body(resource, verb),
+        "responses": _responses(resource, verb),
         "x-kubernetes-action": _ACTIONS[verb],
         "x-kubernetes-group-version-kind": kind,
     }
+
+
+def _request_body(resource: Resource, verb: str) -> Obj:
+    """What a write sends: an object, options, or a patch, which is an object too unless it is a JSON patch."""
+    if verb in ("create", "update"):
+        return {"requestBody": {"required": True, "content": _json(_definition_name(resource))}}
+    if verb == "delete":
+        return {"requestBody": {"content": _json(_DELETE_OPTIONS)}}
+    if verb != "patch":
+        return {}
+    content: Obj = {f"application/{name}": {"schema": {"type": "object"}} for name in _PATCHES}
+    steps = {"type": "array", "items": {"type": "object"}}
+    return {"requestBody": {"required": True, "content": {**content, "application/json-patch+json": {"schema": steps}}}}
+
+
+def _responses(resource: Resource, verb: str) -> Obj:
+    """What is answered: the object or the list; a Status for a deletion that is complete and for every failure."""
+    name = _list_name(resource) if verb == "list" else _definition_name(resource)
+    success = {"description": "OK", "content": _json(name)}
+    if verb == "delete":
+        schemas = [{"$ref": f"{_NEW_REF}{each}"} for each in (_STATUS, name)]
+        success = {"description": "OK", "content": {"application/json": {"schema": {"anyOf": schemas}}}}
+    codes = {"create": ("201",), "update": ("200", "201"), "patch": ("200", "201"), "delete": ("200", "202")}
+    failure = {"description": "A Status that explains the failure", "content": _json(_STATUS)}
+    return {**dict.fromkeys(codes.get(verb, ("200",)), success), "default": failure}
+
+
+def _json(definition: str) -> Obj:
+    return {"application/json": {"schema": {"$ref": f"{_NEW_REF}{definition}"}}}
 
 
 def _reachable(names: list[str]) -> set[str]:
