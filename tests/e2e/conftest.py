@@ -1,6 +1,6 @@
 """Running stacks for the tests that put load and faults on them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from tests.small_disk import small_disk
 
 
 @asynccontextmanager
-async def stack(data: Path) -> AsyncIterator[EmbeddedRun]:
-    """The embedded stack, its demo cluster large enough for hundreds of tenants."""
+async def stack(data: Path, more: Mapping[str, str] | None = None) -> AsyncIterator[EmbeddedRun]:
+    """The embedded stack, its demo cluster large enough for hundreds of tenants; `more` is for its environment."""
     variables = [port.variable for port in Settings.read().ports()]
     ports = dict(zip(variables, map(str, free_ports(len(variables))), strict=True))
-    embedded = EmbeddedRun(data, {**ports, "ECP_DATA_DIR": str(data), "SCALE": ""})
+    embedded = EmbeddedRun(data, {**ports, "ECP_DATA_DIR": str(data), "SCALE": "", **(more or {})})
     try:
         await embedded.start()
         await add_nodes(embedded.simulator)

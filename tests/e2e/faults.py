@@ -140,7 +140,7 @@ async def deploy_under(
         account.seconds = time.monotonic() - begun
         print(account, flush=True)  # noqa: T201 - the table is the point
         # Room for the next fault; and it shows that what was deployed under faults can be deleted.
-        await _remove(run, ids)
+        await remove(run, ids)
     return account
 
 
@@ -218,7 +218,7 @@ async def _dead_letters(run: EmbeddedRun) -> int:
         return int((await client.jetstream().stream_info("DEMO_DLQ")).state.messages)
 
 
-async def _remove(run: EmbeddedRun, ids: list[str]) -> None:
+async def remove(run: EmbeddedRun, ids: list[str]) -> None:
     """Delete all of them, and wait until they are gone."""
     async with api(run) as client:
         for tenant_id in ids:

@@ -1,0 +1,110 @@
+"""A nemesis beside tenants that are created, changed, stopped, started and deleted; a checker of the whole history.
+
+Each fault is a parameter: `make test-long ARGS="-k 'nemesis and partition' -s"`, with `FAULTS_SEED` for other moments.
+Where a machine lacks what a fault takes (root, `ip`, libfaketime), its test is skipped with the reason.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from embedded.directory import DataDirectory
+from tests.e2e.clocks import settable_clock
+from tests.e2e.conftest import stack
+from tests.e2e.embedded_run import EmbeddedRun
+from tests.e2e.faults import Fault, fill_disk, freeze, kill
+from tests.e2e.history import violations
+from tests.e2e.nemesis import play
+from tests.e2e.nemesis_faults import (
+    clock_jump,
+    cut_short,
+    damaged,
+    few_descriptors,
+    full_databases,
+    no_more_memory,
+    one_of,
+    partition,
+    rotted,
+)
+from tests.e2e.network import own_network
+from tests.e2e.test_faults import SEED, SERVICES
+from tests.small_disk import small_disk
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
+
+TENANTS = 24
+CHANGES = 4
+HOUR = 3600
+MEGABYTE = 1024 * 1024
+EVENTS = ("DEMO_ECP",)
+BUCKETS = ("KV_demo_manifests", "KV_demo_desired", "KV_demo_applied")
+SERVERS = ("NATS_PORT", "DEMO_DATABASE_PORT", "SIMULATOR_DATABASE_PORT", "SIMULATOR_PORT")
+
+FAULTS: list[tuple[str, Fault, tuple[float, float]]] = [
+    ("stopped", freeze(15.0, *SERVICES, "nats", "postgres-demo", "postgres-simulator"), (2.0, 6.0)),
+    ("descriptors", few_descriptors(10.0, *SERVICES), (2.0, 6.0)),
+    ("memory", no_more_memory(10.0, 8 * MEGABYTE, *SERVICES), (2.0, 6.0)),
+    ("cut events", damaged(EVENTS, cut_short), (15.0, 25.0)),
+    ("rotten events", damaged(EVENTS, rotted), (15.0, 25.0)),
+    ("cut buckets", damaged(BUCKETS, cut_short), (15.0, 25.0)),
+    ("rotten buckets", damaged(BUCKETS, rotted), (15.0, 25.0)),
+]
+
+
+async def check(run: EmbeddedRun, name: str, fault: Fault, every: tuple[float, float]) -> None:
+    history, injected = await play(run, name, fault, tenants=TENANTS, changes=CHANGES, every=every, seed=SEED)
+    found = violations(history)
+    kinds = ("lost", "doubled", "pending", "backwards")
+    counts = {kind: sum(each.kind == kind for each in found) for kind in kinds}
+    print(f"{name}: injected {injected}, {history.count()}; {counts}", flush=True)  # noqa: T201 - the line is the point
+    assert injected > 0
+    assert not found, "\n".join(map(str, found))
+
+
+@pytest.mark.parametrize(("name", "fault", "every"), FAULTS, ids=[name for name, _, _ in FAULTS])
+async def test_a_history_under_a_nemesis_has_no_violation(
+    run: EmbeddedRun, name: str, fault: Fault, every: tuple[float, float]
+) -> None:
+    await check(run, name, fault, every)
+
+
+@pytest.mark.parametrize("port", SERVERS)
+async def test_a_history_with_a_server_cut_off_has_no_violation(tmp_path: Path, port: str) -> None:
+    with own_network():
+        async with stack(tmp_path / "data") as run:
+            await check(
+                run,
+                f"cut off {port.removesuffix('_PORT').replace('_', ' ').lower()}",
+                partition(20.0, port),
+                (3.0, 8.0),
+            )
+
+
+@pytest.mark.parametrize("seconds", [HOUR, -HOUR], ids=["forwards", "backwards"])
+async def test_a_history_with_clocks_that_jump_an_hour_has_no_violation(tmp_path: Path, seconds: int) -> None:
+    with settable_clock() as clock:
+        async with stack(tmp_path / "data", clock.variables) as run:
+            name = f"clock {'plus' if seconds > 0 else 'minus'} an hour"
+            await check(run, name, clock_jump(clock, seconds, 20.0), (5.0, 10.0))
+
+
+async def test_a_history_with_full_disks_has_no_violation(tmp_path: Path) -> None:
+    data = DataDirectory.prepare(tmp_path / "data")
+    data.jetstream.mkdir()
+    with small_disk(data.jetstream, "256m"), small_disk(data.databases, "768m"):
+        async with stack(data.root) as run:
+            await check(run, "full disks", one_of(fill_disk(8.0), full_databases(8.0)), (3.0, 10.0))
+
+
+async def test_a_history_under_everything_at_once_has_no_violation(tmp_path: Path) -> None:
+    with own_network(), settable_clock() as clock:
+        async with stack(tmp_path / "data", clock.variables) as run:
+            servers = ("nats", "postgres-demo", "postgres-simulator")
+            fault = one_of(
+                kill(*SERVICES, *servers),
+                freeze(10.0, *SERVICES, *servers),
+                few_descriptors(5.0, *SERVICES),
+                partition(10.0, *SERVERS),
+                clock_jump(clock, HOUR, 10.0),
+            )
+            await check(run, "everything", fault, (1.0, 5.0))
