@@ -24,38 +24,44 @@ Without Docker: make run."
     fi
 }
 
-# .env: where there is none, .env.example with random passwords; else what a later version has added to the example, and
-# other passwords for the example's. Readable by its owner only.
+# .env, readable by its owner only: where there is none, .env.example with random passwords; else with what a later version
+# has added to the example, and before anything has been started with the example's passwords, with random ones.
 make_environment() {
     umask 077
     if [ ! -e .env ]; then
         echo "Making .env from .env.example, with random passwords"
         cp .env.example .env.partial
-    else
-        cp .env .env.partial
-        add_new_settings
-        # Grafana keeps the password of its first start.
-        sed -i.previous 's/^\(GRAFANA_PASSWORD=\)tryout$/\1tryout #kept/' .env.partial
-    fi
-    replace_examples
-    sed -i.previous 's/ #kept$//' .env.partial
-    rm -f .env.partial.previous
-    if [ -e .env ] && cmp -s .env .env.partial; then
-        rm .env.partial
-    else
-        [ ! -e .env ] || echo "Passwords of .env that were the example's, or missing, are random now"
+        replace_examples
         mv .env.partial .env
+        return
+    fi
+    new_settings >.env.partial
+    replace_examples
+    if [ -s .env.partial ]; then
+        echo "Adding to .env, with random passwords: $(cut -d= -f1 .env.partial | tr '\n' ' ')"
+        cat .env.partial >>.env
+    fi
+    rm .env.partial
+    if grep -qE "$example_passwords" .env && [ -z "$($compose ps -a -q)" ]; then
+        echo "Replacing the example's passwords in .env by random ones"
+        # Grafana keeps the password of its first start.
+        sed 's/^\(GRAFANA_PASSWORD=.*\)$/\1 #kept/' .env >.env.partial
+        replace_examples
+        sed 's/ #kept$//' .env.partial >.env.previous
+        mv .env.previous .env
+        rm .env.partial
     fi
 }
 
 # Passwords and URLs that .env.example has and .env hasn't.
-add_new_settings() {
+new_settings() {
     grep -E '^[A-Z_]*(PASSWORD|DATABASE_URL)=' .env.example | while IFS= read -r line; do
-        grep -q "^${line%%=*}=" .env.partial || printf '%s\n' "$line" >>.env.partial
+        grep -q "^${line%%=*}=" .env || printf '%s\n' "$line"
     done
 }
 
-# A password that stands in a line and in a URL is the same in both; `tryout` is another one each time.
+# In .env.partial. One that stands in a line and in a URL is the same in both; `tryout` is another one each time.
+example_passwords='^[^#]*[=:](tryout|ecp_password|ecp_demo_password|k8s_password)(@|$)'
 replace_examples() {
     for example in ecp_password ecp_demo_password k8s_password; do
         sed -E -i.previous "s/([=:])$example($|@)/\1$(password)\2/" .env.partial
@@ -63,6 +69,7 @@ replace_examples() {
     while line=$(grep -nE '[=:]tryout($|@)' .env.partial | head -n 1 | cut -d: -f1) && [ -n "$line" ]; do
         sed -E -i.previous "${line}s/([=:])tryout(\$|@)/\1$(password)\2/" .env.partial
     done
+    rm -f .env.partial.previous
 }
 
 # A letter first: NATS reads its variables as configuration, where 12e4 is a number.

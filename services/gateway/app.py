@@ -146,7 +146,7 @@ def _build(settings: Settings, catalog: Catalog) -> Parts:
     queries = Queries(databases)
     metrics = GatewayMetrics(worker.registry)
     admission = Admission(questions, catalog)
-    targets = Targets(has_kubeconfig=settings.kubernetes_config_path is not None)
+    targets = Targets(has_kubeconfig=settings.has_kubernetes)
     return Parts(
         worker=worker,
         databases=databases,

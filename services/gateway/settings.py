@@ -15,7 +15,9 @@ class Settings(BusSettings, DatabaseSettings, HttpSettings):
     port: int = Field(default=8001, ge=1, le=65535)
     """The guides' API port."""
     kubernetes_config_path: Path | None = None
-    """A kubeconfig; with one, production deploys to that cluster unless told otherwise."""
+    """A kubeconfig; with one, production deploys to that cluster unless told otherwise. The gateway doesn't read it."""
+    kubernetes_enabled: bool = False
+    """The same without a file: production has a cluster, whose kubeconfig only the deployer and the monitor have."""
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
     """Bytes of a request's body. NATS takes 1 MiB a message, and no event of ours is as large as its request."""
     rpc_timeout: float = Field(default=2.0, gt=0)
@@ -49,3 +51,8 @@ class Settings(BusSettings, DatabaseSettings, HttpSettings):
         """Variables that are set and have no effect."""
         named = {"REDIS_URL": self.redis_url, "K8S_SIMULATOR_REDIS_URL": self.k8s_simulator_redis_url}
         return [name for name, value in named.items() if value is not None]
+
+    @property
+    def has_kubernetes(self) -> bool:
+        """Whether production has a cluster of its own."""
+        return self.kubernetes_enabled or self.kubernetes_config_path is not None

@@ -83,8 +83,8 @@ def build(
 
 def endpoint(mode: Mode, settings: Settings) -> Endpoint:
     """The cluster of a mode: the simulator's, or in production the kubeconfig's where one is set."""
-    if mode is Mode.PRODUCTION and settings.kubernetes_config_path is not None:
-        return Endpoint("production", kubeconfig=settings.kubernetes_config_path)
+    if mode is Mode.PRODUCTION and settings.kubeconfig is not None:
+        return Endpoint("production", kubeconfig=settings.kubeconfig)
     name = "demo" if mode is Mode.DEMO else "default"
     return Endpoint(name, server=f"{settings.k8s_simulator_url.rstrip('/')}/clusters/{name}")
 
@@ -112,7 +112,7 @@ async def tend(
 def _sample(worker: Worker, mode: Mode, cluster: Cluster, *, ledger: Ledger, owner: str, settings: Settings) -> Sampler:
     """The sampler of a mode's cluster, and in production what Prometheus adds to it."""
     lease = Lease(partial(worker.key_value, Bucket.LEASES, mode), "monitor.sampler", owner)
-    has_kubeconfig = mode is Mode.PRODUCTION and settings.kubernetes_config_path is not None
+    has_kubeconfig = mode is Mode.PRODUCTION and settings.kubeconfig is not None
     expected = partial(ledger.expected, ["kubernetes" if has_kubeconfig else "simulator"])
     sampler = Sampler(mode, cluster, lease, worker.publisher.publish, expected=expected)
     worker.background(f"sample {mode}", sampler.run)

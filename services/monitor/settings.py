@@ -16,6 +16,8 @@ class Settings(BusSettings, DatabaseSettings):
     """The simulator: its cluster `demo` in demo mode, and `default` in production without a kubeconfig."""
     kubernetes_config_path: Path | None = None
     """A kubeconfig file: the cluster of production."""
+    monitor_kubernetes_config_path: Path | None = None
+    """Another kubeconfig for the monitor alone, whose account may only read; without it, the one above."""
     cluster_timeout: float = Field(default=4.0, gt=0, lt=5)
     """Seconds for one reading of a cluster. Below a slice's 5 s, so that one that hangs costs no other slice."""
     sla_interval: float = Field(default=30.0, gt=0)
@@ -30,3 +32,8 @@ class Settings(BusSettings, DatabaseSettings):
     """Days that those are kept: a year, and a month to compare with."""
     rollup_interval: float = Field(default=300.0, gt=0)
     """Seconds between two passes that roll up and remove."""
+
+    @property
+    def kubeconfig(self) -> Path | None:
+        """The kubeconfig of production's cluster; None where production is the simulator's."""
+        return self.monitor_kubernetes_config_path or self.kubernetes_config_path

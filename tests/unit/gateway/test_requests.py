@@ -259,6 +259,7 @@ def test_the_settings_have_the_documented_defaults(monkeypatch: pytest.MonkeyPat
     assert settings.database_url == "postgresql://ecp_user:ecp_password@127.0.0.1:5433/ecp_orchestrator"
     assert settings.demo_database_url.endswith(":5434/ecp_orchestrator_demo")
     assert settings.kubernetes_config_path is None
+    assert not settings.has_kubernetes
     assert settings.max_body_bytes == 1024 * 1024
     assert settings.unused == []
     monkeypatch.setenv("REDIS_URL", "redis://redis:6379/0")
@@ -270,3 +271,11 @@ def test_production_needs_databases_of_its_own() -> None:
         Settings(environment="production")
     url = "postgresql://ecp_user:other@db:5432/ecp"
     assert Settings(environment="production", database_url=url, demo_database_url=url).postgres_url(Mode.DEMO) == url
+
+
+def test_that_production_has_a_cluster_needs_no_kubeconfig_in_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERNETES_ENABLED", "true")
+    assert Settings().has_kubernetes
+    monkeypatch.delenv("KUBERNETES_ENABLED")
+    monkeypatch.setenv("KUBERNETES_CONFIG_PATH", "/nowhere/kubeconfig")
+    assert Settings().has_kubernetes

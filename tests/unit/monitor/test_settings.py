@@ -14,6 +14,7 @@ VARIABLES = (
     "PORT",
     "K8S_SIMULATOR_URL",
     "KUBERNETES_CONFIG_PATH",
+    "MONITOR_KUBERNETES_CONFIG_PATH",
     "CLUSTER_TIMEOUT",
     "SLA_INTERVAL",
     "MONITORING_ENDPOINT",
@@ -51,4 +52,12 @@ def test_without_a_kubeconfig_each_mode_has_its_cluster_of_the_simulator() -> No
 def test_a_kubeconfig_is_for_production_alone() -> None:
     settings = Settings(kubernetes_config_path=Path("/etc/kubeconfig"))
     assert endpoint(Mode.PRODUCTION, settings) == Endpoint("production", kubeconfig=Path("/etc/kubeconfig"))
+    assert endpoint(Mode.DEMO, settings).kubeconfig is None
+
+
+def test_the_monitor_may_have_a_kubeconfig_of_its_own_which_only_reads() -> None:
+    settings = Settings(
+        kubernetes_config_path=Path("/etc/kubeconfig"), monitor_kubernetes_config_path=Path("/etc/reader")
+    )
+    assert endpoint(Mode.PRODUCTION, settings) == Endpoint("production", kubeconfig=Path("/etc/reader"))
     assert endpoint(Mode.DEMO, settings).kubeconfig is None

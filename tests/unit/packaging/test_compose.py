@@ -233,3 +233,13 @@ def test_grafana_s_expressions_are_promql(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def test_with_a_real_cluster_only_the_deployer_and_the_monitor_have_a_kubeconfig_each_its_own() -> None:
+    override = yaml.safe_load((ROOT / "deploy/compose/kubernetes.yaml").read_text(encoding="utf-8"))["services"]
+
+    assert override["backend"] == {"environment": {"KUBERNETES_ENABLED": "true"}}
+    mounted = {name: service["volumes"][0] for name, service in override.items() if "volumes" in service}
+    assert set(mounted) == {"deployer", "monitor"}
+    assert mounted["deployer"].startswith("${KUBERNETES_CONFIG_PATH:")
+    assert mounted["monitor"].startswith("${MONITOR_KUBERNETES_CONFIG_PATH:")
