@@ -116,9 +116,11 @@ enough; the fields of the first two are those of `POST /api/v1/tenants/`, at the
   `outside.tenant.created` and so on (`demo.outside.tenant.created`), in the stream `OUTSIDE`, which acknowledges it
   and drops a second message with the same `Nats-Msg-Id`. So a header can't make it an event of ours, nor can it
   displace one, or reach JetStream, a key-value bucket or a question. Dead letters have the long name, and a replay goes
-  there. What can't be handled of theirs lies with ours, and so do their samples: an outside system that floods takes
-  room from ours in `DLQ` and `METRICS`.
+  there. What can't be handled of theirs lies with ours, the first 12 KiB of each and the latest 5,000 of each subject,
+  so that there is always room for ours. Their samples lie with ours, too: an outside system that floods takes room
+  from ours in `METRICS`, and the turns of other outside systems.
 - The stream forgets what is done. It holds 256 MB of what waits and then refuses more: wait, and publish again.
+- A message of more than 256 KiB, headers included, is refused.
 - Don't name a stream when you publish (`stream=` in nats-py), or name `OUTSIDE` (`DEMO_OUTSIDE`).
 - The monitor says a sample again as its own and stores it in PostgreSQL within seconds. The `source` "kubernetes" is
   its own and is refused.

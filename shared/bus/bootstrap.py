@@ -40,6 +40,13 @@ _BUCKET_DUPLICATE_WINDOW = 120.0
 _DUPLICATE_WINDOW = 600.0
 """Seconds in which a repeated message id is dropped."""
 
+LETTERS_OF_A_SUBJECT = 5000
+"""Dead letters of one subject; the oldest goes for a further one. With letters of other systems' events at their
+largest, all of theirs take 180 of the stream's 256 MiB."""
+LONGEST_OF_OTHERS = 256 * 1024
+"""Bytes of a message of another system, headers included: a tenant has some hundred, 2,000 samples have 200,000. What
+is larger is refused at once, and so can't use up the server's memory and the intake's time."""
+
 _TIMES_TO_LIVE = {Bucket.LEASES: LEASE_SECONDS, Bucket.TRIES: 7 * _DAY}
 """Seconds that a bucket keeps an entry, where that is not for ever; a mark of tries as long as its event at most."""
 _LIMITS = {
@@ -77,6 +84,8 @@ def stream_config(mode: Mode, stream: Stream, replicas: int) -> StreamConfig:
         discard=discard,
         max_age=age,
         max_bytes=size,
+        max_msg_size=LONGEST_OF_OTHERS if stream is Stream.OUTSIDE else -1,
+        max_msgs_per_subject=LETTERS_OF_A_SUBJECT if stream is Stream.DLQ else -1,
         duplicate_window=_DUPLICATE_WINDOW,
         num_replicas=replicas,
         allow_direct=True,

@@ -2,6 +2,9 @@
 
 It always fits. The event may have been as large as the server allows, or have headers that this client can't write;
 a letter that isn't accepted would come again and again.
+
+Of another system's event it keeps `LONGEST_OF_OTHERS` bytes, and the stream keeps a number of letters for each subject
+(`shared.bus.bootstrap`): so whatever others send, they can't fill the stream that ours need.
 """
 
 import re
@@ -12,10 +15,12 @@ from nats.aio.msg import Msg
 from shared.bus.envelope import MESSAGE_ID, Delivery, Encoded, own_headers
 from shared.bus.publishing import size_of
 from shared.errors import EcpError
-from shared.subjects import dead_letter
+from shared.subjects import OUTSIDE_PREFIX, dead_letter
 
 CUT = "dlq-cut"
 """On a letter without the whole body: what is kept of it."""
+LONGEST_OF_OTHERS = 12 * 1024
+"""Bytes of the letter of another system's event, headers included: ten times what such an event usually has."""
 _LONGEST_REASON = 2000
 _LONGEST_HEADERS = 32 * 1024
 """Bytes; a stream takes 64 KiB."""
@@ -25,6 +30,8 @@ _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 def letter_for(message: Msg, delivery: Delivery, error: EcpError, attempts: int, limit: int) -> Encoded:
     """The letter of `message`, in at most `limit` bytes, headers included."""
+    if delivery.subject.startswith(f"{OUTSIDE_PREFIX}."):
+        limit = min(limit, LONGEST_OF_OTHERS)
     ours = {
         MESSAGE_ID: f"{delivery.event_id}:{delivery.durable}:{delivery.sequence}",
         "dlq-event-id": delivery.event_id,
@@ -35,7 +42,7 @@ def letter_for(message: Msg, delivery: Delivery, error: EcpError, attempts: int,
         "dlq-attempts": str(attempts),
     }
     headers = _writable(own_headers(message.headers or {})) | ours
-    if size_of(headers) > _LONGEST_HEADERS:
+    if size_of(headers) > min(_LONGEST_HEADERS, limit // 2):
         headers = ours
     whole = len(message.data)
     if size_of(headers, message.data) > limit:
