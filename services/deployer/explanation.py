@@ -22,6 +22,13 @@ def explain(failure: DeploymentFailed, events: Iterable[Obj]) -> DeploymentFaile
     return failure
 
 
+def remaining(namespace: Obj) -> str:
+    """What keeps a namespace, in the namespace controller's words."""
+    conditions = namespace.get("status", {}).get("conditions") or ()
+    messages = [each.get("message", "") for each in conditions if each.get("status") == "True"]
+    return "; ".join(message for message in messages if message) or "it is still being deleted"
+
+
 def _concerns(event: Obj, item: Item) -> bool:
     """Whether an event is about the object, one of its pods that aren't ready, or a ReplicaSet of it."""
     about = event.get("involvedObject", {})

@@ -21,7 +21,7 @@ import structlog
 from services.deployer.apply import apply_all, claim_namespace, prune, refuse_terminating, without
 from services.deployer.cluster import ClusterUnavailable, Kind, NamespaceTerminating, Obj, ref_of, stub_of
 from services.deployer.desired import Applied, Desired, Failure, ObjectRef
-from services.deployer.explanation import EVENT, explain
+from services.deployer.explanation import EVENT, explain, remaining
 from services.deployer.ledger import Ledger
 from services.deployer.manifest import InvalidManifest, parse
 from services.deployer.manifests import ManifestMissing
@@ -257,7 +257,7 @@ class Reconciler:
             if found["metadata"]["uid"] != namespace.uid:
                 return
             if self._patience.is_over(self._ports.clock()):
-                raise DeploymentFailed(f"{namespace} is not gone in time: {_remaining(found)}")
+                raise DeploymentFailed(f"{namespace} is not gone in time: {remaining(found)}")
             self._ports.make_way()
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
@@ -295,10 +295,3 @@ class Reconciler:
         with suppress(EcpError):
             return explain(failure, (await self._cluster.list(EVENT, self._namespace)).items)
         return failure
-
-
-def _remaining(namespace: Obj) -> str:
-    """What keeps a namespace, in the namespace controller's words."""
-    conditions = namespace.get("status", {}).get("conditions") or ()
-    messages = [each.get("message", "") for each in conditions if each.get("status") == "True"]
-    return "; ".join(message for message in messages if message) or "it is still being deleted"
