@@ -10,11 +10,13 @@ from services.gateway.app import create_app
 from services.gateway.settings import Settings
 from shared.bus.serving import spare_what_is_loaded
 from shared.catalog import CatalogInvalid
+from shared.http.connections import bounded, raise_descriptor_limit
+from shared.http.listening import Server
 from shared.logging import configure_logging
 from shared.settings import load
 
-_LARGEST_SOCKET_MESSAGE = 64 * 1024
-"""Bytes; a subscription has less than one KB."""
+_LARGEST_SOCKET_MESSAGE = 16 * 1024
+"""Bytes; a subscription to a hundred metrics has 5 KB."""
 
 
 def server_config(app: object, settings: Settings) -> uvicorn.Config:
@@ -23,6 +25,7 @@ def server_config(app: object, settings: Settings) -> uvicorn.Config:
         app,  # type: ignore[arg-type]
         host=settings.host,
         port=settings.port,
+        http=bounded(settings.connection_limits),
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         ws_max_size=_LARGEST_SOCKET_MESSAGE,
@@ -37,7 +40,7 @@ def server_config(app: object, settings: Settings) -> uvicorn.Config:
 async def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; 1 if a background task failed."""
     failed = asyncio.Event()
-    server: uvicorn.Server
+    server: Server
 
     def stop() -> None:
         server.should_exit = True
@@ -46,7 +49,8 @@ async def serve(settings: Settings) -> int:
         failed.set()
         stop()
 
-    server = uvicorn.Server(server_config(create_app(settings, on_failure=fail), settings))
+    raise_descriptor_limit(settings.connection_limits)
+    server = Server(server_config(create_app(settings, on_failure=fail), settings))
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it has stopped; with a handler of ours that isn't the end by signal.

@@ -55,6 +55,7 @@ from services.gateway.routes import (
     tenants,
 )
 from services.gateway.routes.parameters import Parts
+from services.gateway.sessions.opening import Snapshots
 from services.gateway.settings import Settings
 from services.gateway.store.write_check import WriteCheck
 from services.gateway.stream_loss import look_for_losses
@@ -63,6 +64,7 @@ from shared.bus import Worker
 from shared.catalog import Catalog, load_catalog
 from shared.database import Databases
 from shared.events import Event, MetricsCollected
+from shared.http.crowd import Crowd
 from shared.http.gate import Gate
 from shared.subjects import (
     GATEWAY_FAILS_DEAD_LETTERS,
@@ -119,6 +121,11 @@ def _middleware(parts: Parts, settings: Settings) -> list[Middleware]:
             request_headers=FOREIGN_PAGES_SEND,
             exposed_headers=FOREIGN_PAGES_READ,
         ),
+        Middleware(
+            Crowd,
+            most_sockets=partial(_most_sockets, settings),
+            refuse=partial(error_response, headers={"Connection": "close"}),
+        ),
         Middleware(ModeChoice),
         Middleware(
             BodyLimit,
@@ -128,6 +135,10 @@ def _middleware(parts: Parts, settings: Settings) -> list[Middleware]:
         ),
         Middleware(JsonBody),
     ]
+
+
+def _most_sockets(settings: Settings) -> int:
+    return min(settings.max_sockets, settings.connection_limits.most() * 3 // 4)
 
 
 def _api() -> APIRouter:
@@ -142,6 +153,7 @@ def _api() -> APIRouter:
 def _build(settings: Settings, catalog: Catalog) -> Parts:
     worker = Worker("gateway", settings)
     databases = Databases(settings, "gateway")
+    socket_databases = Databases(settings, "gateway-sockets", pool_size=settings.socket_pool_size)
     questions = Questions(worker, settings.rpc_timeout)
     queries = Queries(databases)
     metrics = GatewayMetrics(worker.registry)
@@ -150,6 +162,8 @@ def _build(settings: Settings, catalog: Catalog) -> Parts:
     return Parts(
         worker=worker,
         databases=databases,
+        socket_databases=socket_databases,
+        snapshots={mode: Snapshots(socket_databases[mode], settings.socket_pool_size) for mode in Mode},
         catalog=catalog,
         questions=questions,
         commands=Commands(databases, questions, catalog, targets, admission),
@@ -263,6 +277,7 @@ async def _lifespan(
             await running
         await parts.worker.stop()
         await parts.databases.dispose()
+        await parts.socket_databases.dispose()
 
 
 async def _run(worker: Worker, on_failure: Callable[[], None] | None) -> None:

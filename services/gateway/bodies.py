@@ -10,9 +10,11 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.errors import error_response
-from shared.errors import EcpError, Refused
+from shared.errors import EcpError, Overloaded, Refused
 
 _BODYLESS = ("GET", "HEAD", "OPTIONS")
+_BODIES_AT_ONCE = 64
+"""Times the limit that all bodies together may hold: 64 MiB of the 512 that a container has."""
 _DISCARDED_BODIES = 16
 """Times the limit that is read and thrown away: a client that sends all before it reads gets its answer, too."""
 
@@ -37,6 +39,7 @@ class BodyLimit:
         self._limit = limit
         self._refusals = refusals or {}
         self._seconds = seconds
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in _BODYLESS:
@@ -47,6 +50,18 @@ class BodyLimit:
         if expects_refusal and _declared_length(headers) > self._limit:
             await _refuse(self._too_large(scope), scope, receive, send)
             return
+        if self._held >= self._limit * _BODIES_AT_ONCE:
+            await _refuse(Overloaded("the gateway", "too many bodies are being read"), scope, receive, send)
+            return
+        # As much as it may become: a body that is half there is expected whole.
+        reserved = self._limit if "transfer-encoding" in headers else min(_declared_length(headers), self._limit)
+        self._held += reserved
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self._held -= reserved
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             async with asyncio.timeout(self._seconds):
                 body = await self._read(receive)

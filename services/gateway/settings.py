@@ -5,8 +5,10 @@ from pathlib import Path
 from pydantic import Field
 
 from shared.database.settings import DatabaseSettings
+from shared.http.connections import Limits
 from shared.http.settings import HttpSettings
 from shared.settings import BusSettings
+from shared.subjects import Mode
 
 
 class Settings(BusSettings, DatabaseSettings, HttpSettings):
@@ -22,6 +24,10 @@ class Settings(BusSettings, DatabaseSettings, HttpSettings):
     """Bytes of a request's body. NATS takes 1 MiB a message, and no event of ours is as large as its request."""
     rpc_timeout: float = Field(default=2.0, gt=0)
     """Seconds that a worker has to answer a question; sizing takes milliseconds."""
+    max_sockets: int = Field(default=500, ge=1)
+    """Open WebSockets, at most three quarters of the connections: the rest is for REST. More are answered 503."""
+    socket_pool_size: int = Field(default=3, ge=1, le=100)
+    """Connections to each database for the first reading of sockets, besides DATABASE_POOL_SIZE."""
     socket_queue: int = Field(default=256, ge=1)
     """Messages that may wait for a slow WebSocket; what comes on top is counted and not sent."""
     replay_messages: int = Field(default=2000, ge=1)
@@ -45,6 +51,11 @@ class Settings(BusSettings, DatabaseSettings, HttpSettings):
     redis_url: str | None = Field(default=None, repr=False)
     k8s_simulator_redis_url: str | None = Field(default=None, repr=False)
     """The guides' variables. Accepted and not used: JetStream's key-value does what the guides do with Redis."""
+
+    @property
+    def connection_limits(self) -> Limits:
+        """Bounds of the HTTP side: both databases' pools, their sessions, NATS and files need descriptors, too."""
+        return self.limits(len(Mode) * (self.database_pool_size + self.socket_pool_size + 2) + 40)
 
     @property
     def unused(self) -> list[str]:

@@ -31,8 +31,12 @@ from services.simulator.cluster import Cluster
 from services.simulator.journal import Journal, JournalAway
 from services.simulator.settings import SimulatorSettings
 from services.simulator.store import Store
+from shared.http.connections import bounded, raise_descriptor_limit
+from shared.http.listening import Server
 
 CLUSTER_NAMES: Final = ("default", "demo")
+_KEPT_DESCRIPTORS: Final = 48
+"""For the journal's connections, files and the loop."""
 _TENANT_LABEL: Final = "ecp.ai/tenant"
 
 _log = structlog.get_logger()
@@ -130,8 +134,8 @@ def _tenants(store: Store) -> list[str]:
     return sorted({found[_TENANT_LABEL] for found in labels if _TENANT_LABEL in found})
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, which on a signal ends the streams that would hold it up, and leaves the process to finish its own work.
+class _Server(Server):
+    """A server that on a signal ends the streams that would hold it up, and leaves the process to finish its own work.
 
     Its own way is to raise the signal again when it is done, which would kill the process before the journal is closed.
     """
@@ -156,8 +160,11 @@ class _Server(uvicorn.Server):
 async def serve(settings: SimulatorSettings) -> int:
     """Serve until a signal; the process's exit status."""
     simulator = Simulator(settings)
+    limits = settings.limits(_KEPT_DESCRIPTORS)
+    raise_descriptor_limit(limits)
     config = uvicorn.Config(
         simulator.application,
+        http=bounded(limits),
         host=settings.host,
         port=settings.port,
         timeout_graceful_shutdown=settings.graceful_timeout,

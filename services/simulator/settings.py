@@ -20,6 +20,8 @@ class SimulatorSettings(HttpSettings):
     """Address to listen on. Loopback, because the API asks nobody who they are."""
     port: int = Field(default=6360, ge=1, le=65535, validation_alias=AliasChoices("SIMULATOR_PORT", "PORT"))
     """TCP port of the Kubernetes API and of the product's own paths beside it; the documented one."""
+    max_connections: int = Field(default=4096, ge=16, validation_alias="SIMULATOR_MAX_CONNECTIONS")
+    """Connections at once, each watch being one; fewer where the process has few file descriptors."""
     database_url: str | None = Field(default=None, validation_alias="SIMULATOR_DATABASE_URL")
     """`postgresql://user:password@host:port/name`. Without it everything lives in memory and ends with the process."""
     speed: float = Field(default=1.0, gt=0, le=1000, validation_alias="SIMULATOR_SPEED")

@@ -18,6 +18,8 @@ from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from prometheus_client import make_asgi_app
 
 from shared.bus.worker import Worker
+from shared.http.connections import Limits, bounded
+from shared.http.listening import Server
 from shared.logging import configure_logging
 from shared.settings import BusSettings
 
@@ -68,9 +70,10 @@ async def _work(worker: Worker) -> None:
 
 
 def _server(worker: Worker, settings: BusSettings) -> uvicorn.Server:
-    return uvicorn.Server(
+    return Server(
         uvicorn.Config(
             status_app(worker),
+            http=bounded(Limits()),
             host=settings.host,
             port=settings.port,
             lifespan="off",

@@ -5,8 +5,12 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
+from shared.http.connections import Limits
 from shared.http.origins import DEVELOPMENT_ORIGINS, Rules, host_pattern, origin_text
 from shared.settings import ServiceSettings
+
+_BODY_GRACE = 2.0
+"""Seconds for a service's own answer to a body that is late."""
 
 
 class HttpSettings(ServiceSettings):
@@ -18,6 +22,8 @@ class HttpSettings(ServiceSettings):
     cors_origins: Annotated[tuple[str, ...] | None, NoDecode] = None
     """Origins of other web pages that may use it: `https://ui.example.com`. Unset, in development http on `localhost`
     and `127.0.0.1`, ports 3000 and 6390; in production none."""
+    max_connections: int = Field(default=1000, ge=16)
+    """Connections at once, fewer where the process has few descriptors. More are answered 503, except for `/health`."""
     header_timeout: float = Field(default=10.0, gt=0)
     """Seconds until the head of a request must be there."""
     body_timeout: float = Field(default=30.0, gt=0)
@@ -38,6 +44,10 @@ class HttpSettings(ServiceSettings):
     @classmethod
     def _usable_origins(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return None if value is None else tuple(map(origin_text, value))
+
+    def limits(self, kept_descriptors: int) -> Limits:
+        """Bounds of connections; `kept_descriptors` are for databases, files and the like."""
+        return Limits(self.max_connections, kept_descriptors, self.header_timeout, self.body_timeout + _BODY_GRACE)
 
     @property
     def rules(self) -> Rules:

@@ -19,6 +19,7 @@ from services.gateway.projection import Update
 from services.gateway.queries import Queries
 from services.gateway.questions import Questions
 from services.gateway.recording import Recorder
+from services.gateway.sessions.opening import Snapshots
 from shared.bus import Worker
 from shared.catalog import Catalog
 from shared.database import Databases
@@ -33,6 +34,9 @@ class Parts:
 
     worker: Worker
     databases: Databases
+    socket_databases: Databases
+    snapshots: dict[Mode, Snapshots]
+    """Of the sockets' databases."""
     catalog: Catalog
     questions: Questions
     commands: Commands

@@ -23,7 +23,7 @@ _LARGEST_SEQ = 2**62
 @router.websocket("/ws/deployment/{deployment_id}")
 async def deployment(websocket: WebSocket, deployment_id: str, parts: PartsOf, mode: InMode) -> None:
     async def watch(since: int | None) -> None:
-        await watch_deployment(websocket, deployment_id, since, parts.databases[mode], parts.deployment_feeds[mode])
+        await watch_deployment(websocket, deployment_id, since, parts.snapshots[mode], parts.deployment_feeds[mode])
 
     with parts.metrics.sockets.labels("deployment").track_inprogress():
         await _serve(websocket, deployment_id, watch)
@@ -32,7 +32,7 @@ async def deployment(websocket: WebSocket, deployment_id: str, parts: PartsOf, m
 @router.websocket("/ws/monitoring/{tenant_id}")
 async def monitoring(websocket: WebSocket, tenant_id: str, parts: PartsOf, mode: InMode) -> None:
     async def watch(since: int | None) -> None:
-        await watch_monitoring(websocket, tenant_id, since, parts.databases[mode], parts.monitoring_feeds[mode])
+        await watch_monitoring(websocket, tenant_id, since, parts.snapshots[mode], parts.monitoring_feeds[mode])
 
     with parts.metrics.sockets.labels("monitoring").track_inprogress():
         await _serve(websocket, tenant_id, watch)

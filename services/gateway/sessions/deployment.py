@@ -16,8 +16,8 @@ from starlette.websockets import WebSocket
 from services.gateway.hub import Feed, Message, Subscription
 from services.gateway.projection import Update, is_step_forward
 from services.gateway.sessions.conversation import NOT_FOUND, Send, close, complaint, converse
+from services.gateway.sessions.opening import Snapshots
 from services.gateway.store import deployments as store
-from shared.database import Database
 from shared.errors import DependencyUnavailable
 
 _LOOK_EVERY = 0.5
@@ -104,7 +104,7 @@ class DeploymentView:
 
 
 async def watch_deployment(
-    websocket: WebSocket, deployment_id: str, since: int | None, database: Database, feed: Feed[Update]
+    websocket: WebSocket, deployment_id: str, since: int | None, database: Snapshots, feed: Feed[Update]
 ) -> None:
     """Serve an accepted socket. Raises DependencyUnavailable if PostgreSQL is away at the beginning."""
     with feed.subscribe(deployment_id) as subscription:
@@ -132,7 +132,7 @@ async def watch_deployment(
         await converse(websocket, talk, hear)
 
 
-async def _read_when_projected(database: Database, deployment_id: str, seq: int) -> Row[Any] | None:
+async def _read_when_projected(database: Snapshots, deployment_id: str, seq: int) -> Row[Any] | None:
     """The row once the rows have come as far as message `seq`; None if it is gone by then."""
     while True:
         with suppress(DependencyUnavailable):

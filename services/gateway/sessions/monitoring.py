@@ -16,15 +16,18 @@ from starlette.websockets import WebSocket
 from services.gateway.hub import Feed, Message, Subscription
 from services.gateway.measurements import series_name
 from services.gateway.sessions.conversation import NOT_FOUND, Send, close, complaint, converse
+from services.gateway.sessions.opening import Snapshots
 from services.gateway.store import monitoring as store
 from services.gateway.store import tenants as tenant_store
-from shared.database import Database
+from shared.measuring import NAME_RULE, name_problem
 
 Values = dict[str, float]
 Sample = tuple[datetime, Values]
 """The time that its sender gave it, and its values."""
 _FRESH = timedelta(minutes=1)
 _LONGEST_INTERVAL = 3600.0
+_MOST_NAMES = 100
+_MOST_UNWANTED = 1000
 _JITTER = 0.9
 """Part of the interval after which a message may come: samples of 5 s are never 5.000 s apart."""
 
@@ -67,9 +70,10 @@ class MonitoringView:
         if metrics is not None and not (isinstance(metrics, list) and all(isinstance(each, str) for each in metrics)):
             return complaint('metrics must be a list of names, as in ["cpu", "memory"]')
         names = None if metrics is None else {series_name(each) for each in metrics}
+        if names is not None and (len(names) > _MOST_NAMES or any(name_problem(name) for name in names)):
+            return complaint(f"metrics: at most {_MOST_NAMES} names; {NAME_RULE}")
         if said["action"] == "unsubscribe":
-            self._unsubscribe(names)
-            return None
+            return self._unsubscribe(names)
         return self._subscribe(names, said.get("interval"))
 
     def wait(self) -> float | None:
@@ -81,12 +85,7 @@ class MonitoringView:
         now = self._clock()
         if not self._is_news() or now < self._due:
             return None
-        newest = max(arrived for _, arrived in self._values.values())
-        metrics = {
-            name: value
-            for name, (value, arrived) in sorted(self._values.items())
-            if self._wants(name) and newest - arrived <= _FRESH
-        }
+        metrics = {name: value for name, (value, _) in sorted(self._values.items()) if self._wants(name)}
         self._news.clear()
         self._due = now + self._interval * _JITTER
         return {
@@ -101,7 +100,10 @@ class MonitoringView:
 
     def _note(self, values: Values, arrived: datetime) -> None:
         self._values |= {name: (value, arrived) for name, value in values.items()}
-        self._news |= values.keys()
+        # What is too old to be shown goes: other names may come for as long as the socket is open.
+        newest = max((arrived for _, arrived in self._values.values()), default=arrived)
+        self._values = {name: kept for name, kept in self._values.items() if newest - kept[1] <= _FRESH}
+        self._news = (self._news | values.keys()) & self._values.keys()
 
     def _subscribe(self, names: set[str] | None, interval: Any) -> dict[str, Any] | None:
         if interval is not None:
@@ -113,11 +115,16 @@ class MonitoringView:
         self._due = min(self._due, self._clock() + self._interval)
         return None
 
-    def _unsubscribe(self, names: set[str] | None) -> None:
+    def _unsubscribe(self, names: set[str] | None) -> dict[str, Any] | None:
         if names is None:
-            self._wanted = set()
+            self._wanted, self._unwanted = set(), set()
+        elif self._wanted is not None:
+            self._wanted -= names
+        elif len(self._unwanted | names) > _MOST_UNWANTED:
+            return complaint(f"at most {_MOST_UNWANTED} metrics can be unwanted; subscribe to those that are wanted")
         else:
             self._unwanted |= names
+        return None
 
     def _wants(self, name: str) -> bool:
         return name not in self._unwanted and (self._wanted is None or name in self._wanted)
@@ -127,7 +134,7 @@ class MonitoringView:
 
 
 async def watch_monitoring(
-    websocket: WebSocket, tenant_id: str, since: int | None, database: Database, feed: Feed[Sample]
+    websocket: WebSocket, tenant_id: str, since: int | None, database: Snapshots, feed: Feed[Sample]
 ) -> None:
     """Serve an accepted socket. Raises DependencyUnavailable if PostgreSQL is away at the beginning."""
     with feed.subscribe(tenant_id) as subscription:

@@ -10,14 +10,27 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from services.simulator.api import errors
-from shared.errors import Refused
+from shared.errors import Overloaded, Refused
+from shared.http.crowd import Crowd
 from shared.http.gate import Gate
 from shared.http.settings import HttpSettings
 
 
 def guarded(app: ASGIApp, settings: HttpSettings) -> ASGIApp:
-    """`app` for our own hosts and pages, and those that are configured."""
-    return Gate(app, settings.rules, _refusal, exposed_headers=("Warning", "Retry-After"))
+    """`app` for our own hosts and pages, those that are configured, and as many connections as there may be."""
+    # It has no WebSockets.
+    crowd = Crowd(app, lambda: 0, _busy)
+    return Gate(crowd, settings.rules, _refusal, exposed_headers=("Warning", "Retry-After"))
+
+
+def _busy(error: Overloaded) -> Response:
+    answer = errors.unavailable(error.message)
+    return Response(
+        orjson.dumps(answer.status),
+        answer.code,
+        {"Retry-After": str(answer.retry_after), "Connection": "close"},
+        media_type="application/json",
+    )
 
 
 def _refusal(error: Refused) -> Response:

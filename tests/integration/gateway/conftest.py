@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -29,13 +28,14 @@ from shared.bus import Worker
 from shared.database import Databases
 from shared.database.upgrade import upgrade_one
 from shared.events import Event
+from shared.http.listening import Server
 from shared.subjects import Mode
 
 DEMO = {"X-Demo-Mode": "true"}
 _NUMBERS = itertools.count(1)
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     """Leaves the signals to pytest."""
 
     @contextlib.contextmanager

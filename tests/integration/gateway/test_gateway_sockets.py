@@ -1,15 +1,25 @@
 """WebSockets: the present state first, then every step, without a gap, and nobody holds up anybody."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from embedded.postgres import PostgresServer
 from shared.events import DeployCompleted, DeployProgressed, Event, MetricsCollected, Phase, TenantDeleted
 from shared.subjects import Mode
-from tests.integration.gateway.conftest import DEMO, Gateway, mode_header
+from tests.integration.gateway.conftest import (
+    DEMO,
+    Gateway,
+    make_databases,
+    mode_header,
+    running_gateway,
+    running_workers,
+    wait_until_ready,
+)
 from tests.integration.gateway.test_gateway_deployments import CALLBOT, created_and_prepared, event
 
 
@@ -216,3 +226,41 @@ async def test_an_event_that_no_model_takes_doesn_t_stop_the_feed(gateway: Gatew
         step: Event = event(DeployProgressed, created, 50)
         await gateway.say(step)
         assert (await socket.next())["progress"] == 50
+
+
+async def test_a_client_that_floods_its_socket_is_closed_with_a_code(gateway: Gateway) -> None:
+    created = await gateway.create(deploy=False)
+    async with gateway.socket(f"/ws/monitoring/{created['tenant_id']}?demo=true") as socket:
+        with pytest.raises(ConnectionClosed) as closed:
+            for _ in range(1000):
+                await socket.say({"action": "unsubscribe", "metrics": ["cpu"]})
+            await socket.next()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+
+
+async def test_a_crowd_of_sockets_that_open_at_once_refuses_no_call(nats_url: str, postgres: PostgresServer) -> None:
+    urls = await make_databases(postgres, "crowd")
+    async with (
+        running_workers(nats_url),
+        running_gateway(nats_url=nats_url, max_sockets=100, database_pool_size=2, **urls) as gateway,
+        AsyncExitStack() as opened,
+    ):
+        await wait_until_ready(gateway)
+        created = await gateway.create()
+        path = f"/ws/deployment/{created['deployment_id']}?demo=true"
+        opening = [asyncio.create_task(_open(gateway, path, opened)) for _ in range(150)]
+        calls = [gateway.http.get(f"/tenants/{created['tenant_id']}", headers=DEMO) for _ in range(20)]
+        assert {answer.status_code for answer in await asyncio.gather(*calls)} == {200}
+        refused = [each for each in await asyncio.gather(*opening) if each is not None]
+        assert refused == [503] * 50
+
+
+async def _open(gateway: Gateway, path: str, opened: AsyncExitStack) -> int | None:
+    """The status of a refusal; None as soon as the socket has its snapshot."""
+    try:
+        socket = await opened.enter_async_context(gateway.socket(path))
+    except InvalidStatus as refused:
+        return refused.response.status_code
+    await socket.until(type="snapshot")
+    return None

@@ -45,3 +45,23 @@ async def test_a_body_that_does_not_end_is_a_time_out() -> None:
     await BodyLimit(echo, limit=100, seconds=0.01)(scope, receive, send)
     assert sent[0]["status"] == 408
     assert b"REQUEST_TIMEOUT" in sent[1]["body"]
+
+
+async def test_bodies_that_are_half_there_hold_a_bounded_number_of_bytes() -> None:
+    limited = BodyLimit(echo, limit=10)
+    left = asyncio.Event()
+
+    async def half() -> dict[str, Any]:
+        await left.wait()
+        return LEFT
+
+    async def ignore(message: Any) -> None:
+        raise AssertionError(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/x", "headers": [(b"content-length", b"10")]}
+    waiting = [asyncio.create_task(limited(scope, half, ignore)) for _ in range(64)]
+    await asyncio.sleep(0)
+    assert (await call(limited))[0]["status"] == 503
+    left.set()
+    await asyncio.gather(*waiting)
+    assert (await call(limited))[0]["status"] == 200

@@ -1,10 +1,11 @@
 """What sockets show, without a socket."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,12 @@ from hypothesis import strategies as st
 
 from services.gateway.hub import Feed, Message, Subscription
 from services.gateway.projection import Update
+from services.gateway.sessions.conversation import Allowance
 from services.gateway.sessions.deployment import DeploymentView, merged
 from services.gateway.sessions.monitoring import MonitoringView
+from services.gateway.sessions.opening import Snapshots
+from shared.database import Database
+from shared.errors import Overloaded
 from shared.subjects import Mode, Stream
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -238,3 +243,87 @@ def test_a_subscription_knows_what_came_lately_of_its_topic() -> None:
         with each.subscribe("a") as subscription:
             assert [message.seq for message in subscription.recent] == [2, 3, 4]
         assert not each._subscriptions
+
+
+def unsubscribe(names: list[str]) -> dict[str, Any]:
+    return {"action": "unsubscribe", "metrics": names}
+
+
+def test_names_that_no_metric_can_have_are_refused_and_not_kept() -> None:
+    view = MonitoringView("t", Clock())
+    for names in (["x" * 60_000], ["a b"], [""], [f"m{number}" for number in range(101)]):
+        answer = view.hear(unsubscribe(names))
+        assert answer is not None
+        assert "at most 100 names" in answer["error"]["message"]
+    assert view._unwanted == set()
+
+
+def test_a_client_that_unsubscribes_for_ever_is_stopped_at_a_thousand_names() -> None:
+    view = MonitoringView("t", Clock())
+    answers = [view.hear(unsubscribe([f"m{n}_{part}" for n in range(100)])) for part in range(1000)]
+    assert answers[:10] == [None] * 10
+    assert all(answers[10:])
+    assert len(view._unwanted) == 1000
+
+
+def test_what_was_subscribed_to_can_be_unsubscribed_without_being_kept() -> None:
+    view = MonitoringView("t", Clock())
+    view.hear({"action": "subscribe", "metrics": ["cpu", "memory"]})
+    view.hear(unsubscribe(["cpu_usage", "other"]))
+    view.take(sample(1, cpu=1.0, memory=2.0))
+    assert (view.message() or {})["metrics"] == {"memory": 2.0}
+    assert view._unwanted == set()
+
+
+def test_series_that_ended_are_not_kept_for_as_long_as_a_socket_is_open() -> None:
+    view = MonitoringView("t", Clock())
+    for minute in range(100):
+        view.take(sample(minute, NOW + timedelta(minutes=2 * minute), **{f"m{minute}": 1.0}))
+    assert set(view._values) == {"m99"}
+    assert (view.message() or {})["metrics"] == {"m99": 1.0}
+
+
+def test_a_client_may_send_a_burst_and_then_so_many_messages_a_second() -> None:
+    clock = Clock()
+    allowance = Allowance(clock)
+    assert sum(allowance.take() for _ in range(1000)) == 100
+    clock.now += 1
+    assert sum(allowance.take() for _ in range(1000)) == 10
+
+
+async def test_sockets_that_open_at_once_wait_for_their_turn_and_not_for_ever() -> None:
+    reading = Reading()
+    snapshots = Snapshots(cast(Database, reading), 2, longest_wait=5.0)
+    opening = [asyncio.create_task(read(snapshots)) for _ in range(50)]
+    await asyncio.sleep(0)
+    reading.go_on.set()
+    await asyncio.gather(*opening)
+    assert reading.most == 2
+    reading.go_on.clear()
+    impatient = Snapshots(cast(Database, reading), 1, longest_wait=0.05)
+    first = asyncio.create_task(read(impatient))
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded, match="too many are opening at once"):
+        await read(impatient)
+    reading.go_on.set()
+    await first
+
+
+class Reading:
+    """A database whose transactions last as long as a test wants, and that counts those at once."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.most = self.present = 0
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[None]:
+        self.present += 1
+        self.most = max(self.most, self.present)
+        yield
+        self.present -= 1
+
+
+async def read(snapshots: Snapshots) -> None:
+    async with snapshots.begin():
+        await cast(Any, snapshots)._database.go_on.wait()

@@ -1,0 +1,159 @@
+"""One connection of the HTTP server, with bounds that uvicorn doesn't have.
+
+    head       a request's head must be there within `head_seconds` of the first byte (or of the connection)
+    body       and its body within `body_seconds` of the head; else 408 and the end, so that 200 half requests are none
+    answer     a client that doesn't read for `write_seconds` is left, unless its watch has nothing to read
+    number     past `most()` connections the oldest that is idle or has no whole head makes room. If all are at work,
+               the new one is marked: `crowd` answers it 503, and serves only `/health` and its like
+
+The number follows the process's limit of file descriptors, of which some are kept for databases, NATS and files.
+"""
+
+import asyncio
+import resource
+from dataclasses import dataclass
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+CROWDED = "crowded"
+"""The key in a scope's `state` of a connection that came when there were enough."""
+_KEPT_CONNECTIONS = 16
+"""For health checks, past `most()`."""
+_FEWEST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of a process: connections, descriptors that are kept for other things, and seconds."""
+
+    connections: int = 64
+    kept_descriptors: int = 32
+    head_seconds: float = 10.0
+    body_seconds: float = 30.0
+    write_seconds: float = 60.0
+
+    def most(self) -> int:
+        """Connections that are served now: fewer than configured where the process has few descriptors."""
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if descriptors == resource.RLIM_INFINITY:
+            return self.connections
+        return min(self.connections, max(_FEWEST, descriptors - self.kept_descriptors - _KEPT_CONNECTIONS))
+
+
+def raise_descriptor_limit(limits: Limits) -> None:
+    """Allow this process as many descriptors as the limits want, if its hard limit does: the usual 1024 are few."""
+    wanted = limits.connections + limits.kept_descriptors + _KEPT_CONNECTIONS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and allowed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+
+def bounded(limits: Limits) -> type[asyncio.Protocol]:
+    """uvicorn's `http` setting."""
+    return type("BoundedHttp", (BoundedConnection,), {"limits": limits})
+
+
+class BoundedConnection(H11Protocol):
+    """h11 under uvicorn, with deadlines. After an upgrade to a WebSocket its pings are the deadline."""
+
+    limits = Limits()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.began = self.loop.time()
+        self._waits_for: object = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._writing: asyncio.TimerHandle | None = None
+        crowd = self.limits.most()
+        if len(self.connections) > crowd and not make_room(self.connections, but=self):
+            if len(self.connections) > crowd + _KEPT_CONNECTIONS:
+                self._refuse(503)
+                return
+            self.app_state = {**self.app_state, CROWDED: True}
+        self._watch()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether no request is in progress: between two, or before the head of one is complete."""
+        return bool(self.conn.their_state is h11.IDLE)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        self._forget()
+        super().handle_websocket_upgrade(event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._writing = self.loop.call_later(self.limits.write_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._writing is not None:
+            self._writing.cancel()
+
+    def _watch(self) -> None:
+        """Set the deadline of what the client owes now: a head, a body, or nothing."""
+        state = self.conn.their_state
+        owed = (state, self.cycle) if state in (h11.IDLE, h11.SEND_BODY) else None
+        if owed == self._waits_for and owed is not None:
+            return
+        self._waits_for = owed
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if owed is not None:
+            seconds = self.limits.head_seconds if state is h11.IDLE else self.limits.body_seconds
+            self._deadline = self.loop.call_later(seconds, self._expire)
+
+    def _expire(self) -> None:
+        if self.transport.is_closing():
+            return
+        began_request = bool(self.conn.trailing_data[0]) or not self.is_waiting
+        answered = self.cycle is not None and self.cycle.response_started and not self.is_waiting
+        if began_request and not answered:
+            self._refuse(408)
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int) -> None:
+        """The end, with a status: the application learns of it as of a client that left."""
+        phrase, more = ("Request Timeout", "") if status == 408 else ("Service Unavailable", "Retry-After: 2\r\n")
+        head = f"HTTP/1.1 {status} {phrase}\r\n{more}Content-Length: 0\r\nConnection: close\r\n\r\n"
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+        self.transport.write(head.encode())
+        self.transport.close()
+
+    def _forget(self) -> None:
+        for timer in (self._deadline, self._writing):
+            if timer is not None:
+                timer.cancel()
+
+
+def make_room(connections: set[Any], *, but: object = None) -> bool:
+    """End the oldest connection that has no request in progress; False if there is none."""
+    idle = [
+        each
+        for each in connections
+        if each is not but
+        and isinstance(each, BoundedConnection)
+        and each.is_waiting
+        and not each.transport.is_closing()
+    ]
+    if not idle:
+        return False
+    min(idle, key=lambda each: each.began).transport.abort()
+    return True

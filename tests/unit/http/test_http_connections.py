@@ -1,0 +1,235 @@
+"""Bounds and deadlines of connections, with real ones: half requests, crowds, and no file descriptors."""
+
+import asyncio
+import contextlib
+import json
+import resource
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.responses import PlainTextResponse
+
+from embedded.ports import free_ports
+from shared.http.connections import Limits, bounded
+from shared.http.crowd import Crowd
+from shared.http.listening import Server
+
+HALF_HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
+HALF_BODY = HALF_HEAD + b"Content-Length: 62\r\n\r\n{"
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+SHORT = Limits(head_seconds=0.2, body_seconds=0.2)
+
+
+class App:
+    """Answers a whole request; `/wait` only when it is released."""
+
+    def __init__(self) -> None:
+        self.executed: list[str] = []
+        self.released = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        while (message := await receive()).get("more_body"):
+            pass
+        if message["type"] == "http.disconnect":
+            return
+        self.executed.append(scope["path"])
+        if scope["path"] == "/wait":
+            await self.released.wait()
+        size = 32_000_000 if scope["path"] == "/large" else 2
+        await PlainTextResponse("x" * size)(scope, receive, send)
+
+
+class _Server(Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serving(app: Any, limits: Limits) -> AsyncIterator[_Server]:
+    [port] = free_ports(1)
+    crowd = Crowd(app, lambda: 1, lambda error: PlainTextResponse(error.code, 503, {"Connection": "close"}))
+    config = uvicorn.Config(
+        crowd, port=port, http=bounded(limits), log_config=None, lifespan="off", timeout_graceful_shutdown=1
+    )
+    server = _Server(config)
+    running = asyncio.create_task(server.serve())
+    await until(lambda: server.started)
+    try:
+        yield server
+    finally:
+        server.should_exit = True
+        await running
+
+
+class Client:
+    """A connection that sends what it is told, and no more."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def status(self) -> int:
+        """Of the next answer; 0 if the connection ended without one."""
+        async with asyncio.timeout(20):
+            try:
+                line = await self.reader.readline()
+                while line and await self.reader.readline() not in (b"\r\n", b""):
+                    pass
+            except ConnectionError:
+                return 0
+        return int(line.split()[1]) if line else 0
+
+    async def has_ended(self) -> bool:
+        async with asyncio.timeout(20):
+            with contextlib.suppress(ConnectionError):
+                await self.reader.read()
+        return True
+
+
+@asynccontextmanager
+async def connected(port: int, *sent: bytes) -> AsyncIterator[list[Client]]:
+    """One connection for each of `sent`."""
+    clients: list[Client] = []
+    try:
+        for data in sent:
+            clients.append(Client(*await asyncio.open_connection("127.0.0.1", port)))
+            await clients[-1].send(data)
+        yield clients
+    finally:
+        for client in clients:
+            client.writer.transport.abort()
+            with contextlib.suppress(ConnectionError):
+                await client.writer.wait_closed()
+
+
+async def until(check: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not check():  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("half", [HALF_HEAD, HALF_BODY, HALF_HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel"])
+async def test_half_requests_end_with_a_time_out_and_are_not_executed(half: bytes) -> None:
+    app = App()
+    async with serving(app, SHORT) as server, connected(server.config.port, *[half] * 20) as clients:
+        assert [await client.status() for client in clients] == [408] * 20
+        await until(lambda: not server.server_state.connections)
+    assert app.executed == []
+
+
+async def test_a_head_that_comes_byte_by_byte_has_the_same_deadline() -> None:
+    async with serving(App(), SHORT) as server, connected(server.config.port, HALF_HEAD) as [client]:
+        answered = asyncio.create_task(client.status())
+        while not answered.done():
+            with contextlib.suppress(ConnectionError):
+                await client.send(b"x")
+            await asyncio.sleep(0.02)
+        assert await answered in (408, 0)
+
+
+async def test_a_connection_that_never_asks_for_anything_is_ended() -> None:
+    async with serving(App(), SHORT) as server, connected(server.config.port, b"") as [client]:
+        assert await client.has_ended()
+
+
+async def test_an_answer_may_take_longer_than_the_request() -> None:
+    app = App()
+    waiting = HEALTH.replace(b"/health", b"/wait")
+    async with serving(app, SHORT) as server, connected(server.config.port, waiting, HALF_HEAD) as [client, half]:
+        assert await half.status() == 408
+        app.released.set()
+        assert await client.status() == 200
+
+
+async def test_a_client_that_does_not_read_its_answer_is_left() -> None:
+    large = HEALTH.replace(b"/health", b"/large")
+    app = App()
+    async with serving(app, Limits(write_seconds=0.2)) as server, connected(server.config.port, large):
+        await until(lambda: app.executed == ["/large"])
+        await until(lambda: not server.server_state.connections)
+
+
+async def test_the_oldest_idle_connection_makes_room_for_a_new_one() -> None:
+    limits = Limits(connections=4)
+    async with serving(App(), limits) as server, connected(server.config.port, *[HALF_HEAD] * 40) as clients:
+        async with connected(server.config.port, HEALTH) as [newest]:
+            assert await newest.status() == 200
+        assert await clients[0].has_ended()
+
+
+async def test_where_all_are_at_work_more_are_told_to_come_again_and_health_answers() -> None:
+    app = App()
+    waiting, other = (HEALTH.replace(b"/health", path) for path in (b"/wait", b"/other"))
+    async with serving(app, Limits(connections=4)) as server:
+        port = server.config.port
+        async with connected(port, *[waiting] * 4) as clients:
+            await until(lambda: len(app.executed) == 4)
+            async with connected(port, other, HEALTH) as [more, health]:
+                assert await more.status() == 503
+                assert await health.status() == 200
+            app.released.set()
+            assert [await client.status() for client in clients] == [200] * 4
+        async with connected(port, other) as [later]:
+            assert await later.status() == 200
+    assert app.executed.count("/other") == 1
+
+
+async def test_past_the_reserve_a_connection_is_refused_at_once() -> None:
+    app = App()
+    waiting = HEALTH.replace(b"/health", b"/wait")
+    crowd = HEALTH.replace(b"/health", b"/metrics")
+    async with serving(app, Limits(connections=1)) as server, connected(server.config.port, waiting) as [first]:
+        await until(lambda: app.executed == ["/wait"])
+        async with connected(server.config.port, *[crowd] * 30) as clients:
+            statuses = [await client.status() for client in clients]
+            assert set(statuses) <= {0, 200, 503}
+            assert 200 in statuses
+        app.released.set()
+        assert await first.status() == 200
+
+
+def test_a_process_with_few_descriptors_serves_fewer_connections() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+        assert Limits(connections=1000, kept_descriptors=100).most() == 512 - 100 - 16
+        assert Limits(connections=50).most() == 50
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_without_descriptors_health_answers_and_the_log_stays_short() -> None:
+    """The worst case: nothing was kept, and connections take all that the process may open."""
+    [port] = free_ports(1)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.unit.http.few_descriptors", str(port), stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        assert process.stderr is not None
+        async with asyncio.timeout(60):
+            assert json.loads(await process.stderr.readline())["event"] == "listening"
+        async with connected(port, *[HALF_HEAD] * 150):
+            for _ in range(5):
+                assert await _eventually_healthy(port)
+    finally:
+        process.terminate()
+        log = (await process.communicate())[1].decode()
+    assert len(log.splitlines()) <= 5, log
+    assert "Connections are refused" in log
+
+
+async def _eventually_healthy(port: int) -> bool:
+    async with asyncio.timeout(20):
+        while True:
+            async with connected(port, HEALTH) as [client]:
+                if await client.status() == 200:
+                    return True
+            await asyncio.sleep(0.05)
