@@ -6,6 +6,7 @@ the log has a line at most every ten seconds.
 """
 
 import errno
+import logging
 import os
 import socket
 import time
@@ -23,6 +24,30 @@ _BACKLOG = 256
 _LOG_EVERY = 10.0
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class _Sparing(logging.Filter):
+    """Keeps what any client can cause from filling the log.
+
+    uvicorn reports a refused WebSocket as an application's error, and each request that isn't HTTP by a line.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._logged_at = -_LOG_EVERY
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is logged."""
+        if record.msg == "ASGI callable returned without completing handshake.":
+            return False
+        if record.msg != "Invalid HTTP request received.":
+            return True
+        is_due = record.created - self._logged_at >= _LOG_EVERY
+        self._logged_at = record.created if is_due else self._logged_at
+        return is_due
+
+
+_SPARING = _Sparing()
 
 
 class ListeningSocket(socket.socket):
@@ -82,6 +107,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, on a socket of our own unless there is one."""
+        logging.getLogger("uvicorn.error").addFilter(_SPARING)
         if sockets is None:
             self.config.backlog = _BACKLOG
             sockets = [ListeningSocket(self.config.bind_socket(), self._make_room)]

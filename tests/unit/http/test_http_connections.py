@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import resource
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -50,11 +51,17 @@ class _Server(Server):
 
 
 @asynccontextmanager
-async def serving(app: Any, limits: Limits) -> AsyncIterator[_Server]:
+async def serving(app: Any, limits: Limits, sockets: int = 1) -> AsyncIterator[_Server]:
     [port] = free_ports(1)
-    crowd = Crowd(app, lambda: 1, lambda error: PlainTextResponse(error.code, 503, {"Connection": "close"}))
+    crowd = Crowd(app, lambda: sockets, lambda error: PlainTextResponse(error.code, 503, {"Connection": "close"}))
     config = uvicorn.Config(
-        crowd, port=port, http=bounded(limits), log_config=None, lifespan="off", timeout_graceful_shutdown=1
+        crowd,
+        port=port,
+        http=bounded(limits),
+        ws="websockets-sansio",
+        log_config=None,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
     )
     server = _Server(config)
     running = asyncio.create_task(server.serve())
@@ -194,6 +201,18 @@ async def test_past_the_reserve_a_connection_is_refused_at_once() -> None:
             assert 200 in statuses
         app.released.set()
         assert await first.status() == 200
+
+
+async def test_what_is_no_http_and_refused_sockets_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+    opening = HEALTH.replace(b"\r\n\r\n", b"\r\n" + upgrade + b"dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+    async with serving(App(), Limits(), sockets=0) as server:
+        async with connected(server.config.port, *[b"nonsense\r\n\r\n"] * 20) as clients:
+            assert [await client.status() for client in clients] == [400] * 20
+        async with connected(server.config.port, *[opening] * 20) as clients:
+            assert [await client.status() for client in clients] == [503] * 20
+    serious = [each for each in caplog.records if each.name == "uvicorn.error" and each.levelno >= logging.WARNING]
+    assert len(serious) <= 1
 
 
 def test_a_process_with_few_descriptors_serves_fewer_connections() -> None:
