@@ -18,8 +18,8 @@ from shared.http.settings import HttpSettings
 
 def guarded(app: ASGIApp, settings: HttpSettings) -> ASGIApp:
     """`app` for our own hosts and pages, those that are configured, and as many connections as there may be."""
-    # It has no WebSockets.
-    crowd = Crowd(app, lambda: 0, _busy)
+    # The API has no WebSockets, and closes them itself.
+    crowd = Crowd(app, lambda: settings.max_connections, _busy)
     return Gate(crowd, settings.rules, _refusal, exposed_headers=("Warning", "Retry-After"))
 
 
