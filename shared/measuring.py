@@ -9,7 +9,7 @@ NAME_RULE = "a name has 1 to 50 letters, digits or any of _ . : / -, and begins 
 LARGEST = 1e30
 """Larger than anything that is measured; a sum of as many as there may be still fits a float."""
 OLDEST = timedelta(days=3653)
-"""Ten years: what is older is a wrong clock or a wrong unit."""
+"""Ten years, the longest retention: what is older is a wrong clock or a wrong unit."""
 NEWEST = timedelta(minutes=5)
 """Ahead of our clock: clocks differ, but not by more."""
 
@@ -28,11 +28,14 @@ def value_problem(value: float) -> str | None:
     return None if abs(value) <= LARGEST else f"must be at most {LARGEST:g} from zero"
 
 
-def time_problem(time: datetime, now: datetime | None = None) -> str | None:
-    """What to change about a time (aware), or None."""
+def time_problem(time: datetime, now: datetime | None = None, retention: timedelta = OLDEST) -> str | None:
+    """What to change about a time (aware), or None. What is older than the retention wouldn't be kept."""
     now = now or datetime.now(UTC)
     if time > now + NEWEST:
         return f"lies in the future: at most {NEWEST.seconds // 60} minutes ahead of {now:%Y-%m-%dT%H:%M:%SZ}"
     if time < now - OLDEST:
         return "lies too far in the past: at most ten years"
+    if time < now - retention:
+        kept = f"samples are kept for {retention.days} days, which RETENTION_DAYS sets"
+        return f"lies too far in the past: {kept}, so that the oldest possible is {now - retention:%Y-%m-%dT%H:%M:%SZ}"
     return None

@@ -171,7 +171,7 @@ def _build(settings: Settings, catalog: Catalog) -> Parts:
         operations=Operations(databases, targets, admission),
         manifests=Manifests(queries, questions),
         dashboards=Dashboards(databases, questions, worker, targets),
-        recorder=Recorder(databases),
+        recorder=Recorder(databases, timedelta(days=settings.retention_days)),
         metrics=metrics,
         deployment_feeds={mode: _deployment_feed(mode, settings, metrics) for mode in Mode},
         monitoring_feeds={mode: _monitoring_feed(mode, settings, metrics) for mode in Mode},

@@ -103,6 +103,35 @@ def series_of(stretches: Iterable[Stretch], *, start: datetime, step: int) -> Se
     return Series(metrics, summary)
 
 
+def merged(stretches: Sequence[Stretch]) -> list[Stretch]:
+    """One stretch for each series and hour, where ours and others' samples have one each. All must have `counts`."""
+    found: dict[tuple[str, datetime], Stretch] = {}
+    for each in stretches:
+        key = each.name, each.hour
+        found[key] = _sum(found[key], each) if key in found else each
+    return list(found.values())
+
+
+def _sum(one: Stretch, other: Stretch) -> Stretch:
+    intervals: dict[int, tuple[float, float, int]] = {}
+    for each in (one, other):
+        numbers = each.numbers if each.numbers is not None else range(len(each.means))
+        for number, mean, high, count in zip(numbers, each.means, each.highs or (), each.counts or (), strict=True):
+            total, highest, samples = intervals.get(number, (0.0, high, 0))
+            intervals[number] = (total + mean * count, max(highest, high), samples + count)
+    ordered = sorted(intervals.items())
+    samples = one.samples + other.samples
+    return one._replace(
+        numbers=[number for number, _ in ordered],
+        means=[total / count for _, (total, _, count) in ordered],
+        highs=[high for _, (_, high, _) in ordered],
+        counts=[count for _, (_, _, count) in ordered],
+        mean=(one.mean * one.samples + other.mean * other.samples) / samples,
+        highest=max(one.highest, other.highest),
+        samples=samples,
+    )
+
+
 def _points(stretches: Sequence[Stretch], stamps: dict[datetime, list[str]], step: int) -> list[dict[str, Any]]:
     """Tens of thousands of them: a call more for each is seen in the answer's time. `stamps` are kept for the next."""
     times: list[str] = []

@@ -6,7 +6,7 @@ was measured: a repeated call is no second sample.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from services.gateway import context
 from services.gateway.errors import tenant_not_found
@@ -19,7 +19,9 @@ from services.gateway.writing import SERVICE
 from shared.bus import derived_id, encode
 from shared.bus.envelope import Encoded
 from shared.database import Databases
+from shared.errors import Refused
 from shared.events import MetricsCollected, Moment
+from shared.measuring import OLDEST, time_problem
 from shared.subjects import Mode
 
 SOURCE = "api"
@@ -30,8 +32,22 @@ MOST_VALUES = 2000
 class Recorder:
     """Posted measurements."""
 
-    def __init__(self, databases: Databases) -> None:
+    def __init__(self, databases: Databases, retention: timedelta = OLDEST) -> None:
+        """What is older than `retention` wouldn't be kept, and is refused."""
         self._databases = databases
+        self._retention = retention
+
+    def check(self, points: Sequence[MetricsPoint], *, several: bool) -> None:
+        """Raise Refused with one error for each point that wouldn't be kept. `several` if they came as a list."""
+        now = datetime.now(UTC)
+        problems = [
+            {"field": f"{index}.timestamp" if several else "timestamp", "message": problem}
+            for index, point in enumerate(points)
+            if point.timestamp and (problem := time_problem(point.timestamp, now, self._retention))
+        ]
+        if problems:
+            first = problems[0]
+            raise Refused(f"{first['field']}: {first['message']}", details={"errors": problems})
 
     async def record(
         self, mode: Mode, tenant_id: str, points: Sequence[MetricsPoint], call: Once | None = None

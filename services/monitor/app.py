@@ -48,7 +48,10 @@ def build(
     }
     writers = {mode: SampleWriter(databases[mode]) for mode in Mode}
     worker.on(MONITOR_STORES, partial(store_sample, writers=writers), concurrency=_CONCURRENCY)
-    worker.on(MONITOR_TAKES_IN_OUTSIDE, partial(take_in_sample, publish=worker.publisher.publish))
+    worker.on(
+        MONITOR_TAKES_IN_OUTSIDE,
+        partial(take_in_sample, publish=worker.publisher.publish, retention=timedelta(days=settings.retention_days)),
+    )
     held = Gauge("ecp_lease_held", "1 while this process has the lease", ["lease", "mode"], registry=worker.registry)
     owner = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4()}"
     reports: dict[Mode, Reports] = {}
@@ -58,7 +61,13 @@ def build(
         worker.requires(database.name, database.check)
         ledger = Ledger(database)
         maintenance[mode] = Maintenance(database, utc_now)
-        rollups = Rollups(database, utc_now, raw_hours=settings.raw_hours, days=settings.rollup_days)
+        rollups = Rollups(
+            database,
+            utc_now,
+            raw_hours=settings.raw_hours,
+            days=settings.rollup_days,
+            retention_days=settings.retention_days,
+        )
         reports[mode] = Reports(ledger, maintenance[mode], rollups, utc_now)
         sampler = _sample(worker, mode, clusters[mode], ledger=ledger, owner=owner, settings=settings)
         held.labels("monitor.sampler", mode).set_function(lambda sampler=sampler: float(sampler.leads()))  # type: ignore[misc]

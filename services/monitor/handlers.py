@@ -1,7 +1,7 @@
 """What the monitor does with an event."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.monitor.sampler import sample_id
 from services.monitor.sampling import SOURCE
@@ -9,7 +9,7 @@ from services.monitor.store import SampleWriter
 from shared.bus import Delivery, derived_id
 from shared.errors import InvalidEvent
 from shared.events import MetricsCollected
-from shared.measuring import name_problem, time_problem, value_problem
+from shared.measuring import OLDEST, name_problem, time_problem, value_problem
 from shared.subjects import Mode
 
 Publish = Callable[..., Awaitable[None]]
@@ -27,12 +27,14 @@ async def store_sample(event: MetricsCollected, delivery: Delivery, writers: Map
     await writers[delivery.mode].write(event)
 
 
-async def take_in_sample(event: MetricsCollected, delivery: Delivery, *, publish: Publish) -> None:
+async def take_in_sample(
+    event: MetricsCollected, delivery: Delivery, *, publish: Publish, retention: timedelta = OLDEST
+) -> None:
     """Say another system's sample again as our own, for the table and for sockets. Raises InvalidEvent.
 
     Its new id is that of its place in the stream: senders give theirs as they like, and one may use another's.
     """
-    check_sample(event)
+    check_sample(event, retention)
     _refuse_our_name(event)
     await publish(
         event,
@@ -49,11 +51,11 @@ def _refuse_our_name(event: MetricsCollected) -> None:
         raise InvalidEvent(f"source: {SOURCE!r} is what the monitor samples itself; choose another name")
 
 
-def check_sample(sample: MetricsCollected) -> None:
-    """Raise InvalidEvent, which says what to change, for names and values that the table couldn't hold."""
-    problems = list(_moment_problems("", sample.time, sample.values))
+def check_sample(sample: MetricsCollected, retention: timedelta = OLDEST) -> None:
+    """Raise InvalidEvent, naming what to change, for what the table couldn't hold or wouldn't keep."""
+    problems = list(_moment_problems("", sample.time, sample.values, retention))
     for index, moment in enumerate(sample.earlier):
-        problems += _moment_problems(f"earlier.{index}.", moment.time, moment.values)
+        problems += _moment_problems(f"earlier.{index}.", moment.time, moment.values, retention)
     if any(not 0 < len(name) <= _LONGEST_SERVICE or not name.isprintable() for name in sample.services):
         problems.append({"field": "services", "message": f"a name has 1 to {_LONGEST_SERVICE} printable characters"})
     if not 0 < len(sample.source) <= _LONGEST_SOURCE or not sample.source.isprintable():
@@ -64,10 +66,12 @@ def check_sample(sample: MetricsCollected) -> None:
         raise InvalidEvent(sentence, details={"errors": problems})
 
 
-def _moment_problems(path: str, time: datetime, values: Mapping[str, float]) -> Iterator[dict[str, str]]:
+def _moment_problems(
+    path: str, time: datetime, values: Mapping[str, float], retention: timedelta
+) -> Iterator[dict[str, str]]:
     for name, value in values.items():
         for problem in (name_problem(name), value_problem(value)):
             if problem is not None:
                 yield {"field": f"{path}values.{name[:60]}", "message": problem}
-    if problem := time_problem(time):
+    if problem := time_problem(time, retention=retention):
         yield {"field": f"{path}time", "message": problem}

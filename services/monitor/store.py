@@ -4,8 +4,7 @@ Samples that arrive while two writes are under way go together in the next one: 
 busier it gets the larger the batches are. Large ones go by COPY into a table of the session's, and from there into the
 partitions. What our own sampler says of availability also goes into the queue that the ledger folds.
 
-What isn't written, without an error: a sample that is stored already, one of a tenant that isn't there (any more), and
-one of a time that a partition of another cut leaves out.
+What isn't written, without an error: a sample that is stored already, and one of a tenant that isn't there (any more).
 """
 
 import asyncio
@@ -23,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.monitor.ledger import WHOLE
 from services.monitor.sampling import AVAILABLE, SOURCE
 from shared.database import Database, ensure_partitions
+from shared.database.partitions import ensure_day
 from shared.errors import DependencyUnavailable, InvalidEvent, TemporaryError
 from shared.events import MetricsCollected
 
@@ -165,16 +165,24 @@ class SampleWriter:
         except (DBAPIError, asyncpg.PostgresError) as error:
             if _sqlstate(error) != _NO_PARTITION or len(samples) > 1:
                 _refuse(error)
-            if samples[0].earlier:
-                for each in _apart(samples[0]):
-                    await self._insert([each])
+            if not samples[0].earlier:
+                await self._insert_into_new_day(samples[0])
                 return
-            _log.warning(
-                f"A sample of {samples[0].time:%Y-%m-%d} isn't kept: another partition has taken a part of its month.",
-                action="drop-sample",
-                tenant_id=samples[0].tenant_id,
-                source=samples[0].source,
-            )
+            for each in _apart(samples[0]):
+                await self._insert([each])
+
+    async def _insert_into_new_day(self, sample: MetricsCollected) -> None:
+        """What was measured in a month of which another partition has taken a part, but not this day."""
+        async with self._database.begin() as connection:
+            await ensure_day(connection, sample.time.astimezone(UTC).date())
+        try:
+            await self._insert_once([sample])
+        except (DBAPIError, asyncpg.PostgresError) as error:
+            if _sqlstate(error) != _NO_PARTITION:
+                _refuse(error)
+            moment = sample.time.astimezone(UTC)
+            reason = f"no partition of monitoring_data has {moment:%Y-%m-%dT%H:%M}Z, and one has a part of that day"
+            raise InvalidEvent(f"time: {reason}; make one by CREATE TABLE ... PARTITION OF monitoring_data") from error
 
     async def _insert_once(self, samples: Sequence[MetricsCollected]) -> None:
         rows = [

@@ -1,11 +1,15 @@
 """The monthly partitions of `monitoring_data`. Times outside of them can't be stored: there is no default partition.
 
+Those that we make have names of their own, `monitoring_data_auto_2031_07`. A partition with another name is the
+customer's, made by the guides' statement for example: it is neither emptied of what others wrote nor dropped.
+
 None, because a default partition that holds a row of a month would refuse that month's own partition, which the
 guides' `CREATE TABLE ... PARTITION OF` makes.
 """
 
+import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import structlog
 from sqlalchemy import text
@@ -18,6 +22,8 @@ _OVERLAPS = "42P17"
 # With the owner's rights: the monitor's role owns no table.
 _MAKE = text("SELECT make_monitoring_partition(:name, :first, :end)")
 _DROP = text("SELECT drop_monitoring_partition(:name)")
+_PREFIX = "monitoring_data_auto_"
+_OURS = re.compile(rf"{_PREFIX}(\d{{4}})_(\d{{2}})(?:_(\d{{2}}))?")
 
 
 async def ensure_partitions(connection: AsyncConnection, today: date, *, months: int = 3) -> None:
@@ -27,14 +33,39 @@ async def ensure_partitions(connection: AsyncConnection, today: date, *, months:
     """
     await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     for first, end in _months(today, months):
-        name = f"monitoring_data_{first:%Y_%m}"
-        if await connection.scalar(text("SELECT to_regclass(:name)"), {"name": name}) is None:
+        name = f"{_PREFIX}{first:%Y_%m}"
+        # The guides' name, which the versions before gave to all of them.
+        if not await _is_there(connection, name, f"monitoring_data_{first:%Y_%m}"):
             await _make(connection, name, first, end)
 
 
 async def drop_partition(connection: AsyncConnection, name: str) -> bool:
     """Drop a partition in which no tenant has rows; whether it was dropped. A name that is none's is refused."""
     return bool(await connection.scalar(_DROP, {"name": name}))
+
+
+async def ensure_day(connection: AsyncConnection, day: date) -> None:
+    """Make a partition of one day (UTC), in a month of which another partition has taken a part."""
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    name = f"{_PREFIX}{day:%Y_%m_%d}"
+    if not await _is_there(connection, name):
+        await _make(connection, name, day, day + timedelta(days=1))
+
+
+def last_day(name: str) -> date | None:
+    """The last day of a partition that we made; None for another one."""
+    found = _OURS.fullmatch(name)
+    if found is None:
+        return None
+    year, month, day = int(found[1]), int(found[2]), found[3]
+    if day:
+        return date(year, month, int(day))
+    return date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+
+
+async def _is_there(connection: AsyncConnection, *names: str) -> bool:
+    found = [await connection.scalar(text("SELECT to_regclass(:name)"), {"name": name}) for name in names]
+    return any(each is not None for each in found)
 
 
 async def _make(connection: AsyncConnection, name: str, first: date, end: date) -> None:
@@ -44,7 +75,7 @@ async def _make(connection: AsyncConnection, name: str, first: date, end: date) 
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) != _OVERLAPS:
             raise
-        _log.warning(f"{name} is not made: another partition covers a part of the month.", action="skip-partition")
+        _log.warning(f"{name} is not made: another partition covers a part of it.", action="skip-partition")
 
 
 def _months(today: date, count: int) -> Iterator[tuple[date, date]]:

@@ -28,6 +28,9 @@ class DatabaseSettings(ServiceSettings):
     database_command_timeout: float = Field(default=10.0, gt=0)
     """Seconds that one statement may take; the longest, a month of a tenant's samples, takes two."""
 
+    retention_days: int = Field(default=400, ge=31, le=3650)
+    """Days that samples stay which others wrote (by REST, by SQL, other systems' events); an older one is refused."""
+
     _schemes: ClassVar = ("postgresql://", "postgres://")
 
     @field_validator("database_url", "demo_database_url")

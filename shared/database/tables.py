@@ -266,8 +266,9 @@ monitoring_rollups = Table(
     Column("minute_means", ARRAY(Double), nullable=False),
     Column("minute_highs", ARRAY(Double), nullable=False),
     Column("minute_samples", ARRAY(Integer), nullable=False),
+    Column("kept", Boolean, primary_key=True, server_default=text("false")),  # others' samples, which stay
     # By tenant and hour, as it is asked for; the columns' own order is that of the first migration.
-    PrimaryKeyConstraint("tenant_id", "hour", "metric_type", "metric_name"),
+    PrimaryKeyConstraint("tenant_id", "hour", "metric_type", "metric_name", "kept"),
     Index("monitoring_rollups_hour", "hour"),
 )
 

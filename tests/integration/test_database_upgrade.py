@@ -92,10 +92,10 @@ async def test_partitions_of_coming_months_are_made_once_and_across_a_year(datab
     await asyncio.gather(make(), make())
     async with database.begin() as connection:
         names = (await connection.execute(text(PARTITIONS))).scalars().all()
-    assert [name for name in names if name >= "monitoring_data_2030"] == [
-        "monitoring_data_2030_11",
-        "monitoring_data_2030_12",
-        "monitoring_data_2031_01",
+    assert [name for name in names if name >= "monitoring_data_auto_2030"] == [
+        "monitoring_data_auto_2030_11",
+        "monitoring_data_auto_2030_12",
+        "monitoring_data_auto_2031_01",
     ]
 
 
@@ -111,8 +111,8 @@ async def test_a_month_that_another_partition_covers_is_left_alone(databases: Da
         )
         await ensure_partitions(connection, date(2040, 1, 1))
         names = (await connection.execute(text(PARTITIONS))).scalars().all()
-    assert "monitoring_data_2040_01" not in names
-    assert "monitoring_data_2040_03" in names
+    assert "monitoring_data_auto_2040_01" not in names
+    assert "monitoring_data_auto_2040_03" in names
 
 
 async def test_the_guide_s_own_migration_command_upgrades_the_database_of_database_url(

@@ -16,6 +16,7 @@ from services.gateway.store.monitoring import series
 from services.monitor.rollups import Rollups
 from services.monitor.settings import Settings
 from shared.database import Database, Databases, DatabaseSettings, ensure_partitions
+from shared.database.partitions import ensure_day
 from shared.database.upgrade import upgrade_one
 from shared.subjects import Mode
 
@@ -41,14 +42,24 @@ async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
     await databases.dispose()
 
 
-async def store(database: Database, samples: list[tuple[str, float, datetime]], *, row_id: int = 1) -> None:
+async def store(
+    database: Database,
+    samples: list[tuple[str, float, datetime]],
+    *,
+    row_id: int = 1,
+    source: str | None = "kubernetes",
+) -> None:
     async with database.begin() as connection:
         await connection.execute(
             text(
-                "INSERT INTO monitoring_data (tenant_id, metric_type, metric_name, metric_value, timestamp)"
-                " VALUES (:row_id, :name, :name, :value, :time)"
+                "INSERT INTO monitoring_data"
+                " (tenant_id, metric_type, metric_name, metric_value, timestamp, data_source)"
+                " VALUES (:row_id, :name, :name, :value, :time, :source)"
             ),
-            [{"row_id": row_id, "name": name, "value": value, "time": time} for name, value, time in samples],
+            [
+                {"row_id": row_id, "name": name, "value": value, "time": time, "source": source}
+                for name, value, time in samples
+            ],
         )
 
 
@@ -96,9 +107,10 @@ def random_samples(seed: int, hours: int, count: int = 400) -> list[tuple[str, f
         (
             random.choice(["cpu", "memory"]),
             random.uniform(-5, 100),
-            NOW - timedelta(seconds=random.randint(1, hours * 3600)),
+            # Of one source there is one value at a time.
+            NOW - timedelta(seconds=random.randint(1, hours * 3600), microseconds=-number),
         )
-        for _ in range(count)
+        for number in range(count)
     ]
 
 
@@ -165,9 +177,11 @@ async def test_what_can_not_be_added_up_was_inserted_by_hand_and_is_left_out(dat
     async with database.begin() as connection:
         await connection.execute(
             text(
-                "INSERT INTO monitoring_data (tenant_id, metric_type, metric_name, metric_value, timestamp)"
-                " SELECT 1, 'cpu', 'cpu', value::numeric, CAST(:time AS timestamptz)"
-                " FROM unnest(ARRAY['NaN', 'Infinity', '1e400', '-1e400']) AS value"
+                "INSERT INTO monitoring_data"
+                " (tenant_id, metric_type, metric_name, metric_value, timestamp, data_source)"
+                " SELECT 1, 'cpu', 'cpu', value::numeric,"
+                " CAST(:time AS timestamptz) + nth * interval '1 minute', 'prometheus'"
+                " FROM unnest(ARRAY['NaN', 'Infinity', '1e400', '-1e400']) WITH ORDINALITY AS each (value, nth)"
             ),
             {"time": time},
         )
@@ -206,8 +220,8 @@ async def test_a_month_whose_samples_are_gone_is_dropped_and_others_stay(databas
             .scalars()
             .all()
         )
-    assert "monitoring_data_2031_06" not in names
-    assert {"monitoring_data_2031_07", "kept_by_hand"} <= set(names)
+    assert "monitoring_data_auto_2031_06" not in names
+    assert {"monitoring_data_auto_2031_07", "kept_by_hand"} <= set(names)
     found = await shown(database, 3600, datetime(2031, 6, 9, tzinfo=UTC), NOW)
     assert list(found.values()) == [20.0]
     await rollups.roll()
@@ -221,3 +235,65 @@ async def test_rollups_are_kept_for_their_days(database: Database) -> None:
     await rollups.purge()
     found = await shown(database, 3600, NOW - timedelta(days=5), NOW)
     assert list(found.values()) == [2.0]
+
+
+async def count(database: Database, table: str = "monitoring_data") -> int:
+    async with database.begin() as connection:
+        return int(await connection.scalar(text(f"SELECT count(*) FROM {table}")))  # noqa: S608 - a test's
+
+
+async def exists(database: Database, table: str) -> bool:
+    async with database.begin() as connection:
+        return await connection.scalar(text("SELECT to_regclass(:name)"), {"name": table}) is not None
+
+
+@pytest.mark.parametrize("source", [None, "api", "k8s-simulator", "crm"])
+async def test_what_others_wrote_stays_for_the_retention_and_is_shown_once(
+    database: Database, source: str | None
+) -> None:
+    """Rolled, purged and rolled again, with samples that come late into hours of which ours are gone already."""
+    rollups = Rollups(database, lambda: NOW, raw_hours=24, days=400)
+    old, older = NOW - timedelta(days=3), NOW - timedelta(days=20)
+    await store(database, [("cpu", 10.0, old)], source=source)
+    await store(database, [("cpu", 40.0, old + timedelta(seconds=1)), ("cpu", 5.0, older)])
+    for _ in range(2):
+        await rollups.roll()
+        await rollups.purge()
+    await store(database, [("cpu", 100.0, old + timedelta(seconds=2)), ("cpu", 7.0, older)], source=source)
+    for _ in range(2):
+        await rollups.roll()
+        await rollups.purge()
+    assert await count(database) == 3
+    for step in STEPS:
+        found = await shown(database, step, NOW - timedelta(days=25), NOW)
+        assert list(found.values()) == [6.0, 50.0]
+
+
+async def test_a_partition_made_by_the_guides_statement_keeps_its_rows(database: Database) -> None:
+    async with database.begin() as connection:
+        await connection.execute(
+            text(
+                "CREATE TABLE monitoring_data_2024_01 PARTITION OF monitoring_data"
+                " FOR VALUES FROM ('2024-01-01') TO ('2024-02-01')"
+            )
+        )
+    await store(database, [("cpu", 10.0, datetime(2024, 1, 20, tzinfo=UTC))], source=None)
+    rollups = Rollups(database, lambda: NOW, raw_hours=24, days=400, retention_days=400)
+    await rollups.roll()
+    await rollups.purge()
+    assert await count(database, "monitoring_data_2024_01") == 1
+
+
+async def test_a_partition_of_ours_goes_when_its_last_day_is_past_the_retention(database: Database) -> None:
+    async with database.begin() as connection:
+        await ensure_partitions(connection, datetime(2031, 1, 1).date(), months=2)
+        await ensure_day(connection, datetime(2030, 12, 31).date())
+    days = [datetime(2030, 12, 31), datetime(2031, 1, 31), datetime(2031, 2, 1)]
+    await store(database, [("cpu", 10.0, day.replace(tzinfo=UTC)) for day in days], source="api")
+    rollups = Rollups(database, lambda: NOW, raw_hours=24, days=400, retention_days=150)
+    await rollups.roll()
+    await rollups.purge()
+    assert await count(database) == 1
+    assert not await exists(database, "monitoring_data_auto_2031_01")
+    assert not await exists(database, "monitoring_data_auto_2030_12_31")
+    assert await exists(database, "monitoring_data_auto_2031_02")

@@ -138,7 +138,7 @@ async def test_a_month_without_a_partition_gets_one(database: Database) -> None:
     assert [row[0] for row in await rows(database, "timestamp")] == [past, MIDNIGHT]
 
 
-async def test_a_time_that_another_partition_leaves_out_is_not_kept_and_holds_nothing_up(database: Database) -> None:
+async def test_a_day_that_a_partition_of_another_cut_leaves_out_gets_a_partition(database: Database) -> None:
     await tenant(database)
     async with database.begin() as connection:
         await connection.execute(
@@ -150,10 +150,27 @@ async def test_a_time_that_another_partition_leaves_out_is_not_kept_and_holds_no
     writer = SampleWriter(database)
     left_out = datetime(2023, 1, 10, tzinfo=UTC)
     await asyncio.gather(*(writer.write(sample(time=time, source="api")) for time in (MIDNIGHT, left_out, MIDNIGHT)))
+    assert [row[0] for row in await rows(database, "timestamp")] == [left_out, MIDNIGHT]
+
+
+async def test_a_time_of_a_day_that_is_cut_is_refused_and_holds_nothing_up(database: Database) -> None:
+    await tenant(database)
+    async with database.begin() as connection:
+        await connection.execute(
+            text(
+                "CREATE TABLE half_a_day PARTITION OF monitoring_data"
+                " FOR VALUES FROM ('2023-03-15 12:00+00') TO ('2023-04-01 00:00+00')"
+            )
+        )
+    writer = SampleWriter(database)
+    left_out = datetime(2023, 3, 15, 11, tzinfo=UTC)
+    said = [writer.write(sample(time=time, source="api")) for time in (MIDNIGHT, left_out, MIDNIGHT)]
+    ends = await asyncio.gather(*said, return_exceptions=True)
+    assert [type(end) for end in ends] == [type(None), InvalidEvent, type(None)]
     assert [row[0] for row in await rows(database, "timestamp")] == [MIDNIGHT]
 
 
-async def test_every_moment_of_a_list_is_stored_but_those_that_no_partition_takes(database: Database) -> None:
+async def test_every_moment_of_a_list_is_stored_in_months_of_another_cut_too(database: Database) -> None:
     await tenant(database)
     async with database.begin() as connection:
         await connection.execute(
@@ -169,7 +186,7 @@ async def test_every_moment_of_a_list_is_stored_but_those_that_no_partition_take
     for _ in range(2):
         await writer.write(said)
     assert await rows(database, "timestamp, metric_value") == [
-        *((time, Decimal(value)) for time in (times[0], times[2]) for value in (1, 2)),
+        *((time, Decimal(value)) for time in times for value in (1, 2)),
         (MIDNIGHT, Decimal(3)),
     ]
 

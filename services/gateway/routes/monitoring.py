@@ -75,8 +75,10 @@ async def post_monitoring(
 ) -> MetricsAccepted:
     """One moment, or a list of moments. `cpu_usage` and `cpu` are the same series.
 
-    Accepted means on disk: it is stored though nobody who stores it may be there now.
+    Accepted means on disk, and kept for `RETENTION_DAYS` (400). A time that is older, or more than five minutes ahead,
+    is refused, with an error for each such point; then no point of the call is accepted.
     """
     points = MetricsPoints(points=tuple(body if isinstance(body, list) else [body]))
+    parts.recorder.check(points.points, several=isinstance(body, list))
     call = once(f"POST /tenants/{tenant_id}/monitoring", idempotency_key, points)
     return await parts.recorder.record(mode, tenant_id, points.points, call)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.gateway.measurements import Stretch
+from services.gateway.measurements import Stretch, merged
 from shared.measuring import LARGEST
 
 # A name of its own where the guides give a metric one (`sla`/`availability`), else the type.
@@ -24,13 +24,20 @@ _ROLLED_UNTIL = "SELECT rolled_until FROM monitoring_progress WHERE name = 'roll
 # than all the rest. Of an hour that is asked for as a whole, only what can't be left out.
 _ROLLED = f"""
 SELECT {_NAME} AS name, hour,
-       CASE WHEN cardinality({{numbers}}) < {{parts}} OR hour < $2 THEN {{numbers}} END, {{means}},
-       CASE WHEN hour < $2 THEN {{highs}} END, CASE WHEN hour < $2 THEN {{counts}} END,
+       CASE WHEN cardinality({{numbers}}) < {{parts}} OR {{in_full}} THEN {{numbers}} END, {{means}},
+       CASE WHEN {{in_full}} THEN {{highs}} END, CASE WHEN {{in_full}} THEN {{counts}} END,
        mean, highest, samples
 FROM monitoring_rollups
 WHERE {{is_asked}} AND hour >= date_trunc('hour', $2::timestamptz) AND hour <= $3 AND hour < $5
 ORDER BY hour LIMIT $6
 """  # noqa: S608 - only constants are put in
+# Whether others' samples of the tenant are rolled up into rows beside those of ours.
+_HAS_KEPT = """
+SELECT EXISTS (
+    SELECT FROM monitoring_rollups
+    WHERE tenant_id = $1 AND hour >= date_trunc('hour', $2::timestamptz) AND hour <= $3 AND kept
+)
+"""
 _UNROLLED = f"""
 SELECT name, hour, array_agg(number ORDER BY number), array_agg(mean ORDER BY number),
        array_agg(highest ORDER BY number), array_agg(samples ORDER BY number),
@@ -52,21 +59,19 @@ _PARTS = {
 }
 
 
-def _statements(*, is_named: bool) -> dict[int, tuple[str, str]]:
-    """By step: what has been rolled up, and the samples since."""
-    asked = _IS_ASKED[is_named]
-    return {
-        step: (
-            _ROLLED.format(
-                is_asked=asked, parts=3600 // step, numbers=numbers, means=means, highs=highs, counts=counts
-            ),
-            _UNROLLED.format(is_asked=asked),
-        )
-        for step, (numbers, means, highs, counts) in _PARTS.items()
-    }
+def _rolled(*, is_named: bool, step: int, has_kept: bool) -> str:
+    numbers, means, highs, counts = _PARTS[step]
+    return _ROLLED.format(
+        is_asked=_IS_ASKED[is_named],
+        in_full="true" if has_kept else "hour < $2",
+        parts=3600 // step,
+        numbers=numbers,
+        means=means,
+        highs=highs,
+        counts=counts,
+    )
 
 
-_NAMED, _ALL = _statements(is_named=True), _statements(is_named=False)
 _LATEST = f"""
 SELECT DISTINCT ON (1) {_NAME} AS name, metric_value::float8 AS value, timestamp
 FROM monitoring_data
@@ -92,11 +97,15 @@ async def series(
     """
     # The driver itself: thousands of rows, of which SQLAlchemy would make as many objects of its own.
     driver: Any = (await connection.get_raw_connection()).driver_connection
-    rolled, unrolled = (_ALL if metric is None else _NAMED)[step]
+    is_named = metric is not None
+    has_kept = await driver.fetchval(_HAS_KEPT, row_id, start, end)
+    rolled = _rolled(is_named=is_named, step=step, has_kept=has_kept)
+    unrolled = _UNROLLED.format(is_asked=_IS_ASKED[is_named])
     until = await driver.fetchval(_ROLLED_UNTIL) or _NEVER
     rows = await driver.fetch(rolled, row_id, start, end, metric, until, most + 1)
     rows += await driver.fetch(unrolled, row_id, start, end, metric, until, step, most + 1 - len(rows))
-    return [Stretch._make(row) for row in rows]
+    stretches = [Stretch._make(row) for row in rows]
+    return merged(stretches) if has_kept else stretches
 
 
 async def latest(connection: AsyncConnection, row_id: int) -> Sequence[Row[Any]]:

@@ -80,7 +80,7 @@ def page(call: Call, kept: KeptLists) -> Page:
     call.request.number("timeoutSeconds")
     begin = 0
     if token:
-        version, begin = _read_token(token)
+        version, begin = read_token(token)
     else:
         version = store.version
         _refuse_other_version(call, version)
@@ -134,7 +134,8 @@ def _token(version: int, begin: int) -> str:
     )
 
 
-def _read_token(token: str) -> tuple[int, int]:
+def read_token(token: str) -> tuple[int, int]:
+    """The version and the position of a continue token. Raises ApiError 400."""
     try:
         read = parse_json(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     except ValueError as error:

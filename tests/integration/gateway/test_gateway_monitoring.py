@@ -38,8 +38,9 @@ async def posted(nats_url: str, tenant_id: str, count: int) -> list[dict[str, An
 
 async def test_posted_metrics_are_said_once_under_their_series_names(gateway: Gateway, nats_url: str) -> None:
     name = (await gateway.create(deploy=False))["tenant_id"]
+    measured = (datetime.now(UTC) - timedelta(days=390)).replace(microsecond=0, tzinfo=None)
     body = {
-        "timestamp": "2024-01-20T14:30:00",
+        "timestamp": measured.isoformat(),
         "metrics": {
             "cpu_usage": 65.5,
             "memory_usage": 78.2,
@@ -63,7 +64,7 @@ async def test_posted_metrics_are_said_once_under_their_series_names(gateway: Ga
     error_of(other, 409, "CONFLICT")
     await gateway.http.post(f"/tenants/{name}/monitoring", json={"metrics": {"end": 4}}, headers=DEMO)
     first, *others = await posted(nats_url, name, 3)
-    assert first["time"] == "2024-01-20T14:30:00Z"
+    assert first["time"] == f"{measured.isoformat()}Z"
     assert first["source"] == "api"
     assert first["values"] == {
         "cpu": 65.5,
@@ -147,6 +148,12 @@ async def test_a_measurement_that_is_none_is_refused(gateway: Gateway, content: 
         ({"metrics": {"a b": 1}}, "metrics.a b.[key]", "match pattern"),
         ({"timestamp": "2999-01-01", "metrics": {"cpu": 1}}, "timestamp", "lies in the future"),
         ({"timestamp": "1999-01-01T00:00:00", "metrics": {"cpu": 1}}, "timestamp", "at most ten years"),
+        ({"timestamp": "2024-01-20T14:30:00Z", "metrics": {"cpu": 1}}, "timestamp", "RETENTION_DAYS"),
+        (
+            [{"metrics": {"cpu": 1}}, {"timestamp": "2024-01-20T14:30:00Z", "metrics": {"cpu": 1}}],
+            "1.timestamp",
+            "kept for 400 days",
+        ),
         ({"metrics": {"cpu": -1.1e30}}, "metrics.cpu", "at most 1e+30 from zero"),
         ([{"metrics": {"cpu": 1}}, {"metrics": {"cpu": None}}], "1.metrics.cpu", "valid number"),
         ([], "body", "at least 1 item"),
