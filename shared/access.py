@@ -128,6 +128,8 @@ ACCESS: dict[str, Access] = {
         consumes=(MONITOR_STORES, MONITOR_TAKES_IN_OUTSIDE),
         answers=(Rpc.SLA_REPORT, Rpc.MAINTENANCE),
         keeps=(Bucket.LEASES,),
+        # What should run is what was deployed.
+        reads=(Bucket.APPLIED, Bucket.MANIFESTS),
     ),
     # In the account of others; in ours this is called as `crossings` has it.
     OUTSIDE: Access(says=SAID_BY_OTHERS),

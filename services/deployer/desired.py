@@ -122,6 +122,10 @@ class Applied(Model):
     """The inventory when this generation began, if its failure deletes what it made."""
     has_room_since: datetime | None = None
     """When a deployment that may wait for room got it; the time before that doesn't count."""
+    unfinished: tuple[str, ...] = ()
+    """Manifests that earlier generations have begun since the one that was healthy last, and not finished."""
+    stopped: bool = False
+    """Whether nothing has run, on purpose, since a stop began."""
     failure: Failure | None = None
     """Set as soon as the generation is being undone; whoever takes over goes on with that."""
 
@@ -184,6 +188,14 @@ def is_open(generation: int, applied: Applied | None) -> bool:
     if applied is None or generation > applied.generation:
         return True
     return generation == applied.generation and applied.outcome is Outcome.RUNNING
+
+
+def unfinished_of(previous: Applied | None) -> tuple[str, ...]:
+    """What a new generation finds begun and not finished: until it is done, it must not be asked for more than that."""
+    if previous is None or previous.outcome in (Outcome.COMPLETED, Outcome.ROLLED_BACK, Outcome.DELETED):
+        return ()
+    begun = previous.wanted.digest if previous.wanted else None
+    return tuple(dict.fromkeys((*previous.unfinished, *((begun,) if begun else ()))))
 
 
 def _replaced(current: Desired | None, applied: Applied | None) -> tuple[Replaced, ...]:

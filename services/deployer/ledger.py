@@ -12,7 +12,17 @@ from typing import Any
 
 import structlog
 
-from services.deployer.desired import Applied, Desired, Failure, ObjectRef, Outcome, Replaced, Word, is_open
+from services.deployer.desired import (
+    Applied,
+    Desired,
+    Failure,
+    ObjectRef,
+    Outcome,
+    Replaced,
+    Word,
+    is_open,
+    unfinished_of,
+)
 from services.deployer.progress import STARTED, Report
 from services.deployer.states import States, Versioned
 from services.deployer.tasks import both
@@ -184,6 +194,8 @@ class Ledger:
             ),
             digest=previous.digest if previous else None,
             inventory=inventory,
+            unfinished=unfinished_of(previous),
+            stopped=desired.action == "stop" or (previous is not None and previous.stopped),
             before=inventory if desired.undoes and desired.options.on_failure == "delete" else (),
         )
 
@@ -205,7 +217,9 @@ class Ledger:
         await self._publish_word()
 
     async def _conclude(self, outcome: Outcome, subject: Subject, report: Report, **changes: Any) -> None:
-        await self._utter(subject, report, outcome=outcome, **changes)
+        """A start that failed was a start all the same: its tenant should run."""
+        stopped = self._desired.action == "stop"
+        await self._utter(subject, report, outcome=outcome, stopped=stopped, **changes)
 
     async def _record(self, applied: Applied) -> None:
         self._revision = await self._states.record(self._desired.key, applied, self._revision)

@@ -17,6 +17,7 @@ from services.monitor.lease import Lease
 from services.monitor.ledger import Ledger
 from services.monitor.maintenance import Maintenance
 from services.monitor.outage import Outage
+from services.monitor.promises import Promises
 from services.monitor.promql import Prometheus
 from services.monitor.reporting import Reporter
 from services.monitor.reports import Reports
@@ -29,6 +30,7 @@ from shared.bus import Worker
 from shared.database import Database, Databases, ensure_partitions
 from shared.errors import TemporaryError
 from shared.rpc import MaintenanceReply, MaintenanceRequest, SlaReport, SlaReportRequest
+from shared.sla import ServiceState
 from shared.subjects import MONITOR_STORES, MONITOR_TAKES_IN_OUTSIDE, Bucket, Mode, Rpc
 
 _log = structlog.get_logger(__name__)
@@ -79,6 +81,7 @@ def build(
             leads=sampler.leads,
             changed=sampler.changed,
             interval=settings.sla_interval,
+            services=partial(_services, sampler),
         )
         worker.background(f"report {mode}", reporter.run)
         worker.background(
@@ -88,6 +91,12 @@ def build(
     _answer(worker, reports, maintenance)
     worker.closes(databases.dispose)
     return worker
+
+
+def _services(sampler: Sampler, tenant_id: str) -> Mapping[str, ServiceState]:
+    """A tenant's services as they were sampled last."""
+    reading = sampler.latest.get(tenant_id)
+    return reading.services if reading else {}
 
 
 def endpoint(mode: Mode, settings: Settings) -> Endpoint:
@@ -122,8 +131,10 @@ def _sample(worker: Worker, mode: Mode, cluster: Cluster, *, ledger: Ledger, own
     """The sampler of a mode's cluster, and in production what Prometheus adds to it."""
     lease = Lease(partial(worker.key_value, Bucket.LEASES, mode), "monitor.sampler", owner)
     has_kubeconfig = mode is Mode.PRODUCTION and settings.kubeconfig is not None
-    expected = partial(ledger.expected, ["kubernetes" if has_kubeconfig else "simulator"])
-    sampler = Sampler(mode, cluster, lease, worker.publisher.publish, expected=expected)
+    target = "kubernetes" if has_kubeconfig else "simulator"
+    promises = Promises(mode, target, lambda: worker.jetstream, partial(worker.key_value, Bucket.MANIFESTS, mode))
+    expected = partial(ledger.expected, [target])
+    sampler = Sampler(mode, cluster, lease, worker.publisher.publish, deployed=promises.read, expected=expected)
     worker.background(f"sample {mode}", sampler.run)
     # A Prometheus knows nothing of modes; the demo's cluster is the simulator, which no Prometheus scrapes.
     if settings.monitoring_endpoint and mode is Mode.PRODUCTION:

@@ -1,4 +1,4 @@
-"""The adapter to a cluster: five list calls through the Kubernetes client, whose exceptions don't leave this module.
+"""The adapter to a cluster: six list calls through the Kubernetes client, whose exceptions don't leave this module.
 
 Answers are read as plain JSON and not into the client's models, which cost more than the calls and refuse what they
 don't know. A simulated cluster and a real one are read in the same way.
@@ -23,6 +23,7 @@ PODS = "/api/v1/pods"
 DEPLOYMENTS = "/apis/apps/v1/deployments"
 STATEFUL_SETS = "/apis/apps/v1/statefulsets"
 AUTOSCALERS = "/apis/autoscaling/v2/horizontalpodautoscalers"
+BUDGETS = "/apis/policy/v1/poddisruptionbudgets"
 POD_METRICS = "/apis/metrics.k8s.io/v1beta1/pods"
 
 _PAGE = 500
@@ -50,15 +51,19 @@ class KubernetesCluster:
         self.name = f"the Kubernetes API of cluster {endpoint.name}"
 
     async def read(self) -> ClusterState:
-        """All objects of all tenants. Raises DependencyUnavailable; a missing metrics API only leaves `usage` out."""
+        """All objects of all tenants. Raises DependencyUnavailable.
+
+        A missing metrics API only leaves `usage` out; without the right to list budgets there are none.
+        """
         try:
             async with asyncio.timeout(self._timeout):
                 client = self._client = self._client or await self._connect()
-                pods, deployments, stateful_sets, autoscalers, usage = await asyncio.gather(
+                pods, deployments, stateful_sets, autoscalers, budgets, usage = await asyncio.gather(
                     _list(client, PODS, self._timeout),
                     _list(client, DEPLOYMENTS, self._timeout),
                     _list(client, STATEFUL_SETS, self._timeout),
                     _list(client, AUTOSCALERS, self._timeout),
+                    _list_or_none(client, BUDGETS, self._timeout),
                     _list_or_none(client, POD_METRICS, self._timeout / 2),
                 )
         except _FAILURES as error:
@@ -66,7 +71,12 @@ class KubernetesCluster:
                 await self.close()  # credentials of a kubeconfig expire; the next reading loads them anew
             raise DependencyUnavailable(self.name, _describe(error, self._timeout)) from error
         return ClusterState(
-            pods=pods, deployments=deployments, stateful_sets=stateful_sets, autoscalers=autoscalers, usage=usage
+            pods=pods,
+            deployments=deployments,
+            stateful_sets=stateful_sets,
+            autoscalers=autoscalers,
+            usage=usage,
+            budgets=budgets or (),
         )
 
     async def close(self) -> None:
@@ -91,7 +101,7 @@ async def _list(client: ApiClient, path: str, timeout: float) -> Sequence[Obj]:
 
 
 async def _list_or_none(client: ApiClient, path: str, timeout: float) -> Sequence[Obj] | None:
-    """None where the API isn't served, or hangs: a cluster without a metrics server still shows what is ready."""
+    """None where the API isn't served or isn't allowed, or hangs: what is ready still shows without it."""
     try:
         return await _list(client, path, timeout)
     except (ApiException, TimeoutError):

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.monitor.sla import SLICE_SECONDS, History, Run, Span, slice_of, slice_start
 from shared.database import Database
+from shared.sla import SLICE_SECONDS, History, Run, Span, slice_of, slice_start
 from shared.tenants import SlaTarget
 
 WHOLE = ""

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from sqlalchemy import text
 
-from services.monitor.sla import SLICE_SECONDS, Span, slice_of
 from shared.database import Database
 from shared.errors import Refused
 from shared.rpc import AnnouncedWindow, MaintenanceReply, MaintenanceRequest, SlaMaintenance
+from shared.sla import SLICE_SECONDS, Span, slice_of
 
 _LONGEST = timedelta(days=7)
 _COLUMNS = """

@@ -8,16 +8,16 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from services.monitor.ledger import Promise
 from services.monitor.maintenance import Window
 from services.monitor.outage import Outage
 from services.monitor.sampler import Publish, utc_now
-from services.monitor.sla import Budget, Figures, Run, Span, budget_of, burn_rates, figures_of, slice_of
 from shared.bus import derived_id
 from shared.errors import TemporaryError
-from shared.events import ErrorBudget, SlaReported
+from shared.events import ErrorBudget, ServiceReadiness, SlaReported
+from shared.sla import Budget, Figures, Run, ServiceState, Span, budget_of, burn_rates, figures_of, slice_of
 from shared.subjects import Mode
 
 STORING_SECONDS = 1.0
@@ -47,6 +47,22 @@ class Planned(Protocol):
         """Those of all tenants. Raises DependencyUnavailable."""
 
 
+Services = Callable[[str], Mapping[str, ServiceState]]
+"""A tenant's services as they were sampled last, by name."""
+
+
+def no_services(tenant_id: str) -> Mapping[str, ServiceState]:
+    """Nothing is known of any service."""
+    return {}
+
+
+class _Reported(NamedTuple):
+    """What was reported of a tenant."""
+
+    figures: Figures
+    services: Mapping[str, ServiceState]
+
+
 class Reporter:
     """Reports the tenants of one mode while this process leads."""
 
@@ -60,6 +76,7 @@ class Reporter:
         leads: Callable[[], bool],
         changed: asyncio.Event,
         interval: float,
+        services: Services = no_services,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         """A tenant is reported when `changed` is set and its state is another, and every `interval` seconds."""
@@ -70,8 +87,9 @@ class Reporter:
         self._leads = leads
         self._changed = changed
         self._interval = interval
+        self._services = services
         self._now = now
-        self._said: dict[int, Figures] = {}
+        self._reported: dict[int, _Reported] = {}
         self._outage = Outage(mode=mode)
 
     async def run(self) -> None:
@@ -90,7 +108,7 @@ class Reporter:
 
     async def _step(self, *, everyone: bool) -> None:
         if not self._leads():
-            self._said.clear()
+            self._reported.clear()
             return
         try:
             await self.report(everyone=everyone)
@@ -106,16 +124,22 @@ class Reporter:
         histories = await self._known.histories()
         windows = await self._planned.windows()
         now = slice_of(self._now())
-        self._said = {row_id: self._said[row_id] for row_id in self._said.keys() & histories.keys()}
+        self._reported = {row_id: self._reported[row_id] for row_id in self._reported.keys() & histories.keys()}
         for promise in promises:
             runs = histories.get(promise.row_id, ())
             maintenance = [each.span for each in windows if each.row_id in (None, promise.row_id)]
             figures = figures_of(runs, _ALWAYS, now=now, maintenance=maintenance)
-            if figures is not None and _is_news(figures, self._said.get(promise.row_id), everyone=everyone):
-                await self._say(promise, figures, runs, maintenance)
-                self._said[promise.row_id] = figures
+            if figures is None:
+                continue
+            current = _Reported(figures, dict(self._services(promise.tenant_id)))
+            if _is_news(current, self._reported.get(promise.row_id), everyone=everyone):
+                await self._publish_report(promise, current, runs, maintenance)
+                self._reported[promise.row_id] = current
 
-    async def _say(self, promise: Promise, figures: Figures, runs: Sequence[Run], maintenance: Sequence[Span]) -> None:
+    async def _publish_report(
+        self, promise: Promise, report: _Reported, runs: Sequence[Run], maintenance: Sequence[Span]
+    ) -> None:
+        figures = report.figures
         end = figures.window.end
         period = Span(end - BUDGET_SLICES, end)
         budget = budget_of(runs, period, promise.target, now=end, maintenance=maintenance)
@@ -135,6 +159,7 @@ class Reporter:
             mtbf_seconds=figures.mtbf_seconds,
             error_budget=budget_model(budget),
             burn_rates=burn_rates(runs, promise.target, now=end, maintenance=maintenance),
+            services={name: ServiceReadiness(**each._asdict()) for name, each in report.services.items()},
         )
         event_id = derived_id(self._mode, event.subject, event.model_dump_json())
         await self._publish(event, mode=self._mode, event_id=event_id, correlation_id=event_id, time=figures.until)
@@ -150,11 +175,11 @@ def budget_model(budget: Budget) -> ErrorBudget:
     )
 
 
-def _is_news(figures: Figures, said: Figures | None, *, everyone: bool) -> bool:
+def _is_news(now: _Reported, before: _Reported | None, *, everyone: bool) -> bool:
     """A stopped tenant has no news: nothing is observed of it."""
-    if said is None or _state(figures) != _state(said):
+    if before is None or _state(now.figures) != _state(before.figures) or now.services != before.services:
         return True
-    return everyone and figures.observed_seconds != said.observed_seconds
+    return everyone and now.figures.observed_seconds != before.figures.observed_seconds
 
 
 def _state(figures: Figures) -> tuple[bool | None, int, int]:

@@ -10,27 +10,23 @@ from services.monitor.ledger import WHOLE, Ledger, Promise
 from services.monitor.maintenance import Maintenance, Window, window_model
 from services.monitor.reporting import budget_model
 from services.monitor.rollups import Rollups
-from services.monitor.sla import (
-    BURN_WINDOWS,
-    LOW_TRAFFIC,
-    SLICE_SECONDS,
-    Budget,
-    Figures,
-    Period,
-    Run,
-    Span,
-    UnknownPeriod,
-    budget_of,
-    burn_rates,
-    figures_of,
-    read_period,
-    requests_of,
-    slice_of,
-    slice_start,
-)
+from services.monitor.sla import LOW_TRAFFIC, Period, UnknownPeriod, read_period, requests_of
 from services.monitor.sla.requests import Minute, Requests
 from shared.errors import Refused
 from shared.rpc import SlaFailure, SlaFigures, SlaPart, SlaReport, SlaReportRequest, SlaRequests, SlaService
+from shared.sla import (
+    BURN_WINDOWS,
+    SLICE_SECONDS,
+    Budget,
+    Figures,
+    Run,
+    Span,
+    budget_of,
+    burn_rates,
+    figures_of,
+    slice_of,
+    slice_start,
+)
 
 _MOST_FAILURES = 200
 

@@ -22,12 +22,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.monitor.outage import Outage
 from services.monitor.promql import SOURCE as PROMETHEUS
 from services.monitor.sampling import SOURCE
-from services.monitor.sla import slice_of
 from services.monitor.sla.requests import Minute
 from shared.database import Database, drop_partition
 from shared.database.partitions import last_day
 from shared.errors import TemporaryError
 from shared.measuring import LARGEST
+from shared.sla import slice_of
 
 TOTAL, BAD = "request_count", "error_count"
 """The metrics that requests are counted by; both are counts of what happened since the sample before."""

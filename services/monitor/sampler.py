@@ -6,19 +6,18 @@ It is unknown then, which is not the same as up or down.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
 
 from services.monitor.outage import Outage
-from services.monitor.sampling import AVAILABLE, SOURCE, ClusterState, Reading, read_tenants
-from services.monitor.sla import SLICE_SECONDS, slice_of, slice_start
-from services.monitor.starting import Starts
+from services.monitor.sampling import AVAILABLE, SOURCE, ClusterState, Reading, by_tenant, needs_found, read_tenants
 from shared.bus import derived_id
 from shared.errors import DependencyUnavailable, TemporaryError
 from shared.events import Event, MetricsCollected
+from shared.sla import SLICE_SECONDS, Observer, Promise, lower_of, slice_of, slice_start
 from shared.subjects import Mode
 
 STANDBY_SECONDS = 1.0
@@ -62,9 +61,18 @@ Expected = Callable[[], Awaitable[Collection[str]]]
 """The tenants that should be found running. Raises TemporaryError."""
 
 
+Deployed = Callable[[], Awaitable[Mapping[str, Promise]]]
+"""What was deployed of each tenant. Raises DependencyUnavailable."""
+
+
 async def nobody() -> Collection[str]:
     """Nobody is expected."""
     return ()
+
+
+async def nothing() -> Mapping[str, Promise]:
+    """Nothing was deployed by us."""
+    return {}
 
 
 def utc_now() -> datetime:
@@ -87,6 +95,7 @@ class Sampler:
         publish: Publish,
         now: Callable[[], datetime] = utc_now,
         *,
+        deployed: Deployed = nothing,
         expected: Expected = nobody,
     ) -> None:
         self._mode = mode
@@ -94,15 +103,18 @@ class Sampler:
         self._lease = lease
         self._publish = publish
         self._now = now
+        self._deployed = deployed
         self._expected = expected
-        self._starts = Starts()
+        self._observers: dict[str, Observer] = {}
+        """Of tenants that aren't deployed by us, by id."""
         self._last_slice = 0
-        self._available: dict[str, float | None] = {}
+        self.latest: Mapping[str, Reading] = {}
+        """What was read last, by tenant."""
         self._cluster_outage = Outage(mode=mode)
         self._metrics_outage = Outage(mode=mode)
         self._bus_outage = Outage(mode=mode)
         self.changed = asyncio.Event()
-        """Set when a tenant's availability isn't what it was at the sample before."""
+        """Set when a tenant or one of its services isn't as it was at the sample before."""
 
     def leads(self) -> bool:
         """Whether it is this process that samples the cluster."""
@@ -139,15 +151,26 @@ class Sampler:
         number = slice_of(self._now())
         if number == self._last_slice:
             return
+        before = await self._deployed()
         state = await self._read()
         if state is None:
             return
         time = slice_start(number)
-        starting = self._starts.note(state, time)
-        readings = read_tenants(state, starting=starting, expected=await self._who_is_expected())
+        promises = unchanged(before, await self._deployed())
+        promises = self._observed(state, promises, time) | promises
+        readings = read_tenants(state, promises, expected=await self._who_is_expected())
         await asyncio.gather(*(self._say(tenant_id, time, each) for tenant_id, each in readings.items() if each.values))
         self._last_slice = number
         self._notice_changes(readings)
+
+    def _observed(self, state: ClusterState, known: Mapping[str, Promise], time: datetime) -> dict[str, Promise]:
+        """What tenants promise that aren't deployed by us, as far as the cluster shows it."""
+        others = {tenant_id: each for tenant_id, each in by_tenant(state).items() if tenant_id not in known}
+        self._observers = {tenant_id: self._observers.get(tenant_id) or Observer() for tenant_id in others}
+        return {
+            tenant_id: self._observers[tenant_id].note(needs_found(state, each), each.workloads, each.pods, time)
+            for tenant_id, each in others.items()
+        }
 
     async def _who_is_expected(self) -> Collection[str]:
         """While the database is away nobody: a tenant that is gone is then unknown, as all that can't be stored."""
@@ -172,12 +195,23 @@ class Sampler:
     async def _say(self, tenant_id: str, time: datetime, reading: Reading) -> None:
         event_id = sample_id(self._mode, tenant_id, time)
         event: Event = MetricsCollected(
-            tenant_id=tenant_id, time=time, values=reading.values, source=SOURCE, services=reading.services
+            tenant_id=tenant_id, time=time, values=reading.values, source=SOURCE, services=reading.known
         )
         await self._publish(event, mode=self._mode, event_id=event_id, correlation_id=event_id, time=time)
 
-    def _notice_changes(self, readings: dict[str, Reading]) -> None:
-        available = {tenant_id: each.values.get(AVAILABLE) for tenant_id, each in readings.items()}
-        if available != self._available:
-            self._available = available
+    def _notice_changes(self, readings: Mapping[str, Reading]) -> None:
+        before, self.latest = self.latest, readings
+        if _states(before) != _states(readings):
             self.changed.set()
+
+
+def unchanged(before: Mapping[str, Promise], after: Mapping[str, Promise]) -> dict[str, Promise]:
+    """What was promised both before and after the cluster was read: what changed meanwhile doesn't count yet."""
+    return {
+        tenant_id: lower_of(before[tenant_id], each) if tenant_id in before else each
+        for tenant_id, each in after.items()
+    }
+
+
+def _states(readings: Mapping[str, Reading]) -> dict[str, object]:
+    return {tenant_id: (each.values.get(AVAILABLE), each.services) for tenant_id, each in readings.items()}

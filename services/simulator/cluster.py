@@ -45,8 +45,7 @@ class Cluster:
         events = EventRecorder(store, clock)
         self._manager.watch_objects(ownership.observe)
         self._manager.watch("events", events.observe)
-        self.availability = Availability(clock)
-        self._manager.watch("deployments.apps", self.availability.observe)
+        self.availability = Availability(clock, store)
         pod_owners = PodOwners(self._manager, self._queue)
         context = Context(store, clock, self._queue, self._manager, ownership, pod_owners, events, seed)
         self.scheduler = Scheduler(context)
@@ -81,6 +80,7 @@ class Cluster:
         for node in nodes_of(self.name, now):
             if self.store.get("nodes", "", node["metadata"]["name"]) is None:
                 self.store.create("nodes", node)
+        self.availability.start()
 
     async def run(self) -> None:
         """Lets real time drive the cluster; ends only when cancelled."""

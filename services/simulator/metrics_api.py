@@ -14,6 +14,7 @@ from services.simulator.controllers.placement import Room
 from services.simulator.controllers.pods import is_active, is_ready, node_of
 from services.simulator.objects import Obj, key_of, labels_of, timestamp
 from services.simulator.usage import Usage, container_usages, gpus, pod_usage, requested
+from shared.sla import Figures
 
 API_VERSION = "metrics.k8s.io/v1beta1"
 TENANT_LABEL = "ecp.ai/tenant"
@@ -109,7 +110,7 @@ def tenant_metrics(cluster: Cluster, tenant_id: str) -> Obj | None:
         "namespaces": namespaces,
         "pods": {"total": len(pods), "ready": sum(map(is_ready, pods))},
         "metrics": _load(pods, now),
-        "sla_data": _sla(cluster, namespaces),
+        "sla_data": _sla(cluster.availability.of(tenant_id)),
     }
 
 
@@ -168,23 +169,24 @@ def _load(pods: list[Obj], now: datetime) -> dict[str, float]:
     }
 
 
-def _sla(cluster: Cluster, namespaces: list[str]) -> Obj:
-    uptimes = [found for namespace in namespaces if (found := cluster.availability.of(namespace))]
-    if not uptimes:
+def _sla(figures: Figures | None) -> Obj:
+    """`availability` leaves out what is unknown; `uptime_percentage` is the part of the time that was surely up."""
+    if figures is None:
         return {
             "availability": None,
             "uptime_percentage": None,
             "downtime_minutes": 0.0,
+            "unknown_minutes": 0.0,
             "watched_minutes": 0.0,
             "failure_count": 0,
         }
-    worst = min(uptimes, key=lambda one: one.percentage)
     return {
-        "availability": round(worst.percentage, 4),
-        "uptime_percentage": round(worst.percentage, 4),
-        "downtime_minutes": round(worst.down / 60, 2),
-        "watched_minutes": round(worst.watched / 60, 2),
-        "failure_count": worst.failures,
+        "availability": None if figures.availability is None else round(figures.availability, 4),
+        "uptime_percentage": _percent(figures.up_seconds, figures.window.seconds),
+        "downtime_minutes": round(figures.down_seconds / 60, 2),
+        "unknown_minutes": round(figures.unknown_seconds / 60, 2),
+        "watched_minutes": round(figures.window.seconds / 60, 2),
+        "failure_count": len(figures.failures),
     }
 
 

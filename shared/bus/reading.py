@@ -10,9 +10,11 @@ from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 
 
-async def read_all(jetstream: JetStreamContext, stream: str, subject: str) -> AsyncIterator[RawStreamMsg]:
-    """Every message on `subject`, which may have wildcards, the oldest first."""
-    sequence = 1
+async def read_all(
+    jetstream: JetStreamContext, stream: str, subject: str, *, after: int = 0
+) -> AsyncIterator[RawStreamMsg]:
+    """Every message on `subject`, which may have wildcards, behind sequence number `after`; the oldest first."""
+    sequence = after + 1
     while True:
         try:
             message = await jetstream.get_msg(stream, sequence, subject, direct=True, next=True)

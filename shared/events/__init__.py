@@ -16,6 +16,7 @@ from shared.events.observations import (
     ErrorBudget,
     MetricsCollected,
     Moment,
+    ServiceReadiness,
     SlaReported,
 )
 from shared.events.requests import (
@@ -78,6 +79,7 @@ __all__ = [
     "ResourceState",
     "ResourcesCalculated",
     "ResourcesRejected",
+    "ServiceReadiness",
     "SlaReported",
     "TenantCreated",
     "TenantDeleted",

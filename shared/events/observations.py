@@ -45,6 +45,22 @@ class ErrorBudget(Model):
     """When it was used up, or will be if the last day goes on like this; None if it lasts."""
 
 
+class ServiceReadiness(Model):
+    """One service as it was seen last."""
+
+    up: bool | None
+    """None where that is unknown, or nothing is asked of it."""
+    ready: int
+    needed: int
+    """As many must be ready for it to be up."""
+    wanted: int
+    """Replicas that were deployed, or that it is scaled to."""
+    is_due: bool = True
+    """False while it starts for the first time, or rests."""
+    is_missing: bool = False
+    """Whether its Deployment or StatefulSet was deployed and isn't there."""
+
+
 class SlaReported(Event):
     """Availability so far. Percentages; `unknown` time counts neither as up nor as down and is shown."""
 
@@ -66,6 +82,8 @@ class SlaReported(Event):
     """Of the last 30 days."""
     burn_rates: dict[str, float | None] = Field(default_factory=dict)
     """By window (`1h`): 1 uses the budget up just at the period's end; None where nothing is known."""
+    services: dict[str, ServiceReadiness] = Field(default_factory=dict)
+    """As they were sampled last."""
 
 
 class AlertEvent(Event):

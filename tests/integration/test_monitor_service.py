@@ -29,13 +29,13 @@ from services.monitor.kubernetes import DEPLOYMENTS, PODS
 from services.monitor.ledger import Ledger
 from services.monitor.sampling import ClusterState
 from services.monitor.settings import Settings
-from services.monitor.sla import SLICE_SECONDS, slice_of, slice_start
 from shared.bus import Worker, encode
 from shared.bus.bootstrap import bootstrap
 from shared.database import Databases
 from shared.database.upgrade import upgrade
 from shared.errors import DependencyUnavailable
 from shared.events import MetricsCollected, SlaReported
+from shared.sla import SLICE_SECONDS, slice_of, slice_start
 from shared.subjects import Bucket, Mode
 
 T = TypeVar("T")

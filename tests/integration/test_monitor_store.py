@@ -15,12 +15,12 @@ from sqlalchemy import text
 from embedded.postgres import PostgresServer
 from services.monitor.app import tend
 from services.monitor.ledger import WHOLE, Ledger, Promise
-from services.monitor.sla import SLICE_SECONDS, History, Run, slice_of, slice_start
 from services.monitor.store import SampleWriter
 from shared.database import Database, Databases, DatabaseSettings, ensure_partitions
 from shared.database.upgrade import upgrade_one
 from shared.errors import InvalidEvent
 from shared.events import MetricsCollected, Moment
+from shared.sla import SLICE_SECONDS, History, Run, slice_of, slice_start
 from shared.subjects import Mode
 from tests.integration.gateway.conftest import eventually
 

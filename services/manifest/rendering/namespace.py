@@ -1,16 +1,20 @@
 """The tenant's Namespace, which everything else is in, and its rank among the tenants."""
 
+from collections.abc import Iterable
+
 from services.manifest.rendering.naming import Obj, Place, selector
+from shared.sla import SERVICES, services_annotation
 
 _BASE = 100_000
 _STEP = 10_000
 """Far below the system's classes (2,000,000,000), with room between presets for an operator's own."""
 
 
-def namespace(place: Place) -> Obj:
+def namespace(place: Place, workloads: Iterable[Obj]) -> Obj:
     """A Namespace with the documented labels, in which Kubernetes refuses pods that are not `restricted`.
 
-    The tenant's name, which no label could hold, is an annotation.
+    The tenant's name, which no label could hold, is an annotation; so is what each workload needs, since one that is
+    missing can't show it.
     """
     guarded = {
         f"pod-security.kubernetes.io/{mode}{what}": level
@@ -23,7 +27,7 @@ def namespace(place: Place) -> Obj:
         "metadata": {
             "name": place.namespace,
             "labels": {**place.tenant_labels, **guarded},
-            "annotations": {"ecp.ai/tenant-name": place.tenant_name},
+            "annotations": {"ecp.ai/tenant-name": place.tenant_name, SERVICES: services_annotation(workloads)},
         },
     }
 

@@ -46,13 +46,14 @@ def render(
     chosen = check_namespace(namespace or spec.namespace, spec.tenant_id, operated)
     place = Place(spec.tenant_id, spec.name, chosen, sizing.preset)
     tenancy = gather(spec, sizing, options, place=place, catalog=catalog, platform=platform)
-    return [*_ground(tenancy), *_running(tenancy), *_outside(tenancy)]
+    running = list(_running(tenancy))
+    workloads = [each for each in running if each["kind"] in ("Deployment", "StatefulSet")]
+    return [namespace_object(place, workloads), *_ground(tenancy), *running, *_outside(tenancy)]
 
 
 def _ground(tenancy: Tenancy) -> Iterator[Obj]:
     """What limits, protects and is referred to: before anything runs."""
     place, workloads = tenancy.place, tenancy.workloads
-    yield namespace_object(place)
     yield priority_class(place, tenancy.priority)
     yield from policies(tenancy)
     yield quota(tenancy)

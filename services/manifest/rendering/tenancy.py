@@ -56,6 +56,11 @@ class Workload:
         return self.sizing.max_replicas > self.sizing.replicas
 
     @property
+    def needed(self) -> int:
+        """Replicas that must be ready for the tenant's promise to hold; a sizing without spare ones needs all."""
+        return self.sizing.needed or self.sizing.replicas
+
+    @property
     def surge(self) -> int:
         """Most pods above the wanted number in an update. Of GPUs there are rarely more than one to spare."""
         return 1 if self.sizing.gpu else -(-self.sizing.max_replicas // 4)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
 
-from services.monitor.sla.history import SLICE_SECONDS, Span, slice_of
+from shared.sla.history import SLICE_SECONDS, Span, slice_of
 
 _ROLLING = re.compile(r"([1-9]\d{0,3})([hd])")
 _LONGEST = timedelta(days=366)

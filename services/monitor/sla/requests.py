@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from services.monitor.sla.figures import Status
-from services.monitor.sla.history import Span, united
+from shared.sla.figures import Status
+from shared.sla.history import Span, united
 
 LOW_TRAFFIC = 100
 """Requests below which a period's status is unknown."""

@@ -12,9 +12,9 @@ import pytest
 from services.monitor.ledger import Promise
 from services.monitor.maintenance import Window
 from services.monitor.reporting import Reporter
-from services.monitor.sla import History, Run, slice_of, slice_start
 from shared.errors import DependencyUnavailable
 from shared.events import ErrorBudget, Event, SlaReported
+from shared.sla import History, Run, slice_of, slice_start
 from shared.subjects import Mode
 
 BEGIN = slice_of(datetime(2026, 11, 20, tzinfo=UTC))

@@ -1,13 +1,16 @@
-"""What a cluster's objects say of a tenant."""
+"""What a cluster's objects tell of a tenant."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from services.monitor.sampling import ClusterState, minimum_ready, read_tenants, sample
+from services.monitor.sampling import ClusterState, Reading, by_tenant, needs_found, read_tenants
+from shared.sla import Observer
 
 Object = dict[str, Any]
 
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 RUNNING = {"status": "True"}
 NOT_READY = {"status": "False"}
 NODE_AWAY = {"status": "Unknown"}
@@ -42,6 +45,7 @@ def deployment(
     strategy: Object | None = None,
     progressing: str = "NewReplicaSetAvailable",
     revision: str = "1",
+    needed: int | None = None,
     **metadata: Any,
 ) -> Object:
     return {
@@ -49,7 +53,8 @@ def deployment(
             "name": name,
             "namespace": f"ecp-ai-{tenant}",
             "labels": {"app": name, "ecp.ai/tenant": tenant},
-            "annotations": {"deployment.kubernetes.io/revision": revision},
+            "annotations": {"deployment.kubernetes.io/revision": revision}
+            | ({} if needed is None else {"ecp.ai/needed-replicas": str(needed)}),
             **metadata,
         },
         "spec": {
@@ -78,6 +83,19 @@ def usage(name: str = "callbot-1", *, app: str = "callbot", tenant: str = "acme"
 
 def pods(count: int, **fields: Any) -> list[Object]:
     return [pod(f"{fields.get('app', 'callbot')}-{number}", **fields) for number in range(count)]
+
+
+def readings(state: ClusterState) -> dict[str, Reading]:
+    """Of tenants that something else deployed."""
+    promises = {
+        tenant_id: Observer().note(needs_found(state, each), each.workloads, each.pods, NOON)
+        for tenant_id, each in by_tenant(state).items()
+    }
+    return read_tenants(state, promises)
+
+
+def sample(state: ClusterState) -> dict[str, dict[str, float]]:
+    return {tenant_id: each.values for tenant_id, each in readings(state).items()}
 
 
 def values(*objects: Object, autoscalers: tuple[Object, ...] = (), usage: tuple[Object, ...] = ()) -> dict[str, float]:
@@ -166,7 +184,7 @@ def test_readiness_on_a_node_that_does_not_answer_is_unknown() -> None:
 
 
 def test_a_workload_that_lacks_its_minimum_whatever_the_unknown_pods_are_is_down() -> None:
-    read = values(deployment(replicas=3), pod("a"), pod("b", ready=NODE_AWAY), pod("c", ready=NOT_READY))
+    read = values(deployment(replicas=3, needed=3), pod("a"), pod("b", ready=NODE_AWAY), pod("c", ready=NOT_READY))
     assert read["available"] == 0.0
 
 
@@ -200,18 +218,13 @@ def test_a_deployment_on_its_way_out_does_not_serve() -> None:
 
 
 def test_replicas_that_an_autoscaler_adds_are_no_outage_until_they_are_ready() -> None:
-    read = values(deployment(replicas=6), *pods(3), autoscalers=(autoscaler("callbot", 3),))
+    read = values(deployment(replicas=6, needed=3), *pods(3), autoscalers=(autoscaler("callbot", 3),))
     assert read == {"pods_ready": 3.0, "pods_wanted": 6.0, "available": 1.0}
 
 
-def test_a_workload_that_its_autoscaler_has_not_raised_yet_is_neither_up_nor_down() -> None:
-    read = values(deployment(replicas=1), *pods(1), autoscalers=(autoscaler("callbot", 3),))
-    assert read == {"pods_ready": 1.0, "pods_wanted": 3.0}
-
-
-def test_an_autoscaler_sets_the_minimum() -> None:
-    read = values(deployment(replicas=3), *pods(2), autoscalers=(autoscaler("callbot", 3),))
-    assert read["available"] == 0.0
+def test_a_workload_is_up_with_the_replicas_that_its_promise_needs_and_spare_ones_may_be_missing() -> None:
+    assert values(deployment(replicas=3, needed=2), *pods(2))["available"] == 1.0
+    assert values(deployment(replicas=3, needed=2), *pods(1))["available"] == 0.0
 
 
 def test_a_selector_with_expressions_selects_as_kubernetes_does() -> None:
@@ -227,46 +240,12 @@ def test_a_selector_with_expressions_selects_as_kubernetes_does() -> None:
     assert values(picky, pod(), pod("stt-1", app="stt"))["pods_ready"] == 1.0
 
 
-@pytest.mark.parametrize(
-    ("replicas", "strategy", "floor", "minimum"),
-    [
-        (3, {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}, None, 3),
-        (3, {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}, None, 2),
-        (1, {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}, None, 1),
-        (10, {"rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}, None, 8),
-        (10, {}, None, 8),
-        (3, {}, None, 3),
-        (2, {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "25%"}}, None, 1),
-        (4, {"type": "Recreate"}, None, 4),
-        (8, {"rollingUpdate": {"maxUnavailable": "50%"}}, 4, 2),
-    ],
-)
-def test_the_minimum_is_that_of_kubernetes(replicas: int, strategy: Object, floor: int | None, minimum: int) -> None:
-    assert minimum_ready(deployment(replicas=replicas, strategy=strategy), floor) == minimum
-
-
-@pytest.mark.parametrize(
-    ("replicas", "strategy", "least"),
-    [
-        (1, None, 1),
-        (3, None, 2),
-        (3, {"type": "OnDelete"}, 2),
-        (3, {"rollingUpdate": {"maxUnavailable": 2}}, 1),
-        (10, {"rollingUpdate": {"maxUnavailable": "25%"}}, 7),
-        (2, {"rollingUpdate": {"maxUnavailable": 5}}, 1),
-    ],
-)
-def test_a_stateful_set_s_update_takes_pods_away_one_by_one(replicas: int, strategy: Object | None, least: int) -> None:
-    workload = {"metadata": {}, "spec": {"replicas": replicas, "serviceName": "redis", "updateStrategy": strategy}}
-    assert minimum_ready(workload, None) == least
-
-
 def test_a_stateful_set_is_a_service_like_another_and_takes_its_tenant_down() -> None:
     redis = deployment("redis")
     redis["spec"]["serviceName"] = "redis-headless"
     state = ClusterState(
         pods=[pod(), pod("redis-0", app="redis", ready=NOT_READY)], deployments=[deployment()], stateful_sets=[redis]
     )
-    found = read_tenants(state)["acme"]
-    assert found.services == {"callbot": True, "redis": False}
+    found = readings(state)["acme"]
+    assert found.known == {"callbot": True, "redis": False}
     assert (found.values["available"], found.values["pods_ready"], found.values["pods_wanted"]) == (0.0, 1.0, 2.0)

@@ -9,22 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.monitor.sla import (
+from services.monitor.sla import UnknownPeriod, read_period, requests_of
+from services.monitor.sla.requests import Minute
+from shared.sla import (
     SLICE_SECONDS,
     Figures,
     History,
     Run,
     Span,
-    UnknownPeriod,
     budget_of,
     burn_rates,
     figures_of,
-    read_period,
-    requests_of,
     slice_of,
     slice_start,
 )
-from services.monitor.sla.requests import Minute
 
 BEGIN = slice_of(datetime(2026, 11, 1, tzinfo=UTC))
 TARGET = Fraction("0.995")

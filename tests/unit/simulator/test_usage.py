@@ -127,18 +127,3 @@ def test_a_tenants_metrics_have_its_load_traffic_and_availability() -> None:
     assert found["metrics"]["response_time"] > 60
     assert found["sla_data"]["availability"] == 100.0
     assert metrics_api.tenant_metrics(world.cluster, "nobody") is None
-
-
-def test_downtime_counts_from_the_first_time_that_everything_was_up() -> None:
-    world = World()
-    world.add(DEPLOYMENTS, deployment(replicas=1, strategy={"type": "Recreate"}))
-    assert world.cluster.availability.of("shop") is None
-    world.until(lambda: world.is_rolled_out("web"))
-    world.step(100)
-    world.store.delete("pods", "shop", world.pods()[0]["metadata"]["name"])
-    world.step(60)
-    found = world.cluster.availability.of("shop")
-    assert found is not None
-    assert found.failures == 1
-    assert 2 < found.down < 10
-    assert found.percentage == 100 * (1 - found.down / found.watched)

@@ -21,7 +21,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from services.monitor.sla.history import SLICE_SECONDS, Run, Span, slice_start, united, without
+from shared.sla.history import SLICE_SECONDS, Run, Span, slice_start, united, without
 
 Status = Literal["meeting", "violated", "unknown"]
 

@@ -1,0 +1,224 @@
+"""The simulator's figure of a tenant's availability, and that the monitor has the same one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.monitor.records import Record, Wanted, promise_in
+from services.monitor.sampling import AVAILABLE, ClusterState, read_tenants
+from services.simulator import metrics_api
+from services.simulator.objects import Obj, with_metadata
+from shared.sla import (
+    NEEDED,
+    SERVICES,
+    SLICE_SECONDS,
+    Figures,
+    History,
+    Promise,
+    Span,
+    figures_of,
+    promise_of,
+    services_annotation,
+    slice_of,
+)
+
+from .controllers_world import DEPLOYMENTS, World, deployment, namespace
+
+TENANT, PLACE = "hotel", "ecp-ai-hotel"
+LABELS = {"ecp.ai/tenant": TENANT}
+
+
+def workload(name: str, replicas: int, needed: int) -> Obj:
+    made = deployment(name, replicas)
+    template = made["spec"]["template"]
+    labelled = {**template, "metadata": {"labels": {"app": name, **LABELS}}}
+    metadata = {"name": name, "namespace": PLACE, "labels": LABELS, "annotations": {NEEDED: str(needed)}}
+    applied = {"manager": "ecp-orchestrator", "operation": "Apply", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+    return {
+        **made,
+        "metadata": {**metadata, "managedFields": [applied]},
+        "spec": {**made["spec"], "template": labelled},
+    }
+
+
+class Hotel:
+    """A tenant on the simulator, deployed as the deployer does it, and sampled in each slice as the monitor does it."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.history = History()
+        self.manifests: dict[str, Promise] = {}
+        self.record = Record(outcome="completed")
+        self.world.store.create("namespaces", namespace(PLACE, **LABELS))
+        self.world.step(0.03)  # a slice is sampled when it has just begun
+
+    def deploy(self, *workloads: Obj, operation: str | None = None) -> None:
+        """Apply a manifest, and wait until it has rolled out."""
+        digest = f"sha256:{len(self.manifests)}"
+        self.manifests[digest] = promise_of(workloads)
+        wanted = Wanted(action="deploy", operation=operation, digest=digest)
+        self.record = self.record.model_copy(update={"outcome": "running", "wanted": wanted})
+        self._declare(workloads)
+        for each in workloads:
+            self.put(each)
+        self.until_rolled_out()
+        self.record = self.record.model_copy(update={"outcome": "completed", "digest": digest, "stopped": False})
+
+    def stop(self, *workloads: Obj) -> None:
+        self.record = self.record.model_copy(update={"wanted": Wanted(action="stop"), "stopped": True})
+        for each in workloads:
+            self.put({**each, "spec": {**each["spec"], "replicas": 0}})
+
+    def put(self, obj: Obj) -> None:
+        live = self.world.store.get(DEPLOYMENTS, PLACE, obj["metadata"]["name"])
+        if live is None:
+            self.world.store.create(DEPLOYMENTS, obj)
+        else:
+            metadata = {**live["metadata"], **obj["metadata"]}
+            self.world.store.replace(DEPLOYMENTS, {**live, "metadata": metadata, "spec": obj["spec"]})
+
+    def scale_by_hand(self, name: str, replicas: int) -> None:
+        """What `kubectl scale` does."""
+        live = self.world.store.get(DEPLOYMENTS, PLACE, name)
+        assert live is not None
+        fields = {"f:spec": {"f:replicas": {}}}
+        owners: list[dict[str, Any]] = [
+            {"manager": "ecp-orchestrator", "operation": "Apply", "fieldsV1": {"f:spec": {}}},
+            {"manager": "kubectl", "operation": "Update", "subresource": "scale", "fieldsV1": fields},
+        ]
+        scaled = {**live, "spec": {**live["spec"], "replicas": replicas}}
+        self.world.store.replace(DEPLOYMENTS, with_metadata(scaled, managedFields=owners))
+
+    def delete(self, resource: str, name: str) -> None:
+        self.world.store.delete(resource, PLACE, name)
+
+    def pass_slices(self, count: int) -> None:
+        for _ in range(count):
+            self.world.step(SLICE_SECONDS)
+            self.sample()
+
+    def until_rolled_out(self) -> None:
+        for _ in range(60):
+            self.pass_slices(1)
+            if all(map(_is_rolled_out, self.world.store.list(DEPLOYMENTS, PLACE))):
+                return
+        raise AssertionError("not rolled out after five minutes")
+
+    def figures(self) -> tuple[Figures | None, Figures | None]:
+        """The simulator's and the monitor's."""
+        now = slice_of(self.world.clock.now())
+        theirs = figures_of(self.history.runs, Span(0, 2**62), now=now)
+        return self.world.cluster.availability.of(TENANT), theirs
+
+    def _declare(self, workloads: tuple[Obj, ...]) -> None:
+        live = self.world.store.get("namespaces", "", PLACE)
+        assert live is not None
+        self.world.store.replace("namespaces", with_metadata(live, annotations=_declared(workloads)))
+
+    def sample(self) -> None:
+        store = self.world.store
+        state = ClusterState(pods=store.list("pods", PLACE), deployments=store.list(DEPLOYMENTS, PLACE))
+        promise = promise_in(self.record, self.manifests.get)
+        assert promise is not None
+        available = read_tenants(state, {TENANT: promise})[TENANT].values.get(AVAILABLE)
+        if available is not None:
+            self.history.observe(slice_of(self.world.clock.now()), up=available > 0)
+
+
+def _declared(workloads: tuple[Obj, ...]) -> dict[str, str]:
+    return {SERVICES: services_annotation(workloads)}
+
+
+def _is_rolled_out(live: Obj) -> bool:
+    status, replicas = live.get("status") or {}, live["spec"]["replicas"]
+    counts = ("replicas", "updatedReplicas", "availableReplicas")
+    return status.get("observedGeneration") == live["metadata"]["generation"] and all(
+        status.get(count, 0) == replicas for count in counts
+    )
+
+
+def running() -> Hotel:
+    hotel = Hotel()
+    hotel.deploy(workload("web", 3, 2), workload("api", 2, 1))
+    hotel.pass_slices(4)
+    return hotel
+
+
+def test_downtime_counts_from_the_first_time_that_everything_was_up() -> None:
+    hotel = Hotel()
+    assert hotel.world.cluster.availability.of(TENANT) is None
+    hotel.deploy(workload("web", 1, 1))
+    hotel.pass_slices(20)
+    hotel.world.step(4)
+    [pod] = hotel.world.store.list("pods", PLACE)
+    hotel.delete("pods", pod["metadata"]["name"])
+    hotel.world.step(1)
+    hotel.sample()
+    hotel.pass_slices(12)
+    ours, theirs = hotel.figures()
+    assert ours == theirs
+    assert ours is not None
+    assert len(ours.failures) == 1
+    assert 5 <= ours.down_seconds <= 15
+
+
+def test_a_deployment_that_is_deleted_or_scaled_to_zero_by_hand_is_down_until_it_is_back() -> None:
+    hotel = running()
+    hotel.delete(DEPLOYMENTS, "api")
+    hotel.pass_slices(6)
+    found = hotel.world.cluster.availability.of(TENANT)
+    assert found is not None
+    assert (found.is_up, found.down_seconds) == (False, 30)
+    hotel.put(workload("api", 2, 1))
+    hotel.until_rolled_out()
+    hotel.scale_by_hand("web", 0)
+    hotel.pass_slices(6)
+    hotel.put(workload("web", 3, 2))
+    hotel.until_rolled_out()
+    ours, theirs = hotel.figures()
+    assert ours == theirs
+    assert ours is not None
+    assert len(ours.failures) == 2
+    assert ours.unknown_seconds == 0
+
+
+def test_scaling_up_and_down_and_stopping_and_starting_are_no_downtime_in_either_figure() -> None:
+    hotel = running()
+    larger, api = workload("web", 6, 5), workload("api", 2, 1)
+    hotel.deploy(larger, api)
+    hotel.pass_slices(2)
+    hotel.deploy(workload("web", 2, 1), api)
+    hotel.pass_slices(2)
+    hotel.stop(workload("web", 2, 1), api)
+    hotel.pass_slices(12)
+    hotel.deploy(workload("web", 2, 1), api, operation="start")
+    hotel.pass_slices(2)
+    ours, theirs = hotel.figures()
+    assert ours == theirs
+    assert ours is not None
+    assert (ours.down_seconds, ours.availability) == (0, 100.0)
+    assert ours.unknown_seconds >= 60
+
+
+def test_a_tenant_s_metrics_show_the_same_figure() -> None:
+    hotel = running()
+    hotel.delete(DEPLOYMENTS, "api")
+    hotel.pass_slices(6)
+    _, theirs = hotel.figures()
+    found = metrics_api.tenant_metrics(hotel.world.cluster, TENANT)
+    assert found is not None
+    assert theirs is not None
+    assert theirs.availability is not None
+    assert found["sla_data"]["availability"] == round(theirs.availability, 4)
+    assert (found["sla_data"]["downtime_minutes"], found["sla_data"]["failure_count"]) == (0.5, 1)
+
+
+def test_what_is_left_out_of_a_new_revision_and_deleted_is_promised_no_longer() -> None:
+    hotel = running()
+    hotel.deploy(workload("web", 3, 2))
+    hotel.delete(DEPLOYMENTS, "api")
+    hotel.pass_slices(6)
+    ours, theirs = hotel.figures()
+    assert ours == theirs
+    assert ours is not None
+    assert ours.down_seconds == 0
