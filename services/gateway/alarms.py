@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from services.gateway.context import Language
 from services.gateway.language import translate
+from services.gateway.observed import health_of, message_now, services_in
 from shared.bus import derived_id
 from shared.subjects import Mode
 
@@ -97,6 +98,7 @@ def _violated(watched: Watched, now: datetime) -> Iterator[dict[str, Any]]:
 def _others(watched: Watched, now: datetime) -> Iterator[dict[str, Any]]:
     """What is only known while reports come, or that none does."""
     if watched.sla is not None and watched.sla_time is not None and _is_fresh(watched, now):
+        yield from _down(watched.sla, watched.sla_time)
         yield from _burning(watched.sla, watched.sla_time)
         return
     since = watched.sla_time or watched.updated_at
@@ -111,6 +113,23 @@ def _others(watched: Watched, now: datetime) -> Iterator[dict[str, Any]]:
             "threshold": _LATE.total_seconds() / 60,
             "timestamp": since + _LATE,
             "minutes": minutes,
+        }
+
+
+def _down(sla: Mapping[str, Any], time: datetime) -> Iterator[dict[str, Any]]:
+    """Services that were down when they were seen last."""
+    services = services_in(sla)
+    if health_of(services) == "down":
+        down = sorted(name for name, each in services.items() if each.up is False)
+        yield {
+            "severity": "critical",
+            "type": "service_down",
+            "message": message_now("", services),
+            "metric": "services_down",
+            "current_value": float(len(down)),
+            "threshold": 0.0,
+            "timestamp": time,
+            "services": ", ".join(down),
         }
 
 

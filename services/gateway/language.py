@@ -32,6 +32,7 @@ _KOREAN = {
     "INTERNAL": "서버 내부 오류입니다. request_id로 로그를 확인하세요",
     "sla_violated": "최근 30일의 오류 예산을 모두 썼습니다. 허용된 중단 시간을 {over}% 초과했습니다",
     "error_budget_burn": "오류 예산이 허용 속도의 {rate}배로 소진되고 있습니다 ({windows})",
+    "service_down": "서비스가 중단되었습니다: {services}",
     "monitoring_missing": "{minutes}분 동안 관측된 것이 없어 가동 여부를 알 수 없습니다",
     "deletion-started": "테넌트 삭제가 시작되었습니다",
 }

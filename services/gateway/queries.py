@@ -9,6 +9,7 @@ from sqlalchemy import Row
 from services.gateway import context, status
 from services.gateway.errors import deployment_not_found, invalid, tenant_not_found
 from services.gateway.measurements import INTERVALS, Series, most_hours, series_name, series_of, too_many
+from services.gateway.observed import health_of, replicas_of, services_in
 from services.gateway.schemas.deployments import (
     Deployment,
     DeploymentEvent,
@@ -31,6 +32,7 @@ from services.gateway.store import outbox as outbox_store
 from services.gateway.store import tenants as store
 from services.gateway.store.tenants import TenantRow
 from shared.database import Database, Databases
+from shared.events import ServiceReadiness
 from shared.subjects import Mode
 from shared.tenants import SlaTarget
 
@@ -68,13 +70,14 @@ class Queries:
                 row = _known(await store.find_tenant(connection, tenant_id), tenant_id)
                 services = await store.list_services(connection, row.id)
                 deployment_id = await store.latest_deployment_id(connection, row.id)
-        sizing = row.sizing or {}
+        sizing, seen = row.sizing or {}, services_in(row.sla)
         return TenantDetail(
             **_common(row, mode),
+            health=health_of(seen),
             service_requirements=_object(row.service_requirements),
             resources=_resources(row),
             sla_target=_object(row.sla_target),
-            services=[TenantService.model_validate(each, from_attributes=True) for each in services],
+            services=[_service(each, seen.get(each.service_name)) for each in services],
             updated_at=row.updated_at,
             estimated_cost=sizing.get("estimated_cost"),
             revision=row.revision,
@@ -173,6 +176,13 @@ def _common(row: TenantRow, mode: Mode) -> dict[str, Any]:
         "created_at": row.created_at,
         "description": row.description,
     }
+
+
+def _service(row: Row[Any], seen: ServiceReadiness | None) -> TenantService:
+    service = TenantService.model_validate(row, from_attributes=True)
+    if seen is None or not seen.is_due:
+        return service
+    return service.model_copy(update={"state": health_of({row.service_name: seen}), "replicas": replicas_of(seen)})
 
 
 def _summary(row: TenantRow, services: int, mode: Mode) -> TenantSummary:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.gateway.observed import message_now, resources_now, services_in
 from services.gateway.projection import ENDED
 from services.gateway.schemas.deployments import DeploymentState, LogLine
 from shared.events import Phase, ResourceState
@@ -47,10 +48,11 @@ def deployment_state(
 
     `unsent` is for how many seconds NATS hasn't taken what was said of the tenant.
     """
-    resources = [ResourceState.model_validate(each) for each in deployment.resources]
+    ended = deployment.status in ENDED
+    services = services_in(tenant.sla, since=deployment.updated_at) if ended else {}
+    resources = resources_now([ResourceState.model_validate(each) for each in deployment.resources], services)
     created = [each for each in resources if each.status in _DONE]
     pending = [each for each in resources if each.status not in _DONE]
-    ended = deployment.status in ENDED
     return DeploymentState(
         tenant_id=tenant.tenant_id,
         deployment_id=deployment.deployment_id,
@@ -61,7 +63,7 @@ def deployment_state(
         pending_resources=pending,
         estimated_completion=None if ended else estimated_completion(deployment, tenant.sizing, now),
         logs=[LogLine(timestamp=each.time, level=each.level, message=each.message) for each in events],
-        message=deployment.message,
+        message=message_now(deployment.message, services),
         waiting_for=None if ended else _waiting(deployment, pending, unsent),
         target=deployment.target,
         generation=deployment.generation,

@@ -109,7 +109,7 @@ class ActiveAlert(Model):
     alert_id: str = Field(examples=["alert-0123456789ab"])
     tenant_id: str
     severity: Literal["warning", "critical"]
-    type: Literal["sla_violated", "error_budget_burn", "monitoring_missing"]
+    type: Literal["sla_violated", "service_down", "error_budget_burn", "monitoring_missing"]
     message: str
     metric: str
     current_value: float

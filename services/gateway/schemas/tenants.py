@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from services.gateway.observed import Health
 from shared.events import DeployOptions, ErrorBudget
 from shared.sizing import AlternativeKind, Cost, GpuSharing, ResourceTotals, ServiceSizing
 from shared.tenants import Model, SlaTarget, TenantSpec
@@ -200,6 +201,10 @@ class TenantService(Model):
     """Concurrent sessions."""
     image: str
     resources: dict[str, Any] = Field(examples=[{"cpu_request": "200m", "memory_request": "512Mi"}])
+    state: Health = "unknown"
+    """As the monitor saw it last: up while as many replicas are ready as its promise needs."""
+    replicas: str | None = Field(default=None, examples=["2/3"])
+    """Ready of wanted, as the monitor saw them last."""
 
 
 class TenantDetail(Model):
@@ -208,6 +213,8 @@ class TenantDetail(Model):
     preset: str
     is_demo: bool
     status: str = Field(examples=["running"])
+    """What was asked for and brought about; whether it works now is `health`."""
+    health: Health = "unknown"
     service_requirements: dict[str, Any]
     resources: dict[str, Any]
     sla_target: dict[str, Any]

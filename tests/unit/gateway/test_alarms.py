@@ -81,3 +81,18 @@ def test_the_critical_come_first_and_an_alert_keeps_its_id() -> None:
         )
         == 2
     )
+
+
+@pytest.mark.parametrize(
+    ("up", "is_due", "found"), [(False, True, 1), (True, True, 0), (None, True, 0), (None, False, 0)]
+)
+def test_a_service_that_is_down_is_an_alert_that_names_it(up: bool | None, is_due: bool, found: int) -> None:
+    service = {"up": up, "ready": 0, "needed": 1, "wanted": 2, "is_due": is_due, "is_missing": True}
+    fine = {"up": True, "ready": 2, "needed": 1, "wanted": 2}
+    tenant = watched()
+    sla = {**(tenant.sla or {}), "services": {"chatbot": service, "callbot": fine}}
+    alarms = active_alarms([watched(sla=sla)], mode=Mode.DEMO, now=NOW, language="en")
+    assert [(each.type, each.severity, each.current_value) for each in alarms] == [("service_down", "critical", 1.0)][
+        :found
+    ]
+    assert all(each.message == "1 of 2 services are up; down: chatbot (missing)" for each in alarms)

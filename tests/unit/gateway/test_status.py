@@ -10,7 +10,7 @@ from services.gateway.status import deployment_state, estimated_completion, neve
 from shared.events import ResourceState
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-TENANT = SimpleNamespace(tenant_id="t", sizing={"deployment_time": "15-20 minutes"})
+TENANT = SimpleNamespace(tenant_id="t", sizing={"deployment_time": "15-20 minutes"}, sla=None)
 
 
 def deployment(**changes: Any) -> SimpleNamespace:
@@ -32,6 +32,7 @@ def deployment(**changes: Any) -> SimpleNamespace:
         "created_at": NOW - timedelta(minutes=2),
         "repeats": 0,
         "repeat_at": None,
+        "updated_at": NOW - timedelta(minutes=1),
     }
     return SimpleNamespace(**(fields | changes))
 
@@ -81,3 +82,46 @@ def test_nothing_known_is_nothing_said() -> None:
 
 def test_a_tenant_that_was_never_deployed_says_how() -> None:
     assert never_deployed("t").waiting_for == "POST /api/v1/tenants/t/deploy"
+
+
+def reported(time: datetime, **services: dict[str, Any]) -> SimpleNamespace:
+    """The tenant with its last `sla.reported`."""
+    common = {"up": True, "ready": 3, "needed": 2, "wanted": 3}
+    sla = {"time": time.isoformat(), "services": {name: common | each for name, each in services.items()}}
+    return SimpleNamespace(tenant_id="t", sizing=None, sla=sla)
+
+
+DONE = {"status": "completed", "message": "2 of 2 workloads are available"}
+GONE = {"up": False, "ready": 0, "is_missing": True}
+
+
+def test_a_workload_that_is_gone_since_its_deployment_is_not_shown_as_available() -> None:
+    tenant = reported(NOW, callbot=GONE, chatbot={"ready": 2, "wanted": 2})
+    state = deployment_state(tenant, deployment(**DONE), [], NOW)
+    [pending] = [each for each in state.pending_resources if each.name == "callbot"]
+    assert (pending.status, pending.replicas) == ("Missing", "0/3")
+    assert "callbot" not in [each.name for each in state.created_resources]
+    assert state.message == "1 of 2 services are up; down: callbot (missing)"
+
+
+def test_a_workload_that_lacks_replicas_shows_how_many_are_ready() -> None:
+    tenant = reported(NOW, callbot={"up": False, "ready": 1}, chatbot={})
+    state = deployment_state(tenant, deployment(**DONE), [], NOW)
+    [pending] = [each for each in state.pending_resources if each.name == "callbot"]
+    assert (pending.status, pending.replicas) == ("Unavailable", "1/3")
+    assert state.message == "1 of 2 services are up; down: callbot (1 ready, 2 needed)"
+
+
+def test_a_report_of_before_the_deployment_s_end_and_one_of_a_stopped_tenant_change_nothing() -> None:
+    old = reported(NOW - timedelta(minutes=5), callbot=GONE)
+    resting = reported(NOW, callbot={"up": None, "ready": 0, "is_due": False})
+    broken = SimpleNamespace(tenant_id="t", sizing=None, sla={"time": "never", "services": []})
+    for tenant in (old, resting, broken):
+        state = deployment_state(tenant, deployment(**DONE), [], NOW)
+        assert "callbot" in [each.name for each in state.created_resources]
+        assert state.message == DONE["message"]
+
+
+def test_while_a_deployment_goes_on_the_deployer_tells_how_it_is() -> None:
+    state = deployment_state(reported(NOW, callbot=GONE), deployment(), [], NOW)
+    assert "callbot" in [each.name for each in state.created_resources]
