@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 
 from embedded.ports import free_ports
 from services.monitor.kubernetes import Endpoint, KubernetesCluster
-from services.monitor.sampling import sample
+from services.monitor.sampling import ClusterState, by_tenant, needs_found, read_tenants
+from shared.sla import Observer
 
 DEADLINE = 60.0
 NAMESPACE = "ecp-ai-acme"
@@ -72,6 +74,34 @@ class Simulator:
         await self._client.aclose()
 
 
+class Watched:
+    """The tenant, which something else than our deployer deploys, read again and again."""
+
+    def __init__(self, cluster: KubernetesCluster) -> None:
+        self._cluster = cluster
+        self._observer = Observer()
+
+    async def read(self) -> tuple[ClusterState, Values]:
+        """What the cluster has, and what is sampled of it."""
+        state = await self._cluster.read()
+        found = by_tenant(state).get("acme")
+        if found is None:
+            return state, {}
+        needs = needs_found(state, found)
+        promise = self._observer.note(needs, found.workloads, found.pods, datetime.now(UTC))
+        return state, read_tenants(state, {"acme": promise})["acme"].values
+
+    async def until(self, enough: Callable[[Values], bool]) -> list[Values]:
+        """What is sampled, reading by reading, until it is enough."""
+        seen: list[Values] = []
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                seen.append((await self.read())[1])
+                if enough(seen[-1]):
+                    return seen
+                await asyncio.sleep(0.05)
+
+
 @pytest.fixture
 async def simulator(tmp_path: Path) -> AsyncIterator[Simulator]:
     [port] = free_ports(1)
@@ -93,9 +123,9 @@ async def simulator(tmp_path: Path) -> AsyncIterator[Simulator]:
 
 
 @pytest.fixture
-async def cluster(simulator: Simulator) -> AsyncIterator[KubernetesCluster]:
+async def tenant(simulator: Simulator) -> AsyncIterator[Watched]:
     cluster = KubernetesCluster(Endpoint("demo", server=f"{simulator.url}/clusters/demo"), timeout=4.0)
-    yield cluster
+    yield Watched(cluster)
     await cluster.close()
 
 
@@ -142,67 +172,54 @@ async def deploy(simulator: Simulator, **changes: Any) -> None:
     await simulator.apply(apps, deployment("tts", replicas=1, gpu=True))
 
 
-async def watch(cluster: KubernetesCluster, enough: Callable[[Values], bool]) -> list[Values]:
-    """What is sampled of the tenant, reading by reading, until it is enough."""
-    seen: list[Values] = []
-    async with asyncio.timeout(DEADLINE):
-        while True:
-            seen.append(sample(await cluster.read()).get("acme", {}))
-            if enough(seen[-1]):
-                return seen
-            await asyncio.sleep(0.05)
-
-
-async def test_a_first_rollout_is_unknown_and_then_up_and_never_down(
-    simulator: Simulator, cluster: KubernetesCluster
-) -> None:
+async def test_a_first_rollout_is_unknown_and_then_up_and_never_down(simulator: Simulator, tenant: Watched) -> None:
     async with simulator.without_nodes():
         await deploy(simulator)
-        seen = await watch(cluster, lambda values: values.get("pods_wanted") == 4.0)
-    seen += await watch(cluster, lambda values: values.get("available") == 1.0)
+        seen = await tenant.until(lambda values: values.get("pods_wanted") == 4.0)
+    seen += await tenant.until(lambda values: values.get("available") == 1.0)
     assert {values.get("available") for values in seen} == {None, 1.0}
     assert (seen[-1]["pods_ready"], seen[-1]["pods_wanted"]) == (4.0, 4.0)
-    await watch(cluster, lambda values: all(0 < values.get(name, 0) < 200 for name in ("cpu", "memory", "gpu")))
+    await tenant.until(lambda values: all(0 < values.get(name, 0) < 200 for name in ("cpu", "memory", "gpu")))
 
 
 async def test_a_rollout_that_is_stuck_is_no_outage_while_the_old_pods_serve(
-    simulator: Simulator, cluster: KubernetesCluster
+    simulator: Simulator, tenant: Watched
 ) -> None:
     await deploy(simulator)
-    await watch(cluster, lambda values: values.get("available") == 1.0)
+    await tenant.until(lambda values: values.get("available") == 1.0)
     await deploy(simulator, fail="never-ready")
     async with asyncio.timeout(DEADLINE):
         while True:
-            state = await cluster.read()
-            assert sample(state)["acme"]["available"] == 1.0
+            state, values = await tenant.read()
+            assert values["available"] == 1.0
             if len(state.pods) > 4:
                 break
             await asyncio.sleep(0.05)
 
 
 async def test_pods_that_are_gone_take_the_tenant_down_until_others_are_ready(
-    simulator: Simulator, cluster: KubernetesCluster
+    simulator: Simulator, tenant: Watched
 ) -> None:
     await deploy(simulator)
-    await watch(cluster, lambda values: values.get("available") == 1.0)
+    await tenant.until(lambda values: values.get("available") == 1.0)
     async with simulator.without_nodes():
         await simulator.delete(f"/api/v1/namespaces/{NAMESPACE}/pods")
-        await watch(cluster, lambda values: values.get("available") == 0.0)
-    await watch(cluster, lambda values: values.get("available") == 1.0)
+        await tenant.until(lambda values: values.get("available") == 0.0)
+    await tenant.until(lambda values: values.get("available") == 1.0)
 
 
-async def test_a_stopped_tenant_is_neither_up_nor_down(simulator: Simulator, cluster: KubernetesCluster) -> None:
+async def test_a_stopped_tenant_is_neither_up_nor_down(simulator: Simulator, tenant: Watched) -> None:
     await deploy(simulator)
-    await watch(cluster, lambda values: values.get("available") == 1.0)
+    await tenant.until(lambda values: values.get("available") == 1.0)
     apps = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
     await simulator.apply(apps, deployment("callbot", replicas=0))
     await simulator.apply(apps, deployment("tts", replicas=0, gpu=True))
-    (*_, last) = await watch(cluster, lambda values: values["pods_wanted"] == 0.0)
+    (*_, last) = await tenant.until(lambda values: values["pods_wanted"] == 0.0)
     assert "available" not in last
 
 
-async def test_a_tenant_whose_namespace_is_deleted_disappears(simulator: Simulator, cluster: KubernetesCluster) -> None:
+async def test_a_tenant_whose_namespace_is_deleted_disappears(simulator: Simulator, tenant: Watched) -> None:
     await deploy(simulator)
-    await watch(cluster, lambda values: values.get("available") == 1.0)
+    await tenant.until(lambda values: values.get("available") == 1.0)
     await simulator.delete(f"/api/v1/namespaces/{NAMESPACE}")
-    await watch(cluster, lambda values: values == {})
+    await tenant.until(lambda values: values == {})
