@@ -19,6 +19,7 @@ from shared.kube.definitions import definitions
 from shared.kube.quantities import milli, parse
 from shared.kube.semantics import validate
 from shared.kube.validation import decode, missing_required
+from shared.sla import declared_in, promise_of
 
 from .factories import CATALOG, TENANTS, Tenant, every_tenant
 
@@ -153,7 +154,21 @@ def test_the_namespace_has_the_documented_labels_and_the_tenant_s_name() -> None
     assert metadata["name"] == "ecp-ai-ai-call-center-prod"
     assert metadata["labels"]["ecp.ai/preset"] == "large"
     assert metadata["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
-    assert metadata["annotations"] == {"ecp.ai/tenant-name": "AI 콜센터 운영"}
+    assert metadata["annotations"]["ecp.ai/tenant-name"] == "AI 콜센터 운영"
+
+
+def test_the_replicas_that_the_promise_needs_travel_with_each_workload_and_with_the_namespace() -> None:
+    objects = CALL_CENTRE.render()
+    needs = {key.name: need for key, need in promise_of(objects).services.items()}
+    sizings = {each.service: each for each in CALL_CENTRE.sizing.services}
+    assert {name: (need.needed, need.wanted) for name, need in needs.items()} == {
+        "redis": (1, 1),
+        **{name: (each.needed, each.replicas) for name, each in sizings.items()},
+    }
+    assert any(each.needed < each.replicas for each in sizings.values())
+    assert {key.name: needed for key, needed in declared_in(objects[0]).items()} == {
+        name: need.needed for name, need in needs.items()
+    }
 
 
 def test_gpu_services_go_to_nodes_with_their_gpu_and_the_others_do_not_care() -> None:
