@@ -190,6 +190,13 @@ def is_open(generation: int, applied: Applied | None) -> bool:
     return generation == applied.generation and applied.outcome is Outcome.RUNNING
 
 
+def is_stopped(previous: Applied | None) -> bool:
+    """Whether nothing has run since a stop. A record of 0.1 tells it by what was wanted."""
+    if previous is None:
+        return False
+    return previous.stopped or (previous.wanted is not None and previous.wanted.action == "stop")
+
+
 def unfinished_of(previous: Applied | None) -> tuple[str, ...]:
     """What a new generation finds begun and not finished: until it is done, it must not be asked for more than that."""
     if previous is None or previous.outcome in (Outcome.COMPLETED, Outcome.ROLLED_BACK, Outcome.DELETED):

@@ -21,6 +21,7 @@ from services.deployer.desired import (
     Replaced,
     Word,
     is_open,
+    is_stopped,
     unfinished_of,
 )
 from services.deployer.progress import STARTED, Report
@@ -195,7 +196,7 @@ class Ledger:
             digest=previous.digest if previous else None,
             inventory=inventory,
             unfinished=unfinished_of(previous),
-            stopped=desired.action == "stop" or (previous is not None and previous.stopped),
+            stopped=desired.action == "stop" or is_stopped(previous),
             before=inventory if desired.undoes and desired.options.on_failure == "delete" else (),
         )
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 
+import structlog
+
 from services.simulator.clock import Clock
 from services.simulator.objects import Obj, is_terminating, labels_of
 from services.simulator.store import Store
@@ -31,6 +33,7 @@ from shared.sla import (
 TENANT_LABEL = "ecp.ai/tenant"
 _WORKLOADS = ("deployments.apps", "statefulsets.apps")
 _AUTOSCALERS, _BUDGETS = "horizontalpodautoscalers.autoscaling", "poddisruptionbudgets.policy"
+_log = structlog.get_logger()
 _ALWAYS = Span(0, 2**62)
 _DELAY = timedelta(milliseconds=20)
 """As long as the monitor, which has to ask first, takes about."""
@@ -70,8 +73,15 @@ class Availability:
         self._records = {tenant_id: self._records.get(tenant_id) or _Record() for tenant_id in namespaces}
         number = slice_of(self._clock.now())
         for tenant_id, found in namespaces.items():
-            self._clock.call_soon(partial(self._sample, self._records[tenant_id], found, number))
+            self._clock.call_soon(partial(self._try, tenant_id, self._records[tenant_id], found, number))
         self.start()
+
+    def _try(self, tenant_id: str, record: _Record, namespaces: list[Obj], number: int) -> None:
+        """A tenant with an object that can't be read stays unknown, and stops nothing else."""
+        try:
+            self._sample(record, namespaces, number)
+        except Exception:
+            _log.exception("a tenant could not be sampled", action="sample", tenant_id=tenant_id)
 
     def _sample(self, record: _Record, namespaces: list[Obj], number: int) -> None:
         names = [each["metadata"]["name"] for each in namespaces]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 import yaml
 
@@ -104,6 +105,18 @@ async def test_a_new_revision_of_a_stopped_tenant_is_a_start() -> None:
     assert (await promise_of(world)).services == {CALLBOT: Need(2, 2, is_due=False)}
     await world.settle()
     assert (await promise_of(world)).services == {CALLBOT: Need(2, 2)}
+
+
+async def test_a_tenant_that_a_version_before_has_stopped_starts_with_a_new_revision() -> None:
+    world = await deployed(callbot=2)
+    await world.operate(2, Operation.STOP)
+    await world.settle()
+    entry = await world.buckets[Bucket.APPLIED].get(KEY)
+    old = {name: value for name, value in orjson.loads(entry.value or b"").items() if name != "stopped"}
+    await world.buckets[Bucket.APPLIED].update(KEY, orjson.dumps(old), last=entry.revision)
+    await world.want(3, objects(callbot=2))
+    await world.begin()
+    assert (await promise_of(world)).services == {CALLBOT: Need(2, 2, is_due=False)}
 
 
 async def test_a_start_that_failed_is_due() -> None:

@@ -213,6 +213,24 @@ def test_a_tenant_s_metrics_show_the_same_figure() -> None:
     assert (found["sla_data"]["downtime_minutes"], found["sla_data"]["failure_count"]) == (0.5, 1)
 
 
+def test_a_tenant_with_an_object_that_can_not_be_read_stops_nothing() -> None:
+    hotel = running()
+    strange = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "spec": {"minAvailable": "many"}}
+    metadata = {"name": "strange", "namespace": PLACE}
+    selector = {"matchLabels": LABELS}
+    spec = {**strange["spec"], "selector": selector}  # type: ignore[dict-item]
+    live = hotel.world.store.get(DEPLOYMENTS, PLACE, "web")
+    assert live is not None
+    hotel.world.store.replace(DEPLOYMENTS, with_metadata(live, annotations=None))
+    hotel.world.store.create("poddisruptionbudgets.policy", {**strange, "metadata": metadata, "spec": spec})
+    before = hotel.world.cluster.availability.of(TENANT)
+    hotel.world.step(60)
+    after = hotel.world.cluster.availability.of(TENANT)
+    assert before is not None
+    assert after is not None
+    assert after.observed_seconds == before.observed_seconds
+
+
 def test_what_is_left_out_of_a_new_revision_and_deleted_is_promised_no_longer() -> None:
     hotel = running()
     hotel.deploy(workload("web", 3, 2))
