@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 import structlog
-import yaml
 from nats.js import JetStreamContext
 from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
@@ -21,6 +20,8 @@ from shared.access import stream_behind
 from shared.bus.publishing import NATS_ERRORS
 from shared.bus.reading import read_all
 from shared.errors import DependencyUnavailable
+from shared.reading import InvalidText
+from shared.reading.single import parse_documents
 from shared.sla import Promise, promise_of
 from shared.sla.promise import Obj
 from shared.subjects import Bucket, Mode, manifest_key
@@ -94,7 +95,7 @@ class Promises:
         try:
             # A thread, since a large manifest is a tenth of a second of work.
             return await asyncio.to_thread(read_promise, (entry.value or b"").decode(), tenant_id)
-        except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (InvalidText, ValueError, KeyError, TypeError, AttributeError) as error:
             _log.warning(f"A manifest can't be read: {error!r}", action="skip-manifest", tenant_id=tenant_id)
             return None
 
@@ -102,7 +103,7 @@ class Promises:
 def read_promise(text: str, tenant_id: str) -> Promise:
     """The promise of a manifest's text. Objects without a namespace are in the tenant's."""
     parts = [part for part in text.split("\n---\n") if _PROMISING.search(part)]
-    documents = (document for part in parts for document in yaml.load_all(part, Loader=yaml.CSafeLoader))
+    documents = (document for part in parts for document in parse_documents(part))
     objects = (obj for each in documents if each for obj in (each["items"] if each.get("kind") == "List" else [each]))
     return promise_of(_placed(each, f"{NAMESPACE_PREFIX}{tenant_id}") for each in objects)
 

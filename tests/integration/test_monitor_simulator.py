@@ -178,7 +178,7 @@ async def test_a_first_rollout_is_unknown_and_then_up_and_never_down(simulator: 
         seen = await tenant.until(lambda values: values.get("pods_wanted") == 4.0)
     seen += await tenant.until(lambda values: values.get("available") == 1.0)
     assert {values.get("available") for values in seen} == {None, 1.0}
-    assert (seen[-1]["pods_ready"], seen[-1]["pods_wanted"]) == (4.0, 4.0)
+    await tenant.until(lambda values: (values["pods_ready"], values["pods_wanted"]) == (4.0, 4.0))
     await tenant.until(lambda values: all(0 < values.get(name, 0) < 200 for name in ("cpu", "memory", "gpu")))
 
 
