@@ -104,7 +104,8 @@ async def watching(bench: WatchedBench, tenant: str) -> AsyncIterator[Watch]:
 
     async def publish(event: Event, **_: Any) -> None:
         assert isinstance(event, MetricsCollected)
-        watch.samples.append(event)
+        if event.tenant_id == tenant:
+            watch.samples.append(event)
 
     sampler = Sampler(MODE, cluster, AlwaysHeld(), publish, lambda: watch.time, deployed=promises.read)
     watch = Watch(tenant, sampler, datetime.now(UTC))
