@@ -63,6 +63,7 @@ MONITOR = (
     Right("apps/v1", "Deployment", "deployments", ("list",)),
     Right("apps/v1", "StatefulSet", "statefulsets", ("list",)),
     Right("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", ("list",)),
+    Right("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", ("list",)),
     Right("metrics.k8s.io/v1beta1", "PodMetrics", "pods", ("list",)),
 )
 """The monitor's: it reads."""
