@@ -121,7 +121,7 @@ ACCESS: dict[str, Access] = {
         answers=(Rpc.CAPACITY, Rpc.ROOM, Rpc.DIFF),
         keeps=(Bucket.DESIRED, Bucket.APPLIED, Bucket.LEASES),
         reads=(Bucket.MANIFESTS,),
-        watches=(Bucket.DESIRED,),
+        watches=(Bucket.DESIRED, Bucket.APPLIED),
     ),
     "monitor": Access(
         says=(Subject.METRICS_COLLECTED, Subject.SLA_REPORTED, Subject.ALERT_RAISED, Subject.ALERT_RESOLVED),

@@ -112,7 +112,24 @@ _ALL: tuple[Event, ...] = (
     ),
     DeployRolledBack.model_validate({**_DEPLOY, **_DONE, "message": "Back to generation 1"}),
     DeploySuperseded.model_validate({**_DEPLOY, **_WAITING, "message": "Generation 2 is newer", "superseded_by": 2}),
-    DeployDrifted.model_validate({**_DEPLOY, **_DONE, "message": "Deployment callbot was changed by kubectl-edit"}),
+    DeployDrifted.model_validate(
+        {
+            **_DEPLOY,
+            **_DONE,
+            "message": "Deployment callbot: .spec.replicas was changed by kubectl-edit (0 instead of 2)",
+            "drift": [
+                {
+                    "type": "Deployment",
+                    "name": "callbot",
+                    "reason": "changed",
+                    "field": ".spec.replicas",
+                    "manager": "kubectl-edit",
+                    "wanted": "2",
+                    "found": "0",
+                }
+            ],
+        }
+    ),
     MetricsCollected(
         tenant_id=_TENANT,
         time=_NOON,

@@ -11,6 +11,7 @@ from nats.js.kv import KeyValue
 
 from services.deployer.capacity import Capacity
 from services.deployer.controller import Controller, World
+from services.deployer.drift_watch import DriftWatch
 from services.deployer.handlers import Handlers
 from services.deployer.leases import Leases
 from services.deployer.manifests import Manifests
@@ -42,6 +43,19 @@ def build(settings: DeployerSettings) -> Worker:
     worker.answer(Rpc.CAPACITY, CapacityRequest, capacity.answer_capacity, concurrency=_ANSWERS_AT_ONCE)
     worker.answer(Rpc.ROOM, RoomRequest, capacity.answer_room, concurrency=_ANSWERS_AT_ONCE)
     worker.background("controller", controller.run)
+    for (mode, target), cluster in targets.all.items():
+        watch = DriftWatch(
+            mode,
+            target,
+            cluster,
+            states=worlds[mode].states,
+            # Of a name of their own: a tenant at which the controller works is not ours to heal.
+            leases=_leases(worker, mode, f"{holder}:drift"),
+            manifests=worlds[mode].manifests,
+            publisher=worker.publisher,
+            clock=_now,
+        )
+        worker.background(f"drift {mode} {target}", watch.run)
     worker.closes(capacity.close)
     worker.closes(targets.close)
     return worker
@@ -53,5 +67,8 @@ def _now() -> datetime:
 
 def _world(worker: Worker, mode: Mode, holder: str) -> World:
     key_value: Callable[[Bucket], Awaitable[KeyValue]] = partial(worker.key_value, mode=mode)
-    leases = Leases(partial(key_value, Bucket.LEASES), holder)
-    return World(States(key_value), leases, Manifests(partial(key_value, Bucket.MANIFESTS)))
+    return World(States(key_value), _leases(worker, mode, holder), Manifests(partial(key_value, Bucket.MANIFESTS)))
+
+
+def _leases(worker: Worker, mode: Mode, holder: str) -> Leases:
+    return Leases(partial(worker.key_value, Bucket.LEASES, mode), holder)

@@ -1,8 +1,6 @@
 """Puts objects into a cluster and takes away what is no longer wanted.
 
-What is ours is known by inventory, not by label: a copied label must never get somebody's object deleted. An object is
-ours if it has the uid that we recorded, or if our field manager applied it, since we may have died between applying and
-recording.
+What is ours, `ownership` knows.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -12,7 +10,6 @@ import structlog
 
 from services.deployer.claims import describe_kept, has_claims, not_smaller, of_same_size
 from services.deployer.cluster import (
-    FIELD_MANAGER,
     TENANT_LABEL,
     Cluster,
     ClusterRefused,
@@ -24,7 +21,9 @@ from services.deployer.cluster import (
     ref_of,
 )
 from services.deployer.desired import ObjectRef
+from services.deployer.fields import digest
 from services.deployer.manifest import rank
+from services.deployer.ownership import foreign, is_ours
 
 _log = structlog.get_logger(__name__)
 Step = Callable[[int, frozenset[Kind]], Awaitable[object]]
@@ -38,13 +37,24 @@ class Made(NamedTuple):
     notes: list[str]
 
 
-async def claim_namespace(cluster: Cluster, namespace: str, tenant_id: str) -> Obj | None:
-    """The tenant's namespace if it is there. Raises ClusterRefused if it is somebody else's."""
-    found = await cluster.read(ObjectRef(api_version="v1", kind="Namespace", name=namespace))
-    if found is not None and (found["metadata"].get("labels") or {}).get(TENANT_LABEL) != tenant_id:
-        raise ClusterRefused(
-            f"Namespace {namespace} is there and is not ours: it has no label {TENANT_LABEL}={tenant_id}. "
-            "Remove it, or give it the label if it may be taken over"
+class NamespaceNotOurs(ClusterRefused):
+    """The tenant's namespace is there, and others made it."""
+
+    code = "NAMESPACE_NOT_OURS"
+
+
+async def claim_namespace(
+    cluster: Cluster, namespace: str, tenant_id: str, inventory: Iterable[ObjectRef]
+) -> Obj | None:
+    """The tenant's namespace if it is there. Raises NamespaceNotOurs if others made it."""
+    bare = ObjectRef(api_version="v1", kind="Namespace", name=namespace)
+    ref = next((each for each in inventory if each.identity == bare.identity), bare)
+    found = await cluster.read(ref)
+    if found is not None and not is_ours(ref, found, tenant_id):
+        raise NamespaceNotOurs(
+            f"Namespace {namespace} is there and is not ours: others made it, and a label {TENANT_LABEL} doesn't hand "
+            "it over, since deleting the tenant would delete all that is in it. Delete the namespace or use another "
+            "tenant id, then deploy again"
         )
     return found
 
@@ -67,7 +77,7 @@ async def apply_all(
     for count, obj in enumerate(objects, 1):
         before()
         try:
-            made.refs.append(ref_of(await apply_possible(cluster, obj, made.notes, force=force)))
+            made.refs.append(recorded(await apply_possible(cluster, obj, made.notes, force=force)))
         except KindUnknown as error:
             if not is_extension(obj["apiVersion"]):
                 raise
@@ -75,6 +85,11 @@ async def apply_all(
             made = made._replace(skipped=made.skipped | {kind_of(obj)})
         await after(count, made.skipped)
     return made
+
+
+def recorded(made: Obj) -> ObjectRef:
+    """What to remember of an object that we have just applied."""
+    return ref_of(made).model_copy(update={"fields": digest(made)})
 
 
 async def apply_possible(cluster: Cluster, obj: Obj, notes: list[str], *, force: bool) -> Obj:
@@ -99,37 +114,38 @@ async def apply_possible(cluster: Cluster, obj: Obj, notes: list[str], *, force:
 
 
 async def prune(
-    cluster: Cluster, refs: Iterable[ObjectRef], tenant_id: str, confirm: Callable[[], Awaitable[None]]
-) -> None:
+    cluster: Cluster, refs: Sequence[ObjectRef], tenant_id: str, confirm: Callable[[], Awaitable[None]]
+) -> list[Obj]:
     """Delete those of `refs` that are there and still ours, in the reverse order of apply.
 
-    `confirm` raises where somebody else is at the tenant by now. It is asked when the uid is known, so that what comes
-    afterwards has another.
+    A namespace with objects of others in it stays; these are the result. `confirm` raises where somebody else is at the
+    tenant by now. It is asked when the uid is known, so that what comes afterwards has another.
     """
+    left: list[Obj] = []
     for ref in sorted(refs, key=lambda ref: -rank(ref.kind)):
         live = await cluster.read(ref)
-        if live is None or not _is_ours(ref, live, tenant_id):
+        if live is None or not is_ours(ref, live, tenant_id):
+            continue
+        if ref.kind == "Namespace" and (others := await objects_of_others(cluster, live, refs)):
+            left += others
             continue
         await confirm()
         _log.info(f"{ref} is no longer wanted and is deleted.", action="prune")
         await cluster.remove(ref, uid=live["metadata"]["uid"])
+    return left
+
+
+async def objects_of_others(cluster: Cluster, namespace: Obj, inventory: Iterable[ObjectRef]) -> list[Obj]:
+    """What others have put into a namespace that isn't being deleted yet."""
+    if namespace["metadata"].get("deletionTimestamp"):
+        return []
+    return foreign(await cluster.contents(namespace["metadata"]["name"]), inventory)
 
 
 def without(refs: Iterable[ObjectRef], wanted: Iterable[ObjectRef]) -> list[ObjectRef]:
     """Those of `refs` that aren't the same objects as any of `wanted`."""
     identities = {ref.identity for ref in wanted}
     return [ref for ref in refs if ref.identity not in identities]
-
-
-def _is_ours(ref: ObjectRef, live: Obj, tenant_id: str) -> bool:
-    metadata = live["metadata"]
-    if ref.kind == "Namespace" and (metadata.get("labels") or {}).get(TENANT_LABEL) != tenant_id:
-        return False
-    applied_by_us = any(
-        each.get("manager") == FIELD_MANAGER and each.get("operation") == "Apply"
-        for each in metadata.get("managedFields") or ()
-    )
-    return applied_by_us or metadata["uid"] == ref.uid
 
 
 def is_extension(api_version: str) -> bool:

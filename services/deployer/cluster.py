@@ -10,7 +10,7 @@
 The adapter is `kubernetes.KubernetesCluster`; tests have a fake that passes the same contract suite.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 from services.deployer.desired import ObjectRef
@@ -98,10 +98,16 @@ class Cluster(Protocol):
     async def remove(self, ref: ObjectRef, *, uid: str, grace_seconds: int | None = None) -> None:
         """Delete in the background, if it still is the one with `uid`; no error if it isn't there or is another."""
 
-    async def list(self, kind: Kind, namespace: str) -> Listing:
-        """All objects of a kind in a namespace (`""`: of the cluster)."""
+    async def contents(self, namespace: str) -> Sequence[Obj]:
+        """All objects in a namespace that it would take along, of every kind that we may list."""
 
-    def watch(self, kind: Kind, namespace: str, resource_version: str) -> AsyncIterator[Change]:
+    async def preview(self, obj: Obj) -> Obj:
+        """What `apply` with force would make of it; nothing is changed."""
+
+    async def list(self, kind: Kind, namespace: str, label: str = "") -> Listing:
+        """All objects of a kind in a namespace (`""`: of the cluster), of those with `label` if one is given."""
+
+    def watch(self, kind: Kind, namespace: str, resource_version: str, label: str = "") -> AsyncIterator[Change]:
         """What changes after `resource_version`. Ends by itself now and then. Raises WatchExpired."""
 
     async def allows(self, verb: str, kind: Kind, namespace: str) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from shared.events import DeployOptions, Generation, Operation, Phase, ResourceState
+from shared.events import DeployOptions, Drift, Generation, Operation, Phase, ResourceState
 from shared.subjects import Subject
 from shared.tenants import Model
 
@@ -62,6 +62,8 @@ class ObjectRef(Model):
     namespace: str = ""
     name: str
     uid: str | None = None
+    fields: str | None = None
+    """A digest of the fields that we owned when we applied it last (`fields.digest`); None in records of 0.1."""
 
     @property
     def identity(self) -> tuple[str, str, str, str]:
@@ -102,6 +104,17 @@ class Failure(Model):
     at: datetime
 
 
+class Drifted(Model):
+    """How what runs differs from what was deployed, written down before it is published."""
+
+    sequence: int
+    items: tuple[Drift, ...] = ()
+    announced: bool = False
+    heals: int = 0
+    """How often it was healed, since it last stayed away for long."""
+    healed_at: datetime | None = None
+
+
 class Applied(Model):
     """What has come of a generation."""
 
@@ -128,6 +141,9 @@ class Applied(Model):
     """Whether nothing has run, on purpose, since a stop began."""
     failure: Failure | None = None
     """Set as soon as the generation is being undone; whoever takes over goes on with that."""
+
+    drift: Drifted | None = None
+    """Of a deployment that is done; None as long as there was none."""
 
     @property
     def since(self) -> datetime:

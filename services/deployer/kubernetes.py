@@ -6,7 +6,7 @@ of `cluster`; the API server's own words are kept.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -34,6 +34,7 @@ from services.deployer.cluster import (
     ref_of,
 )
 from services.deployer.desired import ObjectRef
+from services.deployer.discovery import contents
 from shared.errors import DependencyUnavailable
 
 _NO_CACHE_FILE = "/dev/null/discovery"
@@ -91,7 +92,11 @@ class KubernetesCluster:
                 query_params=[("fieldManager", FIELD_MANAGER), ("fieldValidation", "Strict")],
             )
 
-    async def _apply(self, obj: Obj, *, force: bool) -> Obj:
+    async def preview(self, obj: Obj) -> Obj:
+        """See the port."""
+        return await self._apply(obj, force=True, dry_run=True)
+
+    async def _apply(self, obj: Obj, *, force: bool, dry_run: bool = False) -> Obj:
         client, resource = await self._resource(kind_of(obj))
         body = obj if resource.namespaced else _without_namespace(obj)
         ref = ref_of(body)
@@ -99,6 +104,7 @@ class KubernetesCluster:
             ("fieldManager", FIELD_MANAGER),
             ("force", "true" if force else "false"),
             ("fieldValidation", "Strict"),
+            *([("dryRun", "All")] if dry_run else []),
         ]
         with self._translated(ref):
             return await _ask(
@@ -128,11 +134,15 @@ class KubernetesCluster:
             with self._translated(ref), _tolerating(404, 409):
                 await _ask(client, "delete", _path(resource, ref.namespace, ref.name), body=options)
 
-    async def list(self, kind: Kind, namespace: str) -> Listing:
+    async def contents(self, namespace: str) -> Sequence[Obj]:
+        """See the port."""
+        return await contents(self._get, namespace)
+
+    async def list(self, kind: Kind, namespace: str, label: str = "") -> Listing:
         """See the port."""
         client, resource = await self._resource(kind)
         with self._translated(kind.kind):
-            found = await _ask(client, "get", _path(resource, namespace))
+            found = await _ask(client, "get", _path(resource, namespace), label_selector=label or None)
         items = [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in found.get("items") or ()]
         return Listing(items, found["metadata"]["resourceVersion"])
 
@@ -151,7 +161,7 @@ class KubernetesCluster:
             review = await _ask(client, "post", _path(reviews, ""), body=body)
         return bool(review["status"].get("allowed"))
 
-    async def watch(self, kind: Kind, namespace: str, resource_version: str) -> AsyncIterator[Change]:
+    async def watch(self, kind: Kind, namespace: str, resource_version: str, label: str = "") -> AsyncIterator[Change]:
         """See the port."""
         client, resource = await self._resource(kind)
         with self._translated(kind.kind):
@@ -159,6 +169,7 @@ class KubernetesCluster:
                 "get",
                 _path(resource, namespace),
                 watch="true",
+                label_selector=label or None,
                 resource_version=resource_version,
                 timeout_seconds=_WATCH_SECONDS,
                 query_params=[("allowWatchBookmarks", "true")],
@@ -171,6 +182,13 @@ class KubernetesCluster:
                         yield change
             finally:
                 response.close()
+
+    async def _get(self, path: str) -> Obj:
+        async with self._connecting:
+            with self._translated(path):
+                client = await self._connected()
+        with self._translated(path):
+            return await _ask(client, "get", path)
 
     async def _resource(self, kind: Kind) -> tuple[DynamicClient, Resource]:
         """The kind's paths. Raises KindUnknown. One at a time: the client's discovery isn't made for more."""

@@ -168,10 +168,10 @@ class Ledger:
         _log.warning(f"Failed: {message}", action="deploy-failed", code=code)
         await self._conclude(Outcome.FAILED, Subject.DEPLOY_FAILED, self._here(message), code=code)
 
-    async def deleted(self) -> None:
-        """Nothing is left of the tenant. The record stays, for its generation."""
+    async def deleted(self, message: str = "deleted") -> None:
+        """Nothing of ours is left of the tenant. The record stays, for its generation."""
         _log.info("Deleted: nothing is left of it.", action="tenant-deleted")
-        report = Report(Phase.DONE, 100, "deleted")
+        report = Report(Phase.DONE, 100, message)
         await self._conclude(Outcome.DELETED, Subject.TENANT_DELETED, report, digest=None, inventory=())
 
     def _opening(self, previous: Applied | None) -> Applied:
@@ -279,7 +279,10 @@ def _event_of(desired: Desired, applied: Applied) -> Event:
     word = applied.word
     if word.subject is Subject.TENANT_DELETED:
         return TenantDeleted(
-            tenant_id=desired.tenant_id, deletion_id=desired.deployment_id, generation=desired.generation
+            tenant_id=desired.tenant_id,
+            deletion_id=desired.deployment_id,
+            generation=desired.generation,
+            message=word.message,
         )
     fields: dict[str, Any] = {
         **desired.model_dump(include={"tenant_id", "deployment_id", "generation", "target", "operation"}),

@@ -8,6 +8,7 @@ server-side apply makes harmless. Every step first asks whether a newer generati
                                                 -> or delete what this generation made -> failed
     stop     no replicas -> watch until no pod is left -> completed
     delete   what lies outside the namespace -> the namespace -> wait until it is gone -> deleted
+             with objects of others in it: what is ours -> failed, naming them
 """
 
 import asyncio
@@ -20,12 +21,14 @@ import structlog
 
 from services.deployer.apply import apply_all, claim_namespace, prune, refuse_terminating, without
 from services.deployer.cluster import ClusterUnavailable, Kind, NamespaceTerminating, Obj, ref_of, stub_of
+from services.deployer.deletion import Deletion
 from services.deployer.desired import Applied, Desired, Failure, ObjectRef
-from services.deployer.explanation import EVENT, explain, remaining
+from services.deployer.explanation import EVENT, explain
 from services.deployer.ledger import Ledger
 from services.deployer.manifest import InvalidManifest, parse
 from services.deployer.manifests import ManifestMissing
 from services.deployer.newest import Newest, Superseded
+from services.deployer.ownership import describe
 from services.deployer.patience import DeploymentFailed, Patience
 from services.deployer.ports import Ports
 from services.deployer.progress import Report, report_applied, report_done, report_waiting
@@ -40,7 +43,6 @@ from shared.tenants import NAMESPACE_PREFIX
 _log = structlog.get_logger(__name__)
 _LOOK_EVERY = 1.0
 """Seconds between two looks without a change: what takes too long shows in no change."""
-_LONGEST_PAUSE = 2.0
 _NEWS_EVERY = timedelta(seconds=0.5)
 """Between two words on how far a phase has come: each is written twice and sent to everybody who watches."""
 
@@ -102,7 +104,7 @@ class Reconciler:
         if self._ledger.applied.failure is not None:
             await self._undo(self._ledger.applied.failure)
         elif self._desired.action == "delete":
-            await self._delete()
+            await Deletion(self._desired, self._ledger, self._patience, self._ports, self._check).run()
         elif self._desired.action == "stop":
             await self._stop()
         elif self._desired.operation is Operation.ROLLBACK:
@@ -133,17 +135,18 @@ class Reconciler:
             message = f"{failure.message}; what was healthy last runs again: {report.message}"
             await self._ledger.roll_back(report._replace(message=message))
             return
-        await self._prune(without(applied.inventory, applied.before))
+        left = await self._prune(without(applied.inventory, applied.before))
         await self._ledger.take_stock(applied.before)
         self._check()
-        await self._ledger.fail(failure.code, f"{failure.message}; what this generation had made is deleted")
+        stays = f"; Namespace {self._namespace} stays, with objects of others in it: {describe(left)}" if left else ""
+        await self._ledger.fail(failure.code, f"{failure.message}; what this generation had made is deleted{stays}")
 
     async def _bring_about(self, digest: str) -> Report:
         """Make the cluster agree with a manifest; the last word on it."""
         text = await self._ports.manifests.fetch(digest)
         # Some hundred milliseconds for a large one, in which leases are renewed.
         objects = await asyncio.to_thread(parse, text, self._namespace)
-        refuse_terminating(await claim_namespace(self._cluster, self._namespace, self._desired.tenant_id))
+        refuse_terminating(await self._claim())
         if self._ports.preflight is not None and self._ledger.applied.failure is None:
             await self._ports.preflight.check(objects, self._namespace)
         await self._room.check(self._namespace, objects)
@@ -166,7 +169,7 @@ class Reconciler:
         return report
 
     async def _stop(self) -> None:
-        namespace = await claim_namespace(self._cluster, self._namespace, self._desired.tenant_id)
+        namespace = await self._claim()
         refuse_terminating(namespace)
         await self._ledger.confirm()
         refs = [ref for ref in self._ledger.applied.inventory if ref.kind in SCALABLE] if namespace else []
@@ -234,33 +237,12 @@ class Reconciler:
         await self._room.check_again(self._namespace, objects, now)
         return None
 
-    async def _delete(self) -> None:
-        outside = [ref for ref in self._ledger.applied.inventory if self._is_outside(ref)]
-        await self._prune(outside)
-        found = await claim_namespace(self._cluster, self._namespace, self._desired.tenant_id)
-        if found is not None:
-            await self._ledger.confirm()
-            await self._cluster.remove(ref_of(found), uid=found["metadata"]["uid"])
-            if not self._desired.force:
-                await self._until_gone(ref_of(found))
-        self._check()
-        await self._ledger.deleted()
+    async def _claim(self) -> Obj | None:
+        inventory = self._ledger.applied.inventory
+        return await claim_namespace(self._cluster, self._namespace, self._desired.tenant_id, inventory)
 
-    async def _prune(self, refs: Iterable[ObjectRef]) -> None:
-        await prune(self._cluster, refs, self._desired.tenant_id, self._ledger.confirm)
-
-    async def _until_gone(self, namespace: ObjectRef) -> None:
-        """Wait for the namespace to disappear, or to be another one of the same name."""
-        pause = 0.1
-        while (found := await self._cluster.read(namespace)) is not None:
-            self._check()
-            if found["metadata"]["uid"] != namespace.uid:
-                return
-            if self._patience.is_over(self._ports.clock()):
-                raise DeploymentFailed(f"{namespace} is not gone in time: {remaining(found)}")
-            self._ports.make_way()
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+    async def _prune(self, refs: Sequence[ObjectRef]) -> list[Obj]:
+        return await prune(self._cluster, refs, self._desired.tenant_id, self._ledger.confirm)
 
     async def _patch(self, patches: Iterable[Patch]) -> None:
         for ref, body in patches:
@@ -275,10 +257,6 @@ class Reconciler:
     def _can_be_rendered_again(self) -> bool:
         """Whether the request that is published again renders the manifest: not an earlier one's."""
         return self._desired.operation is None and self._ledger.applied.failure is None
-
-    def _is_outside(self, ref: ObjectRef) -> bool:
-        """Whether deleting the namespace leaves the object where it is."""
-        return ref.namespace != self._namespace and (ref.kind, ref.name) != ("Namespace", self._namespace)
 
     def _check(self) -> None:
         self._newest.check(self._desired.generation)

@@ -91,16 +91,28 @@ class States:
 
     async def follow(self, seconds: float) -> AsyncIterator[Desired]:
         """Everything that is desired now, and then each change; for so long, since a watch can go deaf unnoticed."""
-        bucket = await self._bucket(Bucket.DESIRED)
+        async for entry in self._entries(Bucket.DESIRED, seconds):
+            for desired in _readable(entry, Desired):
+                yield desired
+
+    async def follow_applied(self, target: str, seconds: float) -> AsyncIterator[tuple[str, Applied, int]]:
+        """Each tenant's key on a target, what has come of it and the revision, now and at each change; for so long."""
+        async for entry in self._entries(Bucket.APPLIED, seconds):
+            if entry.key.startswith(f"{target}."):
+                for applied in _readable(entry, Applied):
+                    yield entry.key, applied, entry.revision or 0
+
+    async def _entries(self, name: Bucket, seconds: float) -> AsyncIterator[KeyValue.Entry]:
+        bucket = await self._bucket(name)
         end = asyncio.get_running_loop().time() + seconds
-        with _translated("follow what is desired"):
+        with _translated(f"follow what is {name.value}"):
             watcher = await bucket.watchall(ignore_deletes=True)
             try:
                 while (left := end - asyncio.get_running_loop().time()) > 0:
                     with suppress(nats.errors.TimeoutError):
                         entry = await watcher.updates(timeout=left)  # type: ignore[no-untyped-call]
-                        for desired in _readable(entry) if entry is not None else ():
-                            yield desired
+                        if entry is not None:
+                            yield entry
             finally:
                 await watcher.stop()  # type: ignore[no-untyped-call]
 
@@ -125,12 +137,12 @@ class States:
             return await bucket.create(key, body)
 
 
-def _readable(entry: KeyValue.Entry) -> list[Desired]:
+def _readable(entry: KeyValue.Entry, model: type[R]) -> list[R]:
     """The record, or nothing if a newer version of us wrote what we can't read."""
     try:
-        return [Desired.model_validate_json(entry.value or b"")]
+        return [model.model_validate_json(entry.value or b"")]
     except ValidationError as error:
-        _log.error(f"A desired state can't be read: {error}", action="skip-desired", key=entry.key)
+        _log.error(f"A record can't be read: {error}", action="skip-record", key=entry.key)
         return []
 
 

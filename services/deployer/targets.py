@@ -19,6 +19,10 @@ _CONNECTIONS_A_TENANT = 8
 """A watch for each of about six kinds, and what is asked beside them."""
 
 
+_CONNECTIONS_FOR_DRIFT = 24
+"""A watch for each kind that a manifest can have."""
+
+
 class UnknownTarget(PermanentError):
     """A target that isn't there in this mode; the message says which are."""
 
@@ -30,7 +34,7 @@ class Targets:
 
     def __init__(self, settings: DeployerSettings) -> None:
         self._kubernetes_grows = settings.kubernetes_grows
-        connections = settings.tenants_at_once * _CONNECTIONS_A_TENANT
+        connections = settings.tenants_at_once * _CONNECTIONS_A_TENANT + _CONNECTIONS_FOR_DRIFT
         self._clusters: dict[tuple[Mode, str], KubernetesCluster] = {
             (mode, SIMULATOR): _simulated(settings.k8s_simulator_url, name, connections)
             for mode, name in _VIRTUAL_CLUSTERS.items()
@@ -56,6 +60,11 @@ class Targets:
     def grows(self, target: str) -> str | None:
         """Why the cluster of `target` is known to get nodes as pods need them; None if that isn't known."""
         return "KUBERNETES_GROWS is set" if target == KUBERNETES and self._kubernetes_grows else None
+
+    @property
+    def all(self) -> dict[tuple[Mode, str], Cluster]:
+        """Every cluster that there is, by mode and target."""
+        return dict(self._clusters)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -18,6 +18,7 @@ from shared.bus import Delivery
 from shared.database import Databases
 from shared.events import (
     DeadLetter,
+    DeployDrifted,
     DeployFailed,
     DeploySuperseded,
     Event,
@@ -59,7 +60,9 @@ async def project(event: Event, delivery: Delivery, *, databases: Databases, obs
             # After a restore the numbers here may be lower than what the deployer has seen.
             await store.raise_generation(connection, event.tenant_id, event.superseded_by)
         update = projection.read_update(event)
-        if update is not None:
+        if isinstance(event, DeployDrifted) and update is not None:
+            await _keep_drift(connection, update, event, delivery)
+        elif update is not None:
             await _apply(connection, update, event, delivery, observe)
         if isinstance(event, TenantDeleted):
             await _remove_tenant(connection, event)
@@ -118,6 +121,17 @@ async def _apply(
         await deployment_store.follow_deployment(connection, update.deployment_id, status)
     if update.status == "completed" and row.status not in projection.ENDED and row.operation == "deploy":
         observe(row.tenant_name, row.preset, (datetime.now(UTC) - row.created_at).total_seconds())
+
+
+async def _keep_drift(connection: AsyncConnection, update: Update, event: DeployDrifted, delivery: Delivery) -> None:
+    """Beside the deployment's own state, which is over."""
+    if await deployment_store.lock_deployment(connection, update.deployment_id) is None:
+        _drop(event, "its deployment isn't there", deployment_id=update.deployment_id)
+        return
+    await deployment_store.insert_event(connection, _event_values(update, delivery))
+    fields = {"sequence", "message", "drift", "heals", "next_heal"}
+    drift = {**event.model_dump(mode="json", include=fields), "time": delivery.time.isoformat()}
+    await deployment_store.keep_drift(connection, update.deployment_id, drift)
 
 
 async def _store_sizing(connection: AsyncConnection, event: ResourcesCalculated) -> None:

@@ -36,8 +36,6 @@ _STATUSES: Mapping[type[DeployEvent], Status] = {
     DeployFailed: "failed",
     DeployRolledBack: "rolled_back",
     DeploySuperseded: "superseded",
-    # What runs has drifted; the deployment was done and stays so.
-    DeployDrifted: "completed",
 }
 _TENANT_STATUSES: Mapping[str, str] = {"completed": "running", "failed": "failed", "rolled_back": "running"}
 
@@ -54,16 +52,14 @@ class Update:
     resources: tuple[ResourceState, ...] = ()
     error_code: str | None = None
     digest: str | None = None
+    drifted: bool = False
+    """What runs is no longer what was deployed; the deployment is done and stays so."""
 
     @property
     def level(self) -> Level:
-        return (
-            "error"
-            if self.status == "failed"
-            else "warning"
-            if self.status in ("superseded", "rolled_back")
-            else "info"
-        )
+        if self.status == "failed":
+            return "error"
+        return "warning" if self.drifted or self.status in ("superseded", "rolled_back") else "info"
 
 
 def read_update(event: Event) -> Update | None:
@@ -71,7 +67,7 @@ def read_update(event: Event) -> Update | None:
     if isinstance(event, DeployEvent):
         return _read_deploy(event)
     if isinstance(event, TenantDeleted):
-        return Update(event.deletion_id, "completed", "the tenant is deleted", Phase.DONE, 100)
+        return Update(event.deletion_id, "completed", f"the tenant is {event.message}", Phase.DONE, 100)
     if isinstance(event, ResourcesCalculated | ResourcesRejected | ManifestRendered | ManifestRejected):
         return _read_preparation(event)
     return None
@@ -102,13 +98,14 @@ def tenant_status(operation: str, update: Update) -> str | None:
 def _read_deploy(event: DeployEvent) -> Update:
     return Update(
         deployment_id=event.deployment_id,
-        status=_STATUSES.get(type(event), "deploying"),
+        status=event.outcome if isinstance(event, DeployDrifted) else _STATUSES.get(type(event), "deploying"),
         message=event.message,
         phase=event.phase,
         progress=event.progress,
         resources=event.resources,
         error_code=event.code if isinstance(event, DeployFailed) else None,
         digest=event.digest if isinstance(event, DeployCompleted | DeployRolledBack) else None,
+        drifted=isinstance(event, DeployDrifted) and bool(event.drift),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.gateway.observed import message_now, resources_now, services_in
 from services.gateway.projection import ENDED
-from services.gateway.schemas.deployments import DeploymentState, LogLine
+from services.gateway.schemas.deployments import DeploymentState, DriftState, LogLine
 from shared.events import Phase, ResourceState
 
 _DONE = frozenset({"Active", "Available", "Bound", "Complete", "Degraded", "Skipped", "Stopped"})
@@ -68,6 +68,7 @@ def deployment_state(
         target=deployment.target,
         generation=deployment.generation,
         error_code=deployment.error_code,
+        drift=DriftState.model_validate(deployment.drift) if (deployment.drift or {}).get("drift") else None,
     )
 
 

@@ -20,7 +20,7 @@ from shared.subjects import Mode
 # A client whose machine has vanished would keep its advisory lock for hours, by Linux' own default.
 _KEEPALIVES = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 
-SCHEMA_REVISION = "0006"
+SCHEMA_REVISION = "0007"
 """The migration that this code needs at least; a test shows that it is the latest one."""
 
 

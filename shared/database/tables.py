@@ -126,6 +126,7 @@ deployments = Table(
     _timestamp("updated_at", nullable=False),
     _timestamp("started_at", default=False),
     _timestamp("finished_at", default=False),
+    Column("drift", JSONB),  # what deploy.drifted reported last; NULL: nothing yet
     UniqueConstraint("tenant_id", "generation"),
 )
 Index(

@@ -1,6 +1,7 @@
 """What comes of it: sizings, manifests, deployments, and what could not be handled."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -119,10 +120,35 @@ class DeploySuperseded(DeployEvent):
     superseded_by: Generation
 
 
+class Drift(Model):
+    """One thing in the cluster that is no longer as it was deployed."""
+
+    type: str
+    name: str
+    reason: Literal["changed", "removed", "gone"]
+    """`gone`: the object itself isn't there; otherwise a field of it."""
+    field: str | None = None
+    """Such as `.spec.replicas`; None where the object is gone."""
+    manager: str | None = None
+    """Who owns the field now (`metadata.managedFields`), or wrote the object last; None where that is unknown."""
+    wanted: str | None = None
+    found: str | None = None
+    """The values, shortened; None where there is none, and for a Secret."""
+
+
 class DeployDrifted(DeployEvent):
-    """What runs is no longer what was deployed."""
+    """What runs is no longer what was deployed, or is so again (`drift` is empty then)."""
 
     subject = Subject.DEPLOY_DRIFTED
+    sequence: int = 1
+    """Counts the changes of one deployment's drift; the highest is true."""
+    drift: tuple[Drift, ...] = ()
+    heals: int = 0
+    """How often it was healed lately, and came back; 0 where healing wasn't asked for."""
+    next_heal: datetime | None = None
+    """When it is healed next."""
+    outcome: Literal["completed", "rolled_back"] = "completed"
+    """How the deployment had ended."""
 
 
 class TenantDeleted(Event):
@@ -131,6 +157,8 @@ class TenantDeleted(Event):
     subject = Subject.TENANT_DELETED
     deletion_id: str
     generation: Generation
+    message: str = "deleted"
+    """Names a namespace that stays because others made it."""
 
 
 class DeadLetter(Model):

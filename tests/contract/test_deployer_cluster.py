@@ -22,6 +22,7 @@ from services.deployer.cluster import (
 )
 from services.deployer.desired import ObjectRef
 from services.deployer.kubernetes import KubernetesCluster
+from services.deployer.ownership import foreign
 from shared.kube.client import connect
 from tests.integration.deployer_bench import free_port
 from tests.integration.simulator_process import running_simulator
@@ -231,3 +232,13 @@ async def test_patching_what_is_not_there_does_nothing(cluster: Cluster, namespa
     ref = ref_of(config_map(namespace, "missing"))
     await cluster.patch(ref, {"data": {"color": "blue"}})
     assert await cluster.read(ref) is None
+
+
+async def test_a_namespace_s_contents_are_listed_with_kind_and_managers(
+    cluster: Cluster, outside: Outside, namespace: str
+) -> None:
+    await cluster.apply(config_map(namespace, "ours"), force=False)
+    await outside.apply("kubectl", config_map(namespace, "theirs"))
+    found = {obj["metadata"]["name"]: obj for obj in await cluster.contents(namespace)}
+    assert found["ours"]["kind"] == "ConfigMap"
+    assert [each["metadata"]["name"] for each in foreign(found.values(), [])] == ["theirs"]

@@ -245,14 +245,23 @@ def phase_of(event: Event) -> Phase | None:
 
 
 async def patch(bench: Bench, path: str, body: Obj, manager: str) -> None:
+    await _send(bench, "PATCH", f"{path}?fieldManager={manager}", body, "application/strategic-merge-patch+json")
+
+
+async def post(bench: Bench, path: str, body: Obj, manager: str = "kubectl-create") -> None:
+    """Make an object as another manager."""
+    await _send(bench, "POST", f"{path}?fieldManager={manager}", body, "application/json")
+
+
+async def _send(bench: Bench, method: str, path: str, body: Obj, media_type: str) -> None:
     request = urllib.request.Request(  # noqa: S310
-        f"{bench.simulator_url}/clusters/demo{path}?fieldManager={manager}",
+        f"{bench.simulator_url}/clusters/demo{path}",
         data=orjson.dumps(body),
-        method="PATCH",
-        headers={"content-type": "application/strategic-merge-patch+json"},
+        method=method,
+        headers={"content-type": media_type},
     )
     with await asyncio.to_thread(urllib.request.urlopen, request) as answer:
-        assert answer.status == 200
+        assert answer.status in (200, 201)
 
 
 async def set_image_as_kubectl(bench: Bench, tenant: str) -> None:

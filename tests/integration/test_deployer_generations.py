@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 
 from services.deployer.app import build
+from services.deployer.cluster import ref_of
 from services.deployer.leases import Leases
 from shared.events import (
     DeployCompleted,
@@ -28,6 +29,7 @@ from tests.integration.deployer_bench import (
     label_nodes,
     manifest,
     phase_of,
+    post,
     running_bench,
 )
 
@@ -106,16 +108,36 @@ async def test_a_tenant_that_never_was_is_deleted_at_once(bench: Bench) -> None:
 
 
 async def test_a_namespace_that_is_not_ours_is_neither_taken_nor_deleted(bench: Bench) -> None:
-    foreign = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ecp-ai-foreign"}}
-    await bench.cluster.apply(foreign, force=False)
+    labels = {"ecp.ai/tenant": "foreign"}
+    theirs = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ecp-ai-foreign", "labels": labels}}
+    await post(bench, "/api/v1/namespaces", theirs)
     async with bench.deployer():
         dep = await bench.deploy("foreign", 1, manifest("foreign", "callbot"))
         failed = (await bench.until_said(dep, DeployFailed))[-1]
         assert isinstance(failed, DeployFailed)
-        assert "is not ours" in failed.message
+        assert failed.code == "NAMESPACE_NOT_OURS"
         deletion = await bench.operate("foreign", 2, Operation.DELETE)
-        await bench.until_said(deletion, DeployFailed)
+        await bench.until_said(deletion, TenantDeleted)
     assert await bench.read("Namespace", "foreign", "ecp-ai-foreign") is not None
+
+
+async def test_a_deletion_leaves_what_others_put_into_the_namespace_and_names_it(bench: Bench) -> None:
+    notes = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "notes"}, "data": {"a": "b"}}
+    async with bench.deployer():
+        await bench.until_said(await bench.deploy("shared", 1, manifest("shared", "callbot")), DeployCompleted)
+        await post(bench, "/api/v1/namespaces/ecp-ai-shared/configmaps", notes)
+        deletion = await bench.operate("shared", 2, Operation.DELETE)
+        failed = (await bench.until_said(deletion, DeployFailed))[-1]
+        assert isinstance(failed, DeployFailed)
+        assert "ConfigMap notes (of kubectl-create)" in failed.message
+        assert await bench.read("ConfigMap", "shared", "notes") is not None
+        assert await bench.read("Deployment", "shared", "callbot", "apps/v1") is None
+        live = await bench.read("ConfigMap", "shared", "notes")
+        assert live is not None
+        await bench.cluster.remove(ref_of(live), uid=live["metadata"]["uid"])
+        again = await bench.operate("shared", 3, Operation.DELETE)
+        await bench.until_said(again, TenantDeleted)
+    assert await bench.read("Namespace", "shared", "ecp-ai-shared") is None
 
 
 async def test_a_deployer_that_is_killed_is_taken_over_and_nothing_is_said_twice(bench: Bench) -> None:

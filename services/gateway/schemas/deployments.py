@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from shared.events import DeployOptions, ResourceState
+from shared.events import DeployOptions, Drift, ResourceState
 from shared.tenants import Model
 
 DeploymentStatus = Literal["pending", "deploying", "completed", "failed", "rolled_back", "superseded", "cancelled"]
@@ -65,6 +65,19 @@ class DeploymentEvents(Model):
     events: list[DeploymentEvent]
 
 
+class DriftState(Model):
+    """What runs is not what was deployed."""
+
+    time: AwareDatetime
+    """When it was noticed."""
+    message: str
+    drift: list[Drift]
+    heals: int
+    """How often it was healed lately and came back; 0 without `heal_drift`."""
+    next_heal: AwareDatetime | None
+    """When it is healed next; null for at once, or without `heal_drift`."""
+
+
 class DeploymentState(Model):
     """How far the tenant's latest operation is."""
 
@@ -85,6 +98,8 @@ class DeploymentState(Model):
     target: str | None
     generation: int | None
     error_code: str | None
+    drift: DriftState | None = None
+    """null as long as what runs is what was deployed."""
 
 
 class DeployAccepted(Model):

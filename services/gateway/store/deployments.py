@@ -129,6 +129,17 @@ async def apply_update(
     return (await connection.execute(statement)).scalar_one_or_none() is not None
 
 
+async def keep_drift(connection: AsyncConnection, deployment_id: str, drift: Mapping[str, Any]) -> None:
+    """Keep what has drifted, unless a later report is there: `sequence` counts them."""
+    known = deployments.c.drift["sequence"].as_integer()
+    statement = (
+        update(deployments)
+        .where(deployments.c.deployment_id == deployment_id, func.coalesce(known, 0) < drift["sequence"])
+        .values(drift=dict(drift))
+    )
+    await connection.execute(statement)
+
+
 async def follow_deployment(connection: AsyncConnection, deployment_id: str, status: str) -> None:
     """Let the tenant's status follow its deployment's, if that is the latest operation."""
     latest = (

@@ -13,6 +13,7 @@ from services.gateway.tenancy import spec_of_row
 from shared.bus import Delivery
 from shared.events import (
     DeployCompleted,
+    DeployDrifted,
     DeployEvent,
     DeployProgressed,
     DeployStarted,
@@ -122,6 +123,27 @@ async def test_events_that_got_the_numbers_of_lost_ones_are_logged_and_change_th
         assert (await gateway.get(f"/deployments/{deployment_id}"))["message"] == events[number].message
     log = (await gateway.get(f"/deployments/{deployment_id}/events"))["events"]
     assert [each["message"] for each in log] == [event.message for event in events]
+
+
+async def test_drift_is_kept_beside_a_deployment_s_state_and_its_latest_report_counts(gateway: Gateway) -> None:
+    tenant_id, deployment_id = await new_deployment(gateway)
+    *_, done = history(tenant_id, deployment_id)
+    gone = {"type": "Deployment", "name": "stt", "reason": "gone"}
+    common = {**done.model_dump(exclude={"digest"}), "message": "Deployment stt is gone"}
+    drifted = DeployDrifted.model_validate({**common, "drift": [gone]})
+    mended = DeployDrifted.model_validate({**common, "message": "as deployed again", "sequence": 2})
+    again = DeployDrifted.model_validate({**common, "sequence": 3, "drift": [gone]})
+    await take(gateway, done, 0)
+    for number, event, is_shown in ((1, drifted, True), (3, again, True), (2, mended, True), (1, drifted, True)):
+        await take(gateway, event, number)
+        state = await gateway.get(f"/tenants/{tenant_id}/deployment-status")
+        assert (state["status"], state["message"]) == ("completed", "done")
+        assert bool(state["drift"]) is is_shown
+    assert state["drift"]["drift"][0]["name"] == "stt"
+    await take(gateway, mended.model_copy(update={"sequence": 4}), 4)
+    assert (await gateway.get(f"/tenants/{tenant_id}/deployment-status"))["drift"] is None
+    log = (await gateway.get(f"/deployments/{deployment_id}/events"))["events"]
+    assert [each["level"] for each in log] == ["info", "warning", "info", "warning", "info"]
 
 
 async def test_a_dropped_delivery_is_missing_in_the_log_and_nowhere_else(gateway: Gateway) -> None:

@@ -98,6 +98,10 @@ class FakeCluster:
                 return
             self.finish_removal(ref)
 
+    async def contents(self, namespace: str) -> list[Obj]:
+        with self._stepping("contents"):
+            return [copy.deepcopy(obj) for (_, found, _), obj in self._objects.items() if found == namespace]
+
     async def list(self, kind: Kind, namespace: str) -> Listing:
         with self._stepping(f"list {kind.kind}"):
             self._check_kind(kind)
@@ -164,7 +168,7 @@ class FakeCluster:
         return {(kind, name) for kind, _, name in self._objects}
 
     def _merged(self, live: Obj | None, obj: Obj, manager: str) -> Obj:
-        fields = {"manager": manager, "operation": "Apply"}
+        fields = {"manager": manager, "operation": "Apply", "fieldsV1": _fields(obj)}
         if live is None:
             metadata = {
                 **obj["metadata"],
@@ -283,6 +287,11 @@ def _less(patch: Obj, obj: Obj) -> Obj:
         if isinstance(value, dict) or name not in obj
     }
     return {name: value for name, value in left.items() if value != {}}
+
+
+def _fields(obj: Obj) -> Obj:
+    """FieldsV1 of what was applied."""
+    return {f"f:{name}": _fields(value) if isinstance(value, dict) else {} for name, value in obj.items()}
 
 
 def _leaves(obj: Any, path: str = "") -> Iterator[tuple[str, Any]]:

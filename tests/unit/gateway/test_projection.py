@@ -23,6 +23,7 @@ from shared.events import (
     TenantDeleted,
 )
 
+GONE = {"type": "Deployment", "name": "callbot", "reason": "gone"}
 CONTEXT = {"deployment_id": "dep-1", "generation": 1, "target": "simulator"}
 STEP: dict[str, Any] = {
     "tenant_id": "t",
@@ -45,6 +46,8 @@ STEP: dict[str, Any] = {
         (DeployRolledBack, {}, "rolled_back", "warning"),
         (DeploySuperseded, {"superseded_by": 2}, "superseded", "warning"),
         (DeployDrifted, {}, "completed", "info"),
+        (DeployDrifted, {"drift": [GONE]}, "completed", "warning"),
+        (DeployDrifted, {"drift": [GONE], "outcome": "rolled_back"}, "rolled_back", "warning"),
     ],
 )
 def test_what_the_deployer_says_has_a_status(

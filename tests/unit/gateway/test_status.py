@@ -33,6 +33,7 @@ def deployment(**changes: Any) -> SimpleNamespace:
         "repeats": 0,
         "repeat_at": None,
         "updated_at": NOW - timedelta(minutes=1),
+        "drift": None,
     }
     return SimpleNamespace(**(fields | changes))
 
@@ -41,6 +42,22 @@ def test_resources_are_created_or_pending_by_the_deployer_s_word() -> None:
     state = deployment_state(TENANT, deployment(), [], NOW)
     assert [each.name for each in state.created_resources] == ["ns", "callbot", "m"]
     assert [each.name for each in state.pending_resources] == ["chatbot"]
+
+
+def test_drift_is_shown_with_field_and_manager_until_it_is_mended() -> None:
+    item = {
+        "type": "Deployment",
+        "name": "callbot",
+        "reason": "changed",
+        "field": ".spec.replicas",
+        "manager": "kubectl",
+    }
+    report = {"sequence": 1, "time": NOW.isoformat(), "message": "drifted", "heals": 0, "next_heal": None}
+    drifted = deployment_state(TENANT, deployment(drift={**report, "drift": [item]}), [], NOW)
+    assert drifted.drift is not None
+    assert [(each.field, each.manager) for each in drifted.drift.drift] == [(".spec.replicas", "kubectl")]
+    assert deployment_state(TENANT, deployment(drift={**report, "sequence": 2, "drift": []}), [], NOW).drift is None
+    assert deployment_state(TENANT, deployment(), [], NOW).drift is None
 
 
 def test_the_estimate_is_the_sizing_s_until_the_deployment_has_a_pace_of_its_own() -> None:

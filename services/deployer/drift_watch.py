@@ -1,0 +1,289 @@
+"""Notices what drifts in one cluster, publishes it, and heals it where that was asked for.
+
+One copy does it for a cluster, by a lease. It follows the records of what was applied and what the cluster has of it
+(`sightings`). A tenant of which either has changed is compared: cheaply first, by what was recorded when it was
+applied, and only where that differs by a dry run. Drift is a record before it is an event, written by compare-and-set:
+a newer generation has written in between, or an equal event is published again by the successor of one who died.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import structlog
+
+from services.deployer import drift
+from services.deployer.claims import of_same_size
+from services.deployer.cluster import Cluster, ClusterRefused, Kind, Obj, ref_of
+from services.deployer.desired import Applied, Drifted, ObjectRef
+from services.deployer.drift_events import event_of
+from services.deployer.healing import heal, is_current, is_watched, rouse
+from services.deployer.leases import Leases
+from services.deployer.manifest import parse
+from services.deployer.manifests import Manifests
+from services.deployer.newest import Superseded
+from services.deployer.sightings import Sighting, Sightings
+from services.deployer.states import Outrun, States
+from services.deployer.survey import WORKLOADS
+from services.deployer.tasks import end
+from shared.bus import EventPublisher, derived_id
+from shared.errors import EcpError, TemporaryError
+from shared.events import Drift
+from shared.subjects import Mode
+from shared.tenants import NAMESPACE_PREFIX
+
+_log = structlog.get_logger(__name__)
+_GATHER = 0.2
+"""Seconds to gather further changes of a tenant: others change several fields at a time, too."""
+_RETRY = 3.0
+_RESYNC = 60.0
+_MANIFESTS = 16
+"""Parsed manifests that are kept: what has drifted once often does again."""
+
+
+class Record(NamedTuple):
+    """A tenant's record of what was applied, and its revision."""
+
+    applied: Applied
+    revision: int
+
+
+class DriftWatch:
+    """Of one target of a mode; use `run` as a background task. `leases` are not those of the controller."""
+
+    def __init__(
+        self,
+        mode: Mode,
+        target: str,
+        cluster: Cluster,
+        *,
+        states: States,
+        leases: Leases,
+        manifests: Manifests,
+        publisher: EventPublisher,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._mode = mode
+        self._target = target
+        self._cluster = cluster
+        self._states = states
+        self._leases = leases
+        self._manifests = manifests
+        self._publisher = publisher
+        self._clock = clock
+        self._records: dict[str, Record] = {}
+        self._sightings = Sightings(cluster, self._notice)
+        self._due: dict[str, float] = {}
+        """When to look at a tenant, in the event loop's time."""
+        self._wake = asyncio.Event()
+        self._fine: dict[str, dict[tuple[str, ...], Sighting]] = {}
+        """Objects that look otherwise than recorded, and were found to be as deployed."""
+        self._parsed: OrderedDict[str, list[Obj]] = OrderedDict()
+
+    async def run(self) -> None:
+        """Watch whenever the lease is ours, until cancelled."""
+        while True:
+            try:
+                await self._leases.while_held(f"drift.{self._target}", self._work)
+            except TemporaryError as error:
+                _log.info(f"Drift isn't watched for {_RETRY:g} s: {error.message}", action="drift-waits")
+            await asyncio.sleep(_RETRY)
+
+    async def _work(self) -> None:
+        tasks = [asyncio.create_task(self._follow_records()), asyncio.create_task(self._look_at_due())]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            await end(tasks)
+            await self._sightings.close()
+            self._records.clear()
+            self._due.clear()
+            self._fine.clear()
+
+    async def _follow_records(self) -> None:
+        while True:
+            async for key, applied, revision in self._states.follow_applied(self._target, _RESYNC):
+                known = self._records.get(key)
+                if known is not None and known.revision >= revision:
+                    continue
+                if is_watched(applied):
+                    self._records[key] = Record(applied, revision)
+                    self._sightings.follow(_kinds(applied))
+                    self._look_in(key, _GATHER)
+                else:
+                    self._records.pop(key, None)
+                    self._fine.pop(key, None)
+
+    async def _look_at_due(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            self._wake.clear()
+            now = loop.time()
+            for key in [key for key, due in self._due.items() if due <= now]:
+                del self._due[key]
+                await self._look(key)
+            pause = min((due - loop.time() for due in self._due.values()), default=_RESYNC)
+            try:
+                async with asyncio.timeout(max(pause, 0)):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    def _notice(self, tenant_id: str) -> None:
+        key = f"{self._target}.{tenant_id}"
+        if key in self._records:
+            self._look_in(key, _GATHER)
+
+    def _look_in(self, key: str, seconds: float) -> None:
+        due = asyncio.get_running_loop().time() + seconds
+        self._due[key] = min(due, self._due.get(key, due))
+        self._wake.set()
+
+    async def _look(self, key: str) -> None:
+        """Compare a tenant; what fails is tried again."""
+        record = self._records.get(key)
+        if record is None:
+            return
+        try:
+            if not self._sightings.knows(_kinds(record.applied)):
+                self._look_in(key, 1.0)
+                return
+            await self._settle(key, record)
+        except (Outrun, Superseded):
+            _log.debug("Another generation has come.", action="drift-superseded")
+        except EcpError as error:
+            _log.info(f"Drift is looked at again in {_RETRY:g} s: {error.message}", action="drift-waits")
+            self._look_in(key, _RETRY)
+        except Exception:
+            _log.exception("A tenant can't be compared.", action="drift-failed")
+            self._look_in(key, _RESYNC)
+
+    async def _settle(self, key: str, record: Record) -> None:
+        applied = record.applied
+        known = applied.drift
+        if known is not None and not known.announced:
+            await self._publish(key, record)
+            return
+        items = await self._compare(key, applied)
+        if items != (known.items if known else ()):
+            await self._publish(key, await self._write(key, record, items))
+        elif items and applied.wanted is not None and applied.wanted.options.heal_drift:
+            await self._heal_when_due(key, record)
+
+    async def _compare(self, key: str, applied: Applied) -> tuple[Drift, ...]:
+        suspects = [ref for ref in applied.inventory if self._is_suspect(key, ref)]
+        if not suspects:
+            return ()
+        objects = {ref_of(obj).identity: obj for obj in await self._objects(applied)}
+        found: list[Drift] = []
+        for ref in suspects:
+            if (obj := objects.get(ref.identity)) is not None:
+                found += await self._inspect(key, ref, obj)
+        return tuple(sorted(found, key=lambda each: (each.type, each.name, each.field or "")))
+
+    def _is_suspect(self, key: str, ref: ObjectRef) -> bool:
+        """Whether the object may not be as deployed, by what is known without asking."""
+        if self._sightings.is_blind(Kind(ref.api_version, ref.kind)):
+            return False
+        seen = self._sightings.find(ref)
+        if seen is None:
+            return True
+        if ref.kind in WORKLOADS and (bounds := self._sightings.bounds_of(ref)) is not None:
+            least, most = bounds
+            if not least <= (1 if seen.replicas is None else seen.replicas) <= most:
+                return True
+        is_as_recorded = (seen.uid, seen.fields) == (ref.uid, ref.fields)
+        return not is_as_recorded and self._fine.get(key, {}).get(ref.identity) != seen
+
+    async def _inspect(self, key: str, ref: ObjectRef, obj: Obj) -> list[Drift]:
+        seen = self._sightings.find(ref)
+        live = await self._cluster.read(ref)
+        if live is None or live["metadata"].get("deletionTimestamp"):
+            return [drift.gone(obj)]
+        try:
+            wanted = await self._cluster.preview(of_same_size(obj, live))
+        except ClusterRefused:
+            return [drift.replaced(live)]
+        found = drift.compare(live, wanted)
+        if not found and seen is not None:
+            self._fine.setdefault(key, {})[ref.identity] = seen
+        if ref.kind in WORKLOADS and (bounds := self._sightings.bounds_of(ref)) is not None:
+            found += drift.out_of_bounds(live, bounds)
+        return found
+
+    async def _objects(self, applied: Applied) -> list[Obj]:
+        """The manifest's objects, in the order of apply."""
+        assert applied.digest is not None and applied.wanted is not None  # noqa: S101 - as `is_watched` has it
+        found = self._parsed.get(applied.digest)
+        if found is None:
+            text = await self._manifests.fetch(applied.digest)
+            found = parse(text, f"{NAMESPACE_PREFIX}{applied.wanted.tenant_id}")
+            self._parsed[applied.digest] = found
+            while len(self._parsed) > _MANIFESTS:
+                self._parsed.popitem(last=False)
+        return found
+
+    async def _write(self, key: str, record: Record, items: tuple[Drift, ...]) -> Record:
+        """Record what is otherwise now. Raises Outrun where another generation has written."""
+        before = record.applied.drift or Drifted(sequence=0)
+        heals = drift.heals_now(before.heals, before.healed_at, self._clock())
+        changes = {"sequence": before.sequence + 1, "items": items, "announced": False, "heals": heals}
+        return await self._record(key, record, drift=before.model_copy(update=changes))
+
+    async def _record(self, key: str, record: Record, **changes: object) -> Record:
+        applied = record.applied.model_copy(update=changes)
+        revision = await self._states.record(key, applied, record.revision)
+        self._records[key] = Record(applied, revision)
+        return self._records[key]
+
+    async def _publish(self, key: str, record: Record) -> None:
+        """Publish what is recorded, under an id that is the same for a successor, and look again for what to heal."""
+        event = event_of(record.applied)
+        known, wanted = record.applied.drift, record.applied.wanted
+        assert known is not None and wanted is not None  # noqa: S101 - just recorded
+        _log.warning(event.message, action="drifted", tenant_id=event.tenant_id, deployment_id=event.deployment_id)
+        await self._publisher.publish(
+            event,
+            mode=self._mode,
+            event_id=derived_id(event.deployment_id, event.subject, str(known.sequence)),
+            correlation_id=wanted.correlation_id,
+            traceparent=wanted.traceparent,
+        )
+        await self._record(key, record, drift=known.model_copy(update={"announced": True}))
+        self._look_in(key, 0.0)
+
+    async def _heal_when_due(self, key: str, record: Record) -> None:
+        known = record.applied.drift
+        assert known is not None  # noqa: S101 - there is something to heal
+        due = drift.next_heal(known.heals, known.healed_at)
+        if due is not None and (left := (due - self._clock()).total_seconds()) > 0:
+            self._look_in(key, left)
+        elif not await self._leases.while_held(f"deployer.{key}", lambda: self._heal(key, record, known)):
+            self._look_in(key, 1.0)
+
+    async def _heal(self, key: str, record: Record, known: Drifted) -> None:
+        """Under the tenant's lease. The attempt is recorded before it is made: a crash must not skip the pause."""
+        state = await self._states.read(key)
+        generation = record.applied.generation
+        if not is_current(state.desired, state.applied, generation):
+            raise Superseded
+        objects = await self._objects(record.applied)
+        drifted = [obj for obj in objects if _is_among(obj, known.items)]
+        attempt = known.model_copy(update={"heals": known.heals + 1, "healed_at": self._clock()})
+        record = await self._record(key, record, drift=attempt)
+        made = await heal(self._cluster, self._states, key, generation, drifted)
+        await rouse(self._cluster, self._states, key, generation, objects)
+        new = {ref.identity: ref for ref in made}
+        inventory = tuple(new.get(ref.identity, ref) for ref in record.applied.inventory)
+        await self._record(key, record, inventory=inventory)
+        self._look_in(key, _GATHER)
+
+
+def _kinds(applied: Applied) -> list[Kind]:
+    return list(dict.fromkeys(Kind(ref.api_version, ref.kind) for ref in applied.inventory))
+
+
+def _is_among(obj: Obj, items: Sequence[Drift]) -> bool:
+    return any((obj["kind"], obj["metadata"]["name"]) == (item.type, item.name) for item in items)

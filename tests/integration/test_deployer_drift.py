@@ -1,0 +1,139 @@
+"""Drift on the simulator: noticed by watching, reported once, gone when it is mended, healed where asked for."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+import yaml
+
+from services.deployer.cluster import Obj, ref_of
+from shared.events import DeployCompleted, DeployDrifted, Drift, Operation
+from tests.integration.deployer_bench import Bench, digest_of, free_port, manifest, patch, running_bench
+
+DEPLOYMENT = "/apis/apps/v1/namespaces/ecp-ai-{}/deployments/{}"
+
+
+@pytest.fixture(scope="module")
+async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
+    async with running_bench(tmp_path_factory.mktemp("deployer")) as bench:
+        yield bench
+
+
+def labelled(tenant: str) -> str:
+    """An autoscaled callbot and a redis of 2, with the label that everything rendered has."""
+    objects = list(yaml.safe_load_all(manifest(tenant, "callbot")))
+    redis = next(yaml.safe_load_all(manifest(tenant, "redis").split("---\n")[1]))
+    redis["spec"]["replicas"] = 2
+    for each in (*objects, redis):
+        each["metadata"]["labels"] = {**each["metadata"].get("labels", {}), "ecp.ai/tenant": tenant}
+    return yaml.safe_dump_all([*objects, redis])
+
+
+def reports(bench: Bench, deployment_id: str) -> list[DeployDrifted]:
+    return [event for event in bench.of(deployment_id) if isinstance(event, DeployDrifted)]
+
+
+async def report(bench: Bench, deployment_id: str, count: int) -> tuple[Drift, ...]:
+    """The report of that number."""
+    await bench.until(lambda: len(reports(bench, deployment_id)) >= count)
+    return reports(bench, deployment_id)[count - 1].drift
+
+
+async def deployed(bench: Bench, tenant: str, **options: bool) -> str:
+    deployment_id = await bench.deploy(tenant, 1, labelled(tenant), **options)
+    await bench.until_said(deployment_id, DeployCompleted)
+    return deployment_id
+
+
+async def scale(bench: Bench, tenant: str, name: str, replicas: int, manager: str = "kubectl-scale") -> None:
+    await patch(bench, DEPLOYMENT.format(tenant, name), {"spec": {"replicas": replicas}}, manager)
+
+
+async def live(bench: Bench, tenant: str, name: str) -> Obj:
+    found = await bench.read("Deployment", tenant, name, "apps/v1")
+    assert found is not None
+    return found
+
+
+async def delete(bench: Bench, tenant: str, name: str) -> None:
+    found = await live(bench, tenant, name)
+    await bench.cluster.remove(ref_of(found), uid=found["metadata"]["uid"])
+
+
+async def test_drift_is_reported_with_field_and_manager_and_is_gone_when_it_is_mended(bench: Bench) -> None:
+    async with bench.deployer():
+        dep = await deployed(bench, "watched")
+        await scale(bench, "watched", "redis", 1)
+        [item] = await report(bench, dep, 1)
+        assert (item.name, item.field, item.manager) == ("redis", ".spec.replicas", "kubectl-scale")
+        assert (item.found, item.wanted) == ("1", "2")
+        await scale(bench, "watched", "redis", 2)
+        assert await report(bench, dep, 2) == ()
+        await delete(bench, "watched", "redis")
+        assert [(each.name, each.reason) for each in await report(bench, dep, 3)] == [("redis", "gone")]
+        await scale(bench, "watched", "callbot", 0)
+        items = await report(bench, dep, 4)
+        assert {(each.name, each.field, each.manager, each.wanted) for each in items} == {
+            ("callbot", ".spec.replicas", "kubectl-scale", "2 to 4"),
+            ("redis", None, None, None),
+        }
+
+
+async def test_what_others_add_autoscalers_and_our_own_operations_are_no_drift(bench: Bench) -> None:
+    text = labelled("calm")
+    async with bench.deployer():
+        dep = await deployed(bench, "calm")
+        sidecar = {"template": {"spec": {"containers": [{"name": "proxy", "image": "proxy:1"}]}}}
+        notes = {"annotations": {"notes": "theirs"}}
+        await patch(bench, DEPLOYMENT.format("calm", "callbot"), {"metadata": notes, "spec": sidecar}, "istio")
+        await scale(bench, "calm", "callbot", 4, "kube-controller-manager")
+        stop = await bench.operate("calm", 2, Operation.STOP)
+        await bench.until_said(stop, DeployCompleted)
+        start = await bench.operate("calm", 3, Operation.START, digest=digest_of(text), to=1)
+        await bench.until_said(start, DeployCompleted)
+        restart = await bench.operate("calm", 4, Operation.RESTART, digest=digest_of(text), to=1)
+        await bench.until_said(restart, DeployCompleted)
+        # What drifts after all of it is the first report: so nothing before it was one.
+        await scale(bench, "calm", "redis", 3)
+        assert [each.name for each in await report(bench, restart, 1)] == ["redis"]
+    assert [reports(bench, each) for each in (dep, stop, start)] == [[], [], []]
+
+
+async def test_drift_is_healed_where_that_was_asked_for(bench: Bench) -> None:
+    async with bench.deployer():
+        dep = await deployed(bench, "healed", heal_drift=True)
+        container = {"name": "callbot", "image": "ecp-ai/callbot:hotfix"}
+        body = {"spec": {"template": {"spec": {"containers": [container]}}}}
+        await patch(bench, DEPLOYMENT.format("healed", "callbot"), body, "kubectl-set")
+        [item] = await report(bench, dep, 1)
+        assert item.field == '.spec.template.spec.containers[name="callbot"].image'
+        assert await report(bench, dep, 2) == ()
+        containers = (await live(bench, "healed", "callbot"))["spec"]["template"]["spec"]["containers"]
+        assert [each["image"] for each in containers] == ["ecp-ai/callbot:1.0"]
+        await delete(bench, "healed", "redis")
+        assert await report(bench, dep, 4) == ()
+        assert (await live(bench, "healed", "redis"))["spec"]["replicas"] == 2
+        assert [event.heals for event in reports(bench, dep)] == [0, 1, 1, 2], "each heal is counted for the pause"
+
+
+async def test_a_deployer_that_is_killed_reports_and_heals_nothing_twice(bench: Bench) -> None:
+    environment = os.environ | {
+        "NATS_URL": bench.nats_url,
+        "K8S_SIMULATOR_URL": bench.simulator_url,
+        "PORT": str(free_port()),
+    }
+    doomed = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.deployer", env=environment, stdout=asyncio.subprocess.DEVNULL
+    )
+    dep = await deployed(bench, "doomed")
+    await scale(bench, "doomed", "redis", 1)
+    await report(bench, dep, 1)
+    doomed.kill()
+    await doomed.wait()
+    await delete(bench, "doomed", "callbot")
+    async with bench.deployer():
+        items = await report(bench, dep, 2)
+    assert [(each.name, each.reason) for each in items] == [("callbot", "gone"), ("redis", "changed")]
+    assert [event.sequence for event in reports(bench, dep)] == [1, 2]
