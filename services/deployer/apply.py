@@ -118,8 +118,8 @@ async def prune(
 ) -> list[Obj]:
     """Delete those of `refs` that are there and still ours, in the reverse order of apply.
 
-    A namespace with objects of others in it stays; these are the result. `confirm` raises where somebody else is at the
-    tenant by now. It is asked when the uid is known, so that what comes afterwards has another.
+    A namespace with objects of others in it stays; these are the result. `confirm` raises where another copy has
+    written the record. It is asked when the uid is known, so that what comes afterwards has another.
     """
     left: list[Obj] = []
     for ref in sorted(refs, key=lambda ref: -rank(ref.kind)):

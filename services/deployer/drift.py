@@ -111,7 +111,8 @@ def _by(key: str, items: list[Any]) -> dict[Any, Obj] | None:
 
 
 def _drift(live: Obj, path: Path, found: Any, wanted: Any) -> Drift:
-    manager = owner(live, path) or latest(live)
+    # What is removed has no owner. What was changed has one, but for 0 replicas by the subresource `scale`.
+    manager = owner(live, path) or (latest(live) if found is None else None)
     is_secret = live["kind"] == "Secret"
     return Drift(
         type=live["kind"],

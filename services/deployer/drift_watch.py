@@ -1,46 +1,43 @@
 """Notices what drifts in one cluster, publishes it, and heals it where that was asked for.
 
 One copy does it for a cluster, by a lease. It follows the records of what was applied and what the cluster has of it
-(`sightings`). A tenant of which either has changed is compared: cheaply first, by what was recorded when it was
-applied, and only where that differs by a dry run. Drift is a record before it is an event, written by compare-and-set:
-a newer generation has written in between, or an equal event is published again by the successor of one who died.
+(`sightings`). A tenant of which either has changed is compared (`drift_comparison`). Drift is a record before it is an
+event, written by compare-and-set: where a newer generation has written, it is dropped, and after a crash a successor
+publishes an equal event under the same id.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
 import structlog
 
 from services.deployer import drift
-from services.deployer.claims import of_same_size
-from services.deployer.cluster import Cluster, ClusterRefused, Kind, Obj, ref_of
+from services.deployer.cluster import Cluster, Kind, Obj
 from services.deployer.desired import Applied, Drifted, ObjectRef
+from services.deployer.drift_comparison import Comparison
 from services.deployer.drift_events import event_of
 from services.deployer.healing import heal, is_current, is_watched, rouse
 from services.deployer.leases import Leases
-from services.deployer.manifest import parse
 from services.deployer.manifests import Manifests
 from services.deployer.newest import Superseded
-from services.deployer.sightings import Sighting, Sightings
+from services.deployer.sightings import Sightings
 from services.deployer.states import Outrun, States
-from services.deployer.survey import WORKLOADS
 from services.deployer.tasks import end
 from shared.bus import EventPublisher, derived_id
 from shared.errors import EcpError, TemporaryError
 from shared.events import Drift
 from shared.subjects import Mode
-from shared.tenants import NAMESPACE_PREFIX
 
 _log = structlog.get_logger(__name__)
 _GATHER = 0.2
 """Seconds to gather further changes of a tenant: others change several fields at a time, too."""
 _RETRY = 3.0
 _RESYNC = 60.0
-_MANIFESTS = 16
-"""Parsed manifests that are kept: what has drifted once often does again."""
+_AT_ONCE = 8
+"""Tenants that are compared or healed at the same time."""
 
 
 class Record(NamedTuple):
@@ -70,7 +67,6 @@ class DriftWatch:
         self._cluster = cluster
         self._states = states
         self._leases = leases
-        self._manifests = manifests
         self._publisher = publisher
         self._clock = clock
         self._records: dict[str, Record] = {}
@@ -78,9 +74,7 @@ class DriftWatch:
         self._due: dict[str, float] = {}
         """When to look at a tenant, in the event loop's time."""
         self._wake = asyncio.Event()
-        self._fine: dict[str, dict[tuple[str, ...], Sighting]] = {}
-        """Objects that look otherwise than recorded, and were found to be as deployed."""
-        self._parsed: OrderedDict[str, list[Obj]] = OrderedDict()
+        self._comparison = Comparison(cluster, self._sightings, manifests)
 
     async def run(self) -> None:
         """Watch whenever the lease is ours, until cancelled."""
@@ -100,7 +94,6 @@ class DriftWatch:
             await self._sightings.close()
             self._records.clear()
             self._due.clear()
-            self._fine.clear()
 
     async def _follow_records(self) -> None:
         while True:
@@ -114,22 +107,31 @@ class DriftWatch:
                     self._look_in(key, _GATHER)
                 else:
                     self._records.pop(key, None)
-                    self._fine.pop(key, None)
+                    self._comparison.forget(key)
 
     async def _look_at_due(self) -> None:
+        """Start a look at each tenant that is due, some at once: a slow one must not hold up the others."""
         loop = asyncio.get_running_loop()
-        while True:
-            self._wake.clear()
-            now = loop.time()
-            for key in [key for key, due in self._due.items() if due <= now]:
-                del self._due[key]
-                await self._look(key)
-            pause = min((due - loop.time() for due in self._due.values()), default=_RESYNC)
-            try:
-                async with asyncio.timeout(max(pause, 0)):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+        looking: dict[str, asyncio.Task[None]] = {}
+        try:
+            while True:
+                self._wake.clear()
+                looking = {key: task for key, task in looking.items() if not task.done()}
+                due = [key for key, when in self._due.items() if when <= loop.time() and key not in looking]
+                for key in due[: _AT_ONCE - len(looking)]:
+                    del self._due[key]
+                    looking[key] = asyncio.create_task(self._look(key), name=f"drift of {key}")
+                    looking[key].add_done_callback(lambda _: self._wake.set())
+                waiting = [when for key, when in self._due.items() if key not in looking]
+                await self._wait(min(waiting, default=None) if len(looking) < _AT_ONCE else None)
+        finally:
+            await end(looking.values())
+
+    async def _wait(self, until: float | None) -> None:
+        """Until something is due, or has changed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await self._wake.wait()
 
     def _notice(self, tenant_id: str) -> None:
         key = f"{self._target}.{tenant_id}"
@@ -166,70 +168,26 @@ class DriftWatch:
         if known is not None and not known.announced:
             await self._publish(key, record)
             return
-        items = await self._compare(key, applied)
-        if items != (known.items if known else ()):
+        items = await self._comparison.compare(key, applied)
+        has_news = known is not None and bool(items) and known.heals != known.reported_heals
+        if has_news or items != (known.items if known else ()):
             await self._publish(key, await self._write(key, record, items))
         elif items and applied.wanted is not None and applied.wanted.options.heal_drift:
             await self._heal_when_due(key, record)
+        elif not items and any(ref.fields is None for ref in applied.inventory):
+            await self._record(key, record, inventory=tuple(self._as_seen(ref) for ref in applied.inventory))
 
-    async def _compare(self, key: str, applied: Applied) -> tuple[Drift, ...]:
-        suspects = [ref for ref in applied.inventory if self._is_suspect(key, ref)]
-        if not suspects:
-            return ()
-        objects = {ref_of(obj).identity: obj for obj in await self._objects(applied)}
-        found: list[Drift] = []
-        for ref in suspects:
-            if (obj := objects.get(ref.identity)) is not None:
-                found += await self._inspect(key, ref, obj)
-        return tuple(sorted(found, key=lambda each: (each.type, each.name, each.field or "")))
-
-    def _is_suspect(self, key: str, ref: ObjectRef) -> bool:
-        """Whether the object may not be as deployed, by what is known without asking."""
-        if self._sightings.is_blind(Kind(ref.api_version, ref.kind)):
-            return False
+    def _as_seen(self, ref: ObjectRef) -> ObjectRef:
+        """What 0.1 didn't record, so that it is compared once and not at each start."""
         seen = self._sightings.find(ref)
-        if seen is None:
-            return True
-        if ref.kind in WORKLOADS and (bounds := self._sightings.bounds_of(ref)) is not None:
-            least, most = bounds
-            if not least <= (1 if seen.replicas is None else seen.replicas) <= most:
-                return True
-        is_as_recorded = (seen.uid, seen.fields) == (ref.uid, ref.fields)
-        return not is_as_recorded and self._fine.get(key, {}).get(ref.identity) != seen
-
-    async def _inspect(self, key: str, ref: ObjectRef, obj: Obj) -> list[Drift]:
-        seen = self._sightings.find(ref)
-        live = await self._cluster.read(ref)
-        if live is None or live["metadata"].get("deletionTimestamp"):
-            return [drift.gone(obj)]
-        try:
-            wanted = await self._cluster.preview(of_same_size(obj, live))
-        except ClusterRefused:
-            return [drift.replaced(live)]
-        found = drift.compare(live, wanted)
-        if not found and seen is not None:
-            self._fine.setdefault(key, {})[ref.identity] = seen
-        if ref.kind in WORKLOADS and (bounds := self._sightings.bounds_of(ref)) is not None:
-            found += drift.out_of_bounds(live, bounds)
-        return found
-
-    async def _objects(self, applied: Applied) -> list[Obj]:
-        """The manifest's objects, in the order of apply."""
-        assert applied.digest is not None and applied.wanted is not None  # noqa: S101 - as `is_watched` has it
-        found = self._parsed.get(applied.digest)
-        if found is None:
-            text = await self._manifests.fetch(applied.digest)
-            found = parse(text, f"{NAMESPACE_PREFIX}{applied.wanted.tenant_id}")
-            self._parsed[applied.digest] = found
-            while len(self._parsed) > _MANIFESTS:
-                self._parsed.popitem(last=False)
-        return found
+        return ref.model_copy(update={"uid": seen.uid, "fields": seen.fields} if seen else {"fields": ""})
 
     async def _write(self, key: str, record: Record, items: tuple[Drift, ...]) -> Record:
         """Record what is otherwise now. Raises Outrun where another generation has written."""
         before = record.applied.drift or Drifted(sequence=0)
         heals = drift.heals_now(before.heals, before.healed_at, self._clock())
-        changes = {"sequence": before.sequence + 1, "items": items, "announced": False, "heals": heals}
+        changes = {"sequence": before.sequence + 1, "items": items, "announced": False}
+        changes |= {"heals": heals, "reported_heals": heals}
         return await self._record(key, record, drift=before.model_copy(update=changes))
 
     async def _record(self, key: str, record: Record, **changes: object) -> Record:
@@ -269,12 +227,17 @@ class DriftWatch:
         generation = record.applied.generation
         if not is_current(state.desired, state.applied, generation):
             raise Superseded
-        objects = await self._objects(record.applied)
+        objects = await self._comparison.objects(record.applied)
         drifted = [obj for obj in objects if _is_among(obj, known.items)]
         attempt = known.model_copy(update={"heals": known.heals + 1, "healed_at": self._clock()})
         record = await self._record(key, record, drift=attempt)
-        made = await heal(self._cluster, self._states, key, generation, drifted)
-        await rouse(self._cluster, self._states, key, generation, objects)
+        try:
+            made = await heal(self._cluster, self._states, key, generation, drifted)
+            await rouse(self._cluster, self._states, key, generation, objects)
+        except TemporaryError:
+            # The cluster is away, or the namespace is still going: that is no other manager who fights.
+            await self._record(key, record, drift=known)
+            raise
         new = {ref.identity: ref for ref in made}
         inventory = tuple(new.get(ref.identity, ref) for ref in record.applied.inventory)
         await self._record(key, record, inventory=inventory)

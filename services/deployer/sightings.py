@@ -55,6 +55,8 @@ class Sightings:
         self._seen: dict[Kind, dict[Identity, Sighting]] = {}
         self._blind: set[Kind] = set()
         self._tasks: dict[Kind, asyncio.Task[None]] = {}
+        self._bounds: dict[tuple[str, str, str], tuple[int, int]] | None = None
+        """Of what autoscalers scale, by namespace, kind and name; None when one has changed."""
 
     def follow(self, kinds: Iterable[Kind]) -> None:
         """Watch these kinds from now on, besides those that are watched already."""
@@ -82,11 +84,11 @@ class Sightings:
 
     def bounds_of(self, ref: ObjectRef) -> tuple[int, int] | None:
         """The replicas between which an autoscaler holds a workload; None if none does."""
-        autoscalers = (seen for kind, seen in self._seen.items() if kind.kind == AUTOSCALER)
-        for (_, _, namespace, _), sighting in (item for seen in autoscalers for item in seen.items()):
-            if namespace == ref.namespace and sighting.scales == (ref.kind, ref.name):
-                return sighting.bounds
-        return None
+        if self._bounds is None:
+            autoscalers = [seen for kind, seen in self._seen.items() if kind.kind == AUTOSCALER]
+            found = ((identity[2], sighting) for seen in autoscalers for identity, sighting in seen.items())
+            self._bounds = {(namespace, *each.scales): each.bounds for namespace, each in found if each.scales}
+        return self._bounds.get((ref.namespace, ref.kind, ref.name))
 
     async def _keep(self, kind: Kind) -> None:
         pause = _SHORTEST_PAUSE
@@ -111,20 +113,22 @@ class Sightings:
 
     async def _follow(self, kind: Kind, resource_version: str) -> None:
         async for change in self._cluster.watch(kind, "", resource_version, TENANT_LABEL):
-            # Items of a list may lack these two, those of a watch never do.
             identity, sighting = ref_of(change.obj).identity, _sight(change.obj)
             before = self._seen[kind].get(identity)
             if change.type == "DELETED":
                 self._seen[kind].pop(identity, None)
+                self._bounds = None
                 self._changed(sighting.tenant_id)
             elif sighting != before:
                 self._seen[kind][identity] = sighting
+                self._bounds = self._bounds if kind.kind != AUTOSCALER else None
                 self._changed(sighting.tenant_id)
 
     def _replace(self, kind: Kind, items: Iterable[Obj]) -> None:
         before = self._seen.get(kind, {})
         now = self._seen[kind] = {ref_of(obj).identity: _sight(obj) for obj in items}
         self._blind.discard(kind)
+        self._bounds = None
         changed = {identity for identity in {*before, *now} if before.get(identity) != now.get(identity)}
         for tenant_id in {(now.get(each) or before[each]).tenant_id for each in changed}:
             self._changed(tenant_id)

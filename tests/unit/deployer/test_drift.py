@@ -59,6 +59,12 @@ def test_a_field_that_is_removed_has_no_owner_and_names_who_wrote_last() -> None
     assert (item.reason, item.field, item.manager) == ("removed", ".spec.replicas", "kubectl-edit")
 
 
+def test_a_changed_field_without_an_owner_has_no_manager_rather_than_a_guess() -> None:
+    """As a real API server has it for `kubectl scale --replicas=0`."""
+    [item] = drift.compare(live(entry("kubectl-annotate", {"f:metadata": {}}), replicas=0), live())
+    assert (item.field, item.manager) == (".spec.replicas", None)
+
+
 def test_what_others_add_is_none() -> None:
     added = {"sidecars": [{"name": "proxy", "image": "proxy"}], "paused": True, "metadata": {"generation": 7}}
     there = {**live(entry("istio", {"f:spec": {"f:paused": {}}}), **added), "status": {"replicas": 1}}

@@ -16,7 +16,7 @@ def found(kind: str, name: str, *managers: str, **metadata: Any) -> Obj:
     return {"kind": kind, "metadata": {"name": name, "uid": f"uid-of-{name}", "managedFields": fields, **metadata}}
 
 
-def test_what_the_control_plane_puts_into_each_namespace_is_foreign_to_nobody() -> None:
+def test_what_the_control_plane_puts_into_each_namespace_is_not_foreign() -> None:
     objects = [
         found("ConfigMap", "kube-root-ca.crt", "kube-controller-manager"),
         found("ConfigMap", "istio-ca-root-cert", "pilot-discovery"),
