@@ -152,11 +152,8 @@ class KubernetesCluster:
         _, resource = await self._resource(kind)
         asked = {"verb": verb, "group": resource.group, "resource": resource.name}
         where = {"namespace": namespace} if namespace and resource.namespaced else {}
-        body = {
-            "apiVersion": _REVIEW.api_version,
-            "kind": _REVIEW.kind,
-            "spec": {"resourceAttributes": {**asked, **where}},
-        }
+        spec = {"resourceAttributes": {**asked, **where}}
+        body = {"apiVersion": _REVIEW.api_version, "kind": _REVIEW.kind, "spec": spec}
         with self._translated(_REVIEW.kind):
             review = await _ask(client, "post", _path(reviews, ""), body=body)
         return bool(review["status"].get("allowed"))
@@ -184,10 +181,9 @@ class KubernetesCluster:
                 response.close()
 
     async def _get(self, path: str) -> Obj:
-        async with self._connecting:
-            with self._translated(path):
-                client = await self._connected()
         with self._translated(path):
+            async with self._connecting:
+                client = await self._connected()
             return await _ask(client, "get", path)
 
     async def _resource(self, kind: Kind) -> tuple[DynamicClient, Resource]:
