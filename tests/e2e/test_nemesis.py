@@ -1,7 +1,7 @@
 """A nemesis beside tenants that are created, changed, stopped, started and deleted; a checker of the whole history.
 
 Each fault is a parameter: `make test-long ARGS="-k 'nemesis and partition' -s"`, with `FAULTS_SEED` for other moments.
-Where a machine lacks what a fault takes (root, `ip`, libfaketime), its test is skipped with the reason.
+Where a machine lacks what a fault takes (root, `ip`, a C compiler), its test is skipped with the reason.
 """
 
 from pathlib import Path
