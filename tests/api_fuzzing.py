@@ -1,0 +1,218 @@
+"""A service against its own OpenAPI document: cases made by schemathesis, sent to a running server, answers checked.
+
+A campaign is a row of batches. Batch number n is always the same operation with the same seed, so that a long run which
+was interrupted goes on where it was, and a finding is found again by its seed and batch.
+"""
+
+import asyncio
+import json
+import os
+import random
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.core.transport import Response
+from schemathesis.generation.case import Case
+from schemathesis.openapi.checks import UndefinedStatusCode
+from schemathesis.schemas import APIOperation
+from schemathesis.specs.openapi import checks
+
+BATCH: Final = 8
+SHORT: Final = 1_000
+LONG: Final = 20_000
+SEED: Final = int(os.environ.get("FUZZ_SEED", "1"))
+ANSWER_SECONDS: Final = 30.0
+"""What takes longer counts as a hang, on a machine that others use too."""
+CONFORMANCE: Final = [
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An answer that the document doesn't allow, and how to get it again."""
+
+    operation: str
+    batch: int
+    what: str
+    curl: str
+
+    def __str__(self) -> str:
+        return f"batch {self.batch}, {self.operation}: {self.what}\n    {self.curl}"
+
+
+@dataclass
+class Campaign:
+    """One document, one server, one mode.
+
+    `known` has values of path parameters that exist on the server: half of the batches use them, since a made-up tenant
+    is only ever a 404. `reasons` has the texts that explain a 5xx. `fix` may change a case before it is sent.
+    """
+
+    document: dict[str, Any]
+    base_url: str
+    seed: int = SEED
+    known: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    reasons: Sequence[str] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    fix: Callable[[Case], None] = lambda case: None
+    findings: list[Finding] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        schema = schemathesis.openapi.from_dict(self.document)
+        self._operations: list[APIOperation[Any, Any, Any, Any]] = [
+            result.ok() for result in schema.get_all_operations()
+        ]
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def run(self, cases: int, position: int = 0) -> Iterator[int]:
+        """Send at least `cases` cases, from batch `position` on; yields the next batch's number after each."""
+        target = self.sent + cases
+        while self.sent < target:
+            self._batch(position)
+            position += 1
+            yield position
+
+    @property
+    def sent(self) -> int:
+        return self.statuses.total()
+
+    def _batch(self, number: int) -> None:
+        """One operation; rounds over all of them alternate between valid and invalid, known and made-up parameters."""
+        turn, index = divmod(number, len(self._operations))
+        operation = self._operations[index]
+        can_be_invalid = bool(operation.body or operation.query)
+        mode = GenerationMode.NEGATIVE if turn % 2 and can_be_invalid else GenerationMode.POSITIVE
+        chance = random.Random(f"{self.seed}/{number}")
+        fixed = self._existing(operation, chance) if turn % 4 < 3 else {}
+        strategy = operation.as_strategy(generation_mode=mode, path_parameters=fixed or None)
+
+        @seeded(chance.getrandbits(64))
+        @settings(
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            max_examples=BATCH,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(strategy)
+        def send(case: Case) -> None:
+            self._send(case, number)
+
+        # Sometimes no parameter can be made invalid.
+        with suppress(Unsatisfiable):
+            send()
+
+    def _existing(self, operation: APIOperation[Any, Any, Any, Any], chance: random.Random) -> dict[str, Any]:
+        """Values that exist for the path; only the last of them is ever deleted, for the others to stay."""
+        found = {each.name: self.known[each.name] for each in operation.path_parameters if each.name in self.known}
+        if operation.method == "delete":
+            return {name: values[-1] for name, values in found.items()}
+        return {name: chance.choice(values[:-1]) for name, values in found.items()}
+
+    def _send(self, case: Case, batch: int) -> None:
+        self.fix(case)
+        try:
+            response = case.call(
+                self.base_url, session=self._session, headers=dict(self.headers), timeout=ANSWER_SECONDS
+            )
+        except requests.RequestException as error:
+            self.statuses[0] += 1
+            self._found(case, batch, f"no answer: {error!r}")
+            return
+        self.statuses[response.status_code] += 1
+        if response.status_code >= 500 and not self._explained(response):
+            self._found(case, batch, f"{response.status_code}: {response.text[:300]}")
+            return
+        try:
+            case.validate_response(response, checks=CONFORMANCE)
+        except FailureGroup as group:
+            for failure in group.exceptions:
+                self._found(case, batch, _described(failure, response))
+
+    def _explained(self, response: Response) -> bool:
+        """A dependency may be missing, and then the answer has a reason."""
+        return any(reason in response.text for reason in self.reasons)
+
+    def _found(self, case: Case, batch: int, what: str) -> None:
+        curl = case.as_curl_command(headers=dict(self.headers))
+        self.findings.append(Finding(case.operation.label, batch, what, curl[:2000]))
+
+    def report(self) -> str:
+        """A few of each kind of finding: the rest are mostly the same."""
+        kinds: dict[tuple[str, str], list[Finding]] = {}
+        for each in self.findings:
+            kinds.setdefault((each.operation, each.what[:80]), []).append(each)
+        lines = [f"seed {self.seed}: {self.sent} cases, {dict(self.statuses)}, {len(self.findings)} findings"]
+        lines += [f"{len(those)} x {those[0]}" for those in kinds.values()]
+        return "\n".join(lines)
+
+
+def _described(failure: Failure | Exception, response: Response) -> str:
+    if isinstance(failure, UndefinedStatusCode):
+        return f"undocumented status {response.status_code}: {response.text[:200]}"
+    return f"{response.status_code}, {str(failure)[:1500]}"
+
+
+@dataclass
+class Progress:
+    """Where a long campaign is: a file with its seed, its next batch and the cases sent, rewritten after each batch."""
+
+    path: Path
+    seed: int
+    position: int = 0
+    sent: int = 0
+
+    @classmethod
+    def load(cls, path: Path, seed: int) -> "Progress":
+        """The stored progress of this seed, else the beginning."""
+        if path.exists():
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            if stored["seed"] == seed:
+                return cls(path, **stored)
+        return cls(path, seed)
+
+    def save(self) -> None:
+        """Whole or not at all: an interruption may come at any moment."""
+        partial = self.path.with_suffix(".partial")
+        partial.write_text(json.dumps({"seed": self.seed, "position": self.position, "sent": self.sent}))
+        partial.replace(self.path)
+
+
+async def check_short(campaign: Campaign, cases: int = SHORT) -> None:
+    """What `make test` runs: the same cases each time."""
+    await asyncio.to_thread(lambda: deque(campaign.run(cases), maxlen=0))
+    assert not campaign.findings, campaign.report()
+
+
+async def check_long(campaign: Campaign, config: pytest.Config, name: str, cases: int = LONG) -> None:
+    """What `make test-long` runs: goes on where an interrupted run of the same seed was, in pytest's cache."""
+    progress = Progress.load(config.cache.mkdir("fuzzing") / f"{name}.json", campaign.seed)
+
+    def go_on() -> None:
+        before = progress.sent
+        for position in campaign.run(cases - before, progress.position):
+            progress.position = position
+            progress.sent = before + campaign.sent
+            progress.save()
+
+    await asyncio.to_thread(go_on)
+    progress.path.unlink(missing_ok=True)
+    assert not campaign.findings, campaign.report()
