@@ -171,7 +171,7 @@ async def is_ready(login: Login, port: int) -> bool:
 
 
 async def lives(port: int) -> bool:
-    """Whether a server at `port` reacts at all, be it that it starts, is full or knows nobody.
+    """Whether a server at `port` reacts at all, even while it starts, is full or refuses the login.
 
     It is asked whether it speaks TLS, which needs no login and leaves no line in its log.
     """

@@ -30,7 +30,7 @@ Step = Callable[[int, frozenset[Kind]], Awaitable[object]]
 
 
 class Made(NamedTuple):
-    """The objects of a manifest, the kinds that the cluster lacks, and notes on what can't be as it says."""
+    """The objects of a manifest, the kinds that the cluster lacks, and notes on what the cluster couldn't take."""
 
     refs: list[ObjectRef]
     skipped: frozenset[Kind]

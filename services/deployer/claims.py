@@ -1,4 +1,4 @@
-"""Sizes of volumes: what a cluster lets nobody change stays as it is, and the rest of the object is applied.
+"""Sizes of volumes: what a cluster doesn't let change stays as it is, and the rest of the object is applied.
 
 A claim never shrinks, for there is no telling which data would have to go. It grows where its StorageClass can expand.
 The templates of a StatefulSet never change once it is there. So a tenant keeps the volumes that it has, with a note.

@@ -1,6 +1,6 @@
 """A cluster's nodes and all its pods at one moment, reduced to what decides where pods fit. Pure.
 
-Also whether the cluster grows by itself: then what is free now says nothing about what could run.
+Also whether the cluster grows by itself: then what is free now doesn't bound what could run.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,7 @@
 """Applies again what has drifted, where that was asked for.
 
 Under the tenant's lease, so that no operation is at work at the same time, and with a look at what is desired before
-each object: a newer generation ends it. Fields are taken from whoever has them, for that is what healing is.
+each object: a newer generation ends it. Fields are taken from their present manager, since that is what healing means.
 """
 
 from collections.abc import Sequence

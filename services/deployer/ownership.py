@@ -1,6 +1,6 @@
 """What in a cluster is ours. Pure: objects as the API server gives them, and what was recorded of them.
 
-Not by label, which everybody can write: a copied label must never get somebody's object deleted. An object is ours if
+Not by label, which anyone can write: a copied label must never get a foreign object deleted. An object is ours if
 it has the uid that we recorded, or if our field manager applied it, since we may have died between applying and
 recording. A namespace made by others isn't ours even if it was labelled for us: deleting it deletes all that is in it.
 """

@@ -38,7 +38,7 @@ class _Denied(Exception):
 
 
 class Preflight:
-    """Of one cluster. What is allowed is kept; what isn't is asked for again, since somebody is about to mend it."""
+    """Of one cluster. What is allowed is kept; what isn't is asked for again, since it may be granted at any time."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster

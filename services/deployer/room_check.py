@@ -1,6 +1,6 @@
 """Looks for room before a deployment applies anything, and again where its pods get no node.
 
-Without it the part of a tenant that fits would take the room from others and serve nobody: pods of a tenant that can
+Without it the part of a tenant that fits would take the room from others and serve no caller: pods of a tenant that can
 never run as a whole kept another one waiting until the first had failed.
 """
 

@@ -1,6 +1,6 @@
 """Publishes again what was accepted and isn't finished.
 
-An acknowledged message can get lost all the same: a disk loses the end of a stream, or somebody removes one. What the
+An acknowledged message can get lost all the same: a disk loses the end of a stream, or a stream is removed. What the
 database records as accepted is then asked for again, by the event that asked for it first, under a new id, so that
 neither JetStream nor a worker takes it for the one that came before. Generations make that harmless: a worker that has
 the generation does nothing new, and the deployer repeats its end under the end's own id.

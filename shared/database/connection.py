@@ -125,7 +125,7 @@ class Database:
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:
-    """Whoever asked may be gone, and an exception that is never looked at would be logged."""
+    """The caller may be gone, and an exception that is never retrieved would be logged."""
     if not task.cancelled():
         task.exception()
 

@@ -1,8 +1,8 @@
 """`python -m shared.database roles`: the roles of servers in containers, before the migration and at each start.
 
-The official image makes POSTGRES_USER a superuser. This connects by the server's socket, where the image trusts whoever
-has it, so that the superuser needs no password: it gets one that is kept nowhere. Volumes of the first version, whose
-superuser was the owner's login, go over in the same way.
+The official image makes POSTGRES_USER a superuser. This connects by the server's socket, where the image trusts
+every client, so that the superuser needs no password: it gets one that is not stored. Volumes of the first version,
+whose superuser was the owner's login, go over in the same way.
 """
 
 import contextlib
@@ -57,7 +57,7 @@ class Server:
 
 
 async def set_up_servers(settings: RolesSettings) -> None:
-    """Give each server of ours its roles. Raises DependencyUnavailable for one that lets nobody in as a superuser."""
+    """Give each server of ours its roles. Raises DependencyUnavailable for one that lets no superuser in."""
     found = list(servers(settings))
     for server in found:
         await _set_up(server)

@@ -50,7 +50,7 @@ def refuse_kept_namespace(resource: Resource, name: str) -> None:
 
 
 def refuse_growth(store: Store, resource: Resource, live: Obj, obj: Obj) -> None:
-    """A claim that asks for more is refused unless it is bound and its StorageClass says that it can expand."""
+    """A claim that asks for more is refused unless it is bound and its StorageClass allows expansion."""
     if obj["kind"] != "PersistentVolumeClaim" or _requested(obj) <= _requested(live):
         return
     name = obj["metadata"]["name"]
@@ -92,7 +92,7 @@ def _requested(claim: Obj) -> Decimal:
     storage = ((claim["spec"].get("resources") or {}).get("requests") or {}).get("storage", 0)
     try:
         return parse(storage)
-    except QuantityError:  # the validation says so
+    except QuantityError:  # reported by the validation
         return Decimal(0)
 
 
