@@ -10,7 +10,7 @@ from services.gateway.app import create_app
 from services.gateway.settings import Settings
 from shared.bus.serving import spare_what_is_loaded
 from shared.catalog import CatalogInvalid
-from shared.http.connections import bounded, raise_descriptor_limit
+from shared.http.connections import bounded, bounded_socket, raise_descriptor_limit
 from shared.http.listening import Server
 from shared.logging import configure_logging
 from shared.settings import load
@@ -26,7 +26,7 @@ def server_config(app: object, settings: Settings) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         http=bounded(settings.connection_limits),
-        ws="websockets-sansio",
+        ws=bounded_socket(settings.connection_limits),
         ws_per_message_deflate=False,
         ws_max_size=_LARGEST_SOCKET_MESSAGE,
         log_config=None,

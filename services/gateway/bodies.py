@@ -4,13 +4,16 @@ A body that the client never completes is no body at all: what was asked for is 
 """
 
 import asyncio
+import codecs
 from collections.abc import Mapping
 
+import orjson
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.gateway.errors import error_response
+from services.gateway.errors import error_response, invalid
 from shared.errors import EcpError, Overloaded, Refused
+from shared.reading import InvalidText, refuse_unusable
 
 _BODYLESS = ("GET", "HEAD", "OPTIONS")
 _BODIES_AT_ONCE = 64
@@ -104,7 +107,11 @@ class BodyLimit:
 
 
 class JsonBody:
-    """Refuses a body of another type than JSON: a form of a web page can't send that type. No body needs no type."""
+    """Refuses a body of another type than JSON: a form of a web page can't send that type. No body needs no type.
+
+    And one that isn't JSON as RFC 8259 has it. What parses it next is more tolerant: it takes NaN, lone surrogates
+    and any depth, which a later writer, the database or the bus refuses.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -114,17 +121,31 @@ class JsonBody:
             await self._app(scope, receive, send)
             return
         message = await receive()
+        body = message.get("body", b"").removeprefix(codecs.BOM_UTF8)
         types = Headers(scope=scope).getlist("content-type")
-        if message.get("body") and not (len(types) == 1 and is_json(types[0])):
+        if body and not (len(types) == 1 and is_json(types[0])):
             await error_response(_wrong_type(", ".join(types)))(scope, receive, send)
+        elif body and (problem := _json_problem(body)):
+            await error_response(invalid("body", problem))(scope, receive, send)
         else:
-            await self._app(scope, _replaying(message.get("body", b""), receive), send)
+            await self._app(scope, _replaying(body, receive), send)
 
 
 def is_json(content_type: str) -> bool:
     """`application/json`, `application/merge-patch+json` and the like, with or without a charset."""
     kind, _, subtype = content_type.partition(";")[0].strip().lower().partition("/")
     return kind == "application" and (subtype == "json" or subtype.endswith("+json"))
+
+
+def _json_problem(body: bytes) -> str | None:
+    """What to change about a body, or None. U+0000 is left to the fields: one may be a manifest to validate."""
+    try:
+        refuse_unusable(orjson.loads(body), look_for_nul=False)
+    except orjson.JSONDecodeError as error:
+        return f"broken JSON at line {error.lineno}, column {error.colno}: {error.msg}"
+    except InvalidText as error:
+        return f"the JSON can't be used: {error}"
+    return None
 
 
 def _wrong_type(sent: str) -> Refused:

@@ -12,10 +12,12 @@ The number follows the process's limit of file descriptors, of which some are ke
 import asyncio
 import resource
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 CROWDED = "crowded"
 """The key in a scope's `state` of a connection that came when there were enough."""
@@ -56,6 +58,11 @@ def bounded(limits: Limits) -> type[asyncio.Protocol]:
     return type("BoundedHttp", (BoundedConnection,), {"limits": limits})
 
 
+def bounded_socket(limits: Limits) -> type[asyncio.Protocol]:
+    """uvicorn's `ws` setting."""
+    return type("BoundedWebSocket", (BoundedSocket,), {"limits": limits})
+
+
 class BoundedConnection(H11Protocol):
     """h11 under uvicorn, with deadlines. After an upgrade to a WebSocket its pings are the deadline."""
 
@@ -65,6 +72,7 @@ class BoundedConnection(H11Protocol):
         super().connection_made(transport)
         self.began = self.loop.time()
         self._waits_for: object = None
+        self._is_upgraded = False
         self._deadline: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
         crowd = self.limits.most()
@@ -89,8 +97,13 @@ class BoundedConnection(H11Protocol):
         self._watch()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """From here on no deadline of a request holds; h11 would count the rest of it as owed for ever."""
         self._forget()
+        self._is_upgraded = True
         super().handle_websocket_upgrade(event)
+        # A handshake that its parser can't read (a POST, a line over 8 KiB) gets neither an answer nor an end from it.
+        if not getattr(self.transport.get_protocol(), "handshake_initiated", True):
+            self._refuse(400)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
@@ -107,6 +120,8 @@ class BoundedConnection(H11Protocol):
 
     def _watch(self) -> None:
         """Set the deadline of what the client owes now: a head, a body, or nothing."""
+        if self._is_upgraded:
+            return
         state = self.conn.their_state
         owed = (state, self.cycle) if state in (h11.IDLE, h11.SEND_BODY) else None
         if owed == self._waits_for and owed is not None:
@@ -130,7 +145,8 @@ class BoundedConnection(H11Protocol):
 
     def _refuse(self, status: int) -> None:
         """The end, with a status: the application learns of it as of a client that left."""
-        phrase, more = ("Request Timeout", "") if status == 408 else ("Service Unavailable", "Retry-After: 2\r\n")
+        more = "Retry-After: 2\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
+        phrase = HTTPStatus(status).phrase
         head = f"HTTP/1.1 {status} {phrase}\r\n{more}Content-Length: 0\r\nConnection: close\r\n\r\n"
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
@@ -141,6 +157,29 @@ class BoundedConnection(H11Protocol):
         for timer in (self._deadline, self._writing):
             if timer is not None:
                 timer.cancel()
+
+
+class BoundedSocket(WebSocketsSansIOProtocol):
+    """A WebSocket whose client is left if it doesn't read: after a missed ping uvicorn closes, and waits to flush."""
+
+    limits = Limits()
+    _writing: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._writing = self.loop.call_later(self.limits.write_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._forget()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def _forget(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
 
 
 def make_room(connections: set[Any], *, but: object = None) -> bool:

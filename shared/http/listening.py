@@ -29,7 +29,8 @@ _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 
 class _Sparing(logging.Filter):
     """Keeps what any client can cause from filling the log.
 
-    uvicorn reports a refused WebSocket as an application's error, and each request that isn't HTTP by a line.
+    uvicorn reports a refused WebSocket as an application's error, and each request that isn't HTTP, or offers HTTP/2
+    by an upgrade, by a line.
     """
 
     def __init__(self) -> None:
@@ -40,7 +41,7 @@ class _Sparing(logging.Filter):
         """Whether the record is logged."""
         if record.msg == "ASGI callable returned without completing handshake.":
             return False
-        if record.msg != "Invalid HTTP request received.":
+        if record.msg not in ("Invalid HTTP request received.", "Unsupported upgrade request."):
             return True
         is_due = record.created - self._logged_at >= _LOG_EVERY
         self._logged_at = record.created if is_due else self._logged_at

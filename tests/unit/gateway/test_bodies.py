@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from services.gateway.bodies import BodyLimit, JsonBody
 from tests.unit.gateway.test_requests import call, echo
 
@@ -65,3 +67,35 @@ async def test_bodies_that_are_half_there_hold_a_bounded_number_of_bytes() -> No
     left.set()
     await asyncio.gather(*waiting)
     assert (await call(limited))[0]["status"] == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "advice"),
+    [
+        (b'{"a": NaN}', b"line 1, column 7"),
+        (b'{"a": -Infinity}', b"line 1, column 8"),
+        (b'{"a": 1e400}', b"infinity"),
+        (b'{"a": ' + b"9" * 5000 + b"}", b"infinity"),
+        (b'{"a": "\\ud800"}', b"surrogate"),
+        (b'{"a": "\xed\xa0\x80"}', b"UTF-8"),
+        ('{"a": 1}'.encode("utf-16"), b"UTF-8"),
+        (b'{"a": ' * 65 + b"1" + b"}" * 65, b"more than 64 levels"),
+        (b"[" * 990 + b"]" * 990, b"more than 64 levels"),
+        (b"[" * 100_000, b"column"),
+        (b" ", b"empty"),
+    ],
+)
+async def test_json_that_nothing_behind_can_hold_is_refused_before_it_is_parsed(body: bytes, advice: bytes) -> None:
+    request = {"type": "http.request", "body": body, "more_body": False}
+    start, end = await call(JsonBody(echo), request, headers=LENGTH)
+    assert start["status"] == 422
+    assert b"VALIDATION_ERROR" in end["body"]
+    assert advice in end["body"]
+
+
+@pytest.mark.parametrize("body", [b'{"a": 1, "a": 2}', b'\xef\xbb\xbf{"a": 1}', b'"a\\u0000b"', b"[" * 64 + b"]" * 64])
+async def test_json_that_is_only_odd_goes_on_without_its_mark_of_the_encoding(body: bytes) -> None:
+    request = {"type": "http.request", "body": body, "more_body": False}
+    start, end = await call(JsonBody(echo), request, headers=LENGTH)
+    assert start["status"] == 200
+    assert end["body"] == body.removeprefix(b"\xef\xbb\xbf")

@@ -15,13 +15,18 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 
 from embedded.ports import free_ports
-from shared.http.connections import Limits, bounded
+from shared.http.connections import Limits, bounded, bounded_socket
 from shared.http.crowd import Crowd
 from shared.http.listening import Server
 
 HALF_HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 HALF_BODY = HALF_HEAD + b"Content-Length: 62\r\n\r\n{"
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+UPGRADE = HEALTH.replace(
+    b"\r\n\r\n",
+    b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+)
 SHORT = Limits(head_seconds=0.2, body_seconds=0.2)
 
 
@@ -58,7 +63,7 @@ async def serving(app: Any, limits: Limits, sockets: int = 1) -> AsyncIterator[_
         crowd,
         port=port,
         http=bounded(limits),
-        ws="websockets-sansio",
+        ws=bounded_socket(limits),
         log_config=None,
         lifespan="off",
         timeout_graceful_shutdown=1,
@@ -204,15 +209,66 @@ async def test_past_the_reserve_a_connection_is_refused_at_once() -> None:
 
 
 async def test_what_is_no_http_and_refused_sockets_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
-    opening = HEALTH.replace(b"\r\n\r\n", b"\r\n" + upgrade + b"dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
     async with serving(App(), Limits(), sockets=0) as server:
         async with connected(server.config.port, *[b"nonsense\r\n\r\n"] * 20) as clients:
             assert [await client.status() for client in clients] == [400] * 20
-        async with connected(server.config.port, *[opening] * 20) as clients:
+        async with connected(server.config.port, *[UPGRADE] * 20) as clients:
             assert [await client.status() for client in clients] == [503] * 20
+        async with connected(server.config.port, *[UPGRADE.replace(b"websocket", b"h2c")] * 20) as clients:
+            assert [await client.status() for client in clients] == [200] * 20
     serious = [each for each in caplog.records if each.name == "uvicorn.error" and each.levelno >= logging.WARNING]
     assert len(serious) <= 1
+
+
+class Telling:
+    """A socket that sends `size` bytes when it is released."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.released = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "websocket":
+            await PlainTextResponse("ok")(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        await self.released.wait()
+        await send({"type": "websocket.send", "bytes": b"x" * self.size})
+        await asyncio.Event().wait()
+
+
+async def test_an_open_socket_owes_no_head_and_no_body() -> None:
+    app = Telling(3)
+    async with serving(app, SHORT) as server, connected(server.config.port, UPGRADE) as [socket]:
+        assert await socket.status() == 101
+        async with connected(server.config.port, HALF_HEAD) as [half]:
+            assert await half.status() == 408
+        app.released.set()
+        assert await socket.reader.readexactly(5) == b"\x82\x03xxx"
+
+
+async def test_a_socket_whose_client_does_not_read_is_left() -> None:
+    app = Telling(32_000_000)
+    app.released.set()
+    async with serving(app, Limits(write_seconds=0.2)) as server, connected(server.config.port, UPGRADE) as [socket]:
+        assert await socket.status() == 101
+        await until(lambda: not server.server_state.connections)
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        UPGRADE.replace(b"GET", b"POST").replace(b"Upgrade:", b"Content-Length: 2\r\nUpgrade:"),
+        UPGRADE.replace(b"Upgrade:", b"X-Long: " + b"a" * 9000 + b"\r\nUpgrade:"),
+        UPGRADE.replace(b"Upgrade:", b"X: a\r\n" * 200 + b"Upgrade:"),
+    ],
+)
+async def test_a_handshake_that_can_not_be_read_is_refused_at_once(opening: bytes) -> None:
+    async with serving(App(), Limits()) as server, connected(server.config.port, opening) as [client]:
+        assert await client.status() == 400
+        assert await client.has_ended()
+        await until(lambda: not server.server_state.connections)
 
 
 def test_a_process_with_few_descriptors_serves_fewer_connections() -> None:
