@@ -101,6 +101,8 @@ class History:
 
     def count(self) -> str:
         parts = {name: len(getattr(self, name)) for name in ("calls", "events", "deployments", "tenants")}
+        parts["accepted"] = len(_accepted(self))
+        parts["completed"] = sum(each.subject == COMPLETED for each in self.events)
         return ", ".join(f"{number} {name}" for name, number in parts.items())
 
 

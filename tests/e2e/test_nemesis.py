@@ -1,9 +1,12 @@
 """A nemesis beside tenants that are created, changed, stopped, started and deleted; a checker of the whole history.
 
-Each fault is a parameter: `make test-long ARGS="-k 'nemesis and partition' -s"`, with `FAULTS_SEED` for other moments.
+Each fault is a parameter: `make test-long ARGS="-k 'nemesis and partition' -s"`, with `FAULTS_SEED` for other moments
+and `NEMESIS_TENANTS` for another number of tenants.
 Where a machine lacks what a fault takes (root, `ip`, a C compiler), its test is skipped with the reason.
 """
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -32,7 +35,7 @@ from tests.small_disk import small_disk
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
-TENANTS = 24
+TENANTS = int(os.environ.get("NEMESIS_TENANTS", "24"))
 CHANGES = 4
 HOUR = 3600
 MEGABYTE = 1024 * 1024
@@ -52,11 +55,13 @@ FAULTS: list[tuple[str, Fault, tuple[float, float]]] = [
 
 
 async def check(run: EmbeddedRun, name: str, fault: Fault, every: tuple[float, float]) -> None:
+    begun = time.monotonic()
     history, injected = await play(run, name, fault, tenants=TENANTS, changes=CHANGES, every=every, seed=SEED)
     found = violations(history)
     kinds = ("lost", "doubled", "pending", "backwards")
     counts = {kind: sum(each.kind == kind for each in found) for kind in kinds}
-    print(f"{name}: injected {injected}, {history.count()}; {counts}", flush=True)  # noqa: T201 - the line is the point
+    took = f"{time.monotonic() - begun:.0f} s"
+    print(f"{name}: injected {injected}, {history.count()}; {counts}; {took}", flush=True)  # noqa: T201 - the line is the point
     assert injected > 0
     assert not found, "\n".join(map(str, found))
 
