@@ -4,7 +4,8 @@ Two ways to move it, one behaviour:
 
 - **real**: `Clock()`; `run()` calls what is due as the calendar reaches it. `speed` shortens delays and leaves the
   calendar alone: at speed 10 an image is pulled in a tenth of the time, and `now()` is still today's date, because a
-  client computes ages against its own clock and prints `<invalid>` for an object from the future.
+  client computes ages against its own clock and prints `<invalid>` for an object from the future. Delays and the time
+  since a timestamp are real time that has passed, whatever the machine's clock was set to (`wall_time`).
 - **stepped**: `Clock(start=...)`; only `step()` moves it, and the same calls come in the same order each time.
 
 What is ready at once (`call_soon`) runs before time moves on, in the order it was asked for. `run()` works in slices of
@@ -18,7 +19,9 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+
+from services.simulator.wall_time import WallTime
 
 # Long enough that the slice's own cost vanishes, short enough that a request isn't held up noticeably.
 SLICE_SECONDS = 0.008
@@ -49,14 +52,15 @@ class Timer:
 class Clock:
     """Simulated UTC and what is due in it. One thread only: that of the event loop."""
 
-    def __init__(self, start: datetime | None = None, speed: float = 1.0) -> None:
-        """`start` None follows real time; otherwise the clock stands there until stepped. `speed` divides delays."""
+    def __init__(self, start: datetime | None = None, speed: float = 1.0, wall: WallTime | None = None) -> None:
+        """`start` None follows `wall`, real time; otherwise it stands there until stepped. `speed` divides delays."""
         if speed <= 0:
             raise ValueError("the clock's speed must be above 0")
         self._start = start
         self._speed = speed
         self._passed = 0.0
-        self._stepped_to = start or datetime.now(UTC)
+        self._wall = wall or WallTime()
+        self._stepped_to = start or self._wall.now()
         self._origin = time.monotonic()
         self._sequence = 0
         self._soon: deque[Callable[[], None]] = deque()
@@ -65,13 +69,16 @@ class Clock:
 
     def now(self) -> datetime:
         """The simulated moment, in UTC."""
-        if self._start is None:
-            return datetime.now(UTC)
-        return self._stepped_to
+        return self._wall.now() if self._start is None else self._stepped_to
+
+    def steady(self) -> datetime:
+        """The same without what the machine's clock was set by; to be compared with itself alone."""
+        return self._wall.steady() if self._start is None else self._stepped_to
 
     def since(self, moment: datetime) -> float:
-        """Seconds of simulation since `moment`: as delays are counted, thus times the speed."""
-        return (self.now() - moment).total_seconds() * self._speed
+        """Seconds of simulation since the timestamp `moment`: as delays are counted, thus times the speed."""
+        passed = self._wall.since(moment) if self._start is None else (self._stepped_to - moment).total_seconds()
+        return passed * self._speed
 
     def call_soon(self, function: Callable[[], None]) -> None:
         """Calls it before time moves on, after what was asked for earlier."""

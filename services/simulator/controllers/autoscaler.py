@@ -96,7 +96,7 @@ class Autoscaler:
             return
         history = self._histories.setdefault(autoscaler["metadata"]["uid"], History())
         bounded = min(max(best.replicas, least), most)
-        desired = history.settle(autoscaler, current, bounded, self._context.clock.now())
+        desired = history.settle(autoscaler, current, bounded, self._context.clock.steady())
         if desired != current:
             reason = f"{best.name} above target" if desired > current else "All metrics below target"
             self._rescale(autoscaler, target, desired, reason, report)
@@ -110,7 +110,7 @@ class Autoscaler:
         resource, before = TARGETS[target["kind"]], wanted(target)
         self._context.store.replace(resource, {**target, "spec": {**target["spec"], "replicas": size}})
         history = self._histories.setdefault(autoscaler["metadata"]["uid"], History())
-        history.note_scaling(self._context.clock.now(), size - before)
+        history.note_scaling(self._context.clock.steady(), size - before)
         self._context.events.record(
             autoscaler, "SuccessfulRescale", f"New size: {size}; reason: {reason}", component=COMPONENT
         )

@@ -105,7 +105,7 @@ class EventRecorder:
 
     def _allows(self, component: str, uid: str) -> bool:
         """Takes one of the tokens that the component has for this object; False when there is none."""
-        now = self._clock.now().timestamp()
+        now = self._clock.steady().timestamp()
         tokens, since = self._allowances.pop((component, uid), (float(BURST), now))
         tokens = min(float(BURST), tokens + (now - since) / REFILL_SECONDS)
         allowed = tokens >= 1
