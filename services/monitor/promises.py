@@ -52,6 +52,8 @@ class Promises:
         self._created: datetime | None = None
         self._known: dict[str, Promise | None] = {}
         """By digest."""
+        self._unreadable: set[str] = set()
+        """Digests of manifests that are there and can't be read, which no second look changes."""
 
     async def read(self) -> Mapping[str, Promise]:
         """The promise of each tenant that was deployed. Raises DependencyUnavailable."""
@@ -79,10 +81,11 @@ class Promises:
     async def _read_promises(self) -> Mapping[str, Promise]:
         for tenant_id, record in self._records.items():
             for digest in record.digests:
-                if self._known.get(digest) is None:
+                if self._known.get(digest) is None and digest not in self._unreadable:
                     self._known[digest] = await self._fetch(tenant_id, digest)
         needed = {digest for record in self._records.values() for digest in record.digests}
         if len(self._known) > max(_KEPT, 2 * len(needed)):
+            self._unreadable &= needed
             self._known = {digest: promise for digest, promise in self._known.items() if digest in needed}
         found = {tenant_id: promise_in(each, self._known.get) for tenant_id, each in self._records.items()}
         return {tenant_id: promise for tenant_id, promise in found.items() if promise is not None}
@@ -96,6 +99,7 @@ class Promises:
             # A thread, since a large manifest is a tenth of a second of work.
             return await asyncio.to_thread(read_promise, (entry.value or b"").decode(), tenant_id)
         except (InvalidText, ValueError, KeyError, TypeError, AttributeError) as error:
+            self._unreadable.add(digest)
             _log.warning(f"A manifest can't be read: {error!r}", action="skip-manifest", tenant_id=tenant_id)
             return None
 

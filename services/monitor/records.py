@@ -40,7 +40,9 @@ class Record(Model):
 
     @property
     def digests(self) -> tuple[str, ...]:
-        """Every manifest that the promise depends on."""
+        """Every manifest that the promise depends on; none of a tenant that is deleted, whose manifests go."""
+        if self.outcome == "deleted":
+            return ()
         named = (self.digest, *self.unfinished, self.wanted.digest)
         return tuple(dict.fromkeys(each for each in named if each is not None))
 

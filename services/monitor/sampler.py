@@ -13,7 +13,16 @@ from typing import Protocol
 import structlog
 
 from services.monitor.outage import Outage
-from services.monitor.sampling import AVAILABLE, SOURCE, ClusterState, Reading, by_tenant, needs_found, read_tenants
+from services.monitor.sampling import (
+    AVAILABLE,
+    SOURCE,
+    ClusterState,
+    Reading,
+    by_tenant,
+    needs_found,
+    note_unreadable,
+    read_tenants,
+)
 from shared.bus import derived_id
 from shared.errors import DependencyUnavailable, TemporaryError
 from shared.events import Event, MetricsCollected
@@ -167,10 +176,14 @@ class Sampler:
         """What tenants promise that aren't deployed by us, as far as the cluster shows it."""
         others = {tenant_id: each for tenant_id, each in by_tenant(state).items() if tenant_id not in known}
         self._observers = {tenant_id: self._observers.get(tenant_id) or Observer() for tenant_id in others}
-        return {
-            tenant_id: self._observers[tenant_id].note(needs_found(state, each), each.workloads, each.pods, time)
-            for tenant_id, each in others.items()
-        }
+        promises = {}
+        for tenant_id, found in others.items():
+            try:
+                needs = needs_found(found)
+                promises[tenant_id] = self._observers[tenant_id].note(needs, found.workloads, found.pods, time)
+            except Exception:
+                note_unreadable(tenant_id)
+        return promises
 
     async def _who_is_expected(self) -> Collection[str]:
         """While the database is away nobody: a tenant that is gone is then unknown, as all that can't be stored."""

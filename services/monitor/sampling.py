@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
+import structlog
+
 from shared.kube.quantities import QuantityError, parse
 from shared.sla import Promise, ServiceState, is_available, needs_of, service_states
 from shared.sla.promise import Key, Need
@@ -22,6 +24,7 @@ from shared.sla.promise import Key, Need
 Obj: TypeAlias = Mapping[str, Any]
 """A Kubernetes object as it comes in JSON."""
 
+_log = structlog.get_logger(__name__)
 TENANT_LABEL = "ecp.ai/tenant"
 SOURCE = "kubernetes"
 """The source of what is sampled here, and of nothing else."""
@@ -55,6 +58,8 @@ class Found:
 
     pods: list[Obj] = field(default_factory=list)
     workloads: list[Obj] = field(default_factory=list)
+    autoscalers: list[Obj] = field(default_factory=list)
+    budgets: list[Obj] = field(default_factory=list)
 
 
 class Reading(NamedTuple):
@@ -81,9 +86,17 @@ def read_tenants(
         if promise is None and not found.workloads and tenant_id in expected:
             readings[tenant_id] = Reading(_shares(found.pods, usage) | {"pods_ready": 0.0, AVAILABLE: 0.0}, {})
             continue
-        reading = _readiness(promise or Promise(), found)
-        readings[tenant_id] = reading._replace(values=_shares(found.pods, usage) | reading.values)
+        try:
+            reading = _readiness(promise or Promise(), found)
+            readings[tenant_id] = reading._replace(values=_shares(found.pods, usage) | reading.values)
+        except Exception:
+            note_unreadable(tenant_id)
     return readings
+
+
+def note_unreadable(tenant_id: str) -> None:
+    """Log what was raised: a tenant with an object that can't be read stays unknown, and no other one with it."""
+    _log.exception("A tenant can't be sampled.", action="skip-tenant", tenant_id=tenant_id)
 
 
 def by_tenant(state: ClusterState) -> dict[str, Found]:
@@ -95,13 +108,19 @@ def by_tenant(state: ClusterState) -> dict[str, Found]:
     for workload in state.workloads:
         if tenant_id := _tenant_of(workload):
             tenants.setdefault(tenant_id, Found()).workloads.append(workload)
+    for autoscaler in state.autoscalers:
+        if found := tenants.get(_tenant_of(autoscaler) or ""):
+            found.autoscalers.append(autoscaler)
+    for budget in state.budgets:
+        if found := tenants.get(_tenant_of(budget) or ""):
+            found.budgets.append(budget)
     return tenants
 
 
-def needs_found(state: ClusterState, found: Found) -> dict[Key, Need]:
+def needs_found(found: Found) -> dict[Key, Need]:
     """What the workloads that are there ask for, where nothing else tells what was deployed."""
     staying = [each for each in found.workloads if not each["metadata"].get("deletionTimestamp")]
-    return needs_of(staying, state.autoscalers, state.budgets)
+    return needs_of(staying, found.autoscalers, found.budgets)
 
 
 def _readiness(promise: Promise, found: Found) -> Reading:

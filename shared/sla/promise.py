@@ -57,12 +57,16 @@ NOTHING = Promise(rests=True)
 
 
 def promise_of(objects: Iterable[Obj]) -> Promise:
-    """The promise of a manifest: its workloads, with its autoscalers and disruption budgets."""
+    """The promise of a manifest: its workloads, with its autoscalers and disruption budgets.
+
+    One that it asks for without any replicas is not promised.
+    """
     by_kind: dict[str, list[Obj]] = {}
     for each in objects:
         by_kind.setdefault(each["kind"], []).append(each)
     workloads = [*by_kind.get(DEPLOYMENT, ()), *by_kind.get(STATEFUL_SET, ())]
-    return Promise(needs_of(workloads, by_kind.get(AUTOSCALER, ()), by_kind.get(BUDGET, ())))
+    needs = needs_of(workloads, by_kind.get(AUTOSCALER, ()), by_kind.get(BUDGET, ()))
+    return Promise({key: need for key, need in needs.items() if need.wanted})
 
 
 def needs_of(workloads: Iterable[Obj], autoscalers: Iterable[Obj], budgets: Sequence[Obj]) -> dict[Key, Need]:
@@ -123,7 +127,7 @@ def declared_in(namespace: Obj) -> dict[Key, int]:
         found = json.loads(annotations_of(namespace).get(SERVICES) or "{}")
         pairs = [(*name.split("/", 1), max(1, int(needed))) for name, needed in found.items()]
         return {Key(namespace["metadata"]["name"], kind, name): needed for kind, name, needed in pairs}
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return {}
 
 

@@ -87,7 +87,7 @@ class Watched:
         found = by_tenant(state).get("acme")
         if found is None:
             return state, {}
-        needs = needs_found(state, found)
+        needs = needs_found(found)
         promise = self._observer.note(needs, found.workloads, found.pods, datetime.now(UTC))
         return state, read_tenants(state, {"acme": promise})["acme"].values
 

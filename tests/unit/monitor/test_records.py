@@ -144,6 +144,11 @@ def test_a_record_of_a_version_before_is_read() -> None:
     assert promise_in(record, lambda _: read_promise(text, "other")) == Promise({CALLBOT: Need(1, 3)})
 
 
+def test_of_a_deleted_tenant_no_manifest_is_looked_for() -> None:
+    """Its record stays for ever, and manifests that it had begun are removed."""
+    assert Record(outcome="deleted", unfinished=("sha256:1",)).digests == ()
+
+
 def test_a_record_whose_manifest_is_gone_promises_nothing_that_could_be_known() -> None:
     assert promise_in(Record(outcome="completed", digest="sha256:1"), lambda _: None) is None
 

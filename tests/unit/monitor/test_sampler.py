@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 import structlog
 from structlog.testing import capture_logs
 
@@ -127,6 +128,28 @@ async def test_a_sample_belongs_to_the_slice_that_it_is_taken_in() -> None:
     assert sample.time == NOON + timedelta(seconds=10)
     assert (sample.tenant_id, sample.source) == ("acme", "kubernetes")
     assert sample.values == {"pods_ready": 1.0, "pods_wanted": 1.0, "available": 1.0}
+
+
+@pytest.mark.parametrize("broken", ["budget", "autoscaler", "pod"])
+async def test_a_tenant_with_an_object_that_can_not_be_read_takes_no_other_with_it(broken: str) -> None:
+    """As an API server accepts it that validates less than Kubernetes does."""
+    there = state("acme", "broken")
+    metadata = {"name": "x", "namespace": "ecp-ai-broken", "labels": {"ecp.ai/tenant": "broken"}}
+    budget = {"metadata": metadata, "spec": {"minAvailable": "abc", "selector": {}}}
+    target = {"kind": "Deployment", "name": "callbot"}
+    autoscaler = {"metadata": metadata, "spec": {"scaleTargetRef": target, "minReplicas": "abc"}}
+    pod = {"metadata": metadata, "spec": {"containers": None}}
+    there = replace(
+        there,
+        budgets=[budget] if broken == "budget" else [],
+        autoscalers=[autoscaler] if broken == "autoscaler" else [],
+        pods=[*there.pods, *([pod] if broken == "pod" else [])],
+    )
+    stage = Stage(FakeCluster(there))
+    with logged() as lines:
+        await stage.sampler().sample()
+    assert {sample.tenant_id for sample in stage.bus.samples} == {"acme"}
+    assert {(line["action"], line["tenant_id"]) for line in lines} == {("skip-tenant", "broken")}
 
 
 async def test_each_tenant_has_a_message_of_its_own() -> None:

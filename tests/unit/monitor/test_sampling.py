@@ -88,7 +88,7 @@ def pods(count: int, **fields: Any) -> list[Object]:
 def readings(state: ClusterState) -> dict[str, Reading]:
     """Of tenants that something else deployed."""
     promises = {
-        tenant_id: Observer().note(needs_found(state, each), each.workloads, each.pods, NOON)
+        tenant_id: Observer().note(needs_found(each), each.workloads, each.pods, NOON)
         for tenant_id, each in by_tenant(state).items()
     }
     return read_tenants(state, promises)

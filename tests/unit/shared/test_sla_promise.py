@@ -3,7 +3,7 @@
 import pytest
 
 from shared.sla import Key, Need, Promise, in_force, is_available, promise_of, service_states
-from shared.sla.promise import NOTHING
+from shared.sla.promise import NOTHING, SERVICES, declared_in
 
 from .sla_objects import NAMESPACE, Object, autoscaler, budget, deployment, listed, pods, stateful_set
 
@@ -66,6 +66,18 @@ def test_a_deleted_deployment_is_down_whatever_pods_are_left_of_it() -> None:
 
 def test_a_deployment_that_is_scaled_to_zero_is_down() -> None:
     assert up(promised(callbot=1), deployment(replicas=0), running=[]) is False
+
+
+def test_what_was_deployed_without_replicas_is_not_promised() -> None:
+    """A user's own manifest may leave a workload out for now: that is no outage."""
+    promise = promise_of([deployment("callbot"), deployment("batch", replicas=0)])
+    assert up(promise, deployment("callbot"), deployment("batch", replicas=0), running=pods(ready=1)) is True
+    assert [key.name for key in promise.services] == ["callbot"]
+
+
+@pytest.mark.parametrize("text", ['{"Deployment/callbot": 1e999}', "[" * 100_000, '{"Deployment/callbot": "x"}'])
+def test_services_that_can_not_be_read_declare_nothing(text: str) -> None:
+    assert declared_in({"metadata": {"name": "ecp-ai-acme", "annotations": {SERVICES: text}}}) == {}
 
 
 def test_a_deleted_autoscaler_takes_the_floor_from_nothing_and_fewer_replicas_than_promised_are_down() -> None:
