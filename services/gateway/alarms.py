@@ -6,17 +6,14 @@ windows each, is Google's SRE workbook, chapter 5 (both must be exceeded, so tha
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.gateway.context import Language
 from services.gateway.language import translate
-from services.gateway.observed import health_of, message_now, services_in
+from services.gateway.observed import LATE, health_of, message_now, services_in
 from shared.bus import derived_id
 from shared.subjects import Mode
-
-_LATE = timedelta(minutes=5)
-"""Without a report: ten times the interval in which they come."""
 
 
 class Burn(NamedTuple):
@@ -72,7 +69,7 @@ def active_alarms(watched: Iterable[Watched], *, mode: Mode, now: datetime, lang
 
 
 def _is_fresh(watched: Watched, now: datetime) -> bool:
-    return watched.sla_time is not None and now - watched.sla_time <= _LATE
+    return watched.sla_time is not None and now - watched.sla_time <= LATE
 
 
 def _violated(watched: Watched, now: datetime) -> Iterator[dict[str, Any]]:
@@ -102,7 +99,7 @@ def _others(watched: Watched, now: datetime) -> Iterator[dict[str, Any]]:
         yield from _burning(watched.sla, watched.sla_time)
         return
     since = watched.sla_time or watched.updated_at
-    if watched.status == "running" and now - since > _LATE:
+    if watched.status == "running" and now - since > LATE:
         minutes = int((now - since).total_seconds() // 60)
         yield {
             "severity": "warning",
@@ -110,8 +107,8 @@ def _others(watched: Watched, now: datetime) -> Iterator[dict[str, Any]]:
             "message": f"nothing was observed for {minutes} minutes: whether it is up is unknown",
             "metric": "minutes_unobserved",
             "current_value": float(minutes),
-            "threshold": _LATE.total_seconds() / 60,
-            "timestamp": since + _LATE,
+            "threshold": LATE.total_seconds() / 60,
+            "timestamp": since + LATE,
             "minutes": minutes,
         }
 

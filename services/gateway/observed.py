@@ -4,13 +4,15 @@ A deployment's own resources are as old as its end: whatever happens to the clus
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from shared.events import ResourceState, ServiceReadiness
 
+LATE = timedelta(minutes=5)
+"""Without a report: ten times the interval in which they come."""
 Health = Literal["up", "down", "unknown"]
 _WORKLOADS = frozenset({"Deployment", "StatefulSet"})
 
@@ -25,6 +27,11 @@ def services_in(sla: Any, *, since: datetime | None = None) -> dict[str, Service
         return {name: ServiceReadiness.model_validate(each) for name, each in sla.get("services", {}).items()}
     except (KeyError, TypeError, ValueError, AttributeError, ValidationError):
         return {}
+
+
+def services_lately(sla: Any, now: datetime) -> dict[str, ServiceReadiness]:
+    """`services_in`, or none where the last report is late: what was up then may be down since."""
+    return services_in(sla, since=now - LATE)
 
 
 def health_of(services: Mapping[str, ServiceReadiness]) -> Health:

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from services.gateway import context, status
 from services.gateway.errors import deployment_not_found, invalid, tenant_not_found
 from services.gateway.measurements import INTERVALS, Series, most_hours, series_name, series_of, too_many
-from services.gateway.observed import health_of, replicas_of, services_in
+from services.gateway.observed import health_of, replicas_of, services_lately
 from services.gateway.schemas.deployments import (
     Deployment,
     DeploymentEvent,
@@ -70,7 +70,7 @@ class Queries:
                 row = _known(await store.find_tenant(connection, tenant_id), tenant_id)
                 services = await store.list_services(connection, row.id)
                 deployment_id = await store.latest_deployment_id(connection, row.id)
-        sizing, seen = row.sizing or {}, services_in(row.sla)
+        sizing, seen = row.sizing or {}, services_lately(row.sla, datetime.now(UTC))
         return TenantDetail(
             **_common(row, mode),
             health=health_of(seen),
