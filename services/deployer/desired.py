@@ -113,6 +113,8 @@ class Drifted(Model):
     heals: int = 0
     """How often it was healed, since it last stayed away for long."""
     healed_at: datetime | None = None
+    healed: tuple[str, ...] = ()
+    """What was healed in that time, as `drift.names_of` has it."""
     reported_heals: int = 0
     """`heals` of the last report: one more that didn't last is news."""
 

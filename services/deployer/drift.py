@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from services.deployer.cluster import Obj
+from services.deployer.desired import Drifted
 from services.deployer.fields import KEYS, Path, latest, owner, written
 from shared.events import Drift
 
@@ -34,6 +35,11 @@ def compare(live: Obj, wanted: Obj) -> list[Drift]:
 def gone(obj: Obj) -> Drift:
     """An object of the manifest that isn't in the cluster any more."""
     return Drift(type=obj["kind"], name=obj["metadata"]["name"], reason="gone")
+
+
+def ends_by_itself(obj: Obj) -> bool:
+    """Whether Kubernetes deletes the object when its work is done: to make it again would do the work twice."""
+    return obj["kind"] == "Job" and obj["spec"].get("ttlSecondsAfterFinished") is not None
 
 
 def replaced(live: Obj) -> Drift:
@@ -58,20 +64,38 @@ def describe(items: Sequence[Drift]) -> str:
     return "; ".join(texts) + (f"; and {more} more" if more > 0 else "")
 
 
+def nothing(now: datetime) -> Drifted:
+    """What precedes a first report. Its number is a time, so that reports after a lost record aren't taken for old."""
+    return Drifted(sequence=int(now.timestamp()))
+
+
 def next_heal(heals: int, healed_at: datetime | None) -> datetime | None:
     """When to heal: None for at once, then after twice the pause each time, since another may want it otherwise."""
     return healed_at + _pause(heals) if heals and healed_at is not None else None
 
 
-def heals_now(heals: int, healed_at: datetime | None, now: datetime) -> int:
-    """`heals`, or 0 when the last one has held for long: what comes then is no fight."""
+def carried(before: Drifted, items: Sequence[Drift], now: datetime) -> dict[str, Any]:
+    """The heals that count for what drifts now: none when the last is long ago, or when all of it is something else."""
+    heals, healed_at = before.heals, before.healed_at
     if healed_at is None or now - healed_at > max(timedelta(seconds=_LONGEST_PAUSE), 2 * _pause(heals)):
-        return 0
-    return heals
+        return {"heals": 0, "healed": (), "reported_heals": 0}
+    is_fight = not items or not names_of(items).isdisjoint(before.healed)
+    heals = heals if is_fight else 0
+    return {"heals": heals, "healed": before.healed, "reported_heals": heals}
+
+
+def names_of(items: Sequence[Drift]) -> set[str]:
+    """What drifts, without values: `Deployment callbot .spec.replicas`."""
+    return {f"{each.type} {each.name} {each.field or ''}" for each in items}
+
+
+def pause(heals: int) -> float:
+    """Seconds between the last of so many heals and the next."""
+    return min(_FIRST_PAUSE * 2.0 ** min(heals - 1, 20), _LONGEST_PAUSE)
 
 
 def _pause(heals: int) -> timedelta:
-    return timedelta(seconds=min(_FIRST_PAUSE * 2 ** min(heals - 1, 20), _LONGEST_PAUSE))
+    return timedelta(seconds=pause(heals))
 
 
 def _comparable(obj: Obj) -> Obj:

@@ -63,7 +63,7 @@ class Comparison:
         seen = self._sightings.find(ref)
         live = await self._cluster.read(ref)
         if live is None or live["metadata"].get("deletionTimestamp"):
-            return [drift.gone(obj)]
+            return [] if drift.ends_by_itself(obj) else [drift.gone(obj)]
         try:
             wanted = await self._cluster.preview(of_same_size(obj, live))
         except ClusterRefused:

@@ -34,6 +34,8 @@ from shared.subjects import Mode
 _log = structlog.get_logger(__name__)
 _GATHER = 0.2
 """Seconds to gather further changes of a tenant: others change several fields at a time, too."""
+_GATHER_DRIFTED = 3.0
+"""The same where something has drifted: who changes it all the time must not fill the log with reports."""
 _RETRY = 3.0
 _RESYNC = 60.0
 _AT_ONCE = 8
@@ -135,8 +137,9 @@ class DriftWatch:
 
     def _notice(self, tenant_id: str) -> None:
         key = f"{self._target}.{tenant_id}"
-        if key in self._records:
-            self._look_in(key, _GATHER)
+        if (record := self._records.get(key)) is not None:
+            known = record.applied.drift
+            self._look_in(key, _GATHER_DRIFTED if known is not None and known.items else _GATHER)
 
     def _look_in(self, key: str, seconds: float) -> None:
         due = asyncio.get_running_loop().time() + seconds
@@ -155,12 +158,22 @@ class DriftWatch:
             await self._settle(key, record)
         except (Outrun, Superseded):
             _log.debug("Another generation has come.", action="drift-superseded")
+            await self._read_again(key)
         except EcpError as error:
             _log.info(f"Drift is looked at again in {_RETRY:g} s: {error.message}", action="drift-waits")
             self._look_in(key, _RETRY)
         except Exception:
             _log.exception("A tenant can't be compared.", action="drift-failed")
             self._look_in(key, _RESYNC)
+
+    async def _read_again(self, key: str) -> None:
+        """Take the record as it is: where the bucket has lost its end, what comes has lower revisions than ours."""
+        self._records.pop(key, None)
+        with suppress(EcpError):
+            state = await self._states.read(key)
+            if state.applied is not None and is_watched(state.applied):
+                self._records[key] = Record(state.applied, state.applied_revision)
+                self._look_in(key, _RETRY)
 
     async def _settle(self, key: str, record: Record) -> None:
         applied = record.applied
@@ -184,10 +197,9 @@ class DriftWatch:
 
     async def _write(self, key: str, record: Record, items: tuple[Drift, ...]) -> Record:
         """Record what is otherwise now. Raises Outrun where another generation has written."""
-        before = record.applied.drift or Drifted(sequence=0)
-        heals = drift.heals_now(before.heals, before.healed_at, self._clock())
+        before = record.applied.drift or drift.nothing(self._clock())
         changes = {"sequence": before.sequence + 1, "items": items, "announced": False}
-        changes |= {"heals": heals, "reported_heals": heals}
+        changes |= drift.carried(before, items, self._clock())
         return await self._record(key, record, drift=before.model_copy(update=changes))
 
     async def _record(self, key: str, record: Record, **changes: object) -> Record:
@@ -216,7 +228,8 @@ class DriftWatch:
         known = record.applied.drift
         assert known is not None  # noqa: S101 - there is something to heal
         due = drift.next_heal(known.heals, known.healed_at)
-        if due is not None and (left := (due - self._clock()).total_seconds()) > 0:
+        left = (due - self._clock()).total_seconds() if due is not None else 0.0
+        if 0 < left <= drift.pause(known.heals):  # more: the clock was set back since
             self._look_in(key, left)
         elif not await self._leases.while_held(f"deployer.{key}", lambda: self._heal(key, record, known)):
             self._look_in(key, 1.0)
@@ -229,10 +242,12 @@ class DriftWatch:
             raise Superseded
         objects = await self._comparison.objects(record.applied)
         drifted = [obj for obj in objects if _is_among(obj, known.items)]
-        attempt = known.model_copy(update={"heals": known.heals + 1, "healed_at": self._clock()})
+        healed = tuple(sorted(drift.names_of(known.items) | set(known.healed)))
+        changes = {"heals": known.heals + 1, "healed": healed, "healed_at": self._clock()}
+        attempt = known.model_copy(update=changes)
         record = await self._record(key, record, drift=attempt)
         try:
-            made = await heal(self._cluster, self._states, key, generation, drifted)
+            made = await heal(self._cluster, self._states, key, record.applied, drifted)
             await rouse(self._cluster, self._states, key, generation, objects)
         except TemporaryError:
             # The cluster is away, or the namespace is still going: that is no other manager who fights.

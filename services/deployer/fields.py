@@ -33,6 +33,17 @@ def digest(obj: Obj) -> str:
     return hashlib.blake2b(fields, digest_size=8).hexdigest()
 
 
+def content(obj: Obj) -> str:
+    """A short digest of what the object asks for, whoever wrote it: all but its status and the server's bookkeeping.
+
+    Where a field was taken from us, only this shows that its new owner has changed it once more, or back.
+    """
+    metadata = [obj["metadata"].get(name) for name in ("labels", "annotations", "finalizers")]
+    rest = {name: value for name, value in obj.items() if name not in ("metadata", "status")}
+    text = orjson.dumps([metadata, rest], option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(text, digest_size=8).hexdigest()
+
+
 def owner(obj: Obj, path: Path) -> str | None:
     """The manager besides us that owns the field at `path`, the latest of several; None if none does."""
     entries = [each for each in _others(obj) if _has(each.get("fieldsV1") or {}, path)]

@@ -6,12 +6,14 @@ each object: a newer generation ends it. Fields are taken from their present man
 
 from collections.abc import Sequence
 
-from services.deployer.apply import apply_possible, recorded
+from services.deployer.apply import apply_possible, claim_namespace, recorded
 from services.deployer.cluster import Cluster, Obj, ref_of
 from services.deployer.desired import Applied, Desired, ObjectRef, Outcome, is_settled
 from services.deployer.newest import Superseded
-from services.deployer.scaling import to_run
+from services.deployer.scaling import SCALABLE
 from services.deployer.states import States
+from services.deployer.survey import minimums
+from shared.tenants import NAMESPACE_PREFIX
 
 
 def is_watched(applied: Applied) -> bool:
@@ -20,25 +22,35 @@ def is_watched(applied: Applied) -> bool:
     return is_done and applied.digest is not None and applied.wanted is not None and applied.wanted.action == "deploy"
 
 
-async def heal(cluster: Cluster, states: States, key: str, generation: int, objects: Sequence[Obj]) -> list[ObjectRef]:
-    """Apply `objects`, which are in the order of apply, and let run what is scaled to nothing; what was made.
+async def heal(cluster: Cluster, states: States, key: str, applied: Applied, objects: Sequence[Obj]) -> list[ObjectRef]:
+    """Apply `objects` of what is `applied`, in the order of apply; what was made.
 
-    Raises Superseded where another generation is desired, and what applying raises.
+    Raises Superseded where another generation is desired, NamespaceNotOurs where others have made the namespace since,
+    and what applying raises.
     """
+    tenant_id = applied.wanted.tenant_id if applied.wanted else ""
+    await claim_namespace(cluster, f"{NAMESPACE_PREFIX}{tenant_id}", tenant_id, applied.inventory)
     made = []
     for obj in objects:
-        await _check(states, key, generation)
+        await _check(states, key, applied.generation)
         made.append(recorded(await apply_possible(cluster, obj, [], force=True)))
     return made
 
 
 async def rouse(cluster: Cluster, states: States, key: str, generation: int, objects: Sequence[Obj]) -> None:
-    """Let the workloads run that an autoscaler leaves at 0. `objects` are the whole manifest. Raises Superseded."""
-    refs = [ref_of(obj) for obj in objects if obj["kind"] in ("Deployment", "StatefulSet")]
-    found = {ref.identity: await cluster.read(ref) for ref in refs}
-    for ref, body in to_run(objects, frozenset(), lambda obj: found.get(ref_of(obj).identity), None):
-        await _check(states, key, generation)
-        await cluster.patch(ref, body)
+    """Scale what autoscalers scale to their minimum. `objects` are the whole manifest. Raises Superseded.
+
+    Of 0 replicas an autoscaler leaves them there; of fewer than its minimum, as a workload that was just made has, they
+    would be taken for drift until it has a look.
+    """
+    floors = minimums(objects, frozenset())
+    for obj in objects:
+        floor = floors.get((obj["kind"], obj["metadata"]["name"]), 0)
+        if not floor or obj["kind"] not in SCALABLE or (live := await cluster.read(ref_of(obj))) is None:
+            continue
+        if live["spec"].get("replicas", 1) < floor:
+            await _check(states, key, generation)
+            await cluster.patch(ref_of(obj), {"spec": {"replicas": floor}})
 
 
 async def _check(states: States, key: str, generation: int) -> None:

@@ -23,7 +23,7 @@ from services.deployer.cluster import (
     ref_of,
 )
 from services.deployer.desired import ObjectRef
-from services.deployer.fields import digest
+from services.deployer.fields import content, digest
 from services.deployer.survey import AUTOSCALER
 from services.deployer.tasks import end
 
@@ -40,6 +40,7 @@ class Sighting(NamedTuple):
     tenant_id: str
     uid: str
     fields: str
+    content: str
     replicas: int | None = None
     scales: tuple[str, str] | None = None
     """Kind and name of what an autoscaler scales; None for all else."""
@@ -137,7 +138,7 @@ class Sightings:
 def _sight(obj: Obj) -> Sighting:
     metadata, spec = obj["metadata"], obj.get("spec") or {}
     tenant_id = (metadata.get("labels") or {}).get(TENANT_LABEL, "")
-    sighting = Sighting(tenant_id, metadata["uid"], digest(obj), spec.get("replicas"))
+    sighting = Sighting(tenant_id, metadata["uid"], digest(obj), content(obj), spec.get("replicas"))
     if obj["kind"] != AUTOSCALER:
         return sighting
     target = spec.get("scaleTargetRef") or {}

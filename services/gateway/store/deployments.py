@@ -4,7 +4,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, case, delete, false, func, insert, or_, select, text, true, update
+from sqlalchemy import (
+    BigInteger,
+    Row,
+    and_,
+    bindparam,
+    case,
+    delete,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -131,7 +146,7 @@ async def apply_update(
 
 async def keep_drift(connection: AsyncConnection, deployment_id: str, drift: Mapping[str, Any]) -> None:
     """Keep what has drifted, unless a later report is there: `sequence` counts them."""
-    known = deployments.c.drift["sequence"].as_integer()
+    known = deployments.c.drift["sequence"].as_string().cast(BigInteger)
     statement = (
         update(deployments)
         .where(deployments.c.deployment_id == deployment_id, func.coalesce(known, 0) < drift["sequence"])

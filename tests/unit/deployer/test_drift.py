@@ -9,7 +9,7 @@ from services.deployer import drift
 from services.deployer.cluster import Obj
 from services.deployer.desired import Applied, Desired, Drifted, Outcome, Word
 from services.deployer.drift_events import event_of
-from services.deployer.fields import digest
+from services.deployer.fields import content, digest
 from services.deployer.healing import is_current, is_watched
 from shared.events import DeployOptions, Drift, Phase
 from shared.subjects import Subject
@@ -100,9 +100,39 @@ def test_others_who_fight_are_backed_off_from_exponentially_and_forgiven_when_it
         pauses.append((due - NOW).total_seconds())
     assert drift.next_heal(0, None) is None, "the first time at once"
     assert pauses == [5, 10, 20, 40, 80, 160, 320, 600, 600, 600, 600]
-    assert drift.heals_now(3, NOW, NOW + timedelta(minutes=9)) == 3
-    assert drift.heals_now(3, NOW, NOW + timedelta(minutes=11)) == 0
-    assert drift.heals_now(9, NOW, NOW + timedelta(minutes=19)) == 9
+    last = Drifted(sequence=1, heals=3, healed_at=NOW)
+    assert drift.carried(last, (), NOW + timedelta(minutes=9))["heals"] == 3
+    assert drift.carried(last, (), NOW + timedelta(minutes=11))["heals"] == 0
+    often = last.model_copy(update={"heals": 9})
+    assert drift.carried(often, (), NOW + timedelta(minutes=19))["heals"] == 9
+
+
+def test_another_field_that_drifts_is_no_fight_until_one_comes_again() -> None:
+    replicas = Drift(type="Deployment", name="callbot", reason="changed", field=".spec.replicas")
+    paused = replicas.model_copy(update={"field": ".spec.paused"})
+    last = Drifted(sequence=1, heals=2, healed_at=NOW, healed=("Deployment callbot .spec.replicas",))
+    assert drift.carried(last, [replicas], NOW)["heals"] == 2
+    assert drift.carried(last, [paused], NOW)["heals"] == 0
+    assert drift.carried(last, [paused], NOW)["healed"] == last.healed, "so that two that take turns are a fight"
+
+
+def test_reports_after_a_lost_record_have_higher_numbers_than_those_before() -> None:
+    later = NOW + timedelta(hours=1)
+    assert drift.nothing(later).sequence > drift.nothing(NOW).sequence + 100
+
+
+def test_a_value_that_its_new_owner_changes_once_more_shows_in_the_content_alone() -> None:
+    taken = {"f:spec": {"f:template": {}}}
+    once, twice = (live(entry("kubectl", {}), ours=taken, image=f"callbot:{tag}") for tag in ("2", "3"))
+    assert digest(once) == digest(twice)
+    assert content(once) != content(twice)
+    noted = {**once, "status": {"replicas": 1}, "metadata": {**once["metadata"], "resourceVersion": "9"}}
+    assert content(noted) == content(once), "a status update is none"
+
+
+def test_a_job_that_kubernetes_deletes_when_it_is_done_is_not_made_again() -> None:
+    assert drift.ends_by_itself({"kind": "Job", "spec": {"ttlSecondsAfterFinished": 0}})
+    assert not drift.ends_by_itself({"kind": "Job", "spec": {}})
 
 
 def applied(outcome: Outcome = Outcome.COMPLETED, action: Any = "deploy", generation: int = 1, **more: Any) -> Applied:
