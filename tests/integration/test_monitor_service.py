@@ -39,7 +39,7 @@ from shared.sla import SLICE_SECONDS, slice_of, slice_start
 from shared.subjects import Bucket, Mode
 
 T = TypeVar("T")
-DEADLINE = 30.0
+DEADLINE = 90.0
 
 
 @dataclass

@@ -184,7 +184,7 @@ async def wait_until_ready(gateway: Gateway) -> None:
     await eventually(is_ready)
 
 
-async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     """Return as soon as `check` says yes."""
     async with asyncio.timeout(seconds):
         while True:
