@@ -84,7 +84,8 @@ class Capacity:
     def _promises(self, mode: Mode, target: str) -> dict[str, Sequence[PodGroup]]:
         now = self._clock()
         promised = self._promised.get((mode, target), {})
-        for namespace in [each for each, (until, _) in promised.items() if until <= now]:
+        # Later than promised is what was before the clock was set back.
+        for namespace in [each for each, (until, _) in promised.items() if not now < until <= now + _PROMISED_FOR]:
             del promised[namespace]
         return {namespace: groups for namespace, (_, groups) in promised.items()}
 

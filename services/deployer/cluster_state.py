@@ -14,6 +14,8 @@ from shared.rpc import NodeCapacity
 
 _SHOWN = ("cpu", "memory", "nvidia.com/gpu", "ephemeral-storage")
 _ENDED = frozenset({"Succeeded", "Failed"})
+_LACKS = ("Insufficient ", "Too many pods")
+"""The scheduler's words for a node without room."""
 _KEEPS_OFF = frozenset({"NoSchedule", "NoExecute"})
 _AUTOSCALERS = frozenset({"cluster-autoscaler", "aws-cluster-autoscaler", "karpenter"})
 _APP_LABELS = ("app.kubernetes.io/name", "k8s-app", "app")
@@ -114,7 +116,7 @@ def _waiting(pods: Iterable[Obj], seen: Iterable[SeenPod]) -> tuple[tuple[str, P
     counts: dict[str, int] = {}
     for pod, known in zip(pods, seen, strict=True):
         spec = pod["spec"]
-        if known.node or known.is_leaving or spec.get("schedulingGates"):
+        if known.node or known.is_leaving or spec.get("schedulingGates") or _waits_for_no_room(pod):
             continue
         requests = {name: value for name, value in known.requests.items() if name != PODS}
         selector, tolerations = spec.get("nodeSelector") or {}, spec.get("tolerations") or ()
@@ -122,6 +124,16 @@ def _waiting(pods: Iterable[Obj], seen: Iterable[SeenPod]) -> tuple[tuple[str, P
         counts[kind] = counts.get(kind, 0) + 1
         groups[kind] = (known.namespace, PodGroup("", counts[kind], requests, selector, tolerations))
     return tuple(groups.values())
+
+
+def _waits_for_no_room(pod: Obj) -> bool:
+    """Whether the scheduler has refused the pod for something else, such as a volume or an affinity."""
+    refusals = (
+        str(each.get("message", ""))
+        for each in (pod.get("status") or {}).get("conditions") or ()
+        if each.get("type") == "PodScheduled" and each.get("status") == "False"
+    )
+    return any(text and not any(lack in text for lack in _LACKS) for text in refusals)
 
 
 def _autoscaler(nodes: Iterable[Obj], pods: Iterable[SeenPod], *, has_autoscaler_status: bool) -> str | None:

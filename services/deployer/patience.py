@@ -65,8 +65,13 @@ class Patience:
 
     def longest_unscheduled(self, now: datetime) -> float:
         """Seconds since the first of the pods that have no node was seen so; 0 if all have one."""
+        now = self.jumps.without(now)
         since = [moment for key, moment in self._since.items() if key[0] == _UNSCHEDULED]
         return (now - min(since)).total_seconds() if since else 0.0
+
+    def start_at(self, now: datetime) -> None:
+        """Let the whole time begin now: what came before was no time of the deployment."""
+        self.started_at = self.jumps.without(now)
 
     def judge(self, items: Sequence[Item], now: datetime) -> DeploymentFailed | None:
         """Why to stop waiting for `items`, or None to go on."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from services.deployer.cluster import Kind, Obj, kind_of
 from services.deployer.cluster_state import ClusterState, SeenPod, shown
 from services.deployer.survey import minimums
-from shared.kube.placement import GPU, GPU_PRODUCT, Node, PodGroup, lacking, may_run_on, place, requests_of
+from shared.kube.placement import GPU, GPU_PRODUCT, Node, PodGroup, is_selected, lacking, may_run_on, place, requests_of
 from shared.rpc import Shortage, Unplaced
 
 _SUMS = {"cpu": "cpu", "memory": "memory", GPU: "gpu"}
@@ -62,13 +62,14 @@ def _group(obj: Obj, count: int) -> PodGroup:
 def _kept(state: ClusterState, namespace: str, wanted: Iterable[PodGroup]) -> tuple[list[SeenPod], list[PodGroup]]:
     """The tenant's pods that can stay as they are, and what is wanted besides."""
     own = [pod for pod in state.pods if pod.namespace == namespace and pod.node and not pod.is_leaving]
+    nodes = {node.name: node for node in state.nodes}
     kept: list[SeenPod] = []
     extras = []
     for group in wanted:
-        large_enough = [pod for pod in own if _belongs(pod, group) and _covers(pod, group)][: group.count]
-        kept += large_enough
-        if group.count > len(large_enough):
-            extras.append(replace(group, count=group.count - len(large_enough)))
+        can_stay = [pod for pod in own if _belongs(pod, group) and _covers(pod, group, nodes.get(pod.node))]
+        kept += can_stay[: group.count]
+        if group.count > len(can_stay):
+            extras.append(replace(group, count=group.count - len(can_stay)))
     return kept, extras
 
 
@@ -76,7 +77,10 @@ def _belongs(pod: SeenPod, group: PodGroup) -> bool:
     return bool(group.labels) and all(pod.labels.get(key) == value for key, value in group.labels.items())
 
 
-def _covers(pod: SeenPod, group: PodGroup) -> bool:
+def _covers(pod: SeenPod, group: PodGroup, node: Node | None) -> bool:
+    """Whether the pod is as large as those wanted, and where they may be. A cordoned node, not known here, keeps it."""
+    if node is not None and not is_selected(group, node):
+        return False
     return all(pod.requests.get(name, Decimal(0)) >= value for name, value in group.requests.items())
 
 

@@ -56,8 +56,8 @@ class RoomCheck:
             await self._ledger.say_waiting(f"waiting for room on {room.target}: {room.sentence}")
             raise NoRoom(room.sentence, delay=_LOOK_EVERY)
         if waits and self._ledger.applied.failure is None:
+            self._patience.start_at(self._clock())
             await self._ledger.note_room()
-            self._patience.started_at = self._ledger.applied.since
 
     async def check_again(self, namespace: str, objects: Sequence[Obj], now: datetime) -> None:
         """Raise DeploymentFailed if pods have had no node for a while and there is none for them: others were faster.

@@ -68,7 +68,7 @@ def place(group: PodGroup, nodes: Iterable[Node]) -> int:
 
 def may_run_on(group: PodGroup, nodes: Iterable[Node]) -> list[Node]:
     """The nodes that a pod of `group` may run on, whether there is room or not."""
-    return [node for node in nodes if _is_selected(group, node) and _is_tolerated(group, node)]
+    return [node for node in nodes if is_selected(group, node) and _is_tolerated(group, node)]
 
 
 def lacking(group: PodGroup, nodes: Sequence[Node]) -> list[str]:
@@ -134,7 +134,8 @@ def _is_counted(name: str, node: Node) -> bool:
     return name in node.allocatable or name not in _COUNTED_WHERE_LISTED
 
 
-def _is_selected(group: PodGroup, node: Node) -> bool:
+def is_selected(group: PodGroup, node: Node) -> bool:
+    """Whether the node has the labels that the pods ask for."""
     return all(node.labels.get(key) == value for key, value in group.node_selector.items())
 
 

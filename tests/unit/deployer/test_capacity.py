@@ -1,7 +1,8 @@
 """What a cluster has left, from its nodes and pods as the API gives them; how often it is listed."""
 
 import asyncio
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -112,9 +113,17 @@ class OneTarget:
         return self._grows
 
 
-def capacity_of(cluster: SlowCluster, seconds: float = 60.0, grows: str | None = None) -> Capacity:
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def capacity_of(
+    cluster: SlowCluster,
+    seconds: float = 60.0,
+    grows: str | None = None,
+    clock: Callable[[], datetime] = lambda: NOW,
+) -> Capacity:
     targets = cast(Any, OneTarget(cluster, grows))
-    return Capacity(targets, {}, lambda: datetime(2026, 1, 1, tzinfo=UTC), seconds=seconds)
+    return Capacity(targets, {}, clock, seconds=seconds)
 
 
 async def test_many_who_ask_at_once_cost_a_cluster_one_listing() -> None:
@@ -178,3 +187,13 @@ async def test_room_that_one_deployment_has_found_is_no_room_for_the_next() -> N
     second = await capacity.find_room(Mode.DEMO, "fake", "ecp-ai-second", [workload(3)])
     assert (first.is_short, again.is_short, second.is_short) == (False, False, True)
     assert second.sentence.startswith("cpu: 3 needed, 1 free of 4")
+
+
+@pytest.mark.parametrize("later", [timedelta(seconds=11), -timedelta(hours=1)], ids=str)
+async def test_room_is_kept_for_seconds_whatever_becomes_of_the_clock(later: timedelta) -> None:
+    cluster = SlowCluster()
+    cluster.answer.set()
+    times = [NOW, NOW, NOW + later]
+    capacity = capacity_of(cluster, clock=lambda: times.pop(0) if len(times) > 1 else times[0])
+    await capacity.find_room(Mode.DEMO, "fake", "ecp-ai-first", [workload(3)])
+    assert not (await capacity.find_room(Mode.DEMO, "fake", "ecp-ai-second", [workload(3)])).is_short

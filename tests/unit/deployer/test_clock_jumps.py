@@ -5,7 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.deployer.clock_jumps import ClockJumps
+from services.deployer.desired import ObjectRef
+from services.deployer.health import Health, Status
 from services.deployer.patience import Limits, Patience
+from services.deployer.pods import UNSCHEDULABLE, Trouble
+from services.deployer.survey import Item, PodNote
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -70,3 +74,26 @@ def test_without_a_monotonic_clock_every_time_is_believed() -> None:
     jumps = ClockJumps()
     assert jumps.without(NOW) == NOW
     assert jumps.without(NOW + HOUR) == NOW + HOUR
+
+
+@pytest.mark.parametrize("jump", [HOUR, -HOUR], ids=str)
+def test_a_deployment_that_got_room_after_a_jump_has_its_whole_time_and_no_more(
+    clocks: Clocks, jump: timedelta
+) -> None:
+    waiting = patience(clocks)
+    clocks.wall += jump
+    waiting.start_at(clocks.pass_by(10))
+    assert not waiting.is_over(clocks.pass_by(1199))
+    assert waiting.is_over(clocks.pass_by(1))
+
+
+@pytest.mark.parametrize("jump", [HOUR, -HOUR], ids=str)
+def test_how_long_a_pod_had_no_node_leaves_jumps_out(clocks: Clocks, jump: timedelta) -> None:
+    waiting = patience(clocks)
+    ref = ObjectRef(api_version="apps/v1", kind="Deployment", namespace="n", name="callbot")
+    trouble = Trouble(UNSCHEDULABLE, "Insufficient cpu")
+    note = PodNote(name="callbot-1", uid="1", doing="Pending", trouble=trouble)
+    item = Item(ref=ref, health=Health(Status.PROGRESSING, "0 of 1"), wanted=1, ready=0, waiting=(note,))
+    assert waiting.judge([item], clocks.wall) is None
+    clocks.wall += jump
+    assert waiting.longest_unscheduled(clocks.pass_by(7)) == 7

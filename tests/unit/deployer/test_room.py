@@ -122,3 +122,34 @@ def test_an_autoscaler_s_minimum_is_what_a_workload_starts_with() -> None:
         "spec": {"minReplicas": 5, "scaleTargetRef": {"kind": "Deployment", "name": "callbot"}},
     }
     assert verdict([node("a", "4")], [], workload(1, "1"), autoscaler).unplaced[0].replicas == 5
+
+
+def test_pods_on_nodes_with_another_gpu_don_t_count_as_those_that_are_wanted() -> None:
+    nodes = [node("g", "8", 4)]
+    running = pods(2, "g", "1", "mine")
+    for each in running:
+        each["spec"] |= spec("1", 1) | {"nodeName": "g"}
+    assert verdict(nodes, running, workload(2, "1", 1)) == Verdict()
+    other = workload(2, "1", 1)
+    other["spec"]["template"]["spec"]["nodeSelector"] = {"nvidia.com/gpu.product": "NVIDIA-H100"}
+    [short] = verdict(nodes, running, other).short
+    assert (short.gpu_type, short.needed, short.total) == ("NVIDIA-H100", "2", "0")
+
+
+def test_pods_on_a_cordoned_node_stay_where_they_are() -> None:
+    cordoned = node("a", "10") | {"spec": {"unschedulable": True}}
+    assert verdict([cordoned], pods(2, "a", "1", "mine"), workload(2, "1")) == Verdict()
+
+
+def test_pods_that_wait_for_something_else_than_room_take_none() -> None:
+    waiting = pods(9, None, "1")
+
+    def refuse(message: str) -> None:
+        condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+        for each in waiting:
+            each["status"] = {"phase": "Pending", "conditions": [condition]}
+
+    refuse("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.")
+    assert verdict([node("a", "10")], waiting, workload(10, "1")) == Verdict()
+    refuse("0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s).")
+    assert verdict([node("a", "10")], waiting, workload(2, "1")).short[0].free == "1"
