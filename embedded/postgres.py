@@ -22,6 +22,7 @@ import asyncpg
 
 from embedded.account import account_for, hand_over
 from embedded.child import Child
+from embedded.directory import write_private
 from embedded.errors import EmbeddedError
 from embedded.launch import launcher
 from embedded.ports import free_ports
@@ -97,7 +98,7 @@ async def make_cluster(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True, mode=0o700)
     password = partial.with_suffix(".password")
-    password.write_text(login.password, encoding="utf-8")
+    write_private(password, login.password)
     for path in (partial, password):
         hand_over(path, account)
     options = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]

@@ -95,10 +95,17 @@ def _reaped(child: int) -> int | None:
 
 
 def _answers() -> bool:
-    """Whether `/health` is answered at all. Not by http.client, whose import takes ten times the memory."""
+    """Whether `/health` is answered at all, where the service listens: an address given by a variable, or loopback."""
+    given = (os.environ.get("HOST", ""), os.environ.get("SIMULATOR_HOST", ""))
+    addresses = dict.fromkeys(each for each in (*given, "127.0.0.1", "::1") if each.strip("0.:"))
+    return any(map(_answers_at, addresses))
+
+
+def _answers_at(address: str) -> bool:
+    """Not by http.client, whose import takes ten times the memory."""
     try:
         port = int(os.environ.get("PORT", "8000"))
-        with socket.create_connection(("127.0.0.1", port), PROBE_SECONDS) as connection:
+        with socket.create_connection((address, port), PROBE_SECONDS) as connection:
             connection.sendall(b"GET /health HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
             return connection.recv(5) == b"HTTP/"
     except OSError:

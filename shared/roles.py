@@ -19,6 +19,7 @@ GATEWAY, MONITOR, SIMULATOR = "ecp_gateway", "ecp_monitor", "ecp_simulator"
 _BOOTSTRAP_OID = 10
 _FIRST_OID_OF_USERS = 16_384
 _PLAIN = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+_OWN_NAMES_ONLY = "PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)"
 _DANGEROUS = ("pg_execute_server_program", "pg_read_server_files", "pg_write_server_files")
 """Predefined roles that reach the machine: its programs and its files."""
 
@@ -146,5 +147,9 @@ def _each(query: str, statement: str) -> str:
 
 
 def _block(*statements: str) -> str:
-    """One statement on one line, since PostgreSQL's single-user mode ends a statement at the line's end."""
+    """One statement on one line, since PostgreSQL's single-user mode ends a statement at the line's end.
+
+    It finds nothing but PostgreSQL's own functions and operators: the owner's must not run with a superuser's rights.
+    """
+    statements = (_OWN_NAMES_ONLY, *statements)
     return f"DO $ecp$ DECLARE item record; BEGIN {'; '.join(statements)}; END $ecp$"

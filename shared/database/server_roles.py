@@ -103,7 +103,13 @@ async def _superuser(server: Server, database: str) -> AsyncIterator[asyncpg.Con
     for user in (SUPERUSER, server.roles.owner):
         try:
             connection = await asyncpg.connect(
-                host=str(server.socket), port=5432, user=user, database=database, timeout=_CONNECT_SECONDS
+                host=str(server.socket),
+                port=5432,
+                user=user,
+                database=database,
+                timeout=_CONNECT_SECONDS,
+                # The owner may have set another one on the database, and tables and functions of PostgreSQL's names.
+                server_settings={"search_path": "pg_catalog, pg_temp"},
             )
         except (OSError, TimeoutError, asyncpg.PostgresError) as error:
             reason = str(error)

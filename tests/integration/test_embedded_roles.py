@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -43,6 +43,12 @@ ATTACKS = (
     "CREATE ROLE another SUPERUSER",
     "ALTER SYSTEM SET archive_command = 'id'",
     "SET ROLE postgres",
+)
+# With the types of a comparison in SQL of ours, so that it would be found before PostgreSQL's own, which converts one.
+TRAPS = (
+    "CREATE FUNCTION trap(oid, int) RETURNS boolean LANGUAGE plpgsql AS"
+    " 'BEGIN ALTER ROLE ecp_user SUPERUSER; RETURN false; END'",
+    "CREATE OPERATOR = (leftarg = oid, rightarg = int, function = trap)",
 )
 _HAND_MADE = """
 CREATE TABLE monitoring_data_2024_01 PARTITION OF monitoring_data FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
@@ -185,7 +191,7 @@ async def test_the_monitor_makes_and_drops_partitions_and_nothing_else(tmp_path:
         database = Database(Mode.PRODUCTION, DatabaseSettings(database_url=url), "test")
         async with database.begin() as connection:
             await ensure_partitions(connection, date(2040, 1, 1), months=2)
-            assert await drop_partition(connection, "monitoring_data_2040_01")
+            assert await drop_partition(connection, "monitoring_data_auto_2040_01")
         async with connected(OWNER, port) as owner:
             await owner.execute("INSERT INTO tenants (tenant_id, preset, service_requirements, resources, sla_target)"
                                 " VALUES ('acme', 'small', '{}', '{}', '{}')")  # fmt: skip
@@ -194,7 +200,7 @@ async def test_the_monitor_makes_and_drops_partitions_and_nothing_else(tmp_path:
                 " SELECT id, 'cpu', 'cpu', 1, '2040-02-02' FROM tenants"
             )
         async with database.begin() as connection:
-            assert not await drop_partition(connection, "monitoring_data_2040_02")
+            assert not await drop_partition(connection, "monitoring_data_auto_2040_02")
         with pytest.raises(Exception, match="is no partition of monitoring_data"):
             async with database.begin() as connection:
                 await drop_partition(connection, "tenants")
@@ -211,3 +217,28 @@ async def test_going_over_can_be_cut_short_at_any_moment_and_is_done_again(old: 
     await set_up_roles(old.data, ROLES, old.account)
     async with old.served(Login(OWNER.database, OWNER.user, "owner%27s")) as port, connected(OWNER, port) as owner:
         await expect_the_customer_s_rights(owner)
+
+
+async def test_no_function_of_the_owner_runs_with_the_superuser_s_rights(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path / "data", account_for(binary("postgres")))
+    await make_cluster(cluster.data, SUPERUSER, cluster.account, durable=False, roles=ROLES)
+    login = Login(OWNER.database, OWNER.user, "owner%27s")
+    async with cluster.served(login) as port, connected(OWNER, port) as owner:
+        for trap in TRAPS:
+            await owner.execute(trap)
+    changed = replace(ROLES, services={GATEWAY: "another", MONITOR: "monitor's"})
+    await set_up_roles(cluster.data, changed, cluster.account)
+    async with cluster.served(login) as port, connected(OWNER, port) as owner:
+        assert await owner.fetch("SELECT rolname FROM pg_roles WHERE rolsuper") == [("postgres",)]
+
+
+async def test_the_superuser_s_password_is_never_in_a_file_that_others_may_read(tmp_path: Path) -> None:
+    making = asyncio.create_task(make_cluster(tmp_path / "data", SUPERUSER, account_for(binary("postgres"))))
+    file, modes = tmp_path / "data.password", set()
+    while not making.done():
+        with contextlib.suppress(FileNotFoundError):
+            modes.add(file.stat().st_mode & 0o777)
+        await asyncio.sleep(0.01)
+    await making
+    assert modes == {0o600}
+    assert not file.exists()

@@ -33,7 +33,7 @@ def stop(*_):
     print("asked to stop", flush=True)
     os._exit(7)
 signal.signal(signal.SIGTERM, stop)
-server = http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler)
+server = http.server.HTTPServer((os.environ.get("HOST", "127.0.0.1"), int(os.environ["PORT"])), Handler)
 print(os.getpid(), flush=True)
 server.serve_forever()
 """
@@ -71,6 +71,13 @@ def test_a_service_that_misses_something_and_says_so_is_left_alone() -> None:
     with started(SERVICE, *QUICK, STATUS="503") as (process, service):
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(2)
+        os.kill(service, 0)
+
+
+def test_a_service_is_asked_at_the_address_that_it_listens_on() -> None:
+    with started(SERVICE, "--failing", "1", "--grace", "2", "--every", "0.1", HOST="127.0.0.2") as (process, service):
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(4)
         os.kill(service, 0)
 
 
