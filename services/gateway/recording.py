@@ -5,7 +5,7 @@ A list becomes few events, each with many moments, so that a long one holds noth
 was measured: a repeated call is no second sample.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from services.gateway import context
@@ -19,6 +19,7 @@ from services.gateway.writing import SERVICE
 from shared.bus import derived_id, encode
 from shared.bus.envelope import Encoded
 from shared.database import Databases
+from shared.database.partitions import homeless
 from shared.errors import Refused
 from shared.events import MetricsCollected, Moment
 from shared.measuring import OLDEST, time_problem
@@ -27,6 +28,10 @@ from shared.subjects import Mode
 SOURCE = "api"
 MOST_VALUES = 2000
 """In one event, as long as it isn't a single moment: at most 200 kB, and a few milliseconds to store."""
+_NO_PARTITION = (
+    "no partition of monitoring_data has it, and one that isn't ours has a part of that day; make one for the rest"
+    " of the day by CREATE TABLE ... PARTITION OF monitoring_data"
+)
 
 
 class Recorder:
@@ -41,16 +46,12 @@ class Recorder:
         """Raise Refused with one error for each point that wouldn't be kept. `several` if they came as a list."""
         now = datetime.now(UTC)
         problems = [
-            {"field": f"{index}.timestamp" if several else "timestamp", "message": problem}
-            for index, point in enumerate(points)
-            if point.timestamp and (problem := time_problem(point.timestamp, now, self._retention))
+            time_problem(point.timestamp, now, self._retention) if point.timestamp else None for point in points
         ]
-        if problems:
-            first = problems[0]
-            raise Refused(f"{first['field']}: {first['message']}", details={"errors": problems})
+        _refuse(enumerate(problems), several)
 
     async def record(
-        self, mode: Mode, tenant_id: str, points: Sequence[MetricsPoint], call: Once | None = None
+        self, mode: Mode, tenant_id: str, points: Sequence[MetricsPoint], call: Once | None = None, *, several: bool
     ) -> MetricsAccepted:
         """Accept all points, or none. Raises Refused, or DependencyUnavailable while PostgreSQL is away."""
         now = datetime.now(UTC)
@@ -69,9 +70,22 @@ class Recorder:
                 context.current().tenant_id = tenant_id
                 if answered := await claim(connection, call, MetricsAccepted):
                     return answered
+                without = await homeless(connection, {point.timestamp or now for point in points})
+                problems = (_NO_PARTITION if (point.timestamp or now) in without else None for point in points)
+                _refuse(enumerate(problems), several)
                 events = [_event(tenant_id, each) for each in _portions(moments)]
                 await outbox_store.add_events(connection, [_encoded(mode, row.id, each) for each in events])
                 return await remember(connection, call, answer)
+
+
+def _refuse(problems: Iterable[tuple[int, str | None]], several: bool) -> None:
+    errors = [
+        {"field": f"{index}.timestamp" if several else "timestamp", "message": problem}
+        for index, problem in problems
+        if problem
+    ]
+    if errors:
+        raise Refused(f"{errors[0]['field']}: {errors[0]['message']}", details={"errors": errors})
 
 
 def _portions(moments: Sequence[Moment]) -> Iterator[Sequence[Moment]]:

@@ -8,8 +8,8 @@ guides' `CREATE TABLE ... PARTITION OF` makes.
 """
 
 import re
-from collections.abc import Iterator
-from datetime import date, timedelta
+from collections.abc import Collection, Iterator
+from datetime import date, datetime, timedelta
 
 import structlog
 from sqlalchemy import text
@@ -22,6 +22,20 @@ _OVERLAPS = "42P17"
 # With the owner's rights: the monitor's role owns no table.
 _MAKE = text("SELECT make_monitoring_partition(:name, :first, :end)")
 _DROP = text("SELECT drop_monitoring_partition(:name)")
+# Times that no partition has and no partition of ours can be made for, since one has a part of their day (UTC).
+_HOMELESS = text(r"""
+    WITH bounds AS (
+        SELECT coalesce(CAST(substring(bound FROM 'FROM \(''([^'']*)''\)') AS timestamptz), '-infinity') AS first,
+               coalesce(CAST(substring(bound FROM 'TO \(''([^'']*)''\)') AS timestamptz), 'infinity') AS last
+        FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid,
+             pg_get_expr(child.relpartbound, child.oid) AS bound
+        WHERE inhparent = 'monitoring_data'::regclass
+    )
+    SELECT time FROM unnest(CAST(:times AS timestamptz[])) AS time,
+         LATERAL (SELECT date_trunc('day', time AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS day) AS begin
+    WHERE NOT EXISTS (SELECT FROM bounds WHERE first <= time AND time < last)
+        AND EXISTS (SELECT FROM bounds WHERE first < day + interval '24 hours' AND last > day)
+""")
 _PREFIX = "monitoring_data_auto_"
 _OURS = re.compile(rf"{_PREFIX}(\d{{4}})_(\d{{2}})(?:_(\d{{2}}))?")
 
@@ -50,6 +64,12 @@ async def ensure_day(connection: AsyncConnection, day: date) -> None:
     name = f"{_PREFIX}{day:%Y_%m_%d}"
     if not await _is_there(connection, name):
         await _make(connection, name, day, day + timedelta(days=1))
+
+
+async def homeless(connection: AsyncConnection, times: Collection[datetime]) -> set[datetime]:
+    """Those of `times` (aware) that can't be stored: another's partition ends or begins within their day."""
+    found = await connection.execute(_HOMELESS, {"times": list(times)})
+    return set(found.scalars())
 
 
 def last_day(name: str) -> date | None:

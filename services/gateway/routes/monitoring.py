@@ -76,9 +76,11 @@ async def post_monitoring(
     """One moment, or a list of moments. `cpu_usage` and `cpu` are the same series.
 
     Accepted means on disk, and kept for `RETENTION_DAYS` (400). A time that is older, or more than five minutes ahead,
-    is refused, with an error for each such point; then no point of the call is accepted.
+    is refused, with an error for each such point; then no point of the call is accepted. So is a time on a day of
+    which only a part has a partition that somebody made.
     """
     points = MetricsPoints(points=tuple(body if isinstance(body, list) else [body]))
-    parts.recorder.check(points.points, several=isinstance(body, list))
+    several = isinstance(body, list)
+    parts.recorder.check(points.points, several=several)
     call = once(f"POST /tenants/{tenant_id}/monitoring", idempotency_key, points)
-    return await parts.recorder.record(mode, tenant_id, points.points, call)
+    return await parts.recorder.record(mode, tenant_id, points.points, call, several=several)

@@ -5,10 +5,12 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import nats
 import pytest
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from prometheus_client import CollectorRegistry
+from sqlalchemy import text
 
 from services.gateway.housekeeping import forget_tenants
 from services.gateway.metrics import GatewayMetrics
@@ -75,6 +77,29 @@ async def test_posted_metrics_are_said_once_under_their_series_names(gateway: Ga
         "error_rate": 0.02,
     }
     assert [each["values"] for each in others] == [{"gpu": 3.0}, {"end": 4.0}]
+
+
+async def test_a_time_that_no_partition_can_take_is_refused_in_the_answer(gateway: Gateway) -> None:
+    path = f"/tenants/{(await gateway.create(deploy=False))['tenant_id']}/monitoring"
+    day = (datetime.now(UTC) - timedelta(days=300)).date().isoformat()
+
+    async def post(*times: str) -> httpx.Response:
+        points = [{"timestamp": each, "metrics": {"cpu": 1}} for each in times]
+        return await gateway.http.post(path, json=points, headers=DEMO)
+
+    async with gateway.parts.databases[Mode.DEMO].begin() as connection:
+        bounds = f"FOR VALUES FROM ('{day} 00:00Z') TO ('{day} 12:00Z')"
+        await connection.execute(text(f"CREATE TABLE half_a_day PARTITION OF monitoring_data {bounds}"))
+    try:
+        answer = await post(f"{day}T11:59:59Z", f"{day}T12:00:00Z")
+        [problem] = error_of(answer, 422, "VALIDATION_ERROR")["details"]["errors"]
+        assert problem["field"] == "1.timestamp"
+        assert "PARTITION OF" in problem["message"]
+        assert (await post(f"{day}T11:59:59Z")).status_code == 202
+        assert (await post((datetime.now(UTC) - timedelta(days=299)).isoformat())).status_code == 202
+    finally:
+        async with gateway.parts.databases[Mode.DEMO].begin() as connection:
+            await connection.execute(text("DROP TABLE half_a_day"))
 
 
 async def test_a_long_list_is_said_as_few_events_with_every_moment_once(gateway: Gateway, nats_url: str) -> None:
