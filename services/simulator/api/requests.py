@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote
 
 from services.simulator.api import errors
@@ -21,6 +21,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 MAX_BODY_BYTES = 3 * 1024 * 1024
 """The limit of a real API server."""
+_MOST_HELD_BYTES = 128 * 1024 * 1024
+"""Of all bodies that are being read: without a bound a thousand connections with a half one each hold 3 GB."""
 _LONGEST_MANAGER = 128
 """Bytes, as in a real API server."""
 
@@ -41,6 +43,9 @@ class Target:
 
 class Request:
     """One HTTP request; header names are lower case."""
+
+    held: ClassVar[int] = 0
+    """Bytes of the bodies that this process is reading."""
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:
         self.method: str = scope["method"]
@@ -90,18 +95,25 @@ class Request:
         return "".join(letter for letter in agent if letter.isprintable())[:_LONGEST_MANAGER]
 
     async def body(self) -> bytes:
-        """The whole body. Raises ApiError 413 past the limit."""
-        chunks, size = [], 0
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ConnectionResetError("the client went away while it sent its body")
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            if size > MAX_BODY_BYTES:
-                raise errors.too_large(MAX_BODY_BYTES)
-            if not message.get("more_body"):
-                return b"".join(chunks)
+        """The whole body. Raises ApiError: 413 past the limit, 503 where other bodies take all the room."""
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            while True:
+                message = await self._receive()
+                if message["type"] == "http.disconnect":
+                    raise ConnectionResetError("the client went away while it sent its body")
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                Request.held += len(chunks[-1])
+                if size > MAX_BODY_BYTES:
+                    raise errors.too_large(MAX_BODY_BYTES)
+                if Request.held > _MOST_HELD_BYTES:
+                    raise errors.unavailable("too many bodies are being read")
+                if not message.get("more_body"):
+                    return b"".join(chunks)
+        finally:
+            Request.held -= size
 
     async def until_disconnected(self) -> None:
         """Returns when the client has gone."""
