@@ -19,6 +19,13 @@ HOSTS = {
     "postgres-demo": ("ecp_orchestrator_demo", "ecp_demo_user"),
     "k8s-simulator-postgres": ("k8s_simulator", "k8s_user"),
 }
+# What the owner could put in front of PostgreSQL's own, for a superuser to use.
+TRAPS = (
+    "CREATE FUNCTION trap() RETURNS boolean LANGUAGE plpgsql AS"
+    " 'BEGIN ALTER ROLE ecp_user SUPERUSER; RETURN true; END'",
+    "CREATE VIEW pg_roles AS SELECT oid, rolname, rolsuper AND trap() AS rolsuper FROM pg_catalog.pg_roles",
+    "ALTER DATABASE ecp_orchestrator SET search_path TO public, pg_catalog",
+)
 
 
 def settings(sockets: Path, **changes: str) -> RolesSettings:
@@ -71,6 +78,10 @@ async def test_new_and_old_volumes_get_their_roles_and_no_login_is_a_superuser(t
         await before.close()
 
         await set_up_servers(settings(sockets))
+        owner = await asyncpg.connect(Login("ecp_orchestrator", "ecp_user", "of-database_url").url(port))
+        for trap in TRAPS:
+            await owner.execute(trap)
+        await owner.close()
         await set_up_servers(settings(sockets))
 
         for user in ("postgres", "ecp_user"):
@@ -83,7 +94,7 @@ async def test_new_and_old_volumes_get_their_roles_and_no_login_is_a_superuser(t
             await owner.execute("ALTER TABLE kept ADD COLUMN more int")
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await owner.execute("COPY kept (answer) FROM PROGRAM 'id'")
-            assert await owner.fetch("SELECT rolname FROM pg_roles WHERE rolsuper") == [("postgres",)]
+            assert await owner.fetch("SELECT rolname FROM pg_catalog.pg_roles WHERE rolsuper") == [("postgres",)]
         finally:
             await owner.close()
 
