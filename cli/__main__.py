@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -19,11 +19,21 @@ def environment(
     passwords: Annotated[bool, typer.Option("--passwords", help="With the passwords in them.")] = False,
 ) -> None:
     """Print the addresses of what `make run` runs, as `export NAME=url`."""
+    _embedded(["env", *(["--passwords"] if passwords else [])], "the addresses of containers are in .env")
+
+
+@app.command("bus", context_settings={"ignore_unknown_options": True, "help_option_names": []})
+def bus(arguments: Annotated[list[str] | None, typer.Argument(help="add NAME, list, or remove NAME")] = None) -> None:
+    """Accounts of other systems on the bus of `make run`: add NAME, list, remove NAME."""
+    _embedded(["bus", *(arguments or ["--help"])], "systems of containers are in .env, NATS_OUTSIDE_SYSTEMS")
+
+
+def _embedded(arguments: list[str], instead: str) -> NoReturn:
     if importlib.util.find_spec("embedded") is None:
-        typer.echo("There is no `make run` in an image: the addresses of containers are in .env.", err=True)
+        typer.echo(f"There is no `make run` in an image: {instead}.", err=True)
         raise typer.Exit(1)
-    arguments = ["-m", "embedded", "env", *(["--passwords"] if passwords else [])]
-    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - to become the command is the purpose
+    # To become the command is the purpose.
+    os.execv(sys.executable, [sys.executable, "-m", "embedded", *arguments])  # noqa: S606
 
 
 def _version(asked: bool) -> None:

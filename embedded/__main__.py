@@ -1,6 +1,6 @@
 """`python -m embedded run` brings the whole product up on this machine; `python -m embedded clean` removes its data.
 
-`python -m embedded dlq ...` is `ecp dlq ...` on the running stack, and `python -m embedded env` is `ecp env`.
+`python -m embedded dlq ...` is `ecp dlq ...` on the running stack; `env` and `bus` are `ecp env` and `ecp bus`.
 """
 
 import argparse
@@ -8,12 +8,14 @@ import asyncio
 import io
 import sys
 
+from embedded import systems
 from embedded.addresses import addresses
 from embedded.dead_letters import dead_letters
 from embedded.errors import EmbeddedError
 from embedded.report import Report
 from embedded.runner import clean, run
 from embedded.settings import Settings
+from shared.access import OUTSIDE
 
 
 def main() -> int:
@@ -28,6 +30,7 @@ def main() -> int:
         "dlq", help="dead letters of the running stack: list, show, replay, drop", add_help=False
     )
     letters.add_argument("arguments", nargs=argparse.REMAINDER)
+    _add_bus(commands.add_parser("bus", help="accounts of other systems on the bus"))
     options = parser.parse_args()
     for stream in (sys.stdout, sys.stderr):
         # Names are Korean, and a terminal that can't show them is no reason to fail.
@@ -38,6 +41,8 @@ def main() -> int:
             asyncio.run(clean(Settings.read(), Report()))
         elif options.command == "env":
             print("\n".join(addresses(Settings.read(), passwords=options.passwords)))
+        elif options.command == "bus":
+            _bus(Settings.read(), options)
         elif options.command == "dlq":
             dead_letters(Settings.read(), options.arguments)
         else:
@@ -48,6 +53,23 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _add_bus(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
+    for action, text in (("add", "give a system an account"), ("remove", "take it away again")):
+        actions.add_parser(action, help=text).add_argument("name", help="for example crm")
+    actions.add_parser("list", help="the systems that have an account of their own")
+
+
+def _bus(settings: Settings, options: argparse.Namespace) -> None:
+    if options.action == "list":
+        print("\n".join([OUTSIDE, *systems.names(settings)]))
+    elif options.action == "add":
+        print(asyncio.run(systems.add(settings, options.name)))
+    else:
+        asyncio.run(systems.remove(settings, options.name))
+        print(f"{options.name} is removed; what it has published is still handled.")
 
 
 if __name__ == "__main__":

@@ -55,6 +55,14 @@ def configuration(
     return "\n".join([*lines, f"jetstream {{ {jetstream} }}", authorization])
 
 
+def with_authorization(configuration: str, authorization: str) -> str:
+    """A `configuration` of this module's with another block of accounts, which is the last thing in it."""
+    before, found, _ = configuration.rpartition("\naccounts: ")
+    if not found:
+        raise EmbeddedError("this configuration of NATS has no accounts")
+    return f"{before}\n{authorization}"
+
+
 def adopt_streams(store: Path) -> None:
     """Give the services' account the streams of a version without accounts, which lie in the default one's folder.
 
@@ -71,6 +79,15 @@ def adopt_streams(store: Path) -> None:
 async def is_ready(monitor_url: str) -> bool:
     """Whether the server that is monitored at `monitor_url` serves JetStream."""
     return await answers(f"{monitor_url}/healthz?js-enabled-only=true")
+
+
+async def configured_at(monitor_url: str) -> str | None:
+    """When the server last took over its configuration, as it has it; None if it doesn't answer."""
+    try:
+        async with local_client(monitor_url) as client:
+            return str((await client.get("/varz")).json()["config_load_time"])
+    except (httpx.HTTPError, ValueError, KeyError):
+        return None
 
 
 async def write_error(monitor_url: str) -> str | None:

@@ -79,6 +79,7 @@ class Stack:
                     "bootstrap",
                     programs.BOOTSTRAP,
                     NATS_URL=self._settings.nats_url(BOOTSTRAP, self._passwords[BOOTSTRAP]),
+                    NATS_OUTSIDE_SYSTEMS=" ".join(accounts.systems(self._passwords)),
                 ),
             )
         with self._report.stage(f"{len(self._services)} services"):

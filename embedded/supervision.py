@@ -155,6 +155,10 @@ class Supervisor:
         await self._call("supervisor.stopProcess", f"{group}:{name}", True)
         await self._call("supervisor.startProcess", f"{group}:{name}", False)
 
+    async def signal(self, name: str, group: str, signal: str) -> None:
+        """Send a program a signal, by its name without SIG."""
+        await self._call("supervisor.signalProcess", f"{group}:{name}", signal)
+
     async def states(self) -> list[ProcessState]:
         """Every program's state. Raises SupervisorSilent."""
         return [

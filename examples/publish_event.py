@@ -2,8 +2,9 @@
 
     python examples/publish_event.py nats://outside:PASSWORD@127.0.0.1:4222
 
-The outcome is that of POST /api/v1/tenants/. With `make run`, the account's password is in `.ecp/bus-passwords.json`
-and a prefix `demo.` on the subject chooses the demo mode.
+The outcome is that of POST /api/v1/tenants/. With `make run`, the account's password is in `.ecp/bus-passwords.json`;
+`ecp bus add crm` makes an account for a system of the name crm, and prints its URL. A prefix `demo.` on the subject
+chooses the demo mode.
 """
 
 import asyncio

@@ -4,9 +4,10 @@ One account (a NATS user) for each service, for the bootstrap, for operators and
 come the permissions of the embedded server and of production's, and the owners in the AsyncAPI document. A denied
 publish shows to a client only as a time-out, so a test runs each service within its permissions.
 
-Users live in two accounts of NATS, which share no subject: ours, with JetStream, and that of other systems. What the
+Users live in accounts of NATS, which share no subject: ours, with JetStream, and one for each other system. What the
 others may say is the one way over (`crossings`), and the server renames it on the way: that an event comes from
-elsewhere is in its subject, which no sender chooses, and not in a header, which any sender may write.
+elsewhere, and from which system, is in its subject, which no sender chooses, and not in a header, which any sender may
+write.
 """
 
 from dataclasses import dataclass, field
@@ -34,11 +35,13 @@ from shared.subjects import (
     Rpc,
     Stream,
     Subject,
+    dead_letter,
     from_outside,
+    split_outside,
 )
 
 OUTSIDE = "outside"
-"""The account of other systems."""
+"""The account of the other system without a name of its own; `shared.systems` has the named ones."""
 OPERATOR = "operator"
 """The account of people at a terminal: dead letters."""
 BOOTSTRAP = "bootstrap"
@@ -139,9 +142,13 @@ ACCESS: dict[str, Access] = {
 }
 
 
-def crossings() -> dict[str, str]:
-    """What other systems say in their account, and what it is called in ours."""
-    return {mode.subject(subject): mode.subject(from_outside(subject)) for mode in Mode for subject in SAID_BY_OTHERS}
+def crossings(system: str = OUTSIDE) -> dict[str, str]:
+    """What another system publishes in its account, and what it is called in ours."""
+    return {
+        mode.subject(subject): mode.subject(from_outside(subject, system))
+        for mode in Mode
+        for subject in SAID_BY_OTHERS
+    }
 
 
 def publishers(subject: Subject) -> tuple[str, ...]:
@@ -207,7 +214,19 @@ def _consuming(mode: Mode, durable: Durable) -> list[str]:
         f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable.name}",
         f"$JS.ACK.{stream}.{durable.name}.>",
         *_counting_tries(mode, durable),
+        *(_in_turn(mode, durable) if durable.stream is Stream.OUTSIDE else ()),
         *(mode.subject(subject) for subject in dead_letters if durable.stream is not Stream.DLQ),
+    ]
+
+
+def _in_turn(mode: Mode, durable: Durable) -> list[str]:
+    """Each system's stream has a consumer of this name; a service may use that name in any stream, and no other."""
+    published = [split_outside(subject)[1] for subject in durable.subjects]
+    return [
+        "$JS.API.STREAM.NAMES",
+        f"$JS.API.CONSUMER.MSG.NEXT.*.{durable.name}",
+        f"$JS.ACK.*.{durable.name}.>",
+        *(dead_letter(mode, from_outside(subject, "*")) for subject in published),
     ]
 
 
@@ -277,7 +296,8 @@ def stream_behind(mode: Mode, bucket: Bucket) -> str:
 
 
 def _replaying(mode: Mode) -> list[str]:
-    subjects = [*Subject, *STREAM_SUBJECTS[Stream.OUTSIDE]]
+    of_systems = [from_outside(subject, "*") for subject in SAID_BY_OTHERS]
+    subjects = [*Subject, *STREAM_SUBJECTS[Stream.OUTSIDE], *of_systems]
     letters = mode.stream(Stream.DLQ)
     reading = ["STREAM.MSG.GET", "DIRECT.GET", "STREAM.MSG.DELETE"]
     return [*map(mode.subject, subjects), *(f"$JS.API.{each}.{letters}" for each in reading)]

@@ -96,7 +96,9 @@ def to_yaml(content: Document) -> str:
 
 
 _OUTSIDE = """\
-The user `outside` may say `tenant.created`, `deploy.requested` and `metrics.collected`. Plain JSON without a header is
+Give each system a user of its own: `ecp bus add crm` for `make run` (at any time), `NATS_OUTSIDE_SYSTEMS` for
+containers. The user `outside`, which needs no adding, is one more system. Each may publish `tenant.created`,
+`deploy.requested` and `metrics.collected`. Plain JSON without a header is
 enough; the fields of the first two are those of `POST /api/v1/tenants/`, at the top or in `spec`:
 
 ```json
@@ -108,20 +110,26 @@ enough; the fields of the first two are those of `POST /api/v1/tenants/`, at the
   generation, revision or deployment id of the sender's own counts for nothing.
 - `deploy.requested` with requirements makes the tenant or changes it; with nothing but a `tenant_id` it deploys the
   tenant as it is. `tenant.created` with `"deploy": false` only stores it.
-- Give each event a header `ce-id` (and `ce-source`, if several systems publish): the same ones again, even after
-  days, do nothing. With another body they are refused. Without an id each message is a request of its own.
+- Give each event a header `ce-id` (and `ce-source`, if several systems publish as `outside`): the same ones again,
+  even after days, do nothing. With another body they are refused. Without an id each message is a request of its own.
 - A missing `tenant_id` is made from the message's place in the stream.
 - What REST would refuse becomes a dead letter with the reason (`make dlq`), and nothing else happens.
-- The user is in an account of NATS of its own, whose subjects are not ours: NATS renames what it says to
-  `outside.tenant.created` and so on (`demo.outside.tenant.created`), in the stream `OUTSIDE`, which acknowledges it
-  and drops a second message with the same `Nats-Msg-Id`. So a header can't make it an event of ours, nor can it
-  displace one, or reach JetStream, a key-value bucket or a question. Dead letters have the long name, and a replay goes
-  there. What can't be handled of theirs lies with ours, the first 12 KiB of each and the latest 5,000 of each subject,
-  so that there is always room for ours. Their samples lie with ours, too: an outside system that floods takes room
-  from ours in `METRICS`, and the turns of other outside systems.
-- The stream forgets what is done. It holds 256 MB of what waits and then refuses more: wait, and publish again.
+- Each user is in an account of NATS of its own, whose subjects are not ours: NATS renames what `crm` publishes to
+  `outside.crm.tenant.created` and so on (`demo.outside.crm.tenant.created`), in the stream `OUTSIDE_crm`, which
+  acknowledges it and drops a second message with the same `Nats-Msg-Id`. So neither a header nor a subject can make it
+  an event of ours or of another system, nor can it displace one, or reach JetStream, a key-value bucket or a question.
+  The user `outside` has `outside.tenant.created` and the stream `OUTSIDE`, as before there were names.
+- The gateway and the monitor read the systems in turn, one event of each that has any: an event waits for few of
+  another system's, however many those are. The events of one system with a name are handled one after another, in their
+  order. The streams are apart, and not parts of one, because JetStream bounds bytes and compares message ids for each
+  stream.
+- Dead letters have the long name (`dlq.outside.crm.tenant.created`), and a replay goes back to that stream. They lie
+  with ours, the first 12 KiB of each and the latest 5,000 of each subject, so that there is room for those of 20
+  systems and ours. Samples of other systems lie with ours, too: a system that floods takes room from ours in `METRICS`.
+- A stream forgets what is done. Of what waits it holds 64 MiB for a system with a name (256 MiB for `outside`), and
+  then refuses more of that system alone: wait, and publish again.
 - A message of more than 256 KiB, headers included, is refused.
-- Don't name a stream when you publish (`stream=` in nats-py), or name `OUTSIDE` (`DEMO_OUTSIDE`).
+- Don't name a stream when you publish (`stream=` in nats-py), or name your own (`OUTSIDE_crm`, `DEMO_OUTSIDE_crm`).
 - The monitor says a sample again as its own and stores it in PostgreSQL within seconds. The `source` "kubernetes" is
   its own and is refused.
 - On a NATS without our accounts the same subjects lie in our own streams, and the header `ce-source`, which anybody

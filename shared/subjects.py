@@ -68,9 +68,23 @@ OUTSIDE_PREFIX = "outside"
 """Before the subject of what other systems say, where NATS has our accounts: it renames what comes from theirs."""
 
 
-def from_outside(subject: str) -> str:
-    """`outside.tenant.created`: what becomes of `tenant.created` (without mode) when another system says it."""
-    return f"{OUTSIDE_PREFIX}.{subject}"
+def from_outside(subject: str, system: str = OUTSIDE_PREFIX) -> str:
+    """`outside.crm.tenant.created`: the name in our account of what the system `crm` publishes as `tenant.created`.
+
+    The system `outside`, which is older than names, has `outside.tenant.created`. Without mode.
+    """
+    return f"{OUTSIDE_PREFIX}.{subject}" if system == OUTSIDE_PREFIX else f"{OUTSIDE_PREFIX}.{system}.{subject}"
+
+
+def split_outside(subject: str) -> tuple[str, str]:
+    """The system that published `subject` (without mode), and its own name of it; no system for one of ours."""
+    prefix, _, rest = subject.partition(".")
+    if prefix != OUTSIDE_PREFIX:
+        return "", subject
+    if rest in SAID_BY_OTHERS:
+        return OUTSIDE_PREFIX, rest
+    system, _, published = rest.partition(".")
+    return system, published
 
 
 def dead_letter(mode: Mode, subject: str) -> str:

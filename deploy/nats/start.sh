@@ -1,17 +1,47 @@
 #!/bin/sh
 # NATS in a container. Streams of a version without accounts lie in the folder of NATS's default account; they are given
-# to that of the services. Arguments, for a test: where JetStream stores, and the configuration.
+# to that of the services. Other systems get an account each from NATS_OUTSIDE_SYSTEMS, `crm:<password> erp:<password>`.
+# Arguments, for a test: where JetStream stores, the configuration, and where the one with the systems is written.
 set -eu
 
 store=${1:-/data/jetstream}/jetstream
+config=${2:-/etc/nats/nats.conf}
+made=${3:-/tmp/nats}
 earlier="$store/\$G"
 ours="$store/SERVICES"
 
+fail() {
+    echo "$1" >&2
+    exit 1
+}
+
+account_of() {
+    name=${1%%:*}
+    password=${1#*:}
+    case $name in
+        '' | -* | *- | *[!a-z0-9-]*) fail "NATS_OUTSIDE_SYSTEMS: '$name' is no name: a-z, 0-9 and -, not at an end" ;;
+        gateway | calculator | manifest | deployer | monitor | outside | operator | bootstrap)
+            fail "NATS_OUTSIDE_SYSTEMS: '$name' is the name of an account of our own" ;;
+    esac
+    [ ${#name} -le 30 ] || fail "NATS_OUTSIDE_SYSTEMS: '$name' has more than 30 characters"
+    case $1 in *:*) ;; *) fail "NATS_OUTSIDE_SYSTEMS: '$name' has no password: write $name:<password>" ;; esac
+    case $password in
+        '' | *[!A-Za-z0-9_-]*) fail "NATS_OUTSIDE_SYSTEMS: the password of '$name' has to be letters, digits, - and _" ;;
+    esac
+    sed -e "s/@NAME@/$name/g" -e "s/@PASSWORD@/$password/g" "$(dirname "$config")/system.conf.in"
+}
+
 if [ -d "$earlier" ]; then
-    if [ -e "$ours" ]; then
-        echo "$earlier has streams of another version than those in $ours: remove one of the two" >&2
-        exit 1
-    fi
+    [ ! -e "$ours" ] || fail "$earlier has streams of another version than those in $ours: remove one of the two"
     mv "$earlier" "$ours"
 fi
-exec nats-server --config "${2:-/etc/nats/nats.conf}"
+
+umask 077
+mkdir -p "$made"
+cp "$config" "$made/nats.conf"
+cp "$(dirname "$config")/accounts.conf" "$made/accounts.conf"
+: > "$made/systems.conf"
+for system in ${NATS_OUTSIDE_SYSTEMS:-}; do
+    account_of "$system" >> "$made/systems.conf"
+done
+exec nats-server --config "$made/nats.conf"

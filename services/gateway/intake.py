@@ -28,6 +28,7 @@ from shared.bus import Delivery, derived_id
 from shared.errors import Refused, TemporaryError
 from shared.events import OutsideRequest
 from shared.subjects import Subject
+from shared.systems import is_named
 from shared.tenants import Model
 
 M = TypeVar("M", bound=Model)
@@ -85,6 +86,9 @@ async def _deploy(fields: dict[str, Any], delivery: Delivery, commands: Commands
 
 def _name(delivery: Delivery) -> str:
     """Of the message's place in its stream, the same at each delivery, and no other's though a stream is made again."""
+    if is_named(delivery.system):
+        # An id has 50 characters at most.
+        return f"tenant-{delivery.system[:20]}-{delivery.sequence}-{derived_id(*delivery.place)[:8]}"
     return f"tenant-{delivery.stream.lower().replace('_', '-')}-{delivery.sequence}-{derived_id(*delivery.place)[:8]}"
 
 
@@ -96,11 +100,12 @@ def _flat(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _once(request: OutsideRequest, delivery: Delivery) -> Once:
-    """At a second delivery the first outcome stands."""
+    """At a second delivery the first outcome stands. A source is what the sender makes of it, a system's name isn't."""
+    system = (delivery.system,) if is_named(delivery.system) else ()
     body = orjson.dumps(request.fields, option=orjson.OPT_SORT_KEYS)
     return Once(
         scope=f"{EVENT_SCOPE}{request.subject}",
-        key=derived_id(delivery.source, delivery.event_id),
+        key=derived_id(*system, delivery.source, delivery.event_id),
         fingerprint=hashlib.sha256(body).hexdigest(),
     )
 

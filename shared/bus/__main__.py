@@ -13,6 +13,7 @@ from shared.bus.bootstrap import bootstrap
 from shared.dependencies import Dependencies
 from shared.logging import configure_logging
 from shared.settings import BusSettings, load
+from shared.systems import read_names
 
 
 class BootstrapSettings(BusSettings):
@@ -20,6 +21,8 @@ class BootstrapSettings(BusSettings):
 
     nats_replicas: int = Field(default=1, ge=1, le=5)
     """Copies of each stream: 3 in a cluster of three nodes."""
+    nats_outside_systems: str = ""
+    """Other systems with an account of their own, `crm:<password> erp:<password>`; here the names are enough."""
 
 
 async def _connect(settings: BootstrapSettings, **options: Any) -> Client:
@@ -35,9 +38,10 @@ async def _bootstrap(settings: BootstrapSettings) -> None:
     dependencies = Dependencies()
     dependencies.add("NATS", nats_answers)
     await dependencies.wait()
+    systems = read_names(settings.nats_outside_systems)
     client = await _connect(settings)
     try:
-        await bootstrap(client.jetstream(timeout=30), replicas=settings.nats_replicas)
+        await bootstrap(client.jetstream(timeout=30), replicas=settings.nats_replicas, systems=systems)
     finally:
         await client.close()
 

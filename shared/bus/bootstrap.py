@@ -6,6 +6,7 @@ Services say `declare=False`, because a client that declares a stream in passing
 mention back to the defaults.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import fields, replace
 from typing import Any
@@ -26,6 +27,7 @@ from nats.js.errors import BucketNotFoundError, NotFoundError, ObjectNotFoundErr
 from nats.js.object_store import ObjectStore
 
 from shared.subjects import DURABLES, STREAM_SUBJECTS, Bucket, Durable, Mode, Stream, manifest_key
+from shared.systems import durables_of_system, stream_of_system, subjects_of_system
 
 _log = structlog.get_logger(__name__)
 
@@ -42,7 +44,10 @@ _DUPLICATE_WINDOW = 600.0
 
 LETTERS_OF_A_SUBJECT = 5000
 """Dead letters of one subject; the oldest goes for a further one. With letters of other systems' events at their
-largest, all of theirs take 180 of the stream's 256 MiB."""
+largest, those of one system take 180 MiB, and of as many systems as there may be less than the stream has."""
+_ROOM_OF_A_SYSTEM = 64 * _MIB
+"""Bytes of what one system with a name has published and what isn't done: 60,000 small events, or 256 of the largest.
+Then it is refused, and no other one."""
 LONGEST_OF_OTHERS = 256 * 1024
 """Bytes of a message of another system, headers included: a tenant has some hundred, 2,000 samples have 200,000. What
 is larger is refused at once, and so can't use up the server's memory and the intake's time."""
@@ -53,15 +58,18 @@ _LIMITS = {
     Stream.ECP: (7 * _DAY, 1024 * _MIB, DiscardPolicy.NEW, RetentionPolicy.LIMITS),
     Stream.METRICS: (6 * _HOUR, 512 * _MIB, DiscardPolicy.OLD, RetentionPolicy.LIMITS),
     Stream.OUTSIDE: (7 * _DAY, 256 * _MIB, DiscardPolicy.NEW, RetentionPolicy.WORK_QUEUE),
-    Stream.DLQ: (30 * _DAY, 256 * _MIB, DiscardPolicy.NEW, RetentionPolicy.LIMITS),
+    Stream.DLQ: (30 * _DAY, 4096 * _MIB, DiscardPolicy.NEW, RetentionPolicy.LIMITS),
 }
 """Age in seconds, size in bytes, what a full stream does (refuse, so that nothing accepted is lost, or forget the
 oldest sample), and whether it forgets what is done: what other systems said is said again as our own, and they are
 refused only while that much of it waits."""
 
 
-async def bootstrap(jetstream: JetStreamContext, *, replicas: int = 1) -> None:
-    """Make everything that is named in `shared.subjects`. Idempotent, and safe when two run at once."""
+async def bootstrap(jetstream: JetStreamContext, *, replicas: int = 1, systems: Iterable[str] = ()) -> None:
+    """Make everything that is named in `shared.subjects`, and what each of the other `systems` needs.
+
+    Idempotent, and safe when two run at once. What a system has published stays when it is no longer named.
+    """
     for mode in Mode:
         for stream in Stream:
             await _ensure_stream(jetstream, stream_config(mode, stream, replicas))
@@ -70,7 +78,20 @@ async def bootstrap(jetstream: JetStreamContext, *, replicas: int = 1) -> None:
         for bucket in Bucket:
             await _ensure_key_value(jetstream, mode, bucket, replicas)
         await _move_manifests(jetstream, mode)
+    for system in systems:
+        await make_system(jetstream, system, replicas=replicas)
     _log.info("Streams, consumers and buckets are there.", action="bootstrap")
+
+
+async def make_system(jetstream: JetStreamContext, system: str, *, replicas: int = 1) -> None:
+    """Make the streams and consumers of another system with a name. Idempotent."""
+    for mode in Mode:
+        name = stream_of_system(mode, system)
+        common = stream_config(mode, Stream.OUTSIDE, replicas)
+        own = replace(common, name=name, subjects=subjects_of_system(mode, system), max_bytes=_ROOM_OF_A_SYSTEM)
+        await _ensure_stream(jetstream, own)
+        for durable in durables_of_system(system):
+            await jetstream.add_consumer(name, replace(consumer_config(mode, durable), max_ack_pending=1))
 
 
 def stream_config(mode: Mode, stream: Stream, replicas: int) -> StreamConfig:

@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from shared.bus.envelope import MESSAGE_ID, Delivery, Encoded, own_headers
 from shared.bus.publishing import size_of
 from shared.errors import EcpError
-from shared.subjects import OUTSIDE_PREFIX, dead_letter
+from shared.subjects import dead_letter
 
 CUT = "dlq-cut"
 """On a letter without the whole body: what is kept of it."""
@@ -30,7 +30,7 @@ _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 def letter_for(message: Msg, delivery: Delivery, error: EcpError, attempts: int, limit: int) -> Encoded:
     """The letter of `message`, in at most `limit` bytes, headers included."""
-    if delivery.subject.startswith(f"{OUTSIDE_PREFIX}."):
+    if delivery.system:
         limit = min(limit, LONGEST_OF_OTHERS)
     ours = {
         MESSAGE_ID: f"{delivery.event_id}:{delivery.durable}:{delivery.sequence}",

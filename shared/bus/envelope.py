@@ -19,7 +19,7 @@ from nats.aio.msg import Msg
 from nats.js.api import Header
 
 from shared.events import Event
-from shared.subjects import OUTSIDE_PREFIX, Mode, split_mode
+from shared.subjects import Mode, split_mode, split_outside
 
 TENANT_ID = "ce-subject"
 EVENT_ID = "ce-id"
@@ -66,6 +66,11 @@ class Delivery:
     replay_for: str | None = None
     sent: datetime | None = None
     """`ce-time`: when the event came true, however often it is published. None if its source gives none."""
+
+    @property
+    def system(self) -> str:
+        """The other system that published it, as the server has it; none for an event of ours."""
+        return split_outside(self.subject)[0]
 
     @property
     def place(self) -> tuple[str, ...]:
@@ -131,7 +136,7 @@ def read_delivery(message: Msg) -> Delivery:
         source=_identifier(headers, SOURCE) or "",
         traceparent=_identifier(headers, TRACEPARENT),
         # There one consumer reads a subject, so that a replay needs no name, and a sender's would only hide an event.
-        replay_for=None if subject.startswith(f"{OUTSIDE_PREFIX}.") else _identifier(headers, REPLAY_FOR),
+        replay_for=None if split_outside(subject)[0] else _identifier(headers, REPLAY_FOR),
         sent=_time(headers.get(TIME, "")),
     )
 

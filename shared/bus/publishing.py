@@ -19,7 +19,8 @@ from faststream.nats import NatsBroker
 from shared.bus.envelope import CORRELATION_ID, MESSAGE_ID, encode
 from shared.errors import DependencyUnavailable, PermanentError
 from shared.events import Event
-from shared.subjects import DEAD_LETTER_PREFIX, OUTSIDE_PREFIX, STREAM_SUBJECTS, Mode, Stream, split_mode
+from shared.subjects import DEAD_LETTER_PREFIX, STREAM_SUBJECTS, Mode, Stream, split_mode, split_outside
+from shared.systems import is_named, stream_of_system
 
 NATS_ERRORS = (nats.errors.Error, nats.js.errors.Error, OSError)
 _MALFORMED = (nats.errors.BadSubjectError, nats.errors.BadHeaderError, nats.errors.MaxPayloadError)
@@ -36,8 +37,9 @@ def stream_of(subject: str) -> str:
     mode, name = split_mode(subject)
     if name.startswith(f"{DEAD_LETTER_PREFIX}."):
         return mode.stream(Stream.DLQ)
-    if name.startswith(f"{OUTSIDE_PREFIX}."):
-        return mode.stream(Stream.OUTSIDE)
+    system, _ = split_outside(name)
+    if system:
+        return stream_of_system(mode, system) if is_named(system) else mode.stream(Stream.OUTSIDE)
     return mode.stream(Stream.METRICS if name in STREAM_SUBJECTS[Stream.METRICS] else Stream.ECP)
 
 

@@ -42,7 +42,7 @@ class Pulling:
                 await self._subscription.unsubscribe()
 
 
-def pull_calmly(subscribers: Iterable[Any]) -> list[Pulling]:
+def pull_calmly(subscribers: Iterable[Any]) -> list[Any]:
     """Put a `Pulling` in the place of each pull subscription of FastStream's `subscribers`."""
     pulling = []
     for subscriber in subscribers:

@@ -30,11 +30,12 @@ from shared.bus.middlewares.validation import decode
 from shared.bus.publishing import NATS_ERRORS, EventPublisher
 from shared.bus.pulling import Pulling, pull_calmly
 from shared.bus.questions import RpcClient, responder
+from shared.bus.turns import Turns
 from shared.dependencies import Dependencies
 from shared.errors import DependencyUnavailable
 from shared.events import DeadLetter, Event, OutsideRequest
 from shared.settings import BusSettings
-from shared.subjects import Bucket, Durable, Mode, Rpc
+from shared.subjects import Bucket, Durable, Mode, Rpc, Stream
 from shared.tenants import Model
 
 E = TypeVar("E", bound=Event | DeadLetter | OutsideRequest)
@@ -73,7 +74,9 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._buckets: dict[str, KeyValue] = {}
         """By the bucket's name. To make one asks the server, and it is good for as long as the connection is ours."""
-        self._pulling: list[Pulling] = []
+        self._pulling: list[Pulling | Turns] = []
+        self._in_turn: list[tuple[Any, Mode, Durable]] = []
+        """Subscribers that read the events of other systems."""
         self._included = False
         self.started = False
         self.failed: asyncio.Future[None] | None = None
@@ -94,6 +97,8 @@ class Worker:
                     no_reply=True,
                 )
                 subscriber(self._receiver(handler))
+                if durable.stream is Stream.OUTSIDE:
+                    self._in_turn.append((subscriber, mode, durable))
 
     def answer(
         self, question: Rpc, request: type[Q], handler: Callable[[Q, Mode], Awaitable[Model]], *, concurrency: int = 1
@@ -131,6 +136,9 @@ class Worker:
         self._buckets.clear()
         await self.broker.start()
         self._pulling = pull_calmly(self.broker.subscribers)
+        for subscriber, mode, durable in self._in_turn:
+            subscriber.subscription = Turns(subscriber.subscription, mode, durable, lambda: self.broker.connection)
+            self._pulling.append(subscriber.subscription)
         self.started = True
         lag: Callable[[], Awaitable[None]] = partial(self._lag.follow, self._durables, lambda: self.jetstream)
         background = [*self._background, ("lag", lag)]

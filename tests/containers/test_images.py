@@ -109,7 +109,7 @@ class World:
     def infrastructure(self) -> None:
         """NATS with its accounts, and the databases; a service waits for both by itself."""
         nats = DockerContainer(IMAGES["nats"]).with_command("--config /etc/nats/nats.conf")
-        for path in (ACCOUNTS, ACCOUNTS.with_name("nats.conf")):
+        for path in (ACCOUNTS, ACCOUNTS.with_name("systems.conf"), ACCOUNTS.with_name("nats.conf")):
             nats = nats.with_copy_into_container(path, f"/etc/nats/{path.name}")
         self._join(nats.with_envs(**{variable(account): PASSWORD for account in ACCESS}), "nats")
         for name in ("postgres", "postgres-demo"):

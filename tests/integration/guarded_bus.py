@@ -11,7 +11,7 @@ import httpx
 import nats
 from nats.aio.client import Client
 
-from embedded.accounts import authorization, passwords
+from embedded.accounts import authorization, passwords, systems
 from embedded.child import Child
 from embedded.nats import NatsServer, is_ready, nats_server
 from shared.access import ACCESS, BOOTSTRAP, inbox
@@ -74,8 +74,8 @@ async def deployed_bus(directory: Path) -> AsyncIterator[GuardedBus]:
         await server.stop()
 
 
-def start_deployed(directory: Path, secrets: dict[str, str]) -> Child:
-    """`deploy/nats/start.sh` with everything below `directory`."""
+def start_deployed(directory: Path, secrets: dict[str, str], **variables: str) -> Child:
+    """`deploy/nats/start.sh` with everything below `directory`, and `variables` in its environment."""
     text = (DEPLOYED / "nats.conf").read_text(encoding="utf-8")
     for container, here in {
         "0.0.0.0:4222": "127.0.0.1:-1",
@@ -85,13 +85,15 @@ def start_deployed(directory: Path, secrets: dict[str, str]) -> Child:
     }.items():
         assert container in text
         text = text.replace(container, here)
-    (directory / "accounts.conf").write_text((DEPLOYED / "accounts.conf").read_text(encoding="utf-8"))
+    for name in ("accounts.conf", "system.conf.in"):
+        (directory / name).write_text((DEPLOYED / name).read_text(encoding="utf-8"))
     config = directory / "nats.conf"
     config.write_text(f"{text}\nports_file_dir: {json.dumps(str(directory))}\n", encoding="utf-8")
-    environment = {variable(account): password for account, password in secrets.items()}
+    environment = {variable(account): secrets[account] for account in ACCESS}
+    environment["NATS_OUTSIDE_SYSTEMS"] = " ".join(f"{name}:{each}" for name, each in systems(secrets).items())
     path = f"{nats_server().parent}{os.pathsep}{os.environ['PATH']}"
-    command = ["/bin/sh", DEPLOYED / "start.sh", directory / "jetstream", config]
-    return Child(command, directory / "nats.log", environment={"PATH": path, **environment})
+    command = ["/bin/sh", DEPLOYED / "start.sh", directory / "jetstream", config, directory / "made"]
+    return Child(command, directory / "nats.log", environment={"PATH": path, **environment, **variables})
 
 
 async def deployed_url(server: Child, directory: Path) -> str:

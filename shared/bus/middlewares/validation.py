@@ -11,13 +11,12 @@ from shared.bus.envelope import MESSAGE_ID, SOURCE, source_of
 from shared.errors import InvalidEvent
 from shared.events import EVENTS, DeadLetter, Event, OutsideRequest
 from shared.reading import InvalidText, parse_json
-from shared.subjects import DEAD_LETTER_PREFIX, DURABLES, OPEN_TO_OTHERS, OUTSIDE_PREFIX, split_mode
+from shared.subjects import DEAD_LETTER_PREFIX, DURABLES, OPEN_TO_OTHERS, split_mode, split_outside
 
 _TAKE_IN = frozenset(durable.name for durable in DURABLES if durable.takes_in)
 _OURS = source_of("gateway")
 _NUL = b"\\u0000"
 """How JSON has to write U+0000."""
-_FROM_OUTSIDE = f"{OUTSIDE_PREFIX}."
 
 
 class Validation(BaseMiddleware[Any, Any]):
@@ -36,8 +35,8 @@ async def decode(message: NatsMessage) -> Event | DeadLetter | OutsideRequest:
     _, subject = split_mode(message.raw_message.subject)
     if subject.startswith(f"{DEAD_LETTER_PREFIX}."):
         return _dead_letter(message)
-    if subject.startswith(_FROM_OUTSIDE):
-        subject = subject.removeprefix(_FROM_OUTSIDE)
+    system, subject = split_outside(subject)
+    if system:
         if subject in OPEN_TO_OTHERS:
             return _request(subject, message)
     elif subject in OPEN_TO_OTHERS and not _is_ours(message):

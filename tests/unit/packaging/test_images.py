@@ -12,7 +12,7 @@ from cli.__main__ import app
 from shared.version import VERSION
 from tools.locks import IMAGES, LOCKS, ROOT, closure, part
 from tools.nats_accounts import FILE as ACCOUNTS
-from tools.nats_accounts import configuration
+from tools.nats_accounts import TEMPLATE, configuration, template
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 SERVICES = {"gateway", "calculator", "manifest", "deployer", "monitor", "simulator"}
@@ -88,6 +88,9 @@ def test_the_licence_is_apache_s() -> None:
 
 def test_nats_in_containers_knows_the_contract_s_accounts() -> None:
     assert ACCOUNTS.read_text(encoding="utf-8") == configuration(), "run `make docs`"
+    assert TEMPLATE.read_text(encoding="utf-8") == template(), "run `make docs`"
+    start = ACCOUNTS.with_name("start.sh").read_text(encoding="utf-8")
+    assert set(re.search(r"(?m)^ +(gateway \|.*)\)$", start)[1].split(" | ")) == set(ACCESS)  # type: ignore[index]
 
 
 def test_the_build_sees_only_what_the_dockerfile_copies() -> None:
