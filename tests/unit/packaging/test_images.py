@@ -9,6 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from cli.__main__ import app
+from shared.access import ACCESS
 from shared.version import VERSION
 from tools.locks import IMAGES, LOCKS, ROOT, closure, part
 from tools.nats_accounts import FILE as ACCOUNTS
