@@ -20,6 +20,7 @@ from services.monitor.rollups import Rollups
 from services.monitor.sampling import ClusterState
 from services.monitor.settings import Settings
 from shared.bus import BusSettings, Worker
+from shared.roles import MONITOR
 from shared.rpc import CapacityReply, CapacityRequest, NodeCapacity
 from shared.subjects import Mode, Rpc
 from tests.integration.gateway.conftest import (
@@ -31,6 +32,7 @@ from tests.integration.gateway.conftest import (
     wait_until_ready,
 )
 from tests.integration.gateway.test_gateway_errors import error_of
+from tests.integration.service_logins import logging_in
 
 HOUR = timedelta(hours=1)
 
@@ -88,7 +90,8 @@ class Stage:
 async def stage(nats_url: str, postgres: PostgresServer) -> AsyncIterator[Stage]:
     urls = await make_databases(postgres, f"reports_{uuid4().hex[:8]}")
     settings = Settings(nats_url=nats_url, sla_interval=0.5, **urls)
-    monitor = build(settings, clusters={mode: EmptyCluster() for mode in Mode})
+    logins = {name: logging_in(url, MONITOR) for name, url in urls.items()}
+    monitor = build(settings.model_copy(update=logins), clusters={mode: EmptyCluster() for mode in Mode})
     deployer = Worker("deployer", BusSettings(nats_url=nats_url))
     deployer.answer(Rpc.CAPACITY, CapacityRequest, _capacity)
     await asyncio.gather(monitor.start(), deployer.start())

@@ -35,8 +35,10 @@ from shared.database import Databases
 from shared.database.upgrade import upgrade
 from shared.errors import DependencyUnavailable
 from shared.events import MetricsCollected, SlaReported
+from shared.roles import MONITOR
 from shared.sla import SLICE_SECONDS, slice_of, slice_start
 from shared.subjects import Bucket, Mode
+from tests.integration.service_logins import logging_in, make_roles
 
 T = TypeVar("T")
 DEADLINE = 90.0
@@ -88,12 +90,13 @@ class World:
 
     settings: Settings
     databases: Databases
+    """With the owner's login; the monitors have their own."""
 
     @asynccontextmanager
     async def monitor(self, cluster: FakeCluster) -> AsyncIterator[Worker]:
         """A running monitor of the demo mode."""
         clusters = {Mode.DEMO: cluster, Mode.PRODUCTION: FakeCluster()}
-        worker = build(self.settings, clusters=clusters, databases=self.databases)
+        worker = build(self.settings, clusters=clusters)
         await worker.start()
         try:
             yield worker
@@ -151,9 +154,11 @@ async def eventually(look: Callable[[], Awaitable[T]], good: Callable[[T], bool]
 async def _world(nats_url: str, postgres: PostgresServer) -> World:
     production, demo = [await postgres.create_database(f"monitor_{uuid4().hex}") for _ in Mode]
     settings = Settings(nats_url=nats_url, database_url=production, demo_database_url=demo, sla_interval=1.0)
-    databases = Databases(settings, "monitor")
+    databases = Databases(settings, "owner")
+    await make_roles(postgres)
     await upgrade(databases)
-    return World(settings, databases)
+    logins = {"database_url": logging_in(production, MONITOR), "demo_database_url": logging_in(demo, MONITOR)}
+    return World(settings.model_copy(update=logins), databases)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -29,7 +30,9 @@ from shared.database import Databases
 from shared.database.upgrade import upgrade_one
 from shared.events import Event
 from shared.http.listening import Server
+from shared.roles import MONITOR
 from shared.subjects import Mode
+from tests.integration.service_logins import logging_in, make_roles
 
 DEMO = {"X-Demo-Mode": "true"}
 _NUMBERS = itertools.count(1)
@@ -55,6 +58,15 @@ class Gateway:
     def parts(self) -> Parts:
         parts: Parts = self.app.state.parts
         return parts
+
+    @asynccontextmanager
+    async def as_monitor(self) -> AsyncIterator[asyncpg.Connection]:
+        """A session with the demo database and the rights of the monitor, to write what it would."""
+        connection = await asyncpg.connect(logging_in(self.settings.demo_database_url, MONITOR))
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
     async def create(self, mode: Mode = Mode.DEMO, **changes: Any) -> dict[str, Any]:
         """A tenant of its own, as the answer to its creation says."""
@@ -130,12 +142,13 @@ def tenant(**changes: Any) -> dict[str, Any]:
 
 
 async def make_databases(server: PostgresServer, name: str) -> dict[str, str]:
-    """Two databases with tables, as settings."""
+    """Two databases with tables, as settings with their owners' logins."""
     urls = {
         "database_url": await server.create_database(f"{name}_production", user=f"{name}_user", password="secret"),
         "demo_database_url": await server.create_database(f"{name}_demo", user=f"{name}_demo_user", password="secret"),
     }
     databases = Databases(Settings(**urls), "test")
+    await make_roles(server)
     for mode in Mode:
         await upgrade_one(databases[mode])
     await databases.dispose()

@@ -200,7 +200,7 @@ async def test_a_refusal_names_the_field_and_says_what_to_change(
 
 async def store(gateway: Gateway, tenant_id: str, rows: list[tuple[str, str, float, datetime]]) -> None:
     """As the monitor would."""
-    async with gateway.parts.databases[Mode.DEMO].session() as session:
+    async with gateway.as_monitor() as session:
         row_id = await session.fetchval("SELECT id FROM tenants WHERE tenant_id = $1", tenant_id)
         await session.executemany(
             "INSERT INTO monitoring_data (tenant_id, metric_type, metric_name, metric_value, timestamp, data_source)"
@@ -262,7 +262,7 @@ async def test_the_metrics_of_tenants_that_neither_mode_has_are_forgotten(gatewa
 async def test_more_points_than_an_answer_has_are_refused_with_the_interval_to_ask_for(gateway: Gateway) -> None:
     name = (await gateway.create(deploy=False))["tenant_id"]
     begin = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=700)
-    async with gateway.parts.databases[Mode.DEMO].session() as session:
+    async with gateway.as_monitor() as session:
         await session.execute("INSERT INTO monitoring_progress VALUES ('rollups', 0, date_trunc('hour', now()))")
         await session.execute(
             """
@@ -290,5 +290,5 @@ async def test_more_points_than_an_answer_has_are_refused_with_the_interval_to_a
         assert [len(points) for points in coarser["metrics"].values()] == [8_400] * 3
         assert coarser["summary"]["max_memory"] == 9
     finally:
-        async with gateway.parts.databases[Mode.DEMO].session() as session:
+        async with gateway.as_monitor() as session:
             await session.execute("DELETE FROM monitoring_progress")
