@@ -27,6 +27,10 @@ ANSWERED_SECONDS = 600.0
 SETTLE_SECONDS = 600.0
 """After the last fault. What isn't done by then is pending for ever."""
 READY_SECONDS = 30.0
+RUNNING_SECONDS = 60.0
+"""What doesn't run by then is stopped as it is."""
+LEAST_FAULTS = 3
+"""Clients go on with changes until the fault was injected so often."""
 REFUSED = frozenset({404, 409})
 """Answers to an operation that the tenant's state doesn't allow just then."""
 
@@ -41,13 +45,15 @@ class Client:
         self.chance = chance
         self.path = f"/tenants/{tenant}"
 
-    async def live(self, changes: int, deletes: bool) -> None:
-        """Create the tenant, change it a few times, and perhaps delete it."""
+    async def live(self, changes: int, deletes: bool, has_met_enough: Callable[[], bool]) -> None:
+        """Create the tenant, change it a few times and until enough faults came, and perhaps delete it."""
         await self.create()
-        for _ in range(changes):
+        done = 0
+        while done < changes or not has_met_enough():
             await asyncio.sleep(self.chance.uniform(0.5, 5.0))
             await self.chance.choice((self.change, self.restart, self.stop_and_start))()
             await self.look()
+            done += 1
         if deletes:
             await self.delete()
 
@@ -64,9 +70,23 @@ class Client:
         await self._until_answered("restart", lambda key: self._post(f"{self.path}/restart", key))
 
     async def stop_and_start(self) -> None:
+        await self._perhaps_until_running()
         await self._until_answered("stop", lambda key: self._post(f"{self.path}/stop", key))
         await asyncio.sleep(self.chance.uniform(0.0, 3.0))
         await self._until_answered("start", lambda key: self._post(f"{self.path}/start", key))
+
+    async def _perhaps_until_running(self) -> None:
+        """Half of the stops come when it runs: else there is nothing to start again, and the start is refused."""
+        if self.chance.random() < 0.5:
+            return
+        with suppress(TimeoutError):
+            await until(self._runs, RUNNING_SECONDS, every=0.3)
+
+    async def _runs(self) -> bool:
+        with suppress(httpx.HTTPError):
+            answer = await self.http.get(self.path)
+            return answer.status_code == 404 or (answer.is_success and answer.json()["status"] == "running")
+        return False
 
     async def delete(self) -> None:
         await self._until_answered("delete", lambda key: self.http.delete(self.path), keys=True)
@@ -122,13 +142,16 @@ async def play(
         nonlocal injected
         while True:
             await asyncio.sleep(chance.uniform(*every))
-            injected += 1
             await fault(run, chance)
+            injected += 1
 
     async with api(run) as http:
         clients = [Client(http, history, each, random.Random(f"{seed}/{each}")) for each in ids]
         async with _beside(inject()):
-            lives = (client.live(changes, number % 4 == 3) for number, client in enumerate(clients))
+            lives = (
+                client.live(changes, number % 4 == 3, lambda: injected >= LEAST_FAULTS)
+                for number, client in enumerate(clients)
+            )
             await asyncio.gather(*lives)
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_SECONDS):
@@ -194,7 +217,7 @@ async def _read_records(run: EmbeddedRun, http: httpx.AsyncClient, ids: list[str
             )
             for each in records
         ]
-        runs = await _runs(run, http, tenant_id)
+        runs = tenant["status"] != "stopped" and await _runs(run, http, tenant_id)
         history.tenants.append(Tenant(tenant_id, tenant["status"], tenant["generation"], runs))
 
 
