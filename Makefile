@@ -1,7 +1,7 @@
 # What a person does here, and what CI does: the same targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test test-long test-containers check format bench dlq env docs update-golden install clean clean-all
+.PHONY: help run up down test test-long test-containers coverage check format bench dlq env docs update-golden install clean clean-all
 
 PYTHON_IN_VENV := .venv/bin/python
 # What was installed, and where, by content: a comparison of dates would be fooled by a checkout.
@@ -31,6 +31,11 @@ test-long: install
 test-containers: TESTS ?= tests/containers tests/integration
 test-containers: install
 	@ECP_TEST_SERVERS=containers $(PYTHON_IN_VENV) -m pytest $(TESTS) -m "not long" $(ARGS)
+
+## Measure which branches of the simulator and the deployer the unit tests reach
+coverage: install
+	@$(PYTHON_IN_VENV) -m coverage run -m pytest -q tests/unit/simulator tests/unit/deployer $(ARGS)
+	@$(PYTHON_IN_VENV) -m coverage report
 
 ## Check style, types and layers: ruff, mypy, import-linter
 check: install
@@ -75,7 +80,7 @@ install:
 ## Remove the data of `make run` (ECP_DATA_DIR, else .ecp) and all caches
 clean:
 	@! test -x $(PYTHON_IN_VENV) || $(PYTHON_IN_VENV) -m embedded clean
-	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 ## Remove the virtual environment as well
