@@ -1,9 +1,10 @@
 """Whether a service is ready, for a container's health check: exit status 0, or 1 with what it answered.
 
-    python -I -S shared/probe.py [url]
+    python -m shared.probe [url]
 
 Without a URL it asks `/ready` of the service that runs in the same container. An image has no curl, and this runs
-every few seconds, so it imports next to nothing.
+every few seconds, so it imports next to nothing; the health check runs the file with `-I -S`, which keeps this folder,
+whose names are also the standard library's, off the path.
 """
 
 import http.client
