@@ -45,6 +45,12 @@ _BASE = (
     Right("apps/v1", "ReplicaSet", "replicasets", _FOLLOWED),
     Right("v1", "Event", "events", ("list",)),
     Right("v1", "Node", "nodes", ("list",)),
+    # What others have put into a tenant's namespace: a deletion spares it.
+    Right("apps/v1", "DaemonSet", "daemonsets", ("list",)),
+    Right("batch/v1", "CronJob", "cronjobs", ("list",)),
+    Right("batch/v1", "Job", "jobs", ("list",)),
+    Right("rbac.authorization.k8s.io/v1", "Role", "roles", ("list",)),
+    Right("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings", ("list",)),
 )
 
 DEPLOYER: Mapping[str, tuple[Right, ...]] = {

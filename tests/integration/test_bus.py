@@ -191,7 +191,7 @@ async def test_a_message_without_any_header_is_fine(nats_url: str) -> None:
         await client.publish("metrics.collected", sample("plain").model_dump_json().encode())
         delivery = await asyncio.wait_for(seen.get(), 15)
         await client.close()
-    assert delivery.event_id == derived_id("METRICS", str(delivery.sequence))
+    assert delivery.event_id == derived_id(*delivery.place)
     assert delivery.correlation_id == delivery.event_id
 
 

@@ -1,6 +1,7 @@
 """The step `roles` of compose.yaml, on servers as the official image makes them."""
 
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -26,6 +27,14 @@ TRAPS = (
     "CREATE VIEW pg_roles AS SELECT oid, rolname, rolsuper AND trap() AS rolsuper FROM pg_catalog.pg_roles",
     "ALTER DATABASE ecp_orchestrator SET search_path TO public, pg_catalog",
 )
+
+
+@pytest.fixture
+def sockets() -> Iterator[Path]:
+    """A short path: a socket's has at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="s") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def settings(sockets: Path, **changes: str) -> RolesSettings:
@@ -70,8 +79,9 @@ async def image(directory: Path, sockets: Path, host: str, superuser: str) -> As
 
 
 @pytest.mark.parametrize("superuser", ["postgres", "ecp_user"])
-async def test_new_and_old_volumes_get_their_roles_and_no_login_is_a_superuser(tmp_path: Path, superuser: str) -> None:
-    sockets = tmp_path / "s"
+async def test_new_and_old_volumes_get_their_roles_and_no_login_is_a_superuser(
+    tmp_path: Path, sockets: Path, superuser: str
+) -> None:
     async with image(tmp_path, sockets, "postgres", superuser) as port:
         before = await asyncpg.connect(Login("ecp_orchestrator", superuser, "ecp_password").url(port))
         await before.execute("CREATE TABLE kept AS SELECT 42 AS answer")
@@ -99,9 +109,9 @@ async def test_new_and_old_volumes_get_their_roles_and_no_login_is_a_superuser(t
             await owner.close()
 
 
-async def test_the_simulator_makes_its_own_tables_which_are_its_owner_s(tmp_path: Path) -> None:
-    async with image(tmp_path, tmp_path / "s", "k8s-simulator-postgres", "postgres") as port:
-        await set_up_servers(settings(tmp_path / "s"))
+async def test_the_simulator_makes_its_own_tables_which_are_its_owner_s(tmp_path: Path, sockets: Path) -> None:
+    async with image(tmp_path, sockets, "k8s-simulator-postgres", "postgres") as port:
+        await set_up_servers(settings(sockets))
         simulator = await asyncpg.connect(
             Login("k8s_simulator", "ecp_simulator", "of-simulator_database_url").url(port)
         )
@@ -116,8 +126,8 @@ async def test_the_simulator_makes_its_own_tables_which_are_its_owner_s(tmp_path
             await simulator.close()
 
 
-async def test_a_database_elsewhere_is_left_alone_and_a_login_of_the_owner_s_own_is_no_role(tmp_path: Path) -> None:
-    await set_up_servers(settings(tmp_path / "s", database_url="postgresql://us:secret@db.example/ours"))
+async def test_a_database_elsewhere_is_left_alone_and_a_login_of_the_owner_s_own_is_no_role(sockets: Path) -> None:
+    await set_up_servers(settings(sockets, database_url="postgresql://us:secret@db.example/ours"))
 
 
 async def test_a_server_that_is_away_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ async def test_a_lone_surrogate_is_refused_in_the_documented_shape(gateway: Gate
     headers = {**DEMO, "Content-Type": "application/json"}
     answer = await gateway.http.request(method, path, content=SURROGATE, headers=headers)
     assert answer.status_code == 422
-    assert r"\ud800" in answer.json()["error"]["message"]
+    assert "surrogate" in answer.json()["error"]["message"]
 
 
 async def test_a_method_that_a_client_made_up_has_no_label_of_its_own(gateway: Gateway) -> None:

@@ -28,7 +28,7 @@ def test_what_is_applied_is_what_is_rendered_each_by_the_option_that_asks_for_it
 
 
 def test_what_is_watched_until_it_is_healthy_may_be_watched() -> None:
-    rendered = {right.kind for right in RIGHTS}
+    rendered = {right.kind for right in RIGHTS if right.verbs == APPLIED}
     followed = {right.kind for right in RIGHTS if {"list", "watch"} <= set(right.verbs)}
     assert WATCHED & rendered <= followed
     assert WORKLOADS & rendered <= followed
