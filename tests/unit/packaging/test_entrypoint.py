@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -50,11 +50,14 @@ def started(code: str, *options: str, **variables: str) -> Iterator[tuple[subpro
         command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
+        pid = int(process.stdout.readline())
         try:
-            pid = int(process.stdout.readline())
             yield process, pid
         finally:
             process.kill()
+            # In a container it ends with the first process.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def test_a_service_that_stands_still_is_killed_and_the_container_ends() -> None:
