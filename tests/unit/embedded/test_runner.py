@@ -44,7 +44,10 @@ subprocess.run([sys.executable, "-c", sys.argv[1]], stderr=open(sys.argv[2], "w"
 
 
 def launched(log: Path, ignoring: signal.Signals | None) -> "subprocess.Popen[bytes]":
-    prepare = f"import signal; signal.signal({int(ignoring)}, signal.SIG_IGN)\n" if ignoring else ""
+    # The tests may run under nohup themselves, which is inherited.
+    prepare = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+    if ignoring:
+        prepare += f"signal.signal({int(ignoring)}, signal.SIG_IGN)\n"
     with log.open("wb") as output:
         return subprocess.Popen([sys.executable, "-c", prepare + RUN], stdin=subprocess.DEVNULL, stderr=output)
 
