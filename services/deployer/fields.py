@@ -34,7 +34,7 @@ def digest(obj: Obj) -> str:
 
 
 def content(obj: Obj) -> str:
-    """A short digest of what the object asks for, whoever wrote it: all but its status and the server's bookkeeping.
+    """A short digest of what the object asks for, by any writer: all but its status and the server's bookkeeping.
 
     Where a field was taken from us, only this shows that its new owner has changed it once more, or back.
     """

@@ -49,11 +49,7 @@ def build(
         mode: KubernetesCluster(endpoint(mode, settings), timeout=settings.cluster_timeout) for mode in Mode
     }
     writers = {mode: SampleWriter(databases[mode]) for mode in Mode}
-    worker.on(MONITOR_STORES, partial(store_sample, writers=writers), concurrency=_CONCURRENCY)
-    worker.on(
-        MONITOR_TAKES_IN_OUTSIDE,
-        partial(take_in_sample, publish=worker.publisher.publish, retention=timedelta(days=settings.retention_days)),
-    )
+    _consume(worker, writers, settings)
     held = Gauge("ecp_lease_held", "1 while this process has the lease", ["lease", "mode"], registry=worker.registry)
     owner = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4()}"
     reports: dict[Mode, Reports] = {}
@@ -63,13 +59,7 @@ def build(
         worker.requires(database.name, database.check)
         ledger = Ledger(database)
         maintenance[mode] = Maintenance(database, utc_now)
-        rollups = Rollups(
-            database,
-            utc_now,
-            raw_hours=settings.raw_hours,
-            days=settings.rollup_days,
-            retention_days=settings.retention_days,
-        )
+        rollups = _rollups(database, settings)
         reports[mode] = Reports(ledger, maintenance[mode], rollups, utc_now)
         sampler = _sample(worker, mode, clusters[mode], ledger=ledger, owner=owner, settings=settings)
         held.labels("monitor.sampler", mode).set_function(lambda sampler=sampler: float(sampler.leads()))  # type: ignore[misc]
@@ -91,6 +81,23 @@ def build(
     _answer(worker, reports, maintenance)
     worker.closes(databases.dispose)
     return worker
+
+
+def _consume(worker: Worker, writers: Mapping[Mode, SampleWriter], settings: Settings) -> None:
+    """Store our samples, and take in those of other systems as far back as they are kept."""
+    retention = timedelta(days=settings.retention_days)
+    worker.on(MONITOR_STORES, partial(store_sample, writers=writers), concurrency=_CONCURRENCY)
+    worker.on(MONITOR_TAKES_IN_OUTSIDE, partial(take_in_sample, publish=worker.publisher.publish, retention=retention))
+
+
+def _rollups(database: Database, settings: Settings) -> Rollups:
+    return Rollups(
+        database,
+        utc_now,
+        raw_hours=settings.raw_hours,
+        days=settings.rollup_days,
+        retention_days=settings.retention_days,
+    )
 
 
 def _services(sampler: Sampler, tenant_id: str) -> Mapping[str, ServiceState]:

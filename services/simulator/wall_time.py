@@ -1,7 +1,7 @@
 """Wall time and its steps: how long ago a timestamp was made, although the machine's clock was set in between.
 
 A timestamp follows the machine's clock, so that no client sees an object from the future. How much time has passed is
-told by the monotonic clock, which nobody can set: an hour that the clock jumps over, or that a laptop is suspended for,
+told by the monotonic clock, which can't be set: an hour that the clock jumps over, or that a laptop is suspended for,
 is no time in which a pod has started, and after a jump back no pod waits an hour longer.
 
 Between two steps the two clocks run alike; that stretch is a piece. A timestamp belongs to the latest piece that has

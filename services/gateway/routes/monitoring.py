@@ -77,7 +77,7 @@ async def post_monitoring(
 
     Accepted means on disk, and kept for `RETENTION_DAYS` (400). A time that is older, or more than five minutes ahead,
     is refused, with an error for each such point; then no point of the call is accepted. So is a time on a day of
-    which only a part has a partition that somebody made.
+    which only a part has a partition that was made by hand.
     """
     points = MetricsPoints(points=tuple(body if isinstance(body, list) else [body]))
     several = isinstance(body, list)
