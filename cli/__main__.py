@@ -52,6 +52,7 @@ def _options(
 
 
 def main() -> None:
+    """Run `ecp`; the entry point of the installed command."""
     app()
 
 

@@ -19,6 +19,7 @@ from shared.access import OUTSIDE
 
 
 def main() -> int:
+    """Run the command of `python -m embedded` that the arguments name; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m embedded", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     runs = commands.add_parser("run", help="start everything and stay until Ctrl-C")

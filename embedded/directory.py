@@ -84,7 +84,7 @@ class DataDirectory:
 
     @property
     def supervisor_socket(self) -> Path:
-        """supervisord's socket; below the temporary directory where the path would be too long for one."""
+        """The socket of supervisord; below the temporary directory where the path would be too long for one."""
         path = self.run / "supervisor.sock"
         if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
             return path

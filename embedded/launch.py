@@ -113,6 +113,7 @@ def launcher(
 
 
 def main() -> None:
+    """Write the record of this process, then become the program that the arguments name."""
     parent = os.getppid()
     parser = argparse.ArgumentParser(prog="launch")
     parser.add_argument("--record", type=Path, help="file that receives the pid and what identifies the process")

@@ -271,7 +271,7 @@ class Stack:
             raise EmbeddedError(f"Not ready after {seconds:.0f} s: {', '.join(waiting)}\n{logs}") from None
 
     async def _revive_supervisor(self) -> None:
-        """supervisord is gone, and with it, sooner or later, what it had started: begin anew."""
+        """Start everything again, since supervisord ended, and what it had started ends with it sooner or later."""
         self._report.line("  supervisord had ended; everything is started again")
         await end_leftovers(self._directory.run)
         await self._running().start()

@@ -46,7 +46,7 @@ def environment(programs: Iterable[Program]) -> dict[str, str]:
 
 
 def configuration(programs: Iterable[Program], socket: str) -> str:
-    """supervisord's configuration file. Nothing starts by itself: the runner starts the groups in their order.
+    """The configuration file of supervisord. Nothing starts by itself: the runner starts the groups in their order.
 
     supervisord has no escape for ` #`, ` ;` and `%`, which a path may contain. So its working directory is the data
     directory, its paths are relative, and commands come in variables.

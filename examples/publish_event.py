@@ -22,6 +22,7 @@ TENANT = {
 
 
 async def main(url: str) -> None:
+    """Publish `tenant.created` in the demo mode on the bus at `url`."""
     client = await nats.connect(url, inbox_prefix="_INBOX.outside")
     await client.jetstream().publish("demo.tenant.created", json.dumps(TENANT).encode())
     await client.close()

@@ -48,6 +48,7 @@ def run(bench: Path, place: str, console: Console) -> bool:
 
 
 def main() -> int:
+    """Run the benches that the arguments name; returns 1 if one failed."""
     console = Console(soft_wrap=True)
     benches = chosen(sys.argv[1:])
     outcomes = [run(bench, f"({n} of {len(benches)})", console) for n, bench in enumerate(benches, start=1)]

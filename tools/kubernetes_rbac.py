@@ -63,6 +63,7 @@ def _rules(rights: Iterable[Right]) -> list[dict[str, list[str]]]:
 
 
 def main() -> None:
+    """Write the file with the roles that the deployer and the monitor need."""
     FILE.parent.mkdir(parents=True, exist_ok=True)
     FILE.write_text(configuration(), encoding="utf-8")
 

@@ -84,6 +84,7 @@ def _without_comments(stanza: str) -> str:
 
 
 def main() -> None:
+    """Write a lock for each image, as a part of `requirements.lock`."""
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     LOCKS.mkdir(parents=True, exist_ok=True)
     for image, extra in IMAGES.items():

@@ -35,6 +35,7 @@ def template() -> str:
 
 
 def main() -> None:
+    """Write the bus's accounts, and the template for those of other systems."""
     FILE.parent.mkdir(parents=True, exist_ok=True)
     FILE.write_text(configuration(), encoding="utf-8")
     TEMPLATE.write_text(template(), encoding="utf-8")

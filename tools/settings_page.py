@@ -158,6 +158,7 @@ def _kind(annotation: Any) -> str:
 
 
 def main() -> None:
+    """Write `docs/settings.md`."""
     FILE.write_text(page(), encoding="utf-8")
 
 

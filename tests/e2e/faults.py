@@ -60,7 +60,7 @@ class Account:
 
 
 def kill(*programs: str) -> Fault:
-    """kill -9 of one of `programs`."""
+    """Kill one of `programs` with SIGKILL."""
 
     async def inject(run: EmbeddedRun, chance: random.Random) -> str:
         program = chance.choice(programs)
@@ -71,7 +71,7 @@ def kill(*programs: str) -> Fault:
 
 
 async def power_cut(run: EmbeddedRun, chance: random.Random) -> str:
-    """kill -9 of everything at once."""
+    """Kill everything at once with SIGKILL."""
     for record in run.alive():
         if record.program != "supervisord":
             record.send(signal.SIGKILL)

@@ -57,8 +57,10 @@ def free_port() -> int:
 
 
 def manifest(tenant: str, *services: str, fail: str | None = None, image: str = "1.0", **pod: Any) -> str:
-    """A namespace, and a Deployment, a Service and an HPA (2 to 4 replicas) for each of `services`; `pod` is more of
-    its pods' spec."""
+    """A namespace, and a Deployment, a Service and an HPA (2 to 4 replicas) for each of `services`.
+
+    `pod` is merged into the specification of their pods.
+    """
     namespace = f"ecp-ai-{tenant}"
     objects: list[Obj] = [
         {

@@ -96,7 +96,7 @@ def port() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 async def kubectl(port: int, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Kubectl]:
-    """kubectl on cluster `demo` of a simulator that runs five times as fast as real."""
+    """A kubectl for cluster `demo` of a simulator that runs five times as fast as real."""
     async with running_simulator(port, speed=5):
         home = tmp_path_factory.mktemp("home")
         yield Kubectl(f"http://127.0.0.1:{port}/clusters/demo", home)

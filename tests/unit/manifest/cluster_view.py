@@ -57,7 +57,7 @@ def labels_of(workload: Obj) -> dict[str, str]:
 
 
 def selects(selector: Any, labels: dict[str, str]) -> bool:
-    """matchLabels alone: our manifests use no expressions for pods."""
+    """Compare `matchLabels` alone: our manifests use no expressions for pods."""
     return dict(selector or {}).items() <= labels.items()
 
 

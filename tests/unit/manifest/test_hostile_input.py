@@ -235,7 +235,7 @@ JSON_VALUES = st.recursive(
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(JSON_TEXTS, JSON_VALUES, min_size=1, max_size=3), st.booleans(), st.sampled_from([None, 2]))
 def test_json_is_read_as_json_whoever_wrote_it(value: dict[str, Any], ascii_only: bool, indent: int | None) -> None:
-    """With pairs of surrogates for an emoji, as Python writes them, and with `\\/`, as PHP does."""
+    """With pairs of surrogates for an emoji, as Python writes them, and with an escaped slash, as PHP does."""
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent).replace("/", "\\/")
     reading = read(text)
     assert reading.problems == ()
