@@ -9,15 +9,15 @@ from functools import partial
 
 from nats.js.kv import KeyValue
 
-from services.deployer.capacity import Capacity
-from services.deployer.controller import Controller, World
-from services.deployer.drift_watch import DriftWatch
+from services.deployer.cluster.capacity import Capacity
+from services.deployer.cluster.targets import Targets
+from services.deployer.drift.watch import DriftWatch
 from services.deployer.handlers import Handlers
-from services.deployer.leases import Leases
-from services.deployer.manifests import Manifests
+from services.deployer.reconcile.controller import Controller, World
 from services.deployer.settings import DeployerSettings
-from services.deployer.states import States
-from services.deployer.targets import Targets
+from services.deployer.state.leases import Leases
+from services.deployer.state.manifest_store import Manifests
+from services.deployer.state.repository import States
 from shared.bus import Worker
 from shared.rpc import CapacityRequest, RoomRequest
 from shared.subjects import DEPLOYER_ACCEPTS_MANIFESTS, DEPLOYER_ACCEPTS_OPERATIONS, Bucket, Mode, Rpc

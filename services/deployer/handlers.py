@@ -6,10 +6,10 @@ A generation below the highest is answered with `deploy.superseded`, the same on
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 
-from services.deployer.desired import Desired, Newer, state_key
-from services.deployer.progress import STARTED
-from services.deployer.states import States, Versioned
-from services.deployer.targets import Targets, UnknownTarget
+from services.deployer.cluster.targets import Targets, UnknownTarget
+from services.deployer.reconcile.progress import STARTED
+from services.deployer.state.records import Desired, Newer, state_key
+from services.deployer.state.repository import States, Versioned
 from shared.bus import Delivery
 from shared.errors import PermanentError
 from shared.events import (

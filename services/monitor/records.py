@@ -27,7 +27,7 @@ class Wanted(Model):
 
 
 class Record(Model):
-    """What the monitor reads of the deployer's record of a tenant (`services.deployer.desired.Applied`)."""
+    """What the monitor reads of the deployer's record of a tenant (`services.deployer.state.records.Applied`)."""
 
     outcome: str
     digest: str | None = None

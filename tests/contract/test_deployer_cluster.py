@@ -9,7 +9,7 @@ from typing import Protocol
 import orjson
 import pytest
 
-from services.deployer.cluster import (
+from services.deployer.cluster.api import (
     Change,
     Cluster,
     ClusterRefused,
@@ -20,9 +20,9 @@ from services.deployer.cluster import (
     Obj,
     ref_of,
 )
-from services.deployer.desired import ObjectRef
-from services.deployer.kubernetes import KubernetesCluster
-from services.deployer.ownership import foreign
+from services.deployer.cluster.kubernetes import KubernetesCluster
+from services.deployer.cluster.ownership import foreign
+from services.deployer.state.records import ObjectRef
 from shared.kube.client import connect
 from tests.integration.deployer_bench import free_port
 from tests.integration.simulator_process import running_simulator

@@ -24,10 +24,10 @@ from embedded.accounts import OUR_ACCOUNT, nats_accounts, passwords
 from embedded.nats import NatsServer
 from embedded.ports import free_ports
 from services.deployer.app import build
-from services.deployer.cluster import Kind, Obj
-from services.deployer.desired import ObjectRef
-from services.deployer.kubernetes import KubernetesCluster
+from services.deployer.cluster.api import Kind, Obj
+from services.deployer.cluster.kubernetes import KubernetesCluster
 from services.deployer.settings import DeployerSettings
+from services.deployer.state.records import ObjectRef
 from shared.access import stream_behind
 from shared.bus import Worker, encode
 from shared.bus.bootstrap import bootstrap

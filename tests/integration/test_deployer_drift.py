@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import yaml
 
-from services.deployer.cluster import Obj, ref_of
+from services.deployer.cluster.api import Obj, ref_of
 from shared.events import DeployCompleted, DeployDrifted, Drift, Operation
 from tests.integration.deployer_bench import Bench, digest_of, free_port, manifest, patch, running_bench
 

@@ -9,8 +9,8 @@ from functools import partial
 import pytest
 
 from services.deployer.app import build
-from services.deployer.cluster import ref_of
-from services.deployer.leases import Leases
+from services.deployer.cluster.api import ref_of
+from services.deployer.state.leases import Leases
 from shared.events import (
     DeployCompleted,
     DeployEvent,

@@ -10,7 +10,7 @@ import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from services.deployer.cluster import (
+from services.deployer.cluster.api import (
     ClusterRefused,
     ClusterUnavailable,
     Kind,
@@ -18,8 +18,8 @@ from services.deployer.cluster import (
     Obj,
     WatchExpired,
 )
-from services.deployer.kubernetes import KubernetesCluster
-from services.deployer.view import View
+from services.deployer.cluster.informer import View
+from services.deployer.cluster.kubernetes import KubernetesCluster
 from shared.kube.client import connect
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]

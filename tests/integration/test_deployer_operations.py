@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.deployer.cluster import Kind, Obj
-from services.deployer.scaling import RESTARTED_AT
+from services.deployer.cluster.api import Kind, Obj
+from services.deployer.reconcile.scaling import RESTARTED_AT
 from shared.events import DeployCompleted, DeployFailed, DeployRolledBack, Operation
 from tests.integration.deployer_bench import Bench, digest_of, manifest, running_bench
 

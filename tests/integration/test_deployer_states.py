@@ -15,9 +15,9 @@ from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
 from embedded.nats import NatsServer
-from services.deployer.desired import Applied, Desired, Newer, Outcome, Word
-from services.deployer.leases import Leases
-from services.deployer.states import Outrun, States
+from services.deployer.state.leases import Leases
+from services.deployer.state.records import Applied, Desired, Newer, Outcome, Word
+from services.deployer.state.repository import Outrun, States
 from shared.bus.bootstrap import bootstrap
 from shared.errors import DependencyUnavailable
 from shared.events import Phase

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from embedded.accounts import passwords
-from services.deployer.cluster import Obj, ref_of
+from services.deployer.cluster.api import Obj, ref_of
 from services.monitor.kubernetes import Endpoint, KubernetesCluster
 from services.monitor.promises import Promises
 from services.monitor.sampler import Sampler

@@ -21,8 +21,8 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from services.calculator.sizer import Sizer
-from services.deployer.kubernetes import KubernetesCluster
-from services.deployer.manifest import parse
+from services.deployer.cluster.kubernetes import KubernetesCluster
+from services.deployer.cluster.manifest_objects import parse
 from services.manifest.handlers import validate_rendered
 from services.manifest.rendering import digest, render, summary, to_yaml
 from services.manifest.settings import Settings

@@ -14,7 +14,7 @@ from typing import Any
 import nats.js.errors
 from nats.js.kv import KeyValue
 
-from services.deployer.cluster import (
+from services.deployer.cluster.api import (
     FIELD_MANAGER,
     Change,
     ClusterRefused,
@@ -28,7 +28,7 @@ from services.deployer.cluster import (
     kind_of,
     ref_of,
 )
-from services.deployer.desired import ObjectRef
+from services.deployer.state.records import ObjectRef
 from shared.events import Event
 from shared.subjects import Mode
 

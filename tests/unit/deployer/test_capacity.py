@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from services.deployer import cluster_state
-from services.deployer.capacity import Capacity
-from services.deployer.cluster import ClusterUnavailable, Kind, Listing
-from services.deployer.cluster_state import state_of
-from services.deployer.desired import ObjectRef
+from services.deployer.cluster import node_usage
+from services.deployer.cluster.api import ClusterUnavailable, Kind, Listing
+from services.deployer.cluster.capacity import Capacity
+from services.deployer.cluster.node_usage import state_of
+from services.deployer.state.records import ObjectRef
 from shared.rpc import CapacityRequest, NodeCapacity, PodDemand, RoomRequest
 from shared.subjects import Mode
 
@@ -33,7 +33,7 @@ def pod(node_name: str | None, phase: str = "Running", **spec: Any) -> dict[str,
 
 
 def capacities(nodes: list[dict[str, Any]], pods: list[dict[str, Any]]) -> list[NodeCapacity]:
-    return cluster_state.capacities(state_of(nodes, pods))
+    return node_usage.capacities(state_of(nodes, pods))
 
 
 def test_what_pods_ask_for_is_not_free() -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.deployer.apply import apply_all
-from services.deployer.claims import has_claims, not_smaller
-from services.deployer.cluster import ClusterRefused, Obj, ref_of
+from services.deployer.cluster.api import ClusterRefused, Obj, ref_of
+from services.deployer.reconcile.apply import apply_all
+from services.deployer.reconcile.claims import has_claims, not_smaller
 from tests.unit.deployer.fakes import FakeCluster
 from tests.unit.deployer.world import NAMESPACE, config_map, namespace
 

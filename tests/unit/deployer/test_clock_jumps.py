@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.deployer.clock_jumps import ClockJumps
-from services.deployer.desired import ObjectRef
-from services.deployer.health import Health, Status
-from services.deployer.patience import Limits, Patience
-from services.deployer.pods import UNSCHEDULABLE, Trouble
-from services.deployer.survey import Item, PodNote
+from services.deployer.health.pods import UNSCHEDULABLE, Trouble
+from services.deployer.health.rules import Health, Status
+from services.deployer.health.snapshot import Item, PodNote
+from services.deployer.reconcile.clock_jumps import ClockJumps
+from services.deployer.reconcile.deadlines import Limits, Patience
+from services.deployer.state.records import ObjectRef
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from embedded.child import until
-from services.deployer.controller import Controller, World
-from services.deployer.desired import Desired
+from services.deployer.reconcile.controller import Controller, World
 from services.deployer.settings import DeployerSettings
-from services.deployer.states import Versioned
+from services.deployer.state.records import Desired
+from services.deployer.state.repository import Versioned
 from shared.subjects import Mode
 
 NOTHING = Versioned(None, 0, None, 0)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.deployer.desired import Applied, Desired, Newer, Outcome, Word, decide, is_settled, lost
+from services.deployer.state.records import Applied, Desired, Newer, Outcome, Word, decide, is_settled, lost
 from shared.events import Phase
 from shared.subjects import Subject
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from services.deployer import drift
-from services.deployer.cluster import Obj
-from services.deployer.desired import Applied, Desired, Drifted, Outcome, Word
-from services.deployer.drift_events import event_of
-from services.deployer.fields import content, digest
-from services.deployer.healing import is_current, is_watched
+from services.deployer.cluster.api import Obj
+from services.deployer.cluster.managed_fields import content, digest
+from services.deployer.drift import differences
+from services.deployer.drift.events import event_of
+from services.deployer.drift.healing import is_current, is_watched
+from services.deployer.state.records import Applied, Desired, Drifted, Outcome, Word
 from shared.events import DeployOptions, Drift, Phase
 from shared.subjects import Subject
 
@@ -33,7 +33,7 @@ def live(*others: Obj, replicas: int | None = 3, image: str = "callbot:1", ours:
 
 def test_a_field_that_another_manager_changed_is_drift_with_field_manager_and_values() -> None:
     scaled = live(entry("kubectl", {"f:spec": {"f:replicas": {}}}, subresource="scale"), replicas=0)
-    [item] = drift.compare(scaled, live())
+    [item] = differences.compare(scaled, live())
     assert item == Drift(
         type="Deployment",
         name="callbot",
@@ -43,32 +43,32 @@ def test_a_field_that_another_manager_changed_is_drift_with_field_manager_and_va
         wanted="3",
         found="0",
     )
-    assert drift.describe([item]) == "Deployment callbot: .spec.replicas was changed by kubectl (0 instead of 3)"
+    assert differences.describe([item]) == "Deployment callbot: .spec.replicas was changed by kubectl (0 instead of 3)"
 
 
 def test_an_item_of_a_list_is_named_by_its_key_and_owned_by_it() -> None:
     owned = {"f:spec": {"f:template": {"f:spec": {"f:containers": {CONTAINER: {"f:image": {}}}}}}}
-    [item] = drift.compare(live(entry("kubectl-set", owned), image="callbot:hotfix"), live())
+    [item] = differences.compare(live(entry("kubectl-set", owned), image="callbot:hotfix"), live())
     assert (item.field, item.manager) == ('.spec.template.spec.containers[name="callbot"].image', "kubectl-set")
 
 
 def test_a_field_that_is_removed_has_no_owner_and_names_who_wrote_last() -> None:
     earlier, later = entry("helm", {}, "2026-01-01T00:00:01Z"), entry("kubectl-edit", {}, "2026-01-01T00:00:02Z")
     status = entry("kube-controller-manager", {}, "2026-01-01T00:00:03Z", subresource="status")
-    [item] = drift.compare(live(later, earlier, status, replicas=None), live())
+    [item] = differences.compare(live(later, earlier, status, replicas=None), live())
     assert (item.reason, item.field, item.manager) == ("removed", ".spec.replicas", "kubectl-edit")
 
 
 def test_a_changed_field_without_an_owner_has_no_manager_rather_than_a_guess() -> None:
     """As a real API server has it for `kubectl scale --replicas=0`."""
-    [item] = drift.compare(live(entry("kubectl-annotate", {"f:metadata": {}}), replicas=0), live())
+    [item] = differences.compare(live(entry("kubectl-annotate", {"f:metadata": {}}), replicas=0), live())
     assert (item.field, item.manager) == (".spec.replicas", None)
 
 
 def test_what_others_add_is_none() -> None:
     added = {"sidecars": [{"name": "proxy", "image": "proxy"}], "paused": True, "metadata": {"generation": 7}}
     there = {**live(entry("istio", {"f:spec": {"f:paused": {}}}), **added), "status": {"replicas": 1}}
-    assert drift.compare(there, {**live(**added), "status": {"replicas": 3}}) == []
+    assert differences.compare(there, {**live(**added), "status": {"replicas": 3}}) == []
     assert digest(there) == digest(live()), "no field of ours was taken, so that it isn't even compared"
 
 
@@ -80,7 +80,7 @@ def test_a_field_that_was_taken_from_us_changes_the_digest() -> None:
 
 @pytest.mark.parametrize(("replicas", "drifts"), [(0, True), (1, True), (2, False), (3, False), (4, False), (5, True)])
 def test_replicas_are_an_autoscaler_s_within_its_bounds(replicas: int, drifts: bool) -> None:
-    assert bool(drift.out_of_bounds(live(replicas=replicas), (2, 4))) is drifts
+    assert bool(differences.out_of_bounds(live(replicas=replicas), (2, 4))) is drifts
 
 
 def test_a_secret_s_values_are_not_shown() -> None:
@@ -88,37 +88,37 @@ def test_a_secret_s_values_are_not_shown() -> None:
         metadata = {"name": "keys", "managedFields": []}
         return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"key": value}}
 
-    [item] = drift.compare(secret("b2xk"), secret("bmV3"))
+    [item] = differences.compare(secret("b2xk"), secret("bmV3"))
     assert (item.field, item.wanted, item.found) == (".data.key", None, None)
 
 
 def test_others_who_fight_are_backed_off_from_exponentially_and_forgiven_when_it_is_long_ago() -> None:
     pauses = []
     for heals in range(1, 12):
-        due = drift.next_heal(heals, NOW)
+        due = differences.next_heal(heals, NOW)
         assert due is not None
         pauses.append((due - NOW).total_seconds())
-    assert drift.next_heal(0, None) is None, "the first time at once"
+    assert differences.next_heal(0, None) is None, "the first time at once"
     assert pauses == [5, 10, 20, 40, 80, 160, 320, 600, 600, 600, 600]
     last = Drifted(sequence=1, heals=3, healed_at=NOW)
-    assert drift.carried(last, (), NOW + timedelta(minutes=9))["heals"] == 3
-    assert drift.carried(last, (), NOW + timedelta(minutes=11))["heals"] == 0
+    assert differences.carried(last, (), NOW + timedelta(minutes=9))["heals"] == 3
+    assert differences.carried(last, (), NOW + timedelta(minutes=11))["heals"] == 0
     often = last.model_copy(update={"heals": 9})
-    assert drift.carried(often, (), NOW + timedelta(minutes=19))["heals"] == 9
+    assert differences.carried(often, (), NOW + timedelta(minutes=19))["heals"] == 9
 
 
 def test_another_field_that_drifts_is_no_fight_until_one_comes_again() -> None:
     replicas = Drift(type="Deployment", name="callbot", reason="changed", field=".spec.replicas")
     paused = replicas.model_copy(update={"field": ".spec.paused"})
     last = Drifted(sequence=1, heals=2, healed_at=NOW, healed=("Deployment callbot .spec.replicas",))
-    assert drift.carried(last, [replicas], NOW)["heals"] == 2
-    assert drift.carried(last, [paused], NOW)["heals"] == 0
-    assert drift.carried(last, [paused], NOW)["healed"] == last.healed, "so that two that take turns are a fight"
+    assert differences.carried(last, [replicas], NOW)["heals"] == 2
+    assert differences.carried(last, [paused], NOW)["heals"] == 0
+    assert differences.carried(last, [paused], NOW)["healed"] == last.healed, "so that two that take turns are a fight"
 
 
 def test_reports_after_a_lost_record_have_higher_numbers_than_those_before() -> None:
     later = NOW + timedelta(hours=1)
-    assert drift.nothing(later).sequence > drift.nothing(NOW).sequence + 100
+    assert differences.nothing(later).sequence > differences.nothing(NOW).sequence + 100
 
 
 def test_a_value_that_its_new_owner_changes_once_more_shows_in_the_content_alone() -> None:
@@ -131,8 +131,8 @@ def test_a_value_that_its_new_owner_changes_once_more_shows_in_the_content_alone
 
 
 def test_a_job_that_kubernetes_deletes_when_it_is_done_is_not_made_again() -> None:
-    assert drift.ends_by_itself({"kind": "Job", "spec": {"ttlSecondsAfterFinished": 0}})
-    assert not drift.ends_by_itself({"kind": "Job", "spec": {}})
+    assert differences.ends_by_itself({"kind": "Job", "spec": {"ttlSecondsAfterFinished": 0}})
+    assert not differences.ends_by_itself({"kind": "Job", "spec": {}})
 
 
 def applied(outcome: Outcome = Outcome.COMPLETED, action: Any = "deploy", generation: int = 1, **more: Any) -> Applied:

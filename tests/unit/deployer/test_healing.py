@@ -4,9 +4,9 @@ from typing import cast
 
 import pytest
 
-from services.deployer.apply import NamespaceNotOurs
-from services.deployer.cluster import Cluster, ref_of
-from services.deployer.healing import heal, rouse
+from services.deployer.cluster.api import Cluster, ref_of
+from services.deployer.drift.healing import heal, rouse
+from services.deployer.reconcile.apply import NamespaceNotOurs
 from tests.unit.deployer.world import KEY, NAMESPACE, World, autoscaler, config_map, deployment, namespace
 
 OBJECTS = (namespace(), config_map("settings", level="1"), deployment("callbot", 2))

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.deployer.cluster import Obj
-from services.deployer.health import Status, assess
+from services.deployer.cluster.api import Obj
+from services.deployer.health.rules import Status, assess
 from tests.unit.deployer.fakes import HEALTHY
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.deployer.desired import Applied, Desired, Newer, Outcome, Word, decide
+from services.deployer.state.records import Applied, Desired, Newer, Outcome, Word, decide
 from shared.events import Phase
 from shared.subjects import Subject
 

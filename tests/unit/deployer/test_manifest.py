@@ -5,8 +5,8 @@ import json
 import pytest
 import yaml
 
-from services.deployer.cluster import Obj
-from services.deployer.manifest import InvalidManifest, parse, phase_of
+from services.deployer.cluster.api import Obj
+from services.deployer.cluster.manifest_objects import InvalidManifest, parse, phase_of
 from shared.events import Phase
 
 

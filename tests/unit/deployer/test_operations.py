@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from services.deployer.cluster import Obj
-from services.deployer.desired import ObjectRef, Outcome
-from services.deployer.scaling import RESTARTED_AT
+from services.deployer.cluster.api import Obj
+from services.deployer.reconcile.scaling import RESTARTED_AT
+from services.deployer.state.records import ObjectRef, Outcome
 from shared.events import (
     DeployCompleted,
     DeployEvent,

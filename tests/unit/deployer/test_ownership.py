@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from services.deployer.cluster import Obj, ref_of
-from services.deployer.desired import ObjectRef
-from services.deployer.ownership import describe, foreign
+from services.deployer.cluster.api import Obj, ref_of
+from services.deployer.cluster.ownership import describe, foreign
+from services.deployer.state.records import ObjectRef
 from shared.events import DeployCompleted, DeployFailed, TenantDeleted
 from tests.unit.deployer.world import NAMESPACE, World, config_map, deployment, namespace
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.deployer.cluster import Kind
-from services.deployer.preflight import Forbidden, Preflight
+from services.deployer.cluster.api import Kind
+from services.deployer.reconcile.preflight import Forbidden, Preflight
 from shared.events import DeployCompleted, DeployFailed
 from tests.unit.deployer.fakes import FakeCluster
 from tests.unit.deployer.world import NAMESPACE, World, config_map, deployment, namespace

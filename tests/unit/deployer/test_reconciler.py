@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from services.deployer.cluster import ClusterUnavailable, ref_of
-from services.deployer.desired import ObjectRef
-from services.deployer.newest import Newest, Superseded
-from services.deployer.states import Outrun
+from services.deployer.cluster.api import ClusterUnavailable, ref_of
+from services.deployer.reconcile.generation_guard import Newest, Superseded
+from services.deployer.state.records import ObjectRef
+from services.deployer.state.repository import Outrun
 from shared.errors import TemporaryError
 from shared.events import (
     DeployCompleted,

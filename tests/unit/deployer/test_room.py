@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from services.deployer.cluster_state import state_of
-from services.deployer.room import Verdict, groups_of, judge
+from services.deployer.cluster.node_usage import state_of
+from services.deployer.cluster.room import Verdict, groups_of, judge
 
 T4 = {"nvidia.com/gpu.product": "Tesla-T4"}
 TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from services.deployer.cluster import Obj
-from services.deployer.room_check import NoRoom
-from services.deployer.turns import TurnOver
+from services.deployer.cluster.api import Obj
+from services.deployer.reconcile.room_check import NoRoom
+from services.deployer.reconcile.turns import TurnOver
 from shared.events import DeployCompleted, DeployFailed, DeployProgressed, DeployRolledBack
 from shared.rpc import RoomReply, Shortage
 from tests.unit.deployer.fakes import HEALTHY

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from services.deployer.cluster.targets import Targets, UnknownTarget
 from services.deployer.settings import DeployerSettings
-from services.deployer.targets import Targets, UnknownTarget
 from shared.subjects import Mode
 
 

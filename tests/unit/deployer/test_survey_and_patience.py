@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from services.deployer.cluster import Kind, Obj
-from services.deployer.explanation import explain
-from services.deployer.patience import DeploymentFailed, Limits, Patience
-from services.deployer.progress import report_applied, report_done, report_waiting
-from services.deployer.survey import POD, REPLICA_SET, Item, Look, survey, watched_kinds
+from services.deployer.cluster.api import Kind, Obj
+from services.deployer.health.snapshot import POD, REPLICA_SET, Item, Look, survey, watched_kinds
+from services.deployer.reconcile.deadlines import DeploymentFailed, Limits, Patience
+from services.deployer.reconcile.explanation import explain
+from services.deployer.reconcile.progress import report_applied, report_done, report_waiting
 from shared.events import Phase
 from tests.unit.deployer.fakes import HEALTHY
 from tests.unit.deployer.world import NAMESPACE, config_map, deployment, namespace

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.deployer.turns import TURN_SECONDS, TurnOver, Turns
+from services.deployer.reconcile.turns import TURN_SECONDS, TurnOver, Turns
 
 
 async def test_one_that_waits_makes_way_once_its_turn_has_lasted_and_others_wait() -> None:

@@ -7,16 +7,16 @@ from typing import Any, cast
 
 import yaml
 
-from services.deployer.cluster import Obj
-from services.deployer.desired import Desired, is_settled
-from services.deployer.ledger import Ledger
-from services.deployer.newest import Newest, Superseded
-from services.deployer.patience import Limits, Patience
-from services.deployer.ports import Ports
-from services.deployer.preflight import Preflight
-from services.deployer.reconciler import Reconciler
-from services.deployer.room_check import FindRoom
-from services.deployer.states import States
+from services.deployer.cluster.api import Obj
+from services.deployer.reconcile.context import Ports
+from services.deployer.reconcile.deadlines import Limits, Patience
+from services.deployer.reconcile.generation_guard import Newest, Superseded
+from services.deployer.reconcile.preflight import Preflight
+from services.deployer.reconcile.reconciler import Reconciler
+from services.deployer.reconcile.room_check import FindRoom
+from services.deployer.state.records import Desired, is_settled
+from services.deployer.state.repository import States
+from services.deployer.state.status_recorder import Ledger
 from shared.errors import TemporaryError
 from shared.events import DeployOptions, Event, Operation
 from shared.subjects import Bucket, Mode

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.deployer.manifest import rank
+from services.deployer.cluster.manifest_objects import rank
 from services.manifest.rendering import Obj, digest, render, to_yaml
 from services.manifest.validation import Question, validate_objects, validate_text
 from services.manifest.validation.schema import is_custom

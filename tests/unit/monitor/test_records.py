@@ -6,8 +6,8 @@ import orjson
 import pytest
 import yaml
 
-from services.deployer.cluster import FIELD_MANAGER
-from services.deployer.desired import Applied, Desired
+from services.deployer.cluster.api import FIELD_MANAGER
+from services.deployer.state.records import Applied, Desired
 from services.monitor.promises import read_promise
 from services.monitor.records import Record, promise_in
 from services.monitor.sampler import unchanged

@@ -4,7 +4,7 @@ import re
 
 import yaml
 
-from services.deployer.survey import WATCHED, WORKLOADS
+from services.deployer.health.snapshot import WATCHED, WORKLOADS
 from services.monitor import kubernetes as monitor
 from shared.kube.rights import APPLIED, DEPLOYER, MONITOR
 from tests.unit.manifest.factories import every_tenant

@@ -1,0 +1,155 @@
+"""A cluster's nodes and all its pods at one moment, reduced to what decides where pods fit. Pure.
+
+Also whether the cluster grows by itself: then what is free now doesn't bound what could run.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from services.deployer.cluster.api import Obj
+from shared.kube.placement import PODS, Amounts, Node, PodGroup, requests_of
+from shared.kube.quantities import canonical, from_bytes, parse
+from shared.rpc import NodeCapacity
+
+_SHOWN = ("cpu", "memory", "nvidia.com/gpu", "ephemeral-storage")
+_ENDED = frozenset({"Succeeded", "Failed"})
+_LACKS = ("Insufficient ", "Too many pods")
+"""The scheduler's words for a node without room."""
+_KEEPS_OFF = frozenset({"NoSchedule", "NoExecute"})
+_AUTOSCALERS = frozenset({"cluster-autoscaler", "aws-cluster-autoscaler", "karpenter"})
+_APP_LABELS = ("app.kubernetes.io/name", "k8s-app", "app")
+_MADE_ON_DEMAND = {"karpenter.sh/nodepool": "Karpenter", "karpenter.sh/provisioner-name": "Karpenter"}
+"""Labels of nodes that were made for pods that waited, and by what."""
+_VIRTUAL = {("type", "virtual-kubelet"), *(("eks.amazonaws.com/compute-type", each) for each in ("fargate", "auto"))}
+
+
+class SeenPod(NamedTuple):
+    """A pod that uses room, or waits for it where `node` is empty."""
+
+    namespace: str
+    labels: Mapping[str, str]
+    requests: Amounts
+    node: str
+    is_leaving: bool
+    """Whether it is being deleted: its room is free within its grace period."""
+
+
+class ClusterState(NamedTuple):
+    nodes: tuple[Node, ...]
+    """Those that take pods, by name; `free` is untouched by `pods`."""
+    pods: tuple[SeenPod, ...]
+    waiting: tuple[tuple[str, PodGroup], ...]
+    """What waits for a node, with its namespace."""
+    grows: str | None
+    """Why the cluster grows by itself, or None."""
+
+
+def state_of(nodes: Iterable[Obj], pods: Iterable[Obj], *, has_autoscaler_status: bool = False) -> ClusterState:
+    """The state that a cluster's nodes and pods make up."""
+    nodes, live = list(nodes), [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _ENDED]
+    usable = (node for node in nodes if not node.get("spec", {}).get("unschedulable"))
+    seen = [_seen(pod) for pod in live]
+    return ClusterState(
+        nodes=tuple(_node(node) for node in sorted(usable, key=_name)),
+        pods=tuple(seen),
+        waiting=_waiting(live, seen),
+        grows=_autoscaler(nodes, seen, has_autoscaler_status=has_autoscaler_status),
+    )
+
+
+def capacities(state: ClusterState) -> list[NodeCapacity]:
+    """Each node less what its pods have asked for."""
+    taken: dict[str, Amounts] = {}
+    for pod in state.pods:
+        for name, value in pod.requests.items() if pod.node else ():
+            on_node = taken.setdefault(pod.node, {})
+            on_node[name] = on_node.get(name, Decimal(0)) + value
+    return [_capacity(node, taken.get(node.name, {})) for node in state.nodes]
+
+
+def _capacity(node: Node, taken: Amounts) -> NodeCapacity:
+    offered = {name: node.allocatable[name] for name in _SHOWN if name in node.allocatable}
+    return NodeCapacity(
+        name=node.name,
+        allocatable={name: shown(name, value) for name, value in offered.items()},
+        free={
+            name: shown(name, max(value - taken.get(name, Decimal(0)), Decimal(0))) for name, value in offered.items()
+        },
+        labels=dict(node.labels),
+        taints=tuple({key: str(value) for key, value in taint.items()} for taint in node.taints),
+    )
+
+
+def shown(name: str, value: Decimal) -> str:
+    """A quantity in the notation that its resource usually has."""
+    return from_bytes(int(value)) if name in ("memory", "ephemeral-storage") else canonical(f"{value:f}")
+
+
+def _node(node: Obj) -> Node:
+    listed = (node.get("status") or {}).get("allocatable") or {}
+    allocatable = {name: parse(value) for name, value in listed.items()}
+    taints = (node.get("spec") or {}).get("taints") or ()
+    return Node(
+        name=_name(node),
+        allocatable=allocatable,
+        free=dict(allocatable),
+        labels=node["metadata"].get("labels") or {},
+        taints=[taint for taint in taints if taint.get("effect") in _KEEPS_OFF],
+    )
+
+
+def _seen(pod: Obj) -> SeenPod:
+    metadata = pod["metadata"]
+    return SeenPod(
+        namespace=metadata.get("namespace", ""),
+        labels=metadata.get("labels") or {},
+        requests=requests_of(pod["spec"]) | {PODS: Decimal(1)},
+        node=pod["spec"].get("nodeName") or "",
+        is_leaving=bool(metadata.get("deletionTimestamp")),
+    )
+
+
+def _waiting(pods: Iterable[Obj], seen: Iterable[SeenPod]) -> tuple[tuple[str, PodGroup], ...]:
+    """Pods without a node, those of one kind together."""
+    groups: dict[str, tuple[str, PodGroup]] = {}
+    counts: dict[str, int] = {}
+    for pod, known in zip(pods, seen, strict=True):
+        spec = pod["spec"]
+        if known.node or known.is_leaving or spec.get("schedulingGates") or _waits_for_no_room(pod):
+            continue
+        requests = {name: value for name, value in known.requests.items() if name != PODS}
+        selector, tolerations = spec.get("nodeSelector") or {}, spec.get("tolerations") or ()
+        kind = repr((known.namespace, sorted(requests.items()), sorted(selector.items()), list(tolerations)))
+        counts[kind] = counts.get(kind, 0) + 1
+        groups[kind] = (known.namespace, PodGroup("", counts[kind], requests, selector, tolerations))
+    return tuple(groups.values())
+
+
+def _waits_for_no_room(pod: Obj) -> bool:
+    """Whether the scheduler has refused the pod for something else, such as a volume or an affinity."""
+    refusals = (
+        str(each.get("message", ""))
+        for each in (pod.get("status") or {}).get("conditions") or ()
+        if each.get("type") == "PodScheduled" and each.get("status") == "False"
+    )
+    return any(text and not any(lack in text for lack in _LACKS) for text in refusals)
+
+
+def _autoscaler(nodes: Iterable[Obj], pods: Iterable[SeenPod], *, has_autoscaler_status: bool) -> str | None:
+    if has_autoscaler_status:
+        return "cluster-autoscaler reports its status in kube-system"
+    for node in nodes:
+        labels = node["metadata"].get("labels") or {}
+        if (label := next((each for each in _MADE_ON_DEMAND if each in labels), None)) is not None:
+            return f"{_MADE_ON_DEMAND[label]} makes nodes on demand (node {_name(node)} has the label {label})"
+        if any(labels.get(key) == value for key, value in _VIRTUAL):
+            return f"node {_name(node)} is virtual, or one of EKS Auto Mode"
+    for pod in pods:
+        if found := next((pod.labels[key] for key in _APP_LABELS if pod.labels.get(key) in _AUTOSCALERS), None):
+            return f"{found} runs in namespace {pod.namespace}"
+    return None
+
+
+def _name(node: Obj) -> str:
+    return str(node["metadata"]["name"])

@@ -1,0 +1,80 @@
+"""What in a cluster is ours. Pure: objects as the API server gives them, and what was recorded of them.
+
+Not by label, which anyone can write: a copied label must never get a foreign object deleted. An object is ours if
+it has the uid that we recorded, or if our field manager applied it, since we may have died between applying and
+recording. A namespace made by others isn't ours even if it was labelled for us: deleting it deletes all that is in it.
+"""
+
+from collections.abc import Iterable
+
+from services.deployer.cluster.api import FIELD_MANAGER, TENANT_LABEL, Obj
+from services.deployer.cluster.managed_fields import applied_fields
+from services.deployer.state.records import ObjectRef
+
+_NAMED_AT_MOST = 5
+_CONTROL_PLANE = frozenset(
+    {
+        "cloud-controller-manager",
+        "k3s",
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "kubelet",
+        "pilot-discovery",  # Istio puts its certificate into every namespace
+    }
+)
+"""Field managers whose objects come with a namespace and go with it."""
+_WITHOUT_MANAGERS = frozenset({("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")})
+"""What comes with a namespace and may have no field managers, as any object without fields."""
+
+
+def is_ours(ref: ObjectRef, live: Obj, tenant_id: str) -> bool:
+    """Whether we made or took the object that is there under `ref`."""
+    if ref.uid is not None and live["metadata"]["uid"] == ref.uid:
+        return True
+    if ref.kind == "Namespace":
+        return _has_our_label(live, tenant_id)
+    return applied_fields(live) is not None
+
+
+def foreign(found: Iterable[Obj], inventory: Iterable[ObjectRef]) -> list[Obj]:
+    """Those of a namespace's objects that others made.
+
+    Left out is what controllers made for another object (it has an owner, which is judged itself) and what the control
+    plane made, as it does in each namespace.
+    """
+    known = {ref.uid for ref in inventory if ref.uid is not None}
+    return [obj for obj in found if obj["metadata"]["uid"] not in known and _is_foreign(obj)]
+
+
+def describe(objects: Iterable[Obj]) -> str:
+    """`ConfigMap notes (of kubectl), Pod debug (of kubectl-run) and 2 more`."""
+    texts = [f"{obj['kind']} {obj['metadata']['name']}{_managers(obj)}" for obj in objects]
+    more = len(texts) - _NAMED_AT_MOST
+    return ", ".join(texts[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+
+
+def _managers(obj: Obj) -> str:
+    managers = sorted(_others(obj))
+    return f" (of {', '.join(managers)})" if managers else ""
+
+
+def _has_our_label(namespace: Obj, tenant_id: str) -> bool:
+    labels = (applied_fields(namespace) or {}).get("f:metadata", {}).get("f:labels", {})
+    value = (namespace["metadata"].get("labels") or {}).get(TENANT_LABEL)
+    return f"f:{TENANT_LABEL}" in labels and value == tenant_id
+
+
+def _is_foreign(obj: Obj) -> bool:
+    metadata = obj["metadata"]
+    if metadata.get("ownerReferences") or applied_fields(obj) is not None:
+        return False
+    if not metadata.get("managedFields"):
+        is_claim = obj["kind"] == "PersistentVolumeClaim"  # of a StatefulSet: one that a client makes has fields
+        return not is_claim and (obj["kind"], metadata["name"]) not in _WITHOUT_MANAGERS
+    return bool(_others(obj))
+
+
+def _others(obj: Obj) -> set[str]:
+    managers = {each.get("manager", "") for each in obj["metadata"].get("managedFields") or ()}
+    return managers - _CONTROL_PLANE - {FIELD_MANAGER, ""}

@@ -1,0 +1,165 @@
+"""What differs between what runs and what was deployed. Pure: objects as an API server gives them.
+
+Compared is an object with what applying it again would make of it (a dry run), so that defaults, quantities in other
+words and what others have added are no difference: only fields that are ours and were changed or removed are.
+
+Replicas that a manifest leaves to an autoscaler are ours only in its bounds: 0 of at least 2 is drift, 3 of 2 to 4 not.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from services.deployer.cluster.api import Obj
+from services.deployer.cluster.managed_fields import KEYS, Path, latest, owner, written
+from services.deployer.state.records import Drifted
+from shared.events import Drift
+
+_METADATA = ("labels", "annotations", "finalizers")
+_LONGEST = 60
+"""Characters of a value that are shown."""
+_NAMED_AT_MOST = 5
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 600.0
+CONTESTED = 2
+"""Heals from which on another manager is taken to fight with us."""
+
+
+def compare(live: Obj, wanted: Obj) -> list[Drift]:
+    """The fields in which `live` is not `wanted`, which is the same object as an API server would make it."""
+    left, right = _comparable(live), _comparable(wanted)
+    return [_drift(live, path, found, value) for path, found, value in _differences(left, right, ())]
+
+
+def gone(obj: Obj) -> Drift:
+    """An object of the manifest that isn't in the cluster any more."""
+    return Drift(type=obj["kind"], name=obj["metadata"]["name"], reason="gone")
+
+
+def ends_by_itself(obj: Obj) -> bool:
+    """Whether Kubernetes deletes the object when its work is done: to make it again would do the work twice."""
+    return obj["kind"] == "Job" and obj["spec"].get("ttlSecondsAfterFinished") is not None
+
+
+def replaced(live: Obj) -> Drift:
+    """An object that was made in the place of ours, and can't be made like it any more."""
+    return Drift(type=live["kind"], name=live["metadata"]["name"], reason="changed", manager=latest(live))
+
+
+def out_of_bounds(live: Obj, bounds: tuple[int, int]) -> list[Drift]:
+    """The replicas of a workload, if its autoscaler wouldn't have them so."""
+    replicas = int((live.get("spec") or {}).get("replicas", 1))
+    least, most = bounds
+    if least <= replicas <= most:
+        return []
+    path: Path = ("spec", "replicas")
+    return [_drift(live, path, replicas, f"{least} to {most}")]
+
+
+def describe(items: Sequence[Drift]) -> str:
+    """`Deployment callbot: .spec.replicas was changed by kubectl (0 instead of 2)`, for some of them."""
+    texts = [_sentence(each) for each in items[:_NAMED_AT_MOST]]
+    more = len(items) - _NAMED_AT_MOST
+    return "; ".join(texts) + (f"; and {more} more" if more > 0 else "")
+
+
+def nothing(now: datetime) -> Drifted:
+    """What precedes a first report. Its number is a time, so that reports after a lost record aren't taken for old."""
+    return Drifted(sequence=int(now.timestamp()))
+
+
+def next_heal(heals: int, healed_at: datetime | None) -> datetime | None:
+    """When to heal: None for at once, then after twice the pause each time, since another may want it otherwise."""
+    return healed_at + _pause(heals) if heals and healed_at is not None else None
+
+
+def carried(before: Drifted, items: Sequence[Drift], now: datetime) -> dict[str, Any]:
+    """The heals that count for what drifts now: none when the last is long ago, or when all of it is something else."""
+    heals, healed_at = before.heals, before.healed_at
+    if healed_at is None or now - healed_at > max(timedelta(seconds=_LONGEST_PAUSE), 2 * _pause(heals)):
+        return {"heals": 0, "healed": (), "reported_heals": 0}
+    is_fight = not items or not names_of(items).isdisjoint(before.healed)
+    heals = heals if is_fight else 0
+    return {"heals": heals, "healed": before.healed, "reported_heals": heals}
+
+
+def names_of(items: Sequence[Drift]) -> set[str]:
+    """What drifts, without values: `Deployment callbot .spec.replicas`."""
+    return {f"{each.type} {each.name} {each.field or ''}" for each in items}
+
+
+def pause(heals: int) -> float:
+    """Seconds between the last of so many heals and the next."""
+    return min(_FIRST_PAUSE * 2.0 ** min(heals - 1, 20), _LONGEST_PAUSE)
+
+
+def _pause(heals: int) -> timedelta:
+    return timedelta(seconds=pause(heals))
+
+
+def _comparable(obj: Obj) -> Obj:
+    metadata = {name: obj["metadata"].get(name) for name in _METADATA}
+    rest = {name: value for name, value in obj.items() if name not in ("apiVersion", "kind", "metadata", "status")}
+    return {"metadata": metadata, **rest}
+
+
+def _differences(found: Any, wanted: Any, path: Path) -> Iterator[tuple[Path, Any, Any]]:
+    if found == wanted or (not found and not wanted and not isinstance(wanted, int)):
+        return
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping | None):
+        there = found or {}
+        for name in dict.fromkeys((*wanted, *there)):
+            yield from _differences(there.get(name), wanted.get(name), (*path, name))
+    elif (pairs := _paired(found, wanted)) is not None:
+        for item, there, value in pairs:
+            yield from _differences(there, value, (*path, item))
+    else:
+        yield path, found, wanted
+
+
+def _paired(found: Any, wanted: Any) -> list[tuple[Obj, Any, Any]] | None:
+    """The items of two lists by what tells them apart; None where nothing does."""
+    if not isinstance(wanted, list) or not isinstance(found, list | None):
+        return None
+    for key in KEYS:
+        there, ours = _by(key, found or []), _by(key, wanted)
+        if there is not None and ours is not None:
+            return [((ours.get(name) or there[name]), there.get(name), ours.get(name)) for name in {**ours, **there}]
+    return None
+
+
+def _by(key: str, items: list[Any]) -> dict[Any, Obj] | None:
+    found = {item[key]: item for item in items if isinstance(item, dict) and key in item}
+    return found if len(found) == len(items) else None
+
+
+def _drift(live: Obj, path: Path, found: Any, wanted: Any) -> Drift:
+    # What is removed has no owner. What was changed has one, but for 0 replicas by the subresource `scale`.
+    manager = owner(live, path) or (latest(live) if found is None else None)
+    is_secret = live["kind"] == "Secret"
+    return Drift(
+        type=live["kind"],
+        name=live["metadata"]["name"],
+        reason="removed" if found is None else "changed",
+        field=written(path),
+        manager=manager,
+        wanted=None if is_secret else _text(wanted),
+        found=None if is_secret else _text(found),
+    )
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _sentence(item: Drift) -> str:
+    what = f"{item.type} {item.name}"
+    if item.reason == "gone":
+        return f"{what} is gone"
+    by = f" by {item.manager}" if item.manager else ""
+    values = f" ({item.found} instead of {item.wanted})" if item.found and item.wanted else ""
+    return f"{what}: {item.field or 'all of it'} was {item.reason}{by}{values}"

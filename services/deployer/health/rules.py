@@ -1,0 +1,271 @@
+"""Whether an object of a cluster is healthy, kind by kind. Pure: the object as the API server gives it, and the time.
+
+The rules take the stricter of Argo CD's health checks and kstatus' for each kind. A controller that hasn't seen the
+newest spec (`observedGeneration`) says nothing about it, whatever its conditions claim.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from services.deployer.cluster.api import Obj
+from services.deployer.health.pods import UNSCHEDULABLE, Trouble, assess_trouble
+from shared.kube import texts
+
+_OBSERVED_KINDS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
+"""Kinds whose controllers always set `observedGeneration`: without it they haven't looked yet."""
+_UNSCHEDULABLE_AFTER = 15.0
+"""Seconds without a node until that is a failure: the scheduler needs some time on a good day, too."""
+
+
+class Status(StrEnum):
+    """How an object is."""
+
+    HEALTHY = "healthy"
+    PROGRESSING = "progressing"
+    SUSPENDED = "suspended"
+    TERMINATING = "terminating"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Health:
+    """A verdict. `final` failures don't heal by themselves; `since` is when the cluster says that it began."""
+
+    status: Status
+    reason: str = ""
+    final: bool = False
+    since: datetime | None = None
+
+    @property
+    def is_healthy(self) -> bool:
+        return self.status is Status.HEALTHY
+
+
+_HEALTHY = Health(Status.HEALTHY)
+Rule = Callable[[Obj, datetime], Health]
+
+
+def assess(obj: Obj, now: datetime, *, wait_for_ingress_address: bool = True) -> Health:
+    """The health of one object. Kinds without a rule are healthy as soon as they exist."""
+    metadata = obj["metadata"]
+    if metadata.get("deletionTimestamp"):
+        return Health(Status.TERMINATING, "is being deleted")
+    if not is_observed(obj):
+        return _progressing("its controller has not seen the newest spec yet")
+    if obj["kind"] == "Ingress" and not wait_for_ingress_address:
+        return _HEALTHY
+    rule = _RULES.get(obj["kind"])
+    return rule(obj, now) if rule else _HEALTHY
+
+
+def is_observed(obj: Obj) -> bool:
+    """Whether its controller has seen the newest spec."""
+    observed = obj.get("status", {}).get("observedGeneration", 0 if obj["kind"] in _OBSERVED_KINDS else None)
+    return observed is None or int(observed) >= obj["metadata"].get("generation", 0)
+
+
+def condition(obj: Obj, kind: str) -> Obj:
+    """The condition of that type, or an empty one."""
+    found: Obj = next((each for each in obj.get("status", {}).get("conditions") or () if each.get("type") == kind), {})
+    return found
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """A Kubernetes timestamp."""
+    return texts.parse_time(text) if text else None
+
+
+def _deployment(obj: Obj, now: datetime) -> Health:
+    if obj.get("spec", {}).get("paused"):
+        return Health(Status.SUSPENDED, "is paused")
+    progressing = condition(obj, "Progressing")
+    if progressing.get("reason") == "ProgressDeadlineExceeded":
+        return _failed(progressing, final=True)
+    if (refused := condition(obj, "ReplicaFailure")).get("status") == "True":
+        return _failed(refused)
+    unfinished = next(_unfinished(obj), None)
+    return _progressing(unfinished) if unfinished else _HEALTHY
+
+
+def _unfinished(deployment: Obj) -> Iterator[str]:
+    """What a rollout still lacks."""
+    status, wanted = deployment.get("status", {}), deployment.get("spec", {}).get("replicas", 1)
+    total, updated = status.get("replicas", 0), status.get("updatedReplicas", 0)
+    if updated < wanted:
+        yield f"{updated} of {wanted} replicas are updated"
+    if total > updated:
+        yield f"{total - updated} old replicas are still there"
+    for field in ("readyReplicas", "availableReplicas"):
+        if status.get(field, 0) < wanted:
+            yield f"{status.get(field, 0)} of {wanted} replicas are {field.removesuffix('Replicas')}"
+    if condition(deployment, "Available").get("status") != "True":
+        yield "is not Available"
+    progressing = condition(deployment, "Progressing")
+    if progressing and progressing.get("reason") != "NewReplicaSetAvailable":
+        yield f"Progressing: {progressing.get('reason')}"
+
+
+def _stateful_set(obj: Obj, now: datetime) -> Health:
+    spec, status = obj.get("spec", {}), obj.get("status", {})
+    wanted, ready = spec.get("replicas", 1), status.get("readyReplicas", 0)
+    if ready < wanted:
+        return _progressing(f"{ready} of {wanted} replicas are ready")
+    strategy = spec.get("updateStrategy", {})
+    if strategy.get("type") == "OnDelete":
+        return _HEALTHY
+    partition = (strategy.get("rollingUpdate") or {}).get("partition", 0)
+    if partition:
+        done, todo = status.get("updatedReplicas", 0), max(wanted - partition, 0)
+        return _HEALTHY if done >= todo else _progressing(f"{done} of {todo} replicas of the partition are updated")
+    if status.get("currentRevision") != status.get("updateRevision"):
+        return _progressing(f"{status.get('updatedReplicas', 0)} of {wanted} replicas are updated")
+    return _HEALTHY
+
+
+def _daemon_set(obj: Obj, now: datetime) -> Health:
+    status = obj.get("status", {})
+    wanted = status.get("desiredNumberScheduled", 0)
+    fields = {"currentNumberScheduled": "scheduled", "numberAvailable": "available", "numberReady": "ready"}
+    if obj.get("spec", {}).get("updateStrategy", {}).get("type") != "OnDelete":
+        fields["updatedNumberScheduled"] = "updated"
+    for field, word in fields.items():
+        if status.get(field, 0) < wanted:
+            return _progressing(f"{status.get(field, 0)} of {wanted} pods are {word}")
+    return _HEALTHY
+
+
+def _replica_set(obj: Obj, now: datetime) -> Health:
+    if (refused := condition(obj, "ReplicaFailure")).get("status") == "True":
+        return _failed(refused)
+    wanted, available = obj.get("spec", {}).get("replicas", 1), obj.get("status", {}).get("availableReplicas", 0)
+    return _HEALTHY if available >= wanted else _progressing(f"{available} of {wanted} replicas are available")
+
+
+def _job(obj: Obj, now: datetime) -> Health:
+    if (failed := condition(obj, "Failed")).get("status") == "True":
+        return _failed(failed, final=True)
+    if condition(obj, "Complete").get("status") == "True":
+        return _HEALTHY
+    if obj.get("spec", {}).get("suspend"):
+        return Health(Status.SUSPENDED, "is suspended")
+    return _progressing("is running")
+
+
+def _cron_job(obj: Obj, now: datetime) -> Health:
+    spec, status = obj.get("spec", {}), obj.get("status", {})
+    last, succeeded = parse_time(status.get("lastScheduleTime")), parse_time(status.get("lastSuccessfulTime"))
+    if spec.get("suspend") or last is None or status.get("active"):
+        return _HEALTHY
+    if succeeded is None or succeeded < last:
+        return Health(Status.FAILED, "its last run failed", since=last)
+    return _HEALTHY
+
+
+def _pod(obj: Obj, now: datetime) -> Health:
+    trouble = assess_trouble(obj)
+    if trouble is not None and not _is_only_new(trouble, now):
+        return Health(Status.FAILED, trouble.text)
+    if obj.get("status", {}).get("phase") == "Succeeded" or condition(obj, "Ready").get("status") == "True":
+        return _HEALTHY
+    return _progressing(f"is {obj.get('status', {}).get('phase', 'Pending')}")
+
+
+def _is_only_new(trouble: Trouble, now: datetime) -> bool:
+    """Whether a pod has had no node for a moment only."""
+    since = parse_time(trouble.since)
+    recent = since is not None and (now - since).total_seconds() < _UNSCHEDULABLE_AFTER
+    return trouble.reason == UNSCHEDULABLE and recent
+
+
+def _claim(obj: Obj, now: datetime) -> Health:
+    """A claim that waits for its first consumer is no obstacle: everything is applied before anything is waited for."""
+    phase = obj.get("status", {}).get("phase", "Pending")
+    if phase == "Lost":
+        return Health(Status.FAILED, "its volume is lost", final=True)
+    return _HEALTHY if phase == "Bound" else _progressing(f"is {phase}")
+
+
+def _service(obj: Obj, now: datetime) -> Health:
+    if obj.get("spec", {}).get("type") != "LoadBalancer":
+        return _HEALTHY
+    return _with_address(obj, "no load balancer has been assigned")
+
+
+def _ingress(obj: Obj, now: datetime) -> Health:
+    return _with_address(obj, "has no address yet")
+
+
+def _with_address(obj: Obj, otherwise: str) -> Health:
+    addresses = obj.get("status", {}).get("loadBalancer", {}).get("ingress")
+    return _HEALTHY if addresses else _progressing(otherwise)
+
+
+def _autoscaler(obj: Obj, now: datetime) -> Health:
+    """A fresh one may have no metrics for a minute: a failure, but not a final one."""
+    for kind in ("AbleToScale", "ScalingActive"):
+        found = condition(obj, kind)
+        if found.get("status") == "True" or found.get("reason") == "ScalingDisabled":
+            continue
+        reason = found.get("reason", "")
+        if reason.startswith("FailedGet") or reason in ("FailedUpdateScale", "InvalidSelector"):
+            return _failed(found)
+        return _progressing(f"{kind} is not True yet")
+    return _HEALTHY
+
+
+def _disruption_budget(obj: Obj, now: datetime) -> Health:
+    found = condition(obj, "DisruptionAllowed")
+    if found.get("status") == "False" and found.get("reason") != "InsufficientPods":
+        return _failed(found)
+    return _HEALTHY
+
+
+def _definition(obj: Obj, now: datetime) -> Health:
+    if (refused := condition(obj, "NamesAccepted")).get("status") == "False":
+        return _failed(refused, final=True)
+    return _when(obj, "Established")
+
+
+def _api_service(obj: Obj, now: datetime) -> Health:
+    return _when(obj, "Available")
+
+
+def _namespace(obj: Obj, now: datetime) -> Health:
+    phase = obj.get("status", {}).get("phase", "Active")
+    return _HEALTHY if phase == "Active" else Health(Status.TERMINATING, f"is {phase}")
+
+
+def _when(obj: Obj, kind: str) -> Health:
+    return _HEALTHY if condition(obj, kind).get("status") == "True" else _progressing(f"is not {kind}")
+
+
+def _progressing(reason: str) -> Health:
+    return Health(Status.PROGRESSING, reason)
+
+
+def _failed(found: Obj, *, final: bool = False) -> Health:
+    """The condition's own words."""
+    since = parse_time(found.get("lastUpdateTime") or found.get("lastTransitionTime"))
+    text = ": ".join(part for part in (found.get("reason"), found.get("message")) if part)
+    return Health(Status.FAILED, text, final=final, since=since)
+
+
+_RULES: dict[str, Rule] = {
+    "APIService": _api_service,
+    "CronJob": _cron_job,
+    "CustomResourceDefinition": _definition,
+    "DaemonSet": _daemon_set,
+    "Deployment": _deployment,
+    "HorizontalPodAutoscaler": _autoscaler,
+    "Ingress": _ingress,
+    "Job": _job,
+    "Namespace": _namespace,
+    "PersistentVolumeClaim": _claim,
+    "Pod": _pod,
+    "PodDisruptionBudget": _disruption_budget,
+    "ReplicaSet": _replica_set,
+    "Service": _service,
+    "StatefulSet": _stateful_set,
+}
