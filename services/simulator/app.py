@@ -19,18 +19,18 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from services.simulator import metrics_api
 from services.simulator.api import errors
 from services.simulator.api.application import KubernetesAPI
-from services.simulator.api.guard import guarded
-from services.simulator.api.product import ProductPaths, ProductView
-from services.simulator.api.served import Served
-from services.simulator.api.telemetry import Telemetry
+from services.simulator.api.cluster_backend import Served
+from services.simulator.api.product import cluster_metrics
+from services.simulator.api.product.paths import ProductPaths, ProductView
+from services.simulator.api.product.telemetry import Telemetry
+from services.simulator.api.routing.guard import guarded
 from services.simulator.clock import Clock
-from services.simulator.cluster import Cluster
-from services.simulator.journal import Journal, JournalAway
+from services.simulator.controllers.virtual_cluster import Cluster
 from services.simulator.settings import SimulatorSettings
-from services.simulator.store import Store
+from services.simulator.storage.journal import Journal, JournalAway
+from services.simulator.storage.store import Store
 from shared.http.connections import bounded, raise_descriptor_limit
 from shared.http.listening import Server
 
@@ -96,14 +96,14 @@ class Simulator:
             cluster.name,
             store,
             cluster.clock.now,
-            pod_metrics=lambda namespace: metrics_api.pod_metrics(cluster, namespace),
-            node_metrics=lambda: metrics_api.node_metrics(cluster),
+            pod_metrics=lambda namespace: cluster_metrics.pod_metrics(cluster, namespace),
+            node_metrics=lambda: cluster_metrics.node_metrics(cluster),
             ready_to_write=self._bounded(lambda journal, seconds: journal.ready(seconds)),
             committed=self._bounded(lambda journal, seconds: journal.committed(seconds)),
         )
         self._views[cluster.name] = ProductView(
-            system=lambda: metrics_api.system_metrics(cluster),
-            tenant=lambda tenant_id: metrics_api.tenant_metrics(cluster, tenant_id),
+            system=lambda: cluster_metrics.system_metrics(cluster),
+            tenant=lambda tenant_id: cluster_metrics.tenant_metrics(cluster, tenant_id),
             tenants=lambda: _tenants(store),
         )
 

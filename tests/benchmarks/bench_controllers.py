@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from services.simulator.clock import Clock
-from services.simulator.cluster import Cluster
-from services.simulator.store import Store
+from services.simulator.controllers.virtual_cluster import Cluster
+from services.simulator.storage.store import Store
 
 START = datetime(2026, 1, 5, 1, tzinfo=UTC)
 # Pods, and nodes added to the 24 of the description so that they have room.

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from embedded.postgres import PostgresServer
-from services.simulator.journal import Journal, JournalAway
-from services.simulator.store import Store
+from services.simulator.storage.journal import Journal, JournalAway
+from services.simulator.storage.store import Store
 from tests.integration.simulator_process import eventually, running_simulator
 from tests.unit.simulator.api_client import NOW, config_map
 

@@ -14,22 +14,14 @@ from typing import Any, Final
 import orjson
 import structlog
 
-from services.simulator.api import (
-    authorization,
-    deletion,
-    discovery,
-    errors,
-    logs,
-    namespaces,
-    openapi,
-    reads,
-    scaling,
-    writes,
-)
-from services.simulator.api.calls import Answer, Call
+from services.simulator.api import errors
+from services.simulator.api.cluster_backend import Served
 from services.simulator.api.errors import ApiError
-from services.simulator.api.requests import Receive, Request, parse_target, split_cluster
-from services.simulator.api.responses import (
+from services.simulator.api.product.telemetry import Telemetry
+from services.simulator.api.routing import discovery, openapi
+from services.simulator.api.routing.calls import Answer, Call
+from services.simulator.api.routing.requests import Receive, Request, parse_target, split_cluster
+from services.simulator.api.routing.responses import (
     Accepted,
     Send,
     encode,
@@ -39,9 +31,8 @@ from services.simulator.api.responses import (
     send_stream,
     warning_header,
 )
-from services.simulator.api.served import Served
-from services.simulator.api.telemetry import Telemetry
-from services.simulator.api.watching import Watch
+from services.simulator.api.verbs import access_reviews, deletion, finalizing, logs, reads, scaling, writes
+from services.simulator.api.verbs.watching import Watch
 from services.simulator.objects import Obj
 
 Handler = Callable[[Call], Awaitable[Answer]]
@@ -53,7 +44,7 @@ _WRITERS: Final[Mapping[tuple[str, str], Handler]] = {
     ("update", ""): writes.update,
     ("update", "status"): writes.update,
     ("update", "scale"): scaling.update,
-    ("update", "finalize"): namespaces.finalize,
+    ("update", "finalize"): finalizing.finalize,
     ("patch", ""): writes.patch,
     ("patch", "status"): writes.patch,
     ("patch", "scale"): scaling.patch,
@@ -192,8 +183,8 @@ def _verb(call: Call) -> str:
 
 
 def _writer(call: Call, verb: str) -> Handler:
-    if call.resource.kind == authorization.KIND:
-        return authorization.review
+    if call.resource.kind == access_reviews.KIND:
+        return access_reviews.review
     handler = _WRITERS.get((verb, call.target.subresource))
     if handler is None or (call.target.all_namespaces and verb == "create"):
         raise errors.method_not_allowed(call.resource, verb)

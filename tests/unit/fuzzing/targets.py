@@ -11,13 +11,14 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from services.simulator.api import bodies, patches, reads, selectors
-from services.simulator.api.apply import fieldsets, managers, typed
-from services.simulator.api.apply.managers import Manager
+from services.simulator.api.apply import field_managers, field_sets, patches, typed
+from services.simulator.api.apply.field_managers import Manager
+from services.simulator.api.apply.strategic_merge import strategic_merge
 from services.simulator.api.errors import ApiError
-from services.simulator.api.requests import Request, parse_target, split_cluster
-from services.simulator.api.responses import negotiate
-from services.simulator.api.strategic import strategic_merge
+from services.simulator.api.routing.requests import Request, parse_target, split_cluster
+from services.simulator.api.routing.responses import negotiate
+from services.simulator.api.validation import bodies, selectors
+from services.simulator.api.verbs import reads
 from shared.events import EVENTS
 from shared.http.origins import parse_authority, parse_origin
 from shared.kube import quantities, texts
@@ -128,9 +129,9 @@ def path_and_query(data: bytes) -> None:
 def field_set(data: bytes) -> None:
     """A record of owners from a client is written again, or is a ValueError."""
     with suppress(InvalidText, ValueError):
-        fields = fieldsets.decode(parse_json(data))
-        fieldsets.encode(fields)
-        [fieldsets.written(path) for path in fields]
+        fields = field_sets.decode(parse_json(data))
+        field_sets.encode(fields)
+        [field_sets.written(path) for path in fields]
 
 
 def json_patch(data: bytes) -> None:
@@ -153,7 +154,7 @@ def applied(data: bytes) -> None:
         if isinstance(body, dict):
             typed.check(body, _SCHEMA)
             config = {**body, "metadata": body.get("metadata") or {}}
-            validate(managers.apply(_LIVE, config, _SCHEMA, _MANAGER, "2026-01-01T00:00:00Z", force=True), _LIVE)
+            validate(field_managers.apply(_LIVE, config, _SCHEMA, _MANAGER, "2026-01-01T00:00:00Z", force=True), _LIVE)
 
 
 def request_body(data: bytes) -> None:

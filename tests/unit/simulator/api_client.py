@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 import orjson
 
 from services.simulator.api.application import KubernetesAPI
-from services.simulator.api.served import Served
-from services.simulator.api.telemetry import Telemetry
-from services.simulator.store import Store
+from services.simulator.api.cluster_backend import Served
+from services.simulator.api.product.telemetry import Telemetry
+from services.simulator.storage.store import Store
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"

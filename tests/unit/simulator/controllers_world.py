@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.simulator.clock import Clock
-from services.simulator.cluster import Cluster
-from services.simulator.controllers.context import condition
-from services.simulator.controllers.pods import is_ready
+from services.simulator.controllers.pods.pod_objects import is_ready
+from services.simulator.controllers.runtime.context import condition
+from services.simulator.controllers.virtual_cluster import Cluster
 from services.simulator.objects import Obj, is_terminating
-from services.simulator.store import Store
+from services.simulator.storage.store import Store
 
 START = datetime(2026, 1, 5, 1, 0, tzinfo=UTC)
 NAMESPACE = "shop"

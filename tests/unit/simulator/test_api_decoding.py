@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.simulator.api.defaulting import with_defaults
+from services.simulator.api.validation.defaulting import with_defaults
 from services.simulator.settings import SimulatorSettings
 from shared.kube.definitions import Schema, definitions
 from shared.kube.validation import DecodeError, decode, missing_required

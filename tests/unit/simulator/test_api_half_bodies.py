@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.simulator.api.errors import ApiError
-from services.simulator.api.requests import Request
+from services.simulator.api.routing.requests import Request
 
 _HALF = bytes(2 * 1024 * 1024)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.simulator.store import Store
+from services.simulator.storage.store import Store
 from tests.unit.simulator.api_client import (
     APPLY,
     CONFIG_MAPS,

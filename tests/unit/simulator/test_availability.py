@@ -6,7 +6,7 @@ from typing import Any
 
 from services.monitor.records import Record, Wanted, promise_in
 from services.monitor.sampling import AVAILABLE, ClusterState, read_tenants
-from services.simulator import metrics_api
+from services.simulator.api.product import cluster_metrics
 from services.simulator.objects import Obj, with_metadata
 from shared.sla import (
     NEEDED,
@@ -205,7 +205,7 @@ def test_a_tenant_s_metrics_show_the_same_figure() -> None:
     hotel.delete(DEPLOYMENTS, "api")
     hotel.pass_slices(6)
     _, theirs = hotel.figures()
-    found = metrics_api.tenant_metrics(hotel.world.cluster, TENANT)
+    found = cluster_metrics.tenant_metrics(hotel.world.cluster, TENANT)
     assert found is not None
     assert theirs is not None
     assert theirs.availability is not None

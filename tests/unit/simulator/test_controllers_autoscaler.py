@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from services.simulator.controllers.autoscaler import AUTOSCALERS
-from services.simulator.controllers.context import condition
-from services.simulator.controllers.hpa_algorithm import History, MetricError, Sample, propose
+from services.simulator.controllers.autoscaling.autoscaler import AUTOSCALERS
+from services.simulator.controllers.autoscaling.hpa_algorithm import History, MetricError, Sample, propose
+from services.simulator.controllers.runtime.context import condition
 from services.simulator.objects import Obj
 from tests.unit.simulator.controllers_world import DEPLOYMENTS, World, container, deployment, template
 

@@ -1,6 +1,6 @@
 """Deployments and their ReplicaSets, as `kubectl rollout` sees them."""
 
-from services.simulator.controllers.context import condition
+from services.simulator.controllers.runtime.context import condition
 from services.simulator.objects import Obj
 from tests.unit.simulator.controllers_world import DEPLOYMENTS, World, deployment, template
 

@@ -3,9 +3,9 @@
 import pytest
 
 from services.simulator.clock import Clock
-from services.simulator.cluster import Cluster
+from services.simulator.controllers.virtual_cluster import Cluster
 from services.simulator.objects import Obj, is_terminating
-from services.simulator.store import Store
+from services.simulator.storage.store import Store
 from tests.unit.simulator.controllers_world import (
     DEPLOYMENTS,
     REPLICA_SETS,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.simulator.controllers.context import condition
+from services.simulator.controllers.runtime.context import condition
 from tests.unit.simulator.controllers_world import (
     DEPLOYMENTS,
     World,

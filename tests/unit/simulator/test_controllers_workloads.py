@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.simulator.controllers.context import condition
+from services.simulator.controllers.runtime.context import condition
 from services.simulator.objects import Obj
 from tests.unit.simulator.controllers_world import DEPLOYMENTS, World, container, deployment, pod, template
 

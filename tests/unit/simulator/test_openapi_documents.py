@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from services.simulator.api.openapi import document, index
+from services.simulator.api.routing.openapi import document, index
 
 PODS = "/api/v1/namespaces/{namespace}/pods"
 SCHEMA = "#/components/schemas/io.k8s.api.core.v1"

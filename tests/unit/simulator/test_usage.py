@@ -6,8 +6,8 @@ from statistics import mean
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.simulator import metrics_api
-from services.simulator.usage import IDLE, shares
+from services.simulator.api.product import cluster_metrics
+from services.simulator.controllers.autoscaling.usage import IDLE, shares
 from shared.kube.quantities import milli, parse, whole
 from tests.unit.simulator.controllers_world import (
     DEPLOYMENTS,
@@ -67,7 +67,7 @@ def running_world() -> World:
 
 def test_pod_metrics_are_as_metrics_server_writes_them() -> None:
     world = running_world()
-    found = metrics_api.pod_metrics(world.cluster, "shop")
+    found = cluster_metrics.pod_metrics(world.cluster, "shop")
     assert len(found) == 5
     web = next(one for one in found if one["metadata"]["labels"]["app"] == "web")
     assert (web["kind"], web["apiVersion"]) == ("PodMetrics", "metrics.k8s.io/v1beta1")
@@ -82,17 +82,17 @@ def test_pod_metrics_are_as_metrics_server_writes_them() -> None:
 
 def test_gpu_use_is_an_extension_of_pods_and_nodes_with_gpus() -> None:
     world = running_world()
-    voices = [one for one in metrics_api.pod_metrics(world.cluster) if one["metadata"]["labels"]["app"] == "voice"]
+    voices = [one for one in cluster_metrics.pod_metrics(world.cluster) if one["metadata"]["labels"]["app"] == "voice"]
     assert all(0 < milli(one["containers"][0]["usage"]["nvidia.com/gpu"]) <= 1000 for one in voices)
-    for node in metrics_api.node_metrics(world.cluster):
+    for node in cluster_metrics.node_metrics(world.cluster):
         assert ("nvidia.com/gpu" in node["usage"]) == ("-gpu-" in node["metadata"]["name"])
 
 
 def test_a_node_uses_what_its_pods_use_and_something_for_itself() -> None:
     world = running_world()
-    nodes = {one["metadata"]["name"]: one for one in metrics_api.node_metrics(world.cluster)}
+    nodes = {one["metadata"]["name"]: one for one in cluster_metrics.node_metrics(world.cluster)}
     assert len(nodes) == 24
-    pods = metrics_api.pod_metrics(world.cluster)
+    pods = cluster_metrics.pod_metrics(world.cluster)
     node = world.get("pods", pods[0]["metadata"]["name"])["spec"]["nodeName"]
     assert parse(nodes[node]["usage"]["cpu"]) > parse(pods[0]["containers"][0]["usage"]["cpu"])
 
@@ -101,12 +101,12 @@ def test_pods_that_do_not_run_have_no_metrics() -> None:
     world = World()
     world.add("pods", pod())
     world.step(0.5)
-    assert metrics_api.pod_metrics(world.cluster) == []
+    assert cluster_metrics.pod_metrics(world.cluster) == []
 
 
 def test_system_metrics_add_up() -> None:
     world = running_world()
-    found = metrics_api.system_metrics(world.cluster)
+    found = cluster_metrics.system_metrics(world.cluster)
     assert found["cluster_status"] == "healthy"
     assert (found["nodes"], found["pods"]) == (24, {"total": 5, "ready": 5})
     assert found["total_resources"]["gpu"] == 48
@@ -120,10 +120,10 @@ def test_a_tenants_metrics_have_its_load_traffic_and_availability() -> None:
     made = deployment("web", 3)
     world.add(DEPLOYMENTS, {**made, "metadata": {"name": "web", "namespace": "ecp-ai-hotel"}})
     world.step(300)
-    found = metrics_api.tenant_metrics(world.cluster, "hotel")
+    found = cluster_metrics.tenant_metrics(world.cluster, "hotel")
     assert found is not None
     assert found["pods"] == {"total": 3, "ready": 3}
     assert 20 < found["metrics"]["cpu"] < 80
     assert found["metrics"]["response_time"] > 60
     assert found["sla_data"]["availability"] == 100.0
-    assert metrics_api.tenant_metrics(world.cluster, "nobody") is None
+    assert cluster_metrics.tenant_metrics(world.cluster, "nobody") is None

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from services.simulator.api.apply.fieldsets import FieldSet, Path, field, keyed, valued, written
+from services.simulator.api.apply.field_sets import FieldSet, Path, field, keyed, valued, written
 from shared.kube.definitions import Schema
 
 

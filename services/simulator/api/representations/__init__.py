@@ -1,0 +1,1 @@
+"""Forms in which an object is returned besides its own: Tables and PartialObjectMetadata."""

@@ -1,0 +1,32 @@
+"""One call of the API: the cluster it is for, what it asks, what it names; and its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.simulator.api.cluster_backend import Served
+from services.simulator.api.routing.requests import Request, Target
+from services.simulator.objects import Obj
+from services.simulator.resources import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that was routed."""
+
+    cluster: Served
+    request: Request
+    target: Target
+
+    @property
+    def resource(self) -> Resource:
+        return self.target.resource
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer: one object, with warnings for the client."""
+
+    code: int
+    body: Obj
+    warnings: tuple[str, ...] = ()

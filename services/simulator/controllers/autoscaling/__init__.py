@@ -1,0 +1,1 @@
+"""What pods use, and how many of them that needs: simulated usage and the HorizontalPodAutoscaler."""

@@ -1,0 +1,150 @@
+"""What a pod uses now: cpu, memory and GPU as shares of what it asked for.
+
+A pure function of the pod's uid and the time, so that a restart, a second reader or a rehearsal sees the same
+numbers. It is a sum of slow waves: a working day's profile (quiet at night, two peaks, as call centres have), and
+each pod's own drift with periods from one to twenty minutes. Nothing in it moves by more than a few hundredths
+between two samples five seconds apart. cpu averages about 60 % of its request over the pods of a cluster at noon and
+about 40 % at night; memory fills to some 70 % within minutes of the start and then breathes; a GPU follows the cpu's
+load. Before a pod runs it uses nothing, and it takes up its load gradually.
+"""
+
+import math
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+from hashlib import blake2b
+from typing import NamedTuple
+
+from services.simulator.controllers.pods.pod_objects import parse_time
+from services.simulator.controllers.scheduling.placement import Amounts, amounts
+from services.simulator.objects import Obj
+
+# The call centres that the product is made for work in Korean time.
+BUSINESS_TIME = timezone(timedelta(hours=9))
+WARM_UP_SECONDS = 90.0
+MEMORY_FILL_SECONDS = 120.0
+# What a container without a request is taken to use at full load: thousandths of a core, bytes.
+UNREQUESTED: Amounts = {"cpu": 50, "memory": 64 * 2**20}
+
+
+class Usage(NamedTuple):
+    """What something uses: cpu in billionths of a core (nanocores), memory in bytes, GPUs in thousandths."""
+
+    cpu: int = 0
+    memory: int = 0
+    gpu: int = 0
+
+    def plus(self, other: "Usage") -> "Usage":
+        """Both together."""
+        return Usage(self.cpu + other.cpu, self.memory + other.memory, self.gpu + other.gpu)
+
+
+class Shares(NamedTuple):
+    """Use as a share of the request, 0 to 1."""
+
+    cpu: float
+    memory: float
+    gpu: float
+
+
+class _Temper(NamedTuple):
+    """What makes one pod unlike the next: a level, and four waves of (period in seconds, phase)."""
+
+    level: float
+    memory: float
+    waves: tuple[tuple[float, float], ...]
+
+
+IDLE = Shares(0.0, 0.0, 0.0)
+
+
+def shares(uid: str, running_since: datetime, now: datetime) -> Shares:
+    """Shares of its requests that the pod with this uid uses at `now`."""
+    age = (now - running_since).total_seconds()
+    if age < 0:
+        return IDLE
+    temper, seconds = _temper(uid), now.timestamp()
+    drift = sum(math.sin(2 * math.pi * (seconds / period + phase)) for period, phase in temper.waves) / len(
+        temper.waves
+    )
+    warm = _risen(age / WARM_UP_SECONDS)
+    cpu = warm * _bounded(day_profile(now) * temper.level * (1 + 0.25 * drift))
+    memory = _bounded(_risen(age / MEMORY_FILL_SECONDS) * temper.memory * (1 + 0.04 * drift))
+    return Shares(cpu, memory, warm * _bounded(day_profile(now) * temper.level * 1.1 * (1 + 0.3 * drift)))
+
+
+def day_profile(now: datetime) -> float:
+    """The load of the hour, 0 to 1: about 0.4 at night, peaks near 0.65 at 10:30 and 15:00 of business time. Smooth."""
+    local = now.astimezone(BUSINESS_TIME)
+    hour = local.hour + local.minute / 60 + local.second / 3600 + local.microsecond / 3.6e9
+    return 0.40 + 0.24 * _bump(hour, 10.5, 2.2) + 0.22 * _bump(hour, 15.0, 2.5)
+
+
+def container_usages(pod: Obj, now: datetime) -> list[tuple[str, Usage]]:
+    """(container name, use) for each container of the pod that runs; empty before it runs and after it ended."""
+    status = pod.get("status") or {}
+    if status.get("phase") != "Running":
+        return []
+    running = {
+        one["name"]: one["state"]["running"]["startedAt"]
+        for one in status.get("containerStatuses") or ()
+        if "running" in one["state"]
+    }
+    found = []
+    for container in pod["spec"]["containers"]:
+        if started := running.get(container["name"]):
+            # Each container lives by its own rhythm, or two in one pod would rise and fall as one.
+            rhythm = shares(f"{pod['metadata']['uid']}/{container['name']}", parse_time(started), now)
+            found.append((container["name"], _applied(rhythm, requested(container))))
+    return found
+
+
+def pod_usage(pod: Obj, now: datetime) -> Usage:
+    """What all containers of the pod use together."""
+    total = Usage()
+    for _, used in container_usages(pod, now):
+        total = total.plus(used)
+    return total
+
+
+def requested(container: Obj) -> Amounts:
+    """The container's requests (its limits where it has no request): cpu in thousandths, the rest in whole units."""
+    resources = container.get("resources") or {}
+    return amounts({**(resources.get("limits") or {}), **(resources.get("requests") or {})})
+
+
+def gpus(request: Amounts) -> int:
+    """Whole GPUs of any maker in a request."""
+    return sum(amount for name, amount in request.items() if name.endswith("/gpu"))
+
+
+def _applied(rhythm: Shares, request: Amounts) -> Usage:
+    cpu = request.get("cpu") or UNREQUESTED["cpu"]
+    memory = request.get("memory") or UNREQUESTED["memory"]
+    return Usage(int(cpu * 1_000_000 * rhythm.cpu), int(memory * rhythm.memory), int(gpus(request) * 1000 * rhythm.gpu))
+
+
+@lru_cache(maxsize=16384)
+def _temper(uid: str) -> _Temper:
+    digest = blake2b(uid.encode(), digest_size=16).digest()
+    parts = [byte / 255 for byte in digest]
+    periods = ((60, 90), (120, 240), (300, 600), (700, 1200))
+    waves = tuple(
+        (least + (most - least) * parts[2 * index], parts[2 * index + 1]) for index, (least, most) in enumerate(periods)
+    )
+    return _Temper(level=0.88 + 0.24 * parts[8], memory=0.62 + 0.16 * parts[9], waves=waves)
+
+
+def _bump(hour: float, centre: float, width: float) -> float:
+    # Round the clock: 23:59 and 00:00 are neighbours.
+    distance = min(abs(hour - centre), 24 - abs(hour - centre))
+    return math.exp(-((distance / width) ** 2))
+
+
+def _risen(part: float) -> float:
+    """From 0 at 0 to 1 at 1, flat at both ends."""
+    part = _bounded(part)
+    return part * part * (3 - 2 * part)
+
+
+def _bounded(share: float) -> float:
+    return min(1.0, max(0.0, share))

@@ -1,0 +1,1 @@
+"""The cluster itself: nodes, namespaces, quotas, garbage collection, and the availability of tenants."""

@@ -1,0 +1,109 @@
+"""Garbage collection by owner references, as Kubernetes' collector does it.
+
+Background: when an owner is gone, what it owned goes. Foreground: an owner that terminates with the finalizer
+`foregroundDeletion` waits until what blocks it is gone. Orphan: an owner that terminates with the finalizer `orphan`
+is first struck from what it owned. An object with several owners stays as long as one of them exists.
+"""
+
+from services.simulator.controllers.runtime.context import Context
+from services.simulator.controllers.runtime.ownership import Ref, ref_of
+from services.simulator.objects import Key, Obj, is_terminating, with_metadata
+
+FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
+
+
+class GarbageCollector:
+    """Work keys are (resource, "namespace/name"), because any resource can own and be owned."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        context.manager.watch_objects(self._on_anything)
+
+    def reconcile(self, key: Key) -> None:
+        """Looks at one object: as one that is owned, and as an owner that terminates."""
+        resource, (namespace, _, name) = key[0], key[1].partition("/")
+        found = self._context.store.get(resource, namespace, name)
+        if found is None:
+            return
+        if is_terminating(found):
+            self._let_go(Ref(resource, namespace, name), found)
+        elif found["metadata"].get("ownerReferences"):
+            self._collect(Ref(resource, namespace, name), found)
+
+    def _collect(self, ref: Ref, found: Obj) -> None:
+        """Deletes the object if no owner is left; strikes owners that are gone if others are."""
+        owners = found["metadata"]["ownerReferences"]
+        present = [owner for owner in owners if self._context.ownership.find(owner["uid"])]
+        waiting = [owner for owner in present if self._waits_for_dependents(owner)]
+        if not present:
+            self._context.store.delete(*ref)
+        elif len(waiting) == len(present):
+            # Its owner waits for it, so it waits in its turn for what it owns itself.
+            own = bool(self._context.ownership.dependents(found["metadata"]["uid"]))
+            self._context.store.delete(*ref, finalizer=FOREGROUND if own else None)
+        elif len(present) < len(owners):
+            self._context.store.replace(ref.resource, with_metadata(found, ownerReferences=present))
+
+    def _let_go(self, ref: Ref, owner: Obj) -> None:
+        finalizers, uid = owner["metadata"].get("finalizers") or [], owner["metadata"]["uid"]
+        dependents = self._context.ownership.dependents(uid)
+        if ORPHAN in finalizers:
+            for dependent in dependents:
+                self._strike(dependent, uid)
+            self._remove_finalizer(ref, owner, ORPHAN)
+        elif FOREGROUND in finalizers:
+            blocking = [dependent for dependent in dependents if self._blocks(dependent, uid)]
+            for dependent in dependents:
+                self._enqueue(dependent)
+            if not blocking:
+                self._remove_finalizer(ref, owner, FOREGROUND)
+
+    def _strike(self, dependent: Ref, uid: str) -> None:
+        found = self._context.store.get(*dependent)
+        if found is not None:
+            left = [owner for owner in found["metadata"].get("ownerReferences") or () if owner["uid"] != uid]
+            self._context.store.replace(dependent.resource, with_metadata(found, ownerReferences=left or None))
+
+    def _remove_finalizer(self, ref: Ref, owner: Obj, finalizer: str) -> None:
+        left = [name for name in owner["metadata"]["finalizers"] if name != finalizer]
+        self._context.store.replace(ref.resource, with_metadata(owner, finalizers=left or None))
+
+    def _waits_for_dependents(self, owner: Obj) -> bool:
+        ref = self._context.ownership.find(owner["uid"])
+        found = self._context.store.get(*ref) if ref else None
+        if found is None or not is_terminating(found):
+            return False
+        return FOREGROUND in (found["metadata"].get("finalizers") or ())
+
+    def _blocks(self, dependent: Ref, uid: str) -> bool:
+        found = self._context.store.get(*dependent)
+        owners = found["metadata"].get("ownerReferences") or () if found else ()
+        return any(owner["uid"] == uid and owner.get("blockOwnerDeletion") for owner in owners)
+
+    def _enqueue(self, ref: Ref) -> None:
+        self._context.queue.add(self.reconcile, (ref.resource, f"{ref.namespace}/{ref.name}"))
+
+    def _on_anything(self, resource: str, old: Obj | None, new: Obj | None) -> None:
+        if new is None:
+            if old is not None:
+                self._on_removal(old)
+        elif is_terminating(new):
+            if new["metadata"].get("finalizers"):
+                self._enqueue(ref_of(resource, new))
+        elif old is None and self._lacks_an_owner(new):
+            self._enqueue(ref_of(resource, new))
+
+    def _on_removal(self, gone: Obj) -> None:
+        for dependent in self._context.ownership.dependents(gone["metadata"]["uid"]):
+            self._enqueue(dependent)
+        for owner in gone["metadata"].get("ownerReferences") or ():
+            ref = self._context.ownership.find(owner["uid"])
+            if ref is not None and self._waits_for_dependents(owner):
+                self._enqueue(ref)
+
+    def _lacks_an_owner(self, made: Obj) -> bool:
+        """True for an object that names an owner which is gone, or which waits for its dependents to go."""
+        for owner in made["metadata"].get("ownerReferences") or ():
+            if self._context.ownership.find(owner["uid"]) is None or self._waits_for_dependents(owner):
+                return True
+        return False

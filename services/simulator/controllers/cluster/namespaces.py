@@ -1,0 +1,138 @@
+"""The namespace controller: what every namespace has from the start, and how one ends.
+
+A namespace that terminates is emptied, pods with their grace, and goes when nothing is left in it. Its conditions
+name what it still waits for, in Kubernetes' words.
+"""
+
+from collections import Counter
+
+from services.simulator.controllers.runtime.context import Context, with_condition
+from services.simulator.controllers.runtime.ownership import Ref
+from services.simulator.objects import Key, Obj, is_terminating
+
+NAMESPACES = "namespaces"
+# Objects deleted in one pass; the rest waits for the next, so that a pass stays short.
+BATCH = 200
+
+_QUIET = (
+    ("NamespaceDeletionDiscoveryFailure", "ResourcesDiscovered", "All resources successfully discovered"),
+    ("NamespaceDeletionGroupVersionParsingFailure", "ParsedGroupVersions", "All legacy kube types successfully parsed"),
+    (
+        "NamespaceDeletionContentFailure",
+        "ContentDeleted",
+        "All content successfully deleted, may be waiting on finalization",
+    ),
+)
+
+
+class NamespaceController:
+    """Furnishes new namespaces and empties terminating ones."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        context.manager.watch(NAMESPACES, self._on_namespace)
+        context.manager.watch_objects(self._on_anything)
+
+    def reconcile(self, key: Key) -> None:
+        """One pass over the namespace ("", name)."""
+        namespace = self._context.store.get(NAMESPACES, *key)
+        if namespace is None:
+            return
+        if is_terminating(namespace):
+            self._empty(namespace)
+        else:
+            self._furnish(namespace)
+
+    def _furnish(self, namespace: Obj) -> None:
+        name = namespace["metadata"]["name"]
+        if self._context.store.get("serviceaccounts", name, "default") is None:
+            account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}}
+            self._context.store.create("serviceaccounts", account)
+        if self._context.store.get("configmaps", name, "kube-root-ca.crt") is None:
+            self._context.store.create("configmaps", _root_certificate(name))
+
+    def _empty(self, namespace: Obj) -> None:
+        name = namespace["metadata"]["name"]
+        contents = self._context.ownership.contents(name)
+        started = 0
+        for ref in contents:
+            found = self._context.store.get(*ref)
+            if found is not None and not is_terminating(found):
+                self._context.store.delete(*ref)
+                started += 1
+                if started >= BATCH:
+                    self._context.queue.add(self.reconcile, ("", name))
+                    return
+        remaining = self._context.ownership.contents(name)
+        if remaining:
+            self._report(namespace, remaining)
+        else:
+            self._finalize(name)
+
+    def _report(self, namespace: Obj, remaining: list[Ref]) -> None:
+        conditions = (namespace.get("status") or {}).get("conditions") or []
+        for condition in self._conditions(remaining):
+            conditions = with_condition(conditions, condition, refresh=True)
+        status = {**(namespace.get("status") or {}), "phase": "Terminating", "conditions": conditions}
+        self._context.store.replace(NAMESPACES, {**namespace, "status": status})
+
+    def _conditions(self, remaining: list[Ref]) -> list[Obj]:
+        now = self._context.timestamp()
+        counts = sorted(Counter(ref.resource for ref in remaining).items())
+        listed = ", ".join(
+            f"{resource}{'' if '.' in resource else '.'} has {count} resource instances" for resource, count in counts
+        )
+        holders = self._finalizers(remaining)
+        found = [(kind, "False", reason, message) for kind, reason, message in _QUIET]
+        found.append(
+            ("NamespaceContentRemaining", "True", "SomeResourcesRemain", f"Some resources are remaining: {listed}")
+        )
+        if holders:
+            message = f"Some content in the namespace has finalizers remaining: {holders}"
+            found.append(("NamespaceFinalizersRemaining", "True", "SomeFinalizersRemain", message))
+        else:
+            message = "All content-preserving finalizers finished"
+            found.append(("NamespaceFinalizersRemaining", "False", "ContentHasNoFinalizers", message))
+        return [
+            {"type": kind, "status": state, "lastTransitionTime": now, "reason": reason, "message": message}
+            for kind, state, reason, message in found
+        ]
+
+    def _finalizers(self, remaining: list[Ref]) -> str:
+        counts: Counter[str] = Counter()
+        for ref in remaining:
+            found = self._context.store.get(*ref)
+            counts.update((found or {"metadata": {}})["metadata"].get("finalizers") or ())
+        return ", ".join(f"{name} in {count} resource instances" for name, count in sorted(counts.items()))
+
+    def _finalize(self, name: str) -> None:
+        namespace = self._context.store.get(NAMESPACES, "", name)
+        if namespace is not None:
+            self._context.store.replace(NAMESPACES, {**namespace, "spec": {**namespace["spec"], "finalizers": []}})
+
+    def _on_namespace(self, old: Obj | None, new: Obj | None) -> None:
+        if new is not None:
+            self._context.queue.add(self.reconcile, ("", new["metadata"]["name"]))
+
+    def _on_anything(self, resource: str, old: Obj | None, new: Obj | None) -> None:
+        """Something that leaves, or comes late into, a terminating namespace; or a default that was deleted."""
+        changed = old if new is None else new if old is None else None
+        namespace = changed["metadata"].get("namespace") if changed else None
+        if namespace and (self._context.terminating(namespace) or resource in ("serviceaccounts", "configmaps")):
+            # Not once for each of a thousand pods.
+            self._context.queue.add_within(0.0, self.reconcile, ("", namespace))
+
+
+def _root_certificate(namespace: str) -> Obj:
+    about = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints."
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": "kube-root-ca.crt",
+            "namespace": namespace,
+            "annotations": {"kubernetes.io/description": about},
+        },
+        # The simulator is spoken to without TLS: there is no certificate, and the map exists because pods mount it.
+        "data": {"ca.crt": ""},
+    }

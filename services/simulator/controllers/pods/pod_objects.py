@@ -1,0 +1,104 @@
+"""What controllers ask of a pod and how they make one. Pure."""
+
+from datetime import datetime
+
+from services.simulator.controllers.runtime.context import condition
+from services.simulator.controllers.runtime.ownership import owned_by
+from services.simulator.objects import Obj, is_terminating
+from shared.kube import texts
+
+# Admission gives every pod these: a node that is away for five minutes loses its pods.
+_NODE_LOSS_TOLERATIONS = [
+    {"key": f"node.kubernetes.io/{taint}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+    for taint in ("not-ready", "unreachable")
+]
+
+# On a pod (usually by its template): makes it fail in one of these ways.
+FAIL_ANNOTATION = "simulator.ecp.ai/fail"
+IMAGE_PULL, CRASH_LOOP, NEVER_READY = "image-pull", "crash-loop", "never-ready"
+
+
+def new_pod(owner: Obj, name: str, template: Obj, spec: Obj, *, generate_name: str | None = None) -> Obj:
+    """A pod from a workload's template; `spec` is the template's, admitted, and may be shared by many pods."""
+    metadata = template.get("metadata") or {}
+    made = {
+        "name": name,
+        "generateName": generate_name,
+        "namespace": owner["metadata"]["namespace"],
+        "labels": metadata.get("labels"),
+        "annotations": metadata.get("annotations"),
+        "finalizers": metadata.get("finalizers"),
+        "ownerReferences": owned_by(owner),
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {field: value for field, value in made.items() if value},
+        "spec": spec,
+        "status": {"phase": "Pending", "qosClass": qos_class(spec)},
+    }
+
+
+def admitted(spec: Obj) -> Obj:
+    """A pod's spec with the defaults that admission plugins set; the service account's token volume is left out."""
+    present = {toleration.get("key") for toleration in spec.get("tolerations") or ()}
+    added = [toleration for toleration in _NODE_LOSS_TOLERATIONS if toleration["key"] not in present]
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
+    return {
+        **spec,
+        "serviceAccountName": account,
+        "serviceAccount": account,
+        "tolerations": [*(spec.get("tolerations") or ()), *added],
+        "priority": spec.get("priority", 0),
+        "preemptionPolicy": spec.get("preemptionPolicy", "PreemptLowerPriority"),
+        "enableServiceLinks": spec.get("enableServiceLinks", True),
+    }
+
+
+def qos_class(spec: Obj) -> str:
+    """BestEffort, Burstable or Guaranteed, from the cpu and memory of all containers."""
+    requests_seen, guaranteed = False, True
+    for container in [*spec["containers"], *(spec.get("initContainers") or ())]:
+        resources = container.get("resources") or {}
+        limits = resources.get("limits") or {}
+        requests = {**limits, **(resources.get("requests") or {})}
+        for name in ("cpu", "memory"):
+            requests_seen = requests_seen or name in requests
+            guaranteed = guaranteed and name in limits and requests.get(name) == limits[name]
+    if not requests_seen:
+        return "BestEffort"
+    return "Guaranteed" if guaranteed else "Burstable"
+
+
+def is_active(pod: Obj) -> bool:
+    """True unless the pod has ended or is on its way out."""
+    return not is_terminating(pod) and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+
+
+def is_ready(pod: Obj) -> bool:
+    """True when the condition Ready is True."""
+    found = condition(pod, "Ready")
+    return found is not None and found["status"] == "True"
+
+
+def ready_since(pod: Obj) -> datetime | None:
+    """When the pod last became ready; None when it isn't."""
+    found = condition(pod, "Ready")
+    if found is None or found["status"] != "True":
+        return None
+    return parse_time(found["lastTransitionTime"])
+
+
+def failure_of(pod: Obj) -> str | None:
+    """How the pod is told to fail, if it is."""
+    return (pod["metadata"].get("annotations") or {}).get(FAIL_ANNOTATION)
+
+
+def node_of(pod: Obj) -> str:
+    """The node that the pod is bound to; "" before."""
+    return pod["spec"].get("nodeName") or ""
+
+
+def parse_time(written: str) -> datetime:
+    """A Kubernetes timestamp in whole seconds, or with a fraction as MicroTime has it."""
+    return texts.parse_time(written)

@@ -1,0 +1,117 @@
+"""How long a pod takes to do things: pulling, starting, loading a model, stopping. Pure, and the same for the same
+pod and seed.
+
+Brisk on purpose: a cpu service is Ready some 3 to 8 s after it was bound, one with GPUs after 8 to 20 s, because it
+loads a model. A probe counts as passed when the application is up and its initialDelaySeconds are over; its period
+isn't simulated.
+"""
+
+from functools import cached_property
+from typing import NamedTuple
+
+from services.simulator.controllers.runtime.context import fraction
+from services.simulator.objects import Obj
+
+_MEGABYTE = 1_000_000
+
+
+class Range(NamedTuple):
+    """Seconds, from least to most."""
+
+    least: float
+    most: float
+
+    def at(self, share: float) -> float:
+        """The point at this share (0 to 1) of the way."""
+        return self.least + share * (self.most - self.least)
+
+
+class Manner(NamedTuple):
+    """How a class of pods behaves; `image` is in megabytes, the rest in seconds."""
+
+    image: Range
+    pull: Range
+    start: Range
+    boot: Range
+
+
+CPU = Manner(image=Range(120, 600), pull=Range(0.8, 2.5), start=Range(0.4, 0.9), boot=Range(2.2, 4.5))
+GPU = Manner(image=Range(3_000, 7_000), pull=Range(2.0, 5.0), start=Range(0.5, 1.0), boot=Range(7.5, 13.0))
+INIT_CONTAINER = Range(0.4, 1.2)
+RUN_TO_COMPLETION = Range(2.0, 6.0)
+STOP = Range(1.0, 2.0)
+CRASH = Range(1.0, 2.0)
+
+
+class Pull(NamedTuple):
+    """What pulling an image costs."""
+
+    seconds: float
+    size: int
+
+
+class Timing:
+    """The times of one pod; what is asked for again and again is worked out once."""
+
+    def __init__(self, seed: int, pod: Obj) -> None:
+        self._about = (seed, pod["metadata"].get("namespace", ""), pod["metadata"]["name"])
+        self._spec = pod["spec"]
+        self._manner = GPU if uses_gpu(pod["spec"]) else CPU
+        self._pulls: dict[str, Pull] = {}
+
+    def pull(self, image: str) -> Pull:
+        """Seconds for an image that isn't on the node, by its size class, and its size in bytes."""
+        found = self._pulls.get(image)
+        if found is None:
+            share = fraction("image", image)
+            jitter = 0.9 + 0.1 * fraction(*self._about, "pull", image)
+            found = Pull(self._manner.pull.at(share) * jitter, int(self._manner.image.at(share) * _MEGABYTE))
+            self._pulls[image] = found
+        return found
+
+    @cached_property
+    def start(self) -> float:
+        """Seconds from the last image to running containers, init containers included."""
+        seconds = self._manner.start.at(fraction(*self._about, "start"))
+        for index, container in enumerate(self._spec.get("initContainers") or ()):
+            if container.get("restartPolicy") != "Always":
+                seconds += INIT_CONTAINER.at(fraction(*self._about, "init", index))
+        return seconds
+
+    @cached_property
+    def ready(self) -> float:
+        """Seconds from running to Ready."""
+        return max((self._container_ready(container) for container in self._spec["containers"]), default=0.0)
+
+    def complete(self) -> float:
+        """Seconds that a pod which runs to completion runs."""
+        return RUN_TO_COMPLETION.at(fraction(*self._about, "complete"))
+
+    def crash(self, restarts: int) -> float:
+        """Seconds that a container which crashes lives."""
+        return CRASH.at(fraction(*self._about, "crash", restarts))
+
+    def stop(self) -> float:
+        """Seconds from SIGTERM to the end, never past the pod's grace period."""
+        return STOP.at(fraction(*self._about, "stop"))
+
+    def _container_ready(self, container: Obj) -> float:
+        probes = [container[name] for name in ("startupProbe", "readinessProbe") if container.get(name)]
+        if not probes:
+            # Kubernetes takes a container without probes for ready as soon as it runs.
+            return 0.0
+        seconds = self._manner.boot.at(fraction(*self._about, "boot", container["name"]))
+        for probe in probes:
+            repeats = (probe.get("successThreshold") or 1) - 1
+            seconds = max(seconds, probe.get("initialDelaySeconds") or 0) + repeats * (probe.get("periodSeconds") or 10)
+        return seconds
+
+
+def uses_gpu(spec: Obj) -> bool:
+    """True when a container asks for a GPU of any maker."""
+    for container in spec["containers"]:
+        resources = container.get("resources") or {}
+        for name in {**(resources.get("limits") or {}), **(resources.get("requests") or {})}:
+            if name.endswith("/gpu"):
+                return True
+    return False

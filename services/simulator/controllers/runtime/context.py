@@ -1,0 +1,69 @@
+"""What every controller works with, and the few small things that all of them do."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from services.simulator.clock import Clock
+from services.simulator.controllers.runtime.events import EventRecorder
+from services.simulator.controllers.runtime.ownership import Ownership, PodOwners
+from services.simulator.controllers.runtime.work_queue import Manager, WorkQueue
+from services.simulator.objects import Obj, is_terminating, timestamp
+from services.simulator.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One cluster's store, time, work queue and indexes; `seed` makes two runs alike or different."""
+
+    store: Store
+    clock: Clock
+    queue: WorkQueue
+    manager: Manager
+    ownership: Ownership
+    pod_owners: PodOwners
+    events: EventRecorder
+    seed: int
+
+    def timestamp(self) -> str:
+        """Now, as Kubernetes writes times (whole seconds)."""
+        return timestamp(self.clock.now())
+
+    def terminating(self, namespace: str) -> bool:
+        """True when the namespace ends or is gone: then nothing may be made in it."""
+        found = self.store.get("namespaces", "", namespace)
+        return found is None or is_terminating(found)
+
+    def fraction(self, *about: object) -> float:
+        """A number in [0, 1) that depends on the seed and on what it is about, and on nothing else."""
+        return fraction(self.seed, *about)
+
+
+def fraction(*about: object) -> float:
+    """A number in [0, 1), evenly spread, the same for the same arguments in every process."""
+    digest = blake2b("\0".join(map(str, about)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64
+
+
+def condition(obj: Obj, kind: str) -> Obj | None:
+    """The condition of this type in the object's status, if there is one."""
+    for candidate in (obj.get("status") or {}).get("conditions") or ():
+        if candidate["type"] == kind:
+            found: Obj = candidate
+            return found
+    return None
+
+
+def with_condition(conditions: list[Obj], new: Obj, *, refresh: bool = False) -> list[Obj]:
+    """The list with `new` in its predecessor's place.
+
+    lastTransitionTime stays unless the status changed; where status and reason are the same the predecessor stays as
+    it is, unless `refresh` asks for the new message and update time.
+    """
+    old = next((found for found in conditions if found["type"] == new["type"]), None)
+    if old is None:
+        return [*conditions, new]
+    if old["status"] == new["status"]:
+        if old.get("reason") == new.get("reason") and not refresh:
+            return conditions
+        new = {**new, "lastTransitionTime": old.get("lastTransitionTime", new.get("lastTransitionTime"))}
+    return [new if found is old else found for found in conditions]

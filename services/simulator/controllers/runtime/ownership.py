@@ -1,0 +1,150 @@
+"""Indexes of owners, of namespaces and of existing uids, updated at each change.
+
+Without them every ReplicaSet would look through all pods after each change of one. They hold references, not objects,
+and are rebuilt from the store at start by replaying each object once.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, TypeVar
+
+from services.simulator.controllers.runtime.work_queue import EVENTS, Manager, Reconcile, WorkQueue
+from services.simulator.objects import Obj, controller_of, key_of
+from services.simulator.storage.store import Store
+
+_K = TypeVar("_K")
+
+
+class Ref(NamedTuple):
+    """Where an object is: `resource` as the store names it, `namespace` "" for cluster-wide ones."""
+
+    resource: str
+    namespace: str
+    name: str
+
+
+class Ownership:
+    """Indexes by owner's uid, by namespace and by uid; a dict with None stands for an ordered set."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._dependents: dict[str, dict[Ref, None]] = {}
+        self._contents: dict[str, dict[Ref, None]] = {}
+        self._uncontrolled: dict[tuple[str, str], dict[Ref, None]] = {}
+        self._refs: dict[str, Ref] = {}
+
+    def observe(self, resource: str, old: Obj | None, new: Obj | None) -> None:
+        """A store hook."""
+        if old is not None and new is not None:
+            before, after = old["metadata"].get("ownerReferences"), new["metadata"].get("ownerReferences")
+            if before is not after and before != after:
+                self._unlink(ref_of(resource, old), before)
+                self._link(ref_of(resource, new), after)
+            return
+        self._observe_content(resource, old, new)
+        if new is not None:
+            self._refs[new["metadata"]["uid"]] = ref_of(resource, new)
+            self._link(ref_of(resource, new), new["metadata"].get("ownerReferences"))
+        elif old is not None:
+            self._refs.pop(old["metadata"]["uid"], None)
+            self._unlink(ref_of(resource, old), old["metadata"].get("ownerReferences"))
+
+    def find(self, uid: str) -> Ref | None:
+        """Where the object with this uid is; None when it doesn't exist (any more)."""
+        return self._refs.get(uid)
+
+    def dependents(self, uid: str) -> list[Ref]:
+        """What names this uid as one of its owners."""
+        return list(self._dependents.get(uid, ()))
+
+    def controlled(self, uid: str, resource: str) -> Iterator[Obj]:
+        """The objects of one resource whose managing controller has this uid."""
+        for ref in self._dependents.get(uid, ()):
+            if ref.resource == resource:
+                found = self._store.get(*ref)
+                if found is not None and controller_uid(found) == uid:
+                    yield found
+
+    def uncontrolled(self, resource: str, namespace: str) -> Iterator[Obj]:
+        """The objects of one resource in one namespace that no controller manages."""
+        for ref in list(self._uncontrolled.get((resource, namespace), ())):
+            found = self._store.get(*ref)
+            if found is not None:
+                yield found
+
+    def contents(self, namespace: str) -> list[Ref]:
+        """Everything in the namespace, oldest first, and its events, which are not indexed."""
+        events = [ref_of(EVENTS, event) for event in self._store.list(EVENTS, namespace)]
+        return [*self._contents.get(namespace, ()), *events]
+
+    def _observe_content(self, resource: str, old: Obj | None, new: Obj | None) -> None:
+        if new is not None and old is None and (namespace := new["metadata"].get("namespace")):
+            self._contents.setdefault(namespace, {})[ref_of(resource, new)] = None
+        elif old is not None and new is None and (namespace := old["metadata"].get("namespace")):
+            _discard(self._contents, namespace, ref_of(resource, old))
+
+    def _link(self, ref: Ref, owners: Iterable[Obj] | None) -> None:
+        for owner in owners or ():
+            self._dependents.setdefault(owner["uid"], {})[ref] = None
+        if not any(owner.get("controller") for owner in owners or ()):
+            self._uncontrolled.setdefault((ref.resource, ref.namespace), {})[ref] = None
+
+    def _unlink(self, ref: Ref, owners: Iterable[Obj] | None) -> None:
+        for owner in owners or ():
+            _discard(self._dependents, owner["uid"], ref)
+        _discard(self._uncontrolled, (ref.resource, ref.namespace), ref)
+
+
+class PodOwners:
+    """Brings pods' changes to the controllers that made them: one look at a pod, however many kinds of controller."""
+
+    def __init__(self, manager: Manager, queue: WorkQueue) -> None:
+        self._queue = queue
+        self._reconcilers: dict[str, Reconcile] = {}
+        manager.watch("pods", self._on_pod)
+
+    def register(self, kind: str, reconcile: Reconcile) -> None:
+        """Reconciles an object of this kind whenever a pod that it controls changes."""
+        self._reconcilers[kind] = reconcile
+
+    def _on_pod(self, old: Obj | None, new: Obj | None) -> None:
+        pod = new or old or {}
+        owner = controller_of(pod)
+        reconcile = self._reconcilers.get(owner["kind"]) if owner else None
+        if owner is not None and reconcile is not None:
+            self._queue.add(reconcile, (pod["metadata"]["namespace"], owner["name"]))
+
+
+def controller_uid(obj: Obj) -> str | None:
+    """The uid of the controller that manages the object, if one does."""
+    for owner in obj["metadata"].get("ownerReferences") or ():
+        if owner.get("controller"):
+            uid: str = owner["uid"]
+            return uid
+    return None
+
+
+def owned_by(owner: Obj) -> list[Obj]:
+    """The ownerReferences of something that `owner` makes and manages."""
+    return [
+        {
+            "apiVersion": owner["apiVersion"],
+            "kind": owner["kind"],
+            "name": owner["metadata"]["name"],
+            "uid": owner["metadata"]["uid"],
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }
+    ]
+
+
+def ref_of(resource: str, obj: Obj) -> Ref:
+    """Where an object of this resource is."""
+    return Ref(resource, *key_of(obj))
+
+
+def _discard(index: dict[_K, dict[Ref, None]], key: _K, ref: Ref) -> None:
+    members = index.get(key)
+    if members is not None:
+        members.pop(ref, None)
+        if not members:
+            del index[key]

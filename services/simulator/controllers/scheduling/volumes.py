@@ -1,0 +1,75 @@
+"""Persistent volume claims: each is bound as soon as it is made, and grows as soon as it may. Nothing is stored."""
+
+from typing import Any
+
+from services.simulator.controllers.runtime.context import Context
+from services.simulator.objects import Key, Obj, is_terminating, key_of
+from services.simulator.storage.store import Store
+
+CLAIMS = "persistentvolumeclaims"
+STORAGE_CLASSES = "storageclasses.storage.k8s.io"
+_DEFAULT = "storageclass.kubernetes.io/is-default-class"
+
+
+def standard_class() -> Obj:
+    """The class that every simulated cluster has: the default one, and it can expand."""
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": "standard", "annotations": {_DEFAULT: "true"}},
+        "provisioner": "simulator.ecp.ai/volumes",
+        "allowVolumeExpansion": True,
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": "Immediate",
+    }
+
+
+def with_default_class(store: Store, spec: dict[str, Any]) -> dict[str, Any]:
+    """A claim's spec with the default class where it names none; of several the newest."""
+    if spec.get("storageClassName") is not None:
+        return spec
+    defaults = [each for each in store.list(STORAGE_CLASSES) if _annotations(each).get(_DEFAULT) == "true"]
+    newest = max(defaults, key=lambda each: each["metadata"].get("creationTimestamp") or "", default=None)
+    return {**spec, "storageClassName": newest["metadata"]["name"]} if newest else spec
+
+
+class VolumeController:
+    """Plays the provisioner and the resizer."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        context.manager.watch(CLAIMS, self._on_claim)
+
+    def reconcile(self, key: Key) -> None:
+        """Binds the claim with this key, if it isn't yet, or lets its volume grow."""
+        claim = self._context.store.get(CLAIMS, *key)
+        if claim is None or is_terminating(claim):
+            return
+        status, requests = claim.get("status") or {}, _requests(claim)
+        if status.get("phase") != "Bound":
+            self._bind(claim, requests)
+        elif status.get("capacity") != requests:
+            grown = self._context.store.replace(CLAIMS, {**claim, "status": {**status, "capacity": requests}})
+            message = "MountVolume.NodeExpandVolume succeeded for volume"
+            self._context.events.record(grown, "FileSystemResizeSuccessful", message, component="kubelet")
+
+    def _bind(self, claim: Obj, requests: dict[str, Any]) -> None:
+        # Again, as Kubernetes does: it may have been made before there was a class.
+        classed = with_default_class(self._context.store, claim["spec"])
+        spec = {"volumeMode": "Filesystem", **classed, "volumeName": f"pvc-{claim['metadata']['uid']}"}
+        status = {"phase": "Bound", "accessModes": spec.get("accessModes") or [], "capacity": requests}
+        bound = self._context.store.replace(CLAIMS, {**claim, "spec": spec, "status": status})
+        message = f"Successfully provisioned volume {spec['volumeName']}"
+        self._context.events.record(bound, "ProvisioningSucceeded", message, component="persistentvolume-controller")
+
+    def _on_claim(self, old: Obj | None, new: Obj | None) -> None:
+        if new is not None:
+            self._context.queue.add(self.reconcile, key_of(new))
+
+
+def _requests(claim: Obj) -> dict[str, Any]:
+    return (claim["spec"].get("resources") or {}).get("requests") or {}
+
+
+def _annotations(obj: Obj) -> dict[str, str]:
+    return obj["metadata"].get("annotations") or {}

@@ -1,0 +1,102 @@
+"""One simulated cluster: its objects, its time, and the controllers that keep the two in step.
+
+`start()` may be called on an empty store or on one that the journal has filled: it makes the nodes and namespaces
+that are missing and then shows every object to every controller as if it had just been made. Controllers are
+level-triggered, so what was in flight when the process ended goes on from there.
+"""
+
+from services.simulator.clock import Clock
+from services.simulator.controllers.autoscaling.autoscaler import Autoscaler
+from services.simulator.controllers.cluster.availability import Availability
+from services.simulator.controllers.cluster.garbage_collector import GarbageCollector
+from services.simulator.controllers.cluster.namespaces import NamespaceController
+from services.simulator.controllers.cluster.nodes import nodes_of
+from services.simulator.controllers.cluster.quotas import QuotaController
+from services.simulator.controllers.pods.kubelet import Kubelets
+from services.simulator.controllers.runtime.context import Context
+from services.simulator.controllers.runtime.events import EventRecorder
+from services.simulator.controllers.runtime.ownership import Ownership, PodOwners
+from services.simulator.controllers.runtime.work_queue import Manager, WorkQueue
+from services.simulator.controllers.scheduling.scheduler import Scheduler
+from services.simulator.controllers.scheduling.volumes import STORAGE_CLASSES, VolumeController, standard_class
+from services.simulator.controllers.workloads.daemonset import DaemonSetController
+from services.simulator.controllers.workloads.deployment import DeploymentController
+from services.simulator.controllers.workloads.disruption import DisruptionController
+from services.simulator.controllers.workloads.job import JobController
+from services.simulator.controllers.workloads.replicaset import ReplicaSetController
+from services.simulator.controllers.workloads.statefulset import StatefulSetController
+from services.simulator.objects import Obj, timestamp
+from services.simulator.storage.store import Store
+
+NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+# Read before all else at a start: pods make sense only on nodes and in namespaces.
+_FIRST = ("namespaces", "nodes")
+
+
+class Cluster:
+    """A store, a clock and the controllers between them; readers use `scheduler` and `availability` too."""
+
+    def __init__(self, name: str, store: Store, clock: Clock, seed: int = 0) -> None:
+        """`seed` makes two runs with the same input alike."""
+        self.name, self.store, self.clock = name, store, clock
+        self._manager = Manager()
+        self._queue = WorkQueue(clock)
+        ownership = Ownership(store)
+        events = EventRecorder(store, clock)
+        self._manager.watch_objects(ownership.observe)
+        self._manager.watch("events", events.observe)
+        self.availability = Availability(clock, store)
+        pod_owners = PodOwners(self._manager, self._queue)
+        context = Context(store, clock, self._queue, self._manager, ownership, pod_owners, events, seed)
+        self.scheduler = Scheduler(context)
+        self._controllers = [
+            NamespaceController(context),
+            GarbageCollector(context),
+            Kubelets(context),
+            ReplicaSetController(context),
+            DeploymentController(context),
+            StatefulSetController(context),
+            DaemonSetController(context),
+            JobController(context),
+            Autoscaler(context),
+            VolumeController(context),
+            QuotaController(context),
+            DisruptionController(context),
+        ]
+
+    def start(self) -> None:
+        """Puts the controllers to work; to be called once, after the journal's objects are in the store."""
+        for resource in sorted(self.store.resources(), key=lambda name: (name not in _FIRST, name)):
+            for obj in sorted(self.store.list(resource), key=_age):
+                self._manager.dispatch(resource, None, obj)
+        self.store.hooks.append(self._manager.dispatch)
+        now = timestamp(self.clock.now())
+        for name in NAMESPACES:
+            if self.store.get("namespaces", "", name) is None:
+                self.store.create("namespaces", _namespace(name))
+        standard = standard_class()
+        if self.store.get(STORAGE_CLASSES, "", standard["metadata"]["name"]) is None:
+            self.store.create(STORAGE_CLASSES, standard)
+        for node in nodes_of(self.name, now):
+            if self.store.get("nodes", "", node["metadata"]["name"]) is None:
+                self.store.create("nodes", node)
+        self.availability.start()
+
+    async def run(self) -> None:
+        """Lets real time drive the cluster; ends only when cancelled."""
+        await self.clock.run()
+
+
+def _age(obj: Obj) -> tuple[str, int]:
+    metadata = obj["metadata"]
+    return metadata.get("creationTimestamp") or "", int(metadata.get("resourceVersion") or 0)
+
+
+def _namespace(name: str) -> Obj:
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
+        "spec": {"finalizers": ["kubernetes"]},
+        "status": {"phase": "Active"},
+    }

@@ -1,0 +1,268 @@
+"""One cluster's objects: the single place where a change becomes real.
+
+Every write goes through `create`, `replace` or `delete`, whoever makes it, API or controller. Each takes the next
+resourceVersion, enters the watch log, is handed to the journal and calls the hooks, in this order and without
+giving up control in between, so that readers, watchers, controllers and database see one history. A write that
+changes nothing takes no version and tells nobody.
+
+Names are kept sorted, so that a list has etcd's order and a page can start at a key.
+"""
+
+from __future__ import annotations
+
+import bisect
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from services.simulator.objects import Key, Obj, is_terminating, key_of, timestamp, with_metadata
+from services.simulator.storage.watch_log import Change, ChangeType, Record, WatchLog
+
+Hook = Callable[[str, Obj | None, Obj | None], None]
+
+_DEFAULT_POD_GRACE_SECONDS = 30
+_LONGEST_GRACE_SECONDS = 10 * 365 * 86_400
+"""A client may ask for 2^63 seconds, of which no calendar has a date."""
+
+
+class StoreError(Exception):
+    """A write that the state of the store does not allow; `current` is the object in the way, if there is one."""
+
+    def __init__(self, resource: str, name: str, current: Obj | None = None) -> None:
+        super().__init__(f"{resource} {name!r}")
+        self.resource, self.name, self.current = resource, name, current
+
+
+class AlreadyExists(StoreError):
+    """An object with this key exists."""
+
+
+class NotFound(StoreError):
+    """No object with this key exists."""
+
+
+class Conflict(StoreError):
+    """The object was changed since the writer read it."""
+
+
+class Recorder(Protocol):
+    """What the store asks of a journal: remember this change, without waiting."""
+
+    def record(self, resource: str, key: Key, obj: Obj | None, version: int) -> None: ...
+
+
+class _Table:
+    """Objects of one resource: by key, the keys in order, and the last changes."""
+
+    __slots__ = ("keys", "log", "records")
+
+    def __init__(self, floor: int) -> None:
+        self.records: dict[Key, Record] = {}
+        self.keys: list[Key] = []
+        self.log = WatchLog(floor)
+
+
+class Store:
+    """Objects of one cluster. `version` is the highest resourceVersion given out; it never falls."""
+
+    def __init__(self, now: Callable[[], datetime], journal: Recorder | None = None, version: int = 1) -> None:
+        self.hooks: list[Hook] = []
+        self.version = version
+        self._now = now
+        self._journal = journal
+        self._floor = version
+        self._tables: dict[str, _Table] = {}
+
+    def load(self, objects: Iterable[tuple[str, Obj]], version: int) -> None:
+        """Fill an empty store from the journal, and go on above `version`. No hooks are called."""
+        self.version = self._floor = version
+        for resource, obj in objects:
+            self._table(resource).records[key_of(obj)] = Record(obj)
+        for table in self._tables.values():
+            table.keys = sorted(table.records)
+            table.log = WatchLog(version)
+
+    def resources(self) -> Iterable[str]:
+        """Names of the resources that hold objects."""
+        return [name for name, table in self._tables.items() if table.records]
+
+    def count(self, resource: str) -> int:
+        """How many objects a resource has."""
+        return len(self._table(resource).records)
+
+    def get(self, resource: str, namespace: str, name: str) -> Obj | None:
+        """The object, or None."""
+        record = self._table(resource).records.get((namespace, name))
+        return None if record is None else record.obj
+
+    def list(self, resource: str, namespace: str | None = None) -> list[Obj]:
+        """Objects by namespace and name; of every namespace where none is given."""
+        return [record.obj for record in self.records(resource, namespace)]
+
+    def records(self, resource: str, namespace: str | None = None) -> Iterator[Record]:
+        """Like `list`, with the encoded form beside each object."""
+        table = self._table(resource)
+        if namespace is None:
+            return iter([table.records[key] for key in table.keys])
+        first = bisect.bisect_left(table.keys, (namespace, ""))
+        last = bisect.bisect_left(table.keys, (namespace + "\0", ""))
+        return iter([table.records[key] for key in table.keys[first:last]])
+
+    def record(self, resource: str, namespace: str, name: str) -> Record | None:
+        """Like `get`, with the encoded form beside the object."""
+        return self._table(resource).records.get((namespace, name))
+
+    def log(self, resource: str) -> WatchLog:
+        """The last changes of a resource."""
+        return self._table(resource).log
+
+    def create(self, resource: str, obj: Obj, *, dry_run: bool = False) -> Obj:
+        """Add an object; sets uid, creationTimestamp, resourceVersion and, where there is a spec, generation 1.
+
+        A dry run answers what it would be, without a resourceVersion. Raises AlreadyExists.
+        """
+        key = key_of(obj)
+        current = self._table(resource).records.get(key)
+        if current is not None:
+            raise AlreadyExists(resource, key[1], current.obj)
+        created = with_metadata(
+            obj,
+            uid=str(uuid.uuid4()),
+            creationTimestamp=timestamp(self._now()),
+            generation=1 if "spec" in obj else None,
+            resourceVersion=None if dry_run else self._next_version(),
+        )
+        if dry_run:
+            return created
+        return self._commit(resource, "ADDED", None, created)
+
+    def replace(self, resource: str, obj: Obj, *, dry_run: bool = False) -> Obj:
+        """Put a new state in the place of the present one, which keeps its identity (uid, creationTimestamp).
+
+        Where `metadata.resourceVersion` is set it must be the present one. Without any difference the present
+        object is answered and nothing happens. `generation` rises only when the spec changed. A terminating object
+        without finalizers goes. A dry run only answers what it would be. Raises NotFound, Conflict.
+        """
+        current = self._require(resource, key_of(obj))
+        if (
+            obj["metadata"].get("resourceVersion", current["metadata"]["resourceVersion"])
+            != (current["metadata"]["resourceVersion"])
+        ):
+            raise Conflict(resource, current["metadata"]["name"], current)
+        identity = {
+            name: current["metadata"].get(name)
+            for name in ("uid", "creationTimestamp", "generation", "resourceVersion")
+        }
+        updated = with_metadata(obj, **identity)
+        if updated == current:
+            return current
+        if updated.get("spec") != current.get("spec") and "generation" in current["metadata"]:
+            updated["metadata"]["generation"] += 1
+        if dry_run:
+            return updated
+        if is_terminating(updated) and _may_go(updated):
+            return self._remove(resource, updated)
+        updated["metadata"]["resourceVersion"] = self._next_version()
+        return self._commit(resource, "MODIFIED", current, updated)
+
+    def delete(
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        *,
+        grace_seconds: int | None = None,
+        finalizer: str | None = None,
+    ) -> Obj | None:
+        """Remove an object, or mark it as terminating where something has to happen first.
+
+        That is so for finalizers (`finalizer` adds one in the same step), a namespace, and a pod on a node whose
+        grace is not zero. `grace_seconds` is for pods; None means what the pod says. Answers the last state, or the
+        terminating one; None where there was nothing.
+        """
+        record = self._table(resource).records.get((namespace, name))
+        if record is None:
+            return None
+        current = record.obj
+        grace = _pod_grace(current, grace_seconds) if resource == "pods" else 0
+        marked = self._mark(current, grace, finalizer)
+        if _may_go(marked):
+            return self._remove(resource, current)
+        if marked == current:
+            return current
+        marked["metadata"]["resourceVersion"] = self._next_version()
+        return self._commit(resource, "MODIFIED", current, marked)
+
+    def _mark(self, obj: Obj, grace: int, finalizer: str | None) -> Obj:
+        """The object as terminating; a second deletion can only shorten the grace."""
+        metadata = obj["metadata"]
+        finalizers = list(metadata.get("finalizers") or ())
+        if finalizer and finalizer not in finalizers and not is_terminating(obj):
+            finalizers.append(finalizer)
+        deadline, remaining = metadata.get("deletionTimestamp"), metadata.get("deletionGracePeriodSeconds")
+        if deadline is None or remaining is None or grace < remaining:
+            deadline, remaining = timestamp(self._now() + timedelta(seconds=grace)), grace
+        marked = with_metadata(
+            obj, deletionTimestamp=deadline, deletionGracePeriodSeconds=remaining, finalizers=finalizers or None
+        )
+        if (marked.get("spec") or {}).get("finalizers"):
+            marked["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}
+        return marked
+
+    def _remove(self, resource: str, last: Obj) -> Obj:
+        current = self._require(resource, key_of(last))
+        gone = with_metadata(last, resourceVersion=self._next_version())
+        return self._commit(resource, "DELETED", current, gone)
+
+    def _commit(self, resource: str, change_type: ChangeType, old: Obj | None, obj: Obj) -> Obj:
+        table, key = self._table(resource), key_of(obj)
+        record = Record(obj)
+        if change_type == "DELETED":
+            del table.records[key]
+            del table.keys[bisect.bisect_left(table.keys, key)]
+        else:
+            table.records[key] = record
+        if change_type == "ADDED":
+            bisect.insort(table.keys, key)
+        new = None if change_type == "DELETED" else obj
+        if self._journal is not None:
+            self._journal.record(resource, key, new, self.version)
+        table.log.append(Change(self.version, change_type, old, record))
+        for hook in self.hooks:
+            hook(resource, old, new)
+        return obj
+
+    def _require(self, resource: str, key: Key) -> Obj:
+        record = self._table(resource).records.get(key)
+        if record is None:
+            raise NotFound(resource, key[1])
+        return record.obj
+
+    def _table(self, resource: str) -> _Table:
+        table = self._tables.get(resource)
+        if table is None:
+            table = self._tables[resource] = _Table(self._floor)
+        return table
+
+    def _next_version(self) -> str:
+        self.version += 1
+        return str(self.version)
+
+
+def _pod_grace(pod: Obj, asked: int | None) -> int:
+    """Seconds that a pod gets: none where it never ran or has ended, as in a real API server."""
+    if not (pod.get("spec") or {}).get("nodeName") or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return 0
+    if asked is not None:
+        # Less than nothing is the least, as in a real API server.
+        return min(max(asked, 1), _LONGEST_GRACE_SECONDS) if asked else 0
+    grace: int = pod["spec"].get("terminationGracePeriodSeconds", _DEFAULT_POD_GRACE_SECONDS)
+    return min(grace, _LONGEST_GRACE_SECONDS)
+
+
+def _may_go(obj: Obj) -> bool:
+    """A terminating object that nothing holds back."""
+    metadata = obj["metadata"]
+    held = metadata.get("finalizers") or (obj.get("kind") == "Namespace" and (obj.get("spec") or {}).get("finalizers"))
+    return not held and not metadata.get("deletionGracePeriodSeconds")
