@@ -14,27 +14,16 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
-from services.gateway import housekeeping, validation
-from services.gateway.admission import Admission
-from services.gateway.bodies import BodyLimit, JsonBody
-from services.gateway.collecting import collect
-from services.gateway.commands import Commands
-from services.gateway.dashboards import Dashboards
-from services.gateway.errors import error_response
-from services.gateway.handlers import fail_dead_letter, keep_sla, project
-from services.gateway.hub import Feed
-from services.gateway.intake import take_in
-from services.gateway.manifests import Manifests
-from services.gateway.measurements import latest_values
-from services.gateway.metrics import GatewayMetrics
-from services.gateway.operating import Operations
-from services.gateway.outbox import Drainer
-from services.gateway.projection import Update, read_update
-from services.gateway.queries import Queries
-from services.gateway.questions import Questions
-from services.gateway.recording import Recorder
-from services.gateway.republish import republish
-from services.gateway.requests import (
+from services.gateway import housekeeping
+from services.gateway.dashboards import routes as dashboards
+from services.gateway.dashboards.queries import Dashboards
+from services.gateway.deployments import routes as deployments
+from services.gateway.deployments.projection import Update, read_update
+from services.gateway.http import routes as operations
+from services.gateway.http import validation
+from services.gateway.http.bodies import BodyLimit, JsonBody
+from services.gateway.http.errors import error_response
+from services.gateway.http.middleware import (
     FOREIGN_PAGES_READ,
     FOREIGN_PAGES_SEND,
     Counting,
@@ -42,24 +31,34 @@ from services.gateway.requests import (
     RequestScope,
     Unexpected,
 )
-from services.gateway.routes import (
-    dashboards,
-    deployments,
-    lifecycle,
-    manifests,
-    monitoring,
-    operations,
-    recommendations,
-    sla,
-    sockets,
-    tenants,
-)
-from services.gateway.routes.parameters import Parts
-from services.gateway.sessions.opening import Snapshots
+from services.gateway.http.parameters import Parts
+from services.gateway.http.write_check import WriteCheck
+from services.gateway.inbound.handlers import take_in
+from services.gateway.ingest.handlers import fail_dead_letter, keep_sla, project
+from services.gateway.lifecycle import routes as lifecycle
+from services.gateway.lifecycle.commands import Operations
+from services.gateway.manifests import routes as manifests
+from services.gateway.manifests.manifest_gc import collect
+from services.gateway.manifests.queries import Manifests
+from services.gateway.metrics import GatewayMetrics
+from services.gateway.monitoring import routes as monitoring
+from services.gateway.monitoring.commands import Recorder
+from services.gateway.monitoring.series import latest_values
+from services.gateway.outbox.drainer import Drainer
+from services.gateway.outbox.republish import republish
+from services.gateway.outbox.stream_loss import look_for_losses
+from services.gateway.recommendations import routes as recommendations
 from services.gateway.settings import Settings
-from services.gateway.store.write_check import WriteCheck
-from services.gateway.stream_loss import look_for_losses
-from services.gateway.tenancy import Targets
+from services.gateway.sla import routes as sla
+from services.gateway.tenants import routes as tenants
+from services.gateway.tenants.admission import Admission
+from services.gateway.tenants.commands import Commands
+from services.gateway.tenants.queries import Queries
+from services.gateway.tenants.rules import Targets
+from services.gateway.websockets import routes as sockets
+from services.gateway.websockets.snapshots import Snapshots
+from services.gateway.websockets.stream_feed import Feed
+from services.gateway.workers import Questions
 from shared.bus import Worker
 from shared.catalog import Catalog, load_catalog
 from shared.database import Databases

@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from services.gateway.dashboards import repository as overview
+from services.gateway.deployments import repository as deployment_store
 from services.gateway.metrics import GatewayMetrics
-from services.gateway.store import deployments as deployment_store
-from services.gateway.store import outbox as outbox_store
-from services.gateway.store import overview, requests
-from services.gateway.store import tenants as tenant_store
+from services.gateway.outbox import repository as outbox_store
+from services.gateway.outbox import request_repository as requests
+from services.gateway.tenants import repository as tenant_store
 from shared.database import Database, Databases
 from shared.errors import TemporaryError
 from shared.subjects import Mode

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from services.gateway.requests import is_success
+from services.gateway.http.middleware import is_success
 from shared.subjects import Mode
 
 _SHOWN = ("cpu", "memory", "gpu")

@@ -22,7 +22,8 @@ class ManifestStore:
     async def keep(self, digest: str, text: str) -> None:
         """Store a text under its digest. Raises DependencyUnavailable.
 
-        Also when it is there: then it is new again, and nothing that is new is removed (`services.gateway.collecting`).
+        Also when it is there: that refreshes its age, and garbage collection removes only what is old
+        (`services.gateway.manifests.manifest_gc`).
         """
         try:
             await (await self._bucket()).put(manifest_key(digest), text.encode())

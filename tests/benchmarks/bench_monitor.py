@@ -22,8 +22,8 @@ from rich.table import Table
 from sqlalchemy import text
 
 from embedded.postgres import running_postgres
-from services.gateway.measurements import most_hours, series_of
-from services.gateway.store.monitoring import series
+from services.gateway.monitoring.repository import series
+from services.gateway.monitoring.series import most_hours, series_of
 from services.monitor.ledger import Ledger
 from services.monitor.maintenance import Maintenance
 from services.monitor.reports import Reports

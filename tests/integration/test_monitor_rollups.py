@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from embedded.postgres import PostgresServer
-from services.gateway.measurements import series_of
-from services.gateway.store.monitoring import series
+from services.gateway.monitoring.repository import series
+from services.gateway.monitoring.series import series_of
 from services.monitor.rollups import Rollups
 from services.monitor.settings import Settings
 from shared.database import Database, Databases, DatabaseSettings, ensure_partitions

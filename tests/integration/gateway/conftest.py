@@ -21,7 +21,7 @@ from services.calculator import app as calculator
 from services.calculator.settings import Settings as CalculatorSettings
 from services.gateway.__main__ import server_config
 from services.gateway.app import create_app
-from services.gateway.routes.parameters import Parts
+from services.gateway.http.parameters import Parts
 from services.gateway.settings import Settings
 from services.manifest import app as manifest
 from services.manifest.settings import Settings as ManifestSettings

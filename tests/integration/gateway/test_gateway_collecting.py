@@ -12,8 +12,9 @@ from nats.aio.client import Client
 from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
-from services.gateway import collecting, housekeeping
-from services.gateway.collecting import Kept, collect, remove
+from services.gateway import housekeeping
+from services.gateway.manifests import manifest_gc as collecting
+from services.gateway.manifests.manifest_gc import Kept, collect, remove
 from services.manifest.store import ManifestStore
 from shared.bus import Worker
 from shared.subjects import Bucket, Mode, manifest_key

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.gateway.schemas.lifecycle import OperationAccepted
+from services.gateway.lifecycle.schemas import OperationAccepted
 from shared.events import DeployCompleted, DeployFailed, DeployRolledBack, OperationRequested, Phase
 from shared.subjects import Mode
 from tests.integration.gateway.conftest import DEMO, Gateway

@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from embedded.nats import NatsServer
 from embedded.ports import free_ports
 from embedded.postgres import PostgresServer
-from services.gateway.outbox import Drainer
+from services.gateway.outbox.drainer import Drainer
 from shared.bus.bootstrap import bootstrap
 from shared.events import DeployProgressed
 from shared.subjects import Mode

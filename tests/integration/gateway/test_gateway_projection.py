@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.gateway.handlers import project
-from services.gateway.store import deployments as deployment_store
-from services.gateway.store import tenants as tenant_store
-from services.gateway.tenancy import spec_of_row
+from services.gateway.deployments import repository as deployment_store
+from services.gateway.ingest.handlers import project
+from services.gateway.tenants import repository as tenant_store
+from services.gateway.tenants.rules import spec_of_row
 from shared.bus import Delivery
 from shared.events import (
     DeployCompleted,

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.gateway.tenancy import Targets
+from services.gateway.tenants.rules import Targets
 from shared.errors import Refused
 from shared.events import TenantDeleted
 from shared.subjects import Mode

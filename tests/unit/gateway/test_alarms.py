@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.gateway.alarms import BURNS, Watched, active_alarms
-from services.gateway.context import Language
+from services.gateway.dashboards.alerts import BURNS, Watched, active_alarms
+from services.gateway.http.request_context import Language
 from shared.subjects import Mode
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

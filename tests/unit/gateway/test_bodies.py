@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.bodies import BodyLimit, JsonBody
+from services.gateway.http.bodies import BodyLimit, JsonBody
 from tests.unit.gateway.test_requests import call, echo
 
 LEFT = {"type": "http.disconnect"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.lifecycle import Past, State, choose
+from services.gateway.lifecycle.rules import Past, State, choose
 from shared.errors import Refused
 from shared.events import Operation
 

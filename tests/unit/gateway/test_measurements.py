@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.measurements import (
+from services.gateway.monitoring.series import (
     INTERVALS,
     MOST_POINTS,
     Stretch,

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.gateway.observed import health_of, services_lately
+from services.gateway.deployments.observed import health_of, services_lately
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CALLBOT = {"up": True, "ready": 2, "needed": 2, "wanted": 2}

@@ -1,7 +1,7 @@
 """In which order the outbox is emptied."""
 
-from services.gateway.outbox import by_tenant
-from services.gateway.store.outbox import Waiting
+from services.gateway.outbox.drainer import by_tenant
+from services.gateway.outbox.repository import Waiting
 from shared.bus import Encoded
 
 

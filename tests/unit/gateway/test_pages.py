@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.gateway.context import Language
-from services.gateway.pages.sla_page import write
-from services.gateway.pages.words import Words
+from services.gateway.http.request_context import Language
+from services.gateway.sla.report_page import write
+from services.gateway.sla.translations import Words
 from shared.events import ErrorBudget
 from shared.rpc import SlaFailure, SlaFigures, SlaMaintenance, SlaPart, SlaReport, SlaRequests, SlaService
 

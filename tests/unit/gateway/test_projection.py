@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.projection import ENDED, Update, is_step_forward, read_update, tenant_status
+from services.gateway.deployments.projection import ENDED, Update, is_step_forward, read_update, tenant_status
 from shared.events import (
     DeployCompleted,
     DeployDrifted,

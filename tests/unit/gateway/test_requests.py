@@ -9,17 +9,17 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import ValidationError
 
-from services.gateway import context
-from services.gateway.bodies import BodyLimit
-from services.gateway.context import is_request_id, language_of
-from services.gateway.errors import STATUS, error_body, status_of
-from services.gateway.language import translate
+from services.gateway.http import request_context
+from services.gateway.http.bodies import BodyLimit
+from services.gateway.http.errors import STATUS, error_body, status_of
+from services.gateway.http.language import translate
+from services.gateway.http.middleware import ModeChoice, RequestScope, Unexpected
+from services.gateway.http.request_context import is_request_id, language_of
+from services.gateway.http.validation import refusal
+from services.gateway.idempotency.calls import once
 from services.gateway.metrics import GatewayMetrics
-from services.gateway.once import once
-from services.gateway.requests import ModeChoice, RequestScope, Unexpected
-from services.gateway.schemas.tenants import DeployRequest
 from services.gateway.settings import Settings
-from services.gateway.validation import refusal
+from services.gateway.tenants.schemas import DeployRequest
 from shared.errors import DependencyUnavailable, EcpError, PermanentError, Refused, TemporaryError
 from shared.subjects import Mode
 
@@ -112,7 +112,7 @@ async def test_the_mode_is_read_from_where_the_request_may_say_it(scope: dict[st
     seen: list[Mode] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        seen.append(context.current().mode)
+        seen.append(request_context.current().mode)
 
     await call(RequestScope(ModeChoice(app)), **scope)
     assert seen == [mode]

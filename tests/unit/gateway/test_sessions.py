@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.hub import Feed, Message, Subscription
-from services.gateway.projection import Update
-from services.gateway.sessions.conversation import Allowance
-from services.gateway.sessions.deployment import DeploymentView, merged
-from services.gateway.sessions.monitoring import MonitoringView
-from services.gateway.sessions.opening import Snapshots
+from services.gateway.deployments.projection import Update
+from services.gateway.websockets.connection import Allowance
+from services.gateway.websockets.deployment import DeploymentView, merged
+from services.gateway.websockets.monitoring import MonitoringView
+from services.gateway.websockets.snapshots import Snapshots
+from services.gateway.websockets.stream_feed import Feed, Message, Subscription
 from shared.database import Database
 from shared.errors import Overloaded
 from shared.subjects import Mode, Stream

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.status import deployment_state, estimated_completion, never_deployed, waiting_for
+from services.gateway.deployments.progress import deployment_state, estimated_completion, never_deployed, waiting_for
 from shared.events import ResourceState
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

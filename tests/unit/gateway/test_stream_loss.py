@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.gateway.republish import repeated
-from services.gateway.store.requests import Position
-from services.gateway.stream_loss import loss
-from services.gateway.writing import stored_request
+from services.gateway.outbox.republish import repeated
+from services.gateway.outbox.request_repository import Position
+from services.gateway.outbox.stream_loss import loss
+from services.gateway.tenants.transactions import stored_request
 from shared.bus import encode
 from shared.examples import EXAMPLES
 from shared.subjects import Mode, Subject

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from services.gateway import tenancy
-from services.gateway.schemas.tenants import TenantChange, TenantCreate
-from services.gateway.store.tenants import TenantRow
-from services.gateway.tenancy import RollOut, Targets
+from services.gateway.tenants import rules as tenancy
+from services.gateway.tenants.repository import TenantRow
+from services.gateway.tenants.rules import RollOut, Targets
+from services.gateway.tenants.schemas import TenantChange, TenantCreate
 from shared.errors import Refused
 from shared.events import DeployOptions, DeployRequested, Operation, OperationRequested
 from shared.subjects import Mode

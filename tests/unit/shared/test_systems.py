@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.gateway.intake import _name, _once
+from services.gateway.inbound.handlers import _name, _once
 from shared.access import ACCESS
 from shared.bus import Delivery
 from shared.errors import Refused

@@ -1,0 +1,1 @@
+"""The system and operations dashboards, with their alerts."""

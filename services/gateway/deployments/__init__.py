@@ -1,0 +1,1 @@
+"""Deployments: their rows, their log, and what an event means for them."""

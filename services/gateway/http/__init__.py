@@ -1,0 +1,1 @@
+"""HTTP: middlewares, errors, languages, shared parameters of routes; `/health`, `/ready` and `/metrics`."""

@@ -1,0 +1,173 @@
+"""Bodies of requests: read whole, up to a limit and a deadline, and JSON or nothing.
+
+A body that the client never completes is no body at all: what was asked for is then not known, and nothing is done.
+"""
+
+import asyncio
+import codecs
+from collections.abc import Mapping
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.gateway.http.errors import error_response, invalid
+from shared.errors import EcpError, Overloaded, Refused
+from shared.reading import InvalidText, refuse_unusable
+
+_BODYLESS = ("GET", "HEAD", "OPTIONS")
+_BODIES_AT_ONCE = 64
+"""Times the limit that all bodies together may hold: 64 MiB of the 512 that a container has."""
+_DISCARDED_BODIES = 16
+"""Times the limit that is read and thrown away: a client that sends all before it reads gets its answer, too."""
+
+
+class _CutOff(Exception):
+    """The client left before its body was complete."""
+
+
+class BodyLimit:
+    """Reads the body up to the limit, chunked or not, and hands it on whole."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        limit: int,
+        refusals: Mapping[str, EcpError] | None = None,
+        *,
+        seconds: float | None = None,
+    ) -> None:
+        """`refusals` are answered instead of the general one where a path ends like that; `seconds` is the deadline."""
+        self._app = app
+        self._limit = limit
+        self._refusals = refusals or {}
+        self._seconds = seconds
+        self._held = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in _BODYLESS:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        expects_refusal = headers.get("expect", "").lower() == "100-continue"
+        if expects_refusal and _declared_length(headers) > self._limit:
+            await _refuse(self._too_large(scope), scope, receive, send)
+            return
+        if self._held >= self._limit * _BODIES_AT_ONCE:
+            await _refuse(Overloaded("the gateway", "too many bodies are being read"), scope, receive, send)
+            return
+        # As much as it may become: a body that is half there is expected whole.
+        reserved = self._limit if "transfer-encoding" in headers else min(_declared_length(headers), self._limit)
+        self._held += reserved
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self._held -= reserved
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with asyncio.timeout(self._seconds):
+                body = await self._read(receive)
+        except _CutOff:
+            return
+        except TimeoutError:
+            await _refuse(self._too_slow(), scope, receive, send)
+            return
+        if body is None:
+            await _refuse(self._too_large(scope), scope, receive, send)
+        else:
+            await self._app(scope, _replaying(body, receive), send)
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        """The body, or None if it is larger than the limit. Raises _CutOff if the client leaves before its end."""
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _CutOff
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size <= self._limit:
+                chunks.append(chunk)
+            if not message.get("more_body") or size > self._limit * _DISCARDED_BODIES:
+                return b"".join(chunks) if size <= self._limit else None
+
+    def _too_large(self, scope: Scope) -> EcpError:
+        own = (error for end, error in self._refusals.items() if scope["path"].endswith(end))
+        return next(own, None) or Refused(
+            f"the body is larger than {self._limit} bytes; send less",
+            code="BODY_TOO_LARGE",
+            details={"limit_bytes": self._limit},
+        )
+
+    def _too_slow(self) -> EcpError:
+        message = f"the body wasn't complete after {self._seconds:g} s; send it again, faster or in parts"
+        return Refused(message, code="REQUEST_TIMEOUT", details={"seconds": self._seconds})
+
+
+class JsonBody:
+    """Refuses a body of another type than JSON: a form of a web page can't send that type. No body needs no type.
+
+    And one that isn't JSON as RFC 8259 has it. What parses it next is more tolerant: it takes NaN, lone surrogates
+    and any depth, which a later writer, the database or the bus refuses.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in _BODYLESS:
+            await self._app(scope, receive, send)
+            return
+        message = await receive()
+        body = message.get("body", b"").removeprefix(codecs.BOM_UTF8)
+        types = Headers(scope=scope).getlist("content-type")
+        if body and not (len(types) == 1 and is_json(types[0])):
+            await error_response(_wrong_type(", ".join(types)))(scope, receive, send)
+        elif body and (problem := _json_problem(body)):
+            await error_response(invalid("body", problem))(scope, receive, send)
+        else:
+            await self._app(scope, _replaying(body, receive), send)
+
+
+def is_json(content_type: str) -> bool:
+    """`application/json`, `application/merge-patch+json` and the like, with or without a charset."""
+    kind, _, subtype = content_type.partition(";")[0].strip().lower().partition("/")
+    return kind == "application" and (subtype == "json" or subtype.endswith("+json"))
+
+
+def _json_problem(body: bytes) -> str | None:
+    """What to change about a body, or None. U+0000 is left to the fields: one may be a manifest to validate."""
+    try:
+        refuse_unusable(orjson.loads(body), look_for_nul=False)
+    except orjson.JSONDecodeError as error:
+        return f"broken JSON at line {error.lineno}, column {error.colno}: {error.msg}"
+    except InvalidText as error:
+        return f"the JSON can't be used: {error}"
+    return None
+
+
+def _wrong_type(sent: str) -> Refused:
+    how = f"is sent as {sent[:100]!r}" if sent else "is sent without a Content-Type"
+    message = f"the body {how}; send JSON with Content-Type: application/json"
+    return Refused(message, code="UNSUPPORTED_MEDIA_TYPE")
+
+
+async def _refuse(error: EcpError, scope: Scope, receive: Receive, send: Send) -> None:
+    await error_response(error, {"Connection": "close"})(scope, receive, send)
+
+
+def _declared_length(headers: Headers) -> int:
+    declared = headers.get("content-length", "")
+    return int(declared) if declared.isascii() and declared.isdigit() else 0
+
+
+def _replaying(body: bytes, receive: Receive) -> Receive:
+    """The body as one message, then whatever comes (a disconnect)."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay

@@ -1,0 +1,117 @@
+"""The one table from codes to HTTP, and the one shape that every error has.
+
+{"error": {"code", "message", "details", "timestamp", "request_id"}}
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from starlette.responses import JSONResponse
+
+from services.gateway.http import request_context
+from services.gateway.http.language import chosen, sentence
+from shared.errors import EcpError, Refused, TemporaryError
+
+STATUS: dict[str, int] = {
+    "INVALID_MODE": 400,
+    "UNAUTHORIZED": 401,
+    "FORBIDDEN": 403,
+    "ORIGIN_NOT_ALLOWED": 403,
+    "NOT_FOUND": 404,
+    "TENANT_NOT_FOUND": 404,
+    "DEPLOYMENT_NOT_FOUND": 404,
+    "METHOD_NOT_ALLOWED": 405,
+    "REQUEST_TIMEOUT": 408,
+    "CONFLICT": 409,
+    "TENANT_ALREADY_EXISTS": 409,
+    "INSUFFICIENT_RESOURCES": 409,
+    "BODY_TOO_LARGE": 413,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+    "MISDIRECTED_REQUEST": 421,
+    "VALIDATION_ERROR": 422,
+    "INVALID_PRESET": 422,
+    "MANIFEST_INVALID": 422,
+    "RATE_LIMITED": 429,
+    "INTERNAL": 500,
+    "DEPLOYMENT_FAILED": 500,
+    "KUBERNETES_ERROR": 502,
+    "DATABASE_ERROR": 503,
+    "DEPENDENCY_UNAVAILABLE": 503,
+    "MONITORING_UNAVAILABLE": 503,
+    "OVERLOADED": 503,
+    "WORKER_UNAVAILABLE": 503,
+}
+_RETRY_AFTER = "2"
+"""Seconds; what is started again by a supervisor is back by then."""
+
+
+def tenant_not_found(tenant_id: str) -> Refused:
+    return Refused(
+        f"there is no tenant {tenant_id!r}; GET /api/v1/tenants/ lists those of this mode",
+        code="TENANT_NOT_FOUND",
+        details={"tenant_id": tenant_id},
+    )
+
+
+def deployment_not_found(deployment_id: str) -> Refused:
+    return Refused(
+        f"there is no deployment {deployment_id!r} in this mode",
+        code="DEPLOYMENT_NOT_FOUND",
+        details={"deployment_id": deployment_id},
+    )
+
+
+def conflict(message: str, **details: Any) -> Refused:
+    return Refused(message, code="CONFLICT", details=details)
+
+
+def invalid(field: str, message: str) -> Refused:
+    """One field that breaks a rule."""
+    return Refused(f"{field}: {message}", details={"errors": [{"field": field, "message": message}]})
+
+
+def status_of(error: EcpError) -> int:
+    """The HTTP status of an error of ours. A code that no table knows is a bug: 500, unless a rule refused."""
+    known = STATUS.get(error.code)
+    if known is not None:
+        return known
+    if isinstance(error, TemporaryError):
+        return 503
+    return 422 if isinstance(error, Refused) else 500
+
+
+def error_response(error: EcpError, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The documented shape. Temporary failures say when to come again."""
+    status = status_of(error)
+    headers = {**(headers or {}), **({"Retry-After": _RETRY_AFTER} if status == HTTPStatus.SERVICE_UNAVAILABLE else {})}
+    return JSONResponse(_encodable(error_body(error)), status_code=status, headers=headers)
+
+
+def _encodable(value: Any) -> Any:
+    r"""`value` with lone surrogates written as `\udXXX`: a client may send them, and UTF-8 can't."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(each) for key, each in value.items()}
+    return [_encodable(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _in_language(details: Mapping[str, Any]) -> dict[str, Any]:
+    errors = details.get("errors")
+    return {**details, "errors": chosen(errors, request_context.current().language)} if errors else dict(details)
+
+
+def error_body(error: EcpError) -> dict[str, Any]:
+    """The documented shape as data, in the request's language."""
+    request = request_context.current()
+    return {
+        "error": {
+            "code": error.code,
+            "message": sentence(error.code, error.message, error.details, request.language),
+            "details": _in_language(error.details),
+            "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            "request_id": request.request_id,
+        }
+    }

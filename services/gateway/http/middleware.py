@@ -1,0 +1,182 @@
+"""What every request goes through before it reaches a route, as pure ASGI middlewares; the outermost first.
+
+    RequestScope     an id, the language, the log's context; X-Request-ID and X-Debug-Info in the answer
+    Unexpected       a bug of ours becomes a documented 500, once in the log
+    Counting         the documented request metric
+    Gate             foreign hosts and origins are refused (shared.http.gate)
+    ModeChoice       X-Demo-Mode, or `?demo=` for a socket
+    BodyLimit        a body that is too large or never complete is refused before anything parses it (bodies)
+    JsonBody         a body of another type than JSON is refused (bodies)
+
+Pure ASGI, since Starlette's function middlewares run each request in a task of its own, where a context variable
+that a route sets is not seen outside.
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import parse_qs
+
+import orjson
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.gateway.http import request_context
+from services.gateway.http.errors import error_response, invalid
+from services.gateway.http.request_context import RequestContext
+from shared.errors import EcpError, Refused
+from shared.subjects import Mode
+
+_log = structlog.get_logger(__name__)
+REQUEST_ID = "X-Request-ID"
+DEBUG_INFO = "X-Debug-Info"
+DEMO_MODE = "X-Demo-Mode"
+FOREIGN_PAGES_SEND = ("Idempotency-Key", "If-None-Match", DEMO_MODE, REQUEST_ID, "X-Debug")
+"""Headers, besides those that any page may send: what a page of CORS_ORIGINS may use."""
+FOREIGN_PAGES_READ = ("Content-Disposition", "ETag", "Retry-After", REQUEST_ID, DEBUG_INFO)
+BAD_REQUEST_CLOSE = 4400
+"""The close code of a socket whose address can't be understood."""
+
+
+class RequestScope:
+    """Makes the context of a request, or of a socket."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get(REQUEST_ID)
+        usable = given is None or request_context.is_request_id(given)
+        request = RequestContext(
+            request_id=given if given is not None and usable else request_context.new_request_id(),
+            language=request_context.language_of(headers.get("accept-language", "")),
+            debug=headers.get("x-debug", "").lower() == "true",
+        )
+        with (
+            request_context.requesting(request),
+            structlog.contextvars.bound_contextvars(correlation_id=request.request_id),
+        ):
+            sender = _with_headers(send, request) if scope["type"] == "http" else send
+            if usable:
+                await self._app(scope, receive, sender)
+            else:
+                rule = "1 to 128 letters, digits or any of . _ : / + = @ -, beginning with a letter or digit"
+                await _refuse(scope, receive, sender, invalid(REQUEST_ID, f"must be {rule}"))
+
+
+class Unexpected:
+    """The last resort. Nothing of the exception leaves the house."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watching(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] in ("http.response.start", "websocket.accept")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watching)
+        except Exception:
+            _log.exception("A request failed unexpectedly.", action="request-failed", path=scope.get("path"))
+            if scope["type"] == "http" and not started:
+                error = EcpError("something went wrong on our side; the log has it under this request's id")
+                await error_response(error)(scope, receive, send)
+            elif scope["type"] == "websocket" and started:
+                await send({"type": "websocket.close", "code": 1011})
+
+
+class Counting:
+    """Tells `count` the method and status of each request, when it is over."""
+
+    def __init__(self, app: ASGIApp, count: Callable[[str | None, str, int], None]) -> None:
+        self._app = app
+        self._count = count
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith("/api/"):
+            await self._app(scope, receive, send)
+            return
+
+        async def counting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._count(request_context.current().tenant_id, scope["method"], message["status"])
+            await send(message)
+
+        await self._app(scope, receive, counting)
+
+
+class ModeChoice:
+    """Production unless the request says otherwise: documented calls leave it out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            mode = _mode(scope)
+        except Refused as error:
+            await _refuse(scope, receive, send, error)
+            return
+        request_context.current().mode = mode
+        with structlog.contextvars.bound_contextvars(mode=mode.value):
+            await self._app(scope, receive, send)
+
+
+def _with_headers(send: Send, request: RequestContext) -> Send:
+    async def adding(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers[REQUEST_ID] = request.request_id
+            if request.debug:
+                headers[DEBUG_INFO] = orjson.dumps(_debug_info(request)).decode()
+        await send(message)
+
+    return adding
+
+
+def _debug_info(request: RequestContext) -> dict[str, object]:
+    """Timings and who answered; nothing of what was sent or stored."""
+    steps = {**request.steps, "total": request.elapsed_ms}
+    return {"request_id": request.request_id, "mode": request.mode, "steps_ms": steps, "workers": request.workers}
+
+
+def _mode(scope: Scope) -> Mode:
+    said = Headers(scope=scope).getlist(DEMO_MODE)
+    if scope["type"] == "websocket":
+        said = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True).get("demo", said)
+    values = {value.strip().lower() for value in said}
+    if not values:
+        return Mode.PRODUCTION
+    if len(values) > 1 or not values <= {"true", "false"}:
+        raise Refused(
+            f"{DEMO_MODE} must be true (demo) or false (production); without it, production is meant",
+            code="INVALID_MODE",
+            details={"allowed": ["true", "false"]},
+        )
+    return Mode.DEMO if "true" in values else Mode.PRODUCTION
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, error: Refused) -> None:
+    if scope["type"] == "http":
+        await error_response(error)(scope, receive, send)
+        return
+    # Accepted first: a browser sees the code of a close, but not why a handshake failed.
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.close", "code": BAD_REQUEST_CLOSE, "reason": error.code})
+
+
+def is_success(status: int) -> bool:
+    """Whether the documented metric calls it a success."""
+    return status < HTTPStatus.BAD_REQUEST

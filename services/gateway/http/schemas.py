@@ -1,0 +1,41 @@
+"""The documented error, and how an operation lists those that it can answer."""
+
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+
+from services.gateway.http.errors import STATUS
+from shared.tenants import Model
+
+
+class ErrorDetail(Model):
+    code: str = Field(examples=["TENANT_ALREADY_EXISTS"])
+    message: str
+    details: dict[str, Any] = Field(examples=[{"tenant_id": "my-ai-service", "existing_status": "running"}])
+    timestamp: AwareDatetime
+    request_id: str = Field(examples=["req-0123456789ab"])
+
+
+class ErrorAnswer(Model):
+    """Every error has this shape."""
+
+    error: ErrorDetail
+
+
+_ALWAYS = (
+    "INVALID_MODE",
+    "ORIGIN_NOT_ALLOWED",
+    "MISDIRECTED_REQUEST",
+    "VALIDATION_ERROR",
+    "INTERNAL",
+    "OVERLOADED",
+)
+_WITH_BODY = ("REQUEST_TIMEOUT", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
+
+
+def answers(*codes: str, body: bool = False) -> dict[int | str, dict[str, Any]]:
+    """FastAPI's `responses` for an operation that can answer `codes`, besides those that all can."""
+    by_status: dict[int | str, list[str]] = {}
+    for code in (*_ALWAYS, *(_WITH_BODY if body else ()), *codes):
+        by_status.setdefault(STATUS[code], []).append(code)
+    return {status: {"model": ErrorAnswer, "description": ", ".join(known)} for status, known in by_status.items()}

@@ -1,0 +1,1 @@
+"""Idempotency keys: the same key and body get the first answer again."""

@@ -1,0 +1,1 @@
+"""Rollback, start, stop and restart of a tenant."""

@@ -1,0 +1,1 @@
+"""Manifests: rendered on demand, validated, and removed when nothing refers to them."""

@@ -1,0 +1,1 @@
+"""Measurements: posted ones, and series of stored ones."""

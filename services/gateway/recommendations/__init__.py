@@ -1,0 +1,1 @@
+"""Recommended requests for a tenant, from its measured use."""

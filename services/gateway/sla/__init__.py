@@ -1,0 +1,1 @@
+"""SLA reports, planned maintenance, and the SLA so far."""

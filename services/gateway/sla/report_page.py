@@ -1,0 +1,181 @@
+"""An SLA report as a page to print and sign: figures, a chart of the parts, a chart of the budget, failures, services.
+
+The charts are inline SVG. What is unknown is hatched, and never coloured as up.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from html import escape
+from zoneinfo import ZoneInfo
+
+from services.gateway.http.request_context import Language
+from services.gateway.sla import charts
+from services.gateway.sla.translations import Words
+from shared.rpc import SlaReport
+
+_MOST_FAILURES = 25
+
+_STYLE = """
+:root { color-scheme: light; --up: #2e7d32; --down: #c62828; --muted: #5f6b7a; --line: #d8dee6; }
+* { box-sizing: border-box; }
+body { font: 14px/1.5 system-ui, "Noto Sans KR", sans-serif; color: #1c2430; }
+body { margin: 0 auto; padding: 32px; max-width: 960px; }
+h1 { font-size: 22px; margin: 0; } h2 { font-size: 15px; margin: 28px 0 8px; }
+.sub, .note, caption { color: var(--muted); } .note { margin: 4px 0; }
+.cards { display: grid; grid-template-columns: repeat(4, 1fr); gap: 12px; margin-top: 20px; }
+.card { border: 1px solid var(--line); border-radius: 8px; padding: 12px; }
+.card b { display: block; font-size: 20px; font-variant-numeric: tabular-nums; }
+.meeting { color: var(--up); } .violated { color: var(--down); } .unknown { color: var(--muted); }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: 4px 8px; border-bottom: 1px solid var(--line); } td.n, th.n { text-align: right; }
+.legend { display: flex; gap: 18px; } .legend i { display: inline-block; width: 11px; height: 11px; margin-right: 6px; }
+svg { width: 100%; height: auto; display: block; }
+.sign { margin-top: 48px; display: flex; gap: 48px; }
+.sign div { flex: 1; border-top: 1px solid #1c2430; padding-top: 4px; }
+@media print { body { padding: 0; max-width: none; } section { break-inside: avoid; } }
+"""
+
+
+def write(report: SlaReport, language: Language) -> str:
+    """A whole HTML document."""
+    say = Words(language)
+    zone = ZoneInfo(report.time_zone)
+    title = say("SLA report: {name}", name=report.name or report.tenant_id)
+    body = "".join(
+        (
+            f"<header><h1>{escape(title)}</h1><div class=sub>{escape(_subtitle(report, zone, say))}</div></header>",
+            _cards(report, say),
+            "".join(f"<p class=note>{escape(note)}</p>" for note in _notes(report, say)),
+            _section(say("Availability"), charts.availability(report, zone, say)),
+            _section(say("Error budget"), charts.budget(report, zone, say)),
+            _section(say("Burn rates"), _burn_rates(report, say)),
+            _section(say("Failures, the latest first"), _failures(report, zone, say)),
+            _section(say("Services"), _services(report, say)),
+            _maintenance(report, zone, say),
+            f"<div class=sign><div>{say('Date')}</div><div>{say('Signature')}</div></div>",
+        )
+    )
+    head = (
+        f'<meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
+    )
+    return f'<!doctype html><html lang="{language}"><head>{head}</head><body>{body}</body></html>'
+
+
+def _subtitle(report: SlaReport, zone: ZoneInfo, say: Words) -> str:
+    kind = say.period(report.period, rolling=report.rolling)
+    start, end = _moment(report.start, zone), _moment(report.end, zone)
+    span = say("{start} to {end} ({zone})", start=start, end=end, zone=report.time_zone)
+    return f"{report.tenant_id} · {kind} · {span} · {say('reported {time}', time=_moment(report.reported_at, zone))}"
+
+
+def _notes(report: SlaReport, say: Words) -> Iterator[str]:
+    """What a reader must know to judge the figures; the report's own notes are in English."""
+    figures = report.figures
+    if figures is None:
+        yield say("Nothing is known of the period: the tenant wasn't up before its end.")
+    elif figures.unknown_seconds:
+        share = 100 * figures.unknown_seconds / (figures.until - figures.since).total_seconds()
+        yield say("{share} % of the time wasn't observed: it counts neither as up nor as down.", share=f"{share:.2f}")
+    if report.requests is not None and not report.requests.total:
+        yield say("No requests were counted.")
+    elif report.requests is not None and report.requests.is_low_traffic:
+        yield say("Too few requests to judge by.")
+    if report.reported_at < report.end:
+        yield say("The period hasn't ended yet.")
+
+
+def _cards(report: SlaReport, say: Words) -> str:
+    figures, requests = report.figures, report.requests
+    measured = requests or figures
+    status = measured.status if measured else "unknown"
+    left = report.error_budget.left_percent
+    cards = [
+        ("Availability", say.percent(measured.availability if measured else None), status, say.status(status)),
+        ("Target", f"{report.target:g} %", "", ""),
+        ("Error budget left", f"{left:.1f} %", "" if left >= 0 else "violated", ""),
+        ("Failures", str(figures.failures if figures else 0), "", ""),
+        ("Downtime", say.duration(figures.downtime_seconds if figures else 0), "", ""),
+        ("Unknown", say.duration(figures.unknown_seconds if figures else 0), "", ""),
+        ("MTTR", say.duration(figures.mttr_seconds if figures else None), "", ""),
+        ("MTBF", say.duration(figures.mtbf_seconds if figures else None), "", ""),
+    ]
+    if requests is not None:
+        cards += [
+            ("Requests", f"{requests.total:,.0f}", "", ""),
+            ("Failed requests", f"{requests.bad:,.0f}", "", ""),
+        ]
+    return f'<div class="cards">{"".join(_card(say(name), *rest) for name, *rest in cards)}</div>'
+
+
+def _card(name: str, value: str, kind: str, below: str) -> str:
+    small = f'<span class="{kind}">{escape(below)}</span>' if below else ""
+    return f'<div class="card"><span class=sub>{name}</span><b class="{kind}">{escape(value)}</b>{small}</div>'
+
+
+def _burn_rates(report: SlaReport, say: Words) -> str:
+    head = "".join(f"<th class=n>{escape(name)}</th>" for name in report.burn_rates)
+    row = "".join(f"<td class=n>{'–' if rate is None else f'{rate:.2f}'}</td>" for rate in report.burn_rates.values())
+    note = say("At 1 the budget lasts just as long as the period.")
+    return f"<table><tr>{head}</tr><tr>{row}</tr></table><p class=note>{note}</p>"
+
+
+def _failures(report: SlaReport, zone: ZoneInfo, say: Words) -> str:
+    """The latest of them, which is what fits on a page."""
+    shown = report.failures[-_MOST_FAILURES:]
+    if not shown:
+        return f"<p class=note>{say('None was seen.')}</p>"
+    rows = (
+        (
+            _moment(each.start, zone),
+            _moment(each.end, zone) if each.end else say("goes on"),
+            say.duration(each.seconds),
+        )
+        for each in reversed(shown)
+    )
+    left_out = (report.figures.failures if report.figures else len(shown)) - len(shown)
+    more = say("{count} earlier ones are left out.", count=left_out) if left_out > 0 else ""
+    return _table([say(each) for each in ("From", "To", "Seen down")], rows) + (
+        f"<p class=note>{more}</p>" if more else ""
+    )
+
+
+def _services(report: SlaReport, say: Words) -> str:
+    if not report.services:
+        return f"<p class=note>{say('Nothing is known of single services.')}</p>"
+    rows = (
+        (
+            each.service,
+            say.percent(each.availability),
+            say.status(each.status),
+            say.duration(each.downtime_seconds),
+            say.duration(each.unknown_seconds),
+            str(each.failures),
+            say.duration(each.mttr_seconds),
+        )
+        for each in report.services
+    )
+    names = ("Service", "Availability", "Status", "Downtime", "Unknown", "Failures", "MTTR")
+    return _table([say(each) for each in names], rows)
+
+
+def _maintenance(report: SlaReport, zone: ZoneInfo, say: Words) -> str:
+    if not report.maintenance:
+        return ""
+    rows = ((_moment(each.start, zone), _moment(each.end, zone), each.reason) for each in report.maintenance)
+    table = _table([say(each) for each in ("From", "To", "Reason")], rows)
+    return _section(say("Planned maintenance (doesn't count)"), table)
+
+
+def _section(title: str, content: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{content}</section>"
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    heads = "".join(f"<th>{escape(each)}</th>" for each in head)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(each)}</td>' for each in row)}</tr>" for row in rows)
+    return f"<table><tr>{heads}</tr>{body}</table>"
+
+
+def _moment(time: datetime, zone: ZoneInfo) -> str:
+    return f"{time.astimezone(zone):%Y-%m-%d %H:%M:%S}"

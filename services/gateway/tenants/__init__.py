@@ -1,0 +1,1 @@
+"""Tenants: create, change, deploy, delete, and read."""
