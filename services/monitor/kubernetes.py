@@ -15,9 +15,10 @@ import orjson
 from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 
-from services.monitor.sampling import TENANT_LABEL, ClusterState, Obj
+from services.monitor.sampling import TENANT_LABEL, ClusterState
 from shared.errors import DependencyUnavailable
 from shared.kube.client import connect
+from shared.kube.objects import Obj
 
 PODS = "/api/v1/pods"
 DEPLOYMENTS = "/apis/apps/v1/deployments"

@@ -20,10 +20,10 @@ from shared.access import stream_behind
 from shared.bus.publishing import NATS_ERRORS
 from shared.bus.reading import read_all
 from shared.errors import DependencyUnavailable
+from shared.kube.objects import Obj
 from shared.reading import InvalidText
 from shared.reading.single import parse_documents
 from shared.sla import Promise, promise_of
-from shared.sla.promise import Obj
 from shared.subjects import Bucket, Mode, manifest_key
 from shared.tenants import NAMESPACE_PREFIX
 

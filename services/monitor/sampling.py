@@ -13,16 +13,14 @@ A tenant that is expected (by the database) and of which neither a promise nor a
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import structlog
 
+from shared.kube.objects import Obj
 from shared.kube.quantities import QuantityError, parse
 from shared.sla import Promise, ServiceState, is_available, needs_of, service_states
 from shared.sla.promise import Key, Need
-
-Obj: TypeAlias = Mapping[str, Any]
-"""A Kubernetes object as it comes in JSON."""
 
 _log = structlog.get_logger(__name__)
 TENANT_LABEL = "ecp.ai/tenant"

@@ -7,69 +7,78 @@ tenant's namespace is made when it is deployed, so the rights hold in all namesp
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from shared.kube.kinds import KINDS
+
 APPLIED = ("get", "list", "watch", "create", "patch", "delete")
 """For what a manifest has: applied by server-side apply, watched until healthy and for drift, deleted."""
 _FOLLOWED = ("get", "list", "watch")
 
 
 class Right(NamedTuple):
-    """Verbs on one kind. `resource` is its name in the API's paths."""
+    """Verbs that are allowed on one kind."""
 
-    api_version: str
     kind: str
-    resource: str
     verbs: tuple[str, ...] = APPLIED
 
     @property
+    def api_version(self) -> str:
+        return KINDS[self.kind].kind.api_version
+
+    @property
     def group(self) -> str:
-        return self.api_version.rpartition("/")[0]
+        return KINDS[self.kind].kind.group
+
+    @property
+    def resource(self) -> str:
+        """The plural, as RBAC rules and paths have it."""
+        return KINDS[self.kind].plural
 
 
 _BASE = (
-    Right("v1", "Namespace", "namespaces"),
-    Right("v1", "ConfigMap", "configmaps"),
-    Right("v1", "LimitRange", "limitranges"),
-    Right("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
-    Right("v1", "ResourceQuota", "resourcequotas"),
-    Right("v1", "Secret", "secrets"),
-    Right("v1", "Service", "services"),
-    Right("v1", "ServiceAccount", "serviceaccounts"),
-    Right("apps/v1", "Deployment", "deployments"),
-    Right("apps/v1", "StatefulSet", "statefulsets"),
-    Right("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
-    Right("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
-    Right("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
-    Right("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses"),
+    Right("Namespace"),
+    Right("ConfigMap"),
+    Right("LimitRange"),
+    Right("PersistentVolumeClaim"),
+    Right("ResourceQuota"),
+    Right("Secret"),
+    Right("Service"),
+    Right("ServiceAccount"),
+    Right("Deployment"),
+    Right("StatefulSet"),
+    Right("HorizontalPodAutoscaler"),
+    Right("NetworkPolicy"),
+    Right("PodDisruptionBudget"),
+    Right("PriorityClass"),
     # Why pods aren't ready, and how much room there is.
-    Right("v1", "Pod", "pods", _FOLLOWED),
-    Right("apps/v1", "ReplicaSet", "replicasets", _FOLLOWED),
-    Right("v1", "Event", "events", ("list",)),
-    Right("v1", "Node", "nodes", ("list",)),
+    Right("Pod", _FOLLOWED),
+    Right("ReplicaSet", _FOLLOWED),
+    Right("Event", ("list",)),
+    Right("Node", ("list",)),
     # What others have put into a tenant's namespace: a deletion spares it.
-    Right("apps/v1", "DaemonSet", "daemonsets", ("list",)),
-    Right("batch/v1", "CronJob", "cronjobs", ("list",)),
-    Right("batch/v1", "Job", "jobs", ("list",)),
-    Right("rbac.authorization.k8s.io/v1", "Role", "roles", ("list",)),
-    Right("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings", ("list",)),
+    Right("DaemonSet", ("list",)),
+    Right("CronJob", ("list",)),
+    Right("Job", ("list",)),
+    Right("Role", ("list",)),
+    Right("RoleBinding", ("list",)),
 )
 
 DEPLOYER: Mapping[str, tuple[Right, ...]] = {
     "": _BASE,
-    "include_ingress": (Right("networking.k8s.io/v1", "Ingress", "ingresses"),),
+    "include_ingress": (Right("Ingress"),),
     "prometheus_operator": (
-        Right("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors"),
-        Right("monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules"),
+        Right("ServiceMonitor"),
+        Right("PrometheusRule"),
     ),
-    "external_secrets": (Right("external-secrets.io/v1", "ExternalSecret", "externalsecrets"),),
+    "external_secrets": (Right("ExternalSecret"),),
 }
 """The deployer's, by the option of a deployment that needs them; `""` is needed by all."""
 
 MONITOR = (
-    Right("v1", "Pod", "pods", ("list",)),
-    Right("apps/v1", "Deployment", "deployments", ("list",)),
-    Right("apps/v1", "StatefulSet", "statefulsets", ("list",)),
-    Right("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", ("list",)),
-    Right("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", ("list",)),
-    Right("metrics.k8s.io/v1beta1", "PodMetrics", "pods", ("list",)),
+    Right("Pod", ("list",)),
+    Right("Deployment", ("list",)),
+    Right("StatefulSet", ("list",)),
+    Right("HorizontalPodAutoscaler", ("list",)),
+    Right("PodDisruptionBudget", ("list",)),
+    Right("PodMetrics", ("list",)),
 )
 """The monitor's: it reads."""

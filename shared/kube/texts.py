@@ -26,8 +26,9 @@ def time_fault(text: str) -> str | None:
 
 
 def parse_time(text: str) -> datetime:
-    """The time in UTC of a text without a `time_fault`. Never raises for one: what Python's calendar, of the years 1 to
-    9999, doesn't have is its nearest end.
+    """The time in UTC of a text that has no `time_fault`: a Kubernetes Time or MicroTime. Never raises for such a text.
+
+    Python's calendar has the years 1 to 9999 only; a time outside is moved to its nearest end.
     """
     if text.startswith("0000"):
         return datetime.min.replace(tzinfo=UTC)
@@ -37,6 +38,11 @@ def parse_time(text: str) -> datetime:
         return local.replace(tzinfo=UTC) - offset
     except OverflowError:
         return (datetime.min if offset > timedelta() else datetime.max).replace(tzinfo=UTC)
+
+
+def format_time(moment: datetime) -> str:
+    """A time as the API writes it: UTC in whole seconds, `2026-01-31T09:30:00Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def base64_fault(text: str) -> str | None:

@@ -22,8 +22,6 @@ from shared.sla.figures import (
 from shared.sla.history import SLICE_SECONDS, History, Run, Span, slice_of, slice_start
 from shared.sla.observing import Observer
 from shared.sla.promise import (
-    NEEDED,
-    SERVICES,
     Key,
     Need,
     Promise,
@@ -38,8 +36,6 @@ from shared.sla.readiness import ServiceState, is_available, service_states
 
 __all__ = [
     "BURN_WINDOWS",
-    "NEEDED",
-    "SERVICES",
     "SLICE_SECONDS",
     "Budget",
     "Failure",

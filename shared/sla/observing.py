@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.sla.promise import Key, Need, Obj, Promise, annotations_of, key_of, wanted_replicas
+from shared.kube.objects import Obj, annotations_of
+from shared.sla.promise import Key, Need, Promise, key_of, wanted_replicas
 from shared.sla.readiness import ready_pods
 
 FIELD_MANAGER = "ecp-orchestrator"

@@ -15,15 +15,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
-Obj: TypeAlias = Mapping[str, Any]
-"""A Kubernetes object as it comes in JSON."""
+from shared.kube.labels import NEEDED_REPLICAS, SERVICES
+from shared.kube.objects import Obj, annotations_of, selector_matches
 
-NEEDED = "ecp.ai/needed-replicas"
-"""A workload's annotation: k."""
-SERVICES = "ecp.ai/services"
-"""A Namespace's annotation: k by `Deployment/callbot`, as JSON. In a cluster it is all that shows what is missing."""
 DEPLOYMENT, STATEFUL_SET = "Deployment", "StatefulSet"
 AUTOSCALER, BUDGET = "HorizontalPodAutoscaler", "PodDisruptionBudget"
 
@@ -109,15 +105,11 @@ def wanted_replicas(workload: Obj) -> int:
     return 1 if replicas is None else int(replicas)
 
 
-def annotations_of(obj: Obj) -> Mapping[str, str]:
-    """Its annotations; empty where it has none."""
-    found: Mapping[str, str] = obj["metadata"].get("annotations") or {}
-    return found
-
-
 def services_annotation(workloads: Iterable[Obj]) -> str:
-    """The text of `SERVICES` for workloads that have the annotation `NEEDED`."""
-    needed = {f"{each['kind']}/{each['metadata']['name']}": int(annotations_of(each)[NEEDED]) for each in workloads}
+    """The text of `SERVICES` for workloads that have the annotation `NEEDED_REPLICAS`."""
+    needed = {
+        f"{each['kind']}/{each['metadata']['name']}": int(annotations_of(each)[NEEDED_REPLICAS]) for each in workloads
+    }
     return json.dumps(needed, separators=(",", ":"))
 
 
@@ -131,20 +123,10 @@ def declared_in(namespace: Obj) -> dict[Key, int]:
         return {}
 
 
-def selects(selector: Obj | None, labels: Mapping[str, str]) -> bool:
-    """Whether a LabelSelector selects these labels: an empty one everything, None nothing."""
-    if selector is None:
-        return False
-    equal = (selector.get("matchLabels") or {}).items()
-    return all(labels.get(name) == value for name, value in equal) and all(
-        _holds(labels, each) for each in selector.get("matchExpressions") or ()
-    )
-
-
 def _need(workload: Obj, floor: int | None, budgets: Iterable[Obj]) -> Need:
     wanted = floor if floor is not None else wanted_replicas(workload)
     try:
-        needed = int(annotations_of(workload)[NEEDED])
+        needed = int(annotations_of(workload)[NEEDED_REPLICAS])
     except (KeyError, ValueError):
         needed = _least(workload, wanted, budgets)
     return Need(max(1, needed), wanted)
@@ -157,7 +139,7 @@ def _least(workload: Obj, wanted: int, budgets: Iterable[Obj]) -> int:
     found = [
         _least_of(each["spec"], wanted)
         for each in budgets
-        if each["metadata"].get("namespace", "") == namespace and selects(each["spec"].get("selector"), labels)
+        if each["metadata"].get("namespace", "") == namespace and selector_matches(each["spec"].get("selector"), labels)
     ]
     return max(1, min(wanted, max(found, default=1)))
 
@@ -186,16 +168,3 @@ def _without_dues(promise: Promise) -> Promise:
 
 def _is_stateful(workload: Obj) -> bool:
     return not {"serviceName", "updateStrategy"}.isdisjoint(workload["spec"])
-
-
-def _holds(labels: Mapping[str, str], expression: Obj) -> bool:
-    value, values = labels.get(expression["key"]), expression.get("values") or ()
-    match expression["operator"]:
-        case "In":
-            return value in values
-        case "NotIn":
-            return value not in values
-        case "Exists":
-            return value is not None
-        case _:
-            return value is None

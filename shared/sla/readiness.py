@@ -11,7 +11,8 @@ What was not promised (another workload in the same namespace) changes nothing.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from shared.sla.promise import Key, Need, Obj, Promise, key_of, selects, wanted_replicas
+from shared.kube.objects import Obj, condition, is_terminating, labels_of, selector_matches
+from shared.sla.promise import Key, Need, Promise, key_of, wanted_replicas
 
 
 class ServiceState(NamedTuple):
@@ -27,7 +28,7 @@ class ServiceState(NamedTuple):
 
 def service_states(promise: Promise, workloads: Iterable[Obj], pods: Iterable[Obj]) -> dict[Key, ServiceState]:
     """The state of each service of `promise`. `workloads` and `pods` are the tenant's, as the API server lists them."""
-    found = {key_of(each): each for each in workloads if not _is_leaving(each)}
+    found = {key_of(each): each for each in workloads if not is_terminating(each)}
     pods = list(pods)
     return {key: _state(need, found.get(key), pods, rests=promise.rests) for key, need in promise.services.items()}
 
@@ -50,7 +51,7 @@ def ready_pods(workload: Obj, pods: Iterable[Obj]) -> tuple[int, int]:
     mine = [
         _ready(pod)
         for pod in pods
-        if pod["metadata"].get("namespace", "") == namespace and selects(selector, pod["metadata"].get("labels") or {})
+        if pod["metadata"].get("namespace", "") == namespace and selector_matches(selector, labels_of(pod))
     ]
     return mine.count(True), mine.count(None)
 
@@ -73,12 +74,7 @@ def _is_up(need: Need, ready: int, unknown: int) -> bool | None:
 
 def _ready(pod: Obj) -> bool | None:
     """Whether the pod takes requests; None where its node doesn't answer."""
-    if _is_leaving(pod):
+    if is_terminating(pod):
         return False
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    status = next((each.get("status") for each in conditions if each.get("type") == "Ready"), "False")
+    status = (condition(pod, "Ready") or {}).get("status")
     return None if status == "Unknown" else bool(status == "True")
-
-
-def _is_leaving(obj: Obj) -> bool:
-    return obj["metadata"].get("deletionTimestamp") is not None

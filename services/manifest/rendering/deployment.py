@@ -4,7 +4,7 @@ from services.manifest.rendering.configuration import configuration_digest, sett
 from services.manifest.rendering.naming import Obj, Place, instance, selector
 from services.manifest.rendering.pod import pod_spec
 from services.manifest.rendering.tenancy import Workload
-from shared.sla import NEEDED
+from shared.kube.labels import NEEDED_REPLICAS
 
 _REVISIONS = 5
 _PROGRESS_FACTOR = 3
@@ -44,7 +44,10 @@ def deployment(workload: Workload, place: Place, *, monitoring: bool) -> Obj:
 def _metadata(workload: Workload, place: Place) -> Obj:
     """Polaris wants `replicas` even where an HPA sets them, which kube-score and a rollout forbid: exempt from that."""
     exempt = {"polaris.fairwinds.com/deploymentMissingReplicas-exempt": "true"} if workload.has_autoscaler else {}
-    return {**instance(place.metadata_of(workload.name)), "annotations": {NEEDED: str(workload.needed), **exempt}}
+    return {
+        **instance(place.metadata_of(workload.name)),
+        "annotations": {NEEDED_REPLICAS: str(workload.needed), **exempt},
+    }
 
 
 def _rolling_update(workload: Workload) -> Obj:

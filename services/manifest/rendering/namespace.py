@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from services.manifest.rendering.naming import Obj, Place, selector
-from shared.sla import SERVICES, services_annotation
+from shared.kube.labels import SERVICES
+from shared.sla import services_annotation
 
 _BASE = 100_000
 _STEP = 10_000

@@ -13,8 +13,8 @@ from services.manifest.rendering.placement import apart
 from services.manifest.rendering.security import container_security, pod_security
 from services.manifest.rendering.storage import claim_spec
 from services.manifest.rendering.tenancy import Tenancy
+from shared.kube.labels import NEEDED_REPLICAS
 from shared.kube.quantities import from_bytes, from_milli
-from shared.sla import NEEDED
 
 NAME = "redis"
 SERVICE = "redis-service"
@@ -83,7 +83,7 @@ def stateful_set(tenancy: Tenancy) -> Obj:
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
-        "metadata": {**instance(place.metadata(NAME)), "annotations": {NEEDED: "1"}},
+        "metadata": {**instance(place.metadata(NAME)), "annotations": {NEEDED_REPLICAS: "1"}},
         "spec": {
             "serviceName": HEADLESS,
             "replicas": 1,

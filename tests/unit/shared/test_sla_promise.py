@@ -2,8 +2,9 @@
 
 import pytest
 
+from shared.kube.labels import SERVICES
 from shared.sla import Key, Need, Promise, in_force, is_available, promise_of, service_states
-from shared.sla.promise import NOTHING, SERVICES, declared_in
+from shared.sla.promise import NOTHING, declared_in
 
 from .sla_objects import NAMESPACE, Object, autoscaler, budget, deployment, listed, pods, stateful_set
 

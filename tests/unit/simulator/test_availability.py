@@ -8,9 +8,8 @@ from services.monitor.records import Record, Wanted, promise_in
 from services.monitor.sampling import AVAILABLE, ClusterState, read_tenants
 from services.simulator.api.product import cluster_metrics
 from services.simulator.objects import Obj, with_metadata
+from shared.kube.labels import NEEDED_REPLICAS, SERVICES
 from shared.sla import (
-    NEEDED,
-    SERVICES,
     SLICE_SECONDS,
     Figures,
     History,
@@ -32,7 +31,7 @@ def workload(name: str, replicas: int, needed: int) -> Obj:
     made = deployment(name, replicas)
     template = made["spec"]["template"]
     labelled = {**template, "metadata": {"labels": {"app": name, **LABELS}}}
-    metadata = {"name": name, "namespace": PLACE, "labels": LABELS, "annotations": {NEEDED: str(needed)}}
+    metadata = {"name": name, "namespace": PLACE, "labels": LABELS, "annotations": {NEEDED_REPLICAS: str(needed)}}
     applied = {"manager": "ecp-orchestrator", "operation": "Apply", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
     return {
         **made,

@@ -1,0 +1,25 @@
+"""Names of the labels and annotations that the orchestrator sets on Kubernetes objects and reads back. Pure."""
+
+FIELD_MANAGER = "ecp-orchestrator"
+"""The field manager of our server-side apply, and the value of the label `MANAGED_BY`."""
+
+TENANT = "ecp.ai/tenant"
+"""Label of every object of a tenant: the tenant's id."""
+MANAGED_BY = "ecp.ai/managed-by"
+"""Label: `FIELD_MANAGER`."""
+SERVICE = "ecp.ai/service"
+"""Label of an AI service's objects: the service's name."""
+PRESET = "ecp.ai/preset"
+"""Label: the preset that the tenant was sized as."""
+
+TENANT_NAME = "ecp.ai/tenant-name"
+"""Annotation of the Namespace: the tenant's display name."""
+CONFIG_DIGEST = "ecp.ai/config-digest"
+"""Annotation of a pod template: changes with the configuration, so that a change restarts the pods."""
+NEEDED_REPLICAS = "ecp.ai/needed-replicas"
+"""Annotation of a workload: how many of its replicas must be ready for its service to be up."""
+SERVICES = "ecp.ai/services"
+"""Annotation of the Namespace: the needed replicas by workload (`Deployment/callbot`), as JSON."""
+
+FAULT = "simulator.ecp.ai/fail"
+"""Annotation of a pod or its template: the fault that the simulator injects into it."""
