@@ -2,8 +2,8 @@
 
 import structlog
 
-from services.calculator.recommendation import recommend
 from services.calculator.sizer import Sizer
+from services.calculator.sizing.recommendation import recommend
 from shared.bus import Delivery
 from shared.catalog import Catalog
 from shared.errors import Refused

@@ -7,8 +7,8 @@ arguments alone, so it is computed once. Each copy has its own cache.
 from dataclasses import replace
 from functools import lru_cache
 
-from services.calculator.planning import PRODUCTION, SizingOptions
-from services.calculator.sizing import size
+from services.calculator.sizing.planning import PRODUCTION, SizingOptions
+from services.calculator.sizing.tenant_sizing import size
 from shared.catalog import Catalog
 from shared.rpc import CalculateRequest
 from shared.sizing import Sizing

@@ -11,21 +11,21 @@ from functools import partial
 import structlog
 from prometheus_client import Gauge
 
+from services.monitor.collect.kubernetes import Endpoint, KubernetesCluster
+from services.monitor.collect.lease import Lease
+from services.monitor.collect.prometheus import Prometheus
+from services.monitor.collect.promises import Promises
+from services.monitor.collect.sampler import Cluster, Sampler, utc_now
+from services.monitor.collect.scraper import Scraper
 from services.monitor.handlers import store_sample, take_in_sample
-from services.monitor.kubernetes import Endpoint, KubernetesCluster
-from services.monitor.lease import Lease
-from services.monitor.ledger import Ledger
-from services.monitor.maintenance import Maintenance
-from services.monitor.outage import Outage
-from services.monitor.promises import Promises
-from services.monitor.promql import Prometheus
-from services.monitor.reporting import Reporter
-from services.monitor.reports import Reports
-from services.monitor.rollups import Rollups
-from services.monitor.sampler import Cluster, Sampler, utc_now
-from services.monitor.scraping import Scraper
+from services.monitor.outage_log import Outage
+from services.monitor.reports.reporter import Reporter
+from services.monitor.reports.sla_report import Reports
 from services.monitor.settings import Settings
-from services.monitor.store import SampleWriter
+from services.monitor.storage.availability_store import Ledger
+from services.monitor.storage.maintenance_windows import Maintenance
+from services.monitor.storage.rollups import Rollups
+from services.monitor.storage.sample_writer import SampleWriter
 from shared.bus import Worker
 from shared.database import Database, Databases, ensure_partitions
 from shared.errors import TemporaryError

@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from services.monitor.sampler import sample_id
-from services.monitor.sampling import SOURCE
-from services.monitor.store import SampleWriter
+from services.monitor.collect.readings import SOURCE
+from services.monitor.collect.sampler import sample_id
+from services.monitor.storage.sample_writer import SampleWriter
 from shared.bus import Delivery, derived_id
 from shared.errors import InvalidEvent
 from shared.events import MetricsCollected

@@ -7,6 +7,7 @@ observing.py   the same, as far as a cluster alone shows it
 readiness.py   promise and cluster at one moment: which services are up, down, unknown
 history.py     slices of 5 s, and what was observed as runs of equal slices
 figures.py     availability, downtime, failures and unknown time of a window; error budget, burn rates
+requests.py    availability by good and total requests
 """
 
 from shared.sla.figures import (

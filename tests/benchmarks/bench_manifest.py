@@ -18,7 +18,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from services.calculator.sizing import size
+from services.calculator.sizing.tenant_sizing import size
 from services.manifest.rendering import render, to_yaml
 from services.manifest.validation import Question, validate_objects, validate_text
 from shared.catalog import load_catalog

@@ -24,11 +24,11 @@ from sqlalchemy import text
 from embedded.postgres import running_postgres
 from services.gateway.monitoring.repository import series
 from services.gateway.monitoring.series import most_hours, series_of
-from services.monitor.ledger import Ledger
-from services.monitor.maintenance import Maintenance
-from services.monitor.reports import Reports
-from services.monitor.rollups import Rollups
-from services.monitor.store import SampleWriter
+from services.monitor.reports.sla_report import Reports
+from services.monitor.storage.availability_store import Ledger
+from services.monitor.storage.maintenance_windows import Maintenance
+from services.monitor.storage.rollups import Rollups
+from services.monitor.storage.sample_writer import SampleWriter
 from shared.database import Database, Databases, DatabaseSettings, ensure_partitions
 from shared.database.upgrade import upgrade_one
 from shared.events import MetricsCollected

@@ -14,10 +14,10 @@ from math import ceil
 from rich.console import Console
 from rich.table import Table
 
-from services.calculator import availability, erlang
-from services.calculator.load import fan_out
-from services.calculator.planning import SizingOptions
-from services.calculator.sizing import size
+from services.calculator.sizing import availability, erlang
+from services.calculator.sizing.load import fan_out
+from services.calculator.sizing.planning import SizingOptions
+from services.calculator.sizing.tenant_sizing import size
 from shared.catalog import load_catalog
 from shared.tenants import SlaTarget
 

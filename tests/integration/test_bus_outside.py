@@ -25,9 +25,9 @@ from services.calculator import app as calculator
 from services.calculator.settings import Settings as CalculatorSettings
 from services.manifest import app as manifest
 from services.manifest.settings import Settings as ManifestSettings
+from services.monitor.collect.readings import SOURCE
+from services.monitor.collect.sampler import sample_id
 from services.monitor.handlers import take_in_sample
-from services.monitor.sampler import sample_id
-from services.monitor.sampling import SOURCE
 from shared.access import BOOTSTRAP, OPERATOR, OUTSIDE, crossings, inbox
 from shared.bus.bootstrap import bootstrap
 from shared.bus.dead_letters import DeadLetters, Letter

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.calculator.sizing import size
+from services.calculator.sizing.tenant_sizing import size
 from services.deployer.state.records import ObjectRef
 from services.manifest.rendering import render, to_yaml
 from shared.catalog import load_catalog

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from services.monitor.kubernetes import POD_METRICS, PODS, Endpoint, KubernetesCluster
+from services.monitor.collect.kubernetes import POD_METRICS, PODS, Endpoint, KubernetesCluster
 from shared.errors import DependencyUnavailable
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]

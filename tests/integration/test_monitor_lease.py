@@ -11,7 +11,7 @@ from nats.js.api import KeyValueConfig, StorageType
 from nats.js.kv import KeyValue
 
 from embedded.nats import NatsServer
-from services.monitor.lease import Lease
+from services.monitor.collect.lease import Lease
 from shared.errors import DependencyUnavailable
 
 LIFETIME = 0.6

@@ -20,8 +20,8 @@ from aiohttp.test_utils import TestServer
 
 from embedded.ports import free_ports
 from embedded.postgres import PostgresServer
-from services.monitor.promql import QUERIES, Prometheus
-from services.monitor.scraping import Scraper
+from services.monitor.collect.prometheus import QUERIES, Prometheus
+from services.monitor.collect.scraper import Scraper
 from services.monitor.settings import Settings
 from shared.errors import DependencyUnavailable
 from shared.events import Event, MetricsCollected

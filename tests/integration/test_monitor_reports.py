@@ -16,9 +16,9 @@ from sqlalchemy import text
 
 from embedded.postgres import PostgresServer
 from services.monitor.app import build
-from services.monitor.rollups import Rollups
-from services.monitor.sampling import ClusterState
+from services.monitor.collect.readings import ClusterState
 from services.monitor.settings import Settings
+from services.monitor.storage.rollups import Rollups
 from shared.bus import BusSettings, Worker
 from shared.roles import MONITOR
 from shared.rpc import CapacityReply, CapacityRequest, NodeCapacity

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from embedded.postgres import PostgresServer
 from services.gateway.monitoring.repository import series
 from services.gateway.monitoring.series import series_of
-from services.monitor.rollups import Rollups
 from services.monitor.settings import Settings
+from services.monitor.storage.rollups import Rollups
 from shared.database import Database, Databases, DatabaseSettings, ensure_partitions
 from shared.database.partitions import ensure_day
 from shared.database.upgrade import upgrade_one

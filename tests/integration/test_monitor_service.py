@@ -25,10 +25,10 @@ from embedded.nats import NatsServer
 from embedded.ports import free_ports
 from embedded.postgres import PostgresServer
 from services.monitor.app import build
-from services.monitor.kubernetes import DEPLOYMENTS, PODS
-from services.monitor.ledger import Ledger
-from services.monitor.sampling import ClusterState
+from services.monitor.collect.kubernetes import DEPLOYMENTS, PODS
+from services.monitor.collect.readings import ClusterState
 from services.monitor.settings import Settings
+from services.monitor.storage.availability_store import Ledger
 from shared.bus import Worker, encode
 from shared.bus.bootstrap import bootstrap
 from shared.database import Databases

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from embedded.ports import free_ports
-from services.monitor.kubernetes import Endpoint, KubernetesCluster
-from services.monitor.sampling import ClusterState, by_tenant, needs_found, read_tenants
+from services.monitor.collect.kubernetes import Endpoint, KubernetesCluster
+from services.monitor.collect.readings import ClusterState, by_tenant, needs_found, read_tenants
 from shared.sla import Observer
 
 DEADLINE = 60.0

@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from embedded.postgres import PostgresServer
 from services.monitor.app import tend
-from services.monitor.ledger import WHOLE, Ledger, Promise
-from services.monitor.store import SampleWriter
+from services.monitor.storage.availability_store import WHOLE, Ledger, Promise
+from services.monitor.storage.sample_writer import SampleWriter
 from shared.database import Database, Databases, DatabaseSettings, ensure_partitions
 from shared.database.upgrade import upgrade_one
 from shared.errors import InvalidEvent

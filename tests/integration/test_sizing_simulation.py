@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
-from services.calculator.availability import unavailability
-from services.calculator.erlang import slower_than
-from services.calculator.sizing import size
+from services.calculator.sizing.availability import unavailability
+from services.calculator.sizing.erlang import slower_than
+from services.calculator.sizing.tenant_sizing import size
 from shared.catalog import Discipline, load_catalog
 from shared.sizing import ServiceSizing, Sizing
 from shared.tenants import SlaTarget

@@ -13,10 +13,10 @@ import yaml
 
 from embedded.accounts import passwords
 from services.deployer.cluster.api import Obj, ref_of
-from services.monitor.kubernetes import Endpoint, KubernetesCluster
-from services.monitor.promises import Promises
-from services.monitor.sampler import Sampler
-from services.monitor.sampling import AVAILABLE, Reading
+from services.monitor.collect.kubernetes import Endpoint, KubernetesCluster
+from services.monitor.collect.promises import Promises
+from services.monitor.collect.readings import AVAILABLE, Reading
+from services.monitor.collect.sampler import Sampler
 from shared.events import DeployCompleted, Event, MetricsCollected, Operation
 from shared.sla import SLICE_SECONDS, ServiceState
 from shared.subjects import Bucket

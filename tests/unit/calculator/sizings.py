@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from services.calculator.sizing import size
+from services.calculator.sizing.tenant_sizing import size
 from shared.catalog import load_catalog
 from shared.sizing import ServiceSizing, Sizing
 from shared.tenants import SlaTarget

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.calculator.availability import replicas_for, share, unavailability
+from services.calculator.sizing.availability import replicas_for, share, unavailability
 
 
 def exact(needed: int, replicas: int, p: Fraction) -> Fraction:

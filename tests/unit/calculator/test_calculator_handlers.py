@@ -6,9 +6,9 @@ from fractions import Fraction
 import pytest
 
 from services.calculator.handlers import advise, calculate, size_deployment, size_tenant
-from services.calculator.planning import SizingOptions
 from services.calculator.settings import Settings
 from services.calculator.sizer import Sizer
+from services.calculator.sizing.planning import SizingOptions
 from shared.bus import Delivery
 from shared.catalog import load_catalog
 from shared.errors import Refused

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.calculator.erlang import (
+from services.calculator.sizing.erlang import (
     erlang_b,
     erlang_c,
     own_percentile,

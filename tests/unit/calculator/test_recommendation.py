@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.calculator.recommendation import percentile, recommend
-from services.calculator.sizing import size
+from services.calculator.sizing.recommendation import percentile, recommend
+from services.calculator.sizing.tenant_sizing import size
 from shared.catalog import load_catalog
 from shared.errors import Refused
 from shared.rpc import Recommendation, ServiceRecommendation, Usage

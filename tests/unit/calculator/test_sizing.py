@@ -5,10 +5,10 @@ from math import log
 
 import pytest
 
-from services.calculator.cost import written
-from services.calculator.load import channels, fan_out
-from services.calculator.planning import SizingOptions
-from services.calculator.sizing import size
+from services.calculator.sizing.cost import written
+from services.calculator.sizing.load import channels, fan_out
+from services.calculator.sizing.planning import SizingOptions
+from services.calculator.sizing.tenant_sizing import size
 from shared.catalog import load_catalog
 from shared.errors import Refused
 from shared.tenants import SlaTarget

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from services.calculator.availability import unavailability
-from services.calculator.erlang import erlang_b, own_percentile, percentile, slots_for_blocking
-from services.calculator.sizing import size
+from services.calculator.sizing.availability import unavailability
+from services.calculator.sizing.erlang import erlang_b, own_percentile, percentile, slots_for_blocking
+from services.calculator.sizing.tenant_sizing import size
 from shared.catalog import load_catalog
 from shared.sizing import ServiceSizing
 from shared.tenants import SlaTarget

@@ -4,9 +4,9 @@ from fractions import Fraction
 
 import pytest
 
-from services.calculator.capacity import Holder, capacity, ways_to_share
-from services.calculator.planning import SizingOptions
-from services.calculator.sizing import size
+from services.calculator.sizing.capacity import Holder, capacity, ways_to_share
+from services.calculator.sizing.planning import SizingOptions
+from services.calculator.sizing.tenant_sizing import size
 from shared.catalog import load_catalog
 from shared.errors import Refused
 from shared.sizing import GpuSharing

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.calculator.planning import SizingOptions
-from services.calculator.sizing import size
+from services.calculator.sizing.planning import SizingOptions
+from services.calculator.sizing.tenant_sizing import size
 from shared.catalog import Discipline, load_catalog
 from shared.errors import Refused
 from shared.sizing import Sizing

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from itertools import product
 
-from services.calculator.sizing import size
+from services.calculator.sizing.tenant_sizing import size
 from services.manifest.rendering import Obj, render
 from shared.catalog import load_catalog
 from shared.events import DeployOptions

@@ -6,7 +6,7 @@ from typing import Any, cast
 import orjson
 from nats.js.errors import NotFoundError
 
-from services.monitor.promises import Promises
+from services.monitor.collect.promises import Promises
 from shared.sla import Promise
 from shared.subjects import Mode
 

@@ -8,9 +8,9 @@ import yaml
 
 from services.deployer.cluster.api import FIELD_MANAGER
 from services.deployer.state.records import Applied, Desired
-from services.monitor.promises import read_promise
-from services.monitor.records import Record, promise_in
-from services.monitor.sampler import unchanged
+from services.monitor.collect.deployer_records import Record, promise_in
+from services.monitor.collect.promises import read_promise
+from services.monitor.collect.sampler import unchanged
 from shared.events import Operation
 from shared.sla import Key, Need, Promise, observing
 from shared.subjects import Bucket

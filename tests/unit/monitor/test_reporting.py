@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from services.monitor.ledger import Promise
-from services.monitor.maintenance import Window
-from services.monitor.reporting import Reporter
+from services.monitor.reports.reporter import Reporter
+from services.monitor.storage.availability_store import Promise
+from services.monitor.storage.maintenance_windows import Window
 from shared.errors import DependencyUnavailable
 from shared.events import ErrorBudget, Event, SlaReported
 from shared.sla import History, Run, slice_of, slice_start

@@ -11,8 +11,8 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from services.monitor.sampler import Sampler
-from services.monitor.sampling import ClusterState
+from services.monitor.collect.readings import ClusterState
+from services.monitor.collect.sampler import Sampler
 from shared.errors import DependencyUnavailable
 from shared.events import Event, MetricsCollected
 from shared.subjects import Mode

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.monitor.sampling import ClusterState, Reading, by_tenant, needs_found, read_tenants
+from services.monitor.collect.readings import ClusterState, Reading, by_tenant, needs_found, read_tenants
 from shared.sla import Observer
 
 Object = dict[str, Any]

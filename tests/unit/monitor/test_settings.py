@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.monitor.app import endpoint
-from services.monitor.kubernetes import Endpoint
+from services.monitor.collect.kubernetes import Endpoint
 from services.monitor.settings import Settings
 from shared.subjects import Mode
 

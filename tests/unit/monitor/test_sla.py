@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.monitor.sla import UnknownPeriod, read_period, requests_of
-from services.monitor.sla.requests import Minute
+from services.monitor.reports.periods import UnknownPeriod, read_period
 from shared.sla import (
     SLICE_SECONDS,
     Figures,
@@ -23,6 +22,7 @@ from shared.sla import (
     slice_of,
     slice_start,
 )
+from shared.sla.requests import Minute, requests_of
 
 BEGIN = slice_of(datetime(2026, 11, 1, tzinfo=UTC))
 TARGET = Fraction("0.995")

@@ -5,7 +5,7 @@ import re
 import yaml
 
 from services.deployer.health.snapshot import WATCHED, WORKLOADS
-from services.monitor import kubernetes as monitor
+from services.monitor.collect import kubernetes as monitor
 from shared.kube.rights import APPLIED, DEPLOYER, MONITOR
 from tests.unit.manifest.factories import every_tenant
 from tools.kubernetes_rbac import FILE, configuration

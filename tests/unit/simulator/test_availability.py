@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.monitor.records import Record, Wanted, promise_in
-from services.monitor.sampling import AVAILABLE, ClusterState, read_tenants
+from services.monitor.collect.deployer_records import Record, Wanted, promise_in
+from services.monitor.collect.readings import AVAILABLE, ClusterState, read_tenants
 from services.simulator.api.product import cluster_metrics
 from services.simulator.objects import Obj, with_metadata
 from shared.kube.labels import NEEDED_REPLICAS, SERVICES

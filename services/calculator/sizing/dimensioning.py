@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-from services.calculator import erlang
-from services.calculator.availability import replicas_for, share, unavailability
-from services.calculator.capacity import Capacity
-from services.calculator.load import Load
+from services.calculator.sizing import erlang
+from services.calculator.sizing.availability import replicas_for, share, unavailability
+from services.calculator.sizing.capacity import Capacity
+from services.calculator.sizing.load import Load
 from shared.catalog import Catalog, Discipline, Service
 from shared.tenants import SlaTarget
 

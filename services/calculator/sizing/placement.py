@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from services.calculator.capacity import Holder
+from services.calculator.sizing.capacity import Holder
 from shared.catalog import Catalog, Gpu
 
 Replicas = Mapping[str, Mapping[Holder, int]]

@@ -9,13 +9,13 @@ costs less, and neither does a tighter SLA.
 
 from collections.abc import Iterator, Mapping
 
-from services.calculator.alternatives import Chosen, alternatives, effect, main_type
-from services.calculator.cost import cost, monthly_cost, totals, whole, written
-from services.calculator.dimensioning import goal
-from services.calculator.load import Load, channels, fan_out
-from services.calculator.planning import PRODUCTION, Plan, SizingContext, SizingOptions, measured_types, plan
-from services.calculator.presets import recommended, room, warnings
-from services.calculator.service_sizings import services
+from services.calculator.sizing.alternatives import Chosen, alternatives, effect, main_type
+from services.calculator.sizing.cost import cost, monthly_cost, totals, whole, written
+from services.calculator.sizing.dimensioning import goal
+from services.calculator.sizing.load import Load, channels, fan_out
+from services.calculator.sizing.planning import PRODUCTION, Plan, SizingContext, SizingOptions, measured_types, plan
+from services.calculator.sizing.presets import recommended, room, warnings
+from services.calculator.sizing.service_sizings import services
 from shared.catalog import Catalog
 from shared.errors import Refused
 from shared.sizing import Sizing

@@ -6,12 +6,11 @@ from datetime import datetime
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from services.monitor.ledger import WHOLE, Ledger, Promise
-from services.monitor.maintenance import Maintenance, Window, window_model
-from services.monitor.reporting import budget_model
-from services.monitor.rollups import Rollups
-from services.monitor.sla import LOW_TRAFFIC, Period, UnknownPeriod, read_period, requests_of
-from services.monitor.sla.requests import Minute, Requests
+from services.monitor.reports.periods import Period, UnknownPeriod, read_period
+from services.monitor.reports.reporter import budget_model
+from services.monitor.storage.availability_store import WHOLE, Ledger, Promise
+from services.monitor.storage.maintenance_windows import Maintenance, Window, window_model
+from services.monitor.storage.rollups import Rollups
 from shared.errors import Refused
 from shared.rpc import SlaFailure, SlaFigures, SlaPart, SlaReport, SlaReportRequest, SlaRequests, SlaService
 from shared.sla import (
@@ -27,6 +26,7 @@ from shared.sla import (
     slice_of,
     slice_start,
 )
+from shared.sla.requests import LOW_TRAFFIC, Minute, Requests, requests_of
 
 _MOST_FAILURES = 200
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import ceil
 
-from services.calculator.cost import whole, written
+from services.calculator.sizing.cost import whole, written
 from shared.catalog import Catalog
 from shared.errors import Refused
 from shared.rpc import Recommendation, RequestsAndCost, ServiceRecommendation, Usage

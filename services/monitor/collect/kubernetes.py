@@ -15,7 +15,7 @@ import orjson
 from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 
-from services.monitor.sampling import TENANT_LABEL, ClusterState
+from services.monitor.collect.readings import TENANT_LABEL, ClusterState
 from shared.errors import DependencyUnavailable
 from shared.kube.client import connect
 from shared.kube.objects import Obj

@@ -19,15 +19,15 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.monitor.outage import Outage
-from services.monitor.promql import SOURCE as PROMETHEUS
-from services.monitor.sampling import SOURCE
-from services.monitor.sla.requests import Minute
+from services.monitor.collect.prometheus import SOURCE as PROMETHEUS
+from services.monitor.collect.readings import SOURCE
+from services.monitor.outage_log import Outage
 from shared.database import Database, drop_partition
 from shared.database.partitions import last_day
 from shared.errors import TemporaryError
 from shared.measuring import LARGEST
 from shared.sla import slice_of
+from shared.sla.requests import Minute
 
 TOTAL, BAD = "request_count", "error_count"
 """The metrics that requests are counted by; both are counts of what happened since the sample before."""

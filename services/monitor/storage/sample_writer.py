@@ -19,8 +19,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.monitor.ledger import WHOLE
-from services.monitor.sampling import AVAILABLE, SOURCE
+from services.monitor.collect.readings import AVAILABLE, SOURCE
+from services.monitor.storage.availability_store import WHOLE
 from shared.database import Database, ensure_partitions
 from shared.database.partitions import ensure_day
 from shared.errors import DependencyUnavailable, InvalidEvent, TemporaryError

@@ -10,12 +10,12 @@ from fractions import Fraction
 from itertools import islice
 from math import isfinite
 
-from services.calculator.cost import krw, monthly_cost, totals, whole, written
-from services.calculator.dimensioning import Performance, dimension, goal, performance
-from services.calculator.load import Load
-from services.calculator.planning import Plan, SizingContext, measured_types, plan, reached
-from services.calculator.presets import holds, neighbours
-from services.calculator.reasons import joined, number
+from services.calculator.sizing.cost import krw, monthly_cost, totals, whole, written
+from services.calculator.sizing.dimensioning import Performance, dimension, goal, performance
+from services.calculator.sizing.load import Load
+from services.calculator.sizing.planning import Plan, SizingContext, measured_types, plan, reached
+from services.calculator.sizing.presets import holds, neighbours
+from services.calculator.sizing.reasons import joined, number
 from shared.catalog import Catalog, Discipline
 from shared.errors import Refused
 from shared.sizing import Alternative, AlternativeKind

@@ -10,10 +10,10 @@ from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from services.monitor.ledger import Promise
-from services.monitor.maintenance import Window
-from services.monitor.outage import Outage
-from services.monitor.sampler import Publish, utc_now
+from services.monitor.collect.sampler import Publish, utc_now
+from services.monitor.outage_log import Outage
+from services.monitor.storage.availability_store import Promise
+from services.monitor.storage.maintenance_windows import Window
 from shared.bus import derived_id
 from shared.errors import TemporaryError
 from shared.events import ErrorBudget, ServiceReadiness, SlaReported

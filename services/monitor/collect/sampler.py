@@ -12,8 +12,7 @@ from typing import Protocol
 
 import structlog
 
-from services.monitor.outage import Outage
-from services.monitor.sampling import (
+from services.monitor.collect.readings import (
     AVAILABLE,
     SOURCE,
     ClusterState,
@@ -23,6 +22,7 @@ from services.monitor.sampling import (
     note_unreadable,
     read_tenants,
 )
+from services.monitor.outage_log import Outage
 from shared.bus import derived_id
 from shared.errors import DependencyUnavailable, TemporaryError
 from shared.events import Event, MetricsCollected

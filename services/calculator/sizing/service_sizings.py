@@ -2,10 +2,10 @@
 
 from fractions import Fraction
 
-from services.calculator.cost import service_costs
-from services.calculator.dimensioning import dimension
-from services.calculator.planning import Plan, Workload, reached
-from services.calculator.reasons import reason
+from services.calculator.sizing.cost import service_costs
+from services.calculator.sizing.dimensioning import dimension
+from services.calculator.sizing.planning import Plan, Workload, reached
+from services.calculator.sizing.reasons import reason
 from shared.catalog import Catalog
 from shared.sizing import ServiceSizing
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-from services.monitor.outage import Outage
-from services.monitor.promql import INTERVAL_SECONDS, SOURCE
-from services.monitor.sampler import Publish, utc_now
+from services.monitor.collect.prometheus import INTERVAL_SECONDS, SOURCE
+from services.monitor.collect.sampler import Publish, utc_now
+from services.monitor.outage_log import Outage
 from shared.bus import derived_id
 from shared.errors import TemporaryError
 from shared.events import MetricsCollected

@@ -15,7 +15,7 @@ from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 from pydantic import ValidationError
 
-from services.monitor.records import Record, promise_in
+from services.monitor.collect.deployer_records import Record, promise_in
 from shared.access import stream_behind
 from shared.bus.publishing import NATS_ERRORS
 from shared.bus.reading import read_all

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-from services.calculator.planning import Plan, SizingOptions, stored_gb
+from services.calculator.sizing.planning import Plan, SizingOptions, stored_gb
 from shared.catalog import Catalog, Purchase
 from shared.sizing import Cost, CostItem, Money, ResourceTotals
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from services.calculator.capacity import Capacity, Holder, capacity, ways_to_share
-from services.calculator.dimensioning import Dimension, Goal, Performance, TooSlow, dimension, performance
-from services.calculator.load import Load
-from services.calculator.placement import Assignment, Rent, cheapest, rents
+from services.calculator.sizing.capacity import Capacity, Holder, capacity, ways_to_share
+from services.calculator.sizing.dimensioning import Dimension, Goal, Performance, TooSlow, dimension, performance
+from services.calculator.sizing.load import Load
+from services.calculator.sizing.placement import Assignment, Rent, cheapest, rents
 from shared.catalog import Catalog
 from shared.errors import Refused
 from shared.sizing import GpuSharing

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from scipy.special import betainc
 
-from services.calculator.erlang import least
+from services.calculator.sizing.erlang import least
 
 
 def unavailability(needed: int, replicas: int, replica_availability: float) -> float:

@@ -2,9 +2,9 @@
 
 from fractions import Fraction
 
-from services.calculator.capacity import Capacity
-from services.calculator.dimensioning import Dimension, Goal
-from services.calculator.planning import Workload
+from services.calculator.sizing.capacity import Capacity
+from services.calculator.sizing.dimensioning import Dimension, Goal
+from services.calculator.sizing.planning import Workload
 from shared.catalog import Confidence, Discipline, Service
 from shared.texts import Text
 
