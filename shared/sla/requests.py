@@ -1,7 +1,7 @@
-"""Availability by requests: good of total, where a tenant's requests are counted.
+"""Availability by requests: good over total, where a tenant's requests are counted.
 
-Counts come by the minute. A minute in which nothing was asked says nothing, and a period with few requests says little:
-below a floor the status is unknown, since one failed request of ten is no outage of a call centre.
+Counts are per minute. A minute without requests doesn't count, and below a minimum number of requests the status of a
+period is unknown: one failed request of ten is no outage of a contact centre.
 """
 
 from collections.abc import Iterable, Sequence
