@@ -9,15 +9,15 @@ from functools import partial
 
 from nats.js.kv import KeyValue
 
-from services.deployer.cluster.capacity import Capacity
-from services.deployer.cluster.targets import Targets
-from services.deployer.drift.watch import DriftWatch
+from services.deployer.cluster.capacity import CapacityService
+from services.deployer.cluster.targets import TargetClusters
+from services.deployer.drift.watch import DriftWatcher
 from services.deployer.handlers import Handlers
 from services.deployer.reconcile.controller import Controller, World
 from services.deployer.settings import DeployerSettings
 from services.deployer.state.leases import Leases
-from services.deployer.state.manifest_store import Manifests
-from services.deployer.state.repository import States
+from services.deployer.state.manifest_store import ManifestStore
+from services.deployer.state.repository import StateRepository
 from shared.bus import Worker
 from shared.rpc import CapacityRequest, RoomRequest
 from shared.subjects import DEPLOYER_ACCEPTS_MANIFESTS, DEPLOYER_ACCEPTS_OPERATIONS, Bucket, Mode, Rpc
@@ -29,11 +29,11 @@ _ANSWERS_AT_ONCE = 16
 def build(settings: DeployerSettings) -> Worker:
     """The deployer as a worker."""
     worker = Worker("deployer", settings)
-    targets = Targets(settings)
+    targets = TargetClusters(settings)
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4()}"
     worlds = {mode: _world(worker, mode, holder) for mode in Mode}
     manifests = {mode: world.manifests for mode, world in worlds.items()}
-    capacity = Capacity(targets, manifests, _now)
+    capacity = CapacityService(targets, manifests, _now)
     controller = Controller(worlds, targets, worker.publisher, settings, _now, find_room=capacity.find_room)
     handlers = Handlers(
         {mode: world.states for mode, world in worlds.items()}, targets, controller.notice, controller.repeat_end
@@ -44,7 +44,7 @@ def build(settings: DeployerSettings) -> Worker:
     worker.answer(Rpc.ROOM, RoomRequest, capacity.answer_room, concurrency=_ANSWERS_AT_ONCE)
     worker.background("controller", controller.run)
     for (mode, target), cluster in targets.all.items():
-        watch = DriftWatch(
+        watch = DriftWatcher(
             mode,
             target,
             cluster,
@@ -67,7 +67,9 @@ def _now() -> datetime:
 
 def _world(worker: Worker, mode: Mode, holder: str) -> World:
     key_value: Callable[[Bucket], Awaitable[KeyValue]] = partial(worker.key_value, mode=mode)
-    return World(States(key_value), _leases(worker, mode, holder), Manifests(partial(key_value, Bucket.MANIFESTS)))
+    return World(
+        StateRepository(key_value), _leases(worker, mode, holder), ManifestStore(partial(key_value, Bucket.MANIFESTS))
+    )
 
 
 def _leases(worker: Worker, mode: Mode, holder: str) -> Leases:

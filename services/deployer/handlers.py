@@ -6,10 +6,10 @@ A generation below the highest is answered with `deploy.superseded`, the same on
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 
-from services.deployer.cluster.targets import Targets, UnknownTarget
+from services.deployer.cluster.targets import TargetClusters, UnknownTarget
 from services.deployer.reconcile.progress import STARTED
-from services.deployer.state.records import Desired, Newer, state_key
-from services.deployer.state.repository import States, Versioned
+from services.deployer.state.records import DesiredState, HigherGeneration, state_key
+from services.deployer.state.repository import StateRepository, TenantRecords
 from shared.bus import Delivery
 from shared.errors import PermanentError
 from shared.events import (
@@ -39,10 +39,10 @@ class Handlers:
 
     def __init__(
         self,
-        states: Mapping[Mode, States],
-        targets: Targets,
-        notice: Callable[[Mode, Desired, Versioned | None], None],
-        repeat_end: Callable[[Mode, Desired, Versioned], Awaitable[None]],
+        states: Mapping[Mode, StateRepository],
+        targets: TargetClusters,
+        notice: Callable[[Mode, DesiredState, TenantRecords | None], None],
+        repeat_end: Callable[[Mode, DesiredState, TenantRecords], Awaitable[None]],
     ) -> None:
         """`notice` hears of what was written, to begin at once; other copies find it by themselves.
 
@@ -77,9 +77,9 @@ class Handlers:
         fields["restarted_at"] = (delivery.sent or delivery.time).replace(microsecond=0) if restarts else None
         return await self._want(_desired(event, delivery, action=_ACTIONS[event.operation], **fields), delivery.mode)
 
-    async def _want(self, wanted: Desired, mode: Mode) -> list[Event]:
+    async def _want(self, wanted: DesiredState, mode: Mode) -> list[Event]:
         outcome = await self._states[mode].want(wanted)
-        if isinstance(outcome, Newer):
+        if isinstance(outcome, HigherGeneration):
             return [_superseded(wanted, outcome)]
         # One that comes again may find the records of what came after it, or none.
         is_current = outcome.desired is not None and outcome.desired.generation == wanted.generation
@@ -101,8 +101,8 @@ class Handlers:
         ]
 
 
-def _desired(event: ManifestRendered | OperationRequested, delivery: Delivery, **fields: Any) -> Desired:
-    return Desired.model_validate(
+def _desired(event: ManifestRendered | OperationRequested, delivery: Delivery, **fields: Any) -> DesiredState:
+    return DesiredState.model_validate(
         {
             **event.deployment.model_dump(),
             "tenant_id": event.tenant_id,
@@ -136,7 +136,7 @@ def _failed(
     )
 
 
-def _superseded(wanted: Desired, newer: Newer) -> DeploySuperseded:
+def _superseded(wanted: DesiredState, newer: HigherGeneration) -> DeploySuperseded:
     return DeploySuperseded(
         **wanted.model_dump(include={"tenant_id", "deployment_id", "generation", "target", "operation"}),
         message=f"generation {newer.generation} has taken its place",

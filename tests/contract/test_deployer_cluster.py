@@ -10,17 +10,17 @@ import orjson
 import pytest
 
 from services.deployer.cluster.api import (
-    Change,
-    Cluster,
+    ClusterApi,
     ClusterRefused,
     FieldConflict,
     Kind,
     KindUnknown,
     NamespaceTerminating,
     Obj,
+    WatchEvent,
     ref_of,
 )
-from services.deployer.cluster.kubernetes import KubernetesCluster
+from services.deployer.cluster.kubernetes import KubernetesAdapter
 from services.deployer.cluster.ownership import foreign
 from services.deployer.state.records import ObjectRef
 from shared.kube.client import connect
@@ -79,31 +79,31 @@ async def simulator_url() -> AsyncIterator[str]:
 
 
 @pytest.fixture(params=["fake", "simulator"])
-async def ground(request: pytest.FixtureRequest, simulator_url: str) -> AsyncIterator[tuple[Cluster, Outside]]:
+async def ground(request: pytest.FixtureRequest, simulator_url: str) -> AsyncIterator[tuple[ClusterApi, Outside]]:
     if request.param == "fake":
         fake = FakeCluster()
         fake.unknown.add("ServiceMonitor")
         yield fake, OutsideOfTheFake(fake)
         return
-    real = KubernetesCluster("demo", lambda: connect(server=simulator_url))
+    real = KubernetesAdapter("demo", lambda: connect(server=simulator_url))
     yield real, OutsideOfTheSimulator(simulator_url)
     await real.close()
 
 
 @pytest.fixture
-async def namespace(ground: tuple[Cluster, Outside]) -> str:
+async def namespace(ground: tuple[ClusterApi, Outside]) -> str:
     name = f"contract-{uuid.uuid4().hex[:8]}"
     await ground[0].apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, force=False)
     return name
 
 
 @pytest.fixture
-def cluster(ground: tuple[Cluster, Outside]) -> Cluster:
+def cluster(ground: tuple[ClusterApi, Outside]) -> ClusterApi:
     return ground[0]
 
 
 @pytest.fixture
-def outside(ground: tuple[Cluster, Outside]) -> Outside:
+def outside(ground: tuple[ClusterApi, Outside]) -> Outside:
     return ground[1]
 
 
@@ -116,7 +116,7 @@ def config_map(namespace: str, name: str = "settings", **data: str) -> Obj:
     }
 
 
-async def test_apply_makes_changes_and_keeps_an_object(cluster: Cluster, namespace: str) -> None:
+async def test_apply_makes_changes_and_keeps_an_object(cluster: ClusterApi, namespace: str) -> None:
     made = await cluster.apply(config_map(namespace, color="red"), force=False)
     assert made["metadata"]["uid"]
     assert made["metadata"]["managedFields"][0]["manager"] == "ecp-orchestrator"
@@ -126,7 +126,7 @@ async def test_apply_makes_changes_and_keeps_an_object(cluster: Cluster, namespa
     assert await cluster.read(ref_of(made)) == changed
 
 
-async def test_what_is_not_there_reads_as_none(cluster: Cluster, namespace: str) -> None:
+async def test_what_is_not_there_reads_as_none(cluster: ClusterApi, namespace: str) -> None:
     missing = ObjectRef(api_version="v1", kind="ConfigMap", namespace=namespace, name="missing")
     assert await cluster.read(missing) is None
     unknown = ObjectRef(api_version="monitoring.coreos.com/v1", kind="ServiceMonitor", namespace=namespace, name="x")
@@ -134,7 +134,7 @@ async def test_what_is_not_there_reads_as_none(cluster: Cluster, namespace: str)
     await cluster.remove(unknown, uid="none")
 
 
-async def test_a_kind_that_the_cluster_lacks_is_said_so(cluster: Cluster, namespace: str) -> None:
+async def test_a_kind_that_the_cluster_lacks_is_said_so(cluster: ClusterApi, namespace: str) -> None:
     monitor = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",
@@ -145,7 +145,7 @@ async def test_a_kind_that_the_cluster_lacks_is_said_so(cluster: Cluster, namesp
 
 
 async def test_another_manager_s_field_is_a_conflict_that_names_both_unless_forced(
-    cluster: Cluster, outside: Outside, namespace: str
+    cluster: ClusterApi, outside: Outside, namespace: str
 ) -> None:
     await outside.apply("kubectl", config_map(namespace, color="green"))
     with pytest.raises(FieldConflict) as conflict:
@@ -157,19 +157,19 @@ async def test_another_manager_s_field_is_a_conflict_that_names_both_unless_forc
 
 
 async def test_the_same_value_as_another_manager_s_is_no_conflict(
-    cluster: Cluster, outside: Outside, namespace: str
+    cluster: ClusterApi, outside: Outside, namespace: str
 ) -> None:
     await outside.apply("kubectl", config_map(namespace, color="green"))
     await cluster.apply(config_map(namespace, color="green"), force=False)
 
 
-async def test_nothing_is_made_in_a_namespace_that_is_not_there(cluster: Cluster) -> None:
+async def test_nothing_is_made_in_a_namespace_that_is_not_there(cluster: ClusterApi) -> None:
     with pytest.raises(ClusterRefused, match='namespaces "nowhere" not found'):
         await cluster.apply(config_map("nowhere"), force=False)
 
 
 async def test_nothing_is_made_in_a_namespace_that_is_being_deleted(
-    cluster: Cluster, outside: Outside, namespace: str
+    cluster: ClusterApi, outside: Outside, namespace: str
 ) -> None:
     await outside.hold(namespace)
     found = await cluster.read(ObjectRef(api_version="v1", kind="Namespace", name=namespace))
@@ -179,7 +179,7 @@ async def test_nothing_is_made_in_a_namespace_that_is_being_deleted(
         await cluster.apply(config_map(namespace, "another"), force=False)
 
 
-async def test_only_the_object_with_the_uid_is_removed(cluster: Cluster, namespace: str) -> None:
+async def test_only_the_object_with_the_uid_is_removed(cluster: ClusterApi, namespace: str) -> None:
     made = await cluster.apply(config_map(namespace), force=False)
     await cluster.remove(ref_of(made), uid="somebody-else-s")
     assert await cluster.read(ref_of(made)) is not None
@@ -188,7 +188,7 @@ async def test_only_the_object_with_the_uid_is_removed(cluster: Cluster, namespa
     await cluster.remove(ref_of(made), uid=made["metadata"]["uid"])
 
 
-async def test_a_watch_goes_on_where_the_list_ended(cluster: Cluster, namespace: str) -> None:
+async def test_a_watch_goes_on_where_the_list_ended(cluster: ClusterApi, namespace: str) -> None:
     await cluster.apply(config_map(namespace, "first"), force=False)
     listing = await cluster.list(CONFIG_MAP, namespace)
     assert "first" in {obj["metadata"]["name"] for obj in listing.items}
@@ -196,7 +196,7 @@ async def test_a_watch_goes_on_where_the_list_ended(cluster: Cluster, namespace:
     made = await cluster.apply(config_map(namespace, "second"), force=False)
     await cluster.apply(config_map(namespace, "second", color="red"), force=False)
     await cluster.remove(ref_of(made), uid=made["metadata"]["uid"])
-    changes: list[Change] = []
+    changes: list[WatchEvent] = []
     async with asyncio.timeout(10):
         async for change in cluster.watch(CONFIG_MAP, namespace, listing.resource_version):
             if change.obj["metadata"]["name"] == "second":
@@ -208,7 +208,7 @@ async def test_a_watch_goes_on_where_the_list_ended(cluster: Cluster, namespace:
 
 
 async def test_a_patch_changes_a_field_that_an_apply_leaves_alone_until_it_sets_it(
-    cluster: Cluster, namespace: str
+    cluster: ClusterApi, namespace: str
 ) -> None:
     made = await cluster.apply(config_map(namespace, color="red"), force=False)
     await cluster.patch(ref_of(made), {"data": {"color": "blue", "size": "large"}})
@@ -219,7 +219,7 @@ async def test_a_patch_changes_a_field_that_an_apply_leaves_alone_until_it_sets_
     assert applied["data"] == {"color": "green", "size": "large"}
 
 
-async def test_a_patch_takes_a_field_from_anybody(cluster: Cluster, outside: Outside, namespace: str) -> None:
+async def test_a_patch_takes_a_field_from_anybody(cluster: ClusterApi, outside: Outside, namespace: str) -> None:
     await outside.apply("somebody", config_map(namespace, color="red"))
     ref = ref_of(config_map(namespace))
     await cluster.patch(ref, {"data": {"color": "blue"}})
@@ -228,14 +228,14 @@ async def test_a_patch_takes_a_field_from_anybody(cluster: Cluster, outside: Out
     assert patched["data"] == {"color": "blue"}
 
 
-async def test_patching_what_is_not_there_does_nothing(cluster: Cluster, namespace: str) -> None:
+async def test_patching_what_is_not_there_does_nothing(cluster: ClusterApi, namespace: str) -> None:
     ref = ref_of(config_map(namespace, "missing"))
     await cluster.patch(ref, {"data": {"color": "blue"}})
     assert await cluster.read(ref) is None
 
 
 async def test_a_namespace_s_contents_are_listed_with_kind_and_managers(
-    cluster: Cluster, outside: Outside, namespace: str
+    cluster: ClusterApi, outside: Outside, namespace: str
 ) -> None:
     await cluster.apply(config_map(namespace, "ours"), force=False)
     await outside.apply("kubectl", config_map(namespace, "theirs"))

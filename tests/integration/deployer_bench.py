@@ -25,7 +25,7 @@ from embedded.nats import NatsServer
 from embedded.ports import free_ports
 from services.deployer.app import build
 from services.deployer.cluster.api import Kind, Obj
-from services.deployer.cluster.kubernetes import KubernetesCluster
+from services.deployer.cluster.kubernetes import KubernetesAdapter
 from services.deployer.settings import DeployerSettings
 from services.deployer.state.records import ObjectRef
 from shared.access import stream_behind
@@ -112,7 +112,7 @@ class Bench:
     nats_url: str
     simulator_url: str
     client: Client
-    cluster: KubernetesCluster
+    cluster: KubernetesAdapter
     heard: list[tuple[str, Event]] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -216,7 +216,7 @@ async def running_bench(directory: Path) -> AsyncIterator[Bench]:
             url = f"http://127.0.0.1:{port}"
             client = await nats.connect(server.url.replace("nats://", "nats://test:test@"))
             await _make_buckets(client)
-            cluster = KubernetesCluster("demo", lambda: connect(server=f"{url}/clusters/demo"))
+            cluster = KubernetesAdapter("demo", lambda: connect(server=f"{url}/clusters/demo"))
             deployer_url = server.url.replace("nats://", f"nats://deployer:{secrets['deployer']}@")
             bench = Bench(deployer_url, url, client, cluster)
             await _listen(bench)

@@ -18,8 +18,8 @@ from services.deployer.cluster.api import (
     Obj,
     WatchExpired,
 )
-from services.deployer.cluster.informer import View
-from services.deployer.cluster.kubernetes import KubernetesCluster
+from services.deployer.cluster.informer import Informer
+from services.deployer.cluster.kubernetes import KubernetesAdapter
 from shared.kube.client import connect
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -95,8 +95,8 @@ async def api() -> AsyncIterator[ApiServer]:
 
 
 @pytest.fixture
-async def cluster(api: ApiServer) -> AsyncIterator[KubernetesCluster]:
-    cluster = KubernetesCluster("test", lambda: connect(server=api.url))
+async def cluster(api: ApiServer) -> AsyncIterator[KubernetesAdapter]:
+    cluster = KubernetesAdapter("test", lambda: connect(server=api.url))
     yield cluster
     await cluster.close()
 
@@ -115,7 +115,7 @@ async def cluster(api: ApiServer) -> AsyncIterator[KubernetesCluster]:
     ids=["500", "503", "429", "409", "401", "502", "not JSON"],
 )
 async def test_what_heals_is_an_unavailable_cluster_with_its_name(
-    api: ApiServer, cluster: KubernetesCluster, answer: Answer
+    api: ApiServer, cluster: KubernetesAdapter, answer: Answer
 ) -> None:
     api.answers[PATH] = [answer]
     with pytest.raises(ClusterUnavailable) as unavailable:
@@ -134,7 +134,7 @@ async def test_what_heals_is_an_unavailable_cluster_with_its_name(
     ids=["422", "403", "400", "500 of an unknown field"],
 )
 async def test_what_is_refused_is_said_in_the_api_server_s_words(
-    api: ApiServer, cluster: KubernetesCluster, answer: Answer, words: str
+    api: ApiServer, cluster: KubernetesAdapter, answer: Answer, words: str
 ) -> None:
     api.answers[PATH] = [answer]
     with pytest.raises(ClusterRefused, match=words) as refused:
@@ -142,15 +142,15 @@ async def test_what_is_refused_is_said_in_the_api_server_s_words(
     assert refused.value.message.startswith("ConfigMap settings: ")
 
 
-async def test_a_terminating_namespace_is_no_refusal(api: ApiServer, cluster: KubernetesCluster) -> None:
+async def test_a_terminating_namespace_is_no_refusal(api: ApiServer, cluster: KubernetesAdapter) -> None:
     causes = {"causes": [{"reason": "NamespaceTerminating", "message": "namespace ns is being terminated"}]}
     api.answers[PATH] = [status(403, "unable to create new content in namespace ns", details=causes)]
     with pytest.raises(NamespaceTerminating):
         await cluster.apply(SETTINGS, force=False)
 
 
-async def test_nobody_listening_is_an_unavailable_cluster(cluster: KubernetesCluster, unused_tcp_port: int) -> None:
-    nobody = KubernetesCluster("away", lambda: connect(server=f"http://127.0.0.1:{unused_tcp_port}"))
+async def test_nobody_listening_is_an_unavailable_cluster(cluster: KubernetesAdapter, unused_tcp_port: int) -> None:
+    nobody = KubernetesAdapter("away", lambda: connect(server=f"http://127.0.0.1:{unused_tcp_port}"))
     with pytest.raises(ClusterUnavailable, match="cluster away"):
         await nobody.list(CONFIG_MAP, "ns")
     await nobody.close()
@@ -170,7 +170,7 @@ async def test_refused_credentials_are_read_again(api: ApiServer, tmp_path: Path
 
     write("old")
     api.answers[PATH] = [status(401, "Unauthorized"), status(200, "fine")]
-    cluster = KubernetesCluster("test", lambda: connect(kubeconfig=kubeconfig))
+    cluster = KubernetesAdapter("test", lambda: connect(kubeconfig=kubeconfig))
     with pytest.raises(ClusterUnavailable):
         await cluster.apply(SETTINGS, force=False)
     write("new")
@@ -180,12 +180,12 @@ async def test_refused_credentials_are_read_again(api: ApiServer, tmp_path: Path
 
 
 async def test_a_kubeconfig_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
-    cluster = KubernetesCluster("test", lambda: connect(kubeconfig=tmp_path / "missing"))
+    cluster = KubernetesAdapter("test", lambda: connect(kubeconfig=tmp_path / "missing"))
     with pytest.raises(ClusterUnavailable, match="missing"):
         await cluster.apply(SETTINGS, force=False)
 
 
-async def test_a_watch_that_expired_is_said_so(api: ApiServer, cluster: KubernetesCluster) -> None:
+async def test_a_watch_that_expired_is_said_so(api: ApiServer, cluster: KubernetesAdapter) -> None:
     gone = '{"type": "ERROR", "object": {"code": 410, "message": "too old resource version"}}'
     bookmark = '{"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "5"}}}'
     api.answers[f"watch {LIST}"] = [stream(bookmark, gone)]
@@ -194,7 +194,7 @@ async def test_a_watch_that_expired_is_said_so(api: ApiServer, cluster: Kubernet
             raise AssertionError("a bookmark is no change")
 
 
-async def test_a_view_outlives_watches_that_end_and_lists_that_fail(api: ApiServer, cluster: KubernetesCluster) -> None:
+async def test_a_view_outlives_watches_that_end_and_lists_that_fail(api: ApiServer, cluster: KubernetesAdapter) -> None:
     item = {"metadata": {"name": "late", "namespace": "ns"}}
 
     async def with_item(_: web.Request) -> web.StreamResponse:
@@ -209,7 +209,7 @@ async def test_a_view_outlives_watches_that_end_and_lists_that_fail(api: ApiServ
     api.answers[LIST] = [discovery, status(503, "away"), with_item]
     api.answers[f"watch {LIST}"] = [stream("not JSON"), forever]
     troubles = set()
-    async with View(cluster, [CONFIG_MAP], "ns") as view, asyncio.timeout(20):
+    async with Informer(cluster, [CONFIG_MAP], "ns") as view, asyncio.timeout(20):
         while not view.all(CONFIG_MAP):
             await view.wait(0.2)
             troubles.add(view.trouble.reason if view.trouble else None)

@@ -16,8 +16,8 @@ from nats.js.kv import KeyValue
 
 from embedded.nats import NatsServer
 from services.deployer.state.leases import Leases
-from services.deployer.state.records import Applied, Desired, Newer, Outcome, Word
-from services.deployer.state.repository import Outrun, States
+from services.deployer.state.records import AppliedState, DesiredState, HigherGeneration, Outcome, StatusEvent
+from services.deployer.state.repository import RevisionConflict, StateRepository
 from shared.bus.bootstrap import bootstrap
 from shared.errors import DependencyUnavailable
 from shared.events import Phase
@@ -36,7 +36,7 @@ def tenant() -> str:
     return f"t-{uuid.uuid4().hex[:8]}"
 
 
-def states_of(client: Client) -> States:
+def states_of(client: Client) -> StateRepository:
     buckets: dict[Bucket, KeyValue] = {}
 
     async def bucket(name: Bucket) -> KeyValue:
@@ -44,16 +44,16 @@ def states_of(client: Client) -> States:
             buckets[name] = await client.jetstream().key_value(Mode.DEMO.bucket(name))
         return buckets[name]
 
-    return States(bucket)
+    return StateRepository(bucket)
 
 
 @pytest.fixture
-def states(client: Client) -> States:
+def states(client: Client) -> StateRepository:
     return states_of(client)
 
 
-def desired(tenant: str, generation: int) -> Desired:
-    return Desired(
+def desired(tenant: str, generation: int) -> DesiredState:
+    return DesiredState(
         tenant_id=tenant,
         target="test",
         deployment_id=f"dep-{generation}",
@@ -64,9 +64,11 @@ def desired(tenant: str, generation: int) -> Desired:
     )
 
 
-def applied(desired: Desired, outcome: Outcome = Outcome.RUNNING) -> Applied:
-    word = Word(subject=Subject.DEPLOY_STARTED, sequence=0, phase=Phase.CREATING_NAMESPACE, progress=10, message="x")
-    return Applied.model_validate(
+def applied(desired: DesiredState, outcome: Outcome = Outcome.RUNNING) -> AppliedState:
+    word = StatusEvent(
+        subject=Subject.DEPLOY_STARTED, sequence=0, phase=Phase.CREATING_NAMESPACE, progress=10, message="x"
+    )
+    return AppliedState.model_validate(
         {
             "deployment_id": desired.deployment_id,
             "generation": desired.generation,
@@ -77,39 +79,41 @@ def applied(desired: Desired, outcome: Outcome = Outcome.RUNNING) -> Applied:
     )
 
 
-async def test_the_highest_of_many_at_once_stays(states: States, tenant: str) -> None:
+async def test_the_highest_of_many_at_once_stays(states: StateRepository, tenant: str) -> None:
     await asyncio.gather(*(states.want(desired(tenant, generation)) for generation in (3, 1, 5, 2, 4)))
     state = await states.read(f"test.{tenant}")
     assert state.desired is not None
     assert state.desired.generation == 5
-    assert await states.want(desired(tenant, 4)) == Newer(5)
+    assert await states.want(desired(tenant, 4)) == HigherGeneration(5)
     assert await states.want(desired(tenant, 5)) == state
 
 
-async def test_of_two_that_record_only_the_first_gets_through(states: States, tenant: str) -> None:
+async def test_of_two_that_record_only_the_first_gets_through(states: StateRepository, tenant: str) -> None:
     wanted = desired(tenant, 1)
     revision = await states.record(wanted.key, applied(wanted), 0)
-    with pytest.raises(Outrun):
+    with pytest.raises(RevisionConflict):
         await states.record(wanted.key, applied(wanted), 0)
     await states.record(wanted.key, applied(wanted, Outcome.COMPLETED), revision)
-    with pytest.raises(Outrun):
+    with pytest.raises(RevisionConflict):
         await states.record(wanted.key, applied(wanted), revision)
 
 
-async def test_what_is_forgotten_can_be_wanted_again_but_not_below_its_generation(states: States, tenant: str) -> None:
+async def test_what_is_forgotten_can_be_wanted_again_but_not_below_its_generation(
+    states: StateRepository, tenant: str
+) -> None:
     wanted = desired(tenant, 2)
     await states.want(wanted)
     await states.record(wanted.key, applied(wanted, Outcome.DELETED), 0)
     state = await states.read(wanted.key)
     await states.forget(wanted.key, state.desired_revision)
     assert (await states.read(wanted.key)).desired is None
-    assert await states.want(desired(tenant, 1)) == Newer(2)
+    assert await states.want(desired(tenant, 1)) == HigherGeneration(2)
     await states.want(desired(tenant, 3))
     await states.forget(wanted.key, state.desired_revision)
     assert (await states.read(wanted.key)).desired is not None
 
 
-async def test_a_follower_gets_what_is_there_and_what_comes(states: States, tenant: str) -> None:
+async def test_a_follower_gets_what_is_there_and_what_comes(states: StateRepository, tenant: str) -> None:
     await states.want(desired(f"{tenant}-a", 1))
     seen: list[str] = []
 
@@ -125,7 +129,7 @@ async def test_a_follower_gets_what_is_there_and_what_comes(states: States, tena
     assert seen[-1] == f"{tenant}-b"
 
 
-async def test_a_follower_ends_after_its_time(states: States) -> None:
+async def test_a_follower_ends_after_its_time(states: StateRepository) -> None:
     async with asyncio.timeout(20):
         async for _ in states.follow(0.2):
             pass

@@ -74,14 +74,14 @@ class Listing(NamedTuple):
     resource_version: str
 
 
-class Change(NamedTuple):
+class WatchEvent(NamedTuple):
     """One step of a watch."""
 
     type: Literal["ADDED", "MODIFIED", "DELETED"]
     obj: Obj
 
 
-class Cluster(Protocol):
+class ClusterApi(Protocol):
     """A cluster's API. Everything raises ClusterUnavailable, ClusterRefused and KindUnknown."""
 
     name: str
@@ -107,7 +107,7 @@ class Cluster(Protocol):
     async def list(self, kind: Kind, namespace: str, label: str = "") -> Listing:
         """All objects of a kind in a namespace (`""`: of the cluster), of those with `label` if one is given."""
 
-    def watch(self, kind: Kind, namespace: str, resource_version: str, label: str = "") -> AsyncIterator[Change]:
+    def watch(self, kind: Kind, namespace: str, resource_version: str, label: str = "") -> AsyncIterator[WatchEvent]:
         """What changes after `resource_version`. Ends by itself now and then. Raises WatchExpired."""
 
     async def allows(self, verb: str, kind: Kind, namespace: str) -> bool:

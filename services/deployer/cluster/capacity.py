@@ -8,12 +8,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from services.deployer.cluster.api import Cluster, ClusterRefused, Kind, Obj
+from services.deployer.cluster.api import ClusterApi, ClusterRefused, Kind, Obj
 from services.deployer.cluster.manifest_objects import parse
-from services.deployer.cluster.node_usage import ClusterState, capacities, state_of
 from services.deployer.cluster.room import groups_of, judge
-from services.deployer.cluster.targets import Targets
-from services.deployer.state.manifest_store import Manifests
+from services.deployer.cluster.targets import TargetClusters
+from services.deployer.cluster.usage import ClusterUsage, capacities, state_of
+from services.deployer.state.manifest_store import ManifestStore
 from services.deployer.state.records import ObjectRef
 from shared.fresh import Fresh
 from shared.kube.placement import PodGroup
@@ -32,20 +32,20 @@ _AUTOSCALER_STATUS = ObjectRef(
 )
 
 
-class Capacity:
+class CapacityService:
     """The state of each target. Its methods raise UnknownTarget, ClusterUnavailable and ClusterRefused."""
 
     def __init__(
         self,
-        targets: Targets,
-        manifests: Mapping[Mode, Manifests],
+        targets: TargetClusters,
+        manifests: Mapping[Mode, ManifestStore],
         clock: Callable[[], datetime],
         seconds: float = FRESH_SECONDS,
     ) -> None:
         self._targets = targets
         self._manifests = manifests
         self._clock = clock
-        self._states: Fresh[tuple[Mode, str], ClusterState] = Fresh(self._look, seconds)
+        self._states: Fresh[tuple[Mode, str], ClusterUsage] = Fresh(self._look, seconds)
         self._promised: dict[tuple[Mode, str], dict[str, tuple[datetime, Sequence[PodGroup]]]] = {}
 
     async def answer_capacity(self, request: CapacityRequest, mode: Mode) -> CapacityReply:
@@ -89,7 +89,7 @@ class Capacity:
             del promised[namespace]
         return {namespace: groups for namespace, (_, groups) in promised.items()}
 
-    async def _look(self, key: tuple[Mode, str]) -> ClusterState:
+    async def _look(self, key: tuple[Mode, str]) -> ClusterUsage:
         cluster = self._targets.cluster(*key)
         nodes, pods, has_status = await asyncio.gather(
             cluster.list(_NODE, ""), cluster.list(_POD, ""), _has_autoscaler_status(cluster)
@@ -98,7 +98,7 @@ class Capacity:
         return await asyncio.to_thread(state_of, nodes.items, pods.items, has_autoscaler_status=has_status)
 
 
-async def _has_autoscaler_status(cluster: Cluster) -> bool:
+async def _has_autoscaler_status(cluster: ClusterApi) -> bool:
     try:
         return await cluster.read(_AUTOSCALER_STATUS) is not None
     except ClusterRefused:

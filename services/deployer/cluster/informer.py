@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Self
 
-from services.deployer.cluster.api import Cluster, ClusterUnavailable, Kind, Obj, WatchExpired, kind_of
+from services.deployer.cluster.api import ClusterApi, ClusterUnavailable, Kind, Obj, WatchExpired, kind_of
 from services.deployer.tasks import end
 
 _SHORTEST_PAUSE = 0.2
@@ -19,10 +19,10 @@ _SETTLE = 0.1
 """Seconds to gather further changes after the first: a rollout makes them in bursts."""
 
 
-class View:
+class Informer:
     """Use as a context manager; it watches from entering to leaving."""
 
-    def __init__(self, cluster: Cluster, kinds: Sequence[Kind], namespace: str) -> None:
+    def __init__(self, cluster: ClusterApi, kinds: Sequence[Kind], namespace: str) -> None:
         self._cluster = cluster
         self._namespace = namespace
         self._objects: dict[Kind, dict[tuple[str, str], Obj]] = {}

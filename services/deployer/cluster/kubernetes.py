@@ -20,7 +20,6 @@ from kubernetes.aio.dynamic.resource import Resource
 
 from services.deployer.cluster.api import (
     FIELD_MANAGER,
-    Change,
     ClusterRefused,
     ClusterUnavailable,
     FieldConflict,
@@ -29,6 +28,7 @@ from services.deployer.cluster.api import (
     Listing,
     NamespaceTerminating,
     Obj,
+    WatchEvent,
     WatchExpired,
     kind_of,
     ref_of,
@@ -51,7 +51,7 @@ _UNTYPED = "failed to create typed patch object"
 """How a server-side apply with an unknown field is refused: with a 500, of all things."""
 
 
-class KubernetesCluster:
+class KubernetesAdapter:
     """One cluster. `connect` makes its client, now and whenever the credentials are refused."""
 
     def __init__(self, name: str, connect: Callable[[], Awaitable[ApiClient]]) -> None:
@@ -158,7 +158,9 @@ class KubernetesCluster:
             review = await _ask(client, "post", _path(reviews, ""), body=body)
         return bool(review["status"].get("allowed"))
 
-    async def watch(self, kind: Kind, namespace: str, resource_version: str, label: str = "") -> AsyncIterator[Change]:
+    async def watch(
+        self, kind: Kind, namespace: str, resource_version: str, label: str = ""
+    ) -> AsyncIterator[WatchEvent]:
         """See the port."""
         client, resource = await self._resource(kind)
         with self._translated(kind.kind):
@@ -263,7 +265,7 @@ def _tolerating(*codes: int) -> Iterator[None]:
             raise
 
 
-def _change(event: Obj) -> Change | None:
+def _change(event: Obj) -> WatchEvent | None:
     """A step of a watch; None for a bookmark. Raises WatchExpired or ApiException, as a request would."""
     if event["type"] == "BOOKMARK":
         return None
@@ -272,7 +274,7 @@ def _change(event: Obj) -> Change | None:
         if status.get("code") == 410:
             raise WatchExpired(status.get("message", "too old resource version"))
         raise ApiException(status=status.get("code", 500), reason=status.get("message"))
-    return Change(event["type"], event["object"])
+    return WatchEvent(event["type"], event["object"])
 
 
 def _owners(causes: list[Obj]) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from services.deployer.cluster.api import Kind, Obj, kind_of
-from services.deployer.cluster.node_usage import ClusterState, SeenPod, shown
+from services.deployer.cluster.usage import ClusterUsage, SeenPod, shown
 from services.deployer.health.snapshot import minimums
 from shared.kube.placement import GPU, GPU_PRODUCT, Node, PodGroup, is_selected, lacking, may_run_on, place, requests_of
 from shared.rpc import Shortage, Unplaced
@@ -22,7 +22,7 @@ Promised = Mapping[str, Sequence[PodGroup]]
 """By namespace, the pods of tenants that were found to have room and may not be there yet."""
 
 
-class Verdict(NamedTuple):
+class RoomVerdict(NamedTuple):
     """What is short; nothing if all pods have room."""
 
     short: tuple[Shortage, ...] = ()
@@ -39,17 +39,17 @@ def groups_of(objects: Sequence[Obj], skipped: frozenset[Kind] = frozenset()) ->
     ]
 
 
-def judge(state: ClusterState, namespace: str, wanted: Sequence[PodGroup], promised: Promised) -> Verdict:
+def judge(state: ClusterUsage, namespace: str, wanted: Sequence[PodGroup], promised: Promised) -> RoomVerdict:
     """Whether `wanted` has room in `namespace`, beside all that runs, waits or is promised elsewhere."""
     kept, extras = _kept(state, namespace, wanted)
     if not extras:
-        return Verdict()
+        return RoomVerdict()
     nodes = _free_nodes(state, namespace, kept)
     for group in _waiting_elsewhere(state, namespace, promised):
         place(group, nodes)
     short = tuple(_shortages(extras, nodes))
     unplaced = tuple(_unplaced(sorted(extras, key=_size, reverse=True), wanted, nodes))
-    return Verdict(short, unplaced) if short or unplaced else Verdict()
+    return RoomVerdict(short, unplaced) if short or unplaced else RoomVerdict()
 
 
 def _group(obj: Obj, count: int) -> PodGroup:
@@ -59,7 +59,7 @@ def _group(obj: Obj, count: int) -> PodGroup:
     return PodGroup(obj["metadata"]["name"], count, requests_of(spec), selector, tolerations, labels)
 
 
-def _kept(state: ClusterState, namespace: str, wanted: Iterable[PodGroup]) -> tuple[list[SeenPod], list[PodGroup]]:
+def _kept(state: ClusterUsage, namespace: str, wanted: Iterable[PodGroup]) -> tuple[list[SeenPod], list[PodGroup]]:
     """The tenant's pods that can stay as they are, and what is wanted besides."""
     own = [pod for pod in state.pods if pod.namespace == namespace and pod.node and not pod.is_leaving]
     nodes = {node.name: node for node in state.nodes}
@@ -84,7 +84,7 @@ def _covers(pod: SeenPod, group: PodGroup, node: Node | None) -> bool:
     return all(pod.requests.get(name, Decimal(0)) >= value for name, value in group.requests.items())
 
 
-def _free_nodes(state: ClusterState, namespace: str, kept: Sequence[SeenPod]) -> list[Node]:
+def _free_nodes(state: ClusterUsage, namespace: str, kept: Sequence[SeenPod]) -> list[Node]:
     """The nodes less what stays: the tenant's `kept` pods, and those of others that aren't being deleted."""
     nodes = {node.name: replace(node, free=dict(node.allocatable)) for node in state.nodes}
     others = (pod for pod in state.pods if pod.namespace != namespace and not pod.is_leaving)
@@ -95,7 +95,7 @@ def _free_nodes(state: ClusterState, namespace: str, kept: Sequence[SeenPod]) ->
     return list(nodes.values())
 
 
-def _waiting_elsewhere(state: ClusterState, namespace: str, promised: Promised) -> Iterator[PodGroup]:
+def _waiting_elsewhere(state: ClusterUsage, namespace: str, promised: Promised) -> Iterator[PodGroup]:
     yield from (group for where, group in state.waiting if where != namespace)
     for where, groups in promised.items():
         there = [pod for pod in state.pods if pod.namespace == where and not pod.is_leaving]

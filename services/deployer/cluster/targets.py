@@ -5,8 +5,8 @@ Demo and production never share a cluster: the simulator has a virtual one for e
 
 from functools import partial
 
-from services.deployer.cluster.api import Cluster
-from services.deployer.cluster.kubernetes import KubernetesCluster
+from services.deployer.cluster.api import ClusterApi
+from services.deployer.cluster.kubernetes import KubernetesAdapter
 from services.deployer.settings import DeployerSettings
 from shared.errors import PermanentError
 from shared.kube.client import connect
@@ -29,19 +29,19 @@ class UnknownTarget(PermanentError):
     code = "UNKNOWN_TARGET"
 
 
-class Targets:
+class TargetClusters:
     """One client for each cluster, made at its first use."""
 
     def __init__(self, settings: DeployerSettings) -> None:
         self._kubernetes_grows = settings.kubernetes_grows
         connections = settings.tenants_at_once * _CONNECTIONS_A_TENANT + _CONNECTIONS_FOR_DRIFT
-        self._clusters: dict[tuple[Mode, str], KubernetesCluster] = {
+        self._clusters: dict[tuple[Mode, str], KubernetesAdapter] = {
             (mode, SIMULATOR): _simulated(settings.k8s_simulator_url, name, connections)
             for mode, name in _VIRTUAL_CLUSTERS.items()
         }
         if settings.kubernetes_config_path or settings.kubernetes_service_host:
             kubeconfig = settings.kubernetes_config_path
-            real = KubernetesCluster(KUBERNETES, partial(connect, kubeconfig=kubeconfig, connections=connections))
+            real = KubernetesAdapter(KUBERNETES, partial(connect, kubeconfig=kubeconfig, connections=connections))
             self._clusters[(Mode.PRODUCTION, KUBERNETES)] = real
 
     def check(self, mode: Mode, target: str) -> None:
@@ -52,7 +52,7 @@ class Targets:
         hint = "; set KUBERNETES_CONFIG_PATH for a real cluster" if mode is Mode.PRODUCTION else ""
         raise UnknownTarget(f"there is no target {target!r} in mode {mode.value}; possible: {possible}{hint}")
 
-    def cluster(self, mode: Mode, target: str) -> Cluster:
+    def cluster(self, mode: Mode, target: str) -> ClusterApi:
         """The cluster of `target`. Raises UnknownTarget."""
         self.check(mode, target)
         return self._clusters[(mode, target)]
@@ -62,7 +62,7 @@ class Targets:
         return "KUBERNETES_GROWS is set" if target == KUBERNETES and self._kubernetes_grows else None
 
     @property
-    def all(self) -> dict[tuple[Mode, str], Cluster]:
+    def all(self) -> dict[tuple[Mode, str], ClusterApi]:
         """Every cluster that there is, by mode and target."""
         return dict(self._clusters)
 
@@ -72,6 +72,6 @@ class Targets:
             await cluster.close()
 
 
-def _simulated(url: str, name: str, connections: int) -> KubernetesCluster:
+def _simulated(url: str, name: str, connections: int) -> KubernetesAdapter:
     server = f"{url.rstrip('/')}/clusters/{name}"
-    return KubernetesCluster(name, partial(connect, server=server, connections=connections))
+    return KubernetesAdapter(name, partial(connect, server=server, connections=connections))

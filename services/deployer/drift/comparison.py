@@ -3,14 +3,14 @@
 import asyncio
 from collections import OrderedDict
 
-from services.deployer.cluster.api import Cluster, ClusterRefused, Kind, Obj, ref_of
+from services.deployer.cluster.api import ClusterApi, ClusterRefused, Kind, Obj, ref_of
 from services.deployer.cluster.manifest_objects import parse
 from services.deployer.drift import differences
-from services.deployer.drift.observations import Sighting, Sightings
+from services.deployer.drift.observations import ObservedObject, ObservedObjects
 from services.deployer.health.snapshot import WORKLOADS
 from services.deployer.reconcile.claims import of_same_size
-from services.deployer.state.manifest_store import Manifests
-from services.deployer.state.records import Applied, ObjectRef
+from services.deployer.state.manifest_store import ManifestStore
+from services.deployer.state.records import AppliedState, ObjectRef
 from shared.events import Drift
 from shared.tenants import NAMESPACE_PREFIX
 
@@ -18,14 +18,14 @@ _MANIFESTS = 16
 """Parsed manifests that are kept: what has drifted once often does again."""
 
 
-class Comparison:
+class DriftComparison:
     """Of the tenants of one cluster. `key` is a tenant's."""
 
-    def __init__(self, cluster: Cluster, sightings: Sightings, manifests: Manifests) -> None:
+    def __init__(self, cluster: ClusterApi, sightings: ObservedObjects, manifests: ManifestStore) -> None:
         self._cluster = cluster
         self._sightings = sightings
         self._manifests = manifests
-        self._fine: dict[str, dict[tuple[str, ...], Sighting]] = {}
+        self._fine: dict[str, dict[tuple[str, ...], ObservedObject]] = {}
         """Objects that look otherwise than recorded, and were found to be as deployed."""
         self._parsed: OrderedDict[str, list[Obj]] = OrderedDict()
 
@@ -33,7 +33,7 @@ class Comparison:
         """The tenant has another record, or none."""
         self._fine.pop(key, None)
 
-    async def compare(self, key: str, applied: Applied) -> tuple[Drift, ...]:
+    async def compare(self, key: str, applied: AppliedState) -> tuple[Drift, ...]:
         """What has drifted, in an order that doesn't change. Raises ClusterUnavailable, DependencyUnavailable."""
         suspects = [ref for ref in applied.inventory if self._is_suspect(key, ref)]
         if not suspects:
@@ -75,7 +75,7 @@ class Comparison:
             found += differences.out_of_bounds(live, bounds)
         return found
 
-    async def objects(self, applied: Applied) -> list[Obj]:
+    async def objects(self, applied: AppliedState) -> list[Obj]:
         """The manifest's objects, in the order of apply."""
         assert applied.digest is not None and applied.wanted is not None  # noqa: S101 - as `is_watched` has it
         found = self._parsed.get(applied.digest)

@@ -14,7 +14,7 @@ import orjson
 
 from services.deployer.cluster.api import Obj
 from services.deployer.cluster.managed_fields import KEYS, Path, latest, owner, written
-from services.deployer.state.records import Drifted
+from services.deployer.state.records import DriftRecord
 from shared.events import Drift
 
 _METADATA = ("labels", "annotations", "finalizers")
@@ -64,9 +64,9 @@ def describe(items: Sequence[Drift]) -> str:
     return "; ".join(texts) + (f"; and {more} more" if more > 0 else "")
 
 
-def nothing(now: datetime) -> Drifted:
+def nothing(now: datetime) -> DriftRecord:
     """What precedes a first report. Its number is a time, so that reports after a lost record aren't taken for old."""
-    return Drifted(sequence=int(now.timestamp()))
+    return DriftRecord(sequence=int(now.timestamp()))
 
 
 def next_heal(heals: int, healed_at: datetime | None) -> datetime | None:
@@ -74,7 +74,7 @@ def next_heal(heals: int, healed_at: datetime | None) -> datetime | None:
     return healed_at + _pause(heals) if heals and healed_at is not None else None
 
 
-def carried(before: Drifted, items: Sequence[Drift], now: datetime) -> dict[str, Any]:
+def carried(before: DriftRecord, items: Sequence[Drift], now: datetime) -> dict[str, Any]:
     """The heals that count for what drifts now: none when the last is long ago, or when all of it is something else."""
     heals, healed_at = before.heals, before.healed_at
     if healed_at is None or now - healed_at > max(timedelta(seconds=_LONGEST_PAUSE), 2 * _pause(heals)):

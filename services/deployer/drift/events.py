@@ -1,11 +1,11 @@
 """`deploy.drifted` of a record. Pure."""
 
 from services.deployer.drift import differences
-from services.deployer.state.records import Applied, Drifted, Outcome
+from services.deployer.state.records import AppliedState, DriftRecord, Outcome
 from shared.events import DeployDrifted, Phase
 
 
-def event_of(applied: Applied) -> DeployDrifted:
+def event_of(applied: AppliedState) -> DeployDrifted:
     """The event of what is recorded: the same however often it is made."""
     known, wanted = applied.drift, applied.wanted
     assert known is not None and wanted is not None  # noqa: S101 - as `is_watched` has it
@@ -27,7 +27,7 @@ def event_of(applied: Applied) -> DeployDrifted:
     )
 
 
-def _message(known: Drifted, *, heals: bool) -> str:
+def _message(known: DriftRecord, *, heals: bool) -> str:
     if not known.items:
         return "what runs is what was deployed again"
     text = differences.describe(known.items)

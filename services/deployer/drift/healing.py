@@ -6,23 +6,25 @@ each object: a newer generation ends it. Fields are taken from their present man
 
 from collections.abc import Sequence
 
-from services.deployer.cluster.api import Cluster, Obj, ref_of
+from services.deployer.cluster.api import ClusterApi, Obj, ref_of
 from services.deployer.health.snapshot import minimums
 from services.deployer.reconcile.apply import apply_possible, claim_namespace, recorded
 from services.deployer.reconcile.generation_guard import Superseded
 from services.deployer.reconcile.scaling import SCALABLE
-from services.deployer.state.records import Applied, Desired, ObjectRef, Outcome, is_settled
-from services.deployer.state.repository import States
+from services.deployer.state.records import AppliedState, DesiredState, ObjectRef, Outcome, is_settled
+from services.deployer.state.repository import StateRepository
 from shared.tenants import NAMESPACE_PREFIX
 
 
-def is_watched(applied: Applied) -> bool:
+def is_watched(applied: AppliedState) -> bool:
     """Whether there is something that must stay as it was deployed: a deployment that is done, and wasn't stopped."""
     is_done = applied.outcome in (Outcome.COMPLETED, Outcome.ROLLED_BACK)
     return is_done and applied.digest is not None and applied.wanted is not None and applied.wanted.action == "deploy"
 
 
-async def heal(cluster: Cluster, states: States, key: str, applied: Applied, objects: Sequence[Obj]) -> list[ObjectRef]:
+async def heal(
+    cluster: ClusterApi, states: StateRepository, key: str, applied: AppliedState, objects: Sequence[Obj]
+) -> list[ObjectRef]:
     """Apply `objects` of what is `applied`, in the order of apply; what was made.
 
     Raises Superseded where another generation is desired, NamespaceNotOurs where others have made the namespace since,
@@ -37,7 +39,9 @@ async def heal(cluster: Cluster, states: States, key: str, applied: Applied, obj
     return made
 
 
-async def rouse(cluster: Cluster, states: States, key: str, generation: int, objects: Sequence[Obj]) -> None:
+async def rouse(
+    cluster: ClusterApi, states: StateRepository, key: str, generation: int, objects: Sequence[Obj]
+) -> None:
     """Scale what autoscalers scale to their minimum. `objects` are the whole manifest. Raises Superseded.
 
     Of 0 replicas an autoscaler leaves them there; of fewer than its minimum, as a workload that was just made has, they
@@ -53,13 +57,13 @@ async def rouse(cluster: Cluster, states: States, key: str, generation: int, obj
             await cluster.patch(ref_of(obj), {"spec": {"replicas": floor}})
 
 
-async def _check(states: States, key: str, generation: int) -> None:
+async def _check(states: StateRepository, key: str, generation: int) -> None:
     state = await states.read(key)
     if not is_current(state.desired, state.applied, generation):
         raise Superseded
 
 
-def is_current(desired: Desired | None, applied: Applied | None, generation: int) -> bool:
+def is_current(desired: DesiredState | None, applied: AppliedState | None, generation: int) -> bool:
     """Whether `generation` is what is desired, and done."""
     if desired is None or applied is None or desired.generation != generation:
         return False

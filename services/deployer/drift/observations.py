@@ -13,7 +13,7 @@ import structlog
 
 from services.deployer.cluster.api import (
     TENANT_LABEL,
-    Cluster,
+    ClusterApi,
     ClusterRefused,
     ClusterUnavailable,
     Kind,
@@ -34,7 +34,7 @@ _REFUSED_PAUSE = 60.0
 Identity = tuple[str, str, str, str]
 
 
-class Sighting(NamedTuple):
+class ObservedObject(NamedTuple):
     """What an object had when it was seen last."""
 
     tenant_id: str
@@ -47,13 +47,13 @@ class Sighting(NamedTuple):
     bounds: tuple[int, int] = (1, 1)
 
 
-class Sightings:
+class ObservedObjects:
     """Of one cluster. `changed` hears of each tenant of which something is otherwise; `run` watches until cancelled."""
 
-    def __init__(self, cluster: Cluster, changed: Callable[[str], None]) -> None:
+    def __init__(self, cluster: ClusterApi, changed: Callable[[str], None]) -> None:
         self._cluster = cluster
         self._changed = changed
-        self._seen: dict[Kind, dict[Identity, Sighting]] = {}
+        self._seen: dict[Kind, dict[Identity, ObservedObject]] = {}
         self._blind: set[Kind] = set()
         self._tasks: dict[Kind, asyncio.Task[None]] = {}
         self._bounds: dict[tuple[str, str, str], tuple[int, int]] | None = None
@@ -79,7 +79,7 @@ class Sightings:
         """Whether we may not watch a kind, so that nothing is known of it."""
         return kind in self._blind
 
-    def find(self, ref: ObjectRef) -> Sighting | None:
+    def find(self, ref: ObjectRef) -> ObservedObject | None:
         """The object as it was seen last, if it was there."""
         return self._seen.get(Kind(ref.api_version, ref.kind), {}).get(ref.identity)
 
@@ -135,10 +135,10 @@ class Sightings:
             self._changed(tenant_id)
 
 
-def _sight(obj: Obj) -> Sighting:
+def _sight(obj: Obj) -> ObservedObject:
     metadata, spec = obj["metadata"], obj.get("spec") or {}
     tenant_id = (metadata.get("labels") or {}).get(TENANT_LABEL, "")
-    sighting = Sighting(tenant_id, metadata["uid"], digest(obj), content(obj), spec.get("replicas"))
+    sighting = ObservedObject(tenant_id, metadata["uid"], digest(obj), content(obj), spec.get("replicas"))
     if obj["kind"] != AUTOSCALER:
         return sighting
     target = spec.get("scaleTargetRef") or {}

@@ -14,17 +14,17 @@ from typing import NamedTuple
 
 import structlog
 
-from services.deployer.cluster.api import Cluster, Kind, Obj
+from services.deployer.cluster.api import ClusterApi, Kind, Obj
 from services.deployer.drift import differences
-from services.deployer.drift.comparison import Comparison
+from services.deployer.drift.comparison import DriftComparison
 from services.deployer.drift.events import event_of
 from services.deployer.drift.healing import heal, is_current, is_watched, rouse
-from services.deployer.drift.observations import Sightings
+from services.deployer.drift.observations import ObservedObjects
 from services.deployer.reconcile.generation_guard import Superseded
 from services.deployer.state.leases import Leases
-from services.deployer.state.manifest_store import Manifests
-from services.deployer.state.records import Applied, Drifted, ObjectRef
-from services.deployer.state.repository import Outrun, States
+from services.deployer.state.manifest_store import ManifestStore
+from services.deployer.state.records import AppliedState, DriftRecord, ObjectRef
+from services.deployer.state.repository import RevisionConflict, StateRepository
 from services.deployer.tasks import end
 from shared.bus import EventPublisher, derived_id
 from shared.errors import EcpError, TemporaryError
@@ -45,22 +45,22 @@ _AT_ONCE = 8
 class Record(NamedTuple):
     """A tenant's record of what was applied, and its revision."""
 
-    applied: Applied
+    applied: AppliedState
     revision: int
 
 
-class DriftWatch:
+class DriftWatcher:
     """Of one target of a mode; use `run` as a background task. `leases` are not those of the controller."""
 
     def __init__(
         self,
         mode: Mode,
         target: str,
-        cluster: Cluster,
+        cluster: ClusterApi,
         *,
-        states: States,
+        states: StateRepository,
         leases: Leases,
-        manifests: Manifests,
+        manifests: ManifestStore,
         publisher: EventPublisher,
         clock: Callable[[], datetime],
     ) -> None:
@@ -72,11 +72,11 @@ class DriftWatch:
         self._publisher = publisher
         self._clock = clock
         self._records: dict[str, Record] = {}
-        self._sightings = Sightings(cluster, self._notice)
+        self._sightings = ObservedObjects(cluster, self._notice)
         self._due: dict[str, float] = {}
         """When to look at a tenant, in the event loop's time."""
         self._wake = asyncio.Event()
-        self._comparison = Comparison(cluster, self._sightings, manifests)
+        self._comparison = DriftComparison(cluster, self._sightings, manifests)
 
     async def run(self) -> None:
         """Watch whenever the lease is ours, until cancelled."""
@@ -156,7 +156,7 @@ class DriftWatch:
                 self._look_in(key, 1.0)
                 return
             await self._settle(key, record)
-        except (Outrun, Superseded):
+        except (RevisionConflict, Superseded):
             _log.debug("Another generation has come.", action="drift-superseded")
             await self._read_again(key)
         except EcpError as error:
@@ -234,7 +234,7 @@ class DriftWatch:
         elif not await self._leases.while_held(f"deployer.{key}", lambda: self._heal(key, record, known)):
             self._look_in(key, 1.0)
 
-    async def _heal(self, key: str, record: Record, known: Drifted) -> None:
+    async def _heal(self, key: str, record: Record, known: DriftRecord) -> None:
         """Under the tenant's lease. The attempt is recorded before it is made: a crash must not skip the pause."""
         state = await self._states.read(key)
         generation = record.applied.generation
@@ -259,7 +259,7 @@ class DriftWatch:
         self._look_in(key, _GATHER)
 
 
-def _kinds(applied: Applied) -> list[Kind]:
+def _kinds(applied: AppliedState) -> list[Kind]:
     return list(dict.fromkeys(Kind(ref.api_version, ref.kind) for ref in applied.inventory))
 
 

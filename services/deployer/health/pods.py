@@ -16,7 +16,7 @@ _ERROR = re.compile(r"Err.*|.*Error|.*BackOff|InvalidImageName|OOMKilled")
 
 
 @dataclass(frozen=True)
-class Trouble:
+class PodProblem:
     """Why a pod doesn't get ready, e.g. `ImagePullBackOff`, and the sentence that goes with it."""
 
     reason: str
@@ -29,11 +29,11 @@ class Trouble:
         return f"{self.reason}: {self.message}" if self.message else self.reason
 
 
-def assess_trouble(pod: Obj) -> Trouble | None:
+def find_problem(pod: Obj) -> PodProblem | None:
     """What is wrong with `pod` now, or None if it is ready, done or still on its way."""
     status = pod.get("status", {})
     if status.get("phase") == "Failed":
-        return Trouble(status.get("reason") or "Failed", status.get("message", ""))
+        return PodProblem(status.get("reason") or "Failed", status.get("message", ""))
     if status.get("phase") == "Pending" and (trouble := _unscheduled(pod)) is not None:
         return trouble
     return next((trouble for each in _containers(pod) if (trouble := _container_trouble(each)) is not None), None)
@@ -94,12 +94,12 @@ def _revision(obj: Obj) -> str | None:
     return (obj["metadata"].get("annotations") or {}).get(REVISION)
 
 
-def _unscheduled(pod: Obj) -> Trouble | None:
+def _unscheduled(pod: Obj) -> PodProblem | None:
     conditions = pod["status"].get("conditions") or ()
     found: Obj = next((each for each in conditions if each.get("type") == "PodScheduled"), {})
     if found.get("status") != "False" or found.get("reason") != UNSCHEDULABLE:
         return None
-    return Trouble(UNSCHEDULABLE, found.get("message", ""), found.get("lastTransitionTime"))
+    return PodProblem(UNSCHEDULABLE, found.get("message", ""), found.get("lastTransitionTime"))
 
 
 def _containers(pod: Obj) -> Iterator[Obj]:
@@ -108,14 +108,14 @@ def _containers(pod: Obj) -> Iterator[Obj]:
     yield from status.get("containerStatuses") or ()
 
 
-def _container_trouble(container: Obj) -> Trouble | None:
+def _container_trouble(container: Obj) -> PodProblem | None:
     waiting = container.get("state", {}).get("waiting") or {}
     terminated = container.get("state", {}).get("terminated") or {}
     if _ERROR.fullmatch(waiting.get("reason") or ""):
         message = "; ".join(part for part in (waiting.get("message"), _last_end(container)) if part)
-        return Trouble(waiting["reason"], message)
+        return PodProblem(waiting["reason"], message)
     if _ERROR.fullmatch(terminated.get("reason") or ""):
-        return Trouble(terminated["reason"], terminated.get("message") or f"exit code {terminated.get('exitCode')}")
+        return PodProblem(terminated["reason"], terminated.get("message") or f"exit code {terminated.get('exitCode')}")
     return None
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.deployer.cluster.api import Obj
-from services.deployer.health.pods import UNSCHEDULABLE, Trouble, assess_trouble
+from services.deployer.health.pods import UNSCHEDULABLE, PodProblem, find_problem
 from shared.kube import texts
 
 _OBSERVED_KINDS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
@@ -19,7 +19,7 @@ _UNSCHEDULABLE_AFTER = 15.0
 """Seconds without a node until that is a failure: the scheduler needs some time on a good day, too."""
 
 
-class Status(StrEnum):
+class HealthStatus(StrEnum):
     """How an object is."""
 
     HEALTHY = "healthy"
@@ -33,17 +33,17 @@ class Status(StrEnum):
 class Health:
     """A verdict. `final` failures don't heal by themselves; `since` is when the cluster says that it began."""
 
-    status: Status
+    status: HealthStatus
     reason: str = ""
     final: bool = False
     since: datetime | None = None
 
     @property
     def is_healthy(self) -> bool:
-        return self.status is Status.HEALTHY
+        return self.status is HealthStatus.HEALTHY
 
 
-_HEALTHY = Health(Status.HEALTHY)
+_HEALTHY = Health(HealthStatus.HEALTHY)
 Rule = Callable[[Obj, datetime], Health]
 
 
@@ -51,7 +51,7 @@ def assess(obj: Obj, now: datetime, *, wait_for_ingress_address: bool = True) ->
     """The health of one object. Kinds without a rule are healthy as soon as they exist."""
     metadata = obj["metadata"]
     if metadata.get("deletionTimestamp"):
-        return Health(Status.TERMINATING, "is being deleted")
+        return Health(HealthStatus.TERMINATING, "is being deleted")
     if not is_observed(obj):
         return _progressing("its controller has not seen the newest spec yet")
     if obj["kind"] == "Ingress" and not wait_for_ingress_address:
@@ -79,7 +79,7 @@ def parse_time(text: str | None) -> datetime | None:
 
 def _deployment(obj: Obj, now: datetime) -> Health:
     if obj.get("spec", {}).get("paused"):
-        return Health(Status.SUSPENDED, "is paused")
+        return Health(HealthStatus.SUSPENDED, "is paused")
     progressing = condition(obj, "Progressing")
     if progressing.get("reason") == "ProgressDeadlineExceeded":
         return _failed(progressing, final=True)
@@ -149,7 +149,7 @@ def _job(obj: Obj, now: datetime) -> Health:
     if condition(obj, "Complete").get("status") == "True":
         return _HEALTHY
     if obj.get("spec", {}).get("suspend"):
-        return Health(Status.SUSPENDED, "is suspended")
+        return Health(HealthStatus.SUSPENDED, "is suspended")
     return _progressing("is running")
 
 
@@ -159,20 +159,20 @@ def _cron_job(obj: Obj, now: datetime) -> Health:
     if spec.get("suspend") or last is None or status.get("active"):
         return _HEALTHY
     if succeeded is None or succeeded < last:
-        return Health(Status.FAILED, "its last run failed", since=last)
+        return Health(HealthStatus.FAILED, "its last run failed", since=last)
     return _HEALTHY
 
 
 def _pod(obj: Obj, now: datetime) -> Health:
-    trouble = assess_trouble(obj)
+    trouble = find_problem(obj)
     if trouble is not None and not _is_only_new(trouble, now):
-        return Health(Status.FAILED, trouble.text)
+        return Health(HealthStatus.FAILED, trouble.text)
     if obj.get("status", {}).get("phase") == "Succeeded" or condition(obj, "Ready").get("status") == "True":
         return _HEALTHY
     return _progressing(f"is {obj.get('status', {}).get('phase', 'Pending')}")
 
 
-def _is_only_new(trouble: Trouble, now: datetime) -> bool:
+def _is_only_new(trouble: PodProblem, now: datetime) -> bool:
     """Whether a pod has had no node for a moment only."""
     since = parse_time(trouble.since)
     recent = since is not None and (now - since).total_seconds() < _UNSCHEDULABLE_AFTER
@@ -183,7 +183,7 @@ def _claim(obj: Obj, now: datetime) -> Health:
     """A claim that waits for its first consumer is no obstacle: everything is applied before anything is waited for."""
     phase = obj.get("status", {}).get("phase", "Pending")
     if phase == "Lost":
-        return Health(Status.FAILED, "its volume is lost", final=True)
+        return Health(HealthStatus.FAILED, "its volume is lost", final=True)
     return _HEALTHY if phase == "Bound" else _progressing(f"is {phase}")
 
 
@@ -234,7 +234,7 @@ def _api_service(obj: Obj, now: datetime) -> Health:
 
 def _namespace(obj: Obj, now: datetime) -> Health:
     phase = obj.get("status", {}).get("phase", "Active")
-    return _HEALTHY if phase == "Active" else Health(Status.TERMINATING, f"is {phase}")
+    return _HEALTHY if phase == "Active" else Health(HealthStatus.TERMINATING, f"is {phase}")
 
 
 def _when(obj: Obj, kind: str) -> Health:
@@ -242,14 +242,14 @@ def _when(obj: Obj, kind: str) -> Health:
 
 
 def _progressing(reason: str) -> Health:
-    return Health(Status.PROGRESSING, reason)
+    return Health(HealthStatus.PROGRESSING, reason)
 
 
 def _failed(found: Obj, *, final: bool = False) -> Health:
     """The condition's own words."""
     since = parse_time(found.get("lastUpdateTime") or found.get("lastTransitionTime"))
     text = ": ".join(part for part in (found.get("reason"), found.get("message")) if part)
-    return Health(Status.FAILED, text, final=final, since=since)
+    return Health(HealthStatus.FAILED, text, final=final, since=since)
 
 
 _RULES: dict[str, Rule] = {

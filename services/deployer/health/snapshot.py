@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from services.deployer.cluster.api import Kind, Obj, kind_of, ref_of
 from services.deployer.health import pods, rules
-from services.deployer.health.rules import Health, Status
+from services.deployer.health.rules import Health, HealthStatus
 from services.deployer.state.records import ObjectRef
 from shared.events import ResourceState
 
@@ -34,21 +34,21 @@ WATCHED = WORKLOADS | {
 }
 """Kinds that may be unhealthy after they were applied; all others are done with it."""
 
-_WORDS = {Status.FAILED: "Failed", Status.SUSPENDED: "Suspended", Status.TERMINATING: "Terminating"}
+_WORDS = {HealthStatus.FAILED: "Failed", HealthStatus.SUSPENDED: "Suspended", HealthStatus.TERMINATING: "Terminating"}
 _DONE = {"PersistentVolumeClaim": "Bound", "Job": "Complete", **dict.fromkeys((*WORKLOADS, "ReplicaSet"), "Available")}
 
 
-class PodNote(NamedTuple):
+class UnreadyPod(NamedTuple):
     """One pod that isn't ready."""
 
     name: str
     uid: str
-    trouble: pods.Trouble | None
+    trouble: pods.PodProblem | None
     doing: str
 
 
 @dataclass(frozen=True)
-class Item:
+class ObjectStatus:
     """One object of the manifest, as it is in the cluster."""
 
     ref: ObjectRef
@@ -56,7 +56,7 @@ class Item:
     ready: int = 0
     wanted: int = 0
     """Replicas; 0 of 0 for what has none."""
-    waiting: tuple[PodNote, ...] = ()
+    waiting: tuple[UnreadyPod, ...] = ()
     skipped: bool = False
     missing: bool = False
     tolerated: bool = False
@@ -87,7 +87,7 @@ class Item:
         return _WORDS.get(self.health.status, "Progressing" if started else "Pending")
 
 
-class Look(NamedTuple):
+class ClusterSnapshot(NamedTuple):
     """What is known of a cluster at one moment."""
 
     find: Callable[[Obj], Obj | None]
@@ -98,7 +98,7 @@ class Look(NamedTuple):
     wait_for_ingress_address: bool = True
 
 
-def survey(objects: Sequence[Obj], skipped: frozenset[Kind], look: Look) -> list[Item]:
+def assess_objects(objects: Sequence[Obj], skipped: frozenset[Kind], look: ClusterSnapshot) -> list[ObjectStatus]:
     """Every object of the manifest, in its order."""
     floors = minimums(objects, skipped)
     return [_item(obj, kind_of(obj) in skipped, look, floors) for obj in objects]
@@ -112,27 +112,31 @@ def watched_kinds(objects: Sequence[Obj], skipped: frozenset[Kind]) -> list[Kind
     return list(kinds)
 
 
-def _item(obj: Obj, skipped: bool, look: Look, floors: dict[tuple[str, str], int]) -> Item:
+def _item(obj: Obj, skipped: bool, look: ClusterSnapshot, floors: dict[tuple[str, str], int]) -> ObjectStatus:
     ref = ref_of(obj)
     if skipped or obj["kind"] not in WATCHED:
-        return Item(ref, Health(Status.HEALTHY), skipped=skipped)
+        return ObjectStatus(ref, Health(HealthStatus.HEALTHY), skipped=skipped)
     live = look.find(obj)
     if live is None:
-        return Item(ref, Health(Status.PROGRESSING, "is gone from the cluster"), missing=True)
+        return ObjectStatus(ref, Health(HealthStatus.PROGRESSING, "is gone from the cluster"), missing=True)
     verdict = rules.assess(live, look.now, wait_for_ingress_address=look.wait_for_ingress_address)
     if obj["kind"] not in WORKLOADS:
-        return Item(ref, verdict)
+        return ObjectStatus(ref, verdict)
     return _workload(ref, live, verdict, look, floors.get((ref.kind, ref.name), 0))
 
 
-def _workload(ref: ObjectRef, live: Obj, verdict: Health, look: Look, minimum: int) -> Item:
+def _workload(ref: ObjectRef, live: Obj, verdict: Health, look: ClusterSnapshot, minimum: int) -> ObjectStatus:
     has, wanted = _replicas(live), max(_replicas(live), minimum)
     if verdict.is_healthy and has < wanted:
-        verdict = Health(Status.PROGRESSING, f"waits for its autoscaler to raise it from {has} to {wanted} replicas")
+        verdict = Health(
+            HealthStatus.PROGRESSING, f"waits for its autoscaler to raise it from {has} to {wanted} replicas"
+        )
     newest = pods.newest_pods(live, look.pods, look.replica_sets) if rules.is_observed(live) else []
     ready = sum(1 for pod in newest if pods.is_ready(pod))
     notes = tuple(_note(pod) for pod in newest if not pods.is_ready(pod))
-    return Item(ref, verdict, ready=wanted if verdict.is_healthy else min(ready, wanted), wanted=wanted, waiting=notes)
+    return ObjectStatus(
+        ref, verdict, ready=wanted if verdict.is_healthy else min(ready, wanted), wanted=wanted, waiting=notes
+    )
 
 
 def _replicas(live: Obj) -> int:
@@ -141,9 +145,9 @@ def _replicas(live: Obj) -> int:
     return int(live.get("spec", {}).get("replicas", 1))
 
 
-def _note(pod: Obj) -> PodNote:
+def _note(pod: Obj) -> UnreadyPod:
     metadata = pod["metadata"]
-    return PodNote(metadata["name"], metadata.get("uid", ""), pods.assess_trouble(pod), pods.doing(pod))
+    return UnreadyPod(metadata["name"], metadata.get("uid", ""), pods.find_problem(pod), pods.doing(pod))
 
 
 def minimums(objects: Sequence[Obj], skipped: frozenset[Kind]) -> dict[tuple[str, str], int]:

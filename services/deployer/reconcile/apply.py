@@ -10,7 +10,7 @@ import structlog
 
 from services.deployer.cluster.api import (
     TENANT_LABEL,
-    Cluster,
+    ClusterApi,
     ClusterRefused,
     Kind,
     KindUnknown,
@@ -29,7 +29,7 @@ _log = structlog.get_logger(__name__)
 Step = Callable[[int, frozenset[Kind]], Awaitable[object]]
 
 
-class Made(NamedTuple):
+class ApplyResult(NamedTuple):
     """The objects of a manifest, the kinds that the cluster lacks, and notes on what the cluster couldn't take."""
 
     refs: list[ObjectRef]
@@ -44,7 +44,7 @@ class NamespaceNotOurs(ClusterRefused):
 
 
 async def claim_namespace(
-    cluster: Cluster, namespace: str, tenant_id: str, inventory: Iterable[ObjectRef]
+    cluster: ClusterApi, namespace: str, tenant_id: str, inventory: Iterable[ObjectRef]
 ) -> Obj | None:
     """The tenant's namespace if it is there. Raises NamespaceNotOurs if others made it."""
     bare = ObjectRef(api_version="v1", kind="Namespace", name=namespace)
@@ -66,14 +66,14 @@ def refuse_terminating(namespace: Obj | None) -> None:
 
 
 async def apply_all(
-    cluster: Cluster, objects: Sequence[Obj], *, force: bool, before: Callable[[], None], after: Step
-) -> Made:
+    cluster: ClusterApi, objects: Sequence[Obj], *, force: bool, before: Callable[[], None], after: Step
+) -> ApplyResult:
     """Apply `objects` one by one.
 
     Kinds of extensions are skipped with a warning; without one of Kubernetes' own the deployment would be another one.
     `before` may end it by raising, `after` hears how many are done.
     """
-    made = Made([], frozenset(), [])
+    made = ApplyResult([], frozenset(), [])
     for count, obj in enumerate(objects, 1):
         before()
         try:
@@ -92,7 +92,7 @@ def recorded(made: Obj) -> ObjectRef:
     return ref_of(made).model_copy(update={"fields": digest(made)})
 
 
-async def apply_possible(cluster: Cluster, obj: Obj, notes: list[str], *, force: bool) -> Obj:
+async def apply_possible(cluster: ClusterApi, obj: Obj, notes: list[str], *, force: bool) -> Obj:
     """Apply `obj`, with volumes of the size that they have where the cluster can't change it; `notes` tells of that."""
     live = await cluster.read(ref_of(obj)) if has_claims(obj) else None
     possible = not_smaller(obj, live)
@@ -114,7 +114,7 @@ async def apply_possible(cluster: Cluster, obj: Obj, notes: list[str], *, force:
 
 
 async def prune(
-    cluster: Cluster, refs: Sequence[ObjectRef], tenant_id: str, confirm: Callable[[], Awaitable[None]]
+    cluster: ClusterApi, refs: Sequence[ObjectRef], tenant_id: str, confirm: Callable[[], Awaitable[None]]
 ) -> list[Obj]:
     """Delete those of `refs` that are there and still ours, in the reverse order of apply.
 
@@ -135,7 +135,7 @@ async def prune(
     return left
 
 
-async def objects_of_others(cluster: Cluster, namespace: Obj, inventory: Iterable[ObjectRef]) -> list[Obj]:
+async def objects_of_others(cluster: ClusterApi, namespace: Obj, inventory: Iterable[ObjectRef]) -> list[Obj]:
     """What others have put into a namespace that isn't being deleted yet."""
     if namespace["metadata"].get("deletionTimestamp"):
         return []

@@ -4,18 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.deployer.cluster.api import Cluster
+from services.deployer.cluster.api import ClusterApi
 from services.deployer.reconcile.preflight import Preflight
 from services.deployer.reconcile.room_check import FindRoom
-from services.deployer.state.manifest_store import Manifests
+from services.deployer.state.manifest_store import ManifestStore
 
 
 @dataclass(frozen=True)
-class Ports:
+class ReconcileContext:
     """Adapters, and what a reconciler asks before it applies anything."""
 
-    cluster: Cluster
-    manifests: Manifests
+    cluster: ClusterApi
+    manifests: ManifestStore
     clock: Callable[[], datetime]
     wait_for_ingress_address: bool = False
     find_room: FindRoom | None = None

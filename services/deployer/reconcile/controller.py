@@ -17,20 +17,20 @@ from typing import NamedTuple
 import structlog
 
 from services.deployer.cluster.api import ClusterUnavailable, Obj
-from services.deployer.cluster.targets import Targets, UnknownTarget
+from services.deployer.cluster.targets import TargetClusters, UnknownTarget
 from services.deployer.reconcile.clock_jumps import ClockJumps
-from services.deployer.reconcile.context import Ports
-from services.deployer.reconcile.deadlines import Limits, Patience
-from services.deployer.reconcile.generation_guard import Newest, Superseded
+from services.deployer.reconcile.context import ReconcileContext
+from services.deployer.reconcile.deadlines import Deadlines, Timeouts
+from services.deployer.reconcile.generation_guard import GenerationGuard, Superseded
 from services.deployer.reconcile.preflight import Preflight
 from services.deployer.reconcile.reconciler import Reconciler
-from services.deployer.reconcile.turns import Turns
+from services.deployer.reconcile.slots import ReconcileSlots
 from services.deployer.settings import DeployerSettings
 from services.deployer.state.leases import Leases
-from services.deployer.state.manifest_store import Manifests
-from services.deployer.state.records import Desired, Outcome, is_concluded, is_settled, lost
-from services.deployer.state.repository import States, Versioned
-from services.deployer.state.status_recorder import Ledger
+from services.deployer.state.manifest_store import ManifestStore
+from services.deployer.state.records import DesiredState, Outcome, is_concluded, is_settled, lost
+from services.deployer.state.repository import StateRepository, TenantRecords
+from services.deployer.state.status_recorder import StatusRecorder
 from services.deployer.tasks import end
 from shared.bus import EventPublisher
 from shared.errors import DependencyUnavailable, TemporaryError
@@ -48,17 +48,17 @@ FindRoomOn = Callable[[Mode, str, str, Sequence[Obj]], Awaitable[RoomReply]]
 class World(NamedTuple):
     """What there is of one mode."""
 
-    states: States
+    states: StateRepository
     leases: Leases
-    manifests: Manifests
+    manifests: ManifestStore
 
 
 @dataclass
 class _Tenant:
     """What this process knows of a tenant while it is at it."""
 
-    newest: Newest = field(default_factory=Newest)
-    patience: tuple[tuple[int, datetime], Patience] | None = None
+    newest: GenerationGuard = field(default_factory=GenerationGuard)
+    patience: tuple[tuple[int, datetime], Deadlines] | None = None
     """The clocks of a generation, or of undoing it, kept while its work starts over."""
     task: asyncio.Task[None] | None = None
 
@@ -69,7 +69,7 @@ class Controller:
     def __init__(
         self,
         worlds: Mapping[Mode, World],
-        targets: Targets,
+        targets: TargetClusters,
         publisher: EventPublisher,
         settings: DeployerSettings,
         clock: Callable[[], datetime],
@@ -83,7 +83,7 @@ class Controller:
         self._settings = settings
         self._clock = clock
         # Apart, or a full demo cluster, whose tenants wait for a node, would keep production's from their turn.
-        self._turns = {mode: Turns(settings.tenants_at_once) for mode in worlds}
+        self._turns = {mode: ReconcileSlots(settings.tenants_at_once) for mode in worlds}
         self._find_room = find_room
         self._tenants: dict[tuple[Mode, str], _Tenant] = {}
         self._settled: dict[tuple[Mode, str], int] = {}
@@ -102,7 +102,7 @@ class Controller:
             await end([*following, *(tenant.task for tenant in self._tenants.values() if tenant.task is not None)])
             self._tenants.clear()
 
-    def notice(self, mode: Mode, desired: Desired, state: Versioned | None = None) -> None:
+    def notice(self, mode: Mode, desired: DesiredState, state: TenantRecords | None = None) -> None:
         """Let a tenant be looked at, unless somebody is at it or nothing has changed.
 
         Who has just written the record of `desired` gives all records as `state`, which saves the first look at them.
@@ -118,7 +118,7 @@ class Controller:
             work = self._tend(mode, desired.key, tenant, state)
             tenant.task = asyncio.create_task(work, name=f"{mode} {desired.key}")
 
-    async def repeat_end(self, mode: Mode, desired: Desired, state: Versioned) -> None:
+    async def repeat_end(self, mode: Mode, desired: DesiredState, state: TenantRecords) -> None:
         """Publish again how a generation ended, if it has: who asks again hasn't heard it.
 
         Under the end's own id, so that JetStream drops it where it has it already.
@@ -136,7 +136,7 @@ class Controller:
                 _log.warning(f"Waiting: {error.message}", action="wait-for-dependency")
                 await asyncio.sleep(1.0)
 
-    async def _tend(self, mode: Mode, key: str, tenant: _Tenant, state: Versioned | None) -> None:
+    async def _tend(self, mode: Mode, key: str, tenant: _Tenant, state: TenantRecords | None) -> None:
         """Work at a tenant until it is settled, here or elsewhere. `state` is good for the first look."""
         pause = _SHORTEST_PAUSE
         # A task begun by a handler inherits the log's context of one event, and outlives it.
@@ -169,7 +169,7 @@ class Controller:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _attempt(self, mode: Mode, key: str, tenant: _Tenant, state: Versioned, known: int) -> int | None:
+    async def _attempt(self, mode: Mode, key: str, tenant: _Tenant, state: TenantRecords, known: int) -> int | None:
         """Work, if there is any. The generation that is settled, or None if it may not be.
 
         `known` is the newest that was known before `state` was read: where nothing is desired, that is settled.
@@ -196,7 +196,7 @@ class Controller:
             await asyncio.sleep(self._settings.takeover_interval)
         return None
 
-    async def _begin(self, mode: Mode, desired: Desired, state: Versioned) -> Ledger | None:
+    async def _begin(self, mode: Mode, desired: DesiredState, state: TenantRecords) -> StatusRecorder | None:
         """The books of a generation that nobody has begun, opened; None if somebody has, or isn't done with another.
 
         Before the lease, since only one copy can write the first record of a generation: the others are outrun. Where
@@ -211,7 +211,7 @@ class Controller:
         return ledger
 
     async def _reconcile(
-        self, mode: Mode, key: str, tenant: _Tenant, begun: Ledger | None, make_way: Callable[[], None]
+        self, mode: Mode, key: str, tenant: _Tenant, begun: StatusRecorder | None, make_way: Callable[[], None]
     ) -> None:
         """Under the lease: go on with what we have begun; else look again, since who had it before may be done."""
         ledger = begun or await self._take_over(mode, key)
@@ -224,7 +224,7 @@ class Controller:
             if not ledger.is_concluded:
                 await self._work(mode, ledger, tenant, make_way)
 
-    async def _take_over(self, mode: Mode, key: str) -> Ledger | None:
+    async def _take_over(self, mode: Mode, key: str) -> StatusRecorder | None:
         """The books as they are now; None if nothing is left to do."""
         state = await self._worlds[mode].states.read(key)
         desired = state.desired
@@ -234,18 +234,18 @@ class Controller:
             return None  # it was read before what has come since, whose books must not go back
         return self._ledger(mode, desired, state)
 
-    def _ledger(self, mode: Mode, desired: Desired, state: Versioned) -> Ledger:
+    def _ledger(self, mode: Mode, desired: DesiredState, state: TenantRecords) -> StatusRecorder:
         states = self._worlds[mode].states
-        return Ledger(mode, desired, state, states=states, publisher=self._publisher, clock=self._clock)
+        return StatusRecorder(mode, desired, state, states=states, publisher=self._publisher, clock=self._clock)
 
-    async def _work(self, mode: Mode, ledger: Ledger, tenant: _Tenant, make_way: Callable[[], None]) -> None:
+    async def _work(self, mode: Mode, ledger: StatusRecorder, tenant: _Tenant, make_way: Callable[[], None]) -> None:
         world, desired = self._worlds[mode], ledger.desired
         try:
             cluster = self._targets.cluster(mode, desired.target)
         except UnknownTarget as error:
             await ledger.fail(error.code, error.message)
             return
-        ports = Ports(
+        ports = ReconcileContext(
             cluster,
             world.manifests,
             self._clock,
@@ -258,11 +258,11 @@ class Controller:
         with suppress(Superseded):
             await Reconciler(desired, ledger, patience, tenant.newest, ports).run()
 
-    def _patience(self, tenant: _Tenant, ledger: Ledger) -> Patience:
+    def _patience(self, tenant: _Tenant, ledger: StatusRecorder) -> Deadlines:
         desired, began = ledger.desired, ledger.applied.since
         if tenant.patience is None or tenant.patience[0] != (desired.generation, began):
             resource_timeout = desired.options.resource_timeout
-            limits = Limits(
+            limits = Timeouts(
                 timeout=parse_duration(desired.options.timeout),
                 resource_timeout=parse_duration(resource_timeout) if resource_timeout else None,
                 failure_grace=self._settings.failure_grace,
@@ -272,17 +272,17 @@ class Controller:
             )
             now, jumps = self._clock(), ClockJumps(time.monotonic)
             jumps.without(now)
-            patience = Patience(limits, began, taken_over_at=now, jumps=jumps)
+            patience = Deadlines(limits, began, taken_over_at=now, jumps=jumps)
             tenant.patience = ((desired.generation, began), patience)
         return tenant.patience[1]
 
-    async def _tidy(self, world: World, key: str, state: Versioned) -> None:
+    async def _tidy(self, world: World, key: str, state: TenantRecords) -> None:
         """A deleted tenant is no longer desired; an id that is used again starts clean."""
         if state.applied is not None and state.applied.outcome is Outcome.DELETED:
             await world.states.forget(key, state.desired_revision)
 
 
-def _told(desired: Desired) -> AbstractContextManager[object]:
+def _told(desired: DesiredState) -> AbstractContextManager[object]:
     """The log's lines say which deployment they are about."""
     return structlog.contextvars.bound_contextvars(
         tenant_id=desired.tenant_id, deployment_id=desired.deployment_id, correlation_id=desired.correlation_id

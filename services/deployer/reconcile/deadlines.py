@@ -15,16 +15,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from services.deployer.health.pods import UNSCHEDULABLE, Trouble
-from services.deployer.health.rules import Status
-from services.deployer.health.snapshot import AUTOSCALER, Item, PodNote
+from services.deployer.health.pods import UNSCHEDULABLE, PodProblem
+from services.deployer.health.rules import HealthStatus
+from services.deployer.health.snapshot import AUTOSCALER, ObjectStatus, UnreadyPod
 from services.deployer.reconcile.clock_jumps import ClockJumps
 from shared.errors import PermanentError
 
 _UNSCHEDULED = "unscheduled"
 
 
-class Limits(NamedTuple):
+class Timeouts(NamedTuple):
     """How long to wait for what, in seconds."""
 
     timeout: float
@@ -40,16 +40,16 @@ class DeploymentFailed(PermanentError):
 
     code = "DEPLOYMENT_FAILED"
 
-    def __init__(self, message: str, *, code: str | None = None, item: Item | None = None) -> None:
+    def __init__(self, message: str, *, code: str | None = None, item: ObjectStatus | None = None) -> None:
         super().__init__(message, code=code)
         self.item = item
 
 
 @dataclass
-class Patience:
+class Deadlines:
     """The clocks of one generation. They go on when the work starts over in the same process."""
 
-    limits: Limits
+    limits: Timeouts
     started_at: datetime
     taken_over_at: datetime
     jumps: ClockJumps = field(default_factory=ClockJumps)
@@ -73,7 +73,7 @@ class Patience:
         """Let the whole time begin now: what came before was no time of the deployment."""
         self.started_at = self.jumps.without(now)
 
-    def judge(self, items: Sequence[Item], now: datetime) -> DeploymentFailed | None:
+    def judge(self, items: Sequence[ObjectStatus], now: datetime) -> DeploymentFailed | None:
         """Why to stop waiting for `items`, or None to go on."""
         unhealthy = [item for item in items if not item.is_done]
         if all(item.ref.kind == AUTOSCALER for item in unhealthy):
@@ -88,7 +88,7 @@ class Patience:
             return self.timed_out(unhealthy)
         return None
 
-    def tolerate(self, items: Sequence[Item], now: datetime) -> list[Item]:
+    def tolerate(self, items: Sequence[ObjectStatus], now: datetime) -> list[ObjectStatus]:
         """`items`, with autoscalers that still can't scale as warnings once nothing else was open for a grace."""
         unhealthy = [item for item in items if not item.is_done]
         if not unhealthy or any(item.ref.kind != AUTOSCALER for item in unhealthy):
@@ -101,7 +101,7 @@ class Patience:
             return list(items)
         return [item if item.is_done else replace(item, tolerated=True) for item in items]
 
-    def timed_out(self, unhealthy: Sequence[Item]) -> DeploymentFailed:
+    def timed_out(self, unhealthy: Sequence[ObjectStatus]) -> DeploymentFailed:
         """The failure of the whole, by its first open object, workloads first."""
         first = min(unhealthy, key=lambda item: not item.is_workload)
         rest = f", and {len(unhealthy) - 1} more" if len(unhealthy) > 1 else ""
@@ -109,12 +109,14 @@ class Patience:
         message = f"not healthy within {self.limits.timeout:g} s: {failure.message}{rest}"
         return DeploymentFailed(message, code=failure.code, item=first)
 
-    def _symptoms(self, unhealthy: Sequence[Item], now: datetime) -> Iterator[tuple[tuple[str, ...], float, Item, str]]:
+    def _symptoms(
+        self, unhealthy: Sequence[ObjectStatus], now: datetime
+    ) -> Iterator[tuple[tuple[str, ...], float, ObjectStatus, str]]:
         """What may end the waiting: a key to time it by, how long it may last, and how to say it."""
         for item in unhealthy:
             if item.ref.kind == AUTOSCALER:
                 continue
-            if item.health.status is Status.FAILED:
+            if item.health.status is HealthStatus.FAILED:
                 yield ("failed", *item.ref.identity), self._grace_of(item), item, item.health.reason
             for note in item.waiting:
                 if note.trouble is not None:
@@ -123,21 +125,21 @@ class Patience:
                 reason = f"not healthy within {limit:g} s; {_reason(item)}"
                 yield ("open", *item.ref.identity), limit, item, reason
 
-    def _flapping(self, unhealthy: Sequence[Item]) -> dict[tuple[str, ...], datetime]:
+    def _flapping(self, unhealthy: Sequence[ObjectStatus]) -> dict[tuple[str, ...], datetime]:
         """The beginnings of errors that don't show just now, of pods that still aren't ready."""
         present = {note.uid for item in unhealthy for note in item.waiting}
         return {key: since for key, since in self._since.items() if key[0] == "pod" and key[1] in present}
 
-    def _grace_of(self, item: Item) -> float:
+    def _grace_of(self, item: ObjectStatus) -> float:
         began_with_us = item.health.since is None or item.health.since >= self.started_at
         return 0.0 if item.health.final and began_with_us else self.limits.failure_grace
 
-    def _grace(self, trouble: Trouble) -> float:
+    def _grace(self, trouble: PodProblem) -> float:
         is_unschedulable = trouble.reason == UNSCHEDULABLE
         return self.limits.unschedulable_grace if is_unschedulable else self.limits.failure_grace
 
 
-def _failure(item: Item, reason: str) -> DeploymentFailed:
+def _failure(item: ObjectStatus, reason: str) -> DeploymentFailed:
     lacks = "Insufficient " in reason or "exceeded quota" in reason
     counts = f" {item.ready}/{item.wanted} ready" if item.is_workload else ""
     return DeploymentFailed(
@@ -147,9 +149,9 @@ def _failure(item: Item, reason: str) -> DeploymentFailed:
     )
 
 
-def _reason(item: Item) -> str:
+def _reason(item: ObjectStatus) -> str:
     """The most telling reason there is: a failure, a pod's error, what it lacks, what a pod is at."""
-    if item.health.status is Status.FAILED:
+    if item.health.status is HealthStatus.FAILED:
         return item.health.reason
     troubled = next((note for note in item.waiting if note.trouble is not None), None)
     if troubled is not None:
@@ -158,10 +160,10 @@ def _reason(item: Item) -> str:
     return f"{item.health.reason}{at}"
 
 
-def _pod_reason(note: PodNote) -> str:
+def _pod_reason(note: UnreadyPod) -> str:
     return f"pod {note.name}: {note.trouble.text if note.trouble else note.doing}"
 
 
-def _pod_key(note: PodNote, trouble: Trouble) -> tuple[str, ...]:
+def _pod_key(note: UnreadyPod, trouble: PodProblem) -> tuple[str, ...]:
     """A pod that gets a node has overcome one kind of trouble; ErrImagePull and ImagePullBackOff are the same one."""
     return (_UNSCHEDULED if trouble.reason == UNSCHEDULABLE else "pod", note.uid)

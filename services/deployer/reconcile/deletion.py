@@ -11,11 +11,11 @@ from typing import NoReturn
 from services.deployer.cluster.api import Obj, ref_of
 from services.deployer.cluster.ownership import describe
 from services.deployer.reconcile.apply import NamespaceNotOurs, claim_namespace, objects_of_others, prune
-from services.deployer.reconcile.context import Ports
-from services.deployer.reconcile.deadlines import DeploymentFailed, Patience
+from services.deployer.reconcile.context import ReconcileContext
+from services.deployer.reconcile.deadlines import Deadlines, DeploymentFailed
 from services.deployer.reconcile.explanation import remaining
-from services.deployer.state.records import Desired, ObjectRef
-from services.deployer.state.status_recorder import Ledger
+from services.deployer.state.records import DesiredState, ObjectRef
+from services.deployer.state.status_recorder import StatusRecorder
 from shared.errors import PermanentError
 from shared.tenants import NAMESPACE_PREFIX
 
@@ -32,7 +32,12 @@ class Deletion:
     """One tenant's. `check` raises where a newer generation has come."""
 
     def __init__(
-        self, desired: Desired, ledger: Ledger, patience: Patience, ports: Ports, check: Callable[[], None]
+        self,
+        desired: DesiredState,
+        ledger: StatusRecorder,
+        patience: Deadlines,
+        ports: ReconcileContext,
+        check: Callable[[], None],
     ) -> None:
         self._desired = desired
         self._ledger = ledger

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from services.deployer.cluster.api import Kind, Obj
-from services.deployer.health.snapshot import Item
+from services.deployer.health.snapshot import ObjectStatus
 from services.deployer.reconcile.deadlines import DeploymentFailed
 
 EVENT = Kind("v1", "Event")
@@ -29,7 +29,7 @@ def remaining(namespace: Obj) -> str:
     return "; ".join(message for message in messages if message) or "it is still being deleted"
 
 
-def _concerns(event: Obj, item: Item) -> bool:
+def _concerns(event: Obj, item: ObjectStatus) -> bool:
     """Whether an event is about the object, one of its pods that aren't ready, or a ReplicaSet of it."""
     about = event.get("involvedObject", {})
     kind, name = about.get("kind"), about.get("name", "")

@@ -8,7 +8,7 @@ class Superseded(Exception):
     """A newer generation has come. Whoever works at the newer one says so."""
 
 
-class Newest:
+class GenerationGuard:
     """Rises only. Those who wait are woken when it does."""
 
     def __init__(self) -> None:

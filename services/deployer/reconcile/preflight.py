@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
-from services.deployer.cluster.api import Cluster, ClusterRefused, Kind, KindUnknown, Obj, kind_of
+from services.deployer.cluster.api import ClusterApi, ClusterRefused, Kind, KindUnknown, Obj, kind_of
 from services.deployer.health.snapshot import POD, REPLICA_SET
 from services.deployer.reconcile.apply import is_extension
 from services.deployer.reconcile.explanation import EVENT
@@ -40,7 +40,7 @@ class _Denied(Exception):
 class Preflight:
     """Of one cluster. What is allowed is kept; what isn't is asked for again, since it may be granted at any time."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: ClusterApi) -> None:
         self._cluster = cluster
         self._everywhere: Fresh[Wanted, bool] = Fresh(self._ask, _KEPT_SECONDS)
         self._at_once = asyncio.Semaphore(_AT_ONCE)

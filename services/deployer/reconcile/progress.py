@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from services.deployer.cluster.api import Kind, Obj, kind_of, ref_of
 from services.deployer.cluster.manifest_objects import phase_of
-from services.deployer.health.snapshot import WORKLOADS, Item
+from services.deployer.health.snapshot import WORKLOADS, ObjectStatus
 from shared.events import Phase, ResourceState
 
 STARTED = 10
@@ -27,7 +27,7 @@ _BOUNDS = {
 _NAMED_AT_MOST = 5
 
 
-class Report(NamedTuple):
+class ProgressReport(NamedTuple):
     """What there is to say of a running deployment."""
 
     phase: Phase
@@ -36,7 +36,7 @@ class Report(NamedTuple):
     resources: tuple[ResourceState, ...] = ()
 
 
-def report_applied(objects: Sequence[Obj], count: int, skipped: frozenset[Kind]) -> Report:
+def report_applied(objects: Sequence[Obj], count: int, skipped: frozenset[Kind]) -> ProgressReport:
     """After the first `count` (1 or more) of `objects`, which are in the order of apply."""
     last = objects[count - 1]
     phase = phase_of(last["kind"])
@@ -44,30 +44,32 @@ def report_applied(objects: Sequence[Obj], count: int, skipped: frozenset[Kind])
     total = sum(1 for obj in objects if phase_of(obj["kind"]) is phase)
     done = "is unknown to the cluster and skipped" if kind_of(last) in skipped else "is applied"
     resources = tuple(_state(obj, index < count, skipped) for index, obj in enumerate(objects))
-    return Report(phase, _percent(phase, count - first, total), f"{ref_of(last)} {done}", resources)
+    return ProgressReport(phase, _percent(phase, count - first, total), f"{ref_of(last)} {done}", resources)
 
 
-def report_waiting(items: Sequence[Item]) -> Report:
+def report_waiting(items: Sequence[ObjectStatus]) -> ProgressReport:
     """After everything is applied: by ready replicas first, by health then."""
     resources = tuple(item.state for item in items)
     workloads = [item for item in items if item.is_workload and not item.skipped]
     ready, wanted = sum(item.ready for item in workloads), sum(item.wanted for item in workloads)
     message = _waiting_message(items, workloads)
     if ready < wanted:
-        return Report(Phase.SCALING_SERVICES, _percent(Phase.SCALING_SERVICES, ready, wanted), message, resources)
+        return ProgressReport(
+            Phase.SCALING_SERVICES, _percent(Phase.SCALING_SERVICES, ready, wanted), message, resources
+        )
     done = sum(1 for item in items if item.is_done)
-    return Report(Phase.WAITING_HEALTHY, _percent(Phase.WAITING_HEALTHY, done, len(items)), message, resources)
+    return ProgressReport(Phase.WAITING_HEALTHY, _percent(Phase.WAITING_HEALTHY, done, len(items)), message, resources)
 
 
-def report_done(items: Sequence[Item], notes: Sequence[str]) -> Report:
+def report_done(items: Sequence[ObjectStatus], notes: Sequence[str]) -> ProgressReport:
     """When nothing is waited for any more; with `notes` and what is tolerated, which a person should know of."""
     waiting = report_waiting(items)
     warnings = [f"{item.ref} doesn't scale: {item.health.reason}" for item in items if item.tolerated]
     message = "; ".join([waiting.message, *(f"note: {each}" for each in (*notes, *warnings))])
-    return Report(Phase.DONE, 100, message, waiting.resources)
+    return ProgressReport(Phase.DONE, 100, message, waiting.resources)
 
 
-def describe(item: Item) -> str:
+def describe(item: ObjectStatus) -> str:
     """What an object waits for: `tts 1/4 (ContainerCreating)`."""
     if not item.is_workload:
         return f"{item.ref} ({item.health.reason})"
@@ -77,7 +79,7 @@ def describe(item: Item) -> str:
     return f"{item.ref.name} {item.ready}/{item.wanted} ({reason})"
 
 
-def _waiting_message(items: Sequence[Item], workloads: Sequence[Item]) -> str:
+def _waiting_message(items: Sequence[ObjectStatus], workloads: Sequence[ObjectStatus]) -> str:
     done = f"{sum(1 for item in workloads if item.is_done)} of {len(workloads)} workloads are available"
     open_items = [describe(item) for item in items if not item.is_done]
     if not open_items:

@@ -20,22 +20,22 @@ from functools import partial
 import structlog
 
 from services.deployer.cluster.api import ClusterUnavailable, Kind, NamespaceTerminating, Obj, ref_of, stub_of
-from services.deployer.cluster.informer import View
+from services.deployer.cluster.informer import Informer
 from services.deployer.cluster.manifest_objects import InvalidManifest, parse
 from services.deployer.cluster.ownership import describe
-from services.deployer.health.snapshot import POD, REPLICA_SET, Look, survey, watched_kinds
+from services.deployer.health.snapshot import POD, REPLICA_SET, ClusterSnapshot, assess_objects, watched_kinds
 from services.deployer.reconcile.apply import apply_all, claim_namespace, prune, refuse_terminating, without
-from services.deployer.reconcile.context import Ports
-from services.deployer.reconcile.deadlines import DeploymentFailed, Patience
+from services.deployer.reconcile.context import ReconcileContext
+from services.deployer.reconcile.deadlines import Deadlines, DeploymentFailed
 from services.deployer.reconcile.deletion import Deletion
 from services.deployer.reconcile.explanation import EVENT, explain
-from services.deployer.reconcile.generation_guard import Newest, Superseded
-from services.deployer.reconcile.progress import Report, report_applied, report_done, report_waiting
+from services.deployer.reconcile.generation_guard import GenerationGuard, Superseded
+from services.deployer.reconcile.progress import ProgressReport, report_applied, report_done, report_waiting
 from services.deployer.reconcile.room_check import RoomCheck
 from services.deployer.reconcile.scaling import SCALABLE, Patch, to_run, to_stop
 from services.deployer.state.manifest_store import ManifestMissing
-from services.deployer.state.records import Applied, Desired, Failure, ObjectRef
-from services.deployer.state.status_recorder import Ledger
+from services.deployer.state.records import AppliedState, DesiredState, ObjectRef, RecordedFailure
+from services.deployer.state.status_recorder import StatusRecorder
 from shared.errors import EcpError, PermanentError, TemporaryError
 from shared.events import Operation, Phase
 from shared.tenants import NAMESPACE_PREFIX
@@ -47,18 +47,25 @@ _NEWS_EVERY = timedelta(seconds=0.5)
 """Between two words on how far a phase has come: each is written twice and sent to everybody who watches."""
 
 
-class Undoing(TemporaryError):
+class UndoStarted(TemporaryError):
     """The deployment has failed, which is recorded: what is left to do is to undo it."""
 
 
-class Vanished(TemporaryError):
+class ObjectsDeleted(TemporaryError):
     """Somebody deleted an object while we waited for it: it has to be applied again."""
 
 
 class Reconciler:
     """The work at one generation of one tenant."""
 
-    def __init__(self, desired: Desired, ledger: Ledger, patience: Patience, newest: Newest, ports: Ports) -> None:
+    def __init__(
+        self,
+        desired: DesiredState,
+        ledger: StatusRecorder,
+        patience: Deadlines,
+        newest: GenerationGuard,
+        ports: ReconcileContext,
+    ) -> None:
         self._desired = desired
         self._ledger = ledger
         self._patience = patience
@@ -96,7 +103,7 @@ class Reconciler:
                 raise InvalidManifest(error.message) from error
             await self._wait_for(error)
             raise
-        except (ClusterUnavailable, NamespaceTerminating, Vanished) as error:
+        except (ClusterUnavailable, NamespaceTerminating, ObjectsDeleted) as error:
             await self._wait_for(error)
             raise
 
@@ -121,14 +128,14 @@ class Reconciler:
             await self._ledger.fail(applied.failure.code, text)
         elif self._desired.undoes and not self._has_nothing_to_go_back_to(applied):
             await self._ledger.begin_undoing(code, message)
-            raise Undoing(message)
+            raise UndoStarted(message)
         else:
             await self._ledger.fail(code, message)
 
-    def _has_nothing_to_go_back_to(self, applied: Applied) -> bool:
+    def _has_nothing_to_go_back_to(self, applied: AppliedState) -> bool:
         return self._desired.options.on_failure == "rollback" and applied.digest in (None, self._desired.digest)
 
-    async def _undo(self, failure: Failure) -> None:
+    async def _undo(self, failure: RecordedFailure) -> None:
         applied = self._ledger.applied
         if self._desired.options.on_failure == "rollback":
             report = await self._bring_about(applied.digest or "")
@@ -141,7 +148,7 @@ class Reconciler:
         stays = f"; Namespace {self._namespace} stays, with objects of others in it: {describe(left)}" if left else ""
         await self._ledger.fail(failure.code, f"{failure.message}; what this generation had made is deleted{stays}")
 
-    async def _bring_about(self, digest: str) -> Report:
+    async def _bring_about(self, digest: str) -> ProgressReport:
         """Make the cluster agree with a manifest; the last word on it."""
         text = await self._ports.manifests.fetch(digest)
         # Some hundred milliseconds for a large one, in which leases are renewed.
@@ -177,7 +184,7 @@ class Reconciler:
         report = await self._watch((*kinds, *((POD, REPLICA_SET) if refs else ())), partial(self._look_stopping, refs))
         await self._ledger.complete(report)
 
-    async def _look_stopping(self, refs: Sequence[ObjectRef], view: View) -> Report | None:
+    async def _look_stopping(self, refs: Sequence[ObjectRef], view: Informer) -> ProgressReport | None:
         """Take away the replicas that are there. The last word if nothing runs any more."""
         workloads = [live for ref in refs if (live := view.find(stub_of(ref))) is not None]
         now = self._ports.clock()
@@ -190,12 +197,12 @@ class Reconciler:
             raise DeploymentFailed(f"not stopped within {self._desired.options.timeout}: {stopping.report.message}")
         return None
 
-    async def _say_applied(self, report: Report) -> None:
+    async def _say_applied(self, report: ProgressReport) -> None:
         """Undoing has told what it does, and how far it has come is no progress of what was asked for."""
         if self._ledger.applied.failure is None:
             await self._say_progress(report)
 
-    async def _say_progress(self, report: Report) -> None:
+    async def _say_progress(self, report: ProgressReport) -> None:
         """Not each of fifty objects or pods is news: another phase is, and from time to time how far it has come."""
         now = self._ports.clock()
         is_due = self._said_at is None or abs(now - self._said_at) >= _NEWS_EVERY
@@ -203,13 +210,15 @@ class Reconciler:
             self._said_at = now
             await self._ledger.say(report)
 
-    async def _until_healthy(self, objects: Sequence[Obj], skipped: frozenset[Kind]) -> Report:
+    async def _until_healthy(self, objects: Sequence[Obj], skipped: frozenset[Kind]) -> ProgressReport:
         """Watch until everything is healthy; the last word on it. Raises DeploymentFailed when waiting has to end."""
         return await self._watch(watched_kinds(objects, skipped), partial(self._look, objects, skipped))
 
-    async def _watch(self, kinds: Sequence[Kind], look: Callable[[View], Awaitable[Report | None]]) -> Report:
+    async def _watch(
+        self, kinds: Sequence[Kind], look: Callable[[Informer], Awaitable[ProgressReport | None]]
+    ) -> ProgressReport:
         """Look again after each change, while the view is up to date, until a look has the last word."""
-        async with View(self._cluster, kinds, self._namespace) as view:
+        async with Informer(self._cluster, kinds, self._namespace) as view:
             with self._newest.waking(view.wake):
                 while True:
                     self._check()
@@ -220,15 +229,17 @@ class Reconciler:
                     self._ports.make_way()
                     await view.wait(_LOOK_EVERY)
 
-    async def _look(self, objects: Sequence[Obj], skipped: frozenset[Kind], view: View) -> Report | None:
+    async def _look(self, objects: Sequence[Obj], skipped: frozenset[Kind], view: Informer) -> ProgressReport | None:
         """See to what applying leaves out, and say how it is now. The last word if everything is healthy."""
         patches = to_run(objects, skipped, view.find, self._desired.restarted_at)
         await self._patch(patches)
         now = self._ports.clock()
-        look = Look(view.find, view.all(POD), view.all(REPLICA_SET), now, self._ports.wait_for_ingress_address)
-        items = self._patience.tolerate(survey(objects, skipped, look), now)
+        look = ClusterSnapshot(
+            view.find, view.all(POD), view.all(REPLICA_SET), now, self._ports.wait_for_ingress_address
+        )
+        items = self._patience.tolerate(assess_objects(objects, skipped, look), now)
         if missing := [item for item in items if item.missing]:
-            raise Vanished(f"{missing[0].ref}, which has been deleted and is applied again")
+            raise ObjectsDeleted(f"{missing[0].ref}, which has been deleted and is applied again")
         if not patches and all(item.is_done for item in items):
             return report_done(items, self._notes)
         await self._say_progress(self._ledger.here(report_waiting(items)))

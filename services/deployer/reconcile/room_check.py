@@ -10,9 +10,9 @@ from datetime import datetime
 import structlog
 
 from services.deployer.cluster.api import ClusterRefused, KindUnknown, Obj
-from services.deployer.reconcile.deadlines import DeploymentFailed, Patience
-from services.deployer.state.records import Desired
-from services.deployer.state.status_recorder import Ledger
+from services.deployer.reconcile.deadlines import Deadlines, DeploymentFailed
+from services.deployer.state.records import DesiredState
+from services.deployer.state.status_recorder import StatusRecorder
 from shared.errors import TemporaryError
 from shared.rpc import RoomReply
 
@@ -23,7 +23,7 @@ FindRoom = Callable[[str, Sequence[Obj]], Awaitable[RoomReply]]
 """Whether the objects' pods have room in a namespace. Raises ClusterUnavailable, ClusterRefused and KindUnknown."""
 
 
-class NoRoom(TemporaryError):
+class WaitingForRoom(TemporaryError):
     """The deployment waits for room, which takes no turn, no lease and no time of its own."""
 
 
@@ -32,9 +32,9 @@ class RoomCheck:
 
     def __init__(
         self,
-        desired: Desired,
-        ledger: Ledger,
-        patience: Patience,
+        desired: DesiredState,
+        ledger: StatusRecorder,
+        patience: Deadlines,
         find_room: FindRoom | None,
         clock: Callable[[], datetime],
     ) -> None:
@@ -54,7 +54,7 @@ class RoomCheck:
             if not waits:
                 raise DeploymentFailed(f"there is no room on {room.target}: {room.sentence}", code=_SHORT)
             await self._ledger.say_waiting(f"waiting for room on {room.target}: {room.sentence}")
-            raise NoRoom(room.sentence, delay=_LOOK_EVERY)
+            raise WaitingForRoom(room.sentence, delay=_LOOK_EVERY)
         if waits and self._ledger.applied.failure is None:
             self._patience.start_at(self._clock())
             await self._ledger.note_room()

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from services.deployer.cluster.api import Kind, Obj, kind_of, ref_of
 from services.deployer.health import pods, rules
 from services.deployer.health.snapshot import WORKLOADS, minimums
-from services.deployer.reconcile.progress import STARTED, Report
+from services.deployer.reconcile.progress import STARTED, ProgressReport
 from services.deployer.state.records import ObjectRef
 from shared.events import Phase, ResourceState
 
@@ -30,11 +30,11 @@ class Patch(NamedTuple):
     body: Obj
 
 
-class Stopping(NamedTuple):
+class StopStep(NamedTuple):
     """One look at a tenant that is to be stopped."""
 
     patches: tuple[Patch, ...]
-    report: Report
+    report: ProgressReport
     is_done: bool
 
 
@@ -56,7 +56,7 @@ def to_run(
     return found
 
 
-def to_stop(workloads: Iterable[Obj], tenant_pods: Sequence[Obj], replica_sets: Sequence[Obj]) -> Stopping:
+def to_stop(workloads: Iterable[Obj], tenant_pods: Sequence[Obj], replica_sets: Sequence[Obj]) -> StopStep:
     """Done when every workload of `workloads` (of `SCALABLE`) is at 0 and none of its pods is there any more."""
     patches, states, left = [], [], []
     total = done = 0
@@ -72,8 +72,8 @@ def to_stop(workloads: Iterable[Obj], tenant_pods: Sequence[Obj], replica_sets: 
         name = live["metadata"]["name"]
         states.append(ResourceState(type=live["kind"], name=name, status=word, replicas=f"{len(mine)}/0"))
     progress = STARTED + (_NEARLY_DONE - STARTED) * done // max(total, 1)
-    report = Report(Phase.SCALING_SERVICES, progress, _stopping_message(done, total, left), tuple(states))
-    return Stopping(tuple(patches), report, done == total)
+    report = ProgressReport(Phase.SCALING_SERVICES, progress, _stopping_message(done, total, left), tuple(states))
+    return StopStep(tuple(patches), report, done == total)
 
 
 def _rouse(live: Obj, floor: int) -> dict[str, Any]:

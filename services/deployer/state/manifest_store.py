@@ -22,7 +22,7 @@ _TRIES = 5
 _PAUSE = 0.5
 
 
-class Manifests:
+class ManifestStore:
     """The manifests of one mode."""
 
     def __init__(self, bucket: Callable[[], Awaitable[KeyValue]]) -> None:

@@ -13,7 +13,7 @@ from shared.subjects import Subject
 from shared.tenants import Model
 
 
-class Replaced(Model):
+class SupersededGeneration(Model):
     """A generation that a higher one pushed aside before it was done; somebody still has to say so."""
 
     deployment_id: str
@@ -22,7 +22,7 @@ class Replaced(Model):
     operation: Operation | None = None
 
 
-class Desired(Model):
+class DesiredState(Model):
     """What a tenant is to be on one target."""
 
     tenant_id: str
@@ -42,7 +42,7 @@ class Desired(Model):
     options: DeployOptions = DeployOptions()
     correlation_id: str
     traceparent: str | None = None
-    replaces: tuple[Replaced, ...] = ()
+    replaces: tuple[SupersededGeneration, ...] = ()
 
     @property
     def key(self) -> str:
@@ -84,7 +84,7 @@ class Outcome(StrEnum):
     DELETED = "deleted"
 
 
-class Word(Model):
+class StatusEvent(Model):
     """The last thing that was said, written down before it is said: a successor says it again under the same id."""
 
     subject: Subject
@@ -96,7 +96,7 @@ class Word(Model):
     code: str | None = None
 
 
-class Failure(Model):
+class RecordedFailure(Model):
     """Why a generation has failed that is being undone: its end is said when that is done."""
 
     code: str
@@ -104,7 +104,7 @@ class Failure(Model):
     at: datetime
 
 
-class Drifted(Model):
+class DriftRecord(Model):
     """How what runs differs from what was deployed, written down before it is published."""
 
     sequence: int
@@ -119,16 +119,16 @@ class Drifted(Model):
     """`heals` of the last report: one more that didn't last is news."""
 
 
-class Applied(Model):
+class AppliedState(Model):
     """What has come of a generation."""
 
     deployment_id: str
     generation: Generation
-    wanted: Desired | None = None
+    wanted: DesiredState | None = None
     """What was wanted, for whoever has to say the last word of it when something else is; None in records of 0.1."""
     outcome: Outcome
     started_at: datetime
-    word: Word
+    word: StatusEvent
     announced: bool = False
     """Whether a final word is known to have been published."""
     digest: str | None = None
@@ -143,10 +143,10 @@ class Applied(Model):
     """Manifests that earlier generations have begun since the one that was healthy last, and not finished."""
     stopped: bool = False
     """Whether nothing has run, on purpose, since a stop began."""
-    failure: Failure | None = None
+    failure: RecordedFailure | None = None
     """Set as soon as the generation is being undone; whoever takes over goes on with that."""
 
-    drift: Drifted | None = None
+    drift: DriftRecord | None = None
     """Of a deployment that is done; None as long as there was none."""
 
     @property
@@ -155,7 +155,7 @@ class Applied(Model):
         return self.failure.at if self.failure is not None else self.has_room_since or self.started_at
 
 
-class Newer(NamedTuple):
+class HigherGeneration(NamedTuple):
     """The answer to a generation that comes too late."""
 
     generation: int
@@ -166,24 +166,26 @@ def state_key(target: str, tenant_id: str) -> str:
     return f"{target}.{tenant_id}"
 
 
-def decide(wanted: Desired, current: Desired | None, applied: Applied | None) -> Desired | Newer | None:
+def decide(
+    wanted: DesiredState, current: DesiredState | None, applied: AppliedState | None
+) -> DesiredState | HigherGeneration | None:
     """What to write for `wanted`. `Newer` if a higher generation rules, None if it is known already."""
     floor = max(current.generation if current else 0, applied.generation if applied else 0)
     if wanted.generation < floor:
-        return Newer(floor)
+        return HigherGeneration(floor)
     if wanted.generation == floor and not _is_missing(wanted, current, applied):
         return None
     return wanted.model_copy(update={"replaces": _replaced(current, applied)})
 
 
-def lost(current: Desired | None, applied: Applied | None) -> Desired | None:
+def lost(current: DesiredState | None, applied: AppliedState | None) -> DesiredState | None:
     """What was wanted, if its record is gone though the work at it isn't done: the bucket has lost its end."""
     if applied is None or applied.wanted is None or not _is_missing(applied.wanted, current, applied):
         return None
     return None if is_settled(applied.wanted, applied) else applied.wanted
 
 
-def _is_missing(wanted: Desired, current: Desired | None, applied: Applied | None) -> bool:
+def _is_missing(wanted: DesiredState, current: DesiredState | None, applied: AppliedState | None) -> bool:
     """Whether the record of `wanted` is gone, or an older one is back. After a deletion there is to be none."""
     if current is not None:
         return current.generation < wanted.generation
@@ -191,33 +193,33 @@ def _is_missing(wanted: Desired, current: Desired | None, applied: Applied | Non
     return not deleted
 
 
-def is_settled(desired: Desired, applied: Applied | None) -> bool:
+def is_settled(desired: DesiredState, applied: AppliedState | None) -> bool:
     """Whether there is nothing left to do or to say."""
     if applied is None or applied.generation < desired.generation:
         return False
     return applied.outcome is not Outcome.RUNNING and applied.announced
 
 
-def is_concluded(desired: Desired, applied: Applied) -> bool:
+def is_concluded(desired: DesiredState, applied: AppliedState) -> bool:
     """Whether the work at just this generation has come to its end."""
     return applied.generation == desired.generation and applied.outcome is not Outcome.RUNNING
 
 
-def is_open(generation: int, applied: Applied | None) -> bool:
+def is_open(generation: int, applied: AppliedState | None) -> bool:
     """Whether nobody has said yet how `generation` ended."""
     if applied is None or generation > applied.generation:
         return True
     return generation == applied.generation and applied.outcome is Outcome.RUNNING
 
 
-def is_stopped(previous: Applied | None) -> bool:
+def is_stopped(previous: AppliedState | None) -> bool:
     """Whether nothing has run since a stop. A record of 0.1 tells it by what was wanted."""
     if previous is None:
         return False
     return previous.stopped or (previous.wanted is not None and previous.wanted.action == "stop")
 
 
-def unfinished_of(previous: Applied | None) -> tuple[str, ...]:
+def unfinished_of(previous: AppliedState | None) -> tuple[str, ...]:
     """What a new generation finds begun and not finished: until it is done, it must not be asked for more than that."""
     if previous is None or previous.outcome in (Outcome.COMPLETED, Outcome.ROLLED_BACK, Outcome.DELETED):
         return ()
@@ -225,8 +227,8 @@ def unfinished_of(previous: Applied | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*previous.unfinished, *((begun,) if begun else ()))))
 
 
-def _replaced(current: Desired | None, applied: Applied | None) -> tuple[Replaced, ...]:
+def _replaced(current: DesiredState | None, applied: AppliedState | None) -> tuple[SupersededGeneration, ...]:
     if current is None:
         return ()
-    last = Replaced.model_validate(current.model_dump(include=set(Replaced.model_fields)))
+    last = SupersededGeneration.model_validate(current.model_dump(include=set(SupersededGeneration.model_fields)))
     return tuple(each for each in (*current.replaces, last) if is_open(each.generation, applied))

@@ -15,7 +15,7 @@ import structlog
 from nats.js.kv import KeyValue
 from pydantic import ValidationError
 
-from services.deployer.state.records import Applied, Desired, Newer, decide
+from services.deployer.state.records import AppliedState, DesiredState, HigherGeneration, decide
 from shared.bus.publishing import NATS_ERRORS
 from shared.errors import DependencyUnavailable, PermanentError, TemporaryError
 from shared.subjects import Bucket
@@ -29,35 +29,35 @@ _PAUSE = 0.05
 """Seconds before another look: the replica that was read may be behind."""
 
 
-class Outrun(TemporaryError):
+class RevisionConflict(TemporaryError):
     """Another writer was faster; what was read before is no longer so."""
 
     code = "CONFLICT"
 
 
-class Versioned(NamedTuple):
+class TenantRecords(NamedTuple):
     """Both records of a tenant, and the revisions to write against (0: there is none)."""
 
-    desired: Desired | None
+    desired: DesiredState | None
     desired_revision: int
-    applied: Applied | None
+    applied: AppliedState | None
     applied_revision: int
 
 
-class States:
+class StateRepository:
     """The desired and applied states of one mode."""
 
     def __init__(self, bucket: Callable[[Bucket], Awaitable[KeyValue]]) -> None:
         self._bucket = bucket
 
-    async def read(self, key: str) -> Versioned:
+    async def read(self, key: str) -> TenantRecords:
         """Both records. Either may be newer than the other: who writes against a revision finds out."""
         (desired, desired_revision), (applied, applied_revision) = await asyncio.gather(
-            self._get(Bucket.DESIRED, key, Desired), self._get(Bucket.APPLIED, key, Applied)
+            self._get(Bucket.DESIRED, key, DesiredState), self._get(Bucket.APPLIED, key, AppliedState)
         )
-        return Versioned(desired, desired_revision, applied, applied_revision)
+        return TenantRecords(desired, desired_revision, applied, applied_revision)
 
-    async def want(self, wanted: Desired) -> Newer | Versioned:
+    async def want(self, wanted: DesiredState) -> HigherGeneration | TenantRecords:
         """Write `wanted`, unless a higher generation rules, which is then the answer; else the records as they are now.
 
         Repeating it changes nothing.
@@ -65,11 +65,11 @@ class States:
         while True:
             state = await self.read(wanted.key)
             decision = decide(wanted, state.desired, state.applied)
-            if isinstance(decision, Newer):
+            if isinstance(decision, HigherGeneration):
                 return decision
             if decision is None:
                 return state
-            with suppress(Outrun):
+            with suppress(RevisionConflict):
                 revision = await self._put(Bucket.DESIRED, wanted.key, decision, state.desired_revision)
                 return state._replace(desired=decision, desired_revision=revision)
             await asyncio.sleep(_PAUSE)
@@ -79,27 +79,27 @@ class States:
         state = await self.read(key)
         return state.desired is not None or state.applied is not None
 
-    async def record(self, key: str, applied: Applied, revision: int) -> int:
+    async def record(self, key: str, applied: AppliedState, revision: int) -> int:
         """Write what has come of a generation; the new revision. Raises Outrun when another copy did."""
         return await self._put(Bucket.APPLIED, key, applied, revision)
 
     async def forget(self, key: str, revision: int) -> None:
         """Remove what is desired of a deleted tenant, unless something new is. `applied` stays, for the generation."""
         bucket = await self._bucket(Bucket.DESIRED)
-        with _translated("forget"), suppress(Outrun), _outrun(key):
+        with _translated("forget"), suppress(RevisionConflict), _outrun(key):
             await bucket.delete(key, last=revision)
 
-    async def follow(self, seconds: float) -> AsyncIterator[Desired]:
+    async def follow(self, seconds: float) -> AsyncIterator[DesiredState]:
         """Everything that is desired now, and then each change; for so long, since a watch can go deaf unnoticed."""
         async for entry in self._entries(Bucket.DESIRED, seconds):
-            for desired in _readable(entry, Desired):
+            for desired in _readable(entry, DesiredState):
                 yield desired
 
-    async def follow_applied(self, target: str, seconds: float) -> AsyncIterator[tuple[str, Applied, int]]:
+    async def follow_applied(self, target: str, seconds: float) -> AsyncIterator[tuple[str, AppliedState, int]]:
         """Each tenant's key on a target, what has come of it and the revision, now and at each change; for so long."""
         async for entry in self._entries(Bucket.APPLIED, seconds):
             if entry.key.startswith(f"{target}."):
-                for applied in _readable(entry, Applied):
+                for applied in _readable(entry, AppliedState):
                     yield entry.key, applied, entry.revision or 0
 
     async def _entries(self, name: Bucket, seconds: float) -> AsyncIterator[KeyValue.Entry]:
@@ -159,8 +159,8 @@ def _outrun(key: str) -> Iterator[None]:
     try:
         yield
     except nats.js.errors.KeyWrongLastSequenceError as error:
-        raise Outrun(f"another copy wrote {key}") from error
+        raise RevisionConflict(f"another copy wrote {key}") from error
     except nats.js.errors.APIError as error:
         if error.err_code in _WRONG_LAST_SEQUENCE:
-            raise Outrun(f"another copy wrote {key}") from error
+            raise RevisionConflict(f"another copy wrote {key}") from error
         raise

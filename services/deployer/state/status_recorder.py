@@ -12,20 +12,20 @@ from typing import Any
 
 import structlog
 
-from services.deployer.reconcile.progress import STARTED, Report
+from services.deployer.reconcile.progress import STARTED, ProgressReport
 from services.deployer.state.records import (
-    Applied,
-    Desired,
-    Failure,
+    AppliedState,
+    DesiredState,
     ObjectRef,
     Outcome,
-    Replaced,
-    Word,
+    RecordedFailure,
+    StatusEvent,
+    SupersededGeneration,
     is_open,
     is_stopped,
     unfinished_of,
 )
-from services.deployer.state.repository import States, Versioned
+from services.deployer.state.repository import StateRepository, TenantRecords
 from services.deployer.tasks import both
 from shared.bus import EventPublisher, derived_id
 from shared.events import (
@@ -49,16 +49,16 @@ _NAMES: Mapping[Operation | None, str] = {
 _UNDOING = {"rollback": "what was healthy last is applied again", "delete": "what it made is being deleted"}
 
 
-class Ledger:
+class StatusRecorder:
     """The books of one generation of one tenant. All methods raise Outrun and DependencyUnavailable."""
 
     def __init__(
         self,
         mode: Mode,
-        desired: Desired,
-        state: Versioned,
+        desired: DesiredState,
+        state: TenantRecords,
         *,
-        states: States,
+        states: StateRepository,
         publisher: EventPublisher,
         clock: Callable[[], datetime],
     ) -> None:
@@ -72,12 +72,12 @@ class Ledger:
         self._applied = self._opening(state.applied)
 
     @property
-    def desired(self) -> Desired:
+    def desired(self) -> DesiredState:
         """What the books are about."""
         return self._desired
 
     @property
-    def applied(self) -> Applied:
+    def applied(self) -> AppliedState:
         """What is recorded now."""
         return self._applied
 
@@ -109,12 +109,12 @@ class Ledger:
         """
         await self._record(self._applied)
 
-    async def say(self, report: Report) -> bool:
+    async def say(self, report: ProgressReport) -> bool:
         """Publish a step forward; not if it is none, as after a takeover, or if it has just been said."""
         word = self._applied.word
         if report.progress < word.progress or _PHASES.index(report.phase) < _PHASES.index(word.phase):
             return False
-        if report == Report(word.phase, word.progress, word.message, word.resources):
+        if report == ProgressReport(word.phase, word.progress, word.message, word.resources):
             return False
         await self._utter(Subject.DEPLOY_PROGRESSED, report)
         return True
@@ -123,7 +123,7 @@ class Ledger:
         """Publish what the deployment waits for, where it is; False if that has just been said."""
         return await self.say(self._here(message))
 
-    def here(self, report: Report) -> Report:
+    def here(self, report: ProgressReport) -> ProgressReport:
         """`report` with a progress and phase that don't fall behind what was said."""
         word = self._applied.word
         phase = max(report.phase, word.phase, key=_PHASES.index)
@@ -144,13 +144,13 @@ class Ledger:
         if tuple(inventory) != self._applied.inventory:
             await self._record(self._applied.model_copy(update={"inventory": tuple(inventory)}))
 
-    async def complete(self, report: Report) -> None:
+    async def complete(self, report: ProgressReport) -> None:
         """The manifest is healthy; or, for a stop, nothing runs. What was healthy last stays known for a rollback."""
         _log.info(f"Completed: {report.message}.", action="deploy-completed")
         digest = self._desired.digest or self._applied.digest
         await self._conclude(Outcome.COMPLETED, Subject.DEPLOY_COMPLETED, report, digest=digest)
 
-    async def roll_back(self, report: Report) -> None:
+    async def roll_back(self, report: ProgressReport) -> None:
         """An earlier manifest is healthy again: the one that was asked for, or else the one that was healthy last."""
         _log.info(f"Rolled back: {report.message}.", action="deploy-rolled-back")
         digest = self._desired.digest if self._applied.failure is None else self._applied.digest
@@ -159,7 +159,7 @@ class Ledger:
     async def begin_undoing(self, code: str, message: str) -> None:
         """The deployment has failed, and is to be undone before that is its end."""
         _log.warning(f"Failed, and to be undone: {message}", action="deploy-undo", code=code)
-        failure = Failure(code=code, message=message, at=self._clock())
+        failure = RecordedFailure(code=code, message=message, at=self._clock())
         report = self._here(f"failed: {message}; {_UNDOING[self._desired.options.on_failure]}")
         await self._utter(Subject.DEPLOY_PROGRESSED, report, failure=failure)
 
@@ -171,22 +171,22 @@ class Ledger:
     async def deleted(self, message: str = "deleted") -> None:
         """Nothing of ours is left of the tenant. The record stays, for its generation."""
         _log.info("Deleted: nothing is left of it.", action="tenant-deleted")
-        report = Report(Phase.DONE, 100, message)
+        report = ProgressReport(Phase.DONE, 100, message)
         await self._conclude(Outcome.DELETED, Subject.TENANT_DELETED, report, digest=None, inventory=())
 
-    def _opening(self, previous: Applied | None) -> Applied:
+    def _opening(self, previous: AppliedState | None) -> AppliedState:
         """The record to go on with: the one there is, or a new one that takes over what was left in the cluster."""
         desired = self._desired
         if previous is not None and previous.generation == desired.generation:
             return previous
         inventory = previous.inventory if previous else ()
-        return Applied(
+        return AppliedState(
             deployment_id=desired.deployment_id,
             generation=desired.generation,
             wanted=desired.model_copy(update={"replaces": ()}),
             outcome=Outcome.RUNNING,
             started_at=self._clock(),
-            word=Word(
+            word=StatusEvent(
                 subject=Subject.DEPLOY_STARTED,
                 sequence=0,
                 phase=Phase.SCALING_SERVICES if desired.action == "stop" else Phase.CREATING_NAMESPACE,
@@ -200,12 +200,12 @@ class Ledger:
             before=inventory if desired.undoes and desired.options.on_failure == "delete" else (),
         )
 
-    def _here(self, message: str) -> Report:
+    def _here(self, message: str) -> ProgressReport:
         word = self._applied.word
-        return Report(word.phase, word.progress, message, word.resources)
+        return ProgressReport(word.phase, word.progress, message, word.resources)
 
-    async def _utter(self, subject: Subject, report: Report, **changes: Any) -> None:
-        word = Word(
+    async def _utter(self, subject: Subject, report: ProgressReport, **changes: Any) -> None:
+        word = StatusEvent(
             subject=subject,
             sequence=self._applied.word.sequence + 1,
             phase=report.phase,
@@ -217,12 +217,12 @@ class Ledger:
         await self._record(self._applied.model_copy(update={"word": word, **changes}))
         await self._publish_word()
 
-    async def _conclude(self, outcome: Outcome, subject: Subject, report: Report, **changes: Any) -> None:
+    async def _conclude(self, outcome: Outcome, subject: Subject, report: ProgressReport, **changes: Any) -> None:
         """A start that failed was a start all the same: its tenant should run."""
         stopped = self._desired.action == "stop"
         await self._utter(subject, report, outcome=outcome, stopped=stopped, **changes)
 
-    async def _record(self, applied: Applied) -> None:
+    async def _record(self, applied: AppliedState) -> None:
         self._revision = await self._states.record(self._desired.key, applied, self._revision)
         self._applied = applied
 
@@ -234,14 +234,14 @@ class Ledger:
         if self.is_concluded and not self._applied.announced:
             await self._record(self._applied.model_copy(update={"announced": True}))
 
-    async def _publish_end_of(self, previous: Applied | None) -> None:
+    async def _publish_end_of(self, previous: AppliedState | None) -> None:
         """Say how the generation before this one ended, if who brought it to an end may have died before."""
         if previous is None or previous.wanted is None or previous.outcome is Outcome.RUNNING or previous.announced:
             return
         event = _event_of(previous.wanted, previous)
         await self._publish(event, str(previous.word.sequence), previous.wanted.correlation_id)
 
-    async def _publish_superseded(self, replaced: Replaced) -> None:
+    async def _publish_superseded(self, replaced: SupersededGeneration) -> None:
         previous = self._previous
         known = previous is not None and previous.generation == replaced.generation
         word = previous.word if previous is not None and known else None
@@ -274,7 +274,7 @@ def _deployment_of(event: Event) -> str:
     return event.deployment_id
 
 
-def _event_of(desired: Desired, applied: Applied) -> Event:
+def _event_of(desired: DesiredState, applied: AppliedState) -> Event:
     """The last word on what was desired."""
     word = applied.word
     if word.subject is Subject.TENANT_DELETED:

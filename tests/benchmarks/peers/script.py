@@ -21,7 +21,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from services.calculator.sizer import Sizer
-from services.deployer.cluster.kubernetes import KubernetesCluster
+from services.deployer.cluster.kubernetes import KubernetesAdapter
 from services.deployer.cluster.manifest_objects import parse
 from services.manifest.handlers import validate_rendered
 from services.manifest.rendering import digest, render, summary, to_yaml
@@ -61,7 +61,7 @@ async def render_manifest(jetstream: JetStreamContext, message: Msg, catalog: Ca
     await pass_on(jetstream, message, "script.rendered", rendered.model_dump_json(exclude_none=True).encode())
 
 
-async def deploy(jetstream: JetStreamContext, message: Msg, cluster: KubernetesCluster) -> None:
+async def deploy(jetstream: JetStreamContext, message: Msg, cluster: KubernetesAdapter) -> None:
     event = ManifestRendered.model_validate_json(message.data)
     await pass_on(jetstream, message, "script.started", message.data)
     entry = await (await jetstream.key_value(BUCKET)).get(manifest_key(event.digest))
@@ -77,7 +77,7 @@ def step_of(name: str) -> tuple[str, Step, int]:
     if name == "render":
         return "script.sized", partial(render_manifest, catalog=load_catalog(), settings=Settings()), AT_ONCE
     server = f"{os.environ['K8S_SIMULATOR_URL']}/clusters/demo"
-    cluster = KubernetesCluster("demo", partial(connect, server=server, connections=DEPLOYMENTS_AT_ONCE))
+    cluster = KubernetesAdapter("demo", partial(connect, server=server, connections=DEPLOYMENTS_AT_ONCE))
     return "script.rendered", partial(deploy, cluster=cluster), DEPLOYMENTS_AT_ONCE
 
 

@@ -16,7 +16,6 @@ from nats.js.kv import KeyValue
 
 from services.deployer.cluster.api import (
     FIELD_MANAGER,
-    Change,
     ClusterRefused,
     FieldConflict,
     Kind,
@@ -24,6 +23,7 @@ from services.deployer.cluster.api import (
     Listing,
     NamespaceTerminating,
     Obj,
+    WatchEvent,
     WatchExpired,
     kind_of,
     ref_of,
@@ -66,7 +66,7 @@ class FakeCluster:
         self._owners: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
         self._patches: dict[tuple[str, str, str], Obj] = {}
         """What was patched and not applied since: applying leaves it as it is."""
-        self._log: dict[str, list[tuple[int, Change]]] = defaultdict(list)
+        self._log: dict[str, list[tuple[int, WatchEvent]]] = defaultdict(list)
         self._version = itertools.count(1)
         self._now = 0
         self._oldest = 0
@@ -113,7 +113,7 @@ class FakeCluster:
         self._check_kind(kind)
         return (verb, kind.kind) not in self.forbidden
 
-    async def watch(self, kind: Kind, namespace: str, resource_version: str) -> AsyncIterator[Change]:
+    async def watch(self, kind: Kind, namespace: str, resource_version: str) -> AsyncIterator[WatchEvent]:
         with self._stepping(f"watch {kind.kind}"):
             self._check_kind(kind)
             position = int(resource_version)
@@ -191,7 +191,7 @@ class FakeCluster:
 
     def _note(self, kind: Any, obj: Obj) -> None:
         self._now = next(self._version)
-        self._log[obj["kind"]].append((self._now, Change(kind, obj)))
+        self._log[obj["kind"]].append((self._now, WatchEvent(kind, obj)))
         self._changed.set()
 
     def _check_kind(self, kind: Kind) -> None:

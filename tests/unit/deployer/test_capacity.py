@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pytest
 
-from services.deployer.cluster import node_usage
+from services.deployer.cluster import usage
 from services.deployer.cluster.api import ClusterUnavailable, Kind, Listing
-from services.deployer.cluster.capacity import Capacity
-from services.deployer.cluster.node_usage import state_of
+from services.deployer.cluster.capacity import CapacityService
+from services.deployer.cluster.usage import state_of
 from services.deployer.state.records import ObjectRef
 from shared.rpc import CapacityRequest, NodeCapacity, PodDemand, RoomRequest
 from shared.subjects import Mode
@@ -33,7 +33,7 @@ def pod(node_name: str | None, phase: str = "Running", **spec: Any) -> dict[str,
 
 
 def capacities(nodes: list[dict[str, Any]], pods: list[dict[str, Any]]) -> list[NodeCapacity]:
-    return node_usage.capacities(state_of(nodes, pods))
+    return usage.capacities(state_of(nodes, pods))
 
 
 def test_what_pods_ask_for_is_not_free() -> None:
@@ -121,9 +121,9 @@ def capacity_of(
     seconds: float = 60.0,
     grows: str | None = None,
     clock: Callable[[], datetime] = lambda: NOW,
-) -> Capacity:
+) -> CapacityService:
     targets = cast(Any, OneTarget(cluster, grows))
-    return Capacity(targets, {}, clock, seconds=seconds)
+    return CapacityService(targets, {}, clock, seconds=seconds)
 
 
 async def test_many_who_ask_at_once_cost_a_cluster_one_listing() -> None:

@@ -4,16 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.deployer.health.pods import UNSCHEDULABLE, Trouble
-from services.deployer.health.rules import Health, Status
-from services.deployer.health.snapshot import Item, PodNote
+from services.deployer.health.pods import UNSCHEDULABLE, PodProblem
+from services.deployer.health.rules import Health, HealthStatus
+from services.deployer.health.snapshot import ObjectStatus, UnreadyPod
 from services.deployer.reconcile.clock_jumps import ClockJumps
-from services.deployer.reconcile.deadlines import Limits, Patience
+from services.deployer.reconcile.deadlines import Deadlines, Timeouts
 from services.deployer.state.records import ObjectRef
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-LIMITS = Limits(
+LIMITS = Timeouts(
     timeout=1200.0, resource_timeout=None, failure_grace=60.0, unschedulable_grace=300.0, takeover_grace=120.0
 )
 
@@ -38,10 +38,10 @@ def clocks() -> Clocks:
     return Clocks()
 
 
-def patience(clocks: Clocks) -> Patience:
+def patience(clocks: Clocks) -> Deadlines:
     jumps = ClockJumps(clocks.monotonic)
     jumps.without(clocks.wall)
-    return Patience(LIMITS, started_at=clocks.wall, taken_over_at=clocks.wall, jumps=jumps)
+    return Deadlines(LIMITS, started_at=clocks.wall, taken_over_at=clocks.wall, jumps=jumps)
 
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR, 24 * HOUR], ids=str)
@@ -91,9 +91,9 @@ def test_a_deployment_that_got_room_after_a_jump_has_its_whole_time_and_no_more(
 def test_how_long_a_pod_had_no_node_leaves_jumps_out(clocks: Clocks, jump: timedelta) -> None:
     waiting = patience(clocks)
     ref = ObjectRef(api_version="apps/v1", kind="Deployment", namespace="n", name="callbot")
-    trouble = Trouble(UNSCHEDULABLE, "Insufficient cpu")
-    note = PodNote(name="callbot-1", uid="1", doing="Pending", trouble=trouble)
-    item = Item(ref=ref, health=Health(Status.PROGRESSING, "0 of 1"), wanted=1, ready=0, waiting=(note,))
+    trouble = PodProblem(UNSCHEDULABLE, "Insufficient cpu")
+    note = UnreadyPod(name="callbot-1", uid="1", doing="Pending", trouble=trouble)
+    item = ObjectStatus(ref=ref, health=Health(HealthStatus.PROGRESSING, "0 of 1"), wanted=1, ready=0, waiting=(note,))
     assert waiting.judge([item], clocks.wall) is None
     clocks.wall += jump
     assert waiting.longest_unscheduled(clocks.pass_by(7)) == 7

@@ -8,15 +8,15 @@ from typing import Any, cast
 from embedded.child import until
 from services.deployer.reconcile.controller import Controller, World
 from services.deployer.settings import DeployerSettings
-from services.deployer.state.records import Desired
-from services.deployer.state.repository import Versioned
+from services.deployer.state.records import DesiredState
+from services.deployer.state.repository import TenantRecords
 from shared.subjects import Mode
 
-NOTHING = Versioned(None, 0, None, 0)
+NOTHING = TenantRecords(None, 0, None, 0)
 
 
-def desired(generation: int) -> Desired:
-    return Desired(
+def desired(generation: int) -> DesiredState:
+    return DesiredState(
         tenant_id="a",
         target="fake",
         deployment_id=f"dep-{generation}",
@@ -33,11 +33,11 @@ class SlowStates:
         self.looks = 0
         self.answer = asyncio.Event()
 
-    async def follow(self, seconds: float) -> AsyncIterator[Desired]:
+    async def follow(self, seconds: float) -> AsyncIterator[DesiredState]:
         await asyncio.Event().wait()
         yield desired(0)
 
-    async def read(self, key: str) -> Versioned:
+    async def read(self, key: str) -> TenantRecords:
         self.looks += 1
         await self.answer.wait()
         return NOTHING

@@ -5,13 +5,22 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.deployer.state.records import Applied, Desired, Newer, Outcome, Word, decide, is_settled, lost
+from services.deployer.state.records import (
+    AppliedState,
+    DesiredState,
+    HigherGeneration,
+    Outcome,
+    StatusEvent,
+    decide,
+    is_settled,
+    lost,
+)
 from shared.events import Phase
 from shared.subjects import Subject
 
 
-def desired(generation: int) -> Desired:
-    return Desired(
+def desired(generation: int) -> DesiredState:
+    return DesiredState(
         tenant_id="acme",
         target="simulator",
         deployment_id=f"dep-{generation}",
@@ -22,11 +31,11 @@ def desired(generation: int) -> Desired:
     )
 
 
-def applied(generation: int, outcome: Outcome, *, announced: bool = True) -> Applied:
-    word = Word(
+def applied(generation: int, outcome: Outcome, *, announced: bool = True) -> AppliedState:
+    word = StatusEvent(
         subject=Subject.DEPLOY_STARTED, sequence=0, phase=Phase.CREATING_NAMESPACE, progress=10, message="begun"
     )
-    return Applied(
+    return AppliedState(
         deployment_id=f"dep-{generation}",
         generation=generation,
         outcome=outcome,
@@ -38,15 +47,15 @@ def applied(generation: int, outcome: Outcome, *, announced: bool = True) -> App
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=30))
 def test_any_order_of_generations_ends_at_the_highest(generations: list[int]) -> None:
-    current: Desired | None = None
+    current: DesiredState | None = None
     highest = 0
     for generation in generations:
         decision = decide(desired(generation), current, None)
         if generation > highest:
-            assert isinstance(decision, Desired)
+            assert isinstance(decision, DesiredState)
             current, highest = decision, generation
         else:
-            assert decision == (None if generation == highest else Newer(highest))
+            assert decision == (None if generation == highest else HigherGeneration(highest))
     assert current is not None
     assert current.generation == max(generations)
     rising = sorted({each for n, each in enumerate(generations) if each > max(generations[:n], default=0)})
@@ -74,17 +83,17 @@ def test_work_whose_record_is_gone_goes_on_from_what_was_applied() -> None:
 
 def test_a_deleted_tenant_s_generation_still_rules() -> None:
     gone = applied(5, Outcome.DELETED)
-    assert decide(desired(4), None, gone) == Newer(5)
+    assert decide(desired(4), None, gone) == HigherGeneration(5)
     assert decide(desired(5), None, gone) is None
     again = decide(desired(6), None, gone)
-    assert isinstance(again, Desired)
+    assert isinstance(again, DesiredState)
     assert again.replaces == ()
 
 
 def test_only_generations_of_which_nobody_has_said_the_end_are_replaced() -> None:
     for outcome, replaced in ((Outcome.COMPLETED, 0), (Outcome.FAILED, 0), (Outcome.RUNNING, 1)):
         decision = decide(desired(2), desired(1), applied(1, outcome))
-        assert isinstance(decision, Desired)
+        assert isinstance(decision, DesiredState)
         assert len(decision.replaces) == replaced
 
 

@@ -10,7 +10,7 @@ from services.deployer.cluster.managed_fields import content, digest
 from services.deployer.drift import differences
 from services.deployer.drift.events import event_of
 from services.deployer.drift.healing import is_current, is_watched
-from services.deployer.state.records import Applied, Desired, Drifted, Outcome, Word
+from services.deployer.state.records import AppliedState, DesiredState, DriftRecord, Outcome, StatusEvent
 from shared.events import DeployOptions, Drift, Phase
 from shared.subjects import Subject
 
@@ -100,7 +100,7 @@ def test_others_who_fight_are_backed_off_from_exponentially_and_forgiven_when_it
         pauses.append((due - NOW).total_seconds())
     assert differences.next_heal(0, None) is None, "the first time at once"
     assert pauses == [5, 10, 20, 40, 80, 160, 320, 600, 600, 600, 600]
-    last = Drifted(sequence=1, heals=3, healed_at=NOW)
+    last = DriftRecord(sequence=1, heals=3, healed_at=NOW)
     assert differences.carried(last, (), NOW + timedelta(minutes=9))["heals"] == 3
     assert differences.carried(last, (), NOW + timedelta(minutes=11))["heals"] == 0
     often = last.model_copy(update={"heals": 9})
@@ -110,7 +110,7 @@ def test_others_who_fight_are_backed_off_from_exponentially_and_forgiven_when_it
 def test_another_field_that_drifts_is_no_fight_until_one_comes_again() -> None:
     replicas = Drift(type="Deployment", name="callbot", reason="changed", field=".spec.replicas")
     paused = replicas.model_copy(update={"field": ".spec.paused"})
-    last = Drifted(sequence=1, heals=2, healed_at=NOW, healed=("Deployment callbot .spec.replicas",))
+    last = DriftRecord(sequence=1, heals=2, healed_at=NOW, healed=("Deployment callbot .spec.replicas",))
     assert differences.carried(last, [replicas], NOW)["heals"] == 2
     assert differences.carried(last, [paused], NOW)["heals"] == 0
     assert differences.carried(last, [paused], NOW)["healed"] == last.healed, "so that two that take turns are a fight"
@@ -135,8 +135,10 @@ def test_a_job_that_kubernetes_deletes_when_it_is_done_is_not_made_again() -> No
     assert not differences.ends_by_itself({"kind": "Job", "spec": {}})
 
 
-def applied(outcome: Outcome = Outcome.COMPLETED, action: Any = "deploy", generation: int = 1, **more: Any) -> Applied:
-    wanted = Desired(
+def applied(
+    outcome: Outcome = Outcome.COMPLETED, action: Any = "deploy", generation: int = 1, **more: Any
+) -> AppliedState:
+    wanted = DesiredState(
         tenant_id="t",
         target="simulator",
         deployment_id="dep-1",
@@ -145,8 +147,8 @@ def applied(outcome: Outcome = Outcome.COMPLETED, action: Any = "deploy", genera
         correlation_id="req-1",
         options=DeployOptions(heal_drift=True),
     )
-    word = Word(subject=Subject.DEPLOY_COMPLETED, sequence=1, phase=Phase.DONE, progress=100, message="done")
-    return Applied(
+    word = StatusEvent(subject=Subject.DEPLOY_COMPLETED, sequence=1, phase=Phase.DONE, progress=100, message="done")
+    return AppliedState(
         deployment_id="dep-1",
         generation=generation,
         wanted=wanted,
@@ -170,7 +172,7 @@ def applied(outcome: Outcome = Outcome.COMPLETED, action: Any = "deploy", genera
         (applied(Outcome.DELETED, action="delete"), False),
     ],
 )
-def test_only_what_was_deployed_and_should_run_is_watched(record: Applied, watched: bool) -> None:
+def test_only_what_was_deployed_and_should_run_is_watched(record: AppliedState, watched: bool) -> None:
     assert is_watched(record) is watched
 
 
@@ -187,10 +189,10 @@ def test_nothing_is_healed_against_a_newer_generation_or_while_an_operation_runs
 
 def test_the_event_names_who_changes_it_back_again_and_again() -> None:
     item = Drift(type="Deployment", name="callbot", reason="changed", field=".spec.replicas", manager="other-operator")
-    known = Drifted(sequence=7, items=(item,), heals=3, healed_at=NOW)
+    known = DriftRecord(sequence=7, items=(item,), heals=3, healed_at=NOW)
     event = event_of(applied(drift=known))
     assert "other-operator" in event.message
     assert "healed 3 times, and changed again each time" in event.message
     assert (event.heals, event.next_heal, event.sequence) == (3, NOW + timedelta(seconds=20), 7)
-    mended = event_of(applied(drift=Drifted(sequence=8)))
+    mended = event_of(applied(drift=DriftRecord(sequence=8)))
     assert (mended.drift, mended.message) == ((), "what runs is what was deployed again")

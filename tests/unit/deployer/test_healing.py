@@ -4,7 +4,7 @@ from typing import cast
 
 import pytest
 
-from services.deployer.cluster.api import Cluster, ref_of
+from services.deployer.cluster.api import ClusterApi, ref_of
 from services.deployer.drift.healing import heal, rouse
 from services.deployer.reconcile.apply import NamespaceNotOurs
 from tests.unit.deployer.world import KEY, NAMESPACE, World, autoscaler, config_map, deployment, namespace
@@ -29,7 +29,7 @@ async def test_a_namespace_that_others_have_made_since_is_not_adopted() -> None:
     await world.cluster.remove(ref_of(namespace()), uid=ours["metadata"]["uid"])
     world.cluster.apply_as("kubectl", {**namespace(), "metadata": {"name": NAMESPACE, "labels": {"team": "others"}}})
     with pytest.raises(NamespaceNotOurs):
-        await heal(cast(Cluster, world.cluster), world.states, KEY, applied, OBJECTS)
+        await heal(cast(ClusterApi, world.cluster), world.states, KEY, applied, OBJECTS)
     found = await world.cluster.read(ref_of(namespace()))
     assert found is not None
     assert found["metadata"]["labels"] == {"team": "others"}
@@ -38,7 +38,7 @@ async def test_a_namespace_that_others_have_made_since_is_not_adopted() -> None:
 
 async def test_below_its_autoscaler_s_minimum_a_workload_is_raised_and_above_left_alone() -> None:
     world = await deployed()
-    cluster, callbot = cast(Cluster, world.cluster), ref_of(deployment("callbot"))
+    cluster, callbot = cast(ClusterApi, world.cluster), ref_of(deployment("callbot"))
     for replicas, expected in ((0, 3), (1, 3), (4, 4)):
         await world.cluster.patch(callbot, {"spec": {"replicas": replicas}})
         await rouse(cluster, world.states, KEY, 1, SCALED)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.deployer.cluster.api import Obj
-from services.deployer.health.rules import Status, assess
+from services.deployer.health.rules import HealthStatus, assess
 from tests.unit.deployer.fakes import HEALTHY
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -37,43 +37,47 @@ def rollout(**changes: Any) -> Obj:
 PROGRESSING = "Progressing"
 AVAILABLE = cond("Available", "True")
 
-CASES: list[tuple[str, Obj, Status]] = [
-    ("a rollout that is done", rollout(), Status.HEALTHY),
-    ("a spec not seen yet", rollout(observedGeneration=0), Status.PROGRESSING),
-    ("a controller that hasn't looked", obj("Deployment", {"replicas": 0}, generation=1), Status.PROGRESSING),
-    ("replicas not updated", rollout(updatedReplicas=1), Status.PROGRESSING),
-    ("old replicas left", rollout(replicas=3), Status.PROGRESSING),
-    ("replicas not ready", rollout(readyReplicas=1), Status.PROGRESSING),
-    ("replicas not available", rollout(availableReplicas=1), Status.PROGRESSING),
-    ("not Available", rollout(conditions=[cond("Available", "False")]), Status.PROGRESSING),
+CASES: list[tuple[str, Obj, HealthStatus]] = [
+    ("a rollout that is done", rollout(), HealthStatus.HEALTHY),
+    ("a spec not seen yet", rollout(observedGeneration=0), HealthStatus.PROGRESSING),
+    ("a controller that hasn't looked", obj("Deployment", {"replicas": 0}, generation=1), HealthStatus.PROGRESSING),
+    ("replicas not updated", rollout(updatedReplicas=1), HealthStatus.PROGRESSING),
+    ("old replicas left", rollout(replicas=3), HealthStatus.PROGRESSING),
+    ("replicas not ready", rollout(readyReplicas=1), HealthStatus.PROGRESSING),
+    ("replicas not available", rollout(availableReplicas=1), HealthStatus.PROGRESSING),
+    ("not Available", rollout(conditions=[cond("Available", "False")]), HealthStatus.PROGRESSING),
     (
         "a new ReplicaSet still rolling",
         rollout(conditions=[AVAILABLE, cond(PROGRESSING, "True", "ReplicaSetUpdated")]),
-        Status.PROGRESSING,
+        HealthStatus.PROGRESSING,
     ),
     (
         "past its deadline",
         rollout(conditions=[cond(PROGRESSING, "False", "ProgressDeadlineExceeded")]),
-        Status.FAILED,
+        HealthStatus.FAILED,
     ),
-    ("pods refused", rollout(conditions=[cond("ReplicaFailure", "True", "FailedCreate", "quota")]), Status.FAILED),
-    ("a paused one", obj("Deployment", {"paused": True}, HEALTHY), Status.SUSPENDED),
+    (
+        "pods refused",
+        rollout(conditions=[cond("ReplicaFailure", "True", "FailedCreate", "quota")]),
+        HealthStatus.FAILED,
+    ),
+    ("a paused one", obj("Deployment", {"paused": True}, HEALTHY), HealthStatus.SUSPENDED),
     (
         "scaled to none",
         obj("Deployment", {"replicas": 0}, {"observedGeneration": 1, **conditions(AVAILABLE)}),
-        Status.HEALTHY,
+        HealthStatus.HEALTHY,
     ),
-    ("anything on its way out", obj("ConfigMap", deletionTimestamp="2026-01-01T00:00:00Z"), Status.TERMINATING),
-    ("a kind without a rule", obj("ConfigMap"), Status.HEALTHY),
+    ("anything on its way out", obj("ConfigMap", deletionTimestamp="2026-01-01T00:00:00Z"), HealthStatus.TERMINATING),
+    ("a kind without a rule", obj("ConfigMap"), HealthStatus.HEALTHY),
     (
         "a StatefulSet at one revision",
         obj("StatefulSet", {"replicas": 1}, {"readyReplicas": 1, "currentRevision": "a", "updateRevision": "a"}),
-        Status.HEALTHY,
+        HealthStatus.HEALTHY,
     ),
     (
         "a StatefulSet between revisions",
         obj("StatefulSet", {"replicas": 1}, {"readyReplicas": 1, "currentRevision": "a", "updateRevision": "b"}),
-        Status.PROGRESSING,
+        HealthStatus.PROGRESSING,
     ),
     (
         "a StatefulSet updated by hand",
@@ -82,7 +86,7 @@ CASES: list[tuple[str, Obj, Status]] = [
             {"replicas": 1, "updateStrategy": {"type": "OnDelete"}},
             {"readyReplicas": 1, "currentRevision": "a", "updateRevision": "b"},
         ),
-        Status.HEALTHY,
+        HealthStatus.HEALTHY,
     ),
     (
         "a StatefulSet with its partition done",
@@ -91,7 +95,7 @@ CASES: list[tuple[str, Obj, Status]] = [
             {"replicas": 3, "updateStrategy": {"rollingUpdate": {"partition": 2}}},
             {"readyReplicas": 3, "updatedReplicas": 1, "currentRevision": "a", "updateRevision": "b"},
         ),
-        Status.HEALTHY,
+        HealthStatus.HEALTHY,
     ),
     (
         "a DaemonSet on all nodes",
@@ -112,21 +116,29 @@ CASES: list[tuple[str, Obj, Status]] = [
                 ),
             },
         ),
-        Status.HEALTHY,
+        HealthStatus.HEALTHY,
     ),
     (
         "a DaemonSet without a pod",
         obj("DaemonSet", {}, {"desiredNumberScheduled": 1, "currentNumberScheduled": 0}),
-        Status.PROGRESSING,
+        HealthStatus.PROGRESSING,
     ),
-    ("a ReplicaSet that is full", obj("ReplicaSet", {"replicas": 1}, {"availableReplicas": 1}), Status.HEALTHY),
-    ("a ReplicaSet that may not", obj("ReplicaSet", {}, conditions(cond("ReplicaFailure", "True"))), Status.FAILED),
-    ("a Job that runs", obj("Job"), Status.PROGRESSING),
-    ("a Job that is done", obj("Job", {}, conditions(cond("Complete", "True"))), Status.HEALTHY),
-    ("a Job that failed", obj("Job", {}, conditions(cond("Failed", "True"))), Status.FAILED),
-    ("a Job with a condition that isn't True", obj("Job", {}, conditions(cond("Failed", "False"))), Status.PROGRESSING),
-    ("a suspended Job", obj("Job", {"suspend": True}), Status.SUSPENDED),
-    ("a CronJob that never ran", obj("CronJob"), Status.HEALTHY),
+    ("a ReplicaSet that is full", obj("ReplicaSet", {"replicas": 1}, {"availableReplicas": 1}), HealthStatus.HEALTHY),
+    (
+        "a ReplicaSet that may not",
+        obj("ReplicaSet", {}, conditions(cond("ReplicaFailure", "True"))),
+        HealthStatus.FAILED,
+    ),
+    ("a Job that runs", obj("Job"), HealthStatus.PROGRESSING),
+    ("a Job that is done", obj("Job", {}, conditions(cond("Complete", "True"))), HealthStatus.HEALTHY),
+    ("a Job that failed", obj("Job", {}, conditions(cond("Failed", "True"))), HealthStatus.FAILED),
+    (
+        "a Job with a condition that isn't True",
+        obj("Job", {}, conditions(cond("Failed", "False"))),
+        HealthStatus.PROGRESSING,
+    ),
+    ("a suspended Job", obj("Job", {"suspend": True}), HealthStatus.SUSPENDED),
+    ("a CronJob that never ran", obj("CronJob"), HealthStatus.HEALTHY),
     (
         "a CronJob whose last run failed",
         obj(
@@ -134,37 +146,37 @@ CASES: list[tuple[str, Obj, Status]] = [
             {},
             {"lastScheduleTime": "2026-01-01T11:00:00Z", "lastSuccessfulTime": "2026-01-01T10:00:30Z"},
         ),
-        Status.FAILED,
+        HealthStatus.FAILED,
     ),
     (
         "a CronJob that runs now",
         obj("CronJob", {}, {"lastScheduleTime": "2026-01-01T11:00:00Z", "active": [{}]}),
-        Status.HEALTHY,
+        HealthStatus.HEALTHY,
     ),
-    ("a ready pod", obj("Pod", {}, {"phase": "Running", **conditions(cond("Ready", "True"))}), Status.HEALTHY),
-    ("a pod that is done", obj("Pod", {}, {"phase": "Succeeded"}), Status.HEALTHY),
-    ("a pod that failed", obj("Pod", {}, {"phase": "Failed"}), Status.FAILED),
+    ("a ready pod", obj("Pod", {}, {"phase": "Running", **conditions(cond("Ready", "True"))}), HealthStatus.HEALTHY),
+    ("a pod that is done", obj("Pod", {}, {"phase": "Succeeded"}), HealthStatus.HEALTHY),
+    ("a pod that failed", obj("Pod", {}, {"phase": "Failed"}), HealthStatus.FAILED),
     (
         "a pod without an image",
         obj("Pod", {}, {"containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff"}}}]}),
-        Status.FAILED,
+        HealthStatus.FAILED,
     ),
     (
         "a pod that starts",
         obj("Pod", {}, {"containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}),
-        Status.PROGRESSING,
+        HealthStatus.PROGRESSING,
     ),
-    ("a bound claim", obj("PersistentVolumeClaim", {}, {"phase": "Bound"}), Status.HEALTHY),
-    ("a claim that waits", obj("PersistentVolumeClaim", {}, {"phase": "Pending"}), Status.PROGRESSING),
-    ("a lost claim", obj("PersistentVolumeClaim", {}, {"phase": "Lost"}), Status.FAILED),
-    ("a plain Service", obj("Service", {"type": "ClusterIP"}), Status.HEALTHY),
-    ("a load balancer without address", obj("Service", {"type": "LoadBalancer"}), Status.PROGRESSING),
+    ("a bound claim", obj("PersistentVolumeClaim", {}, {"phase": "Bound"}), HealthStatus.HEALTHY),
+    ("a claim that waits", obj("PersistentVolumeClaim", {}, {"phase": "Pending"}), HealthStatus.PROGRESSING),
+    ("a lost claim", obj("PersistentVolumeClaim", {}, {"phase": "Lost"}), HealthStatus.FAILED),
+    ("a plain Service", obj("Service", {"type": "ClusterIP"}), HealthStatus.HEALTHY),
+    ("a load balancer without address", obj("Service", {"type": "LoadBalancer"}), HealthStatus.PROGRESSING),
     (
         "a load balancer with address",
         obj("Service", {"type": "LoadBalancer"}, {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}),
-        Status.HEALTHY,
+        HealthStatus.HEALTHY,
     ),
-    ("an Ingress without address", obj("Ingress"), Status.PROGRESSING),
+    ("an Ingress without address", obj("Ingress"), HealthStatus.PROGRESSING),
     (
         "an active autoscaler",
         obj(
@@ -172,9 +184,9 @@ CASES: list[tuple[str, Obj, Status]] = [
             {},
             conditions(cond("AbleToScale", "True"), cond("ScalingActive", "True")),
         ),
-        Status.HEALTHY,
+        HealthStatus.HEALTHY,
     ),
-    ("an autoscaler nobody looked at", obj("HorizontalPodAutoscaler"), Status.PROGRESSING),
+    ("an autoscaler nobody looked at", obj("HorizontalPodAutoscaler"), HealthStatus.PROGRESSING),
     (
         "an autoscaler of nothing",
         obj(
@@ -182,7 +194,7 @@ CASES: list[tuple[str, Obj, Status]] = [
             {},
             conditions(cond("AbleToScale", "True"), cond("ScalingActive", "False", "ScalingDisabled")),
         ),
-        Status.HEALTHY,
+        HealthStatus.HEALTHY,
     ),
     (
         "an autoscaler without metrics",
@@ -191,35 +203,35 @@ CASES: list[tuple[str, Obj, Status]] = [
             {},
             conditions(cond("AbleToScale", "True"), cond("ScalingActive", "False", "FailedGetResourceMetric")),
         ),
-        Status.FAILED,
+        HealthStatus.FAILED,
     ),
     (
         "a budget with too few pods",
         obj("PodDisruptionBudget", {}, conditions(cond("DisruptionAllowed", "False", "InsufficientPods"))),
-        Status.HEALTHY,
+        HealthStatus.HEALTHY,
     ),
     (
         "a budget that can't be kept",
         obj("PodDisruptionBudget", {}, conditions(cond("DisruptionAllowed", "False", "SyncFailed"))),
-        Status.FAILED,
+        HealthStatus.FAILED,
     ),
     (
         "an established definition",
         obj("CustomResourceDefinition", {}, conditions(cond("Established", "True"))),
-        Status.HEALTHY,
+        HealthStatus.HEALTHY,
     ),
     (
         "a definition with a taken name",
         obj("CustomResourceDefinition", {}, conditions(cond("NamesAccepted", "False", "ListKindConflict"))),
-        Status.FAILED,
+        HealthStatus.FAILED,
     ),
-    ("an API without server", obj("APIService", {}, conditions(cond("Available", "False"))), Status.PROGRESSING),
-    ("a terminating namespace", obj("Namespace", {}, {"phase": "Terminating"}), Status.TERMINATING),
+    ("an API without server", obj("APIService", {}, conditions(cond("Available", "False"))), HealthStatus.PROGRESSING),
+    ("a terminating namespace", obj("Namespace", {}, {"phase": "Terminating"}), HealthStatus.TERMINATING),
 ]
 
 
 @pytest.mark.parametrize(("found", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_an_object_is_assessed_by_the_rule_of_its_kind(found: Obj, expected: Status) -> None:
+def test_an_object_is_assessed_by_the_rule_of_its_kind(found: Obj, expected: HealthStatus) -> None:
     assert assess(found, NOW).status is expected
 
 
@@ -227,8 +239,8 @@ def test_an_ingress_need_not_have_an_address_where_nobody_waits_for_it() -> None
     assert assess(obj("Ingress"), NOW, wait_for_ingress_address=False).is_healthy
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(10, Status.PROGRESSING), (20, Status.FAILED)])
-def test_a_pod_without_a_node_fails_after_fifteen_seconds(seconds: int, expected: Status) -> None:
+@pytest.mark.parametrize(("seconds", "expected"), [(10, HealthStatus.PROGRESSING), (20, HealthStatus.FAILED)])
+def test_a_pod_without_a_node_fails_after_fifteen_seconds(seconds: int, expected: HealthStatus) -> None:
     since = NOW.replace(minute=59, hour=11, second=60 - seconds).isoformat()
     unscheduled = cond("PodScheduled", "False", "Unschedulable", "0/3 nodes are available", lastTransitionTime=since)
     health = assess(obj("Pod", {}, {"phase": "Pending", **conditions(unscheduled)}), NOW)

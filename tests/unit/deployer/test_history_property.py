@@ -10,7 +10,7 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.deployer.state.records import Applied, Desired, Newer, Outcome, Word, decide
+from services.deployer.state.records import AppliedState, DesiredState, HigherGeneration, Outcome, StatusEvent, decide
 from shared.events import Phase
 from shared.subjects import Subject
 
@@ -22,16 +22,16 @@ class Records:
     """The two records of one tenant, as the key-value buckets keep them."""
 
     def __init__(self) -> None:
-        self.desired: Desired | None = None
-        self.applied: Applied | None = None
+        self.desired: DesiredState | None = None
+        self.applied: AppliedState | None = None
         self.done: list[int] = []
         """Generations that were brought about, in the order in which it happened."""
 
-    def deliver(self, wanted: Desired) -> None:
+    def deliver(self, wanted: DesiredState) -> None:
         decision = decide(wanted, self.desired, self.applied)
-        if isinstance(decision, Desired):
+        if isinstance(decision, DesiredState):
             self.desired = decision
-        elif isinstance(decision, Newer):
+        elif isinstance(decision, HigherGeneration):
             assert decision.generation > wanted.generation
 
     def settle(self) -> None:
@@ -40,12 +40,14 @@ class Records:
         if desired is None or (self.applied is not None and self.applied.generation >= desired.generation):
             return
         deleted = desired.action == "delete"
-        self.applied = Applied(
+        self.applied = AppliedState(
             deployment_id=desired.deployment_id,
             generation=desired.generation,
             outcome=Outcome.DELETED if deleted else Outcome.COMPLETED,
             started_at=NOW,
-            word=Word(subject=Subject.DEPLOY_COMPLETED, sequence=1, phase=Phase.DONE, progress=100, message="done"),
+            word=StatusEvent(
+                subject=Subject.DEPLOY_COMPLETED, sequence=1, phase=Phase.DONE, progress=100, message="done"
+            ),
             announced=True,
         )
         self.done.append(desired.generation)
@@ -53,9 +55,9 @@ class Records:
             self.desired = None
 
 
-def history(actions: Sequence[Action]) -> list[Desired]:
+def history(actions: Sequence[Action]) -> list[DesiredState]:
     return [
-        Desired(
+        DesiredState(
             tenant_id="raced",
             target="simulator",
             deployment_id=f"dep-{generation}",

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from services.deployer.cluster.api import ClusterUnavailable, ref_of
-from services.deployer.reconcile.generation_guard import Newest, Superseded
+from services.deployer.reconcile.generation_guard import GenerationGuard, Superseded
 from services.deployer.state.records import ObjectRef
-from services.deployer.state.repository import Outrun
+from services.deployer.state.repository import RevisionConflict
 from shared.errors import TemporaryError
 from shared.events import (
     DeployCompleted,
@@ -221,8 +221,8 @@ async def test_who_was_frozen_undoes_nothing_of_what_has_come_since(operation: O
     await world.want(3, OBJECTS)
     await world.settle()
     before = [await world.cluster.read(ref_of(obj)) for obj in OBJECTS]
-    world.newest = Newest()
-    with pytest.raises(Outrun):
+    world.newest = GenerationGuard()
+    with pytest.raises(RevisionConflict):
         await world.work(frozen)
     assert [await world.cluster.read(ref_of(obj)) for obj in OBJECTS] == before
     assert all(before)

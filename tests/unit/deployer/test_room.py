@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from services.deployer.cluster.node_usage import state_of
-from services.deployer.cluster.room import Verdict, groups_of, judge
+from services.deployer.cluster.room import RoomVerdict, groups_of, judge
+from services.deployer.cluster.usage import state_of
 
 T4 = {"nvidia.com/gpu.product": "Tesla-T4"}
 TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
@@ -46,7 +46,7 @@ def workload(count: int, cpu: str, gpus: int = 0, name: str = "callbot") -> dict
     }
 
 
-def verdict(nodes: list[dict[str, Any]], running: list[dict[str, Any]], *objects: dict[str, Any]) -> Verdict:
+def verdict(nodes: list[dict[str, Any]], running: list[dict[str, Any]], *objects: dict[str, Any]) -> RoomVerdict:
     return judge(state_of(nodes, running), "mine", groups_of(objects), {})
 
 
@@ -80,38 +80,38 @@ def test_pods_without_a_gpu_leave_the_nodes_that_have_one_to_others() -> None:
     tainted, open_to_all = node("t", "4", 4), node("o", "4", 4) | {"spec": {}}
     assert verdict([tainted], [], workload(1, "1")).unplaced
     objects = (workload(4, "1", name="chatbot"), workload(4, "1", 1))
-    assert verdict([open_to_all, node("a", "4")], [], *objects) == Verdict()
+    assert verdict([open_to_all, node("a", "4")], [], *objects) == RoomVerdict()
 
 
 def test_only_what_comes_on_top_of_the_tenant_s_own_pods_needs_room() -> None:
     nodes, own = [node("a", "10")], pods(9, "a", "1", "mine")
-    assert verdict(nodes, own, workload(10, "1")) == Verdict()
-    assert verdict(nodes, own, workload(9, "1")) == Verdict()
+    assert verdict(nodes, own, workload(10, "1")) == RoomVerdict()
+    assert verdict(nodes, own, workload(9, "1")) == RoomVerdict()
     [short] = verdict(nodes, own, workload(12, "1")).short
     assert (short.needed, short.free) == ("3", "1")
 
 
 def test_fewer_pods_are_never_short_however_full_the_cluster_is() -> None:
     overfull = pods(6, "a", "1", "mine") + pods(6, "a", "1")
-    assert verdict([node("a", "10")], overfull, workload(5, "1")) == Verdict()
+    assert verdict([node("a", "10")], overfull, workload(5, "1")) == RoomVerdict()
 
 
 def test_larger_pods_replace_the_tenant_s_own() -> None:
     nodes, own = [node("a", "10")], pods(9, "a", "1", "mine")
-    assert verdict(nodes, own, workload(5, "2")) == Verdict()
+    assert verdict(nodes, own, workload(5, "2")) == RoomVerdict()
     assert verdict(nodes, own, workload(6, "2")).short[0].free == "10"
 
 
 def test_pods_that_leave_have_left() -> None:
     leaving = pods(9, "a", "1", deletionTimestamp="2026-01-01T00:00:00Z")
-    assert verdict([node("a", "10")], leaving, workload(10, "1")) == Verdict()
+    assert verdict([node("a", "10")], leaving, workload(10, "1")) == RoomVerdict()
 
 
 def test_pods_of_others_that_wait_for_a_node_come_first_as_far_as_they_fit() -> None:
     nodes = [node("a", "10")]
     assert verdict(nodes, pods(9, None, "1"), workload(2, "1")).short[0].free == "1"
-    assert verdict(nodes, pods(9, None, "11"), workload(2, "1")) == Verdict()
-    assert verdict(nodes, pods(9, None, "1", "mine"), workload(10, "1")) == Verdict()
+    assert verdict(nodes, pods(9, None, "11"), workload(2, "1")) == RoomVerdict()
+    assert verdict(nodes, pods(9, None, "1", "mine"), workload(10, "1")) == RoomVerdict()
 
 
 def test_an_autoscaler_s_minimum_is_what_a_workload_starts_with() -> None:
@@ -129,7 +129,7 @@ def test_pods_on_nodes_with_another_gpu_don_t_count_as_those_that_are_wanted() -
     running = pods(2, "g", "1", "mine")
     for each in running:
         each["spec"] |= spec("1", 1) | {"nodeName": "g"}
-    assert verdict(nodes, running, workload(2, "1", 1)) == Verdict()
+    assert verdict(nodes, running, workload(2, "1", 1)) == RoomVerdict()
     other = workload(2, "1", 1)
     other["spec"]["template"]["spec"]["nodeSelector"] = {"nvidia.com/gpu.product": "NVIDIA-H100"}
     [short] = verdict(nodes, running, other).short
@@ -138,7 +138,7 @@ def test_pods_on_nodes_with_another_gpu_don_t_count_as_those_that_are_wanted() -
 
 def test_pods_on_a_cordoned_node_stay_where_they_are() -> None:
     cordoned = node("a", "10") | {"spec": {"unschedulable": True}}
-    assert verdict([cordoned], pods(2, "a", "1", "mine"), workload(2, "1")) == Verdict()
+    assert verdict([cordoned], pods(2, "a", "1", "mine"), workload(2, "1")) == RoomVerdict()
 
 
 def test_pods_that_wait_for_something_else_than_room_take_none() -> None:
@@ -150,6 +150,6 @@ def test_pods_that_wait_for_something_else_than_room_take_none() -> None:
             each["status"] = {"phase": "Pending", "conditions": [condition]}
 
     refuse("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.")
-    assert verdict([node("a", "10")], waiting, workload(10, "1")) == Verdict()
+    assert verdict([node("a", "10")], waiting, workload(10, "1")) == RoomVerdict()
     refuse("0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s).")
     assert verdict([node("a", "10")], waiting, workload(2, "1")).short[0].free == "1"

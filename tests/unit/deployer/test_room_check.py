@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from services.deployer.cluster.api import Obj
-from services.deployer.reconcile.room_check import NoRoom
-from services.deployer.reconcile.turns import TurnOver
+from services.deployer.reconcile.room_check import WaitingForRoom
+from services.deployer.reconcile.slots import SlotExpired
 from shared.events import DeployCompleted, DeployFailed, DeployProgressed, DeployRolledBack
 from shared.rpc import RoomReply, Shortage
 from tests.unit.deployer.fakes import HEALTHY
@@ -52,7 +52,7 @@ async def test_one_that_may_wait_says_what_for_and_goes_on_when_there_is_room() 
     world = world_with(SHORT, SHORT, ROOM)
     deployment_id = await world.want(1, MANIFEST, wait_for_capacity=True, timeout="20m")
     for _ in range(2):
-        with pytest.raises(NoRoom):
+        with pytest.raises(WaitingForRoom):
             await world.attempt(timeout=1200.0)
         world.now += timedelta(hours=5)  # waiting takes no time of its own
     assert world.cluster.names == set()
@@ -68,7 +68,7 @@ async def test_a_deployment_that_had_room_once_is_not_queued_again() -> None:
     await world.want(1, MANIFEST, wait_for_capacity=True)
     world.make_way = _over
     world.cluster.status = {}
-    with pytest.raises(TurnOver):
+    with pytest.raises(SlotExpired):
         await world.attempt()
     world.cluster.set_status("Deployment", NAMESPACE, "callbot", HEALTHY)
     world.make_way = lambda: None
@@ -116,7 +116,7 @@ async def test_one_that_only_waits_makes_way_for_others_and_goes_on_afterwards()
     world.cluster.status = {}
     world.make_way = _over
     deployment_id = await world.want(1, MANIFEST)
-    with pytest.raises(TurnOver):
+    with pytest.raises(SlotExpired):
         await world.attempt()
     world.make_way = lambda: None
     world.cluster.set_status("Deployment", NAMESPACE, "callbot", HEALTHY)
@@ -125,7 +125,7 @@ async def test_one_that_only_waits_makes_way_for_others_and_goes_on_afterwards()
 
 
 def _over() -> None:
-    raise TurnOver
+    raise SlotExpired
 
 
 def _pending(live: Obj) -> list[Obj]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.deployer.cluster.targets import Targets, UnknownTarget
+from services.deployer.cluster.targets import TargetClusters, UnknownTarget
 from services.deployer.settings import DeployerSettings
 from shared.subjects import Mode
 
@@ -30,13 +30,13 @@ def test_the_defaults_are_these() -> None:
 
 
 def test_each_mode_has_a_virtual_cluster_of_its_own() -> None:
-    targets = Targets(DeployerSettings())
+    targets = TargetClusters(DeployerSettings())
     assert targets.cluster(Mode.DEMO, "simulator").name == "demo"
     assert targets.cluster(Mode.PRODUCTION, "simulator").name == "default"
 
 
 def test_a_real_cluster_is_production_s_alone() -> None:
-    targets = Targets(DeployerSettings(kubernetes_config_path=Path("/etc/kubeconfig")))
+    targets = TargetClusters(DeployerSettings(kubernetes_config_path=Path("/etc/kubeconfig")))
     assert targets.cluster(Mode.PRODUCTION, "kubernetes").name == "kubernetes"
     with pytest.raises(UnknownTarget, match=r"possible: simulator$"):
         targets.check(Mode.DEMO, "kubernetes")
@@ -44,4 +44,4 @@ def test_a_real_cluster_is_production_s_alone() -> None:
 
 def test_an_unknown_target_is_refused_with_what_is_possible() -> None:
     with pytest.raises(UnknownTarget, match="possible: simulator; set KUBERNETES_CONFIG_PATH"):
-        Targets(DeployerSettings()).check(Mode.PRODUCTION, "kubernetes")
+        TargetClusters(DeployerSettings()).check(Mode.PRODUCTION, "kubernetes")

@@ -7,8 +7,15 @@ from typing import Any
 import pytest
 
 from services.deployer.cluster.api import Kind, Obj
-from services.deployer.health.snapshot import POD, REPLICA_SET, Item, Look, survey, watched_kinds
-from services.deployer.reconcile.deadlines import DeploymentFailed, Limits, Patience
+from services.deployer.health.snapshot import (
+    POD,
+    REPLICA_SET,
+    ClusterSnapshot,
+    ObjectStatus,
+    assess_objects,
+    watched_kinds,
+)
+from services.deployer.reconcile.deadlines import Deadlines, DeploymentFailed, Timeouts
 from services.deployer.reconcile.explanation import explain
 from services.deployer.reconcile.progress import report_applied, report_done, report_waiting
 from shared.events import Phase
@@ -75,21 +82,21 @@ def active(name: str, minimum: int, reason: str = "") -> Obj:
     return {**autoscaler(name, minimum), "status": {"conditions": conditions}}
 
 
-def look(*found: Obj, now: datetime = NOW) -> Look:
+def look(*found: Obj, now: datetime = NOW) -> ClusterSnapshot:
     def find(obj: Obj) -> Obj | None:
         matches = (each for each in found if (each["kind"], _name(each)) == (obj["kind"], _name(obj)))
         return next(matches, None)
 
     by_kind = lambda kind: [each for each in found if each["kind"] == kind.kind]  # noqa: E731
-    return Look(find, by_kind(POD), by_kind(REPLICA_SET), now)
+    return ClusterSnapshot(find, by_kind(POD), by_kind(REPLICA_SET), now)
 
 
 def _name(obj: Obj) -> str:
     return str(obj["metadata"]["name"])
 
 
-def see(objects: Sequence[Obj], *found: Obj) -> list[Item]:
-    return survey(objects, frozenset(), look(*found))
+def see(objects: Sequence[Obj], *found: Obj) -> list[ObjectStatus]:
+    return assess_objects(objects, frozenset(), look(*found))
 
 
 def test_replicas_are_counted_among_the_pods_of_the_newest_revision() -> None:
@@ -119,7 +126,7 @@ def test_a_deployment_waits_for_its_autoscaler_s_minimum() -> None:
 
 def test_skipped_kinds_are_done_and_missing_objects_are_noticed() -> None:
     hpa = Kind("autoscaling/v2", "HorizontalPodAutoscaler")
-    items = survey([deployment("tts", 1), autoscaler("tts", 3)], frozenset({hpa}), look())
+    items = assess_objects([deployment("tts", 1), autoscaler("tts", 3)], frozenset({hpa}), look())
     assert items[0].missing
     assert items[1].is_done
     assert items[1].state.status == "Skipped"
@@ -181,15 +188,15 @@ class Waiting:
             "unschedulable_grace": 300.0,
             "takeover_grace": 120.0,
         }
-        self.patience = Patience(Limits(**values | limits), NOW, NOW)
+        self.patience = Deadlines(Timeouts(**values | limits), NOW, NOW)
 
     def at(self, seconds: float, *found: Obj) -> DeploymentFailed | None:
         now = NOW + timedelta(seconds=seconds)
-        return self.patience.judge(survey(self.objects, frozenset(), look(*found, now=now)), now)
+        return self.patience.judge(assess_objects(self.objects, frozenset(), look(*found, now=now)), now)
 
-    def items_at(self, seconds: float, *found: Obj) -> list[Item]:
+    def items_at(self, seconds: float, *found: Obj) -> list[ObjectStatus]:
         now = NOW + timedelta(seconds=seconds)
-        return self.patience.tolerate(survey(self.objects, frozenset(), look(*found, now=now)), now)
+        return self.patience.tolerate(assess_objects(self.objects, frozenset(), look(*found, now=now)), now)
 
     def is_done_at(self, seconds: float, *found: Obj) -> bool:
         return all(item.is_done for item in self.items_at(seconds, *found))
@@ -306,8 +313,8 @@ def test_the_whole_time_ends_the_waiting_with_what_is_open(seconds: int, over: b
 
 
 def test_a_takeover_past_the_time_still_gets_a_chance() -> None:
-    limits = Limits(60.0, None, 60.0, 300.0, takeover_grace=30.0)
-    patience = Patience(limits, started_at=NOW - timedelta(hours=1), taken_over_at=NOW)
+    limits = Timeouts(60.0, None, 60.0, 300.0, takeover_grace=30.0)
+    patience = Deadlines(limits, started_at=NOW - timedelta(hours=1), taken_over_at=NOW)
     assert not patience.is_over(NOW + timedelta(seconds=29))
     assert patience.is_over(NOW + timedelta(seconds=30))
 

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from services.deployer.reconcile.turns import TURN_SECONDS, TurnOver, Turns
+from services.deployer.reconcile.slots import TURN_SECONDS, ReconcileSlots, SlotExpired
 
 
 async def test_one_that_waits_makes_way_once_its_turn_has_lasted_and_others_wait() -> None:
     now = 0.0
-    turns = Turns(1, lambda: now)
+    turns = ReconcileSlots(1, lambda: now)
     order = []
 
     async def other() -> None:
@@ -21,7 +21,7 @@ async def test_one_that_waits_makes_way_once_its_turn_has_lasted_and_others_wait
         make_way()  # no one waits
         waiting = asyncio.create_task(other())
         await asyncio.sleep(0)
-        with pytest.raises(TurnOver):
+        with pytest.raises(SlotExpired):
             make_way()
         order.append("first")
     await waiting
@@ -29,7 +29,7 @@ async def test_one_that_waits_makes_way_once_its_turn_has_lasted_and_others_wait
 
 
 async def test_a_turn_is_not_cut_short() -> None:
-    turns = Turns(1, lambda: 0.0)
+    turns = ReconcileSlots(1, lambda: 0.0)
     async with turns.take() as make_way:
         waiting = asyncio.create_task(turns.take().__aenter__())
         await asyncio.sleep(0)
@@ -40,7 +40,7 @@ async def test_a_turn_is_not_cut_short() -> None:
 
 
 async def test_one_that_gives_up_waiting_takes_no_turn() -> None:
-    turns = Turns(1)
+    turns = ReconcileSlots(1)
     async with turns.take():
         waiting = asyncio.create_task(turns.take().__aenter__())
         await asyncio.sleep(0)

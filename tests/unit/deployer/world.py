@@ -8,15 +8,15 @@ from typing import Any, cast
 import yaml
 
 from services.deployer.cluster.api import Obj
-from services.deployer.reconcile.context import Ports
-from services.deployer.reconcile.deadlines import Limits, Patience
-from services.deployer.reconcile.generation_guard import Newest, Superseded
+from services.deployer.reconcile.context import ReconcileContext
+from services.deployer.reconcile.deadlines import Deadlines, Timeouts
+from services.deployer.reconcile.generation_guard import GenerationGuard, Superseded
 from services.deployer.reconcile.preflight import Preflight
 from services.deployer.reconcile.reconciler import Reconciler
 from services.deployer.reconcile.room_check import FindRoom
-from services.deployer.state.records import Desired, is_settled
-from services.deployer.state.repository import States
-from services.deployer.state.status_recorder import Ledger
+from services.deployer.state.records import DesiredState, is_settled
+from services.deployer.state.repository import StateRepository
+from services.deployer.state.status_recorder import StatusRecorder
 from shared.errors import TemporaryError
 from shared.events import DeployOptions, Event, Operation
 from shared.subjects import Bucket, Mode
@@ -76,9 +76,9 @@ class World:
         self.cluster = FakeCluster(step=self._step)
         self.publisher = FakePublisher(step=self._step)
         self.buckets = {bucket: FakeKeyValue(step=self._step) for bucket in (Bucket.DESIRED, Bucket.APPLIED)}
-        self.states = States(cast(Any, self._bucket))
+        self.states = StateRepository(cast(Any, self._bucket))
         self.manifests: dict[str, str] = {}
-        self.newest = Newest()
+        self.newest = GenerationGuard()
         self.now = START
         self.find_room: FindRoom | None = None
         self.make_way: Callable[[], None] = lambda: None
@@ -87,7 +87,7 @@ class World:
         """Desire a deployment of `objects`, or a deletion without any; its id."""
         digest = f"sha256:{generation}"
         self.manifests[digest] = yaml.safe_dump_all(objects)
-        wanted = Desired(
+        wanted = DesiredState(
             tenant_id=TENANT,
             target="fake",
             deployment_id=f"dep-{generation}",
@@ -103,7 +103,7 @@ class World:
 
     async def operate(self, generation: int, operation: Operation, to: int | None = None) -> str:
         """Desire a stop, or that the manifest of generation `to` runs (again); its id."""
-        wanted = Desired(
+        wanted = DesiredState(
             tenant_id=TENANT,
             target="fake",
             deployment_id=f"dep-{generation}",
@@ -127,23 +127,23 @@ class World:
         state = await self.states.read(KEY)
         return state.desired is not None and is_settled(state.desired, state.applied)
 
-    async def begin(self) -> Ledger:
+    async def begin(self) -> StatusRecorder:
         """The books as they are now, opened."""
         state = await self.states.read(KEY)
         assert state.desired is not None
         publisher = cast(Any, self.publisher)
         clock = lambda: self.now  # noqa: E731
-        ledger = Ledger(Mode.DEMO, state.desired, state, states=self.states, publisher=publisher, clock=clock)
+        ledger = StatusRecorder(Mode.DEMO, state.desired, state, states=self.states, publisher=publisher, clock=clock)
         await ledger.open()
         return ledger
 
-    async def work(self, ledger: Ledger, **limits: Any) -> None:
+    async def work(self, ledger: StatusRecorder, **limits: Any) -> None:
         """What a process does that has begun, if it is the newest that it knows of."""
         values = {"timeout": 600.0, "resource_timeout": None, "failure_grace": 60.0, **limits}
-        patience = Patience(
-            Limits(**values, unschedulable_grace=300.0, takeover_grace=0.0), ledger.applied.since, self.now
+        patience = Deadlines(
+            Timeouts(**values, unschedulable_grace=300.0, takeover_grace=0.0), ledger.applied.since, self.now
         )
-        ports = Ports(
+        ports = ReconcileContext(
             self.cluster,
             cast(Any, self),
             lambda: self.now,

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from services.deployer.cluster.api import FIELD_MANAGER
-from services.deployer.state.records import Applied, Desired
+from services.deployer.state.records import AppliedState, DesiredState
 from services.monitor.collect.deployer_records import Record, promise_in
 from services.monitor.collect.promises import read_promise
 from services.monitor.collect.sampler import unchanged
@@ -168,6 +168,6 @@ def test_a_manifest_without_a_workload_promises_nothing(text: str) -> None:
 
 def test_the_field_manager_is_the_deployer_s_and_every_field_of_the_record_is_its_own() -> None:
     assert observing.FIELD_MANAGER == FIELD_MANAGER
-    assert Record.model_fields.keys() <= Applied.model_fields.keys()
+    assert Record.model_fields.keys() <= AppliedState.model_fields.keys()
     assert Record.model_fields["wanted"].annotation is not None
-    assert {"action", "operation", "digest"} <= Desired.model_fields.keys()
+    assert {"action", "operation", "digest"} <= DesiredState.model_fields.keys()

@@ -15,14 +15,14 @@ TURN_SECONDS = 5.0
 """How long a tenant may wait before it makes way: to begin again costs some fifty requests to the API server."""
 
 
-class TurnOver(TemporaryError):
+class SlotExpired(TemporaryError):
     """Others wait for a turn: come again."""
 
     def __init__(self) -> None:
         super().__init__("others had their turn", delay=0.0)
 
 
-class Turns:
+class ReconcileSlots:
     """`at_once` turns, given in the order in which they are asked for."""
 
     def __init__(self, at_once: int, now: Callable[[], float] = time.monotonic) -> None:
@@ -42,7 +42,7 @@ class Turns:
 
         def make_way() -> None:
             if self._waiting and self._now() - began >= TURN_SECONDS:
-                raise TurnOver
+                raise SlotExpired
 
         try:
             yield make_way

@@ -35,7 +35,7 @@ class SeenPod(NamedTuple):
     """Whether it is being deleted: its room is free within its grace period."""
 
 
-class ClusterState(NamedTuple):
+class ClusterUsage(NamedTuple):
     nodes: tuple[Node, ...]
     """Those that take pods, by name; `free` is untouched by `pods`."""
     pods: tuple[SeenPod, ...]
@@ -45,12 +45,12 @@ class ClusterState(NamedTuple):
     """Why the cluster grows by itself, or None."""
 
 
-def state_of(nodes: Iterable[Obj], pods: Iterable[Obj], *, has_autoscaler_status: bool = False) -> ClusterState:
+def state_of(nodes: Iterable[Obj], pods: Iterable[Obj], *, has_autoscaler_status: bool = False) -> ClusterUsage:
     """The state that a cluster's nodes and pods make up."""
     nodes, live = list(nodes), [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _ENDED]
     usable = (node for node in nodes if not node.get("spec", {}).get("unschedulable"))
     seen = [_seen(pod) for pod in live]
-    return ClusterState(
+    return ClusterUsage(
         nodes=tuple(_node(node) for node in sorted(usable, key=_name)),
         pods=tuple(seen),
         waiting=_waiting(live, seen),
@@ -58,7 +58,7 @@ def state_of(nodes: Iterable[Obj], pods: Iterable[Obj], *, has_autoscaler_status
     )
 
 
-def capacities(state: ClusterState) -> list[NodeCapacity]:
+def capacities(state: ClusterUsage) -> list[NodeCapacity]:
     """Each node less what its pods have asked for."""
     taken: dict[str, Amounts] = {}
     for pod in state.pods:
