@@ -15,10 +15,10 @@ from services.deployer.drift.watch import DriftWatcher
 from services.deployer.handlers import Handlers
 from services.deployer.reconcile.controller import Controller, World
 from services.deployer.settings import DeployerSettings
-from services.deployer.state.leases import Leases
 from services.deployer.state.manifest_store import ManifestStore
 from services.deployer.state.repository import StateRepository
 from shared.bus import Worker
+from shared.bus.leases import Leases
 from shared.rpc import CapacityRequest, RoomRequest
 from shared.subjects import DEPLOYER_ACCEPTS_MANIFESTS, DEPLOYER_ACCEPTS_OPERATIONS, Bucket, Mode, Rpc
 

@@ -12,7 +12,6 @@ import structlog
 from prometheus_client import Gauge
 
 from services.monitor.collect.kubernetes import Endpoint, KubernetesCluster
-from services.monitor.collect.lease import Lease
 from services.monitor.collect.prometheus import Prometheus
 from services.monitor.collect.promises import Promises
 from services.monitor.collect.sampler import Cluster, Sampler, utc_now
@@ -27,6 +26,7 @@ from services.monitor.storage.maintenance_windows import Maintenance
 from services.monitor.storage.rollups import Rollups
 from services.monitor.storage.sample_writer import SampleWriter
 from shared.bus import Worker
+from shared.bus.leases import Leases
 from shared.database import Database, Databases, ensure_partitions
 from shared.errors import TemporaryError
 from shared.rpc import MaintenanceReply, MaintenanceRequest, SlaReport, SlaReportRequest
@@ -136,7 +136,7 @@ async def tend(
 
 def _sample(worker: Worker, mode: Mode, cluster: Cluster, *, ledger: Ledger, owner: str, settings: Settings) -> Sampler:
     """The sampler of a mode's cluster, and in production what Prometheus adds to it."""
-    lease = Lease(partial(worker.key_value, Bucket.LEASES, mode), "monitor.sampler", owner)
+    lease = Leases(partial(worker.key_value, Bucket.LEASES, mode), owner).lease("monitor.sampler")
     has_kubeconfig = mode is Mode.PRODUCTION and settings.kubeconfig is not None
     target = "kubernetes" if has_kubeconfig else "simulator"
     promises = Promises(mode, target, lambda: worker.jetstream, partial(worker.key_value, Bucket.MANIFESTS, mode))

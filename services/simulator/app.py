@@ -8,14 +8,11 @@ ends, the process ends, and whoever supervises it starts it again, which loses n
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final
 
 import structlog
-import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -31,8 +28,8 @@ from services.simulator.controllers.virtual_cluster import Cluster
 from services.simulator.settings import SimulatorSettings
 from services.simulator.storage.journal import Journal, JournalAway
 from services.simulator.storage.store import Store
-from shared.http.connections import bounded, raise_descriptor_limit
-from shared.http.listening import Server
+from shared.process import serving
+from shared.process.serving import server_config
 
 CLUSTER_NAMES: Final = ("default", "demo")
 _KEPT_DESCRIPTORS: Final = 48
@@ -134,52 +131,15 @@ def _tenants(store: Store) -> list[str]:
     return sorted({found[_TENANT_LABEL] for found in labels if _TENANT_LABEL in found})
 
 
-class _Server(Server):
-    """A server that on a signal ends the streams that would hold it up, and leaves the process to finish its own work.
-
-    Its own way is to raise the signal again when it is done, which would kill the process before the journal is closed.
-    """
-
-    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._end_streams = end_streams
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Take the signals to stop for as long as the server runs."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop, number)
-        yield
-
-    def _stop(self, number: int) -> None:
-        self.handle_exit(number, None)
-        self._end_streams()
-
-
 async def serve(settings: SimulatorSettings) -> int:
     """Serve until a signal; the process's exit status."""
     simulator = Simulator(settings)
     limits = settings.limits(_KEPT_DESCRIPTORS)
-    raise_descriptor_limit(limits)
-    config = uvicorn.Config(
+    config = server_config(
         simulator.application,
-        http=bounded(limits),
         host=settings.host,
         port=settings.port,
-        timeout_graceful_shutdown=settings.graceful_timeout,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="off",
+        limits=limits,
+        drain_seconds=settings.graceful_timeout,
     )
-    server = _Server(config, simulator.end_streams)
-    running = asyncio.create_task(simulator.run())
-    running.add_done_callback(lambda task: setattr(server, "should_exit", True))
-    await server.serve()
-    crashed = running.done()
-    running.cancel()
-    result = (await asyncio.gather(running, return_exceptions=True))[0]
-    if crashed:
-        _log.error("the simulator ended by itself", action="simulator.failed", exc_info=result)
-    return 1 if crashed else 0
+    return await serving.serve(config, simulator.run, limits=limits, end_streams=simulator.end_streams)

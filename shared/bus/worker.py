@@ -34,6 +34,7 @@ from shared.bus.turns import Turns
 from shared.dependencies import Dependencies
 from shared.errors import DependencyUnavailable
 from shared.events import DeadLetter, Event, OutsideRequest
+from shared.process.tasks import cancel_until_ended
 from shared.settings import BusSettings
 from shared.subjects import Bucket, Durable, Mode, Rpc, Stream
 from shared.tenants import Model
@@ -150,7 +151,7 @@ class Worker:
         self.started = False
         await self._take_no_more()
         self._rules.stopping.set()
-        await _end(self._tasks)
+        await cancel_until_ended(self._tasks)
         await self._leave()
         for close in self._closing:
             await close()
@@ -223,15 +224,6 @@ class Worker:
     def _fail(self, error: Exception) -> None:
         if self.failed is not None and not self.failed.done():
             self.failed.set_exception(error)
-
-
-async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel until they have ended: Python 3.11's `wait_for`, which nats-py uses, can swallow a cancellation."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=1.0)
 
 
 def _registry() -> CollectorRegistry:

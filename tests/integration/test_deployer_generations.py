@@ -10,7 +10,7 @@ import pytest
 
 from services.deployer.app import build
 from services.deployer.cluster.api import ref_of
-from services.deployer.state.leases import Leases
+from shared.bus.leases import Leases
 from shared.events import (
     DeployCompleted,
     DeployEvent,

@@ -4,18 +4,13 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import nats
 import pytest
 from nats.aio.client import Client
-from nats.js.api import KeyValueConfig
-from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
 from embedded.nats import NatsServer
-from services.deployer.state.leases import Leases
 from services.deployer.state.records import AppliedState, DesiredState, HigherGeneration, Outcome, StatusEvent
 from services.deployer.state.repository import RevisionConflict, StateRepository
 from shared.bus.bootstrap import bootstrap
@@ -146,94 +141,3 @@ async def test_an_outage_of_nats_is_said_so(tmp_path: Path, tenant: str) -> None
     with pytest.raises(DependencyUnavailable, match="NATS"):
         await states.read(f"test.{tenant}")
     await client.close()
-
-
-async def lease_bucket(client: Client, seconds: float) -> KeyValue:
-    name = f"leases-{uuid.uuid4().hex[:8]}"
-    return await client.jetstream().create_key_value(KeyValueConfig(bucket=name, ttl=seconds))
-
-
-def leases_of(bucket: KeyValue, holder: str) -> Leases:
-    async def get() -> KeyValue:
-        return bucket
-
-    return Leases(get, holder)
-
-
-async def test_only_one_holds_a_lease_and_keeps_it_beyond_its_time_to_live(client: Client) -> None:
-    bucket = await lease_bucket(client, 1.0)
-    first, second = leases_of(bucket, "first"), leases_of(bucket, "second")
-    begun, finish = asyncio.Event(), asyncio.Event()
-
-    async def work() -> None:
-        begun.set()
-        await finish.wait()
-
-    async def never() -> None:
-        raise AssertionError("must not work without the lease")
-
-    holding = asyncio.create_task(first.while_held("key", work))
-    await begun.wait()
-    end = asyncio.get_running_loop().time() + 2.5
-    while asyncio.get_running_loop().time() < end:
-        assert not await second.while_held("key", never)
-        await asyncio.sleep(0.1)
-    finish.set()
-    assert await holding
-
-
-async def test_a_lease_is_given_back_at_the_end_and_after_a_failure(client: Client) -> None:
-    bucket = await lease_bucket(client, 60.0)
-
-    async def fail() -> None:
-        raise ValueError
-
-    async def succeed() -> None:
-        return
-
-    with pytest.raises(ValueError):
-        await leases_of(bucket, "first").while_held("key", fail)
-    assert await leases_of(bucket, "second").while_held("key", succeed)
-
-
-async def test_a_lease_whose_holder_is_gone_is_free_after_its_time_to_live(client: Client) -> None:
-    bucket = await lease_bucket(client, 1.0)
-    await bucket.create("key", b"gone")
-
-    async def work() -> None:
-        return
-
-    async with asyncio.timeout(20):
-        while not await leases_of(bucket, "second").while_held("key", work):  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
-
-
-async def test_work_ends_when_the_lease_is_lost(client: Client) -> None:
-    bucket = await lease_bucket(client, 1.0)
-    begun = asyncio.Event()
-
-    async def work() -> None:
-        begun.set()
-        await asyncio.Event().wait()
-
-    holding = asyncio.create_task(leases_of(bucket, "first").while_held("key", work))
-    await begun.wait()
-    await bucket.put("key", b"thief")
-    assert await asyncio.wait_for(holding, 20)
-    assert (await bucket.get("key")).value == b"thief"
-
-
-async def test_a_lease_that_ends_between_two_looks_at_it_is_no_outage(client: Client) -> None:
-    class Fleeting:
-        """What the client meets when the time to live is over just after its attempt."""
-
-        async def status(self) -> Any:
-            return SimpleNamespace(ttl=1.0)
-
-        async def create(self, key: str, value: bytes) -> int:
-            raise KeyNotFoundError
-
-    async def never() -> None:
-        raise AssertionError("must not work without the lease")
-
-    assert not await leases_of(cast(KeyValue, Fleeting()), "first").while_held("key", never)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Self
 
 from services.deployer.cluster.api import ClusterApi, ClusterUnavailable, Kind, Obj, WatchExpired, kind_of
-from services.deployer.tasks import end
+from shared.process.tasks import cancel_until_ended
 
 _SHORTEST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
@@ -38,7 +38,7 @@ class Informer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await end(self._tasks)
+        await cancel_until_ended(self._tasks)
 
     @property
     def trouble(self) -> ClusterUnavailable | None:

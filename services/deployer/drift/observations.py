@@ -25,7 +25,7 @@ from services.deployer.cluster.api import (
 from services.deployer.cluster.managed_fields import content, digest
 from services.deployer.health.snapshot import AUTOSCALER
 from services.deployer.state.records import ObjectRef
-from services.deployer.tasks import end
+from shared.process.tasks import cancel_until_ended
 
 _log = structlog.get_logger(__name__)
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
@@ -67,7 +67,7 @@ class ObservedObjects:
 
     async def close(self) -> None:
         """End all watches."""
-        await end(self._tasks.values())
+        await cancel_until_ended(self._tasks.values())
         self._tasks.clear()
         self._seen.clear()
 

@@ -21,14 +21,14 @@ from services.deployer.drift.events import event_of
 from services.deployer.drift.healing import heal, is_current, is_watched, rouse
 from services.deployer.drift.observations import ObservedObjects
 from services.deployer.reconcile.generation_guard import Superseded
-from services.deployer.state.leases import Leases
 from services.deployer.state.manifest_store import ManifestStore
 from services.deployer.state.records import AppliedState, DriftRecord, ObjectRef
 from services.deployer.state.repository import RevisionConflict, StateRepository
-from services.deployer.tasks import end
 from shared.bus import EventPublisher, derived_id
+from shared.bus.leases import Leases
 from shared.errors import EcpError, TemporaryError
 from shared.events import Drift
+from shared.process.tasks import cancel_until_ended
 from shared.subjects import Mode
 
 _log = structlog.get_logger(__name__)
@@ -92,7 +92,7 @@ class DriftWatcher:
         try:
             await asyncio.gather(*tasks)
         finally:
-            await end(tasks)
+            await cancel_until_ended(tasks)
             await self._sightings.close()
             self._records.clear()
             self._due.clear()
@@ -127,7 +127,7 @@ class DriftWatcher:
                 waiting = [when for key, when in self._due.items() if key not in looking]
                 await self._wait(min(waiting, default=None) if len(looking) < _AT_ONCE else None)
         finally:
-            await end(looking.values())
+            await cancel_until_ended(looking.values())
 
     async def _wait(self, until: float | None) -> None:
         """Until something is due, or has changed."""

@@ -26,14 +26,14 @@ from services.deployer.reconcile.preflight import Preflight
 from services.deployer.reconcile.reconciler import Reconciler
 from services.deployer.reconcile.slots import ReconcileSlots
 from services.deployer.settings import DeployerSettings
-from services.deployer.state.leases import Leases
 from services.deployer.state.manifest_store import ManifestStore
 from services.deployer.state.records import DesiredState, Outcome, is_concluded, is_settled, lost
 from services.deployer.state.repository import StateRepository, TenantRecords
 from services.deployer.state.status_recorder import StatusRecorder
-from services.deployer.tasks import end
 from shared.bus import EventPublisher
+from shared.bus.leases import Leases
 from shared.errors import DependencyUnavailable, TemporaryError
+from shared.process.tasks import cancel_until_ended
 from shared.rpc import RoomReply
 from shared.subjects import Mode
 from shared.tenants import parse_duration
@@ -99,7 +99,8 @@ class Controller:
             await asyncio.gather(*following)
         finally:
             self._running = False
-            await end([*following, *(tenant.task for tenant in self._tenants.values() if tenant.task is not None)])
+            tasks = (tenant.task for tenant in self._tenants.values() if tenant.task is not None)
+            await cancel_until_ended([*following, *tasks])
             self._tenants.clear()
 
     def notice(self, mode: Mode, desired: DesiredState, state: TenantRecords | None = None) -> None:

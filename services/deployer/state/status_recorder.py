@@ -26,7 +26,6 @@ from services.deployer.state.records import (
     unfinished_of,
 )
 from services.deployer.state.repository import StateRepository, TenantRecords
-from services.deployer.tasks import both
 from shared.bus import EventPublisher, derived_id
 from shared.events import (
     EVENTS,
@@ -37,6 +36,7 @@ from shared.events import (
     Phase,
     TenantDeleted,
 )
+from shared.process.tasks import run_both
 from shared.subjects import Mode, Subject
 
 _log = structlog.get_logger(__name__)
@@ -96,7 +96,7 @@ class StatusRecorder:
             return
         await self._publish_end_of(self._previous)
         _log.info(f"Begun: {self._applied.word.message}.", action="deploy-begun")
-        await both(self._record(self._applied), self._publish_word())
+        await run_both(self._record(self._applied), self._publish_word())
 
     async def repeat_end(self) -> None:
         """Publish the last event of a concluded generation again."""
