@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from services.gateway.http import request_context
 from shared.bus import Worker
-from shared.bus.questions import ANSWERED_BY
+from shared.bus.rpc import ANSWERED_BY
 from shared.errors import DependencyUnavailable
 from shared.rpc import (
     CalculateRequest,

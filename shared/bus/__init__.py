@@ -16,7 +16,7 @@ The order is pinned by tests/unit/bus/test_middleware_order.py. Streams and cons
 
 from shared.bus.envelope import Delivery, Encoded, derived_id, encode
 from shared.bus.publishing import EventPublisher
-from shared.bus.questions import RpcClient
+from shared.bus.rpc import RpcClient
 from shared.bus.serving import run_worker
 from shared.bus.worker import Handler, Worker
 from shared.settings import BusSettings

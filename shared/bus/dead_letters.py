@@ -5,23 +5,34 @@ been, with a new message id, since JetStream would drop the old one, and for the
 others have done their part.
 """
 
+import re
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 
-from shared.bus.burial import CUT
-from shared.bus.envelope import CORRELATION_ID, MESSAGE_ID, REPLAY_FOR, TENANT_ID, own_headers
-from shared.bus.reading import read_all
-from shared.errors import Refused
-from shared.subjects import Mode, Stream
+from shared.bus.envelope import CORRELATION_ID, MESSAGE_ID, REPLAY_FOR, TENANT_ID, Delivery, Encoded, own_headers
+from shared.bus.publishing import size_of
+from shared.bus.stream_scan import scan_stream
+from shared.errors import EcpError, Refused
+from shared.subjects import Mode, Stream, dead_letter
 
+CUT = "dlq-cut"
+"""On a letter without the whole body: what is kept of it."""
+LONGEST_OF_OTHERS = 12 * 1024
+"""Bytes of the letter of another system's event, headers included: ten times what such an event usually has."""
+_LONGEST_REASON = 2000
+_LONGEST_HEADERS = 32 * 1024
+"""Bytes; a stream takes 64 KiB."""
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""A header's name as RFC 9110 has it (a token), which the client insists on."""
 _PREFIX = "dlq-"
 
 
@@ -61,7 +72,7 @@ class DeadLetters:
 
     async def all(self) -> AsyncIterator[Letter]:
         """Every dead letter, the oldest first."""
-        async for message in read_all(self._jetstream, self._stream, self._mode.subject("dlq.>")):
+        async for message in scan_stream(self._jetstream, self._stream, self._mode.subject("dlq.>")):
             yield _from_stream(message)
 
     async def get(self, sequence: int) -> Letter:
@@ -107,3 +118,39 @@ def _from_stream(message: RawStreamMsg) -> Letter:
         headers=dict(headers),
         body=message.data or b"",
     )
+
+
+def letter_for(message: Msg, delivery: Delivery, error: EcpError, attempts: int, limit: int) -> Encoded:
+    """The letter of `message`, in at most `limit` bytes, headers included."""
+    if delivery.system:
+        limit = min(limit, LONGEST_OF_OTHERS)
+    ours = {
+        MESSAGE_ID: f"{delivery.event_id}:{delivery.durable}:{delivery.sequence}",
+        "dlq-event-id": delivery.event_id,
+        "dlq-subject": delivery.subject,
+        "dlq-consumer": delivery.durable,
+        "dlq-code": error.code,
+        "dlq-reason": _one_line(error.message),
+        "dlq-attempts": str(attempts),
+    }
+    headers = _writable(own_headers(message.headers or {})) | ours
+    if size_of(headers) > min(_LONGEST_HEADERS, limit // 2):
+        headers = ours
+    whole = len(message.data)
+    if size_of(headers, message.data) > limit:
+        headers[CUT] = f"the first part of {whole} bytes"
+    return Encoded(
+        dead_letter(delivery.mode, delivery.subject), message.data[: max(limit - size_of(headers), 0)], headers
+    )
+
+
+def _writable(headers: Mapping[str, str]) -> dict[str, str]:
+    """The event's own headers. What a letter says of itself is ours: a sender's `dlq-cut` would forbid a replay."""
+    return {
+        name: value for name, value in headers.items() if _NAME.fullmatch(name) and not name.lower().startswith("dlq-")
+    }
+
+
+def _one_line(text: str) -> str:
+    """A header's value: one line of printable ASCII, bounded."""
+    return " ".join(text.split()).encode("ascii", "backslashreplace").decode()[:_LONGEST_REASON]

@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from shared.bus.publishing import NATS_ERRORS
-from shared.bus.pulling import Pulling
+from shared.bus.pull_subscription import PullSubscription
 from shared.subjects import OUTSIDE_PREFIX, Durable, Mode
 from shared.systems import stream_of_system
 
@@ -29,9 +29,9 @@ _AT_ONCE = b'{"batch": 1, "no_wait": true}'
 
 
 class Turns:
-    """Takes the place of a subscriber's subscription, as `Pulling` does, which it has for the system `outside`."""
+    """Stands in for a subscriber's subscription, as `PullSubscription` does; that one serves the system `outside`."""
 
-    def __init__(self, own: Pulling, mode: Mode, durable: Durable, client: Callable[[], Client]) -> None:
+    def __init__(self, own: PullSubscription, mode: Mode, durable: Durable, client: Callable[[], Client]) -> None:
         self._own = own
         self._mode = mode
         self._durable = durable

@@ -28,8 +28,8 @@ from shared.bus.middlewares.context import current_delivery
 from shared.bus.middlewares.deadline import Deadline
 from shared.bus.middlewares.validation import decode
 from shared.bus.publishing import NATS_ERRORS, EventPublisher
-from shared.bus.pulling import Pulling, pull_calmly
-from shared.bus.questions import RpcClient, responder
+from shared.bus.pull_subscription import PullSubscription, wrap_pull_subscriptions
+from shared.bus.rpc import RpcClient, responder
 from shared.bus.turns import Turns
 from shared.dependencies import Dependencies
 from shared.errors import DependencyUnavailable
@@ -75,7 +75,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._buckets: dict[str, KeyValue] = {}
         """By the bucket's name. To make one asks the server, and it is good for as long as the connection is ours."""
-        self._pulling: list[Pulling | Turns] = []
+        self._pulling: list[PullSubscription | Turns] = []
         self._in_turn: list[tuple[Any, Mode, Durable]] = []
         """Subscribers that read the events of other systems."""
         self._included = False
@@ -136,7 +136,7 @@ class Worker:
         self.failed = asyncio.get_running_loop().create_future()
         self._buckets.clear()
         await self.broker.start()
-        self._pulling = pull_calmly(self.broker.subscribers)
+        self._pulling = wrap_pull_subscriptions(self.broker.subscribers)
         for subscriber, mode, durable in self._in_turn:
             subscriber.subscription = Turns(subscriber.subscription, mode, durable, lambda: self.broker.connection)
             self._pulling.append(subscriber.subscription)

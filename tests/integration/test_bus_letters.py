@@ -12,7 +12,7 @@ from embedded.child import until
 from shared.access import BOOTSTRAP, OPERATOR, OUTSIDE
 from shared.bus import Delivery
 from shared.bus.bootstrap import LETTERS_OF_A_SUBJECT, LONGEST_OF_OTHERS, stream_config
-from shared.bus.burial import LONGEST_OF_OTHERS as LONGEST_LETTER
+from shared.bus.dead_letters import LONGEST_OF_OTHERS as LONGEST_LETTER
 from shared.bus.dead_letters import DeadLetters
 from shared.errors import PermanentError
 from shared.events import OutsideRequest

@@ -20,7 +20,7 @@ from nats.js import JetStreamContext
 
 from shared.access import stream_behind
 from shared.bus.publishing import NATS_ERRORS
-from shared.bus.reading import read_all
+from shared.bus.stream_scan import scan_stream
 from shared.errors import DependencyUnavailable
 from shared.subjects import Bucket, Mode, manifest_key
 
@@ -72,7 +72,7 @@ async def _older(jetstream: JetStreamContext, mode: Mode, than: datetime) -> lis
     """Manifests that were put before, by the server's clock; they lie in this order."""
     found: list[Kept] = []
     prefix = f"$KV.{mode.bucket(Bucket.MANIFESTS)}."
-    async for message in read_all(jetstream, stream_behind(mode, Bucket.MANIFESTS), f"{prefix}>"):
+    async for message in scan_stream(jetstream, stream_behind(mode, Bucket.MANIFESTS), f"{prefix}>"):
         if message.time is None or message.time >= than:
             break
         subject = message.subject or ""
@@ -84,6 +84,6 @@ async def _recorded(jetstream: JetStreamContext, mode: Mode) -> set[str]:
     """Digests that the deployer's records have, wherever they have them."""
     found: set[str] = set()
     for bucket in (Bucket.DESIRED, Bucket.APPLIED):
-        async for message in read_all(jetstream, stream_behind(mode, bucket), f"$KV.{mode.bucket(bucket)}.>"):
+        async for message in scan_stream(jetstream, stream_behind(mode, bucket), f"$KV.{mode.bucket(bucket)}.>"):
             found.update(each.decode() for each in _DIGEST.findall(message.data or b""))
     return found

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from services.monitor.collect.deployer_records import Record, promise_in
 from shared.access import stream_behind
 from shared.bus.publishing import NATS_ERRORS
-from shared.bus.reading import read_all
+from shared.bus.stream_scan import scan_stream
 from shared.errors import DependencyUnavailable
 from shared.kube.objects import Obj
 from shared.reading import InvalidText
@@ -70,7 +70,7 @@ class Promises:
             self._records, self._seen, self._created = {}, 0, info.created
         if info.state.last_seq == self._seen:
             return
-        async for message in read_all(self._jetstream(), self._stream, f"{self._prefix}*", after=self._seen):
+        async for message in scan_stream(self._jetstream(), self._stream, f"{self._prefix}*", after=self._seen):
             tenant_id = (message.subject or "").removeprefix(self._prefix)
             self._seen = message.seq or self._seen
             if record := _readable(tenant_id, message.data or b""):

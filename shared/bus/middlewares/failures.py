@@ -1,14 +1,15 @@
 """What becomes of an event whose handler fails.
 
     DependencyUnavailable   held: the handler is called again until the dependency is back. It never counts, nor does a
-                            stop meanwhile, though the event is then delivered again (`shared.bus.tries`)
+                            stop meanwhile, though the event is then delivered again (`shared.bus.delivery_attempts`)
     TemporaryError          another try after its delay, or after an exponential back-off
     any other exception     the same: a bug may be one of circumstances
     PermanentError          a dead letter, at once
     too many tries          a dead letter, decided before the handler runs, since the handler may kill its process
 
-A dead letter keeps body and headers, and says in headers of its own why and for which consumer (`shared.bus.burial`).
-Of an exception that nobody expected it says the type and the first line: further down are SQL and its parameters.
+A dead letter keeps the event's body and headers, and adds headers with the reason and the consumer
+(`shared.bus.dead_letters`). Of an unexpected exception it has the type and the first line only, because further lines
+may quote SQL with its parameters.
 """
 
 import asyncio
@@ -21,12 +22,12 @@ from faststream import BaseMiddleware
 from faststream.exceptions import HandlerException, NackMessage, RejectMessage
 from faststream.nats import NatsMessage
 
-from shared.bus.burial import letter_for
+from shared.bus.dead_letters import letter_for
+from shared.bus.delivery_attempts import AttemptBucket, DeliveryAttempts
 from shared.bus.envelope import Delivery
 from shared.bus.middlewares.context import current_delivery
 from shared.bus.middlewares.metrics import BusMetrics
 from shared.bus.publishing import EventPublisher
-from shared.bus.tries import Marks, Tries
 from shared.errors import DependencyUnavailable, EcpError, PermanentError, TemporaryError
 from shared.subjects import DEAD_LETTER_PREFIX
 
@@ -45,7 +46,7 @@ class FailureRules:
     publisher: EventPublisher
     metrics: BusMetrics
     max_attempts: int
-    marks: Marks
+    marks: AttemptBucket
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process ends: a held event goes back to the stream."""
 
@@ -57,7 +58,7 @@ class FailurePolicy(BaseMiddleware[Any, Any]):
 
     async def consume_scope(self, call_next: Any, msg: Any) -> Any:
         delivery = current_delivery()
-        tries = Tries(self._rules.marks, delivery, self._rules.max_attempts)
+        tries = DeliveryAttempts(self._rules.marks, delivery, self._rules.max_attempts)
         heartbeat = asyncio.create_task(_show_life(msg))
         try:
             return await self._hold(call_next, msg, delivery, tries)
@@ -79,7 +80,7 @@ class FailurePolicy(BaseMiddleware[Any, Any]):
         finally:
             heartbeat.cancel()
 
-    async def _hold(self, call_next: Any, msg: NatsMessage, delivery: Delivery, tries: Tries) -> Any:
+    async def _hold(self, call_next: Any, msg: NatsMessage, delivery: Delivery, tries: DeliveryAttempts) -> Any:
         """Call the handler until no dependency is missing."""
         wait = 0.1
         while True:
@@ -95,7 +96,7 @@ class FailurePolicy(BaseMiddleware[Any, Any]):
                 wait = min(wait * 2, _LONGEST_HOLD)
 
     async def _put_off(
-        self, msg: NatsMessage, delivery: Delivery, error: EcpError, tries: Tries, delay: float | None
+        self, msg: NatsMessage, delivery: Delivery, error: EcpError, tries: DeliveryAttempts, delay: float | None
     ) -> None:
         if tries.count >= self._rules.max_attempts:
             await self._bury(msg, delivery, error, tries)
@@ -105,7 +106,7 @@ class FailurePolicy(BaseMiddleware[Any, Any]):
         _log.warning(f"Another try in {delay:g} s: {error.message}", action="retry", attempt=tries.count)
         raise NackMessage(delay=delay)
 
-    async def _bury(self, msg: NatsMessage, delivery: Delivery, error: EcpError, tries: Tries) -> None:
+    async def _bury(self, msg: NatsMessage, delivery: Delivery, error: EcpError, tries: DeliveryAttempts) -> None:
         """Make it a dead letter. If even that can't be said, the event stays where it is and comes again."""
         _log.error(
             f"An event can't be handled: {error.message}",

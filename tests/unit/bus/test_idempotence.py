@@ -8,9 +8,9 @@ import pytest
 from faststream.exceptions import AckMessage
 
 from shared.bus import Delivery
+from shared.bus.delivery_attempts import DeliveryAttempts
 from shared.bus.middlewares.context import delivering
 from shared.bus.middlewares.idempotence import Finished, Idempotence
-from shared.bus.tries import Tries
 from shared.subjects import Mode
 
 DELIVERY = Delivery(
@@ -65,6 +65,7 @@ def test_delivery_attempts_of_a_lost_event_don_t_count_for_the_next_one_of_its_n
         raise NotImplementedError
 
     keys = {
-        Tries(marks, each, 3)._key for each in (DELIVERY, replace(DELIVERY, time=DELIVERY.time + timedelta(seconds=1)))
+        DeliveryAttempts(marks, each, 3)._key
+        for each in (DELIVERY, replace(DELIVERY, time=DELIVERY.time + timedelta(seconds=1)))
     }
     assert len(keys) == 2

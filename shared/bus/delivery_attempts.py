@@ -21,14 +21,14 @@ from shared.bus.publishing import NATS_ERRORS
 from shared.errors import DependencyUnavailable, PermanentError
 from shared.subjects import Mode
 
-Marks = Callable[[Mode], Awaitable[KeyValue]]
+AttemptBucket = Callable[[Mode], Awaitable[KeyValue]]
 """The bucket of marks of a mode. Raises DependencyUnavailable."""
 
 
-class Tries:
+class DeliveryAttempts:
     """The tries of one event by one consumer, as one delivery of it sees them."""
 
-    def __init__(self, marks: Marks, delivery: Delivery, limit: int) -> None:
+    def __init__(self, marks: AttemptBucket, delivery: Delivery, limit: int) -> None:
         self._marks = marks
         self._delivery = delivery
         self._limit = limit

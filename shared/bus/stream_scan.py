@@ -10,7 +10,7 @@ from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 
 
-async def read_all(
+async def scan_stream(
     jetstream: JetStreamContext, stream: str, subject: str, *, after: int = 0
 ) -> AsyncIterator[RawStreamMsg]:
     """Every message on `subject`, which may have wildcards, behind sequence number `after`; the oldest first."""

@@ -17,7 +17,7 @@ from nats.js import JetStreamContext
 from shared.bus.publishing import NATS_ERRORS
 
 
-class Pulling:
+class PullSubscription:
     """Takes the place of a subscriber's subscription; FastStream calls `fetch` and `unsubscribe`."""
 
     def __init__(self, subscription: JetStreamContext.PullSubscription) -> None:
@@ -42,11 +42,11 @@ class Pulling:
                 await self._subscription.unsubscribe()
 
 
-def pull_calmly(subscribers: Iterable[Any]) -> list[Any]:
-    """Put a `Pulling` in the place of each pull subscription of FastStream's `subscribers`."""
+def wrap_pull_subscriptions(subscribers: Iterable[Any]) -> list[Any]:
+    """Put a `PullSubscription` in the place of each pull subscription of FastStream's `subscribers`."""
     pulling = []
     for subscriber in subscribers:
         if isinstance(getattr(subscriber, "subscription", None), JetStreamContext.PullSubscription):
-            subscriber.subscription = Pulling(subscriber.subscription)
+            subscriber.subscription = PullSubscription(subscriber.subscription)
             pulling.append(subscriber.subscription)
     return pulling
