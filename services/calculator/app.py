@@ -13,7 +13,7 @@ from shared.subjects import CALCULATOR_SIZES_DEPLOYMENTS, CALCULATOR_SIZES_TENAN
 
 
 def build(settings: Settings, catalog: Catalog | None = None) -> Worker:
-    """The calculator, ready to run. Raises CatalogInvalid, since nothing can be sized without a catalogue."""
+    """Wire the calculator. Raises CatalogInvalid."""
     catalog = catalog or load_catalog()
     sizer = Sizer(catalog, SizingOptions(krw_per_usd=settings.krw_per_usd))
     worker = Worker("calculator", settings)

@@ -1,4 +1,4 @@
-"""What the calculator reads from its environment, beside the catalogue's `CATALOG_PATH`."""
+"""The calculator's environment variables, besides the catalogue's `CATALOG_PATH`."""
 
 from fractions import Fraction
 
@@ -11,5 +11,6 @@ class Settings(BusSettings):
     """The calculator's settings."""
 
     port: int = Field(default=8011, ge=1, le=65535)
+    """The port of `/health`, `/ready` and `/metrics`."""
     krw_per_usd: Fraction | None = Field(default=None, gt=0, le=1_000_000)
-    """KRW_PER_USD: won for a dollar, as 1385.5. None takes the catalogue's."""
+    """Won for a US dollar, such as 1385.5. Unset: the catalogue's rate."""

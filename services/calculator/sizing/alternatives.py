@@ -1,7 +1,7 @@
 """Cheaper and safer neighbours of a sizing: another preset, another GPU type, another availability.
 
-Each is sized like any tenant, and then held against the tenant's own load: what response time, how many sessions turned
-away, and how much availability that would really mean.
+Each alternative is sized like a tenant of its own, and then evaluated under this tenant's load: response time, rejected
+sessions and availability.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,11 +10,11 @@ from fractions import Fraction
 from itertools import islice
 from math import isfinite
 
-from services.calculator.sizing.cost import krw, monthly_cost, totals, whole, written
+from services.calculator.sizing.cost import krw, monthly_cost, price_text, round_half_up, totals
 from services.calculator.sizing.dimensioning import Performance, dimension, goal, performance
 from services.calculator.sizing.load import Load
-from services.calculator.sizing.planning import Plan, SizingContext, measured_types, plan, reached
-from services.calculator.sizing.presets import holds, neighbours
+from services.calculator.sizing.planning import SizingContext, SizingPlan, measured_types, performance_of, plan
+from services.calculator.sizing.presets import neighbours, preset_channels
 from services.calculator.sizing.reasons import joined, number
 from shared.catalog import Catalog, Discipline
 from shared.errors import Refused
@@ -23,14 +23,14 @@ from shared.tenants import SlaTarget
 from shared.texts import Text
 
 _HIGHEST = Fraction("99.999")
-"""Percent. Replicas that fail independently of each other explain no availability beyond."""
+"""Percent. Above it, independent replica failures are no longer the dominant cause of downtime."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The sizing that alternatives are neighbours of."""
+    """The tenant's own sizing, which alternatives are compared with."""
 
-    plan: Plan
+    plan: SizingPlan
     loads: Mapping[str, Load]
     context: SizingContext
     preset: str
@@ -43,23 +43,23 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a plan does for a load, over all services."""
+    """Response time, blocking and availability of a plan under a load, over all services."""
 
     p95_seconds: float | None
     blocked: float | None
     availability: float
-    """A part of 1."""
+    """Between 0 and 1."""
 
 
 def alternatives(chosen: Chosen, catalog: Catalog) -> tuple[Alternative, ...]:
-    """Presets first, as documented; then GPU types, from the cheapest; then availabilities, from the lowest."""
+    """Presets, then GPU types in the catalogue's order, then availability targets from the lowest."""
     return (*_presets(chosen, catalog), *_gpu_types(chosen, catalog), *_availabilities(chosen, catalog))
 
 
-def effect(plan: Plan, own: Plan, catalog: Catalog) -> Effect:
-    """What the workloads of `plan` do for the load that `own` was sized for."""
+def effect(plan: SizingPlan, own: SizingPlan, catalog: Catalog) -> Effect:
+    """How the workloads of `plan` perform under the load that `own` was sized for."""
     found = {name: _performance(name, plan, own, catalog) for name in own.workloads}
-    waited_for = [
+    response_times = [
         each.p95_seconds
         for name, each in found.items()
         if each.p95_seconds is not None and catalog.services[name].discipline is Discipline.QUEUED
@@ -67,15 +67,15 @@ def effect(plan: Plan, own: Plan, catalog: Catalog) -> Effect:
     blocked = [each.blocked for each in found.values() if each.blocked is not None]
     availability = 1.0
     for each in found.values():
-        availability *= 1 - each.away
-    return Effect(max(waited_for, default=None), max(blocked, default=None), availability)
+        availability *= 1 - each.unavailability
+    return Effect(max(response_times, default=None), max(blocked, default=None), availability)
 
 
-def _performance(name: str, plan: Plan, own: Plan, catalog: Catalog) -> Performance:
+def _performance(name: str, plan: SizingPlan, own: SizingPlan, catalog: Catalog) -> Performance:
     if plan is own:
-        return reached(name, own.workloads[name], own.goal, catalog)
+        return performance_of(name, own.workloads[name], own.goal, catalog)
     service, load, other = catalog.services[name], own.workloads[name].load, plan.workloads[name]
-    # Where not even all of them are enough, none is spare: then that shows in blocking and waiting, not in failures.
+    # If all replicas together are too few, none is spare: the shortfall shows as blocking and waiting, not as downtime.
     needed = min(dimension(service, load, other.capacity, plan.goal).needed, other.dimension.needed)
     return performance(service, load, other.capacity, own.goal, replicas=other.replicas, needed=needed)
 
@@ -83,7 +83,7 @@ def _performance(name: str, plan: Plan, own: Plan, catalog: Catalog) -> Performa
 def _presets(chosen: Chosen, catalog: Catalog) -> Iterator[Alternative]:
     for name in neighbours(chosen.recommended, catalog):
         preset = catalog.presets[name]
-        held = holds(name, chosen.channels, catalog)
+        held = preset_channels(name, chosen.channels, catalog)
         factor = Fraction(held, chosen.channels)
         target = SlaTarget(availability=preset.availability, response_time=preset.response_time)
         context = replace(chosen.context, goal=goal(target, len(chosen.plan.workloads), catalog))
@@ -116,9 +116,9 @@ def _gpu_types(chosen: Chosen, catalog: Catalog) -> Iterator[Alternative]:
 
 
 def _availabilities(chosen: Chosen, catalog: Catalog) -> Iterator[Alternative]:
-    """The next availability below the target that saves something, and the next above it that takes something.
+    """The next lower availability target that costs less, and the next higher one that costs more.
 
-    Those that presets promise are tried first; above the highest of them, each time a tenth of what may be away.
+    Candidates are the presets' targets; above the highest of them, each further nine up to `_HIGHEST`.
     """
     promised = sorted({_percent(each.availability) for each in catalog.presets.values()})
     target = _percent(chosen.target.availability)
@@ -132,7 +132,7 @@ def _availabilities(chosen: Chosen, catalog: Catalog) -> Iterator[Alternative]:
 
 
 def _at_availability(chosen: Chosen, percent: Fraction, catalog: Catalog) -> Alternative | None:
-    """None if that costs the same: whole replicas often reach more than is asked of them."""
+    """None if it costs the same: since replicas are whole numbers, they often exceed the target."""
     asked = chosen.target.model_copy(update={"availability": f"{float(percent):.10g}%"})
     other = plan(chosen.loads, replace(chosen.context, goal=goal(asked, len(chosen.loads), catalog)), catalog)
     if monthly_cost(other, catalog) == chosen.usd:
@@ -145,7 +145,13 @@ def _at_availability(chosen: Chosen, percent: Fraction, catalog: Catalog) -> Alt
 
 
 def _alternative(
-    chosen: Chosen, other: Plan, catalog: Catalog, *, kind: AlternativeKind, sentence: Text, preset: str | None = None
+    chosen: Chosen,
+    other: SizingPlan,
+    catalog: Catalog,
+    *,
+    kind: AlternativeKind,
+    sentence: Text,
+    preset: str | None = None,
 ) -> Alternative:
     usd = monthly_cost(other, catalog)
     then = effect(other, chosen.plan, catalog)
@@ -156,8 +162,8 @@ def _alternative(
         preset=preset or chosen.preset,
         gpu_type=main_type(other),
         resources=totals(other, catalog),
-        cost=written(usd),
-        monthly_cost_usd=float(whole(usd)),
+        cost=price_text(usd),
+        monthly_cost_usd=float(round_half_up(usd)),
         monthly_cost_krw=krw(usd, catalog, chosen.context.options),
         availability=then.availability * 100,
         response_time_p95_ms=round(p95 * 1000, 1) if p95 is not None and isfinite(p95) else None,
@@ -167,8 +173,8 @@ def _alternative(
     )
 
 
-def main_type(plan: Plan) -> str | None:
-    """The GPU type of which a plan has most."""
+def main_type(plan: SizingPlan) -> str | None:
+    """The GPU type that a plan uses most of; None without GPUs."""
     return max(plan.rents, key=lambda name: plan.rents[name].gpus, default=None)
 
 
@@ -191,7 +197,7 @@ def _differences(now: Effect, then: Effect) -> Iterator[Text]:
 
 
 def _difference(usd: Fraction) -> Text:
-    amount = whole(abs(usd))
+    amount = round_half_up(abs(usd))
     if not amount:
         return Text("the same cost", "비용 동일")
     more = usd > 0

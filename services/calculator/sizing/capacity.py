@@ -1,7 +1,7 @@
-"""What one replica carries on a GPU type, or on a slice of one, and how far that figure can be trusted.
+"""The capacity of one replica on a GPU type, or on a slice of one, and the confidence of that figure.
 
-What hasn't been measured isn't used, unless a request allows it. It is then estimated from what has been: in proportion
-to memory bandwidth or to arithmetic, whichever promises less, from the measured type that promises least.
+Unmeasured combinations are used only if a request allows it. They are then estimated from each measured GPU type, in
+proportion to memory bandwidth or FP16 throughput, whichever is lower; the lowest estimate counts.
 """
 
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from shared.sizing import GpuSharing
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """What a replica runs on: cores (no GPU type), a whole GPU, or one of several equal slices of one."""
+    """What a replica runs on: cores (no GPU type), a whole GPU, or one of several equal slices of a GPU."""
 
     gpu_type: str | None = None
     slices: int = 1
     mig: bool = False
-    """Whether the slices are MIG instances; otherwise replicas take turns."""
+    """Whether the slices are MIG instances; otherwise they are time slices."""
 
     def __str__(self) -> str:
         sliced = f"1/{self.slices} " if self.slices > 1 else ""
@@ -28,21 +28,21 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class Capacity:
-    """Of one replica."""
+class ReplicaCapacity:
+    """The capacity of one replica."""
 
     amount: Fraction
     """In the service's unit."""
     servers: int
-    """Sessions that it holds at once, or requests that it works on at once."""
+    """Concurrent sessions, or requests that it processes in parallel."""
     own_seconds: float | None
-    """What one request takes; None where that is unmeasured."""
+    """Service time of one request; None if unmeasured."""
     confidence: Confidence
     source: str
 
 
 def ways_to_share(gpu_type: str, gpu: Gpu, sharing: GpuSharing) -> Iterator[Holder]:
-    """The slices of a GPU that are worth a look. Five MIG instances are no larger than seven, so those are left out."""
+    """The ways to slice a GPU. MIG layouts whose instances are no larger than those of a finer layout are left out."""
     if sharing == "time-slicing":
         yield from (Holder(gpu_type, slices) for slices in range(2, gpu.time_slices.value + 1))
     if sharing == "mig" and gpu.mig:
@@ -52,8 +52,8 @@ def ways_to_share(gpu_type: str, gpu: Gpu, sharing: GpuSharing) -> Iterator[Hold
                 yield Holder(gpu_type, slices, mig=True)
 
 
-def capacity(service: Service, holder: Holder, catalog: Catalog, *, unmeasured: bool = False) -> Capacity | None:
-    """What a replica carries; None if it doesn't fit, or if it hasn't been measured and that isn't allowed."""
+def capacity(service: Service, holder: Holder, catalog: Catalog, *, unmeasured: bool = False) -> ReplicaCapacity | None:
+    """The capacity of a replica; None if it doesn't fit, or if it is unmeasured and estimates aren't allowed."""
     if service.capacity.per_core is not None:
         return _capacity(service, service.capacity.per_core, _cores(service), _cores(service))
     measured = service.capacity.per_gpu or {}
@@ -67,13 +67,13 @@ def capacity(service: Service, holder: Holder, catalog: Catalog, *, unmeasured: 
     return _capacity(service, figure, _part(gpu, holder)[0], Fraction(1))
 
 
-def _capacity(service: Service, figure: Figure, parts: Fraction, servers: Fraction) -> Capacity | None:
-    """`parts` is of a core or GPU, `servers` how many of them work side by side."""
+def _capacity(service: Service, figure: Figure, parts: Fraction, servers: Fraction) -> ReplicaCapacity | None:
+    """`parts` scales a figure per core or GPU; `servers` is how many requests are processed in parallel."""
     amount = figure.value * parts
     if not service.is_serial:
-        return Capacity(amount, int(amount), None, figure.confidence, figure.source) if amount >= 1 else None
+        return ReplicaCapacity(amount, int(amount), None, figure.confidence, figure.source) if amount >= 1 else None
     own = service.own_seconds.value if service.own_seconds else servers / amount
-    return Capacity(amount, max(1, int(servers)), float(own), figure.confidence, figure.source)
+    return ReplicaCapacity(amount, max(1, int(servers)), float(own), figure.confidence, figure.source)
 
 
 def _cores(service: Service) -> Fraction:
@@ -86,7 +86,7 @@ def _fits(service: Service, gpu: Gpu, holder: Holder) -> bool:
 
 
 def _part(gpu: Gpu, holder: Holder) -> tuple[Fraction, Fraction]:
-    """What a holder has of a GPU: of its arithmetic, and of its memory."""
+    """A holder's share of a GPU: of its compute, and of its memory."""
     if not holder.mig or gpu.mig is None:
         return Fraction(1, holder.slices), Fraction(1, holder.slices)
     compute, memory = _mig_parts(gpu.mig, holder.slices)
@@ -94,7 +94,7 @@ def _part(gpu: Gpu, holder: Holder) -> tuple[Fraction, Fraction]:
 
 
 def _mig_parts(mig: Mig, slices: int) -> tuple[int, int]:
-    """How many of a GPU's parts each of so many equal instances has: of an A100, two have 3 of 7 and 4 of 8."""
+    """The compute and memory parts of each of `slices` equal MIG instances: on an A100, two have 3 of 7 and 4 of 8."""
     return mig.compute // slices, mig.memory // slices
 
 

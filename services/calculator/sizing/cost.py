@@ -1,7 +1,7 @@
-"""Sums over a plan's replicas, and what they cost a month: by item, in dollars and won, however it is bought.
+"""Resource totals of a plan and their monthly cost: by item, in dollars and won, on demand, spot and reserved.
 
-A GPU's price is that of its part of an instance, so the CPUs and the memory beside it are paid already; instances are
-rented whole. Prices are the list prices of one region: a comparison, not an invoice.
+A GPU's price is its share of an instance and so includes the instance's CPUs and memory; instances are rented whole.
+Prices are the list prices of one region: for comparison, not an invoice.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-from services.calculator.sizing.planning import Plan, SizingOptions, stored_gb
+from services.calculator.sizing.planning import SizingOptions, SizingPlan, stored_gb
 from shared.catalog import Catalog, Purchase
 from shared.sizing import Cost, CostItem, Money, ResourceTotals
 
@@ -25,8 +25,8 @@ class _Item:
     usd: Fraction
 
 
-def totals(plan: Plan, catalog: Catalog) -> ResourceTotals:
-    """The sums in the documented form: `86000m`, `172Gi`, `2.0TB`; memory and storage rounded up."""
+def totals(plan: SizingPlan, catalog: Catalog) -> ResourceTotals:
+    """The totals in the documented form: `86000m`, `172Gi`, `2.0TB`; memory and storage are rounded up."""
     tenths_of_a_tb = ceil(plan.storage_gb / 100)
     return ResourceTotals(
         cpu=f"{_cpu_m(plan, catalog)}m",
@@ -36,12 +36,12 @@ def totals(plan: Plan, catalog: Catalog) -> ResourceTotals:
     )
 
 
-def monthly_cost(plan: Plan, catalog: Catalog) -> Fraction:
+def monthly_cost(plan: SizingPlan, catalog: Catalog) -> Fraction:
     """US dollars a month on demand, exactly."""
     return sum((each.usd for each in _items(plan, catalog)), Fraction(0))
 
 
-def cost(plan: Plan, catalog: Catalog, options: SizingOptions) -> Cost:
+def cost(plan: SizingPlan, catalog: Catalog, options: SizingOptions) -> Cost:
     """The bill: items, and the sum on demand, on spot and reserved for a year."""
     items = list(_items(plan, catalog))
     rate = options.krw_per_usd or catalog.prices.krw_per_usd.value
@@ -53,7 +53,7 @@ def cost(plan: Plan, catalog: Catalog, options: SizingOptions) -> Cost:
                 quantity=round(float(each.quantity), 2),
                 unit=each.unit,
                 usd=float(round(each.usd, 2)),
-                krw=whole(each.usd * rate),
+                krw=round_half_up(each.usd * rate),
             )
             for each in items
         ),
@@ -64,8 +64,8 @@ def cost(plan: Plan, catalog: Catalog, options: SizingOptions) -> Cost:
     )
 
 
-def service_costs(plan: Plan, catalog: Catalog) -> dict[str, Fraction]:
-    """The same by service. A rented GPU type is divided by the GPUs, or slices of them, that each service takes."""
+def service_costs(plan: SizingPlan, catalog: Catalog) -> dict[str, Fraction]:
+    """US dollars a month by service. A GPU type's rent is divided in proportion to the GPUs or slices in use."""
     taken: dict[str, Fraction] = {}
     for each in plan.workloads.values():
         if (gpu_type := each.holder.gpu_type) is not None:
@@ -84,21 +84,21 @@ def service_costs(plan: Plan, catalog: Catalog) -> dict[str, Fraction]:
 
 
 def krw(usd: Fraction, catalog: Catalog, options: SizingOptions) -> int:
-    """The same in won."""
-    return whole(usd * (options.krw_per_usd or catalog.prices.krw_per_usd.value))
+    """US dollars converted to won, rounded."""
+    return round_half_up(usd * (options.krw_per_usd or catalog.prices.krw_per_usd.value))
 
 
-def written(usd: Fraction) -> str:
-    """The documented form, in whole dollars: `$450/month`."""
-    return f"${whole(usd)}/month"
+def price_text(usd: Fraction) -> str:
+    """A price in the documented form, in whole dollars: `$450/month`."""
+    return f"${round_half_up(usd)}/month"
 
 
-def whole(amount: Fraction) -> int:
-    """The nearest whole one, a half rounded up."""
+def round_half_up(amount: Fraction) -> int:
+    """The nearest integer; a half is rounded up."""
     return int(amount + Fraction(1, 2))
 
 
-def _items(plan: Plan, catalog: Catalog) -> Iterator[_Item]:
+def _items(plan: SizingPlan, catalog: Catalog) -> Iterator[_Item]:
     prices, hours = catalog.prices, catalog.prices.hours_a_month
     for name, rent in plan.rents.items():
         instance = catalog.gpus[name].node.instance
@@ -112,8 +112,8 @@ def _items(plan: Plan, catalog: Catalog) -> Iterator[_Item]:
     yield _Item("storage", "disks and recordings", stored, "GB", stored * prices.storage_gb_month.value)
 
 
-def _cpu_m(plan: Plan, catalog: Catalog, *, gpus: bool = True) -> int:
-    """Requested by all replicas; without those on GPUs, which are paid with them."""
+def _cpu_m(plan: SizingPlan, catalog: Catalog, *, gpus: bool = True) -> int:
+    """Millicores that all replicas request; with `gpus=False` without replicas on GPUs, whose price includes them."""
     replicas = {name: catalog.services[name].replica for name in plan.workloads}
     return sum(
         each.replicas * each.part(replicas[name].cpu_request_m)
@@ -122,7 +122,7 @@ def _cpu_m(plan: Plan, catalog: Catalog, *, gpus: bool = True) -> int:
     )
 
 
-def _memory_mib(plan: Plan, catalog: Catalog, *, gpus: bool = True) -> int:
+def _memory_mib(plan: SizingPlan, catalog: Catalog, *, gpus: bool = True) -> int:
     replicas = {name: catalog.services[name].replica for name in plan.workloads}
     return sum(
         each.replicas * each.part(replicas[name].memory_request_mib)
@@ -137,4 +137,4 @@ def _bought(items: list[_Item], purchase: Purchase) -> Fraction:
 
 
 def _money(usd: Fraction, rate: Fraction) -> Money:
-    return Money(usd=float(round(usd, 2)), krw=whole(usd * rate))
+    return Money(usd=float(round(usd, 2)), krw=round_half_up(usd * rate))

@@ -1,14 +1,14 @@
 """How many replicas one service needs, and what decided that.
 
-Constraints are held against it one after the other, and each can only raise the number:
+Constraints are applied in order, and each can only raise the number of replicas:
 
-    throughput      the load itself: sessions held at once, or requests that don't pile up
-    blocking        of a blocked service: few sessions are turned away (Erlang B)
-    response-time   of a queued or deferred one: few requests are slow (Erlang C)
-    availability    so many more that those above are there often enough (k of n)
+    throughput      the load itself: concurrent sessions, or a stable queue
+    blocking        of a blocked service: few sessions are rejected (Erlang B)
+    response-time   of a queued or deferred service: few requests are slow (Erlang C)
+    availability    spare replicas, so that the number above is available often enough (k of n)
     minimum         the catalogue's `min_replicas`
 
-The one that raised it last is reported as deciding.
+The last constraint that raised the number is reported as the deciding one.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from math import ceil
 
 from services.calculator.sizing import erlang
 from services.calculator.sizing.availability import replicas_for, share, unavailability
-from services.calculator.sizing.capacity import Capacity
+from services.calculator.sizing.capacity import ReplicaCapacity
 from services.calculator.sizing.load import Load
 from shared.catalog import Catalog, Discipline, Service
 from shared.tenants import SlaTarget
@@ -26,24 +26,24 @@ from shared.tenants import SlaTarget
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What every service of a tenant is held to. Parts are between 0 and 1."""
+    """The service levels that each service of a tenant must meet. Fractions are between 0 and 1."""
 
     response_seconds: float
     slow: float
     blocking: float
-    away: float
-    """How much of the time one service may have too few replicas."""
+    unavailability: float
+    """The fraction of time in which one service may have too few replicas."""
     replica_availability: float
     min_replicas: int
 
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """What so many replicas do for a load. None: doesn't apply, or is unmeasured."""
+    """The service levels that a number of replicas reaches. None: doesn't apply, or unmeasured."""
 
     p95_seconds: float | None
     blocked: float | None
-    away: float
+    unavailability: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,15 @@ class Dimension:
 
     replicas: int
     needed: int
-    """How many of them must be there for the other constraints to hold."""
+    """How many of them must be available to meet the load, blocking and response time."""
     constraints: Mapping[str, int]
-    """Replicas after each constraint, in their order."""
+    """Replicas after each constraint, in order."""
     decided_by: str
     erlangs: float
 
 
 class TooSlow(Exception):
-    """The response time is below what a request takes without any waiting: `possible` is the least, in seconds."""
+    """The target is below the service time itself: `possible` is the lowest reachable response time, in seconds."""
 
     def __init__(self, possible: float) -> None:
         super().__init__(f"possible above {possible:g} s")
@@ -68,25 +68,25 @@ class TooSlow(Exception):
 
 
 def goal(target: SlaTarget, services: int, catalog: Catalog) -> Goal:
-    """What each of a tenant's services must reach so that all of them together meet the target."""
+    """The goal of each of a tenant's services, so that all of them together meet the target."""
     quality = catalog.quality
     return Goal(
         response_seconds=target.response_time_seconds,
         slow=float(quality.slow.value),
         blocking=float(quality.blocking.value),
-        away=share(float(1 - Fraction(target.availability.rstrip("%")) / 100), services),
+        unavailability=share(float(1 - Fraction(target.availability.rstrip("%")) / 100), services),
         replica_availability=float(quality.replica_availability.value),
         min_replicas=catalog.min_replicas.value,
     )
 
 
-def dimension(service: Service, load: Load, capacity: Capacity, goal: Goal) -> Dimension:
-    """The fewest replicas that satisfy every constraint. Raises TooSlow where no number of them does."""
+def dimension(service: Service, load: Load, capacity: ReplicaCapacity, goal: Goal) -> Dimension:
+    """The fewest replicas that satisfy every constraint. Raises TooSlow if no number does."""
     offered = erlangs(service, load, capacity)
     constraints = {"throughput": _replicas(_throughput(service, offered), capacity)}
     name, servers = _served(service, load, capacity, goal, offered)
     needed = constraints[name] = max(constraints["throughput"], _replicas(servers, capacity))
-    constraints["availability"] = replicas_for(needed, goal.away, goal.replica_availability)
+    constraints["availability"] = replicas_for(needed, goal.unavailability, goal.replica_availability)
     replicas = constraints["minimum"] = max(constraints["availability"], goal.min_replicas)
     return Dimension(
         replicas=replicas,
@@ -97,20 +97,20 @@ def dimension(service: Service, load: Load, capacity: Capacity, goal: Goal) -> D
     )
 
 
-def erlangs(service: Service, load: Load, capacity: Capacity) -> float:
-    """The offered load: sessions held on average, or servers kept busy by requests."""
+def erlangs(service: Service, load: Load, capacity: ReplicaCapacity) -> float:
+    """The offered load in erlangs: mean concurrent sessions, or mean busy servers."""
     return float(load.amount * capacity.servers / capacity.amount) if service.is_serial else float(load.amount)
 
 
 def performance(
-    service: Service, load: Load, capacity: Capacity, goal: Goal, *, replicas: int, needed: int
+    service: Service, load: Load, capacity: ReplicaCapacity, goal: Goal, *, replicas: int, needed: int
 ) -> Performance:
-    """What `replicas` do. Response time and blocking with `needed` of them: the worst case that isn't an outage."""
+    """The performance of `replicas`; response time and blocking are those of `needed` of them, the worst case."""
     offered = erlangs(service, load, capacity)
     servers = needed * capacity.servers
     p95 = blocked = None
     if service.discipline is Discipline.BLOCKED:
-        blocked = 0.0 if load.most is not None and servers >= load.most else erlang.erlang_b(servers, offered)
+        blocked = 0.0 if load.limit is not None and servers >= load.limit else erlang.erlang_b(servers, offered)
     elif capacity.own_seconds is not None:
         p95 = erlang.percentile(goal.slow, servers, offered, capacity.own_seconds)
     return Performance(p95, blocked, unavailability(needed, replicas, goal.replica_availability))
@@ -120,11 +120,11 @@ def _throughput(service: Service, offered: float) -> int:
     return int(offered) + 1 if service.discipline is not Discipline.BLOCKED else ceil(offered)
 
 
-def _served(service: Service, load: Load, capacity: Capacity, goal: Goal, offered: float) -> tuple[str, int]:
-    """The constraint of the service's discipline, and the servers that it needs."""
+def _served(service: Service, load: Load, capacity: ReplicaCapacity, goal: Goal, offered: float) -> tuple[str, int]:
+    """The constraint of the service's discipline, and the servers that it requires."""
     if service.discipline is Discipline.BLOCKED:
         slots = erlang.slots_for_blocking(offered, goal.blocking)
-        return "blocking", slots if load.most is None else min(slots, load.most)
+        return "blocking", slots if load.limit is None else min(slots, load.limit)
     if capacity.own_seconds is None:
         return "response-time", erlang.servers_for_waiting(offered, goal.slow)
     within = float(service.within_seconds.value) if service.within_seconds else goal.response_seconds
@@ -134,12 +134,12 @@ def _served(service: Service, load: Load, capacity: Capacity, goal: Goal, offere
     return "response-time", erlang.servers_for_response(offered, capacity.own_seconds, within, goal.slow)
 
 
-def _replicas(servers: int, capacity: Capacity) -> int:
+def _replicas(servers: int, capacity: ReplicaCapacity) -> int:
     return max(1, -(-servers // capacity.servers))
 
 
 def _deciding(constraints: Mapping[str, int]) -> str:
-    """The constraint that raised the number last; the load itself, if none did."""
+    """The last constraint that raised the number; `throughput` if none did."""
     decided, before = "throughput", 0
     for name, replicas in constraints.items():
         if replicas > before:

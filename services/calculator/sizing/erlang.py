@@ -1,14 +1,14 @@
-"""Erlang's formulae, stable from a thousandth of an erlang to millions.
+"""Erlang's formulae, numerically stable from a thousandth of an erlang to millions.
 
-    B(n, a) = (a^n / n!) / sum over k = 0..n of a^k / k!            A. K. Erlang, 1917: sessions that are turned away
-    C(n, a) = n B / (n - a (1 - B))                                 the same: requests that have to wait
+    B(n, a) = (a^n / n!) / sum over k = 0..n of a^k / k!            A. K. Erlang, 1917: probability of blocking
+    C(n, a) = n B / (n - a (1 - B))                                 the same: probability of waiting
     P(R > t) = (1 - C) e^(-mu t) + C (theta e^(-mu t) - mu e^(-theta t)) / (theta - mu),  theta = (n - a) mu
-                                                                    M/M/n, first come first served: wait and own time
+                                                                    M/M/n, first come first served: response time
 
-`a` is the offered load in erlangs (arrivals a second times own time in seconds), `n` the servers, `mu` = 1 / own time.
-The customary recursion for B takes n steps, which is too many for a million sessions. So the sum is taken from the
-incomplete gamma function, to which it is equal; or, far below the load, where that would be 0, cut off where it
-converges.
+`a` is the offered load in erlangs (arrivals a second times service time in seconds), `n` the number of servers and
+`mu` = 1 / service time. The usual recursion for B takes n steps, too many for a million sessions. The sum is therefore
+computed by the incomplete gamma function, which it equals; or, with far fewer servers than load, where that underflows,
+as a series that is cut off when it has converged.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,11 @@ from scipy.special import gammaincc
 
 _NEGLIGIBLE = 1e-17
 _FAR = 5.0
-"""Standard deviations of a Poisson distribution: beyond, its tail has few digits left."""
+"""Standard deviations of a Poisson distribution beyond which its tail loses precision."""
 
 
 def erlang_b(servers: int, load: float) -> float:
-    """The part of sessions that find all `servers` busy, when such sessions go away. 1 without servers."""
+    """The probability that a session finds all `servers` busy and is rejected. 1 without servers."""
     if load == 0:
         return 0.0 if servers else 1.0
     if servers < load - _FAR * sqrt(load):
@@ -33,7 +33,7 @@ def erlang_b(servers: int, load: float) -> float:
 
 
 def erlang_c(servers: int, load: float) -> float:
-    """The part of requests that have to wait, when all of them do. 1 where the servers can't keep up."""
+    """The probability that a request has to wait in the queue. 1 if the servers are overloaded."""
     if servers <= load:
         return 1.0
     blocked = erlang_b(servers, load)
@@ -41,12 +41,12 @@ def erlang_c(servers: int, load: float) -> float:
 
 
 def slower_than(seconds: float, servers: int, load: float, own_seconds: float) -> float:
-    """The part of requests that take longer than `seconds`, wait and own time together."""
+    """The probability that a response (waiting and service time) takes longer than `seconds`."""
     return _slower_than(seconds, servers, load, own_seconds, erlang_c(servers, load))
 
 
 def percentile(slow: float, servers: int, load: float, own_seconds: float) -> float:
-    """The seconds that a part `slow` of the requests exceeds: with 0.05, p95. Infinite where servers can't keep up."""
+    """The response time that a fraction `slow` of requests exceeds: p95 for 0.05. Infinite if overloaded."""
     if servers <= load:
         return inf
     waits = erlang_c(servers, load)
@@ -61,38 +61,39 @@ def percentile(slow: float, servers: int, load: float, own_seconds: float) -> fl
 
 
 def own_percentile(slow: float, own_seconds: float) -> float:
-    """The same without any waiting: the least that any number of servers reaches."""
+    """That percentile without waiting: the lowest that any number of servers reaches."""
     return own_seconds * log(1 / slow)
 
 
 @lru_cache(maxsize=4096)
 def slots_for_blocking(load: float, blocking: float) -> int:
-    """The fewest slots of which sessions find none with a probability of at most `blocking`."""
-    carried = load * (1 - blocking)  # by at least as many slots
+    """The fewest slots with a blocking probability of at most `blocking`."""
+    carried = load * (1 - blocking)  # the carried load needs at least as many slots
     return least(int(carried), lambda slots: erlang_b(slots, load) <= blocking, load)
 
 
 @lru_cache(maxsize=4096)
 def servers_for_waiting(load: float, waiting: float) -> int:
-    """The fewest servers at which at most a part `waiting` of the requests has to wait."""
+    """The fewest servers with a probability of waiting of at most `waiting`."""
     return least(int(load) + 1, lambda servers: erlang_c(servers, load) <= waiting, load)
 
 
 @lru_cache(maxsize=4096)
 def servers_for_response(load: float, own_seconds: float, seconds: float, slow: float) -> int:
-    """The fewest servers at which at most a part `slow` of the requests takes longer than `seconds`.
+    """The fewest servers at which at most a fraction `slow` of requests takes longer than `seconds`.
 
-    ValueError where `seconds` is not above `own_percentile`: no number of servers is enough.
+    Raises ValueError unless `seconds` is above `own_percentile`: no number of servers would be enough.
     """
     if seconds <= own_percentile(slow, own_seconds):
-        raise ValueError(f"{seconds:g} s is less than the service's own time")
+        raise ValueError(f"{seconds:g} s is less than the service time")
     return least(int(load) + 1, lambda servers: slower_than(seconds, servers, load, own_seconds) <= slow, load)
 
 
 def least(start: int, enough: Callable[[int], bool], load: float) -> int:
-    """The smallest number from `start` that is `enough`, of which every larger one is too.
+    """The smallest number from `start` on that is `enough`; `enough` must be monotonic.
 
-    What is looked for lies within some square roots of the load, which is how far the first steps go.
+    A doubling search, then a binary search. The first step is about half the square root of the load, since the
+    result usually lies within a few standard deviations of it.
     """
     if enough(start):
         return start
@@ -109,7 +110,7 @@ def least(start: int, enough: Callable[[int], bool], load: float) -> int:
 
 
 def _inverse_b(servers: int, load: float) -> float:
-    """1 / B(n, a) = sum over j = 0..n of n! / (n - j)! / a^j: below the load its terms fall from the first on."""
+    """1 / B(n, a) = sum over j = 0..n of n! / (n - j)! / a^j; its terms decrease while n is below the load."""
     total = term = 1.0
     for left in range(servers, 0, -1):
         term *= left / load

@@ -1,8 +1,8 @@
-"""What sessions become: a callbot's channel needs speech, language and search from others, and those are loads too.
+"""From requested sessions to the load of every service: a callbot's session also needs speech, language and search.
 
-Concurrent sessions are the mean of the busy hour, so they are erlangs themselves (Little's law: arrivals a second times
-length), and sessions of L seconds with q requests each bring q / L requests a second. Amounts are exact fractions
-in the unit of the service that carries them, so a replica more or less never hangs on a rounding.
+Concurrent sessions are means of the busy hour, so they are erlangs (Little's law: arrivals a second times duration),
+and sessions of L seconds with q requests each cause q / L requests a second. Amounts are exact fractions in the unit of
+the service that carries them, so that rounding never changes the number of replicas.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,27 +15,27 @@ from shared.catalog import Ask, Catalog, Service
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What reaches one service: the sessions, how much that is in its unit, and the most that can come at once."""
+    """The load of one service: sessions, the amount in the service's unit, and an upper bound if there is one."""
 
     sessions: int
     amount: Fraction
-    most: int | None = None
-    """None: no bound. Of a service that holds sessions, `concurrent_users` bounds them."""
+    limit: int | None = None
+    """The most concurrent sessions that `concurrent_users` allows; None: no bound."""
 
     def __hash__(self) -> int:
-        """Of the cheap part: a fraction's hash is costly, and loads of one service mostly differ in their sessions."""
+        """Hash the sessions only: hashing a fraction is slow, and loads of one service mostly differ in sessions."""
         return hash(self.sessions)
 
     def scaled(self, factor: Fraction) -> "Load":
-        return Load(ceil(self.sessions * factor), self.amount * factor, self.most and ceil(self.most * factor))
+        return Load(ceil(self.sessions * factor), self.amount * factor, self.limit and ceil(self.limit * factor))
 
 
 def fan_out(requirements: Mapping[str, int], catalog: Catalog, users: int | None = None) -> dict[str, Load]:
     """The load of every service that `requirements` need, in the catalogue's order.
 
-    Explicit sessions come on top of those that others imply. Of a service with a rate as its unit, an explicit session
-    is one request a second. `users` bounds the sessions that are held at once: each service is then laid out for
-    the mix of so many that is worst for it.
+    Explicit sessions are added to those that other services imply. For a service measured by rate, an explicit session
+    is one request a second. `users` bounds the concurrent sessions: each service is then sized for the mix of that many
+    sessions that loads it most.
     """
     needs = {name: _needs(name, catalog) for name in requirements}
     reached = [name for name in catalog.services if any(name in each for each in needs.values())]
@@ -43,9 +43,9 @@ def fan_out(requirements: Mapping[str, int], catalog: Catalog, users: int | None
 
 
 def channels(requirements: Mapping[str, int], loads: Mapping[str, Load], catalog: Catalog) -> int:
-    """The size of a tenant as presets count it: sessions asked for, and speech channels that they imply.
+    """The size of a tenant as presets count it: requested sessions, and the speech channels that they imply.
 
-    The guides' 50/100/25/30/30 has 385 of them and is medium, their 100/200/50 has 650 and is large.
+    The documented example 50/100/25/30/30 has 385 channels and is medium; 100/200/50 has 650 and is large.
     """
     return sum(
         requirements.get(name, 0) if catalog.services[name].is_rate else load.sessions for name, load in loads.items()
@@ -53,7 +53,7 @@ def channels(requirements: Mapping[str, int], loads: Mapping[str, Load], catalog
 
 
 def _needs(name: str, catalog: Catalog) -> dict[str, Fraction]:
-    """What one session of a service puts on every service that it reaches, itself included, in their units."""
+    """The load of one session of a service on every service that it reaches, itself included, in their units."""
     needs = {name: Fraction(1)}
     for caller in catalog.callers_first:
         service = catalog.services[caller]
@@ -63,7 +63,7 @@ def _needs(name: str, catalog: Catalog) -> dict[str, Fraction]:
 
 
 def _amount(ask: Ask, caller: Service) -> Fraction:
-    """Of one session: channels, or requests a second."""
+    """The load of one session: channels, or requests a second."""
     if ask.channels is not None:
         return ask.channels
     assert ask.requests is not None and caller.session is not None  # noqa: S101 - by the catalogue's validation
@@ -91,7 +91,7 @@ def _load(
 
 
 def _worst_mix(held: Iterable[tuple[Fraction, int]], users: int | None) -> Iterable[tuple[Fraction, int]]:
-    """The sessions, of at most `users` at once, that put the most on a service: those first that need most each."""
+    """The mix of at most `users` sessions that loads a service most: the heaviest sessions first."""
     for amount, count in sorted(held, reverse=True):
         taken = count if users is None else min(count, users)
         users = None if users is None else users - taken

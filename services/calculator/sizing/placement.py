@@ -1,14 +1,14 @@
-"""Which GPU type for which service: the cheapest that carries the load, in whole nodes.
+"""Assigns each service the cheapest GPU type that carries its load, in whole nodes.
 
-On one type this is arithmetic. For mixes it is an integer programme, which `scipy.optimize.milp` (HiGHS) solves:
+With one type this is arithmetic. Mixes of types are an integer programme, which `scipy.optimize.milp` (HiGHS) solves:
 
     minimise    sum of node price x nodes, and of each placed replica's disk
     such that   every service is on exactly one holder          (one Deployment has one GPU type)
                 nodes x GPUs x slices >= the replicas on them
-                nodes x GPUs >= the replicas of any one service (two of one on a GPU would fail together)
+                nodes x GPUs >= the replicas of any one service (two of one service on a GPU would fail together)
 
-Often there is no need for it: where each service's own cheapest holder is a whole GPU on a node of its own,
-nothing is gained by packing, and those choices are the optimum.
+Often it isn't needed: if each service's own cheapest holder is a whole GPU on a single-GPU node, packing gains nothing,
+and those choices are the optimum.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from services.calculator.sizing.capacity import Holder
 from shared.catalog import Catalog, Gpu
 
 Replicas = Mapping[str, Mapping[Holder, int]]
-"""By service, the replicas that it would need on each holder that it can run on. No service without any."""
+"""By service, the replicas that it would need on each holder that it can run on: at least one holder for each."""
 Assignment = dict[str, Holder]
 
 _SECONDS = 5.0
@@ -31,17 +31,17 @@ _SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Rent:
-    """What a placement rents of one GPU type."""
+    """GPUs and nodes of one GPU type that a placement rents."""
 
     gpus: int
-    """In use."""
+    """GPUs in use."""
     nodes: int
     usd: Fraction
-    """A month on demand."""
+    """US dollars a month on demand."""
 
 
 def cheapest(replicas: Replicas, disk_usd: Mapping[str, Fraction], catalog: Catalog) -> Assignment:
-    """The cheapest assignment of services to holders; `disk_usd` is the price of a replica's disk, a month."""
+    """The cheapest assignment of services to holders; `disk_usd` is the monthly price of a replica's disk."""
     alone = {name: min(on, key=lambda it: _alone(name, it, on[it], disk_usd, catalog)) for name, on in replicas.items()}
     if all(each.slices == 1 and _gpu(each, catalog).node.gpus == 1 for each in alone.values()):
         return alone
@@ -52,14 +52,14 @@ def cheapest(replicas: Replicas, disk_usd: Mapping[str, Fraction], catalog: Cata
 
 
 def usd(assignment: Assignment, replicas: Replicas, disk_usd: Mapping[str, Fraction], catalog: Catalog) -> Fraction:
-    """What an assignment costs a month on demand: GPU nodes and disks."""
+    """The monthly cost of an assignment on demand: GPU nodes and disks."""
     disks = sum((disk_usd[name] * replicas[name][holder] for name, holder in assignment.items()), Fraction(0))
     counts = {name: replicas[name][holder] for name, holder in assignment.items()}
     return disks + sum((each.usd for each in rents(assignment, counts, catalog).values()), Fraction(0))
 
 
 def rents(assignment: Assignment, counts: Mapping[str, int], catalog: Catalog) -> dict[str, Rent]:
-    """GPUs and whole nodes by GPU type, in the catalogue's order, for so many replicas of each service."""
+    """GPUs and whole nodes by GPU type, in the catalogue's order; `counts` has the replicas of each service."""
     gpus: dict[str, int] = {}
     for holder in dict.fromkeys(assignment.values()):
         on = [counts[name] for name, where in assignment.items() if where == holder]
@@ -78,18 +78,18 @@ def _gpu(holder: Holder, catalog: Catalog) -> Gpu:
 
 
 def _alone(name: str, holder: Holder, count: int, disk_usd: Mapping[str, Fraction], catalog: Catalog) -> Fraction:
-    """A lower bound of a service's part of the cost: only the parts of GPUs and nodes that it uses."""
+    """A lower bound of a service's cost: only its share of GPUs and nodes."""
     return count * (_gpu(holder, catalog).usd_a_month.value / holder.slices + disk_usd[name])
 
 
 def _uniform(replicas: Replicas) -> Sequence[Assignment]:
-    """Everything on one holder, for each that carries everything."""
+    """All services on one holder, for each holder that every service can run on."""
     shared = set.intersection(*(set(on) for on in replicas.values()))
     return [dict.fromkeys(replicas, holder) for holder in sorted(shared, key=str)]
 
 
 def _solve(replicas: Replicas, disk_usd: Mapping[str, Fraction], catalog: Catalog) -> Assignment | None:
-    """The optimum over all mixes; None if the solver found none in its time."""
+    """The optimum over all mixes; None if the solver found none within its time limit."""
     pairs = [(name, holder) for name, on in replicas.items() for holder in on]
     holders = list(dict.fromkeys(holder for _, holder in pairs))
     types = list(dict.fromkeys(holder.gpu_type or "" for holder in holders))
@@ -111,7 +111,7 @@ def _solve(replicas: Replicas, disk_usd: Mapping[str, Fraction], catalog: Catalo
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """The programme's variables: whether a pair is chosen, GPUs of each holder, nodes of each type."""
+    """The programme's variables: whether a pair is chosen, GPUs per holder, nodes per type."""
 
     pairs: list[tuple[str, Holder]]
     holders: list[Holder]
@@ -128,7 +128,7 @@ class _Columns:
 def _constraints(
     columns: _Columns, replicas: Replicas, catalog: Catalog
 ) -> tuple[NDArray[np.float64], list[float], list[float]]:
-    """Coefficients, and the bounds of each row."""
+    """Coefficients, and the lower and upper bound of each row."""
     rows, lower, upper = [], [], []
     for name in replicas:
         rows.append(columns.row({i: 1.0 for i, (service, _) in enumerate(columns.pairs) if service == name}, {}, {}))
@@ -142,7 +142,7 @@ def _constraints(
 
 
 def _packing(columns: _Columns, replicas: Replicas, catalog: Catalog) -> Iterator[list[float]]:
-    """What must not be negative: free slices, GPUs beside those of any one service, free GPUs of nodes."""
+    """Rows that must not be negative: free slices, GPUs minus the replicas of each one service, free GPUs of nodes."""
     for h, holder in enumerate(columns.holders):
         on = {i: -float(replicas[name][holder]) for i, (name, where) in enumerate(columns.pairs) if where == holder}
         yield columns.row(on, {h: float(holder.slices)}, {})

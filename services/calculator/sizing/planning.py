@@ -1,14 +1,14 @@
-"""From loads to a plan: every service dimensioned on what it runs on, and placed where that is cheapest.
+"""From loads to a plan: every service is dimensioned, and placed where it is cheapest.
 
-Services that need no GPU have one answer. The others are dimensioned on every holder that they can run on, and
-`placement` chooses.
+A service without GPU has one possible holder. The others are dimensioned on every holder that they can run on, and
+`placement` chooses among them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from services.calculator.sizing.capacity import Capacity, Holder, capacity, ways_to_share
+from services.calculator.sizing.capacity import Holder, ReplicaCapacity, capacity, ways_to_share
 from services.calculator.sizing.dimensioning import Dimension, Goal, Performance, TooSlow, dimension, performance
 from services.calculator.sizing.load import Load
 from services.calculator.sizing.placement import Assignment, Rent, cheapest, rents
@@ -21,12 +21,12 @@ _MB_A_GB = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
+class SizedWorkload:
     """One service on one holder."""
 
     load: Load
     holder: Holder
-    capacity: Capacity
+    capacity: ReplicaCapacity
     dimension: Dimension
 
     @property
@@ -34,31 +34,31 @@ class Workload:
         return self.dimension.replicas
 
     def part(self, of: int) -> int:
-        """Of a replica's cores or memory: one on a slice of a GPU takes no more than its part of the host either."""
+        """A replica's share `of` cores or memory: on a slice of a GPU it has the same share of the host, rounded up."""
         return -(-of // self.holder.slices)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A tenant's workloads, in the catalogue's order, and what they rent."""
+class SizingPlan:
+    """A tenant's workloads, in the catalogue's order, and the GPUs that they rent."""
 
-    workloads: Mapping[str, Workload]
+    workloads: Mapping[str, SizedWorkload]
     rents: Mapping[str, Rent]
     storage_gb: Fraction
-    """Images and models on the nodes' disks, and what sessions leave behind (10^9 bytes)."""
+    """Images and models on the nodes' disks, and the data that sessions store (10^9 bytes)."""
     goal: Goal
 
 
 @dataclass(frozen=True, slots=True)
 class SizingOptions:
-    """What a request may allow beyond a tenant's specification. The defaults are the production settings."""
+    """Options of a sizing beyond the tenant's specification. The defaults are the production settings."""
 
     gpu_sharing: GpuSharing = "none"
     """Whether several replicas may share a GPU, and how. The nodes must be set up for it."""
     unmeasured: bool = False
-    """Whether GPU types count on which a service hasn't been measured, by estimate."""
+    """Whether to estimate the capacity on GPU types on which a service is unmeasured."""
     krw_per_usd: Fraction | None = None
-    """None: the catalogue's."""
+    """Won for a dollar; None: the catalogue's rate."""
 
 
 PRODUCTION = SizingOptions()
@@ -66,41 +66,43 @@ PRODUCTION = SizingOptions()
 
 @dataclass(frozen=True, slots=True)
 class SizingContext:
-    """What a sizing depends on beside the loads, and the results that its alternatives share."""
+    """The inputs of a sizing besides the loads, and the intermediate results that its alternatives share."""
 
     goal: Goal
     gpu_type: str | None
     options: SizingOptions
-    known: dict[tuple[str, Load, Holder, Goal], Workload | TooSlow | None] = field(default_factory=dict, compare=False)
-    """What has been dimensioned already: a sizing and its alternatives have most of it in common."""
-    capacities: dict[tuple[str, Holder], Capacity | None] = field(default_factory=dict, compare=False)
-    """The same of what a replica carries."""
+    known: dict[tuple[str, Load, Holder, Goal], SizedWorkload | TooSlow | None] = field(
+        default_factory=dict, compare=False
+    )
+    """Workloads dimensioned so far: a sizing and its alternatives share most of them."""
+    capacities: dict[tuple[str, Holder], ReplicaCapacity | None] = field(default_factory=dict, compare=False)
+    """Replica capacities computed so far."""
 
 
-def plan(loads: Mapping[str, Load], context: SizingContext, catalog: Catalog) -> Plan:
-    """Size every service. Raises Refused where no GPU type is measured for one, or none is fast enough."""
+def plan(loads: Mapping[str, Load], context: SizingContext, catalog: Catalog) -> SizingPlan:
+    """Size every service. Raises Refused if a service has no measured GPU type, or none is fast enough."""
     choices = _all_choices(loads, context, catalog)
     assignment = _placed({name: on for name, on in choices.items() if catalog.services[name].uses_gpu}, catalog)
     workloads = {name: on[assignment.get(name, Holder())] for name, on in choices.items()}
     replicas = {name: workloads[name].replicas for name in assignment}
     stored = sum((stored_gb(name, each, catalog) for name, each in workloads.items()), Fraction(0))
-    return Plan(workloads, rents(assignment, replicas, catalog), stored, context.goal)
+    return SizingPlan(workloads, rents(assignment, replicas, catalog), stored, context.goal)
 
 
 def measured_types(services: Iterable[str], catalog: Catalog) -> list[str]:
-    """The GPU types on which all of the services that use one have been measured."""
+    """The GPU types on which all services that use a GPU are measured."""
     users = [catalog.services[name] for name in services if catalog.services[name].uses_gpu]
     return [gpu for gpu in catalog.gpus if all(service.carries(gpu) is not None for service in users)]
 
 
-def reached(name: str, workload: Workload, goal: Goal, catalog: Catalog) -> Performance:
-    """What a workload does for the load that it was sized for."""
+def performance_of(name: str, workload: SizedWorkload, goal: Goal, catalog: Catalog) -> Performance:
+    """The performance of a workload under the load that it was sized for."""
     service, found = catalog.services[name], workload.dimension
     return performance(service, workload.load, workload.capacity, goal, replicas=found.replicas, needed=found.needed)
 
 
-def stored_gb(name: str, workload: Workload, catalog: Catalog) -> Fraction:
-    """Images and models on the nodes' disks, and what a service's sessions leave behind, in GB (10^9 bytes)."""
+def stored_gb(name: str, workload: SizedWorkload, catalog: Catalog) -> Fraction:
+    """Images and models on the nodes' disks, and the data that a service's sessions store, in GB (10^9 bytes)."""
     service = catalog.services[name]
     disks = workload.replicas * service.replica.disk_gb
     if (storage := service.storage) is None:
@@ -109,7 +111,7 @@ def stored_gb(name: str, workload: Workload, catalog: Catalog) -> Fraction:
 
 
 def _holders(name: str, context: SizingContext, catalog: Catalog) -> Iterator[Holder]:
-    """Cores; or GPUs, and where sharing is allowed the slices of them, in the catalogue's order."""
+    """Cores; or GPU types in the catalogue's order, each followed by its slices if sharing is allowed."""
     if not catalog.services[name].uses_gpu:
         yield Holder()
         return
@@ -123,13 +125,13 @@ def _holders(name: str, context: SizingContext, catalog: Catalog) -> Iterator[Ho
 
 def _all_choices(
     loads: Mapping[str, Load], context: SizingContext, catalog: Catalog
-) -> dict[str, dict[Holder, Workload]]:
-    """What each service would need on each holder that it can run on: at least one, or Refused is raised."""
-    choices: dict[str, dict[Holder, Workload]] = {}
+) -> dict[str, dict[Holder, SizedWorkload]]:
+    """The workload of each service on each holder that it can run on. Raises Refused if a service has none."""
+    choices: dict[str, dict[Holder, SizedWorkload]] = {}
     slow: list[tuple[float, str, Holder]] = []
     for name, load in loads.items():
         found = {holder: _known(name, load, holder, context, catalog) for holder in _holders(name, context, catalog)}
-        choices[name] = {holder: each for holder, each in found.items() if isinstance(each, Workload)}
+        choices[name] = {holder: each for holder, each in found.items() if isinstance(each, SizedWorkload)}
         too_slow = [(each.possible, name, on) for on, each in found.items() if isinstance(each, TooSlow)]
         if not choices[name] and not too_slow:
             raise _unmeasured(context.gpu_type, name, catalog)
@@ -141,7 +143,7 @@ def _all_choices(
 
 def _known(
     name: str, load: Load, holder: Holder, context: SizingContext, catalog: Catalog
-) -> Workload | TooSlow | None:
+) -> SizedWorkload | TooSlow | None:
     key = (name, load, holder, context.goal)
     if key not in context.known:
         context.known[key] = _workload(name, load, holder, context, catalog)
@@ -150,8 +152,8 @@ def _known(
 
 def _workload(
     name: str, load: Load, holder: Holder, context: SizingContext, catalog: Catalog
-) -> Workload | TooSlow | None:
-    """None where it doesn't fit or hasn't been measured."""
+) -> SizedWorkload | TooSlow | None:
+    """None if it doesn't fit or is unmeasured; TooSlow if no number of replicas is fast enough."""
     service = catalog.services[name]
     if (name, holder) not in context.capacities:
         context.capacities[name, holder] = capacity(service, holder, catalog, unmeasured=context.options.unmeasured)
@@ -159,12 +161,12 @@ def _workload(
     if found is None:
         return None
     try:
-        return Workload(load, holder, found, dimension(service, load, found, context.goal))
+        return SizedWorkload(load, holder, found, dimension(service, load, found, context.goal))
     except TooSlow as error:
         return error
 
 
-def _placed(choices: Mapping[str, Mapping[Holder, Workload]], catalog: Catalog) -> Assignment:
+def _placed(choices: Mapping[str, Mapping[Holder, SizedWorkload]], catalog: Catalog) -> Assignment:
     if not choices:
         return {}
     counts = {name: {holder: each.replicas for holder, each in on.items()} for name, on in choices.items()}

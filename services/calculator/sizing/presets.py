@@ -1,7 +1,7 @@
-"""Presets: which one fits, how much room it gives, and warnings about a user's choice.
+"""Presets: which one fits, how far a tenant may grow in it, and warnings about a user's choice.
 
-A preset bounds a tenant's growth and the SLA that its operator may promise. It never takes away what the load needs:
-an autoscaled service may grow up to the load of a tenant that fills the preset.
+A preset limits autoscaling and states the SLA that it is designed for. It never reduces what the load requires: an
+autoscaled service may grow up to the load of a tenant that fills the preset.
 """
 
 from collections.abc import Iterator
@@ -14,19 +14,19 @@ from shared.texts import Text
 
 
 def recommended(channels: int, catalog: Catalog) -> str:
-    """The smallest preset that holds so many channels."""
+    """The smallest preset that fits this number of channels."""
     return next(
         name for name, each in catalog.presets.items() if each.max_channels is None or channels <= each.max_channels
     )
 
 
-def room(preset: str, channels: int, catalog: Catalog) -> Fraction:
-    """How far a tenant may grow within a preset, times its load: 1 or more. Raises KeyError for an unknown preset."""
-    return max(Fraction(1), Fraction(holds(preset, channels, catalog), channels))
+def growth_factor(preset: str, channels: int, catalog: Catalog) -> Fraction:
+    """How many times its load a tenant may grow to within a preset, at least 1. Raises KeyError if it is unknown."""
+    return max(Fraction(1), Fraction(preset_channels(preset, channels, catalog), channels))
 
 
-def holds(preset: str, channels: int, catalog: Catalog) -> int:
-    """The channels of a preset. Without a bound: the growth of the tenant, or of the largest bounded one."""
+def preset_channels(preset: str, channels: int, catalog: Catalog) -> int:
+    """The channels of a preset. If unbounded: the catalogue's growth factor times the tenant or the largest preset."""
     bound = catalog.presets[preset].max_channels
     if bound is not None:
         return bound
@@ -35,14 +35,14 @@ def holds(preset: str, channels: int, catalog: Catalog) -> int:
 
 
 def neighbours(preset: str, catalog: Catalog) -> tuple[str, ...]:
-    """The next smaller and the next larger preset, where there are such."""
+    """The next smaller and the next larger preset, if they exist."""
     names = list(catalog.presets)
     at = names.index(preset)
     return tuple(name for name in names[max(0, at - 1) : at + 2] if name != preset)
 
 
 def warnings(preset: str, fitting: str, channels: int, sla_target: SlaTarget, catalog: Catalog) -> Iterator[Text]:
-    """What a preset that the user chose doesn't hold: the channels, the SLA target. Both are sized for all the same."""
+    """Warnings about a preset that is too small for the channels or the SLA target. The sizing meets both anyway."""
     bound = catalog.presets[preset].max_channels
     if bound is not None and channels > bound:
         yield Text(

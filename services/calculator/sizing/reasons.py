@@ -1,16 +1,16 @@
-"""Why so many replicas: one sentence for each service, with the numbers that it follows from, in both languages."""
+"""Explains the number of replicas: one sentence for each service with the figures behind it, in both languages."""
 
 from fractions import Fraction
 
-from services.calculator.sizing.capacity import Capacity
+from services.calculator.sizing.capacity import ReplicaCapacity
 from services.calculator.sizing.dimensioning import Dimension, Goal
-from services.calculator.sizing.planning import Workload
+from services.calculator.sizing.planning import SizedWorkload
 from shared.catalog import Confidence, Discipline, Service
 from shared.texts import Text
 
 
-def reason(service: Service, workload: Workload, goal: Goal) -> Text:
-    """The load, what carries it, and each constraint that raised the number."""
+def reason(service: Service, workload: SizedWorkload, goal: Goal) -> Text:
+    """The load, the capacity of a replica, and each constraint that raised the number."""
     capacity = workload.capacity
     parts = [_load(service, workload), *_raised(service, capacity, workload.dimension, goal)]
     if capacity.confidence is Confidence.ESTIMATE:
@@ -19,16 +19,16 @@ def reason(service: Service, workload: Workload, goal: Goal) -> Text:
 
 
 def joined(parts: list[Text]) -> Text:
-    """One sentence of several."""
+    """Join several parts into one sentence."""
     return Text("; ".join(each.en for each in parts), "; ".join(each.ko for each in parts))
 
 
 def number(value: Fraction | float) -> str:
-    """Four digits, or all of a whole number."""
+    """Four significant digits; integers and numbers from 100 on as whole numbers."""
     return str(round(value)) if value >= 100 or value == int(value) else f"{float(value):.4g}"
 
 
-def _load(service: Service, workload: Workload) -> Text:
+def _load(service: Service, workload: SizedWorkload) -> Text:
     load, capacity, dimension = workload.load, workload.capacity, workload.dimension
     en = ko = f"{number(load.amount)} {service.unit}"
     if service.is_rate:
@@ -42,8 +42,8 @@ def _load(service: Service, workload: Workload) -> Text:
     return Text(f"{en}, at {carried} per {workload.holder}: {replicas}", f"{ko}, {on}당 {carried}: {replicas}개")
 
 
-def _raised(service: Service, capacity: Capacity, dimension: Dimension, goal: Goal) -> list[Text]:
-    """What each constraint after the load has added."""
+def _raised(service: Service, capacity: ReplicaCapacity, dimension: Dimension, goal: Goal) -> list[Text]:
+    """The constraints that raised the number above the throughput, each with its reason."""
     before, parts = dimension.constraints["throughput"], []
     for name, replicas in list(dimension.constraints.items())[1:]:
         if replicas > before:
@@ -53,7 +53,7 @@ def _raised(service: Service, capacity: Capacity, dimension: Dimension, goal: Go
     return parts
 
 
-def _why(name: str, service: Service, capacity: Capacity, dimension: Dimension, goal: Goal) -> Text:
+def _why(name: str, service: Service, capacity: ReplicaCapacity, dimension: Dimension, goal: Goal) -> Text:
     if name == "blocking":
         return Text(
             f"so that at most {goal.blocking:.2g} of sessions find no slot",
@@ -62,7 +62,7 @@ def _why(name: str, service: Service, capacity: Capacity, dimension: Dimension, 
     if name == "response-time":
         return _response(service, capacity, goal)
     if name == "availability":
-        needed, there = dimension.needed, f"{100 * (1 - goal.away):.5g} %"
+        needed, there = dimension.needed, f"{100 * (1 - goal.unavailability):.5g} %"
         return Text(
             f"so that {needed} {'is' if needed == 1 else 'are'} there {there} of the time",
             f"시간의 {there} 동안 {needed}개가 동작하도록",
@@ -70,7 +70,7 @@ def _why(name: str, service: Service, capacity: Capacity, dimension: Dimension, 
     return Text("never fewer", "최소 개수이므로")
 
 
-def _response(service: Service, capacity: Capacity, goal: Goal) -> Text:
+def _response(service: Service, capacity: ReplicaCapacity, goal: Goal) -> Text:
     if capacity.own_seconds is None:
         return Text(f"so that at most {goal.slow:.2g} of them wait", f"기다리는 요청이 {goal.slow:.2g} 이하가 되도록")
     within = service.within_seconds

@@ -1,18 +1,18 @@
-"""New requests from observed use, beside today's.
+"""Right-sizing: requests and limits from observed usage, beside the current ones.
 
-    CPU request      p95 of what a replica used, and no limit: a limit throttles bursts that the node has room for
-    memory           the most that a replica used + 15 %, as request and limit: memory can't be taken back
-    after an OOM     at least 1.2 times the limit that it was killed at, or 100 MiB more, whichever is larger
+    CPU request      p95 of a replica's usage, without a limit: a limit throttles bursts although the node has room
+    memory           a replica's highest usage + 15 %, as request and limit: memory can't be reclaimed
+    after an OOM     at least 1.2 times the limit at which it was killed, or 100 MiB more, whichever is larger
 
 The rules are KRR's simple strategy (Robusta) with the OOM bump of Kubernetes' Vertical Pod Autoscaler, and so are the
-floors of 10 millicores and 100 MiB. Replicas stay: they follow from the load, not from what one replica uses.
+minimums of 10 millicores and 100 MiB. Replicas don't change: they follow from the load, not from one replica's usage.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import ceil
 
-from services.calculator.sizing.cost import whole, written
+from services.calculator.sizing.cost import price_text, round_half_up
 from shared.catalog import Catalog
 from shared.errors import Refused
 from shared.rpc import Recommendation, RequestsAndCost, ServiceRecommendation, Usage
@@ -26,11 +26,11 @@ _OOM_MIB = 100
 _LEAST_CPU_M = 10
 _LEAST_MEMORY_MIB = 100
 _FEW_SAMPLES = 20
-"""Below, the 95th percentile is the largest sample."""
+"""With fewer samples the 95th percentile is the largest one."""
 
 
 def recommend(sizing: Sizing, usage: Mapping[str, Usage], catalog: Catalog) -> Recommendation:
-    """What each service that was observed should request. Raises Refused for services that the tenant doesn't have."""
+    """Recommended requests of each observed service. Raises Refused for services that the tenant doesn't have."""
     known = {each.service: each for each in sizing.services}
     if unknown := sorted(usage.keys() - known.keys()):
         raise _refusal(
@@ -63,7 +63,7 @@ def _refusal(text: Text) -> Refused:
 
 
 def percentile(samples: Sequence[float], percent: int) -> float:
-    """The smallest sample that at least so many percent of them don't exceed (nearest rank)."""
+    """The smallest sample that at least `percent` % of the samples don't exceed (nearest rank)."""
     return sorted(samples)[max(0, -(-len(samples) * percent // 100) - 1)]
 
 
@@ -136,14 +136,14 @@ def _resized(today: ServiceSizing, found: ServiceRecommendation | None) -> Servi
 def _sum(
     services: Sequence[ServiceSizing], today: Sequence[ServiceSizing], sizing: Sizing, catalog: Catalog
 ) -> RequestsAndCost:
-    """What all replicas request. A GPU's price has its host's cores in it, so those cost nothing more or less."""
+    """Requests of all replicas, and their cost. A GPU's price includes its host's cores, so only others change it."""
     usd = Fraction(sizing.monthly_cost_usd) + _usd(services, catalog) - _usd(today, catalog)
     memory_mib = sum(each.replicas * each.memory_request_mib for each in services)
     return RequestsAndCost(
         cpu=f"{sum(each.replicas * each.cpu_request_m for each in services)}m",
         memory=f"{-(-memory_mib // 1024)}Gi",
-        cost=written(usd),
-        monthly_cost_usd=float(whole(usd)),
+        cost=price_text(usd),
+        monthly_cost_usd=float(round_half_up(usd)),
     )
 
 

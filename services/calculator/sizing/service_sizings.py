@@ -1,32 +1,32 @@
-"""The workloads of a plan in the contract's form, with how far autoscaling may take them."""
+"""The workloads of a plan in the contract's form, with the upper limit of their autoscaling."""
 
 from fractions import Fraction
 
 from services.calculator.sizing.cost import service_costs
 from services.calculator.sizing.dimensioning import dimension
-from services.calculator.sizing.planning import Plan, Workload, reached
+from services.calculator.sizing.planning import SizedWorkload, SizingPlan, performance_of
 from services.calculator.sizing.reasons import reason
 from shared.catalog import Catalog
 from shared.sizing import ServiceSizing
 
 
-def services(plan: Plan, room: Fraction, catalog: Catalog) -> tuple[ServiceSizing, ...]:
-    """Every service, in the catalogue's order; autoscaling ends at `room` times the load."""
+def services(plan: SizingPlan, growth: Fraction, catalog: Catalog) -> tuple[ServiceSizing, ...]:
+    """The sizing of every service, in the catalogue's order; autoscaling covers up to `growth` times the load."""
     costs = service_costs(plan, catalog)
-    return tuple(_service(name, each, plan, room, catalog, usd=costs[name]) for name, each in plan.workloads.items())
+    return tuple(_service(name, each, plan, growth, catalog, usd=costs[name]) for name, each in plan.workloads.items())
 
 
 def _service(
-    name: str, workload: Workload, plan: Plan, room: Fraction, catalog: Catalog, *, usd: Fraction
+    name: str, workload: SizedWorkload, plan: SizingPlan, growth: Fraction, catalog: Catalog, *, usd: Fraction
 ) -> ServiceSizing:
     service, found, asked = catalog.services[name], workload.dimension, catalog.services[name].replica
-    performance = reached(name, workload, plan.goal, catalog)
+    performance = performance_of(name, workload, plan.goal, catalog)
     p95, why = performance.p95_seconds, reason(service, workload, plan.goal)
     return ServiceSizing(
         service=name,
         sessions=workload.load.sessions,
         replicas=found.replicas,
-        max_replicas=_most(name, workload, plan, room, catalog),
+        max_replicas=_max_replicas(name, workload, plan, growth, catalog),
         cpu_request_m=workload.part(asked.cpu_request_m),
         cpu_limit_m=workload.part(asked.cpu_limit_m),
         memory_request_mib=workload.part(asked.memory_request_mib),
@@ -44,16 +44,16 @@ def _service(
         decided_by=found.decided_by,
         response_time_p95_ms=None if p95 is None else round(p95 * 1000, 1),
         blocked=performance.blocked,
-        availability=(1 - performance.away) * 100,
+        availability=(1 - performance.unavailability) * 100,
         monthly_cost_usd=float(round(usd, 2)),
         confidence=workload.capacity.confidence.value,
         source=workload.capacity.source,
     )
 
 
-def _most(name: str, workload: Workload, plan: Plan, room: Fraction, catalog: Catalog) -> int:
+def _max_replicas(name: str, workload: SizedWorkload, plan: SizingPlan, growth: Fraction, catalog: Catalog) -> int:
     service = catalog.services[name]
     if not service.autoscaled:
         return workload.replicas
-    grown = dimension(service, workload.load.scaled(room), workload.capacity, plan.goal)
+    grown = dimension(service, workload.load.scaled(growth), workload.capacity, plan.goal)
     return max(grown.replicas, workload.replicas + 1)

@@ -1,20 +1,27 @@
-"""What a tenant needs: from concurrent sessions and an SLA to replicas, resources, cost, preset and alternatives.
+"""Sizes a tenant: from concurrent sessions and an SLA target to replicas, resources, cost, preset and alternatives.
 
     requirements ─▶ loads ─▶ replicas of each service on each GPU type ─▶ the cheapest of them ─▶ totals, neighbours
      (load)          (dimensioning: Erlang B and C, k of n)               (placement)             (cost, alternatives)
 
-A pure function of its arguments: the same request has the same answer on every copy of the calculator. More load never
-costs less, and neither does a tighter SLA.
+A pure function of its arguments: every replica of the calculator gives the same answer to a request. More load never
+costs less, and neither does a stricter SLA target.
 """
 
 from collections.abc import Iterator, Mapping
 
 from services.calculator.sizing.alternatives import Chosen, alternatives, effect, main_type
-from services.calculator.sizing.cost import cost, monthly_cost, totals, whole, written
+from services.calculator.sizing.cost import cost, monthly_cost, price_text, round_half_up, totals
 from services.calculator.sizing.dimensioning import goal
 from services.calculator.sizing.load import Load, channels, fan_out
-from services.calculator.sizing.planning import PRODUCTION, Plan, SizingContext, SizingOptions, measured_types, plan
-from services.calculator.sizing.presets import recommended, room, warnings
+from services.calculator.sizing.planning import (
+    PRODUCTION,
+    SizingContext,
+    SizingOptions,
+    SizingPlan,
+    measured_types,
+    plan,
+)
+from services.calculator.sizing.presets import growth_factor, recommended, warnings
 from services.calculator.sizing.service_sizings import services
 from shared.catalog import Catalog
 from shared.errors import Refused
@@ -34,7 +41,7 @@ def size(
     *,
     options: SizingOptions = PRODUCTION,
 ) -> Sizing:
-    """Size a tenant. Without a preset the one that fits is taken, without a GPU type the cheapest mix of them.
+    """Size a tenant. The preset defaults to the one that fits, the GPU type to the cheapest mix of types.
 
     Raises Refused: VALIDATION_ERROR for requirements, a GPU type or a response time that can't be sized, INVALID_PRESET
     for an unknown preset. The message lists what is possible.
@@ -58,19 +65,19 @@ def size(
 
 
 def _as_contract(chosen: Chosen, warnings: tuple[Text, ...], catalog: Catalog) -> Sizing:
-    """The sizing as the contract has it."""
+    """The sizing in the contract's form."""
     plan, reached, options = chosen.plan, chosen.effect, chosen.context.options
     return Sizing(
         recommended_preset=chosen.recommended,
         preset=chosen.preset,
-        services=services(plan, room(chosen.preset, chosen.channels, catalog), catalog),
+        services=services(plan, growth_factor(chosen.preset, chosen.channels, catalog), catalog),
         resources=totals(plan, catalog),
         gpu_type=main_type(plan),
         gpus={name: each.gpus for name, each in plan.rents.items()},
         gpu_nodes={name: each.nodes for name, each in plan.rents.items()},
         gpu_sharing=options.gpu_sharing,
-        estimated_cost=written(chosen.usd),
-        monthly_cost_usd=float(whole(chosen.usd)),
+        estimated_cost=price_text(chosen.usd),
+        monthly_cost_usd=float(round_half_up(chosen.usd)),
         cost=cost(plan, catalog, options),
         availability=reached.availability * 100,
         response_time_p95_ms=None if reached.p95_seconds is None else round(reached.p95_seconds * 1000, 1),
@@ -92,7 +99,7 @@ def _check(requirements: Mapping[str, int], preset: str | None, gpu_type: str | 
 def _requested_gpu(
     gpu_type: str | None, loads: Mapping[str, Load], options: SizingOptions, catalog: Catalog
 ) -> tuple[str | None, tuple[Text, ...]]:
-    """The requested GPU type, with a warning when no service uses one. Raises Refused where it hasn't been measured."""
+    """The requested GPU type, and a warning if no service uses a GPU. Raises Refused if it is unmeasured for one."""
     if gpu_type is None:
         return None, ()
     users = [name for name in loads if catalog.services[name].uses_gpu]
@@ -116,9 +123,9 @@ def _requested_gpu(
 
 
 def _reservations(
-    requirements: Mapping[str, int], target: SlaTarget, plan: Plan, options: SizingOptions, catalog: Catalog
+    requirements: Mapping[str, int], target: SlaTarget, plan: SizingPlan, options: SizingOptions, catalog: Catalog
 ) -> Iterator[Text]:
-    """Notes on what the figures alone don't show."""
+    """Warnings about limits of the figures: bounded sessions, estimated capacities, shared GPUs."""
     asked = fan_out(requirements, catalog) if target.concurrent_users is not None else {}
     bounded = [name for name, load in asked.items() if plan.workloads[name].load.amount < load.amount]
     if bounded:
@@ -142,8 +149,8 @@ def _reservations(
         )
 
 
-def _deployment_time(plan: Plan, catalog: Catalog) -> str:
-    """Workload after workload, with the loading of models, in steps of five minutes: `15-20 minutes`."""
+def _deployment_time(plan: SizingPlan, catalog: Catalog) -> str:
+    """One service starting after the other, models loaded, rounded to steps of five minutes: `15-20 minutes`."""
     seconds = sum(catalog.services[name].startup_seconds.value for name in plan.workloads)
     least = seconds // 60 // _STEP_MINUTES * _STEP_MINUTES
     return f"{least}-{least + _STEP_MINUTES} minutes"

@@ -115,7 +115,7 @@ def test_the_servers_are_the_fewest(load: float, own: float, factor: float) -> N
 
 
 def test_no_number_of_servers_is_faster_than_the_request_itself() -> None:
-    with pytest.raises(ValueError, match="own time"):
+    with pytest.raises(ValueError, match="service time"):
         servers_for_response(1.0, 0.1, own_percentile(0.05, 0.1), 0.05)
 
 

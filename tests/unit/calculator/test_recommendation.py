@@ -83,7 +83,7 @@ def test_few_samples_are_warned_about() -> None:
     assert recommended(stt=Usage(cpu_m=(1.0,) * 20)).warnings == ()
 
 
-@pytest.mark.parametrize("usage", [{}, {"nobody": Usage(ooms=1)}])
+@pytest.mark.parametrize("usage", [{}, {"unknown": Usage(ooms=1)}])
 def test_nothing_to_go_by_and_services_of_others_are_refused(usage: dict[str, Usage]) -> None:
     with pytest.raises(Refused) as refused:
         recommend(SIZING, usage, CATALOG)

@@ -5,7 +5,7 @@ from math import log
 
 import pytest
 
-from services.calculator.sizing.cost import written
+from services.calculator.sizing.cost import price_text
 from services.calculator.sizing.load import channels, fan_out
 from services.calculator.sizing.planning import SizingOptions
 from services.calculator.sizing.tenant_sizing import size
@@ -34,8 +34,8 @@ def test_the_call_centre_s_load_fans_out_to_what_its_sessions_need() -> None:
 def test_concurrent_users_bound_each_service_s_load_by_the_mix_that_is_worst_for_it() -> None:
     loads = fan_out({"callbot": 100, "advisor": 50, "nlp": 7}, CATALOG, users=60)
     # 50 advisors take two channels each, and ten callbots the rest; callbots ask more of nlp: 60 of them.
-    assert (loads["stt"].amount, loads["stt"].most) == (110, 120)
-    assert (loads["tts"].amount, loads["tts"].most) == (60, 60)
+    assert (loads["stt"].amount, loads["stt"].limit) == (110, 120)
+    assert (loads["tts"].amount, loads["tts"].limit) == (60, 60)
     assert loads["nlp"].amount == 7 + Fraction(60 * 20, 180)
     assert (loads["callbot"].amount, loads["advisor"].amount) == (60, 50)
     assert fan_out({"callbot": 100}, CATALOG, users=100)["stt"].amount == 100
@@ -62,7 +62,7 @@ def test_the_documented_call_centre_is_sized_as_by_hand() -> None:
         "aicm": (1, 1, 2),
     }
     assert {each.decided_by for each in sizing.services} == {"availability"}
-    # 25 replicas of 1 core, 15 of 4, 10 of 3: 115, with 2 GiB each. The predecessor's rule said 86 cores and 172 Gi.
+    # 25 replicas of 1 core, 15 of 4, 10 of 3: 115, with 2 GiB each. The predecessor's rule gave 86 cores and 172 Gi.
     assert (sizing.resources.cpu, sizing.resources.memory, sizing.resources.gpu) == ("115000m", "230Gi", 10)
     # 25 x 10 + 15 x 20 + 10 x 50 GiB are 1127 GB; 300 channels x 3.2 MB x 365 days are 350 GB.
     assert sizing.resources.storage == "1.5TB"
@@ -85,7 +85,7 @@ def test_the_availability_of_a_tenant_is_the_product_of_its_services() -> None:
     assert product >= 0.999
 
 
-def test_the_response_time_is_the_slowest_service_s_that_somebody_waits_for() -> None:
+def test_the_response_time_is_that_of_the_slowest_queued_service() -> None:
     sizing = sized(CALL_CENTRE | {"ta": 100})
     # One T4 with 0.044 erlangs: M/M/1 at 100 - 4.44 searches a second, ln 20 / 95.56
     assert sizing.response_time_p95_ms == pytest.approx(log(20) / (100 - 4.4444) * 1000, abs=0.06)
@@ -229,7 +229,7 @@ def test_each_service_has_its_part_of_the_cost() -> None:
     assert workload(sizing, "tts").monthly_cost_usd == pytest.approx(2304 + 25.77, abs=0.01)
 
 
-def test_everything_that_is_said_is_said_in_korean_too() -> None:
+def test_every_text_is_also_in_korean() -> None:
     sizing = sized(CALL_CENTRE, preset="micro", availability="99.5%", concurrent_users=100)
     assert workload(sizing, "nlp").reason_ko == (
         "세션 100개의 11.11 queries/s(0.07407 얼랑), t4당 150: 1개; 시간의 99.929 % 동안 1개가 동작하도록 2개"
@@ -293,8 +293,8 @@ def test_a_response_time_below_the_service_s_own_is_refused_with_what_is_possibl
     assert workload(sized({"callbot": 1}, response_time="10ms"), "aicm").gpu_type == "l40s"
 
 
-def test_money_is_written_in_whole_dollars() -> None:
-    assert [written(Fraction(cents, 100)) for cents in (45049, 45050, 0)] == ["$450/month", "$451/month", "$0/month"]
+def test_prices_are_rounded_to_whole_dollars() -> None:
+    assert [price_text(Fraction(cents, 100)) for cents in (45049, 45050, 0)] == ["$450/month", "$451/month", "$0/month"]
 
 
 def test_the_most_that_can_be_asked_for_is_sized() -> None:

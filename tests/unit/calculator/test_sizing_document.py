@@ -1,4 +1,4 @@
-"""docs/sizing.md works an example by hand. Its figures are what the code says."""
+"""docs/sizing.md works an example by hand. Its figures are those that the code computes."""
 
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def test_the_sums_are_the_sizing_s() -> None:
 
 def test_the_intermediate_results_are_the_formulae_s() -> None:
     assert SIZING.availability is not None
-    for said in (
+    for sentence in (
         f"B(312, 300) = {erlang_b(312, 300):.2%}".replace("%", " %"),
         f"B(324, 300) = {erlang_b(324, 300):.2%}".replace("%", " %"),
         f"338 slots, B = {erlang_b(338, 300):.2%}".replace("%", " %"),
@@ -71,4 +71,4 @@ def test_the_intermediate_results_are_the_formulae_s() -> None:
         f"product of all: {SIZING.availability:.3f} %",
         f"both of two {unavailability(1, 2, 0.995):.4%}".replace("%", " %"),
     ):
-        assert said in PAGE
+        assert sentence in PAGE

@@ -1,4 +1,4 @@
-"""Which GPUs a sizing takes: whole ones, shared ones, and types that nobody has measured."""
+"""Which GPUs a sizing uses: whole ones, shared ones, and unmeasured types."""
 
 from fractions import Fraction
 
@@ -93,7 +93,7 @@ def test_an_h100_can_be_rented_alone() -> None:
     assert (sizing.cost.items[0].name, sizing.cost.items[0].usd) == ("h100 (p5.4xlarge)", 2 * 5022)
 
 
-def test_what_shared_gpus_would_take_is_said_not_to_be_how_tenants_are_deployed() -> None:
+def test_a_sizing_with_shared_gpus_warns_that_tenants_are_deployed_on_whole_gpus() -> None:
     shared = size(CALL_CENTRE, SlaTarget(), None, "t4", CATALOG, options=SizingOptions(gpu_sharing="time-slicing"))
     [warning] = shared.warnings
     assert "A tenant is deployed on whole GPUs" in warning
