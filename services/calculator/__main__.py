@@ -1,4 +1,4 @@
-"""`python -m services.calculator`"""
+"""Run the calculator: `python -m services.calculator`."""
 
 import sys
 

@@ -63,7 +63,6 @@ ALLOWED: Final = {
     "tests/integration/test_sizing": 10,
     "tests/integration/test_sla": 3,
     "tests/integration/test_worker": 4,
-    "tests/unit/calculator": 10,
     "tests/unit/catalog": 5,
     "tests/unit/deployer": 92,
     "tests/unit/embedded": 12,
