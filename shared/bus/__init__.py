@@ -15,6 +15,7 @@ The order is pinned by tests/unit/bus/test_middleware_order.py. Streams and cons
 """
 
 from shared.bus.envelope import Delivery, Encoded, derived_id, encode
+from shared.bus.mode_bus import ModeBuckets, ModeBus, ModePublisher
 from shared.bus.publishing import EventPublisher
 from shared.bus.rpc import RpcClient
 from shared.bus.serving import run_worker
@@ -27,6 +28,9 @@ __all__ = [
     "Encoded",
     "EventPublisher",
     "Handler",
+    "ModeBuckets",
+    "ModeBus",
+    "ModePublisher",
     "RpcClient",
     "Worker",
     "derived_id",

@@ -27,6 +27,7 @@ from shared.bus.middlewares import BusMetrics, FailureRules, stack
 from shared.bus.middlewares.context import current_delivery
 from shared.bus.middlewares.deadline import Deadline
 from shared.bus.middlewares.validation import decode
+from shared.bus.mode_bus import ModeBus
 from shared.bus.publishing import NATS_ERRORS, EventPublisher
 from shared.bus.pull_subscription import PullSubscription, wrap_pull_subscriptions
 from shared.bus.rpc import RpcClient, responder
@@ -189,6 +190,10 @@ class Worker:
             except NATS_ERRORS as error:
                 raise DependencyUnavailable("NATS", f"bucket {name}: {error!r}") from error
         return self._buckets[name]
+
+    def bus(self, mode: Mode) -> ModeBus:
+        """Publisher, buckets and requests of `mode`, for a component that works in one mode only."""
+        return ModeBus(mode, self.publisher, self.key_value, self.rpc)
 
     def _receiver(self, handler: Handler[Any]) -> Callable[[Any], Awaitable[None]]:
         async def receive(event: Any) -> None:
