@@ -8,7 +8,7 @@ import uvicorn
 from services.gateway.app import create_app
 from services.gateway.settings import Settings
 from shared.catalog import CatalogInvalid
-from shared.http.connections import bounded_socket
+from shared.http.websocket_connections import bounded_socket
 from shared.process import serving
 from shared.settings import load
 

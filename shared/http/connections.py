@@ -17,7 +17,6 @@ from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 CROWDED = "crowded"
 """The key in a scope's `state` of a connection that came when there were enough."""
@@ -56,11 +55,6 @@ def raise_descriptor_limit(limits: Limits) -> None:
 def bounded(limits: Limits) -> type[asyncio.Protocol]:
     """uvicorn's `http` setting."""
     return type("BoundedHttp", (BoundedConnection,), {"limits": limits})
-
-
-def bounded_socket(limits: Limits) -> type[asyncio.Protocol]:
-    """uvicorn's `ws` setting."""
-    return type("BoundedWebSocket", (BoundedSocket,), {"limits": limits})
 
 
 class BoundedConnection(H11Protocol):
@@ -157,29 +151,6 @@ class BoundedConnection(H11Protocol):
         for timer in (self._deadline, self._writing):
             if timer is not None:
                 timer.cancel()
-
-
-class BoundedSocket(WebSocketsSansIOProtocol):
-    """A WebSocket whose client is left if it doesn't read: after a missed ping uvicorn closes, and waits to flush."""
-
-    limits = Limits()
-    _writing: asyncio.TimerHandle | None = None
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._writing = self.loop.call_later(self.limits.write_seconds, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._forget()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._forget()
-        super().connection_lost(exc)
-
-    def _forget(self) -> None:
-        if self._writing is not None:
-            self._writing.cancel()
 
 
 def make_room(connections: set[Any], *, but: object = None) -> bool:

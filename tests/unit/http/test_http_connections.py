@@ -15,9 +15,10 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 
 from embedded.ports import free_ports
-from shared.http.connections import Limits, bounded, bounded_socket
+from shared.http.connections import Limits, bounded
 from shared.http.crowd import Crowd
 from shared.http.listening import Server
+from shared.http.websocket_connections import bounded_socket
 
 HALF_HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 HALF_BODY = HALF_HEAD + b"Content-Length: 62\r\n\r\n{"

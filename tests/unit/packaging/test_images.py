@@ -1,11 +1,15 @@
 """What the images are made of agrees with what everything else says."""
 
 import re
+import subprocess
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from importlib.metadata import version as version_of
 
 import pytest
 import yaml
+from packaging.utils import canonicalize_name
 from typer.testing import CliRunner
 
 from cli.__main__ import app
@@ -42,6 +46,44 @@ def test_a_service_s_image_has_none_of_what_only_others_need() -> None:
     assert not any(
         {"pytest", "ruff", "supervisor", "rich"} & closure(extra) for extra in IMAGES.values() if extra != "cli"
     )
+
+
+_START = """
+import importlib.abc, runpy, sys
+
+
+class NotInTheImage(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in absent:
+            raise ModuleNotFoundError(f"No module named {name!r} in this image", name=name)
+
+
+absent = set(sys.argv[1].split(","))
+sys.meta_path.insert(0, NotInTheImage())
+runpy.run_module(sys.argv[2], run_name="started")
+"""
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_has_every_package_that_its_program_imports(image: str) -> None:
+    program = re.search(rf'(?ms)^FROM \S+ AS {image}$.*?^ENTRYPOINT \[.*?"-m", "([^"]+)"', DOCKERFILE)
+    assert program is not None
+    locked = closure(IMAGES[image])
+    absent = {
+        package
+        for package, names in packages_distributions().items()
+        if not any(canonicalize_name(name) in locked for name in names)
+    } - {"services", "shared", "cli"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", _START, ",".join(absent), f"{program[1]}.__main__"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_lock_that_lacks_something_is_no_lock() -> None:
