@@ -20,7 +20,7 @@ from shared.logging import configure_logging
 ON_CONTAINERS = os.environ.get("ECP_TEST_SERVERS") == "containers"
 if ON_CONTAINERS:
     # Not for everybody: the import takes half a second.
-    from tests.containers.servers import container_nats, container_postgres, why_not
+    from tests.support.container_servers import container_nats, container_postgres, why_not
 _SERVERS = {"nats_url", "postgres"}
 
 # A deadline for each example measures the machine, which others use too.

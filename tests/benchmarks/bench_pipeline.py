@@ -30,7 +30,7 @@ from shared.tenants import TenantSpec
 from tests.benchmarks.peers.hop import STREAM
 from tests.benchmarks.peers.script import BUCKET
 from tests.benchmarks.programs import Stack, cpu, running_stack
-from tests.e2e.nodes import add_nodes
+from tests.support.nodes import add_nodes
 
 ROUNDS, PACED, PACE = 4, 20, 3.0
 """Rounds, of which the first is for warming up; deployments in each, and how many a second: what all three carry."""

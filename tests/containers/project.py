@@ -16,7 +16,7 @@ import nats
 from docker.models.containers import Container
 
 from embedded.first_deployment import TENANT_ID
-from tests.readmes import Example, agrees, environment, replaced
+from tests.support.readmes import Example, agrees, environment, replaced
 
 SHOWN_PORTS = {"GATEWAY_PORT": 8001, "SIMULATOR_PORT": 6360, "PROMETHEUS_PORT": 9090}
 COMMAND_SECONDS = 900

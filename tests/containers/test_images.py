@@ -19,7 +19,7 @@ from testcontainers.core.network import Network
 from embedded.child import until
 from shared.access import ACCESS
 from shared.version import VERSION
-from tests.containers.servers import IMAGES, START_SECONDS
+from tests.support.container_servers import IMAGES, START_SECONDS
 from tools.locks import IMAGES as TARGETS
 from tools.locks import LOCKS, ROOT
 from tools.nats_accounts import FILE as ACCOUNTS

@@ -13,8 +13,8 @@ import pytest
 from embedded.child import until
 from embedded.first_deployment import CALL_CENTRE, TENANT_ID
 from tests.containers.project import Project
-from tests.containers.servers import GRAFANA, is_available
-from tests.readmes import OPERATIONS, READMES, Example, Place, asides, examples_of, queries
+from tests.support.container_servers import GRAFANA, is_available
+from tests.support.readmes import OPERATIONS, READMES, Example, Place, asides, examples_of, queries
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 

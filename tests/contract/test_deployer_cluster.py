@@ -9,6 +9,7 @@ from typing import Protocol
 import orjson
 import pytest
 
+from embedded.ports import free_ports
 from services.deployer.cluster.api import (
     ClusterApi,
     ClusterRefused,
@@ -24,9 +25,8 @@ from services.deployer.cluster.kubernetes import KubernetesAdapter
 from services.deployer.cluster.ownership import foreign
 from services.deployer.state.records import ObjectRef
 from shared.kube.client import connect
-from tests.integration.deployer_bench import free_port
-from tests.integration.simulator_process import running_simulator
-from tests.unit.deployer.fakes import FakeCluster
+from tests.support.deployer_fakes import FakeCluster
+from tests.support.simulator_process import running_simulator
 
 CONFIG_MAP = Kind("v1", "ConfigMap")
 
@@ -74,7 +74,7 @@ class OutsideOfTheSimulator:
 
 @pytest.fixture(scope="module")
 async def simulator_url() -> AsyncIterator[str]:
-    async with running_simulator(port := free_port()):
+    async with running_simulator(port := free_ports(1)[0]):
         yield f"http://127.0.0.1:{port}/clusters/demo"
 
 

@@ -10,8 +10,8 @@ from embedded.directory import DataDirectory
 from embedded.ports import free_ports
 from embedded.settings import Settings
 from tests.e2e.embedded_run import EmbeddedRun
-from tests.e2e.nodes import add_nodes
-from tests.small_disk import small_disk
+from tests.support.nodes import add_nodes
+from tests.support.small_disk import small_disk
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from embedded.child import until
 from embedded.directory import DataDirectory
 from embedded.launch import launcher
 from embedded.records import Record, read_records
-from tests.readmes import environment
+from tests.support.readmes import environment
 from tools.locks import ROOT
 
 START_SECONDS = 240.0

@@ -24,7 +24,7 @@ from nats.js.api import ConsumerConfig
 from embedded.child import until
 from shared.access import BOOTSTRAP, inbox
 from tests.e2e.embedded_run import EmbeddedRun
-from tests.small_disk import filled
+from tests.support.small_disk import filled
 
 HEADERS = {"X-Demo-Mode": "true"}
 AT_ONCE = 8

@@ -1,6 +1,6 @@
 """Tenants that are created, changed, stopped, started and deleted while a nemesis is at work, all of it recorded.
 
-What tests/e2e/history.py judges is made here: clients write down what they asked and what they were answered; at the
+What tests/support/history.py judges is recorded here: clients write down each request and its answer; at the
 end the streams, the databases (by REST) and the cluster are read.
 """
 
@@ -20,7 +20,7 @@ from nats.js.api import ConsumerConfig
 from embedded.child import until
 from tests.e2e.embedded_run import EmbeddedRun
 from tests.e2e.faults import Fault, api, bus, remove
-from tests.e2e.history import OPEN, Call, Deployment, History, Published, Seen, Tenant
+from tests.support.history import OPEN, Call, Deployment, History, Published, Seen, Tenant
 
 ANSWERED_SECONDS = 600.0
 """In which a client, which asks until it is answered, has its answer; longer means that the API is gone."""

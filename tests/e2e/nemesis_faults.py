@@ -11,12 +11,12 @@ from pathlib import Path
 import psutil
 
 from embedded.records import Record
-from tests.e2e.clocks import Clock
-from tests.e2e.damage import flip_bits, newest_block, truncate
 from tests.e2e.embedded_run import EmbeddedRun
 from tests.e2e.faults import Fault
 from tests.e2e.network import cut_off
-from tests.small_disk import filled
+from tests.support.clocks import Clock
+from tests.support.damage import flip_bits, newest_block, truncate
+from tests.support.small_disk import filled
 
 
 def partition(seconds: float, *ports: str) -> Fault:

@@ -12,11 +12,9 @@ from pathlib import Path
 import pytest
 
 from embedded.directory import DataDirectory
-from tests.e2e.clocks import settable_clock
 from tests.e2e.conftest import stack
 from tests.e2e.embedded_run import EmbeddedRun
 from tests.e2e.faults import Fault, fill_disk, freeze, kill
-from tests.e2e.history import violations
 from tests.e2e.nemesis import play
 from tests.e2e.nemesis_faults import (
     clock_jump,
@@ -31,7 +29,9 @@ from tests.e2e.nemesis_faults import (
 )
 from tests.e2e.network import own_network
 from tests.e2e.test_faults import SEED, SERVICES
-from tests.small_disk import small_disk
+from tests.support.clocks import settable_clock
+from tests.support.history import violations
+from tests.support.small_disk import small_disk
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 

@@ -16,7 +16,7 @@ from embedded.child import until
 from embedded.ports import free_ports
 from embedded.settings import Settings
 from tests.e2e.embedded_run import EmbeddedRun
-from tests.readmes import OPERATIONS, READMES, Example, Place, agrees, examples_of, replaced, run
+from tests.support.readmes import OPERATIONS, READMES, Example, Place, agrees, examples_of, replaced, run
 
 # Debian's machines have curl, and a kubectl only where somebody has installed one.
 SHOWN = [

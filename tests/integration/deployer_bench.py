@@ -45,7 +45,7 @@ from shared.events import (
 )
 from shared.kube.client import connect
 from shared.subjects import Bucket, Mode, manifest_key
-from tests.integration.simulator_process import running_simulator
+from tests.support.simulator_process import running_simulator
 
 MODE = Mode.DEMO
 LEASE_SECONDS = 3.0

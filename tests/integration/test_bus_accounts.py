@@ -37,7 +37,7 @@ from shared.subjects import (
     Stream,
     Subject,
 )
-from tests.integration.guarded_bus import GuardedBus, embedded_bus
+from tests.support.guarded_bus import GuardedBus, embedded_bus
 
 SERVICES = ("gateway", "calculator", "manifest", "deployer", "monitor")
 

@@ -18,7 +18,7 @@ from shared.errors import PermanentError
 from shared.events import OutsideRequest
 from shared.subjects import GATEWAY_TAKES_IN_OUTSIDE, STREAM_SUBJECTS, Mode, Stream
 from shared.systems import MOST
-from tests.integration.guarded_bus import GuardedBus, embedded_bus
+from tests.support.guarded_bus import GuardedBus, embedded_bus
 
 
 @pytest.fixture

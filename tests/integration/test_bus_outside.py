@@ -42,7 +42,7 @@ from shared.subjects import (
     Stream,
     Subject,
 )
-from tests.integration.gateway.conftest import (
+from tests.support.gateway import (
     DEMO,
     Gateway,
     eventually,
@@ -51,7 +51,7 @@ from tests.integration.gateway.conftest import (
     tenant,
     wait_until_ready,
 )
-from tests.integration.guarded_bus import GuardedBus, deployed_bus, deployed_url, embedded_bus, start_deployed
+from tests.support.guarded_bus import GuardedBus, deployed_bus, deployed_url, embedded_bus, start_deployed
 
 FORGED = {
     "ce-source": "/ecp/gateway",

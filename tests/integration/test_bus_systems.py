@@ -31,7 +31,7 @@ from shared.bus.dead_letters import DeadLetters
 from shared.errors import PermanentError
 from shared.events import OutsideRequest
 from shared.subjects import GATEWAY_TAKES_IN_OUTSIDE, MONITOR_TAKES_IN_OUTSIDE, Mode, Stream
-from tests.integration.guarded_bus import GuardedBus, deployed_url, start_deployed
+from tests.support.guarded_bus import GuardedBus, deployed_url, start_deployed
 
 FLOOD = 2000
 NAMED = {"outside.crm": "of-crm", "outside.erp": "of-erp"}

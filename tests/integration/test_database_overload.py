@@ -18,12 +18,8 @@ from shared.database.settings import DatabaseSettings
 from shared.database.upgrade import upgrade_one
 from shared.errors import DependencyUnavailable, Overloaded
 from shared.subjects import Mode
+from tests.support.databases import FULL_DISK, execute
 
-# A full disk, as PostgreSQL tells of it.
-FULL_DISK = """
-CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
-"""
 _WRITES = "BEFORE INSERT ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION fail()"
 
 
@@ -36,12 +32,6 @@ async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
     await upgrade_one(made)
     yield made
     await made.dispose()
-
-
-async def execute(database: Database, *statements: str) -> None:
-    async with database.begin() as connection:
-        for statement in statements:
-            await connection.execute(text(statement))
 
 
 async def test_a_full_pool_of_a_healthy_database_is_overload_and_says_when_to_come_again(database: Database) -> None:

@@ -12,7 +12,7 @@ from services.manifest.rendering import to_yaml
 from shared.events import DeployCompleted, Operation, TenantDeleted
 from shared.kube.rights import DEPLOYER
 from tests.integration.deployer_bench import Bench, running_bench
-from tests.unit.manifest.factories import Tenant
+from tests.support.tenants import Tenant
 
 _REQUEST = re.compile(
     r'simulator_api_requests_total\{cluster="demo",code="\d+",resource="([^"]+)",verb="(\w+)"\}', re.ASCII

@@ -16,7 +16,7 @@ from embedded.launch import NOBODY, SAME_ACCOUNT, USER_NAMESPACE
 from embedded.nats import NatsServer, running_nats, write_error
 from embedded.ports import free_ports
 from embedded.postgres import Login, PostgresServer, forget_stale_pid, make_cluster, server_command
-from tests.small_disk import filled, small_disk
+from tests.support.small_disk import filled, small_disk
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
 

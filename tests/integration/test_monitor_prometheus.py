@@ -26,8 +26,8 @@ from services.monitor.settings import Settings
 from shared.errors import DependencyUnavailable
 from shared.events import Event, MetricsCollected
 from shared.subjects import Mode
-from tests.integration.gateway.conftest import make_databases, running_gateway, wait_until_ready
 from tests.integration.test_monitor_service import FakeCluster, World, api_server, start_process, stop_process
+from tests.support.gateway import make_databases, running_gateway, wait_until_ready
 
 PROMETHEUS = shutil.which("prometheus")
 pytestmark = pytest.mark.skipif(PROMETHEUS is None, reason="there is no Prometheus here (apt-get install prometheus)")

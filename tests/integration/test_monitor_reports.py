@@ -23,16 +23,16 @@ from shared.bus import BusSettings, Worker
 from shared.roles import MONITOR
 from shared.rpc import CapacityReply, CapacityRequest, NodeCapacity
 from shared.subjects import Mode, Rpc
-from tests.integration.gateway.conftest import (
+from tests.support.gateway import (
     DEMO,
     Gateway,
+    error_of,
     eventually,
     make_databases,
     running_gateway,
     wait_until_ready,
 )
-from tests.integration.gateway.test_gateway_errors import error_of
-from tests.integration.service_logins import logging_in
+from tests.support.service_logins import logging_in
 
 HOUR = timedelta(hours=1)
 

@@ -38,7 +38,7 @@ from shared.events import MetricsCollected, SlaReported
 from shared.roles import MONITOR
 from shared.sla import SLICE_SECONDS, slice_of, slice_start
 from shared.subjects import Bucket, Mode
-from tests.integration.service_logins import logging_in, make_roles
+from tests.support.service_logins import logging_in, make_roles
 
 T = TypeVar("T")
 DEADLINE = 90.0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.readmes import READMES, Example, Place, agrees, examples_of, run
+from tests.support.readmes import READMES, Example, Place, agrees, examples_of, run
 
 
 @pytest.mark.parametrize("example", examples_of(READMES[0], Place.ALONE), ids=lambda example: example.command)

@@ -15,8 +15,8 @@ from kubernetes.aio.dynamic import DynamicClient
 from kubernetes.aio.dynamic.exceptions import ConflictError, NotFoundError
 from kubernetes.aio.watch import Watch
 
-from tests.integration.simulator_process import eventually, running_simulator
-from tests.unit.simulator.api_client import deployment
+from tests.support.simulator_api import deployment
+from tests.support.simulator_process import eventually, running_simulator
 
 
 @pytest.fixture

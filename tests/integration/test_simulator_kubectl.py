@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from embedded.ports import free_ports
-from tests.integration.simulator_process import running_simulator
+from tests.support.simulator_process import running_simulator
 
 KUBECTL = shutil.which("kubectl") or ""
 OLDEST = 27

@@ -18,8 +18,8 @@ from services.gateway.manifests.manifest_gc import Kept, collect, remove
 from services.manifest.store import ManifestStore
 from shared.bus import Worker
 from shared.subjects import Bucket, Mode, manifest_key
-from tests.integration.gateway.conftest import Gateway
-from tests.integration.guarded_bus import GuardedBus, embedded_bus
+from tests.support.gateway import Gateway
+from tests.support.guarded_bus import GuardedBus, embedded_bus
 
 STREAM = "KV_demo_manifests"
 LONG_AGO = timedelta(days=-1)

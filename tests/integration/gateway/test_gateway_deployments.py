@@ -18,7 +18,7 @@ from shared.events import (
     TenantDeleted,
 )
 from shared.subjects import Mode
-from tests.integration.gateway.conftest import DEMO, Gateway
+from tests.support.gateway import DEMO, Gateway
 
 NAMESPACE = ResourceState(type="Namespace", name="ecp-ai-x", status="Active")
 CALLBOT = ResourceState(type="Deployment", name="callbot", status="Available", replicas="3/3")

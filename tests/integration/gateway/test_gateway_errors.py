@@ -4,22 +4,9 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.integration.gateway.conftest import DEMO, Gateway, tenant
-
-
-def error_of(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """The error of an answer, after a look at its shape."""
-    assert answer.status_code == status, answer.text
-    assert set(answer.json()) == {"error"}
-    error: dict[str, Any] = answer.json()["error"]
-    assert set(error) == {"code", "message", "details", "timestamp", "request_id"}
-    assert error["code"] == code
-    assert error["request_id"] == answer.headers["x-request-id"]
-    assert error["timestamp"].endswith("Z")
-    return error
+from tests.support.gateway import DEMO, Gateway, error_of, tenant
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from services.gateway.lifecycle.schemas import OperationAccepted
 from shared.events import DeployCompleted, DeployFailed, DeployRolledBack, OperationRequested, Phase
 from shared.subjects import Mode
-from tests.integration.gateway.conftest import DEMO, Gateway
+from tests.support.gateway import DEMO, Gateway
 
 
 async def healthy(gateway: Gateway, **changes: Any) -> dict[str, Any]:

@@ -18,9 +18,9 @@ from embedded.postgres import PostgresServer
 from services.deployer.app import build
 from services.deployer.settings import DeployerSettings
 from shared.bus.bootstrap import bootstrap
-from tests.integration.gateway.conftest import DEMO, make_databases, running_gateway, running_workers, wait_until_ready
 from tests.integration.gateway.tenant_model import TenantMachine
-from tests.integration.simulator_process import running_simulator
+from tests.support.gateway import DEMO, make_databases, running_gateway, running_workers, wait_until_ready
+from tests.support.simulator_process import running_simulator
 
 SEED = int(os.environ.get("MODEL_SEED", "1"))
 

@@ -15,8 +15,7 @@ from sqlalchemy import text
 from services.gateway.housekeeping import forget_tenants
 from services.gateway.metrics import GatewayMetrics
 from shared.subjects import Mode
-from tests.integration.gateway.conftest import DEMO, Gateway
-from tests.integration.gateway.test_gateway_errors import error_of
+from tests.support.gateway import DEMO, Gateway, error_of
 
 
 async def posted(nats_url: str, tenant_id: str, count: int) -> list[dict[str, Any]]:

@@ -8,7 +8,9 @@ import httpx
 from embedded.postgres import PostgresServer
 from shared.events import DeployCompleted, MetricsCollected
 from shared.subjects import Mode
-from tests.integration.gateway.conftest import (
+from tests.integration.gateway.test_gateway_deployments import created_and_prepared, event
+from tests.support.databases import FULL_DISK, execute
+from tests.support.gateway import (
     DEMO,
     Gateway,
     make_databases,
@@ -17,8 +19,6 @@ from tests.integration.gateway.conftest import (
     tenant,
     wait_until_ready,
 )
-from tests.integration.gateway.test_gateway_deployments import created_and_prepared, event
-from tests.integration.test_database_overload import FULL_DISK, execute
 
 DOCUMENTED_PATHS = {
     "/api/v1/tenants/": {"get", "post"},

@@ -25,7 +25,8 @@ from services.gateway.outbox.drainer import Drainer
 from shared.bus.bootstrap import bootstrap
 from shared.events import DeployProgressed
 from shared.subjects import Mode
-from tests.integration.gateway.conftest import (
+from tests.integration.gateway.test_gateway_deployments import created_and_prepared, event
+from tests.support.gateway import (
     DEMO,
     Gateway,
     eventually,
@@ -35,7 +36,6 @@ from tests.integration.gateway.conftest import (
     tenant,
     wait_until_ready,
 )
-from tests.integration.gateway.test_gateway_deployments import created_and_prepared, event
 
 
 class Parts:

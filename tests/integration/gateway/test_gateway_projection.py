@@ -25,7 +25,7 @@ from shared.events import (
 )
 from shared.sizing import Sizing
 from shared.subjects import Mode
-from tests.integration.gateway.conftest import DEMO, Gateway
+from tests.support.gateway import DEMO, Gateway
 
 _NUMBERS = itertools.count(1)
 FIRST_SEQUENCE = 1_000_000

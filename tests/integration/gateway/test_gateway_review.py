@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.gateway.conftest import DEMO, Gateway, tenant
+from tests.support.gateway import DEMO, Gateway, tenant
 
 SURROGATE = b'{"tenant_id": "surrogate", "name": "n", "service_requirements": {"\\ud800": 1}}'
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.subjects import Mode
-from tests.integration.gateway.conftest import DEMO, Gateway
+from tests.support.gateway import DEMO, Gateway
 
 CALL_CENTRE = {"callbot": 100, "chatbot": 200, "advisor": 50, "stt": 100, "tts": 100}
 

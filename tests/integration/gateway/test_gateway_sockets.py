@@ -11,7 +11,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from embedded.postgres import PostgresServer
 from shared.events import DeployCompleted, DeployProgressed, Event, MetricsCollected, Phase, TenantDeleted
 from shared.subjects import Mode
-from tests.integration.gateway.conftest import (
+from tests.integration.gateway.test_gateway_deployments import CALLBOT, created_and_prepared, event
+from tests.support.gateway import (
     DEMO,
     Gateway,
     make_databases,
@@ -20,7 +21,6 @@ from tests.integration.gateway.conftest import (
     running_workers,
     wait_until_ready,
 )
-from tests.integration.gateway.test_gateway_deployments import CALLBOT, created_and_prepared, event
 
 
 def sample(tenant_id: str, **values: float) -> MetricsCollected:

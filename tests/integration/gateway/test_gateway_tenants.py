@@ -8,7 +8,7 @@ from services.gateway.tenants.rules import Targets
 from shared.errors import Refused
 from shared.events import TenantDeleted
 from shared.subjects import Mode
-from tests.integration.gateway.conftest import DEMO, Gateway, mode_header, tenant
+from tests.support.gateway import DEMO, Gateway, mode_header, tenant
 
 DOCUMENTED = {
     "tenant_id": "my-ai-service",

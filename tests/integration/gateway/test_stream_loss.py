@@ -26,7 +26,7 @@ from services.manifest.settings import Settings as ManifestSettings
 from shared.access import BOOTSTRAP, inbox
 from shared.bus import Worker
 from shared.bus.bootstrap import bootstrap
-from tests.integration.gateway.conftest import (
+from tests.support.gateway import (
     DEMO,
     Gateway,
     eventually,
@@ -35,7 +35,7 @@ from tests.integration.gateway.conftest import (
     tenant,
     wait_until_ready,
 )
-from tests.integration.simulator_process import running_simulator
+from tests.support.simulator_process import running_simulator
 
 RECORDS = ("KV_demo_desired", "KV_demo_applied", "KV_demo_manifests")
 

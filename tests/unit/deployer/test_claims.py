@@ -5,8 +5,8 @@ import pytest
 from services.deployer.cluster.api import ClusterRefused, Obj, ref_of
 from services.deployer.reconcile.apply import apply_all
 from services.deployer.reconcile.claims import has_claims, not_smaller
-from tests.unit.deployer.fakes import FakeCluster
-from tests.unit.deployer.world import NAMESPACE, config_map, namespace
+from tests.support.deployer_fakes import FakeCluster
+from tests.support.deployer_world import NAMESPACE, config_map, namespace
 
 
 def claim(size: str, name: str = "recordings") -> Obj:

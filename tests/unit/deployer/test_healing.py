@@ -7,7 +7,7 @@ import pytest
 from services.deployer.cluster.api import ClusterApi, ref_of
 from services.deployer.drift.healing import heal, rouse
 from services.deployer.reconcile.apply import NamespaceNotOurs
-from tests.unit.deployer.world import KEY, NAMESPACE, World, autoscaler, config_map, deployment, namespace
+from tests.support.deployer_world import KEY, NAMESPACE, World, autoscaler, config_map, deployment, namespace
 
 OBJECTS = (namespace(), config_map("settings", level="1"), deployment("callbot", 2))
 SCALED = (*OBJECTS[:2], deployment("callbot", None), autoscaler("callbot", 3))

@@ -7,7 +7,7 @@ import pytest
 
 from services.deployer.cluster.api import Obj
 from services.deployer.health.rules import HealthStatus, assess
-from tests.unit.deployer.fakes import HEALTHY
+from tests.support.deployer_fakes import HEALTHY
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 

@@ -17,9 +17,9 @@ from shared.events import (
     DeploySuperseded,
     Operation,
 )
-from tests.unit.deployer.fakes import HEALTHY
+from tests.support.deployer_fakes import HEALTHY
+from tests.support.deployer_world import BROKEN, KEY, NAMESPACE, World, autoscaler, config_map, deployment, namespace
 from tests.unit.deployer.test_reconciler import kill_and_settle, steps_of
-from tests.unit.deployer.world import KEY, NAMESPACE, World, autoscaler, config_map, deployment, namespace
 
 OBJECTS = [
     namespace(),
@@ -35,12 +35,6 @@ LATER = [
     autoscaler("callbot", 1),
     deployment("redis", 2),
 ]
-BROKEN: Obj = {
-    "observedGeneration": 1,
-    "conditions": [
-        {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "stuck"}
-    ],
-}
 Scene = Callable[[], Awaitable[World]]
 
 

@@ -6,7 +6,7 @@ from services.deployer.cluster.api import Obj, ref_of
 from services.deployer.cluster.ownership import describe, foreign
 from services.deployer.state.records import ObjectRef
 from shared.events import DeployCompleted, DeployFailed, TenantDeleted
-from tests.unit.deployer.world import NAMESPACE, World, config_map, deployment, namespace
+from tests.support.deployer_world import NAMESPACE, World, config_map, deployment, namespace
 
 OBJECTS = [namespace(), config_map("settings"), deployment("callbot")]
 

@@ -8,8 +8,8 @@ import pytest
 from services.deployer.cluster.api import Kind
 from services.deployer.reconcile.preflight import Forbidden, Preflight
 from shared.events import DeployCompleted, DeployFailed
-from tests.unit.deployer.fakes import FakeCluster
-from tests.unit.deployer.world import NAMESPACE, World, config_map, deployment, namespace
+from tests.support.deployer_fakes import FakeCluster
+from tests.support.deployer_world import NAMESPACE, World, config_map, deployment, namespace
 
 MANIFEST = (namespace(), config_map("settings", a="1"), deployment("callbot"))
 MONITOR = {"apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor", "metadata": {"name": "m"}}

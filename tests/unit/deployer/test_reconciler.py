@@ -21,8 +21,8 @@ from shared.events import (
     Phase,
     TenantDeleted,
 )
-from tests.unit.deployer.fakes import HEALTHY
-from tests.unit.deployer.world import NAMESPACE, TENANT, World, config_map, deployment, namespace
+from tests.support.deployer_fakes import HEALTHY
+from tests.support.deployer_world import NAMESPACE, TENANT, World, config_map, deployment, namespace
 
 OBJECTS = [namespace(), config_map("settings"), deployment("callbot"), deployment("chatbot")]
 SECOND = {("Namespace", NAMESPACE), ("ConfigMap", "other"), ("Deployment", "callbot"), ("Deployment", "advisor")}

@@ -11,8 +11,8 @@ from services.deployer.reconcile.room_check import WaitingForRoom
 from services.deployer.reconcile.slots import SlotExpired
 from shared.events import DeployCompleted, DeployFailed, DeployProgressed, DeployRolledBack
 from shared.rpc import RoomReply, Shortage
-from tests.unit.deployer.fakes import HEALTHY
-from tests.unit.deployer.world import KEY, NAMESPACE, World, config_map, deployment, namespace
+from tests.support.deployer_fakes import HEALTHY
+from tests.support.deployer_world import KEY, NAMESPACE, World, config_map, deployment, namespace
 
 MANIFEST = (namespace(), config_map("settings", a="1"), deployment("callbot"))
 SHORT = RoomReply(target="fake", short=(Shortage(resource="cpu", needed="4515", free="570", total="570"),))

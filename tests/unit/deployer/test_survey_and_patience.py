@@ -19,8 +19,8 @@ from services.deployer.reconcile.deadlines import Deadlines, DeploymentFailed, T
 from services.deployer.reconcile.explanation import explain
 from services.deployer.reconcile.progress import report_applied, report_done, report_waiting
 from shared.events import Phase
-from tests.unit.deployer.fakes import HEALTHY
-from tests.unit.deployer.world import NAMESPACE, config_map, deployment, namespace
+from tests.support.deployer_fakes import HEALTHY
+from tests.support.deployer_world import NAMESPACE, config_map, deployment, namespace
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REVISION = "deployment.kubernetes.io/revision"

@@ -27,7 +27,7 @@ from shared.kube.semantics import validate
 from shared.reading import InvalidText, int64, parse_json, uint64
 from shared.reading.single import parse_documents
 from shared.tenants import parse_duration
-from tests.unit.simulator.api_client import CONFIG_MAPS, DEPLOYMENTS, Api, deployment
+from tests.support.simulator_api import CONFIG_MAPS, DEPLOYMENTS, Api, deployment
 
 _SCHEMA = definitions().for_kind("apps", "v1", "Deployment")
 _LIVE: Any = {**deployment(), "spec": {**deployment()["spec"], "replicas": 1}}

@@ -6,8 +6,7 @@ from typing import Any
 from services.manifest.rendering import Obj
 from services.manifest.validation import Question, validate_objects
 from shared.rpc import Finding
-
-from .factories import CATALOG, Tenant
+from tests.support.tenants import CATALOG, Tenant
 
 GOOD = Tenant("good", {"chatbot": 10, "stt": 5}).render()
 PODS = validate_objects(GOOD, Question(), CATALOG).resource_summary.estimated_pods

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.manifest.rendering import to_yaml
-
-from .factories import TENANTS
+from tests.support.tenants import TENANTS
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 

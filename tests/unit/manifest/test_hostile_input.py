@@ -15,8 +15,7 @@ from services.manifest.validation import CODES, Question, validate_objects, vali
 from services.manifest.validation.lines import locate
 from shared.reading.scalars import resolve
 from shared.reading.yaml_text import MAX_NODES, read
-
-from .factories import CATALOG, TENANTS
+from tests.support.tenants import CATALOG, TENANTS
 
 _MOST_CPU_SECONDS = 10.0
 """Of process time, which a busy machine hardly lengthens; the worst of these takes about two."""

@@ -13,8 +13,7 @@ from shared.errors import DependencyUnavailable, Refused
 from shared.events import DeploymentContext, DeployOptions, ManifestRejected, ManifestRendered, ResourcesCalculated
 from shared.rpc import CapacityReply, NodeCapacity, RenderRequest, ValidateRequest
 from shared.subjects import Mode
-
-from .factories import CATALOG, TENANTS
+from tests.support.tenants import CATALOG, TENANTS
 
 TENANT = TENANTS["call-centre"]
 VALIDATOR = partial(validate_rendered, catalog=CATALOG)

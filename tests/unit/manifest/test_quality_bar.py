@@ -5,10 +5,11 @@ from functools import cache
 
 import pytest
 
+from tests.support.tenants import TENANTS, every_tenant
+
 from . import kube_linter, kube_score, polaris
 from .cluster_view import Manifest
 from .damages import DAMAGES, Damage
-from .factories import TENANTS, every_tenant
 
 CHECKS = [
     pytest.param(function, id=f"{tool} {name}")

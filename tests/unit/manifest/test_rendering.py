@@ -20,8 +20,7 @@ from shared.kube.quantities import milli, parse
 from shared.kube.semantics import validate
 from shared.kube.validation import decode, missing_required
 from shared.sla import declared_in, promise_of
-
-from .factories import CATALOG, TENANTS, Tenant, every_tenant
+from tests.support.tenants import CATALOG, TENANTS, Tenant, every_tenant
 
 CALL_CENTRE = TENANTS["call-centre"]
 GOLDEN = Path(__file__).parents[2] / "golden"

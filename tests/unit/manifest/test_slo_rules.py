@@ -12,8 +12,7 @@ import pytest
 import yaml
 
 from services.manifest.rendering import Obj
-
-from .factories import CATALOG, TENANTS, Tenant
+from tests.support.tenants import CATALOG, TENANTS, Tenant
 
 PROMTOOL = shutil.which("promtool")
 TENANT = TENANTS["everything-optional"]

@@ -12,8 +12,8 @@ from services.manifest.validation.simulated import SERVED
 from services.simulator.resources import RESOURCES
 from shared.kube.definitions import definitions
 from shared.rpc import CapacityReply, Finding, NodeCapacity
+from tests.support.tenants import CATALOG, Tenant
 
-from .factories import CATALOG, Tenant
 from .faults import BOX, CASES, GOOD, POD, Change, by_name, found, put
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from services.manifest.validation import Question, validate_objects
+from tests.support.tenants import CATALOG
 
-from .factories import CATALOG
 from .faults import GOOD, by_name, found
 
 

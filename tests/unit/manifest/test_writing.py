@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.manifest.rendering import digest, summary, to_json, to_yaml
-
-from .factories import TENANTS
+from tests.support.tenants import TENANTS
 
 SURPRISES = (
     *("no", "NO", "y", "N", "on", "Off", "yes", "true", "False", "null", "Null", "~", "", " ", "nan", ".nan", ".inf"),

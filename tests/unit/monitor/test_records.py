@@ -14,8 +14,7 @@ from services.monitor.collect.sampler import unchanged
 from shared.events import Operation
 from shared.sla import Key, Need, Promise, observing
 from shared.subjects import Bucket
-from tests.unit.deployer.test_operations import BROKEN
-from tests.unit.deployer.world import KEY, NAMESPACE, TENANT, World, autoscaler, deployment, namespace
+from tests.support.deployer_world import BROKEN, KEY, NAMESPACE, TENANT, World, autoscaler, deployment, namespace
 
 CALLBOT, CHATBOT = (Key(NAMESPACE, "Deployment", name) for name in ("callbot", "chatbot"))
 

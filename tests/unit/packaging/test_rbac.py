@@ -7,7 +7,7 @@ import yaml
 from services.deployer.health.snapshot import WATCHED, WORKLOADS
 from services.monitor.collect import kubernetes as monitor
 from shared.kube.rights import APPLIED, DEPLOYER, MONITOR
-from tests.unit.manifest.factories import every_tenant
+from tests.support.tenants import every_tenant
 from tools.kubernetes_rbac import FILE, configuration
 
 RIGHTS = [right for rights in DEPLOYER.values() for right in rights]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.readmes import OPERATIONS, READMES, ROOT, Example, Place, agrees, examples, place
+from tests.support.readmes import OPERATIONS, READMES, ROOT, Example, Place, agrees, examples, place
 
 ENGLISH, KOREAN = (path.read_text(encoding="utf-8") for path in READMES)
 TARGETS = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8")))

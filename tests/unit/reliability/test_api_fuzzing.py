@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.api_fuzzing import Campaign, Progress, check_long
+from tests.support.api_fuzzing import Campaign, Progress, check_long
 
 NUMBER = {"application/json": {"schema": {"type": "object", "properties": {"n": {"type": "integer"}}}}}
 DOCUMENT: dict[str, Any] = {

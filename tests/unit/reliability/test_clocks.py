@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from tests.e2e.clocks import settable_clock
+from tests.support.clocks import settable_clock
 
 PROGRAM = """
 import json, sys, time

@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from tests.e2e.damage import flip_bits, newest_block, truncate
+from tests.support.damage import flip_bits, newest_block, truncate
 
 
 def test_the_newest_block_of_a_stream_is_found_whichever_account_it_is_in(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.e2e.history import Call, Deployment, History, Published, Seen, Tenant, violations
+from tests.support.history import Call, Deployment, History, Published, Seen, Tenant, violations
 
 
 def call(operation: str = "create", **changes: object) -> Call:

@@ -1,6 +1,6 @@
 """Callers may do everything in the simulator, and are told so when they ask."""
 
-from tests.unit.simulator.api_client import Api
+from tests.support.simulator_api import Api
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 REVIEW = {

@@ -9,8 +9,7 @@ from services.simulator.api.errors import ApiError
 from services.simulator.api.validation.bodies import beside, parse_json, parse_yaml
 from services.simulator.controllers.pods import pod_objects
 from shared.kube import texts
-
-from .api_client import (
+from tests.support.simulator_api import (
     APPLY,
     CONFIG_MAPS,
     DEPLOYMENTS,

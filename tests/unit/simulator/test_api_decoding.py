@@ -13,7 +13,7 @@ from services.simulator.api.validation.defaulting import with_defaults
 from services.simulator.settings import SimulatorSettings
 from shared.kube.definitions import Schema, definitions
 from shared.kube.validation import DecodeError, decode, missing_required
-from tests.unit.simulator.api_client import DEPLOYMENTS, JSON_PATCH, MERGE, STRATEGIC, Api, deployment
+from tests.support.simulator_api import DEPLOYMENTS, JSON_PATCH, MERGE, STRATEGIC, Api, deployment
 
 
 def schema(kind: str = "Deployment", group: str = "apps") -> Schema:

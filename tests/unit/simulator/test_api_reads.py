@@ -10,7 +10,7 @@ from services.simulator.api.errors import ApiError
 from services.simulator.api.representations.cells import duration
 from services.simulator.api.validation.selectors import field_predicate, label_predicate
 from services.simulator.storage.watch_log import Change, Expired, Record, WatchLog
-from tests.unit.simulator.api_client import CONFIG_MAPS, DEPLOYMENTS, MERGE, PODS, Api, config_map, deployment, pod
+from tests.support.simulator_api import CONFIG_MAPS, DEPLOYMENTS, MERGE, PODS, Api, config_map, deployment, pod
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 

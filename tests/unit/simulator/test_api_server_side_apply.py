@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.simulator.storage.store import Store
-from tests.unit.simulator.api_client import (
+from tests.support.simulator_api import (
     APPLY,
     CONFIG_MAPS,
     DEPLOYMENTS,

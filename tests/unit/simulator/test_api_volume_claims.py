@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.simulator.controllers.scheduling.volumes import STORAGE_CLASSES, standard_class
-from tests.unit.simulator.api_client import APPLY, Api
+from tests.support.simulator_api import APPLY, Api
 from tests.unit.simulator.controllers_world import World
 
 CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.simulator.api_client import (
+from tests.support.simulator_api import (
     CONFIG_MAPS,
     DEPLOYMENTS,
     JSON_PATCH,

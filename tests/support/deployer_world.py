@@ -20,12 +20,18 @@ from services.deployer.state.status_recorder import StatusRecorder
 from shared.errors import TemporaryError
 from shared.events import DeployOptions, Event, Operation
 from shared.subjects import Bucket, Mode
-from tests.unit.deployer.fakes import FakeCluster, FakeKeyValue, FakePublisher, Step, nothing
+from tests.support.deployer_fakes import FakeCluster, FakeKeyValue, FakePublisher, Step, nothing
 
 TENANT = "acme"
 NAMESPACE = f"ecp-ai-{TENANT}"
 KEY = f"fake.{TENANT}"
 START = datetime(2026, 1, 1, tzinfo=UTC)
+BROKEN: Obj = {
+    "observedGeneration": 1,
+    "conditions": [
+        {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "stuck"}
+    ],
+}
 
 
 def namespace() -> Obj:

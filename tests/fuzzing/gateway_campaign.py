@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from schemathesis.generation.case import Case
 
 from shared.subjects import Mode
-from tests.api_fuzzing import Campaign
-from tests.integration.gateway.conftest import Gateway
+from tests.support.api_fuzzing import Campaign
+from tests.support.gateway import Gateway
 
 TENANTS = 3
 REASONS: Sequence[str] = ("WORKER_UNAVAILABLE", "MONITORING_UNAVAILABLE", "OVERLOADED")

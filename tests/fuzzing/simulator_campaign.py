@@ -11,8 +11,8 @@ from schemathesis.generation.case import Case
 
 from embedded.ports import free_ports
 from shared.subjects import Mode
-from tests.api_fuzzing import Campaign
-from tests.integration.simulator_process import running_simulator
+from tests.support.api_fuzzing import Campaign
+from tests.support.simulator_process import running_simulator
 
 DEPTH = 2
 NAMES = ("kept", "other", "gone")

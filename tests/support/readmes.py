@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 READMES = (ROOT / "README.md", ROOT / "README.ko.md")
 OPERATIONS = ROOT / "docs" / "operations.md"
 _MARK = "---- the next command ----"
@@ -95,7 +95,7 @@ def place(command: str) -> Place:
     for pattern, where in _PLACES.items():
         if re.match(pattern, bare):
             return where
-    raise ValueError(f"no test runs {command!r}: what it shows could be wrong, so give it a place in tests/readmes.py")
+    raise ValueError(f"no test runs {command!r}: what it shows could be wrong, so give it a place in _PLACES")
 
 
 def examples_of(path: Path, where: Place) -> list[Example]:

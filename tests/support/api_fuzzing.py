@@ -30,7 +30,7 @@ from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi import checks
 
 BATCH: Final = 8
-SHORT: Final = 1_000
+SHORT: Final = 2_000
 LONG: Final = 20_000
 SEED: Final = int(os.environ.get("FUZZ_SEED", "1"))
 ANSWER_SECONDS: Final = 30.0
@@ -197,13 +197,13 @@ class Progress:
 
 
 async def check_short(campaign: Campaign, cases: int = SHORT) -> None:
-    """What `make test` runs: the same cases each time."""
+    """The campaign of `make test-fuzz`: the same cases each time."""
     await asyncio.to_thread(lambda: deque(campaign.run(cases), maxlen=0))
     assert not campaign.findings, campaign.report()
 
 
 async def check_long(campaign: Campaign, config: pytest.Config, name: str, cases: int = LONG) -> None:
-    """What `make test-long` runs: goes on where an interrupted run of the same seed was, in pytest's cache."""
+    """The campaign of `make test-long`: resumes an interrupted run of the same seed from pytest's cache."""
     progress = Progress.load(config.cache.mkdir("fuzzing") / f"{name}.json", campaign.seed)
 
     def go_on() -> None:

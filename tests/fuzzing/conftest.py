@@ -1,0 +1,15 @@
+"""The gateway that the campaigns share."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from embedded.postgres import PostgresServer
+from tests.support.gateway import Gateway, gateway_with_workers
+
+
+@pytest.fixture(scope="session")
+async def gateway(nats_url: str, postgres: PostgresServer) -> AsyncIterator[Gateway]:
+    """One gateway with its workers for the campaigns in both modes."""
+    async with gateway_with_workers(nats_url, postgres) as running:
+        yield running

@@ -1,0 +1,230 @@
+"""A real gateway: uvicorn on a free port, real NATS and PostgreSQL, and the calculator and manifest workers."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import httpx
+from fastapi import FastAPI
+from websockets.asyncio.client import ClientConnection, connect
+
+from embedded.ports import free_ports
+from embedded.postgres import PostgresServer
+from services.calculator import app as calculator
+from services.calculator.settings import Settings as CalculatorSettings
+from services.gateway.__main__ import server_config
+from services.gateway.app import create_app
+from services.gateway.http.parameters import Parts
+from services.gateway.settings import Settings
+from services.manifest import app as manifest
+from services.manifest.settings import Settings as ManifestSettings
+from shared.bus import Worker
+from shared.database import Databases
+from shared.database.upgrade import upgrade_one
+from shared.events import Event
+from shared.http.listening import Server
+from shared.roles import MONITOR
+from shared.subjects import Mode
+from tests.support.service_logins import logging_in, make_roles
+
+DEMO = {"X-Demo-Mode": "true"}
+_NUMBERS = itertools.count(1)
+
+
+class _Server(Server):
+    """Leaves the signals to pytest."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@dataclass
+class Gateway:
+    """A running gateway, and how tests talk to it."""
+
+    app: FastAPI
+    settings: Settings
+    http: httpx.AsyncClient
+
+    @property
+    def parts(self) -> Parts:
+        parts: Parts = self.app.state.parts
+        return parts
+
+    @asynccontextmanager
+    async def as_monitor(self) -> AsyncIterator[asyncpg.Connection]:
+        """A session with the demo database and the rights of the monitor, to write what it would."""
+        connection = await asyncpg.connect(logging_in(self.settings.demo_database_url, MONITOR))
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    async def create(self, mode: Mode = Mode.DEMO, **changes: Any) -> dict[str, Any]:
+        """A tenant of its own, as the answer to its creation says."""
+        answer = await self.http.post("/tenants/", json=tenant(**changes), headers=mode_header(mode))
+        assert answer.status_code == 201, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    async def get(self, path: str, mode: Mode = Mode.DEMO) -> dict[str, Any]:
+        answer = await self.http.get(path, headers=mode_header(mode))
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    async def eventually(self, path: str, mode: Mode = Mode.DEMO, **wanted: Any) -> dict[str, Any]:
+        """The answer of `path` as soon as it has the wanted fields."""
+        body: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(15):
+                while True:
+                    body = await self.get(path, mode)
+                    if all(body[name] == value for name, value in wanted.items()):
+                        return body
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"{path} never had {wanted}; last: {body}") from None
+
+    async def say(self, event: Event, mode: Mode = Mode.DEMO, event_id: str | None = None) -> None:
+        """Publish what a worker would."""
+        event_id = event_id or f"test-{next(_NUMBERS)}-{id(event)}"
+        await self.parts.worker.publisher.publish(event, mode=mode, event_id=event_id, correlation_id="req-test")
+
+    @asynccontextmanager
+    async def socket(self, path: str) -> AsyncIterator["Socket"]:
+        url = f"ws://127.0.0.1:{self.settings.port}{path}"
+        async with connect(url, proxy=None, compression=None, max_queue=None) as connection:
+            yield Socket(connection)
+
+
+@dataclass
+class Socket:
+    connection: ClientConnection
+
+    async def next(self) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads(await asyncio.wait_for(self.connection.recv(), 15))
+        return body
+
+    async def until(self, **wanted: Any) -> list[dict[str, Any]]:
+        """All messages up to the one that has the wanted fields."""
+        messages: list[dict[str, Any]] = []
+        while True:
+            messages.append(await self.next())
+            if all(messages[-1].get(name) == value for name, value in wanted.items()):
+                return messages
+
+    async def say(self, message: Any) -> None:
+        await self.connection.send(message if isinstance(message, str) else json.dumps(message))
+
+
+def mode_header(mode: Mode) -> dict[str, str]:
+    return DEMO if mode is Mode.DEMO else {}
+
+
+def tenant(**changes: Any) -> dict[str, Any]:
+    """The body of a creation, with an id of its own."""
+    body = {
+        "tenant_id": f"tenant-{next(_NUMBERS)}",
+        "name": "내 AI 서비스",
+        "service_requirements": {"callbot": 10, "chatbot": 20},
+        "sla_target": {"availability": "99.9%", "response_time": "200ms"},
+    }
+    return {name: value for name, value in (body | changes).items() if value is not ...}
+
+
+def error_of(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The error of an answer, after a look at its shape."""
+    assert answer.status_code == status, answer.text
+    assert set(answer.json()) == {"error"}
+    error: dict[str, Any] = answer.json()["error"]
+    assert set(error) == {"code", "message", "details", "timestamp", "request_id"}
+    assert error["code"] == code
+    assert error["request_id"] == answer.headers["x-request-id"]
+    assert error["timestamp"].endswith("Z")
+    return error
+
+
+async def make_databases(server: PostgresServer, name: str) -> dict[str, str]:
+    """Two databases with tables, as settings with their owners' logins."""
+    urls = {
+        "database_url": await server.create_database(f"{name}_production", user=f"{name}_user", password="secret"),
+        "demo_database_url": await server.create_database(f"{name}_demo", user=f"{name}_demo_user", password="secret"),
+    }
+    databases = Databases(Settings(**urls), "test")
+    await make_roles(server)
+    for mode in Mode:
+        await upgrade_one(databases[mode])
+    await databases.dispose()
+    return urls
+
+
+@asynccontextmanager
+async def running_gateway(**changes: Any) -> AsyncIterator[Gateway]:
+    """A gateway on a free port, as soon as it listens."""
+    [port] = free_ports(1)
+    settings = Settings(**{"port": port, "stop_timeout": 1, "outbox_poll": 0.5, **changes})
+    app = create_app(settings)
+    server = _Server(server_config(app, settings))
+    serving = asyncio.create_task(server.serve())
+    transport = httpx.AsyncHTTPTransport(verify=False)
+    base = f"http://127.0.0.1:{port}/api/v1"
+    async with httpx.AsyncClient(transport=transport, base_url=base, timeout=20, trust_env=False) as http:
+        await eventually(lambda: _is(server.started))
+        try:
+            yield Gateway(app, settings, http)
+        finally:
+            server.should_exit = True
+            await serving
+
+
+@asynccontextmanager
+async def running_workers(nats_url: str) -> AsyncIterator[list[Worker]]:
+    """The two that answer questions."""
+    workers = [
+        calculator.build(CalculatorSettings(nats_url=nats_url)),
+        manifest.build(ManifestSettings(nats_url=nats_url)),
+    ]
+    for worker in workers:
+        await worker.start()
+    try:
+        yield workers
+    finally:
+        for worker in workers:
+            await worker.stop()
+
+
+async def wait_until_ready(gateway: Gateway) -> None:
+    async def is_ready() -> bool:
+        return (await gateway.http.get(f"http://127.0.0.1:{gateway.settings.port}/ready")).status_code == 200
+
+    await eventually(is_ready)
+
+
+async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
+    """Return as soon as `check` says yes."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if await check():
+                return
+            await asyncio.sleep(0.02)
+
+
+async def _is(value: bool) -> bool:
+    return value
+
+
+@asynccontextmanager
+async def gateway_with_workers(nats_url: str, postgres: PostgresServer) -> AsyncIterator[Gateway]:
+    """A gateway that is ready, on databases of its own, with the workers that answer its requests."""
+    urls = await make_databases(postgres, "gateway")
+    async with running_workers(nats_url), running_gateway(nats_url=nats_url, **urls) as running:
+        await wait_until_ready(running)
+        yield running
