@@ -12,9 +12,9 @@ from embedded import systems
 from embedded.addresses import addresses
 from embedded.dead_letters import dead_letters
 from embedded.errors import EmbeddedError
-from embedded.report import Report
+from embedded.report import ConsoleReport
 from embedded.runner import clean, run
-from embedded.settings import Settings
+from embedded.settings import EmbeddedSettings
 from shared.access import OUTSIDE
 
 
@@ -39,15 +39,17 @@ def main() -> int:
             stream.reconfigure(errors="replace")
     try:
         if options.command == "clean":
-            asyncio.run(clean(Settings.read(), Report()))
+            asyncio.run(clean(EmbeddedSettings.read(), ConsoleReport()))
         elif options.command == "env":
-            print("\n".join(addresses(Settings.read(), passwords=options.passwords)))
+            print("\n".join(addresses(EmbeddedSettings.read(), passwords=options.passwords)))
         elif options.command == "bus":
-            _bus(Settings.read(), options)
+            _bus(EmbeddedSettings.read(), options)
         elif options.command == "dlq":
-            dead_letters(Settings.read(), options.arguments)
+            dead_letters(EmbeddedSettings.read(), options.arguments)
         else:
-            asyncio.run(run(Settings.read(**({"scale": options.scale} if options.scale else {})), Report()))
+            asyncio.run(
+                run(EmbeddedSettings.read(**({"scale": options.scale} if options.scale else {})), ConsoleReport())
+            )
     except EmbeddedError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -63,7 +65,7 @@ def _add_bus(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("list", help="the systems that have an account of their own")
 
 
-def _bus(settings: Settings, options: argparse.Namespace) -> None:
+def _bus(settings: EmbeddedSettings, options: argparse.Namespace) -> None:
     if options.action == "list":
         print("\n".join([OUTSIDE, *systems.names(settings)]))
     elif options.action == "add":

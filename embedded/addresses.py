@@ -6,10 +6,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from embedded.directory import DataDirectory
 from embedded.errors import EmbeddedError
-from embedded.settings import Settings
+from embedded.settings import EmbeddedSettings
 
 
-def addresses(settings: Settings, *, passwords: bool) -> list[str]:
+def addresses(settings: EmbeddedSettings, *, passwords: bool) -> list[str]:
     """`export NAME=url` for each address of this run, or of the last. Raises EmbeddedError where none has been."""
     file = DataDirectory(settings.data_dir).addresses
     if not file.exists():

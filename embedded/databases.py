@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from embedded.directory import DataDirectory
 from embedded.errors import EmbeddedError
 from embedded.postgres import Login
-from embedded.settings import Settings
+from embedded.settings import EmbeddedSettings
 from shared.roles import GATEWAY, MONITOR, SIMULATOR, SUPERUSER, Roles
 from shared.settings import EXAMPLE_PASSWORDS
 
@@ -25,7 +25,7 @@ Passwords = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Database:
+class EmbeddedDatabase:
     """One database, with the name, port and owner that the guides give it. `services` maps a service to its role."""
 
     name: str
@@ -64,10 +64,10 @@ class Database:
         return Login(self.database, user, quote(self.passwords[user], safe="")).url(self.port)
 
 
-class Databases:
+class EmbeddedDatabases:
     """All three. Raises EmbeddedError for a variable that can't be honoured."""
 
-    def __init__(self, settings: Settings, file: Path) -> None:
+    def __init__(self, settings: EmbeddedSettings, file: Path) -> None:
         wanted = _guides_databases(settings)
         given = {each.variable: _given(each, getattr(settings, each.variable.lower())) for each in wanted}
         passwords = _passwords(file, wanted, given)
@@ -96,23 +96,23 @@ class Databases:
                 yield f"{each.variable} has the password that the guides print: any local user can be {each.owner}"
 
 
-def _guides_databases(settings: Settings) -> list[Database]:
+def _guides_databases(settings: EmbeddedSettings) -> list[EmbeddedDatabase]:
     both = {"gateway": GATEWAY, "monitor": MONITOR}
     return [
-        Database("postgres", "DATABASE_URL", "ecp_orchestrator", "ecp_user", settings.database_port, both),
-        Database(
+        EmbeddedDatabase("postgres", "DATABASE_URL", "ecp_orchestrator", "ecp_user", settings.database_port, both),
+        EmbeddedDatabase(
             *("postgres-demo", "DEMO_DATABASE_URL", "ecp_orchestrator_demo", "ecp_demo_user"),
             *(settings.demo_database_port, both),
         ),
         # The simulator makes its own tables, and there are no others: it acts as their owner.
-        Database(
+        EmbeddedDatabase(
             *("postgres-simulator", "SIMULATOR_DATABASE_URL", "k8s_simulator", "k8s_user"),
             *(settings.simulator_database_port, {"simulator": SIMULATOR}, frozenset({SIMULATOR})),
         ),
     ]
 
 
-def _given(database: Database, url: str | None) -> str | None:
+def _given(database: EmbeddedDatabase, url: str | None) -> str | None:
     """The owner's password where `url` names our server; None where it is absent or names another one."""
     if not url:
         return None
@@ -128,7 +128,7 @@ def _given(database: Database, url: str | None) -> str | None:
     return _password_for_ours(database, parts)
 
 
-def _password_for_ours(database: Database, parts: SplitResult) -> str:
+def _password_for_ours(database: EmbeddedDatabase, parts: SplitResult) -> str:
     if (parts.username, parts.path) != (database.owner, f"/{database.database}") or not parts.password:
         wanted = f"postgresql://{database.owner}:<password>@127.0.0.1:{database.port}/{database.database}"
         raise EmbeddedError(f"{database.variable} names the server that is started here, where it would be {wanted}")
@@ -138,7 +138,7 @@ def _password_for_ours(database: Database, parts: SplitResult) -> str:
     return password
 
 
-def _passwords(file: Path, databases: list[Database], given: Mapping[str, str | None]) -> Passwords:
+def _passwords(file: Path, databases: list[EmbeddedDatabase], given: Mapping[str, str | None]) -> Passwords:
     """Each server's passwords, in `file` from now on. The guides' are kept only while a variable has them."""
     known: Passwords = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     wanted = {}
@@ -169,5 +169,7 @@ def _keep(file: Path, passwords: Passwords) -> None:
     partial.replace(file)
 
 
-def _with(database: Database, passwords: Mapping[str, str], given: str | None, url: str | None) -> Database:
+def _with(
+    database: EmbeddedDatabase, passwords: Mapping[str, str], given: str | None, url: str | None
+) -> EmbeddedDatabase:
     return replace(database, passwords=passwords, elsewhere=url if url and given is None else None)

@@ -8,11 +8,11 @@ from typing import NoReturn
 from embedded import accounts
 from embedded.directory import DataDirectory
 from embedded.errors import EmbeddedError
-from embedded.settings import Settings
+from embedded.settings import EmbeddedSettings
 from shared.access import OPERATOR
 
 
-def dead_letters(settings: Settings, arguments: Sequence[str]) -> NoReturn:
+def dead_letters(settings: EmbeddedSettings, arguments: Sequence[str]) -> NoReturn:
     """Become `ecp dlq` with `arguments`. Raises EmbeddedError where no stack has ever run."""
     file = DataDirectory(settings.data_dir).bus_passwords
     if not file.exists():

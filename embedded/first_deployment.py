@@ -9,7 +9,7 @@ import json
 
 from embedded.directory import DataDirectory
 from embedded.gateway import RETRY_SECONDS, Gateway, Json
-from embedded.report import Report
+from embedded.report import ConsoleReport
 
 TENANT_ID = "ai-call-center"
 CALL_CENTRE: Json = {
@@ -27,7 +27,7 @@ FIRST_SLA_SECONDS = 30.0
 SETTLE_SECONDS = 10.0
 
 
-async def deploy_or_describe(gateway: Gateway, directory: DataDirectory, report: Report) -> None:
+async def deploy_or_describe(gateway: Gateway, directory: DataDirectory, report: ConsoleReport) -> None:
     """Deploy the call centre if it never was, follow it until it runs, and say how it is.
 
     Raises EmbeddedError with the gateway's words when it refuses.
@@ -50,7 +50,7 @@ async def deploy_or_describe(gateway: Gateway, directory: DataDirectory, report:
     await _describe(gateway, report)
 
 
-async def _follow(gateway: Gateway, deployment_id: str, report: Report) -> None:
+async def _follow(gateway: Gateway, deployment_id: str, report: ConsoleReport) -> None:
     with report.progress(TENANT_ID) as show:
         try:
             async with asyncio.timeout(DEPLOYMENT_SECONDS):
@@ -72,7 +72,7 @@ async def _settled(gateway: Gateway) -> Json | None:
     return tenant
 
 
-async def _describe(gateway: Gateway, report: Report) -> None:
+async def _describe(gateway: Gateway, report: ConsoleReport) -> None:
     tenant = await _settled(gateway)
     if tenant is None:
         return

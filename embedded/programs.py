@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedded import postgres
-from embedded.databases import Databases
+from embedded.databases import EmbeddedDatabases
 from embedded.directory import DataDirectory
 from embedded.launch import launcher
 from embedded.nats import nats_server
-from embedded.settings import WORKERS, Settings
+from embedded.settings import WORKERS, EmbeddedSettings
 
 # Groups are started in this order and stopped in the opposite one, each as a whole.
 INFRASTRUCTURE = "infrastructure"
@@ -41,7 +41,7 @@ class Program:
     live_url: str | None = None
 
 
-def infrastructure(databases: Databases, directory: DataDirectory, account: str) -> list[Program]:
+def infrastructure(databases: EmbeddedDatabases, directory: DataDirectory, account: str) -> list[Program]:
     """NATS and the PostgreSQL servers; `account` is whose PostgreSQL runs under."""
     command = launcher([nats_server(), "-c", directory.run / "nats.conf"], record=directory.record("nats"))
     programs = [Program("nats", INFRASTRUCTURE, command, stop_seconds=INFRASTRUCTURE_STOP_SECONDS)]
@@ -58,7 +58,7 @@ def infrastructure(databases: Databases, directory: DataDirectory, account: str)
 
 
 def services(
-    settings: Settings, directory: DataDirectory, passwords: Mapping[str, str], databases: Databases
+    settings: EmbeddedSettings, directory: DataDirectory, passwords: Mapping[str, str], databases: EmbeddedDatabases
 ) -> list[Program]:
     """The six services, the workers in as many copies as `settings.scale` says; `passwords` are those on the bus."""
 

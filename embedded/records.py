@@ -24,7 +24,7 @@ KILL_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ProcessRecord:
     """A process that a run started."""
 
     program: str
@@ -43,13 +43,13 @@ class Record:
                 os.kill(self.pid, number)
 
 
-def read_records(directory: Path) -> list[Record]:
+def read_records(directory: Path) -> list[ProcessRecord]:
     """The records below `directory`; one that was cut short has no process that could have gone on."""
     records = []
     for path in sorted(directory.glob("*.process")):
         with contextlib.suppress(ValueError, KeyError):
             pid, known_by, stop_signal = path.read_text(encoding="utf-8").rstrip("\n").split("\t")
-            records.append(Record(path.stem, int(pid), known_by, signal.Signals[stop_signal]))
+            records.append(ProcessRecord(path.stem, int(pid), known_by, signal.Signals[stop_signal]))
     return records
 
 
@@ -74,7 +74,7 @@ async def end_leftovers(directory: Path) -> list[str]:
     return [record.program for record in left]
 
 
-async def _gone(records: Sequence[Record], seconds: float) -> bool:
+async def _gone(records: Sequence[ProcessRecord], seconds: float) -> bool:
     with contextlib.suppress(TimeoutError):
         await until(lambda: not any(record.alive for record in records), seconds)
     return not any(record.alive for record in records)

@@ -55,7 +55,7 @@ class _Unbreakable(io.TextIOBase):
                 os.dup2(nowhere.fileno(), self._stream.fileno())
 
 
-class Report:
+class ConsoleReport:
     """Writes to standard output: stages, lines, and the progress of a deployment."""
 
     def __init__(self, console: Console | None = None) -> None:

@@ -15,8 +15,8 @@ from embedded.errors import AlreadyRunning, EmbeddedError
 from embedded.first_deployment import deploy_or_describe
 from embedded.gateway import Gateway
 from embedded.records import end_leftovers
-from embedded.report import Report
-from embedded.settings import Settings
+from embedded.report import ConsoleReport
+from embedded.settings import EmbeddedSettings
 from embedded.stack import Stack
 
 # A run that is being stopped may wait 25 s for what is in flight, and longer only for what it then kills.
@@ -27,7 +27,7 @@ RETRY_SECONDS = 0.1
 TERMINAL_SECONDS = 1.0
 
 
-async def run(settings: Settings, report: Report) -> None:
+async def run(settings: EmbeddedSettings, report: ConsoleReport) -> None:
     """Run the stack until SIGINT, SIGTERM or SIGHUP. Raises EmbeddedError when it can't."""
     directory = DataDirectory.prepare(settings.data_dir)
     about = {"pid": os.getpid(), "gateway": settings.gateway_url}
@@ -42,7 +42,7 @@ async def run(settings: Settings, report: Report) -> None:
                 await stack.stop()
 
 
-async def clean(settings: Settings, report: Report) -> None:
+async def clean(settings: EmbeddedSettings, report: ConsoleReport) -> None:
     """End what an earlier run left and remove the data directory. Raises EmbeddedError while a run uses it."""
     if not settings.data_dir.exists():
         report.line(f"{settings.data_dir} does not exist: nothing to clean")
@@ -54,7 +54,7 @@ async def clean(settings: Settings, report: Report) -> None:
     report.line(f"{settings.data_dir} is removed")
 
 
-async def _serve(stack: Stack, settings: Settings, directory: DataDirectory, report: Report) -> None:
+async def _serve(stack: Stack, settings: EmbeddedSettings, directory: DataDirectory, report: ConsoleReport) -> None:
     await stack.start()
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -66,7 +66,7 @@ async def _serve(stack: Stack, settings: Settings, directory: DataDirectory, rep
         raise failed.exceptions[0] from None
 
 
-async def _greet(settings: Settings, directory: DataDirectory, report: Report) -> None:
+async def _greet(settings: EmbeddedSettings, directory: DataDirectory, report: ConsoleReport) -> None:
     try:
         await deploy_or_describe(Gateway(settings.gateway_url), directory, report)
     except EmbeddedError as error:
@@ -75,7 +75,7 @@ async def _greet(settings: Settings, directory: DataDirectory, report: Report) -
     _say_where(settings, directory, report)
 
 
-def _say_where(settings: Settings, directory: DataDirectory, report: Report) -> None:
+def _say_where(settings: EmbeddedSettings, directory: DataDirectory, report: ConsoleReport) -> None:
     data, logs = _short(directory.root), _short(directory.logs)
     report.heading("Where")
     report.line(f"  API          {settings.gateway_url}/api/v1")
@@ -128,7 +128,7 @@ async def _terminal_closed() -> None:
 
 
 @asynccontextmanager
-async def _locked(directory: DataDirectory, report: Report, about: dict[str, Any]) -> AsyncIterator[RunLock]:
+async def _locked(directory: DataDirectory, report: ConsoleReport, about: dict[str, Any]) -> AsyncIterator[RunLock]:
     """Hold the lock; a run that is stopping is waited for. Raises AlreadyRunning for one that goes on."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + SETTLE_SECONDS

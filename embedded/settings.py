@@ -20,7 +20,7 @@ MAX_COPIES = 20
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 
 
-class Settings(BaseSettings):
+class EmbeddedSettings(BaseSettings):
     """One start's settings. The defaults are the ports of the guides, so that what they say works as it stands."""
 
     model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="ignore", env_ignore_empty=True)

@@ -14,15 +14,15 @@ from pathlib import Path
 from embedded import accounts, nats, postgres, programs
 from embedded.account import account_for, hand_over
 from embedded.child import Child, tail, until
-from embedded.databases import Database, Databases
+from embedded.databases import EmbeddedDatabase, EmbeddedDatabases
 from embedded.directory import DataDirectory, write_private
 from embedded.errors import EmbeddedError, SupervisorSilent
 from embedded.ports import check_ports
 from embedded.programs import INFRASTRUCTURE, SERVICES
 from embedded.readiness import answers
 from embedded.records import SUPERVISOR, end_leftovers, read_records
-from embedded.report import Report
-from embedded.settings import Settings
+from embedded.report import ConsoleReport
+from embedded.settings import EmbeddedSettings
 from embedded.supervision import ProcessState, Supervisor
 from embedded.watchdog import PROBE_SECONDS, Watchdog
 from shared.access import BOOTSTRAP, OUTSIDE
@@ -42,11 +42,11 @@ Check = Callable[[], Awaitable[bool]]
 class Stack:
     """NATS, three PostgreSQL servers and the six services, under one supervisord."""
 
-    def __init__(self, settings: Settings, directory: DataDirectory, report: Report) -> None:
+    def __init__(self, settings: EmbeddedSettings, directory: DataDirectory, report: ConsoleReport) -> None:
         self._settings = settings
         self._directory = directory
         self._report = report
-        self._databases = Databases(settings, directory.database_passwords)
+        self._databases = EmbeddedDatabases(settings, directory.database_passwords)
         self._passwords = accounts.passwords(directory.bus_passwords)
         self._services = programs.services(settings, directory, self._passwords, self._databases)
         # UTF-8 whatever the locale: names of tenants are Korean, and a minimal container has the locale C.
@@ -181,7 +181,7 @@ class Stack:
             )
         )
 
-    def _has_roles(self, database: Database) -> bool:
+    def _has_roles(self, database: EmbeddedDatabase) -> bool:
         return postgres.has_roles(database.data(self._directory), database.roles)
 
     async def _set_up_roles(self, account: str) -> None:

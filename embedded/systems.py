@@ -16,7 +16,7 @@ from embedded.child import until
 from embedded.directory import DataDirectory, write_private
 from embedded.errors import EmbeddedError, SupervisorSilent
 from embedded.programs import INFRASTRUCTURE
-from embedded.settings import Settings
+from embedded.settings import EmbeddedSettings
 from embedded.supervision import Supervisor
 from shared.access import BOOTSTRAP, inbox
 from shared.bus.bootstrap import make_system
@@ -26,13 +26,13 @@ _SECONDS = 10.0
 """Within which NATS has read its configuration again."""
 
 
-def names(settings: Settings) -> list[str]:
+def names(settings: EmbeddedSettings) -> list[str]:
     """The systems with a name, in alphabetical order."""
     file = DataDirectory(settings.data_dir).bus_passwords
     return sorted(accounts.systems(accounts.passwords(file))) if file.exists() else []
 
 
-async def add(settings: Settings, name: str) -> str:
+async def add(settings: EmbeddedSettings, name: str) -> str:
     """Give another system an account. Returns the URL with its password. Raises EmbeddedError."""
     directory = _directory(settings)
     try:
@@ -47,7 +47,7 @@ async def add(settings: Settings, name: str) -> str:
     return url
 
 
-async def remove(settings: Settings, name: str) -> None:
+async def remove(settings: EmbeddedSettings, name: str) -> None:
     """Take its account from another system; what it has published is still handled. Raises EmbeddedError."""
     directory = _directory(settings)
     try:
@@ -64,7 +64,7 @@ def _change_accounts(configuration: Path, secret: dict[str, str]) -> None:
     write_private(configuration, nats.with_authorization(text, accounts.authorization(secret)))
 
 
-def _directory(settings: Settings) -> DataDirectory:
+def _directory(settings: EmbeddedSettings) -> DataDirectory:
     directory = DataDirectory(settings.data_dir)
     if not directory.bus_passwords.exists():
         raise EmbeddedError(f"Nothing has run in {settings.data_dir} yet; start it with `make run`.")
@@ -79,7 +79,7 @@ async def _runs(directory: DataDirectory) -> bool:
     return any(state.name == "nats" and state.pid for state in states)
 
 
-async def _reload(settings: Settings, directory: DataDirectory) -> None:
+async def _reload(settings: EmbeddedSettings, directory: DataDirectory) -> None:
     """Have NATS read the accounts again, and wait until it has: a client that connects meanwhile may find half of them.
 
     Two times, since an account that is new is not let over to ours before the reload after its first one (seen with
@@ -95,7 +95,7 @@ async def _reload(settings: Settings, directory: DataDirectory) -> None:
             raise EmbeddedError(f"NATS has not read its accounts again; {directory.log('nats')} tells why") from None
 
 
-async def _is_configured(settings: Settings, before: str | None) -> bool:
+async def _is_configured(settings: EmbeddedSettings, before: str | None) -> bool:
     return await nats.configured_at(settings.nats_monitor_url) not in (before, None)
 
 

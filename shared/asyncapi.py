@@ -18,12 +18,12 @@ from shared.events import EVENTS, Event
 from shared.examples import EXAMPLES
 from shared.subjects import STREAM_SUBJECTS, Mode, Stream, Subject
 
-Document = dict[str, Any]
+JsonObject = dict[str, Any]
 DOCS = Path(__file__).parent.parent / "docs"
 _SCHEMAS = "#/components/schemas/{model}"
 _TITLE = "ECP-AI Kubernetes Orchestrator"
 
-HEADERS: Document = {
+HEADERS: JsonObject = {
     "type": "object",
     "description": "CloudEvents 1.0, binary mode. Other systems may leave all of them out.",
     "properties": {
@@ -40,7 +40,7 @@ HEADERS: Document = {
 }
 
 
-def document(version: str) -> Document:
+def document(version: str) -> JsonObject:
     """The AsyncAPI document; `version` is the product's."""
     return {
         "asyncapi": "3.0.0",
@@ -85,7 +85,7 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_yaml(content: Document) -> str:
+def to_yaml(content: JsonObject) -> str:
     """Stable YAML: the order of the contract, no line breaks inside of texts, no aliases."""
 
     class Dumper(yaml.SafeDumper):
@@ -149,7 +149,7 @@ def _channel_name(subject: Subject) -> str:
     return subject.replace(".", "_")
 
 
-def _channel(subject: Subject) -> Document:
+def _channel(subject: Subject) -> JsonObject:
     model = EVENTS[subject].__name__
     return {
         "address": f"{{mode}}{subject}",
@@ -159,7 +159,7 @@ def _channel(subject: Subject) -> Document:
     }
 
 
-def _operations(subject: Subject) -> list[tuple[str, Document]]:
+def _operations(subject: Subject) -> list[tuple[str, JsonObject]]:
     name, model = _channel_name(subject), EVENTS[subject].__name__
     channel = {"$ref": f"#/channels/{name}"}
     messages = [{"$ref": f"#/channels/{name}/messages/{model}"}]
@@ -168,7 +168,7 @@ def _operations(subject: Subject) -> list[tuple[str, Document]]:
     return [(key, {"action": action, "channel": channel, "messages": messages}) for key, action in said + read]
 
 
-def _message(model: type[Event]) -> Document:
+def _message(model: type[Event]) -> JsonObject:
     return {
         "name": model.__name__,
         "title": str(model.subject),
@@ -180,9 +180,9 @@ def _message(model: type[Event]) -> Document:
     }
 
 
-def _schemas() -> Document:
+def _schemas() -> JsonObject:
     _, definitions = models_json_schema([(model, "validation") for model in EVENTS.values()], ref_template=_SCHEMAS)
-    schemas: Document = definitions["$defs"]
+    schemas: JsonObject = definitions["$defs"]
     return {name: schemas[name] for name in sorted(schemas)}
 
 

@@ -9,17 +9,17 @@ _log = structlog.get_logger(__name__)
 _CHECK_TIMEOUT = 2.0
 _REMIND_EVERY = 10.0
 
-Check = Callable[[], Awaitable[None]]
+DependencyCheck = Callable[[], Awaitable[None]]
 
 
 class Dependencies:
     """Named checks. A check returns while its dependency is there, and raises while it is away."""
 
     def __init__(self) -> None:
-        self._checks: dict[str, Check] = {}
-        self._later: dict[str, Check] = {}
+        self._checks: dict[str, DependencyCheck] = {}
+        self._later: dict[str, DependencyCheck] = {}
 
-    def add(self, name: str, check: Check, *, at_start: bool = True) -> None:
+    def add(self, name: str, check: DependencyCheck, *, at_start: bool = True) -> None:
         """`at_start` is false for what a process can begin without, such as room on a disk."""
         (self._checks if at_start else self._later)[name] = check
 
@@ -42,12 +42,12 @@ class Dependencies:
             pause = min(pause * 1.5, 1.0)
 
 
-async def _missing(checks: dict[str, Check]) -> dict[str, str]:
+async def _missing(checks: dict[str, DependencyCheck]) -> dict[str, str]:
     answers = await asyncio.gather(*(_ask(check) for check in checks.values()))
     return {name: answer for name, answer in zip(checks, answers, strict=True) if answer is not None}
 
 
-async def _ask(check: Check) -> str | None:
+async def _ask(check: DependencyCheck) -> str | None:
     try:
         async with asyncio.timeout(_CHECK_TIMEOUT):
             await check()

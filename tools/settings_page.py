@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode
 
 from cli.dead_letters import OperatorSettings
-from embedded.settings import Settings as RunSettings
+from embedded.settings import EmbeddedSettings
 from services.calculator.settings import Settings as CalculatorSettings
 from services.deployer.settings import DeployerSettings
 from services.gateway.settings import Settings as GatewaySettings
@@ -48,7 +48,7 @@ SECTIONS: dict[str, type[BaseSettings]] = {
     "Calculator and manifest: the catalogue": CatalogSettings,
     "The bootstrap of NATS": BootstrapSettings,
     "The command `ecp`": OperatorSettings,
-    "`make run`": RunSettings,
+    "`make run`": EmbeddedSettings,
 }
 _INTRODUCTION = """\
 # Settings

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from shared.database.settings import DatabaseSettings
-from shared.http.connections import Limits
+from shared.http.connections import ConnectionLimits
 from shared.http.settings import HttpSettings
 from shared.settings import BusSettings
 from shared.subjects import Mode
@@ -53,7 +53,7 @@ class Settings(BusSettings, DatabaseSettings, HttpSettings):
     """The guides' variables. Accepted and not used: JetStream's key-value does what the guides do with Redis."""
 
     @property
-    def connection_limits(self) -> Limits:
+    def connection_limits(self) -> ConnectionLimits:
         """Bounds of the HTTP side: both databases' pools, their sessions, NATS and files need descriptors, too."""
         return self.limits(len(Mode) * (self.database_pool_size + self.socket_pool_size + 2) + 40)
 

@@ -19,15 +19,15 @@ from shared.bus.mode_bus import ModeBuckets, ModeBus, ModePublisher
 from shared.bus.publishing import EventPublisher
 from shared.bus.rpc import RpcClient
 from shared.bus.serving import run_worker
-from shared.bus.worker import Handler, Worker
+from shared.bus.worker import EventHandler, Worker
 from shared.settings import BusSettings
 
 __all__ = [
     "BusSettings",
     "Delivery",
     "Encoded",
+    "EventHandler",
     "EventPublisher",
-    "Handler",
     "ModeBuckets",
     "ModeBus",
     "ModePublisher",

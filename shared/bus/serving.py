@@ -12,7 +12,7 @@ from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from prometheus_client import make_asgi_app
 
 from shared.bus.worker import Worker
-from shared.http.connections import Limits
+from shared.http.connections import ConnectionLimits
 from shared.process.serving import run_process, serve, server_config
 from shared.settings import BusSettings
 
@@ -23,7 +23,11 @@ _DRAIN_SECONDS = 1
 def run_worker(worker: Worker, settings: BusSettings) -> NoReturn:
     """Run until SIGTERM or SIGINT, which finish what is in flight. Exits with 1 if a background task failed."""
     config = server_config(
-        status_app(worker), host=settings.host, port=settings.port, limits=Limits(), drain_seconds=_DRAIN_SECONDS
+        status_app(worker),
+        host=settings.host,
+        port=settings.port,
+        limits=ConnectionLimits(),
+        drain_seconds=_DRAIN_SECONDS,
     )
     run_process(worker.service, settings.log_level, lambda: serve(config, lambda: _work(worker)))
 

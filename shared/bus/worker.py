@@ -42,7 +42,7 @@ from shared.tenants import Model
 
 E = TypeVar("E", bound=Event | DeadLetter | OutsideRequest)
 Q = TypeVar("Q", bound=Model)
-Handler = Callable[[E, Delivery], Awaitable[Iterable[Event] | None]]
+EventHandler = Callable[[E, Delivery], Awaitable[Iterable[Event] | None]]
 """Takes an event and how it came; what it returns is published before the event is acknowledged."""
 
 _log = structlog.get_logger(__name__)
@@ -83,7 +83,7 @@ class Worker:
         self.started = False
         self.failed: asyncio.Future[None] | None = None
 
-    def on(self, durable: Durable, handler: Handler[Any], *, concurrency: int = 2) -> None:
+    def on(self, durable: Durable, handler: EventHandler[Any], *, concurrency: int = 2) -> None:
         """Handle the events of `durable`, `concurrency` at a time for each mode."""
         self._durables.append(durable)
         for mode in Mode:
@@ -195,7 +195,7 @@ class Worker:
         """Publisher, buckets and requests of `mode`, for a component that works in one mode only."""
         return ModeBus(mode, self.publisher, self.key_value, self.rpc)
 
-    def _receiver(self, handler: Handler[Any]) -> Callable[[Any], Awaitable[None]]:
+    def _receiver(self, handler: EventHandler[Any]) -> Callable[[Any], Awaitable[None]]:
         async def receive(event: Any) -> None:
             delivery = current_delivery()
             for index, outgoing in enumerate(await handler(event, delivery) or ()):

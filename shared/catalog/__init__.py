@@ -9,12 +9,13 @@ from shared.catalog.figures import Confidence, Figure
 from shared.catalog.hardware import Gpu, Mig, Prices, Purchase
 from shared.catalog.loading import CatalogInvalid, load_catalog
 from shared.catalog.model import Catalog, Preset, Quality
-from shared.catalog.services import Ask, Discipline, Replica, Service
+from shared.catalog.services import Ask, CatalogService, Discipline, Replica
 
 __all__ = [
     "Ask",
     "Catalog",
     "CatalogInvalid",
+    "CatalogService",
     "Confidence",
     "Discipline",
     "Figure",
@@ -25,6 +26,5 @@ __all__ = [
     "Purchase",
     "Quality",
     "Replica",
-    "Service",
     "load_catalog",
 ]

@@ -19,7 +19,7 @@ class Confidence(StrEnum):
     ESTIMATE = "estimate"
 
 
-class Record(BaseModel):
+class CatalogRecord(BaseModel):
     """Base of the catalogue's models. A misspelt field is an error: it would be a figure without effect."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,7 +34,7 @@ Exact = Annotated[Fraction, BeforeValidator(_written_exactly), Field(gt=0)]
 """A positive number, kept exactly; written as 20, 6.5 or 1000/39."""
 
 
-class Sourced(Record):
+class Sourced(CatalogRecord):
     """Base of what needs a source."""
 
     source: str = Field(min_length=1)

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from shared.catalog.figures import Count, Figure, Record, Sourced
+from shared.catalog.figures import CatalogRecord, Count, Figure, Sourced
 
 
-class Node(Sourced):
+class NodeType(Sourced):
     """The smallest instance that can be rented with a GPU type."""
 
     instance: str
@@ -29,7 +29,7 @@ class Gpu(Sourced):
     """The node label `nvidia.com/gpu.product`."""
     usd_a_month: Figure
     """Of one of them, with its part of the instance's CPUs and memory."""
-    node: Node
+    node: NodeType
     time_slices: Count
     """How many replicas may take turns at one."""
     mig: Mig | None = None
@@ -38,14 +38,14 @@ class Gpu(Sourced):
     fp16_tflops: Figure
 
 
-class Purchase(Record):
+class Purchase(CatalogRecord):
     """The part of the price on demand that is left to pay."""
 
     gpu: Figure
     cpu: Figure
 
 
-class Prices(Record):
+class Prices(CatalogRecord):
     """US dollars."""
 
     hours_a_month: int = Field(gt=0)

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from shared.catalog.checks import check_name, check_requirements
-from shared.catalog.figures import Count, Figure, Record, Sourced
+from shared.catalog.figures import CatalogRecord, Count, Figure, Sourced
 from shared.catalog.hardware import Gpu, Prices
-from shared.catalog.services import Service
+from shared.catalog.services import CatalogService
 from shared.tenants import Availability, Duration
 
 _NAME = r"^[a-z]([-a-z0-9]{0,48}[a-z0-9])?$"
@@ -36,7 +36,7 @@ class Preset(Sourced):
     response_time: Duration
 
 
-class Quality(Record):
+class Quality(CatalogRecord):
     """Sizing's goals where a request has none."""
 
     blocking: Annotated[Figure, AfterValidator(_a_part)]
@@ -47,10 +47,10 @@ class Quality(Record):
     """Of the time that one replica is there, by itself."""
 
 
-class Catalog(Record):
+class Catalog(CatalogRecord):
     """All of it. The order of services, GPUs and presets is that of the files, and has a meaning."""
 
-    services: dict[Annotated[str, Field(pattern=_NAME)], Service] = Field(min_length=1)
+    services: dict[Annotated[str, Field(pattern=_NAME)], CatalogService] = Field(min_length=1)
     gpus: dict[str, Gpu]
     prices: Prices
     presets: dict[str, Preset] = Field(min_length=1)

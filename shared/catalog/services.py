@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from shared.catalog.figures import Count, Exact, Figure, Record, Sourced
+from shared.catalog.figures import CatalogRecord, Count, Exact, Figure, Sourced
 
 
 class Session(Sourced):
@@ -40,7 +40,7 @@ class Ask(Sourced):
         return self
 
 
-class Capacity(Record):
+class ReplicaCapacity(CatalogRecord):
     """What a replica carries, in the service's unit: by its cores, or by its one GPU."""
 
     per_core: Figure | None = None
@@ -81,7 +81,7 @@ class Storage(Sourced):
     days: int = Field(ge=1)
 
 
-class Image(Record):
+class Image(CatalogRecord):
     repository: str = Field(min_length=1)
     tag: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")
 
@@ -103,7 +103,7 @@ class Discipline(StrEnum):
     """Waits for a server, and no caller waits for the answer."""
 
 
-class Service(Record):
+class CatalogService(CatalogRecord):
     """One AI service."""
 
     unit: str
@@ -120,7 +120,7 @@ class Service(Record):
     autoscaled: bool = False
     """Whether it has an HPA: CPU doesn't reflect a GPU's load."""
     asks: dict[str, Ask] = Field(default_factory=dict)
-    capacity: Capacity
+    capacity: ReplicaCapacity
     replica: Replica
     gpu_memory_gib: Figure | None = None
     """What a replica needs of a GPU's memory, where it shares one."""

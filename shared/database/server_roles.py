@@ -48,7 +48,7 @@ class RolesSettings(ServiceSettings):
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class RoleServer:
     """A server of ours: its socket's folder, its database, and the roles that it is to have."""
 
     socket: Path
@@ -68,7 +68,7 @@ async def set_up_servers(settings: RolesSettings) -> None:
     log(f"Roles are set on {names}; the superuser has no password that is known.{warning}", action="set-up-roles")
 
 
-def servers(settings: RolesSettings) -> Iterator[Server]:
+def servers(settings: RolesSettings) -> Iterator[RoleServer]:
     """Those of which there is a socket. A URL that names another server is used as it is."""
     for owner_url, service_urls in (
         (settings.database_url, [settings.gateway_database_url, settings.monitor_database_url]),
@@ -83,10 +83,10 @@ def servers(settings: RolesSettings) -> Iterator[Server]:
         services.pop(owner.username or "", None)
         user, password = _login(owner)
         roles = Roles(user, password, secrets.token_urlsafe(32), services, frozenset({SIMULATOR}))
-        yield Server(socket, owner.path.removeprefix("/"), roles)
+        yield RoleServer(socket, owner.path.removeprefix("/"), roles)
 
 
-async def _set_up(server: Server) -> None:
+async def _set_up(server: RoleServer) -> None:
     async with _superuser(server, server.database) as connection:
         await connection.execute(roles_sql(server.roles))
         databases = [row[0] for row in await connection.fetch(DATABASES)]
@@ -96,7 +96,7 @@ async def _set_up(server: Server) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _superuser(server: Server, database: str) -> AsyncIterator[asyncpg.Connection]:
+async def _superuser(server: RoleServer, database: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection as the superuser, who has the owner's name on a server of the first version."""
     connection = None
     reason = "it has no superuser"

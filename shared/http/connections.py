@@ -26,7 +26,7 @@ _FEWEST = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ConnectionLimits:
     """Bounds of a process: connections, descriptors that are kept for other things, and seconds."""
 
     connections: int = 64
@@ -43,7 +43,7 @@ class Limits:
         return min(self.connections, max(_FEWEST, descriptors - self.kept_descriptors - _KEPT_CONNECTIONS))
 
 
-def raise_descriptor_limit(limits: Limits) -> None:
+def raise_descriptor_limit(limits: ConnectionLimits) -> None:
     """Allow this process as many descriptors as the limits want, if its hard limit does: the usual 1024 are few."""
     wanted = limits.connections + limits.kept_descriptors + _KEPT_CONNECTIONS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -52,7 +52,7 @@ def raise_descriptor_limit(limits: Limits) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
-def bounded(limits: Limits) -> type[asyncio.Protocol]:
+def bounded(limits: ConnectionLimits) -> type[asyncio.Protocol]:
     """uvicorn's `http` setting."""
     return type("BoundedHttp", (BoundedConnection,), {"limits": limits})
 
@@ -60,7 +60,7 @@ def bounded(limits: Limits) -> type[asyncio.Protocol]:
 class BoundedConnection(H11Protocol):
     """h11 under uvicorn, with deadlines. After an upgrade to a WebSocket its pings are the deadline."""
 
-    limits = Limits()
+    limits = ConnectionLimits()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

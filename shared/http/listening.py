@@ -103,7 +103,7 @@ class ListeningSocket(socket.socket):
             self._spare = None
 
 
-class Server(uvicorn.Server):
+class HttpServer(uvicorn.Server):
     """uvicorn with such a socket. For what else is bounded its configuration needs `bounded`."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from shared.http.connections import Limits
+from shared.http.connections import ConnectionLimits
 from shared.http.origins import DEVELOPMENT_ORIGINS, Rules, host_pattern, origin_text
 from shared.settings import ServiceSettings
 
@@ -45,9 +45,11 @@ class HttpSettings(ServiceSettings):
     def _usable_origins(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return None if value is None else tuple(map(origin_text, value))
 
-    def limits(self, kept_descriptors: int) -> Limits:
+    def limits(self, kept_descriptors: int) -> ConnectionLimits:
         """Bounds of connections; `kept_descriptors` are for databases, files and the like."""
-        return Limits(self.max_connections, kept_descriptors, self.header_timeout, self.body_timeout + _BODY_GRACE)
+        return ConnectionLimits(
+            self.max_connections, kept_descriptors, self.header_timeout, self.body_timeout + _BODY_GRACE
+        )
 
     @property
     def rules(self) -> Rules:

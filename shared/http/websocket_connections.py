@@ -7,10 +7,10 @@ import asyncio
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from shared.http.connections import Limits
+from shared.http.connections import ConnectionLimits
 
 
-def bounded_socket(limits: Limits) -> type[asyncio.Protocol]:
+def bounded_socket(limits: ConnectionLimits) -> type[asyncio.Protocol]:
     """uvicorn's `ws` setting."""
     return type("BoundedWebSocket", (BoundedSocket,), {"limits": limits})
 
@@ -18,7 +18,7 @@ def bounded_socket(limits: Limits) -> type[asyncio.Protocol]:
 class BoundedSocket(WebSocketsSansIOProtocol):
     """A WebSocket whose client is left if it doesn't read: after a missed ping uvicorn closes, and waits to flush."""
 
-    limits = Limits()
+    limits = ConnectionLimits()
     _writing: asyncio.TimerHandle | None = None
 
     def pause_writing(self) -> None:

@@ -22,8 +22,8 @@ from shared.kube import quantities, texts
 from shared.kube.definitions import Schema
 
 # A position in the object: (parent position, name), or None at the top. Joined only when an error is reported.
-Position = tuple[Any, str] | None
-Decoder = Callable[[Any, Position, list[str]], Any]
+FieldPosition = tuple[Any, str] | None
+Decoder = Callable[[Any, FieldPosition, list[str]], Any]
 
 _GO_SCALARS: Final = {"string": "string", "boolean": "bool", "number": "float64"}
 
@@ -31,7 +31,7 @@ _GO_SCALARS: Final = {"string": "string", "boolean": "bool", "number": "float64"
 class DecodeError(ValueError):
     """A value of another type; the message is the API server's, `path` is the field (`spec.ports[0].port`)."""
 
-    def __init__(self, message: str, position: Position = None) -> None:
+    def __init__(self, message: str, position: FieldPosition = None) -> None:
         super().__init__(message)
         self.path = _join(position)
 
@@ -71,7 +71,7 @@ def missing_required(value: Any, schema: Schema, path: str = "") -> Iterator[str
             yield from missing_required(child, schema.element, f"{path}[{index}]")
 
 
-def duplicate_fields(pairs_document: Any, position: Position = None) -> Iterator[str]:
+def duplicate_fields(pairs_document: Any, position: FieldPosition = None) -> Iterator[str]:
     """Full names of keys that occur twice in an object; each object is given as a tuple of (key, value) pairs.
 
     Names are joined for what is reported alone: a key may have a megabyte, and a hundred thousand keys below it.
@@ -105,7 +105,7 @@ def _decoder(schema: Schema) -> Decoder:
 def _struct_decoder(schema: Schema) -> Decoder:
     decoders: dict[str, Decoder] = {}
 
-    def decode_struct(value: Any, path: Position, unknown: list[str]) -> Any:
+    def decode_struct(value: Any, path: FieldPosition, unknown: list[str]) -> Any:
         if not isinstance(value, dict):
             raise _mismatch(value, path, _go_type(schema))
         result = {}
@@ -128,7 +128,7 @@ def _field_decoder(owner: Schema, field: Schema) -> Decoder:
     inner = _decoder(field)
     struct = owner.name.rsplit(".", 1)[-1]
 
-    def decode_field(value: Any, path: Position, unknown: list[str]) -> Any:
+    def decode_field(value: Any, path: FieldPosition, unknown: list[str]) -> Any:
         try:
             return inner(value, path, unknown)
         except _Mismatch as error:
@@ -140,7 +140,7 @@ def _field_decoder(owner: Schema, field: Schema) -> Decoder:
 def _map_decoder(schema: Schema) -> Decoder:
     element = _decoder(schema.element)
 
-    def decode_map(value: Any, path: Position, unknown: list[str]) -> Any:
+    def decode_map(value: Any, path: FieldPosition, unknown: list[str]) -> Any:
         if not isinstance(value, dict):
             raise _mismatch(value, path, _go_type(schema))
         return {name: element(child, path, unknown) for name, child in value.items() if child is not None}
@@ -151,7 +151,7 @@ def _map_decoder(schema: Schema) -> Decoder:
 def _list_decoder(schema: Schema) -> Decoder:
     element: list[Decoder] = []
 
-    def decode_list(value: Any, path: Position, unknown: list[str]) -> Any:
+    def decode_list(value: Any, path: FieldPosition, unknown: list[str]) -> Any:
         if not isinstance(value, list):
             raise _mismatch(value, path, _go_type(schema))
         if not element:
@@ -167,7 +167,7 @@ def _scalar_decoder(schema: Schema) -> Decoder:
     check = _SCALAR_CHECKS.get((schema.type, schema.format)) or _SCALAR_CHECKS.get((schema.type, ""))
     go_type = _go_type(schema)
 
-    def decode_scalar(value: Any, path: Position, unknown: list[str]) -> Any:
+    def decode_scalar(value: Any, path: FieldPosition, unknown: list[str]) -> Any:
         if check is not None and not check(value):
             raise _mismatch(value, path, go_type)
         return value
@@ -194,7 +194,7 @@ _SCALAR_CHECKS: Final[Mapping[tuple[str, str], Callable[[Any], bool]]] = {
 """By type and format."""
 
 
-def _decode_bytes(value: Any, path: Position, unknown: list[str]) -> str:
+def _decode_bytes(value: Any, path: FieldPosition, unknown: list[str]) -> str:
     if not isinstance(value, str):
         raise _mismatch(value, path, "[]uint8")
     fault = texts.base64_fault(value)
@@ -203,7 +203,7 @@ def _decode_bytes(value: Any, path: Position, unknown: list[str]) -> str:
     return value
 
 
-def _decode_quantity(value: Any, path: Position, unknown: list[str]) -> str:
+def _decode_quantity(value: Any, path: FieldPosition, unknown: list[str]) -> str:
     if not isinstance(value, (str, int, float)) or isinstance(value, bool):
         raise _mismatch(value, path, "resource.Quantity")
     try:
@@ -212,7 +212,7 @@ def _decode_quantity(value: Any, path: Position, unknown: list[str]) -> str:
         raise DecodeError(str(error), path) from error
 
 
-def _decode_time(value: Any, path: Position, unknown: list[str]) -> str:
+def _decode_time(value: Any, path: FieldPosition, unknown: list[str]) -> str:
     if not isinstance(value, str):
         raise _mismatch(value, path, "v1.Time")
     fault = texts.time_fault(value)
@@ -224,7 +224,7 @@ def _decode_time(value: Any, path: Position, unknown: list[str]) -> str:
 class _Mismatch(Exception):
     """A value of a wrong type, before it is known which struct it is a field of."""
 
-    def __init__(self, found: str, path: Position, go_type: str) -> None:
+    def __init__(self, found: str, path: FieldPosition, go_type: str) -> None:
         super().__init__(found)
         self.found, self.path, self.go_type = found, path, go_type
 
@@ -233,7 +233,7 @@ class _Mismatch(Exception):
         return f"json: cannot unmarshal {self.found} into Go struct field {struct}.{field} of type {self.go_type}"
 
 
-def _mismatch(value: Any, path: Position, go_type: str) -> Exception:
+def _mismatch(value: Any, path: FieldPosition, go_type: str) -> Exception:
     found = f"number {value}" if type(value) is int and go_type.startswith("int") else _json_type(value)
     if path is None:
         return DecodeError(f"json: cannot unmarshal {found} into Go value of type {go_type}")
@@ -267,7 +267,7 @@ def _go_type(schema: Schema) -> str:
     return _GO_SCALARS.get(schema.type, short)
 
 
-def _join(path: Position) -> str:
+def _join(path: FieldPosition) -> str:
     parts: list[str] = []
     while path is not None:
         path, name = path

@@ -17,13 +17,13 @@ from typing import Any, NoReturn
 import structlog
 import uvicorn
 
-from shared.http.connections import Limits, bounded, raise_descriptor_limit
-from shared.http.listening import Server
+from shared.http.connections import ConnectionLimits, bounded, raise_descriptor_limit
+from shared.http.listening import HttpServer
 from shared.logging import configure_logging
 
 _log = structlog.get_logger(__name__)
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-Work = Callable[[], Coroutine[Any, Any, Any]]
+ServiceWork = Callable[[], Coroutine[Any, Any, Any]]
 
 
 def run_process(service: str, log_level: str, main: Callable[[], Coroutine[Any, Any, int]]) -> NoReturn:
@@ -40,7 +40,14 @@ def freeze_loaded_objects() -> None:
 
 
 def server_config(
-    app: Any, *, host: str, port: int, limits: Limits, drain_seconds: int, lifespan: bool = False, **options: Any
+    app: Any,
+    *,
+    host: str,
+    port: int,
+    limits: ConnectionLimits,
+    drain_seconds: int,
+    lifespan: bool = False,
+    **options: Any,
 ) -> uvicorn.Config:
     """How uvicorn serves `app`. `drain_seconds` bounds the answers that are in flight at a stop.
 
@@ -62,7 +69,11 @@ def server_config(
 
 
 async def serve(
-    config: uvicorn.Config, work: Work, *, limits: Limits | None = None, end_streams: Callable[[], None] | None = None
+    config: uvicorn.Config,
+    work: ServiceWork,
+    *,
+    limits: ConnectionLimits | None = None,
+    end_streams: Callable[[], None] | None = None,
 ) -> int:
     """Serve HTTP and run `work` until SIGTERM or SIGINT; the exit status, 1 if either ended by itself.
 
@@ -86,7 +97,7 @@ async def serve(
     return 1 if has_failed else 0
 
 
-class _SignalledServer(Server):
+class _SignalledServer(HttpServer):
     """A server that leaves the signals to `serve`: uvicorn would end the process by the signal when it has stopped."""
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]

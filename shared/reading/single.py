@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from shared.reading.json_text import refuse_unusable
 from shared.reading.problems import InvalidText
-from shared.reading.yaml_text import Problem, Reading, read
+from shared.reading.yaml_text import Problem, YamlText, read
 
 _ACCEPTED: Final = frozenset({"KEY_NOT_A_STRING", "TAG_REFUSED"})
 """As Kubernetes does it: the key becomes text, the tag is ignored."""
@@ -30,7 +30,7 @@ def parse_documents(text: str | bytes, *, finite: bool = True) -> list[Any]:
     return values
 
 
-def _checked(reading: Reading, finite: bool) -> Reading:
+def _checked(reading: YamlText, finite: bool) -> YamlText:
     for problem in reading.problems:
         if problem.code not in _ACCEPTED and (finite or problem.code != _NOT_FINITE):
             raise InvalidText(_sentence(problem))

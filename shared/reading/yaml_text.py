@@ -44,7 +44,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class YamlDocument:
     """One document; `index` counts all of the text's from 0, the empty ones too."""
 
     index: int
@@ -53,13 +53,13 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class YamlText:
     """What a text holds. `complete` is False where reading had to stop; what came before is still there.
 
     `text` is what was read, in which lines and columns count; empty where it was no text.
     """
 
-    documents: tuple[Document, ...]
+    documents: tuple[YamlDocument, ...]
     problems: tuple[Problem, ...]
     complete: bool
     text: str = ""
@@ -73,12 +73,12 @@ class _Stop(Exception):
         self.problem = problem
 
 
-def read(text: str | bytes) -> Reading:
+def read(text: str | bytes) -> YamlText:
     """The documents of a text, and all that is wrong with it as YAML. Never raises."""
     try:
         checked = _decoded(text)
     except _Stop as stop:
-        return Reading((), (stop.problem,), complete=False)
+        return YamlText((), (stop.problem,), complete=False)
     return _Reader().read(checked)
 
 
@@ -127,7 +127,7 @@ class _Reader:
     """The state of one reading."""
 
     def __init__(self) -> None:
-        self._documents: list[Document] = []
+        self._documents: list[YamlDocument] = []
         self._problems: list[Problem] = []
         self._count = 0
         self._stack: list[_Frame] = []
@@ -135,7 +135,7 @@ class _Reader:
         self._nodes = 0
         self._line = 1
 
-    def read(self, text: str) -> Reading:
+    def read(self, text: str) -> YamlText:
         complete = False
         try:
             parser = CParser(text)
@@ -148,7 +148,7 @@ class _Reader:
             self._problems.append(_syntax(error))
         except yaml.YAMLError as error:
             self._problems.append(Problem("YAML_SYNTAX", self._line, 1, {"problem": str(error)}))
-        return Reading(tuple(self._documents), tuple(self._problems), complete, text)
+        return YamlText(tuple(self._documents), tuple(self._problems), complete, text)
 
     def _take(self, event: Any) -> None:
         kind = type(event)
@@ -201,7 +201,7 @@ class _Reader:
         if anchor is not None:
             self._anchors[anchor] = (value, size)
         if not self._stack:
-            self._documents.append(Document(self._count - 1, self._line, value))
+            self._documents.append(YamlDocument(self._count - 1, self._line, value))
             return
         frame = self._stack[-1]
         if isinstance(frame.value, list):

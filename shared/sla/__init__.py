@@ -15,17 +15,17 @@ from shared.sla.figures import (
     Budget,
     Failure,
     Figures,
-    Status,
+    SlaStatus,
     budget_of,
     burn_rates,
     figures_of,
 )
-from shared.sla.history import SLICE_SECONDS, History, Run, Span, slice_of, slice_start
+from shared.sla.history import SLICE_SECONDS, AvailabilityHistory, Run, Span, slice_of, slice_start
 from shared.sla.observing import Observer
 from shared.sla.promise import (
-    Key,
     Need,
     Promise,
+    WorkloadKey,
     declared_in,
     in_force,
     lower_of,
@@ -38,18 +38,18 @@ from shared.sla.readiness import ServiceState, is_available, service_states
 __all__ = [
     "BURN_WINDOWS",
     "SLICE_SECONDS",
+    "AvailabilityHistory",
     "Budget",
     "Failure",
     "Figures",
-    "History",
-    "Key",
     "Need",
     "Observer",
     "Promise",
     "Run",
     "ServiceState",
+    "SlaStatus",
     "Span",
-    "Status",
+    "WorkloadKey",
     "budget_of",
     "burn_rates",
     "declared_in",

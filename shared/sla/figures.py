@@ -23,7 +23,7 @@ from typing import Literal, NamedTuple
 
 from shared.sla.history import SLICE_SECONDS, Run, Span, slice_start, united, without
 
-Status = Literal["meeting", "violated", "unknown"]
+SlaStatus = Literal["meeting", "violated", "unknown"]
 
 BURN_WINDOWS = {"5m": 300, "30m": 1800, "1h": 3600, "2h": 7200, "6h": 21_600, "1d": 86_400, "3d": 259_200}
 """Seconds of the windows that multi-window burn-rate alerts look at."""
@@ -83,7 +83,7 @@ class Figures:
         """Mean time between failures; None without a failure."""
         return self.up_seconds / len(self.failures) if self.failures else None
 
-    def status(self, target: Fraction) -> Status:
+    def status(self, target: Fraction) -> SlaStatus:
         """Against a target between 0 and 1, compared exactly."""
         if not self.observed_seconds:
             return "unknown"

@@ -47,7 +47,7 @@ class Run(NamedTuple):
     up: bool
 
 
-class History:
+class AvailabilityHistory:
     """The known slices of one tenant, or of one of its services."""
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.kube.objects import Obj, annotations_of
-from shared.sla.promise import Key, Need, Promise, key_of, wanted_replicas
+from shared.sla.promise import Need, Promise, WorkloadKey, key_of, wanted_replicas
 from shared.sla.readiness import ready_pods
 
 FIELD_MANAGER = "ecp-orchestrator"
@@ -22,7 +22,7 @@ _REVISION = "deployment.kubernetes.io/revision"
 
 
 @dataclass(frozen=True, slots=True)
-class _Service:
+class _ServiceRollout:
     """`needed` is None while it rests or starts, since `since`."""
 
     needed: int | None = None
@@ -33,10 +33,12 @@ class Observer:
     """One tenant."""
 
     def __init__(self) -> None:
-        self._services: dict[Key, _Service] = {}
+        self._services: dict[WorkloadKey, _ServiceRollout] = {}
         self._has_started = False
 
-    def note(self, needs: Mapping[Key, Need], workloads: Iterable[Obj], pods: Sequence[Obj], now: datetime) -> Promise:
+    def note(
+        self, needs: Mapping[WorkloadKey, Need], workloads: Iterable[Obj], pods: Sequence[Obj], now: datetime
+    ) -> Promise:
         """The promise that counts at `now`. `needs` are what the workloads ask for, or what is known to be missing."""
         found = {key_of(each): each for each in workloads}
         self._services = {key: self._noted(key, need, found.get(key), pods, now) for key, need in needs.items()}
@@ -46,24 +48,26 @@ class Observer:
             self._has_started = True
         return Promise({key: self._need(key, need, found.get(key)) for key, need in needs.items()})
 
-    def _noted(self, key: Key, need: Need, workload: Obj | None, pods: Sequence[Obj], now: datetime) -> _Service:
+    def _noted(
+        self, key: WorkloadKey, need: Need, workload: Obj | None, pods: Sequence[Obj], now: datetime
+    ) -> _ServiceRollout:
         known = self._services.get(key)
         if workload is None:
-            known = known or _Service(since=now)
+            known = known or _ServiceRollout(since=now)
             is_late = known.since is not None and now - known.since >= timedelta(seconds=_DEADLINE)
-            return _Service(need.needed) if is_late else known
+            return _ServiceRollout(need.needed) if is_late else known
         if is_stopped(workload):
-            return _Service()
+            return _ServiceRollout()
         known = known or _first_seen(need, workload, now)
         ready, _ = ready_pods(workload, pods)
         if ready >= need.needed:
-            return _Service(need.needed)
+            return _ServiceRollout(need.needed)
         if known.needed is not None:
-            return _Service(min(known.needed, need.needed))
+            return _ServiceRollout(min(known.needed, need.needed))
         since = known.since or now
-        return _Service(need.needed) if _is_overdue(workload, since, now) else _Service(since=since)
+        return _ServiceRollout(need.needed) if _is_overdue(workload, since, now) else _ServiceRollout(since=since)
 
-    def _need(self, key: Key, need: Need, workload: Obj | None) -> Need:
+    def _need(self, key: WorkloadKey, need: Need, workload: Obj | None) -> Need:
         needed = self._services[key].needed
         if workload is not None and is_stopped(workload):
             return Need(need.needed, 0, is_due=False)
@@ -81,14 +85,14 @@ def is_stopped(workload: Obj) -> bool:
     return not ours or any("f:replicas" in ((each.get("fieldsV1") or {}).get("f:spec") or {}) for each in ours)
 
 
-def _first_seen(need: Need, workload: Obj, now: datetime) -> _Service:
+def _first_seen(need: Need, workload: Obj, now: datetime) -> _ServiceRollout:
     """What was rolled out before we looked is promised already."""
     created = workload["metadata"].get("creationTimestamp")
     since = datetime.fromisoformat(created) if created else now
     if key_of(workload).kind == "Deployment":
-        return _Service(since=since) if _is_first_rollout(workload) else _Service(need.needed)
+        return _ServiceRollout(since=since) if _is_first_rollout(workload) else _ServiceRollout(need.needed)
     is_new = created is not None and not _is_overdue(workload, since, now)
-    return _Service(since=since) if is_new else _Service(need.needed)
+    return _ServiceRollout(since=since) if is_new else _ServiceRollout(need.needed)
 
 
 def _is_first_rollout(deployment: Obj) -> bool:

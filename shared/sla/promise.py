@@ -24,7 +24,7 @@ DEPLOYMENT, STATEFUL_SET = "Deployment", "StatefulSet"
 AUTOSCALER, BUDGET = "HorizontalPodAutoscaler", "PodDisruptionBudget"
 
 
-class Key(NamedTuple):
+class WorkloadKey(NamedTuple):
     """A workload that serves."""
 
     namespace: str
@@ -45,7 +45,7 @@ class Need(NamedTuple):
 class Promise:
     """What one tenant was promised. Of one that rests (stopped, or being deleted) nothing is asked."""
 
-    services: Mapping[Key, Need] = field(default_factory=dict)
+    services: Mapping[WorkloadKey, Need] = field(default_factory=dict)
     rests: bool = False
 
 
@@ -65,7 +65,7 @@ def promise_of(objects: Iterable[Obj]) -> Promise:
     return Promise({key: need for key, need in needs.items() if need.wanted})
 
 
-def needs_of(workloads: Iterable[Obj], autoscalers: Iterable[Obj], budgets: Sequence[Obj]) -> dict[Key, Need]:
+def needs_of(workloads: Iterable[Obj], autoscalers: Iterable[Obj], budgets: Sequence[Obj]) -> dict[WorkloadKey, Need]:
     """What each workload needs."""
     floors = {_target_of(each): int(each["spec"].get("minReplicas") or 1) for each in autoscalers}
     return {key_of(each): _need(each, floors.get(key_of(each)), budgets) for each in workloads}
@@ -93,10 +93,10 @@ def lower_of(earlier: Promise, later: Promise) -> Promise:
     return Promise(services, earlier.rests or later.rests)
 
 
-def key_of(workload: Obj) -> Key:
+def key_of(workload: Obj) -> WorkloadKey:
     """In a list, objects don't have their kind."""
     kind = workload.get("kind") or (STATEFUL_SET if _is_stateful(workload) else DEPLOYMENT)
-    return Key(workload["metadata"].get("namespace", ""), kind, workload["metadata"]["name"])
+    return WorkloadKey(workload["metadata"].get("namespace", ""), kind, workload["metadata"]["name"])
 
 
 def wanted_replicas(workload: Obj) -> int:
@@ -113,12 +113,12 @@ def services_annotation(workloads: Iterable[Obj]) -> str:
     return json.dumps(needed, separators=(",", ":"))
 
 
-def declared_in(namespace: Obj) -> dict[Key, int]:
+def declared_in(namespace: Obj) -> dict[WorkloadKey, int]:
     """k by workload, as the Namespace's annotation has it; empty where there is none that can be read."""
     try:
         found = json.loads(annotations_of(namespace).get(SERVICES) or "{}")
         pairs = [(*name.split("/", 1), max(1, int(needed))) for name, needed in found.items()]
-        return {Key(namespace["metadata"]["name"], kind, name): needed for kind, name, needed in pairs}
+        return {WorkloadKey(namespace["metadata"]["name"], kind, name): needed for kind, name, needed in pairs}
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return {}
 
@@ -157,9 +157,9 @@ def _portion(step: int | str, base: int) -> int:
     return int(step)
 
 
-def _target_of(autoscaler: Obj) -> Key:
+def _target_of(autoscaler: Obj) -> WorkloadKey:
     target = autoscaler["spec"]["scaleTargetRef"]
-    return Key(autoscaler["metadata"].get("namespace", ""), target.get("kind", DEPLOYMENT), target["name"])
+    return WorkloadKey(autoscaler["metadata"].get("namespace", ""), target.get("kind", DEPLOYMENT), target["name"])
 
 
 def _without_dues(promise: Promise) -> Promise:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from shared.kube.objects import Obj, condition, is_terminating, labels_of, selector_matches
-from shared.sla.promise import Key, Need, Promise, key_of, wanted_replicas
+from shared.sla.promise import Need, Promise, WorkloadKey, key_of, wanted_replicas
 
 
 class ServiceState(NamedTuple):
@@ -26,14 +26,14 @@ class ServiceState(NamedTuple):
     is_missing: bool = False
 
 
-def service_states(promise: Promise, workloads: Iterable[Obj], pods: Iterable[Obj]) -> dict[Key, ServiceState]:
+def service_states(promise: Promise, workloads: Iterable[Obj], pods: Iterable[Obj]) -> dict[WorkloadKey, ServiceState]:
     """The state of each service of `promise`. `workloads` and `pods` are the tenant's, as the API server lists them."""
     found = {key_of(each): each for each in workloads if not is_terminating(each)}
     pods = list(pods)
     return {key: _state(need, found.get(key), pods, rests=promise.rests) for key, need in promise.services.items()}
 
 
-def is_available(states: Mapping[Key, ServiceState]) -> bool | None:
+def is_available(states: Mapping[WorkloadKey, ServiceState]) -> bool | None:
     """Whether the tenant is up: all its services that are due are, or all of them where none is due yet.
 
     One that is down outweighs another that is unknown.

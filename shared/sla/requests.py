@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from shared.sla.figures import Status
+from shared.sla.figures import SlaStatus
 from shared.sla.history import Span, united
 
 LOW_TRAFFIC = 100
@@ -40,7 +40,7 @@ class Requests:
         """In percent; None without requests."""
         return 100 * (1 - self.bad / self.total) if self.total else None
 
-    def status(self, target: Fraction) -> Status:
+    def status(self, target: Fraction) -> SlaStatus:
         """Against a target between 0 and 1."""
         if self.is_low_traffic:
             return "unknown"

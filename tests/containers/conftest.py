@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from embedded.ports import free_ports
-from embedded.settings import Settings
+from embedded.settings import EmbeddedSettings
 from tests.containers.project import Project, compose
 from tools.locks import ROOT
 
@@ -22,7 +22,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         pytest.skip("neither `docker compose` nor docker-compose is installed")
     folder = tmp_path_factory.mktemp("compose") / "ecp"
     shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
-    names = [*(port.variable for port in Settings.read().ports()), *ALSO_PUBLISHED]
+    names = [*(port.variable for port in EmbeddedSettings.read().ports()), *ALSO_PUBLISHED]
     ports = dict(zip(names, map(str, free_ports(len(names))), strict=True))
     stack = {"COMPOSE_PROJECT_NAME": f"ecp-test-{os.getpid()}", "ECP_VERSION": "test"}
     project = Project(folder, {**ports, **stack}, how)

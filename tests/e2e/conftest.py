@@ -8,7 +8,7 @@ import pytest
 
 from embedded.directory import DataDirectory
 from embedded.ports import free_ports
-from embedded.settings import Settings
+from embedded.settings import EmbeddedSettings
 from tests.e2e.embedded_run import EmbeddedRun
 from tests.support.nodes import add_nodes
 from tests.support.small_disk import small_disk
@@ -17,7 +17,7 @@ from tests.support.small_disk import small_disk
 @asynccontextmanager
 async def stack(data: Path, more: Mapping[str, str] | None = None) -> AsyncIterator[EmbeddedRun]:
     """The embedded stack, its demo cluster large enough for hundreds of tenants; `more` is for its environment."""
-    variables = [port.variable for port in Settings.read().ports()]
+    variables = [port.variable for port in EmbeddedSettings.read().ports()]
     ports = dict(zip(variables, map(str, free_ports(len(variables))), strict=True))
     embedded = EmbeddedRun(data, {**ports, "ECP_DATA_DIR": str(data), "SCALE": "", **(more or {})})
     try:

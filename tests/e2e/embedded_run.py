@@ -11,7 +11,7 @@ import httpx
 from embedded.child import until
 from embedded.directory import DataDirectory
 from embedded.launch import launcher
-from embedded.records import Record, read_records
+from embedded.records import ProcessRecord, read_records
 from tests.support.readmes import environment
 from tools.locks import ROOT
 
@@ -65,11 +65,11 @@ class EmbeddedRun:
         await until(lambda: process.poll() is not None or "Ready after" in self.output, START_SECONDS)
         assert process.poll() is None, self.output
 
-    def record(self, program: str) -> Record:
+    def record(self, program: str) -> ProcessRecord:
         """The process that runs `program` now."""
         return next(record for record in read_records(self.directory.run) if record.program == program)
 
-    def alive(self) -> list[Record]:
+    def alive(self) -> list[ProcessRecord]:
         return [record for record in read_records(self.directory.run) if record.alive]
 
     async def ended(self) -> int:

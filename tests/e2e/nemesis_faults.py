@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from embedded.records import Record
+from embedded.records import ProcessRecord
 from tests.e2e.embedded_run import EmbeddedRun
 from tests.e2e.faults import Fault
 from tests.e2e.network import cut_off
@@ -126,5 +126,5 @@ def _limit(pid: int, limit: int, amount: Callable[[psutil.Process], int]) -> Ite
             resource.prlimit(pid, limit, (soft, hard))
 
 
-def _running(run: EmbeddedRun, program: str) -> Record | None:
+def _running(run: EmbeddedRun, program: str) -> ProcessRecord | None:
     return next((record for record in run.alive() if record.program == program), None)

@@ -10,7 +10,7 @@ import pytest
 from embedded.child import until
 from embedded.first_deployment import CALL_CENTRE, TENANT_ID
 from embedded.ports import free_ports
-from embedded.settings import Settings
+from embedded.settings import EmbeddedSettings
 from tests.e2e.embedded_run import EmbeddedRun
 
 TENANT = f"/api/v1/tenants/{TENANT_ID}"
@@ -20,7 +20,7 @@ TENANT = f"/api/v1/tenants/{TENANT_ID}"
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRun]:
     """The stack's place, where nothing runs yet."""
     directory = tmp_path_factory.mktemp("embedded")
-    variables = [port.variable for port in Settings.read().ports()]
+    variables = [port.variable for port in EmbeddedSettings.read().ports()]
     ports = dict(zip(variables, map(str, free_ports(len(variables))), strict=True))
     run = EmbeddedRun(directory / "data", {**ports, "ECP_DATA_DIR": str(directory / "data"), "SCALE": ""})
     yield run

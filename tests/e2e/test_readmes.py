@@ -14,7 +14,7 @@ import pytest
 
 from embedded.child import until
 from embedded.ports import free_ports
-from embedded.settings import Settings
+from embedded.settings import EmbeddedSettings
 from tests.e2e.embedded_run import EmbeddedRun
 from tests.support.readmes import OPERATIONS, READMES, Example, Place, agrees, examples_of, replaced, run
 
@@ -34,7 +34,7 @@ BESIDE = [example for example in SHOWN if example not in STARTS]
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRun]:
     """The stack's place, and a home with the kubeconfig of a cluster: `demo`, where production would never get to."""
     directory = tmp_path_factory.mktemp("readmes")
-    variables = [port.variable for port in Settings.read().ports()]
+    variables = [port.variable for port in EmbeddedSettings.read().ports()]
     ports = dict(zip(variables, map(str, free_ports(len(variables))), strict=True))
     places = {"ECP_DATA_DIR": str(directory / "data"), "HOME": str(directory), "SCALE": ""}
     run = EmbeddedRun(directory / "data", {**ports, **places})

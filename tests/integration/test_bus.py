@@ -13,7 +13,7 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from embedded.child import until
 from embedded.nats import running_nats
-from shared.bus import BusSettings, Delivery, Handler, Worker, derived_id
+from shared.bus import BusSettings, Delivery, EventHandler, Worker, derived_id
 from shared.bus.bootstrap import bootstrap
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.middlewares.deadline import CLOCK_TOLERANCE, deadline_header
@@ -44,7 +44,7 @@ def report(tenant: str) -> SlaReported:
 
 
 @asynccontextmanager
-async def running(url: str, handler: Handler[MetricsCollected]) -> AsyncIterator[Worker]:
+async def running(url: str, handler: EventHandler[MetricsCollected]) -> AsyncIterator[Worker]:
     worker = Worker("test", BusSettings(nats_url=url, max_attempts=3))
     worker.on(MONITOR_STORES, handler, concurrency=1)
     await worker.start()

@@ -14,7 +14,7 @@ import pytest
 from nats.js import JetStreamContext
 
 from embedded.nats import MAX_PAYLOAD_BYTES, running_nats
-from shared.bus import BusSettings, Delivery, Handler, Worker
+from shared.bus import BusSettings, Delivery, EventHandler, Worker
 from shared.bus.bootstrap import LEASE_SECONDS, bootstrap, consumer_config
 from shared.bus.dead_letters import DeadLetters, Letter
 from shared.errors import DependencyUnavailable, PermanentError, Refused, TemporaryError
@@ -44,7 +44,7 @@ async def jetstream(url: str) -> AsyncIterator[JetStreamContext]:
 
 
 @asynccontextmanager
-async def running(url: str, handler: Handler[MetricsCollected], *, concurrency: int = 1) -> AsyncIterator[Worker]:
+async def running(url: str, handler: EventHandler[MetricsCollected], *, concurrency: int = 1) -> AsyncIterator[Worker]:
     worker = Worker("test", BusSettings(nats_url=url, max_attempts=MAX_ATTEMPTS))
     worker.on(MONITOR_STORES, handler, concurrency=concurrency)
     await worker.start()

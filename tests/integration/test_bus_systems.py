@@ -22,7 +22,7 @@ from embedded.launch import launcher
 from embedded.nats import NatsServer, configuration, is_ready, nats_server
 from embedded.ports import free_ports
 from embedded.programs import INFRASTRUCTURE, Program
-from embedded.settings import Settings
+from embedded.settings import EmbeddedSettings
 from embedded.supervision import Supervisor
 from shared.access import BOOTSTRAP, OPERATOR, OUTSIDE
 from shared.bus import Delivery
@@ -239,7 +239,7 @@ async def test_what_waits_in_the_layout_without_names_is_taken_in_after_the_upgr
 async def test_a_system_is_added_and_removed_while_everything_runs(tmp_path: Path) -> None:
     directory = DataDirectory.prepare(tmp_path / ".ecp")
     port, monitor_port = free_ports(2)
-    settings = Settings.read(data_dir=directory.root, nats_port=port, nats_monitor_port=monitor_port)
+    settings = EmbeddedSettings.read(data_dir=directory.root, nats_port=port, nats_monitor_port=monitor_port)
     secrets = passwords(directory.bus_passwords)
     text = configuration(
         port=settings.nats_port,
@@ -297,7 +297,7 @@ async def quiet(_: Exception) -> None:
 
 async def test_a_system_is_added_and_removed_while_nothing_runs(tmp_path: Path) -> None:
     directory = DataDirectory.prepare(tmp_path / ".ecp")
-    settings = Settings.read(data_dir=directory.root)
+    settings = EmbeddedSettings.read(data_dir=directory.root)
     with pytest.raises(EmbeddedError, match="Nothing has run"):
         await systems.add(settings, "crm")
     passwords(directory.bus_passwords)

@@ -20,7 +20,7 @@ from shared.database import Database, Databases, DatabaseSettings, ensure_partit
 from shared.database.upgrade import upgrade_one
 from shared.errors import InvalidEvent
 from shared.events import MetricsCollected, Moment
-from shared.sla import SLICE_SECONDS, History, Run, slice_of, slice_start
+from shared.sla import SLICE_SECONDS, AvailabilityHistory, Run, slice_of, slice_start
 from shared.subjects import Mode
 from tests.support.gateway import eventually
 
@@ -240,7 +240,7 @@ async def test_what_is_folded_in_whatever_order_is_the_history_that_was_observed
     letters = "".join(random.choice("ud?") * random.randint(1, 30) for _ in range(20))
     known = [(first + offset, letter == "u") for offset, letter in enumerate(letters) if letter != "?"]
     random.shuffle(known)
-    observed = History()
+    observed = AvailabilityHistory()
     for number, up in known:
         observed.observe(number, up=up)
     for start in range(0, len(known), 50):

@@ -28,7 +28,7 @@ from shared.bus import Worker
 from shared.database import Databases
 from shared.database.upgrade import upgrade_one
 from shared.events import Event
-from shared.http.listening import Server
+from shared.http.listening import HttpServer
 from shared.roles import MONITOR
 from shared.subjects import Mode
 from tests.support.service_logins import logging_in, make_roles
@@ -37,7 +37,7 @@ DEMO = {"X-Demo-Mode": "true"}
 _NUMBERS = itertools.count(1)
 
 
-class _Server(Server):
+class _Server(HttpServer):
     """Leaves the signals to pytest."""
 
     @contextlib.contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-from shared.catalog import Catalog, Confidence, Figure, Gpu, Mig, Service
+from shared.catalog import Catalog, CatalogService, Confidence, Figure, Gpu, Mig
 from shared.sizing import GpuSharing
 
 
@@ -52,7 +52,9 @@ def ways_to_share(gpu_type: str, gpu: Gpu, sharing: GpuSharing) -> Iterator[Hold
                 yield Holder(gpu_type, slices, mig=True)
 
 
-def capacity(service: Service, holder: Holder, catalog: Catalog, *, unmeasured: bool = False) -> ReplicaCapacity | None:
+def capacity(
+    service: CatalogService, holder: Holder, catalog: Catalog, *, unmeasured: bool = False
+) -> ReplicaCapacity | None:
     """The capacity of a replica; None if it doesn't fit, or if it is unmeasured and estimates aren't allowed."""
     if service.capacity.per_core is not None:
         return _capacity(service, service.capacity.per_core, _cores(service), _cores(service))
@@ -67,7 +69,7 @@ def capacity(service: Service, holder: Holder, catalog: Catalog, *, unmeasured: 
     return _capacity(service, figure, _part(gpu, holder)[0], Fraction(1))
 
 
-def _capacity(service: Service, figure: Figure, parts: Fraction, servers: Fraction) -> ReplicaCapacity | None:
+def _capacity(service: CatalogService, figure: Figure, parts: Fraction, servers: Fraction) -> ReplicaCapacity | None:
     """`parts` scales a figure per core or GPU; `servers` is how many requests are processed in parallel."""
     amount = figure.value * parts
     if not service.is_serial:
@@ -76,11 +78,11 @@ def _capacity(service: Service, figure: Figure, parts: Fraction, servers: Fracti
     return ReplicaCapacity(amount, max(1, int(servers)), float(own), figure.confidence, figure.source)
 
 
-def _cores(service: Service) -> Fraction:
+def _cores(service: CatalogService) -> Fraction:
     return Fraction(service.replica.cpu_request_m, 1000)
 
 
-def _fits(service: Service, gpu: Gpu, holder: Holder) -> bool:
+def _fits(service: CatalogService, gpu: Gpu, holder: Holder) -> bool:
     needed = service.gpu_memory_gib.value if service.gpu_memory_gib else gpu.memory_gib
     return holder.slices == 1 or needed <= gpu.memory_gib * _part(gpu, holder)[1]
 

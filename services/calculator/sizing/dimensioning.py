@@ -20,7 +20,7 @@ from services.calculator.sizing import erlang
 from services.calculator.sizing.availability import replicas_for, share, unavailability
 from services.calculator.sizing.capacity import ReplicaCapacity
 from services.calculator.sizing.load import Load
-from shared.catalog import Catalog, Discipline, Service
+from shared.catalog import Catalog, CatalogService, Discipline
 from shared.tenants import SlaTarget
 
 
@@ -80,7 +80,7 @@ def goal(target: SlaTarget, services: int, catalog: Catalog) -> Goal:
     )
 
 
-def dimension(service: Service, load: Load, capacity: ReplicaCapacity, goal: Goal) -> Dimension:
+def dimension(service: CatalogService, load: Load, capacity: ReplicaCapacity, goal: Goal) -> Dimension:
     """The fewest replicas that satisfy every constraint. Raises TooSlow if no number does."""
     offered = erlangs(service, load, capacity)
     constraints = {"throughput": _replicas(_throughput(service, offered), capacity)}
@@ -97,13 +97,13 @@ def dimension(service: Service, load: Load, capacity: ReplicaCapacity, goal: Goa
     )
 
 
-def erlangs(service: Service, load: Load, capacity: ReplicaCapacity) -> float:
+def erlangs(service: CatalogService, load: Load, capacity: ReplicaCapacity) -> float:
     """The offered load in erlangs: mean concurrent sessions, or mean busy servers."""
     return float(load.amount * capacity.servers / capacity.amount) if service.is_serial else float(load.amount)
 
 
 def performance(
-    service: Service, load: Load, capacity: ReplicaCapacity, goal: Goal, *, replicas: int, needed: int
+    service: CatalogService, load: Load, capacity: ReplicaCapacity, goal: Goal, *, replicas: int, needed: int
 ) -> Performance:
     """The performance of `replicas`; response time and blocking are those of `needed` of them, the worst case."""
     offered = erlangs(service, load, capacity)
@@ -116,11 +116,13 @@ def performance(
     return Performance(p95, blocked, unavailability(needed, replicas, goal.replica_availability))
 
 
-def _throughput(service: Service, offered: float) -> int:
+def _throughput(service: CatalogService, offered: float) -> int:
     return int(offered) + 1 if service.discipline is not Discipline.BLOCKED else ceil(offered)
 
 
-def _served(service: Service, load: Load, capacity: ReplicaCapacity, goal: Goal, offered: float) -> tuple[str, int]:
+def _served(
+    service: CatalogService, load: Load, capacity: ReplicaCapacity, goal: Goal, offered: float
+) -> tuple[str, int]:
     """The constraint of the service's discipline, and the servers that it requires."""
     if service.discipline is Discipline.BLOCKED:
         slots = erlang.slots_for_blocking(offered, goal.blocking)

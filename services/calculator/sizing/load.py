@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-from shared.catalog import Ask, Catalog, Service
+from shared.catalog import Ask, Catalog, CatalogService
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def _needs(name: str, catalog: Catalog) -> dict[str, Fraction]:
     return needs
 
 
-def _amount(ask: Ask, caller: Service) -> Fraction:
+def _amount(ask: Ask, caller: CatalogService) -> Fraction:
     """The load of one session: channels, or requests a second."""
     if ask.channels is not None:
         return ask.channels

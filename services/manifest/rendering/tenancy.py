@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from services.manifest.rendering.naming import Place
-from shared.catalog import Catalog, Service
+from shared.catalog import Catalog, CatalogService
 from shared.errors import Refused
 from shared.events import DeployOptions
 from shared.sizing import ServiceSizing, Sizing
@@ -40,7 +40,7 @@ class Workload:
     """One AI service of the tenant."""
 
     sizing: ServiceSizing
-    service: Service
+    service: CatalogService
     gpu_product: str | None
     asks: tuple[str, ...]
     """The tenant's services that it calls."""

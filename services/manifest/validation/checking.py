@@ -19,7 +19,7 @@ from services.manifest.validation.summary import deployment_time, summarize
 from services.manifest.validation.workloads import check_workloads
 from shared.catalog import Catalog
 from shared.kube.definitions import DEFAULT_VERSION
-from shared.reading.yaml_text import Document, read
+from shared.reading.yaml_text import YamlDocument, read
 from shared.rpc import CapacityReply, ValidateReply
 from shared.tenants import NAMESPACE_PREFIX
 
@@ -52,13 +52,13 @@ def validate_text(text: str | bytes, question: Question, catalog: Catalog) -> Va
 def validate_objects(objects: Sequence[Obj], question: Question, catalog: Catalog) -> ValidateReply:
     """The same for objects that no text was read for; findings have no lines, `document` is the object's number."""
     findings = Findings(question.strict)
-    documents = tuple(Document(index, 0, each) for index, each in enumerate(objects))
+    documents = tuple(YamlDocument(index, 0, each) for index, each in enumerate(objects))
     reply = _validate(documents, findings, question, catalog)
     return _finished(reply, findings, question, None)
 
 
 def _validate(
-    documents: tuple[Document, ...], findings: Findings, question: Question, catalog: Catalog
+    documents: tuple[YamlDocument, ...], findings: Findings, question: Question, catalog: Catalog
 ) -> ValidateReply:
     items = list(objects_of(documents, findings, question.namespace or "default"))
     if not items and not findings:

@@ -16,7 +16,7 @@ from services.manifest.validation.pointers import pointer_to
 from shared.kube.definitions import Definitions, Schema, definitions
 from shared.kube.semantics import Cause, validate
 from shared.kube.validation import DecodeError, decode, missing_required
-from shared.reading.yaml_text import Document, Pointer
+from shared.reading.yaml_text import Pointer, YamlDocument
 
 _MOST_RETRIES = 20
 _VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")
@@ -30,7 +30,7 @@ _REASONS = {
 }
 
 
-def objects_of(documents: tuple[Document, ...], findings: Findings, namespace: str) -> Iterator[Item]:
+def objects_of(documents: tuple[YamlDocument, ...], findings: Findings, namespace: str) -> Iterator[Item]:
     """The objects of all documents, with `kind: List` expanded; `namespace` is the default of an object without one."""
     number = 0
     for document in documents:

@@ -20,7 +20,7 @@ import structlog
 from shared.kube.objects import Obj
 from shared.kube.quantities import QuantityError, parse
 from shared.sla import Promise, ServiceState, is_available, needs_of, service_states
-from shared.sla.promise import Key, Need
+from shared.sla.promise import Need, WorkloadKey
 
 _log = structlog.get_logger(__name__)
 TENANT_LABEL = "ecp.ai/tenant"
@@ -115,7 +115,7 @@ def by_tenant(state: ClusterState) -> dict[str, Found]:
     return tenants
 
 
-def needs_found(found: Found) -> dict[Key, Need]:
+def needs_found(found: Found) -> dict[WorkloadKey, Need]:
     """What the workloads that are there ask for, where nothing else tells what was deployed."""
     staying = [each for each in found.workloads if not each["metadata"].get("deletionTimestamp")]
     return needs_of(staying, found.autoscalers, found.budgets)

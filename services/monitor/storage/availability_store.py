@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database import Database
-from shared.sla import SLICE_SECONDS, History, Run, Span, slice_of, slice_start
+from shared.sla import SLICE_SECONDS, AvailabilityHistory, Run, Span, slice_of, slice_start
 from shared.tenants import SlaTarget
 
 WHOLE = ""
@@ -182,7 +182,7 @@ async def _merge(connection: AsyncConnection, new: Sequence[_New]) -> int:
     written: list[dict[str, Any]] = []
     for each in new:
         before = known.get(each.key, [])
-        history = History(before)
+        history = AvailabilityHistory(before)
         for run in each.runs:
             history.add(run)
         after = set(history.runs)

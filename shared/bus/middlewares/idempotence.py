@@ -19,7 +19,7 @@ from faststream.exceptions import AckMessage
 
 from shared.bus.middlewares.context import current_delivery
 
-Key = tuple[str, str, int, datetime, str]
+DeliveryKey = tuple[str, str, int, datetime, str]
 """Stream, durable, sequence, the stream's time of storing, and the event's id, which is as unique as its source made
 it."""
 
@@ -31,12 +31,12 @@ class Finished:
 
     def __init__(self, limit: int = 10_000) -> None:
         self._limit = limit
-        self._keys: OrderedDict[Key, None] = OrderedDict()
+        self._keys: OrderedDict[DeliveryKey, None] = OrderedDict()
 
-    def __contains__(self, key: Key) -> bool:
+    def __contains__(self, key: DeliveryKey) -> bool:
         return key in self._keys
 
-    def add(self, key: Key) -> None:
+    def add(self, key: DeliveryKey) -> None:
         self._keys[key] = None
         while len(self._keys) > self._limit:
             self._keys.popitem(last=False)

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from shared.kube.semantics import network, others, quotas, storage, workloads
-from shared.kube.semantics.causes import Cause, Findings
+from shared.kube.semantics.causes import Cause, CauseCollector
 from shared.kube.semantics.names import check_metadata
 
 __all__ = ["Cause", "validate"]
 
-_Check = Callable[[Findings, Mapping[str, Any], Mapping[str, Any] | None], None]
+_Check = Callable[[CauseCollector, Mapping[str, Any], Mapping[str, Any] | None], None]
 
 _CHECKS: Final[dict[str, _Check]] = {
     "ConfigMap": others.check_config_map,
@@ -45,7 +45,7 @@ def validate(obj: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> li
     Expects `kind`, and defaults filled in; of kinds that aren't known here only the metadata is checked. An
     empty list means: nothing found.
     """
-    found = Findings()
+    found = CauseCollector()
     check_metadata(found, obj)
     check = _CHECKS.get(str(obj.get("kind", "")))
     if check is not None:

@@ -1,10 +1,13 @@
 """Findings as the API server words them: a field's path, a reason, and `Kind of fault: value: what is wrong`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+
+Map = Mapping[str, Any]
+"""A part of a decoded object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +19,7 @@ class Cause:
     message: str
 
 
-class Findings:
+class CauseCollector:
     """Collects causes in the order in which they are found. Paths are as in `spec.containers[0].image`."""
 
     def __init__(self) -> None:

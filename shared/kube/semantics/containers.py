@@ -1,11 +1,10 @@
 """One container: its image, ports, environment, resources, probes and mounts."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from shared.kube.quantities import QuantityError, canonical, parse
-from shared.kube.semantics.causes import Findings
+from shared.kube.semantics.causes import CauseCollector, Map
 from shared.kube.semantics.names import label_faults, port_name_faults, qualified_faults
 
 PROTOCOLS = ("SCTP", "TCP", "UDP")
@@ -14,10 +13,8 @@ _ENVIRONMENT_SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secr
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
 _PORT_RANGE = "must be between 1 and 65535, inclusive"
 
-Map = Mapping[str, Any]
 
-
-def check_container(found: Findings, path: str, container: Map, volumes: set[str]) -> None:
+def check_container(found: CauseCollector, path: str, container: Map, volumes: set[str]) -> None:
     """Everything about one container; `volumes` are the names that the pod offers."""
     if not container.get("image"):
         found.required(f"{path}.image")
@@ -34,7 +31,7 @@ def check_container(found: Findings, path: str, container: Map, volumes: set[str
     _check_security(found, f"{path}.securityContext", container.get("securityContext") or {})
 
 
-def check_container_name(found: Findings, path: str, name: str | None, seen: set[str]) -> None:
+def check_container_name(found: CauseCollector, path: str, name: str | None, seen: set[str]) -> None:
     """A name of its own; adds it to `seen`."""
     if not name:
         found.required(path)
@@ -46,13 +43,13 @@ def check_container_name(found: Findings, path: str, name: str | None, seen: set
     seen.add(name)
 
 
-def check_port_number(found: Findings, path: str, port: Any) -> None:
+def check_port_number(found: CauseCollector, path: str, port: Any) -> None:
     """A number from 1 to 65535."""
     if not 1 <= port <= 65535:
         found.invalid(path, port, _PORT_RANGE)
 
 
-def check_port_reference(found: Findings, path: str, port: int | str | None) -> None:
+def check_port_reference(found: CauseCollector, path: str, port: int | str | None) -> None:
     """A port by number or by name."""
     if port is None:
         found.required(path)
@@ -63,7 +60,7 @@ def check_port_reference(found: Findings, path: str, port: int | str | None) -> 
             found.invalid(path, port, fault)
 
 
-def check_quantity(found: Findings, path: str, value: Any) -> bool:
+def check_quantity(found: CauseCollector, path: str, value: Any) -> bool:
     """A quantity that isn't negative; True when it can be reckoned with."""
     try:
         amount = parse(value)
@@ -75,7 +72,7 @@ def check_quantity(found: Findings, path: str, value: Any) -> bool:
     return amount >= 0
 
 
-def check_resources(found: Findings, path: str, resources: Map) -> None:
+def check_resources(found: CauseCollector, path: str, resources: Map) -> None:
     """Requests and limits: names, quantities, and no request above its limit."""
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     for kind, listed in (("limits", limits), ("requests", requests)):
@@ -88,7 +85,7 @@ def check_resources(found: Findings, path: str, resources: Map) -> None:
         _check_against_limit(found, path, name, value, limits)
 
 
-def _check_against_limit(found: Findings, path: str, name: str, value: Any, limits: Map) -> None:
+def _check_against_limit(found: CauseCollector, path: str, name: str, value: Any, limits: Map) -> None:
     try:
         request, limit = parse(value), parse(limits[name]) if name in limits else None
     except QuantityError:
@@ -105,7 +102,7 @@ def _check_against_limit(found: Findings, path: str, name: str, value: Any, limi
         found.invalid(f"{path}.requests", canonical(value), detail)
 
 
-def _check_resource_name(found: Findings, path: str, name: str) -> None:
+def _check_resource_name(found: CauseCollector, path: str, name: str) -> None:
     for fault in qualified_faults(name):
         found.invalid(path, name, fault)
     if "/" not in name and name not in _STANDARD_RESOURCES and not name.startswith("hugepages-"):
@@ -118,7 +115,7 @@ def _is_extended(name: str) -> bool:
     return "/" in name and not name.startswith("kubernetes.io/")
 
 
-def _check_ports(found: Findings, path: str, ports: Any) -> None:
+def _check_ports(found: CauseCollector, path: str, ports: Any) -> None:
     seen: set[str] = set()
     for index, port in enumerate(ports):
         here = f"{path}[{index}]"
@@ -137,7 +134,7 @@ def _check_ports(found: Findings, path: str, ports: Any) -> None:
         found.one_of(f"{here}.protocol", port.get("protocol", "TCP"), PROTOCOLS)
 
 
-def _check_environment(found: Findings, path: str, variables: Any) -> None:
+def _check_environment(found: CauseCollector, path: str, variables: Any) -> None:
     for index, variable in enumerate(variables):
         here, name = f"{path}[{index}]", variable.get("name")
         if not name:
@@ -158,7 +155,7 @@ def _check_environment(found: Findings, path: str, variables: Any) -> None:
             found.invalid(f"{here}.valueFrom", "", "may not have more than one field specified at a time")
 
 
-def _check_probe(found: Findings, path: str, probe: Map, kind: str) -> None:
+def _check_probe(found: CauseCollector, path: str, probe: Map, kind: str) -> None:
     handlers = [name for name in _HANDLERS if probe.get(name) is not None]
     if not handlers:
         found.required(path, "must specify a handler type")
@@ -177,7 +174,7 @@ def _check_probe(found: Findings, path: str, probe: Map, kind: str) -> None:
         found.required(f"{path}.exec.command")
 
 
-def _check_mounts(found: Findings, path: str, mounts: Any, volumes: set[str]) -> None:
+def _check_mounts(found: CauseCollector, path: str, mounts: Any, volumes: set[str]) -> None:
     places: set[str] = set()
     for index, mount in enumerate(mounts):
         here = f"{path}[{index}]"
@@ -193,7 +190,7 @@ def _check_mounts(found: Findings, path: str, mounts: Any, volumes: set[str]) ->
         places.add(place or "")
 
 
-def _check_security(found: Findings, path: str, security: Map) -> None:
+def _check_security(found: CauseCollector, path: str, security: Map) -> None:
     for name in ("runAsUser", "runAsGroup"):
         value = security.get(name)
         if value is not None and not 0 <= value <= 2**31 - 1:

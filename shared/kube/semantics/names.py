@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, wraps
 from typing import Any
 
-from shared.kube.semantics.causes import Findings
+from shared.kube.semantics.causes import CauseCollector
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
@@ -154,7 +154,7 @@ def percent_faults(value: str) -> list[str]:
     return [] if re.fullmatch(_PERCENT, value) else [_PERCENT_TEXT]
 
 
-def check_metadata(found: Findings, obj: Mapping[str, Any]) -> None:
+def check_metadata(found: CauseCollector, obj: Mapping[str, Any]) -> None:
     """Name, namespace, labels, annotations and owner references of any object."""
     metadata = obj.get("metadata") or {}
     _check_name(found, str(obj.get("kind", "")), metadata)
@@ -171,7 +171,7 @@ def check_metadata(found: Findings, obj: Mapping[str, Any]) -> None:
                 )
 
 
-def check_labels(found: Findings, path: str, labels: Mapping[str, Any] | None) -> None:
+def check_labels(found: CauseCollector, path: str, labels: Mapping[str, Any] | None) -> None:
     """Keys and values of a map of labels."""
     for key, value in (labels or {}).items():
         for fault in qualified_faults(key):
@@ -180,7 +180,7 @@ def check_labels(found: Findings, path: str, labels: Mapping[str, Any] | None) -
             found.invalid(path, value, fault)
 
 
-def check_annotations(found: Findings, path: str, annotations: Mapping[str, Any] | None) -> None:
+def check_annotations(found: CauseCollector, path: str, annotations: Mapping[str, Any] | None) -> None:
     """Keys and the total size of a map of annotations."""
     size = 0
     for key, value in (annotations or {}).items():
@@ -191,7 +191,7 @@ def check_annotations(found: Findings, path: str, annotations: Mapping[str, Any]
         found.too_long(path, _ANNOTATIONS_LIMIT)
 
 
-def check_selector(found: Findings, path: str, selector: Mapping[str, Any] | None) -> None:
+def check_selector(found: CauseCollector, path: str, selector: Mapping[str, Any] | None) -> None:
     """A LabelSelector: labels, operators and their values."""
     if selector is None:
         return
@@ -211,7 +211,7 @@ def check_selector(found: Findings, path: str, selector: Mapping[str, Any] | Non
             found.invalid(f"{here}.key", rule.get("key") or "", fault)
 
 
-def _check_name(found: Findings, kind: str, metadata: Mapping[str, Any]) -> None:
+def _check_name(found: CauseCollector, kind: str, metadata: Mapping[str, Any]) -> None:
     name, base = metadata.get("name"), metadata.get("generateName")
     if not name:
         if not base:

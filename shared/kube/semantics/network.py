@@ -1,18 +1,16 @@
 """Who may talk to whom."""
 
-from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Any
 
-from shared.kube.semantics.causes import Findings
+from shared.kube.semantics.causes import CauseCollector, Map
 from shared.kube.semantics.containers import PROTOCOLS, check_port_number, check_port_reference
 from shared.kube.semantics.names import check_selector
 
-Map = Mapping[str, Any]
 _NO_RANGE = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 
 
-def check_network_policy(found: Findings, obj: Map, old: Map | None) -> None:
+def check_network_policy(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """networking.k8s.io/v1 NetworkPolicy."""
     spec = obj.get("spec") or {}
     check_selector(found, "spec.podSelector", spec.get("podSelector"))
@@ -27,7 +25,7 @@ def check_network_policy(found: Findings, obj: Map, old: Map | None) -> None:
                 _check_peer(found, f"{here}.{peers}[{index}]", peer)
 
 
-def _check_port(found: Findings, path: str, rule: Map) -> None:
+def _check_port(found: CauseCollector, path: str, rule: Map) -> None:
     found.one_of(f"{path}.protocol", rule.get("protocol"), PROTOCOLS)
     port, end = rule.get("port"), rule.get("endPort")
     if port is not None:
@@ -44,7 +42,7 @@ def _check_port(found: Findings, path: str, rule: Map) -> None:
         check_port_number(found, f"{path}.endPort", end)
 
 
-def _check_peer(found: Findings, path: str, peer: Map) -> None:
+def _check_peer(found: CauseCollector, path: str, peer: Map) -> None:
     for name in ("podSelector", "namespaceSelector"):
         check_selector(found, f"{path}.{name}", peer.get(name))
     block = peer.get("ipBlock")

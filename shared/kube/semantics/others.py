@@ -1,9 +1,8 @@
 """Services and what leads to them, configuration, priorities."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from shared.kube.semantics.causes import Findings
+from shared.kube.semantics.causes import CauseCollector, Map
 from shared.kube.semantics.containers import PROTOCOLS, check_port_number, check_port_reference
 from shared.kube.semantics.names import (
     check_labels,
@@ -14,7 +13,6 @@ from shared.kube.semantics.names import (
 )
 from shared.kube.semantics.pods import check_pod_spec
 
-Map = Mapping[str, Any]
 _DATA_LIMIT = 1024 * 1024
 _NODE_PORTS = range(30000, 32768)
 _POD_MAY_CHANGE = (
@@ -26,7 +24,7 @@ _POD_MAY_CHANGE = (
 )
 
 
-def check_pod(found: Findings, obj: Map, old: Map | None) -> None:
+def check_pod(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """v1 Pod; of one that exists little more than the image may change."""
     check_pod_spec(found, "spec", obj.get("spec") or {})
     if old is not None and _fixed_part(obj["spec"]) != _fixed_part(old["spec"]):
@@ -38,7 +36,7 @@ def check_pod(found: Findings, obj: Map, old: Map | None) -> None:
         )
 
 
-def check_service(found: Findings, obj: Map, old: Map | None) -> None:
+def check_service(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """v1 Service."""
     spec = obj.get("spec") or {}
     kind, ports = spec.get("type", "ClusterIP"), spec.get("ports") or ()
@@ -61,13 +59,13 @@ def check_service(found: Findings, obj: Map, old: Map | None) -> None:
         found.invalid("spec.clusterIPs[0]", spec.get("clusterIPs") or [], "may not change once set")
 
 
-def check_config_map(found: Findings, obj: Map, old: Map | None) -> None:
+def check_config_map(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """v1 ConfigMap."""
     _check_data(found, obj, ("data", "binaryData"))
     _check_frozen(found, obj, old, ("data", "binaryData"))
 
 
-def check_secret(found: Findings, obj: Map, old: Map | None) -> None:
+def check_secret(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """v1 Secret."""
     _check_data(found, obj, ("data", "stringData"))
     _check_frozen(found, obj, old, ("data",))
@@ -75,7 +73,7 @@ def check_secret(found: Findings, obj: Map, old: Map | None) -> None:
         found.invalid("type", obj.get("type"), "field is immutable")
 
 
-def check_priority_class(found: Findings, obj: Map, old: Map | None) -> None:
+def check_priority_class(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """scheduling.k8s.io/v1 PriorityClass; what pods were ranked by can't be changed behind their backs."""
     found.one_of("preemptionPolicy", obj.get("preemptionPolicy"), ("Never", "PreemptLowerPriority"))
     if old is None:
@@ -86,7 +84,7 @@ def check_priority_class(found: Findings, obj: Map, old: Map | None) -> None:
         found.invalid("preemptionPolicy", obj.get("preemptionPolicy"), "field is immutable")
 
 
-def check_ingress(found: Findings, obj: Map, old: Map | None) -> None:
+def check_ingress(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """networking.k8s.io/v1 Ingress."""
     spec = obj.get("spec") or {}
     if not spec.get("rules") and spec.get("defaultBackend") is None:
@@ -99,7 +97,7 @@ def check_ingress(found: Findings, obj: Map, old: Map | None) -> None:
             _check_ingress_path(found, f"spec.rules[{number}].http.paths[{index}]", path)
 
 
-def _check_service_port(found: Findings, path: str, port: Map, named: bool, seen: set[str]) -> None:
+def _check_service_port(found: CauseCollector, path: str, port: Map, named: bool, seen: set[str]) -> None:
     name = port.get("name")
     if not name and named:
         found.required(f"{path}.name")
@@ -119,7 +117,7 @@ def _check_service_port(found: Findings, path: str, port: Map, named: bool, seen
         found.invalid(f"{path}.nodePort", port["nodePort"], detail)
 
 
-def _check_ingress_path(found: Findings, path: str, rule: Map) -> None:
+def _check_ingress_path(found: CauseCollector, path: str, rule: Map) -> None:
     kind, place, backend = rule.get("pathType"), rule.get("path") or "", rule.get("backend") or {}
     if kind is None:
         found.required(f"{path}.pathType", "pathType must be specified")
@@ -138,7 +136,7 @@ def _check_ingress_path(found: Findings, path: str, rule: Map) -> None:
             found.required(f"{path}.backend.service.port", "port name or number is required")
 
 
-def _check_data(found: Findings, obj: Map, fields: tuple[str, ...]) -> None:
+def _check_data(found: CauseCollector, obj: Map, fields: tuple[str, ...]) -> None:
     size = 0
     for field in fields:
         for key, value in (obj.get(field) or {}).items():
@@ -149,7 +147,7 @@ def _check_data(found: Findings, obj: Map, fields: tuple[str, ...]) -> None:
         found.too_long(fields[0], _DATA_LIMIT)
 
 
-def _check_frozen(found: Findings, obj: Map, old: Map | None, fields: tuple[str, ...]) -> None:
+def _check_frozen(found: CauseCollector, obj: Map, old: Map | None, fields: tuple[str, ...]) -> None:
     if old is None or not old.get("immutable"):
         return
     if not obj.get("immutable"):
@@ -167,7 +165,7 @@ def _fixed_part(spec: Map) -> dict[str, Any]:
     return fixed
 
 
-def check_taints(found: Findings, obj: Map, old: Map | None) -> None:
+def check_taints(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """v1 Node: its taints."""
     for index, taint in enumerate((obj.get("spec") or {}).get("taints") or ()):
         for fault in qualified_faults(taint.get("key") or ""):

@@ -1,9 +1,9 @@
 """A pod's spec: containers, volumes, and where it may and may not run."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from shared.kube.semantics.causes import Findings
+from shared.kube.semantics.causes import CauseCollector, Map
 from shared.kube.semantics.containers import check_container, check_container_name
 from shared.kube.semantics.names import (
     check_annotations,
@@ -14,13 +14,12 @@ from shared.kube.semantics.names import (
     subdomain_faults,
 )
 
-Map = Mapping[str, Any]
 _EFFECTS = ("NoExecute", "NoSchedule", "PreferNoSchedule")
 _NODE_OPERATORS = ("DoesNotExist", "Exists", "Gt", "In", "Lt", "NotIn")
 
 
 def check_template(
-    found: Findings, path: str, template: Map, restart_policies: tuple[str, ...], claims: Iterable[str] = ()
+    found: CauseCollector, path: str, template: Map, restart_policies: tuple[str, ...], claims: Iterable[str] = ()
 ) -> None:
     """A pod template; `restart_policies` are those that its workload allows, `claims` volumes that it adds."""
     metadata = template.get("metadata") or {}
@@ -33,7 +32,7 @@ def check_template(
         found.unsupported(f"{path}.spec.restartPolicy", policy, restart_policies)
 
 
-def check_pod_spec(found: Findings, path: str, spec: Map, claims: Iterable[str] = ()) -> None:
+def check_pod_spec(found: CauseCollector, path: str, spec: Map, claims: Iterable[str] = ()) -> None:
     """Rules about a pod's spec beyond its schema."""
     volumes = _check_volumes(found, f"{path}.volumes", spec.get("volumes") or ()).union(claims)
     _check_containers(found, path, spec, volumes)
@@ -60,7 +59,7 @@ def check_pod_spec(found: Findings, path: str, spec: Map, claims: Iterable[str] 
             )
 
 
-def _check_containers(found: Findings, path: str, spec: Map, volumes: set[str]) -> None:
+def _check_containers(found: CauseCollector, path: str, spec: Map, volumes: set[str]) -> None:
     if not spec.get("containers"):
         found.required(f"{path}.containers")
     seen: set[str] = set()
@@ -75,14 +74,14 @@ def _check_containers(found: Findings, path: str, spec: Map, volumes: set[str]) 
         _check_host_ports(found, f"{path}.containers", spec.get("containers") or ())
 
 
-def _check_initial(found: Findings, path: str, container: Map) -> None:
+def _check_initial(found: CauseCollector, path: str, container: Map) -> None:
     """One that ends before the others start has nothing to be probed, unless it is a sidecar."""
     for name in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe"):
         if container.get(name) is not None:
             found.forbidden(f"{path}.{name}", "may not be set for init containers without restartPolicy=Always")
 
 
-def _check_host_ports(found: Findings, path: str, containers: Any) -> None:
+def _check_host_ports(found: CauseCollector, path: str, containers: Any) -> None:
     for index, container in enumerate(containers):
         for number, port in enumerate(container.get("ports") or ()):
             if port.get("hostPort") and port["hostPort"] != port.get("containerPort"):
@@ -90,7 +89,7 @@ def _check_host_ports(found: Findings, path: str, containers: Any) -> None:
                 found.invalid(here, port.get("containerPort"), "must match `hostPort` when `hostNetwork` is true")
 
 
-def _check_volumes(found: Findings, path: str, volumes: Any) -> set[str]:
+def _check_volumes(found: CauseCollector, path: str, volumes: Any) -> set[str]:
     names: set[str] = set()
     for index, volume in enumerate(volumes):
         here, name = f"{path}[{index}]", volume.get("name")
@@ -110,7 +109,7 @@ def _check_volumes(found: Findings, path: str, volumes: Any) -> set[str]:
     return names
 
 
-def _check_tolerations(found: Findings, path: str, tolerations: Any) -> None:
+def _check_tolerations(found: CauseCollector, path: str, tolerations: Any) -> None:
     for index, toleration in enumerate(tolerations):
         here = f"{path}[{index}]"
         key, operator = toleration.get("key"), toleration.get("operator") or "Equal"
@@ -131,7 +130,7 @@ def _check_tolerations(found: Findings, path: str, tolerations: Any) -> None:
             found.invalid(f"{here}.effect", toleration.get("effect", ""), detail)
 
 
-def _check_affinity(found: Findings, path: str, affinity: Map) -> None:
+def _check_affinity(found: CauseCollector, path: str, affinity: Map) -> None:
     node = affinity.get("nodeAffinity") or {}
     required = node.get("requiredDuringSchedulingIgnoredDuringExecution")
     if required is not None:
@@ -148,7 +147,7 @@ def _check_affinity(found: Findings, path: str, affinity: Map) -> None:
         _check_pod_terms(found, f"{path}.{kind}", affinity.get(kind) or {})
 
 
-def _check_node_term(found: Findings, path: str, term: Map) -> None:
+def _check_node_term(found: CauseCollector, path: str, term: Map) -> None:
     for index, rule in enumerate(term.get("matchExpressions") or ()):
         here, operator, values = f"{path}.matchExpressions[{index}]", rule.get("operator"), rule.get("values") or ()
         if operator not in _NODE_OPERATORS:
@@ -163,7 +162,7 @@ def _check_node_term(found: Findings, path: str, term: Map) -> None:
             found.invalid(f"{here}.key", rule.get("key") or "", fault)
 
 
-def _check_pod_terms(found: Findings, path: str, rules: Map) -> None:
+def _check_pod_terms(found: CauseCollector, path: str, rules: Map) -> None:
     for index, term in enumerate(rules.get("requiredDuringSchedulingIgnoredDuringExecution") or ()):
         _check_pod_term(found, f"{path}.requiredDuringSchedulingIgnoredDuringExecution[{index}]", term)
     for index, wish in enumerate(rules.get("preferredDuringSchedulingIgnoredDuringExecution") or ()):
@@ -172,7 +171,7 @@ def _check_pod_terms(found: Findings, path: str, rules: Map) -> None:
         _check_pod_term(found, f"{here}.podAffinityTerm", wish.get("podAffinityTerm") or {})
 
 
-def _check_pod_term(found: Findings, path: str, term: Map) -> None:
+def _check_pod_term(found: CauseCollector, path: str, term: Map) -> None:
     check_selector(found, f"{path}.labelSelector", term.get("labelSelector"))
     if not term.get("topologyKey"):
         found.required(f"{path}.topologyKey", "can not be empty")
@@ -181,13 +180,13 @@ def _check_pod_term(found: Findings, path: str, term: Map) -> None:
             found.invalid(f"{path}.topologyKey", term["topologyKey"], fault)
 
 
-def _check_weight(found: Findings, path: str, wish: Map) -> None:
+def _check_weight(found: CauseCollector, path: str, wish: Map) -> None:
     weight = wish.get("weight") or 0
     if not 1 <= weight <= 100:
         found.invalid(f"{path}.weight", weight, "must be in the range 1-100")
 
 
-def _check_spread(found: Findings, path: str, constraints: Any) -> None:
+def _check_spread(found: CauseCollector, path: str, constraints: Any) -> None:
     seen: set[tuple[str, str]] = set()
     for index, rule in enumerate(constraints):
         here, key = f"{path}[{index}]", rule.get("topologyKey")

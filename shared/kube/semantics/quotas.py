@@ -1,14 +1,12 @@
 """What a namespace, and a container in it, may have."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from shared.kube.quantities import QuantityError, canonical, parse
-from shared.kube.semantics.causes import Findings
+from shared.kube.semantics.causes import CauseCollector, Map
 from shared.kube.semantics.containers import check_quantity
 from shared.kube.semantics.names import qualified_faults
 
-Map = Mapping[str, Any]
 _COUNTED = frozenset(
     ("configmaps", "persistentvolumeclaims", "pods", "replicationcontrollers", "resourcequotas", "secrets", "services",
      "services.loadbalancers", "services.nodeports")
@@ -30,7 +28,7 @@ _NOT_ABOVE = (
 """Lower bound, upper bound, which of the two is to blame, and what the API server calls them."""
 
 
-def check_resource_quota(found: Findings, obj: Map, old: Map | None) -> None:
+def check_resource_quota(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """v1 ResourceQuota."""
     for name, value in ((obj.get("spec") or {}).get("hard") or {}).items():
         here = f"spec.hard[{name}]"
@@ -43,7 +41,7 @@ def check_resource_quota(found: Findings, obj: Map, old: Map | None) -> None:
             found.invalid(here, canonical(value), "must be an integer")
 
 
-def check_limit_range(found: Findings, obj: Map, old: Map | None) -> None:
+def check_limit_range(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """v1 LimitRange."""
     for index, item in enumerate((obj.get("spec") or {}).get("limits") or ()):
         for kind in ("max", "min", "default", "defaultRequest", "maxLimitRequestRatio"):
@@ -54,7 +52,7 @@ def check_limit_range(found: Findings, obj: Map, old: Map | None) -> None:
             _check_order(found, path, item.get(lower) or {}, item.get(upper) or {}, words)
 
 
-def _check_order(found: Findings, path: str, lower: Map, upper: Map, words: Sequence[str]) -> None:
+def _check_order(found: CauseCollector, path: str, lower: Map, upper: Map, words: Sequence[str]) -> None:
     for name in sorted(lower.keys() & upper.keys()):
         try:
             ordered = parse(lower[name]) <= parse(upper[name])

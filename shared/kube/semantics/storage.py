@@ -1,19 +1,17 @@
 """Claims for volumes, which grow and never shrink."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from shared.kube.quantities import QuantityError, parse
-from shared.kube.semantics.causes import Findings
+from shared.kube.semantics.causes import CauseCollector, Map
 from shared.kube.semantics.containers import check_quantity
 
-Map = Mapping[str, Any]
 _ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 _REQUEST = "spec.resources.requests.storage"
 
 
-def check_volume_claim(found: Findings, obj: Map, old: Map | None) -> None:
+def check_volume_claim(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """v1 PersistentVolumeClaim; of one that exists only the size may change, and only upwards."""
     spec = obj.get("spec") or {}
     if not spec.get("accessModes"):
@@ -28,7 +26,7 @@ def check_volume_claim(found: Findings, obj: Map, old: Map | None) -> None:
         _check_update(found, obj, old)
 
 
-def _check_update(found: Findings, obj: Map, old: Map) -> None:
+def _check_update(found: CauseCollector, obj: Map, old: Map) -> None:
     """After apimachinery's ValidatePersistentVolumeClaimUpdate."""
     spec, before = obj.get("spec") or {}, old.get("spec") or {}
     bound = (old.get("status") or {}).get("phase") == "Bound"

@@ -1,15 +1,13 @@
 """Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, CronJobs, and what scales and protects them."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from shared.kube.semantics.causes import Findings
+from shared.kube.semantics.causes import CauseCollector, Map
 from shared.kube.semantics.containers import check_quantity
 from shared.kube.semantics.names import check_selector, percent_faults
 from shared.kube.semantics.pods import check_template
 from shared.kube.semantics.schedules import schedule_fault
 
-Map = Mapping[str, Any]
 _IMMUTABLE = "field is immutable"
 _STATEFUL_SET_MAY_CHANGE = (
     "replicas", "ordinals", "template", "updateStrategy", "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
@@ -17,7 +15,7 @@ _STATEFUL_SET_MAY_CHANGE = (
 )  # fmt: skip
 
 
-def check_deployment(found: Findings, obj: Map, old: Map | None) -> None:
+def check_deployment(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """apps/v1 Deployment."""
     spec = obj.get("spec") or {}
     found.at_least("spec.replicas", spec.get("replicas"), 0)
@@ -30,7 +28,7 @@ def check_deployment(found: Findings, obj: Map, old: Map | None) -> None:
         found.invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds")
 
 
-def check_replica_set(found: Findings, obj: Map, old: Map | None) -> None:
+def check_replica_set(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """apps/v1 ReplicaSet."""
     spec = obj.get("spec") or {}
     found.at_least("spec.replicas", spec.get("replicas"), 0)
@@ -38,12 +36,12 @@ def check_replica_set(found: Findings, obj: Map, old: Map | None) -> None:
     _check_selector_and_template(found, "replicaset", spec, old)
 
 
-def check_daemon_set(found: Findings, obj: Map, old: Map | None) -> None:
+def check_daemon_set(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """apps/v1 DaemonSet."""
     _check_selector_and_template(found, "daemonset", obj.get("spec") or {}, old)
 
 
-def check_stateful_set(found: Findings, obj: Map, old: Map | None) -> None:
+def check_stateful_set(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """apps/v1 StatefulSet."""
     spec = obj.get("spec") or {}
     found.at_least("spec.replicas", spec.get("replicas"), 0)
@@ -58,7 +56,7 @@ def check_stateful_set(found: Findings, obj: Map, old: Map | None) -> None:
         )
 
 
-def check_job(found: Findings, obj: Map, old: Map | None) -> None:
+def check_job(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """batch/v1 Job."""
     _check_job_spec(found, "spec", obj.get("spec") or {})
     if old is not None:
@@ -67,7 +65,7 @@ def check_job(found: Findings, obj: Map, old: Map | None) -> None:
                 found.invalid(f"spec.{name}", obj["spec"].get(name), _IMMUTABLE)
 
 
-def check_cron_job(found: Findings, obj: Map, old: Map | None) -> None:
+def check_cron_job(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """batch/v1 CronJob."""
     spec = obj.get("spec") or {}
     schedule = spec.get("schedule")
@@ -79,7 +77,7 @@ def check_cron_job(found: Findings, obj: Map, old: Map | None) -> None:
     _check_job_spec(found, "spec.jobTemplate.spec", (spec.get("jobTemplate") or {}).get("spec") or {})
 
 
-def check_autoscaler(found: Findings, obj: Map, old: Map | None) -> None:
+def check_autoscaler(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """autoscaling/v2 HorizontalPodAutoscaler."""
     spec = obj.get("spec") or {}
     least, most, target = spec.get("minReplicas"), spec.get("maxReplicas") or 0, spec.get("scaleTargetRef") or {}
@@ -97,7 +95,7 @@ def check_autoscaler(found: Findings, obj: Map, old: Map | None) -> None:
         _check_scaling_rules(found, f"spec.behavior.{name}", (spec.get("behavior") or {}).get(name) or {})
 
 
-def check_disruption_budget(found: Findings, obj: Map, old: Map | None) -> None:
+def check_disruption_budget(found: CauseCollector, obj: Map, old: Map | None) -> None:
     """policy/v1 PodDisruptionBudget."""
     spec = obj.get("spec") or {}
     given = [name for name in ("minAvailable", "maxUnavailable") if spec.get(name) is not None]
@@ -109,7 +107,7 @@ def check_disruption_budget(found: Findings, obj: Map, old: Map | None) -> None:
     check_selector(found, "spec.selector", spec.get("selector"))
 
 
-def _check_selector_and_template(found: Findings, kind: str, spec: Map, old: Map | None) -> None:
+def _check_selector_and_template(found: CauseCollector, kind: str, spec: Map, old: Map | None) -> None:
     selector, template = spec.get("selector"), spec.get("template") or {}
     labels = (template.get("metadata") or {}).get("labels") or {}
     if selector is None:
@@ -139,7 +137,7 @@ def _selects(selector: Map, labels: Map) -> bool:
     return True
 
 
-def _check_strategy(found: Findings, strategy: Map) -> None:
+def _check_strategy(found: CauseCollector, strategy: Map) -> None:
     kind, rolling = strategy.get("type", "RollingUpdate"), strategy.get("rollingUpdate")
     if kind not in ("Recreate", "RollingUpdate"):
         found.unsupported("spec.strategy.type", kind, ("Recreate", "RollingUpdate"))
@@ -156,7 +154,7 @@ def _check_strategy(found: Findings, strategy: Map) -> None:
         _check_not_above_all(found, f"{path}.maxUnavailable", unavailable)
 
 
-def _check_share(found: Findings, path: str, value: int | str) -> None:
+def _check_share(found: CauseCollector, path: str, value: int | str) -> None:
     """A number that isn't negative, or a percentage."""
     if isinstance(value, str):
         for fault in percent_faults(value):
@@ -165,12 +163,12 @@ def _check_share(found: Findings, path: str, value: int | str) -> None:
         found.at_least(path, value, 0)
 
 
-def _check_not_above_all(found: Findings, path: str, value: int | str) -> None:
+def _check_not_above_all(found: CauseCollector, path: str, value: int | str) -> None:
     if isinstance(value, str) and not percent_faults(value) and int(value[:-1][:9]) > 100:
         found.invalid(path, value, "must not be greater than 100%")
 
 
-def _check_job_spec(found: Findings, path: str, spec: Map) -> None:
+def _check_job_spec(found: CauseCollector, path: str, spec: Map) -> None:
     for name in ("parallelism", "completions", "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished"):
         found.at_least(f"{path}.{name}", spec.get(name), 0)
     template = spec.get("template") or {}
@@ -180,7 +178,7 @@ def _check_job_spec(found: Findings, path: str, spec: Map) -> None:
     check_template(found, f"{path}.template", template, ("OnFailure", "Never", "Always"))
 
 
-def _check_metric(found: Findings, path: str, metric: Map) -> None:
+def _check_metric(found: CauseCollector, path: str, metric: Map) -> None:
     kinds = {
         "ContainerResource": "containerResource",
         "External": "external",
@@ -207,7 +205,7 @@ def _check_metric(found: Findings, path: str, metric: Map) -> None:
     found.one_of(f"{here}.target.type", target.get("type"), ("Utilization", "Value", "AverageValue"))
 
 
-def _check_scaling_rules(found: Findings, path: str, rules: Map) -> None:
+def _check_scaling_rules(found: CauseCollector, path: str, rules: Map) -> None:
     window = rules.get("stabilizationWindowSeconds")
     found.at_least(f"{path}.stabilizationWindowSeconds", window, 0)
     if window is not None and window > 3600:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from embedded.addresses import addresses
-from embedded.databases import Databases
+from embedded.databases import EmbeddedDatabases
 from embedded.directory import DataDirectory
 from embedded.errors import EmbeddedError
-from embedded.settings import Settings
+from embedded.settings import EmbeddedSettings
 
 PRINTED = "postgresql://ecp_user:ecp_password@127.0.0.1:5433/ecp_orchestrator"
 VARIABLES = ("DATABASE_URL", "DEMO_DATABASE_URL", "SIMULATOR_DATABASE_URL", "DATABASE_PORT")
@@ -29,8 +29,9 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_the_databases_have_the_guides_names_ports_and_users(file: Path) -> None:
-    found = {name: url.replace(Databases(Settings.read(), file).all[index].login.password, "...")
-             for index, (name, url) in enumerate(Databases(Settings.read(), file).owner_urls().items())}  # fmt: skip
+    databases = EmbeddedDatabases(EmbeddedSettings.read(), file)
+    urls = databases.owner_urls().items()
+    found = {name: url.replace(databases.all[index].login.password, "...") for index, (name, url) in enumerate(urls)}
 
     assert found == {
         "DATABASE_URL": "postgresql://ecp_user:...@127.0.0.1:5433/ecp_orchestrator",
@@ -40,7 +41,7 @@ def test_the_databases_have_the_guides_names_ports_and_users(file: Path) -> None
 
 
 def test_addresses_are_lines_for_a_shell_with_passwords_only_where_they_are_asked_for(tmp_path: Path) -> None:
-    settings = Settings.read(data_dir=tmp_path)
+    settings = EmbeddedSettings.read(data_dir=tmp_path)
     with pytest.raises(EmbeddedError, match="make run"):
         addresses(settings, passwords=False)
     file = DataDirectory.prepare(tmp_path).addresses
@@ -55,7 +56,7 @@ def test_addresses_are_lines_for_a_shell_with_passwords_only_where_they_are_aske
 
 
 def test_passwords_are_random_private_and_the_same_at_the_next_start(file: Path) -> None:
-    first, second = Databases(Settings.read(), file), Databases(Settings.read(), file)
+    first, second = EmbeddedDatabases(EmbeddedSettings.read(), file), EmbeddedDatabases(EmbeddedSettings.read(), file)
 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert first.owner_urls() == second.owner_urls()
@@ -66,7 +67,7 @@ def test_passwords_are_random_private_and_the_same_at_the_next_start(file: Path)
 
 
 def test_each_service_has_a_login_of_its_own_and_workers_without_tables_have_none(file: Path) -> None:
-    databases = Databases(Settings.read(), file)
+    databases = EmbeddedDatabases(EmbeddedSettings.read(), file)
 
     users = {name: databases.urls_of(name).get("DATABASE_URL", "").partition(":")[2][2:].partition(":")[0]
              for name in ("gateway", "monitor", "calculator", "deployer")}  # fmt: skip
@@ -78,7 +79,7 @@ def test_the_printed_password_is_honoured_with_a_remark_and_only_while_it_is_giv
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", PRINTED)
-    databases = Databases(Settings.read(), file)
+    databases = EmbeddedDatabases(EmbeddedSettings.read(), file)
 
     assert databases.owner_urls()["DATABASE_URL"] == PRINTED
     assert len(databases.servers) == 3
@@ -87,16 +88,18 @@ def test_the_printed_password_is_honoured_with_a_remark_and_only_while_it_is_giv
     assert "ecp_password" not in databases.urls_of("gateway")["DATABASE_URL"]
 
     monkeypatch.delenv("DATABASE_URL")
-    assert "ecp_password" not in Databases(Settings.read(), file).owner_urls()["DATABASE_URL"]
+    assert "ecp_password" not in EmbeddedDatabases(EmbeddedSettings.read(), file).owner_urls()["DATABASE_URL"]
 
 
 def test_a_password_of_one_s_own_stays_when_the_variable_is_gone(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = "postgresql://ecp_user:s%40cret@localhost:5433/ecp_orchestrator"
     monkeypatch.setenv("DATABASE_URL", url)
-    assert list(Databases(Settings.read(), file).remarks()) == []
+    assert list(EmbeddedDatabases(EmbeddedSettings.read(), file).remarks()) == []
 
     monkeypatch.delenv("DATABASE_URL")
-    assert Databases(Settings.read(), file).owner_urls()["DATABASE_URL"] == url.replace("localhost", "127.0.0.1")
+    assert EmbeddedDatabases(EmbeddedSettings.read(), file).owner_urls()["DATABASE_URL"] == url.replace(
+        "localhost", "127.0.0.1"
+    )
 
 
 def test_a_database_elsewhere_is_used_with_its_own_login_and_no_server_is_started(
@@ -104,7 +107,7 @@ def test_a_database_elsewhere_is_used_with_its_own_login_and_no_server_is_starte
 ) -> None:
     url = "postgresql://us:secret@db.example:5432/ours?sslmode=require"
     monkeypatch.setenv("DATABASE_URL", url)
-    databases = Databases(Settings.read(), file)
+    databases = EmbeddedDatabases(EmbeddedSettings.read(), file)
 
     assert databases.urls_of("monitor")["DATABASE_URL"] == databases.owner_urls()["DATABASE_URL"] == url
     assert [each.name for each in databases.servers] == ["postgres-demo", "postgres-simulator"]
@@ -129,17 +132,17 @@ def test_a_url_that_can_t_be_honoured_is_refused_by_its_name_and_without_its_pas
     monkeypatch.setenv("DATABASE_URL", url)
 
     with pytest.raises(EmbeddedError, match="DATABASE_URL") as refusal:
-        Databases(Settings.read(), file)
+        EmbeddedDatabases(EmbeddedSettings.read(), file)
     assert ":x@" not in str(refusal.value)
 
 
 def test_a_role_that_a_later_version_adds_gets_its_password_and_the_others_keep_theirs(file: Path) -> None:
-    before = Databases(Settings.read(), file)
+    before = EmbeddedDatabases(EmbeddedSettings.read(), file)
     known = json.loads(file.read_text())
     del known["postgres"]["ecp_monitor"]
     file.write_text(json.dumps(known))
 
-    after = Databases(Settings.read(), file)
+    after = EmbeddedDatabases(EmbeddedSettings.read(), file)
 
     assert after.owner_urls() == before.owner_urls()
     assert after.urls_of("monitor") != before.urls_of("monitor")

@@ -21,7 +21,7 @@ from embedded.errors import EmbeddedError
 from embedded.first_deployment import CALL_CENTRE, TENANT_ID, deploy_or_describe
 from embedded.gateway import Gateway
 from embedded.ports import free_ports
-from embedded.report import Report
+from embedded.report import ConsoleReport
 
 STEPS = [("sizing", 10), ("creating-services", 50), ("scaling-services", 75), ("done", 100)]
 
@@ -109,7 +109,7 @@ class Stage:
         """Do what a start does; what it prints."""
         self.output.seek(0)
         self.output.truncate()
-        await deploy_or_describe(self.gateway, self.directory, Report(Console(file=self.output, width=200)))
+        await deploy_or_describe(self.gateway, self.directory, ConsoleReport(Console(file=self.output, width=200)))
         return self.output.getvalue()
 
 

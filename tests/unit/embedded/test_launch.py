@@ -12,7 +12,7 @@ import pytest
 from embedded.child import Child, tail, until
 from embedded.errors import EmbeddedError
 from embedded.launch import identity, launcher
-from embedded.records import Record, end_leftovers, read_records
+from embedded.records import ProcessRecord, end_leftovers, read_records
 
 SLEEP = ["/bin/sleep", "600"]
 STUBBORN = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"]
@@ -89,7 +89,7 @@ def test_signalling_a_process_that_has_ended_does_nothing() -> None:
         ended.kill()
     assert known_by is not None
 
-    Record("ended", ended.pid, known_by, signal.SIGTERM).send(signal.SIGTERM)
+    ProcessRecord("ended", ended.pid, known_by, signal.SIGTERM).send(signal.SIGTERM)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")

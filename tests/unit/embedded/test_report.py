@@ -8,11 +8,11 @@ import sys
 
 from rich.console import Console
 
-from embedded.report import Report
+from embedded.report import ConsoleReport
 
 WRITER = """
-from embedded.report import Report
-report = Report()
+from embedded.report import ConsoleReport
+report = ConsoleReport()
 for number in range(10_000):
     report.line(f"line {number} with some text after it")
 import sys; print("survived", file=sys.stderr)
@@ -20,8 +20,8 @@ import sys; print("survived", file=sys.stderr)
 
 STAGES = """
 import sys, time
-from embedded.report import Report
-report = Report()
+from embedded.report import ConsoleReport
+report = ConsoleReport()
 for name in ("first", "second"):
     with report.stage(f"{name} stage"):
         time.sleep(0.1)
@@ -35,7 +35,7 @@ print("survived", file=sys.stderr)
 
 def test_stages_are_lines_with_their_times_and_text_is_not_taken_for_markup() -> None:
     output = io.StringIO()
-    report = Report(Console(file=output))
+    report = ConsoleReport(Console(file=output))
 
     with report.stage("[tables] and streams"):
         pass
@@ -46,7 +46,7 @@ def test_stages_are_lines_with_their_times_and_text_is_not_taken_for_markup() ->
 def test_progress_off_a_terminal_is_a_line_for_each_phase_and_every_few_percent() -> None:
     output = io.StringIO()
 
-    with Report(Console(file=output)).progress("ai-call-center") as show:
+    with ConsoleReport(Console(file=output)).progress("ai-call-center") as show:
         for percent in (0, 1, 50, 52, 55, 100):
             show(percent, "creating-services", "callbot")
         show(100, "done", "everything runs")
@@ -58,7 +58,7 @@ def test_progress_off_a_terminal_is_a_line_for_each_phase_and_every_few_percent(
 
 def test_progress_on_a_terminal_is_one_bar() -> None:
     output = io.StringIO()
-    report = Report(Console(file=output, force_terminal=True, width=120, highlight=False))
+    report = ConsoleReport(Console(file=output, force_terminal=True, width=120, highlight=False))
 
     with report.progress("ai-call-center") as show:
         show(100, "done", "everything runs")

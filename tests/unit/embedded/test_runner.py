@@ -13,9 +13,9 @@ from embedded.child import until
 from embedded.directory import DataDirectory, RunLock
 from embedded.errors import AlreadyRunning
 from embedded.ports import free_ports
-from embedded.report import Report
+from embedded.report import ConsoleReport
 from embedded.runner import clean
-from embedded.settings import Settings
+from embedded.settings import EmbeddedSettings
 
 LIMIT = 60.0
 """Seconds, on a machine that others use too."""
@@ -109,13 +109,13 @@ async def test_a_terminal_that_closes_ends_the_run_even_when_nobody_passes_the_s
 
 
 async def test_clean_removes_the_data_but_not_under_a_run(tmp_path: Path) -> None:
-    settings = Settings.read(data_dir=tmp_path / "data", gateway_port=free_ports(1)[0])
+    settings = EmbeddedSettings.read(data_dir=tmp_path / "data", gateway_port=free_ports(1)[0])
     directory = DataDirectory.prepare(settings.data_dir)
     lock = RunLock(directory)
 
     with lock.held(pid=os.getpid(), gateway=settings.gateway_url), pytest.raises(AlreadyRunning):
-        await clean(settings, Report())
+        await clean(settings, ConsoleReport())
     lock.close()
-    await clean(settings, Report())
+    await clean(settings, ConsoleReport())
 
     assert not directory.root.exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from embedded.errors import EmbeddedError
-from embedded.settings import Settings
+from embedded.settings import EmbeddedSettings
 
 DOCUMENTED_PORTS = {
     "GATEWAY_PORT": 8001,
@@ -29,7 +29,7 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_defaults_are_the_guides_ports_and_one_copy_of_each_worker() -> None:
-    settings = Settings.read()
+    settings = EmbeddedSettings.read()
 
     assert {port.variable: port.number for port in settings.ports()} == DOCUMENTED_PORTS
     assert settings.data_dir == Path.cwd() / ".ecp"
@@ -37,7 +37,7 @@ def test_the_defaults_are_the_guides_ports_and_one_copy_of_each_worker() -> None
 
 def test_no_service_finds_a_database_s_address_in_the_environment_that_all_have() -> None:
     assert not {"DATABASE_URL", "DEMO_DATABASE_URL", "SIMULATOR_DATABASE_URL"} & set(
-        Settings.read().service_environment()
+        EmbeddedSettings.read().service_environment()
     )
 
 
@@ -45,7 +45,7 @@ def test_each_port_is_changed_by_its_variable(monkeypatch: pytest.MonkeyPatch) -
     for offset, variable in enumerate(DOCUMENTED_PORTS):
         monkeypatch.setenv(variable, str(20000 + 100 * offset))
 
-    ports = {port.variable: port.number for port in Settings.read().ports()}
+    ports = {port.variable: port.number for port in EmbeddedSettings.read().ports()}
 
     assert ports == {variable: 20000 + 100 * offset for offset, variable in enumerate(DOCUMENTED_PORTS)}
 
@@ -54,12 +54,12 @@ def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("GATEWAY_PORT", "")
     monkeypatch.setenv("SCALE", "")
 
-    assert Settings.read().gateway_port == 8001
-    assert Settings.read().scale == {}
+    assert EmbeddedSettings.read().gateway_port == 8001
+    assert EmbeddedSettings.read().scale == {}
 
 
 def test_copies_of_a_worker_listen_ten_ports_apart() -> None:
-    settings = Settings.read(scale="calculator=3 manifest=2")
+    settings = EmbeddedSettings.read(scale="calculator=3 manifest=2")
 
     assert settings.worker_ports("calculator") == [8011, 8021, 8031]
     assert settings.worker_ports("manifest") == [8012, 8022]
@@ -70,7 +70,7 @@ def test_copies_of_a_worker_listen_ten_ports_apart() -> None:
 def test_the_scale_is_read_from_the_environment_and_commas_do_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCALE", "calculator=2, monitor=2")
 
-    assert Settings.read().scale == {"calculator": 2, "monitor": 2}
+    assert EmbeddedSettings.read().scale == {"calculator": 2, "monitor": 2}
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_the_scale_is_read_from_the_environment_and_commas_do_as_well(monkeypatc
 )
 def test_a_scale_that_makes_no_sense_is_refused_with_what_would(scale: str, said: str) -> None:
     with pytest.raises(EmbeddedError, match="SCALE") as refusal:
-        Settings.read(scale=scale)
+        EmbeddedSettings.read(scale=scale)
 
     assert said in str(refusal.value)
 
@@ -97,7 +97,7 @@ def test_every_bad_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("NATS_PORT", "70000")
 
     with pytest.raises(EmbeddedError) as refusal:
-        Settings.read()
+        EmbeddedSettings.read()
 
     assert "GATEWAY_PORT" in str(refusal.value)
     assert "NATS_PORT" in str(refusal.value)
@@ -106,4 +106,4 @@ def test_every_bad_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) ->
 def test_services_listen_on_loopback_whatever_the_shell_calls_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOST", "my-laptop")
 
-    assert Settings.read().service_environment()["HOST"] == "127.0.0.1"
+    assert EmbeddedSettings.read().service_environment()["HOST"] == "127.0.0.1"

@@ -8,15 +8,15 @@ import structlog
 import uvicorn
 from starlette.responses import PlainTextResponse
 
-from shared.http.connections import Limits, bounded
-from shared.http.listening import Server
+from shared.http.connections import ConnectionLimits, bounded
+from shared.http.listening import HttpServer
 from shared.logging import configure_logging
 
 
 async def serve(port: int) -> None:
-    limits = Limits(connections=1000, kept_descriptors=-100)
+    limits = ConnectionLimits(connections=1000, kept_descriptors=-100)
     config = uvicorn.Config(PlainTextResponse("ok"), port=port, http=bounded(limits), log_config=None, lifespan="off")
-    server = Server(config)
+    server = HttpServer(config)
     running = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)

@@ -15,9 +15,9 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 
 from embedded.ports import free_ports
-from shared.http.connections import Limits, bounded
+from shared.http.connections import ConnectionLimits, bounded
 from shared.http.crowd import Crowd
-from shared.http.listening import Server
+from shared.http.listening import HttpServer
 from shared.http.websocket_connections import bounded_socket
 
 HALF_HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
@@ -28,7 +28,7 @@ UPGRADE = HEALTH.replace(
     b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
 )
-SHORT = Limits(head_seconds=0.2, body_seconds=0.2)
+SHORT = ConnectionLimits(head_seconds=0.2, body_seconds=0.2)
 
 
 class App:
@@ -50,14 +50,14 @@ class App:
         await PlainTextResponse("x" * size)(scope, receive, send)
 
 
-class _Server(Server):
+class _Server(HttpServer):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
 @asynccontextmanager
-async def serving(app: Any, limits: Limits, sockets: int = 1) -> AsyncIterator[_Server]:
+async def serving(app: Any, limits: ConnectionLimits, sockets: int = 1) -> AsyncIterator[_Server]:
     [port] = free_ports(1)
     crowd = Crowd(app, lambda: sockets, lambda error: PlainTextResponse(error.code, 503, {"Connection": "close"}))
     config = uvicorn.Config(
@@ -165,13 +165,13 @@ async def test_an_answer_may_take_longer_than_the_request() -> None:
 async def test_a_client_that_does_not_read_its_answer_is_left() -> None:
     large = HEALTH.replace(b"/health", b"/large")
     app = App()
-    async with serving(app, Limits(write_seconds=0.2)) as server, connected(server.config.port, large):
+    async with serving(app, ConnectionLimits(write_seconds=0.2)) as server, connected(server.config.port, large):
         await until(lambda: app.executed == ["/large"])
         await until(lambda: not server.server_state.connections)
 
 
 async def test_the_oldest_idle_connection_makes_room_for_a_new_one() -> None:
-    limits = Limits(connections=4)
+    limits = ConnectionLimits(connections=4)
     async with serving(App(), limits) as server, connected(server.config.port, *[HALF_HEAD] * 40) as clients:
         async with connected(server.config.port, HEALTH) as [newest]:
             assert await newest.status() == 200
@@ -181,7 +181,7 @@ async def test_the_oldest_idle_connection_makes_room_for_a_new_one() -> None:
 async def test_where_all_are_at_work_more_are_told_to_come_again_and_health_answers() -> None:
     app = App()
     waiting, other = (HEALTH.replace(b"/health", path) for path in (b"/wait", b"/other"))
-    async with serving(app, Limits(connections=4)) as server:
+    async with serving(app, ConnectionLimits(connections=4)) as server:
         port = server.config.port
         async with connected(port, *[waiting] * 4) as clients:
             await until(lambda: len(app.executed) == 4)
@@ -199,7 +199,10 @@ async def test_past_the_reserve_a_connection_is_refused_at_once() -> None:
     app = App()
     waiting = HEALTH.replace(b"/health", b"/wait")
     crowd = HEALTH.replace(b"/health", b"/metrics")
-    async with serving(app, Limits(connections=1)) as server, connected(server.config.port, waiting) as [first]:
+    async with (
+        serving(app, ConnectionLimits(connections=1)) as server,
+        connected(server.config.port, waiting) as [first],
+    ):
         await until(lambda: app.executed == ["/wait"])
         async with connected(server.config.port, *[crowd] * 30) as clients:
             statuses = [await client.status() for client in clients]
@@ -210,7 +213,7 @@ async def test_past_the_reserve_a_connection_is_refused_at_once() -> None:
 
 
 async def test_what_is_no_http_and_refused_sockets_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    async with serving(App(), Limits(), sockets=0) as server:
+    async with serving(App(), ConnectionLimits(), sockets=0) as server:
         async with connected(server.config.port, *[b"nonsense\r\n\r\n"] * 20) as clients:
             assert [await client.status() for client in clients] == [400] * 20
         async with connected(server.config.port, *[UPGRADE] * 20) as clients:
@@ -252,7 +255,10 @@ async def test_an_open_socket_owes_no_head_and_no_body() -> None:
 async def test_a_socket_whose_client_does_not_read_is_left() -> None:
     app = Telling(32_000_000)
     app.released.set()
-    async with serving(app, Limits(write_seconds=0.2)) as server, connected(server.config.port, UPGRADE) as [socket]:
+    async with (
+        serving(app, ConnectionLimits(write_seconds=0.2)) as server,
+        connected(server.config.port, UPGRADE) as [socket],
+    ):
         assert await socket.status() == 101
         await until(lambda: not server.server_state.connections)
 
@@ -266,7 +272,7 @@ async def test_a_socket_whose_client_does_not_read_is_left() -> None:
     ],
 )
 async def test_a_handshake_that_can_not_be_read_is_refused_at_once(opening: bytes) -> None:
-    async with serving(App(), Limits()) as server, connected(server.config.port, opening) as [client]:
+    async with serving(App(), ConnectionLimits()) as server, connected(server.config.port, opening) as [client]:
         assert await client.status() == 400
         assert await client.has_ended()
         await until(lambda: not server.server_state.connections)
@@ -276,8 +282,8 @@ def test_a_process_with_few_descriptors_serves_fewer_connections() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
-        assert Limits(connections=1000, kept_descriptors=100).most() == 512 - 100 - 16
-        assert Limits(connections=50).most() == 50
+        assert ConnectionLimits(connections=1000, kept_descriptors=100).most() == 512 - 100 - 16
+        assert ConnectionLimits(connections=50).most() == 50
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 

@@ -12,11 +12,11 @@ from services.monitor.collect.deployer_records import Record, promise_in
 from services.monitor.collect.promises import read_promise
 from services.monitor.collect.sampler import unchanged
 from shared.events import Operation
-from shared.sla import Key, Need, Promise, observing
+from shared.sla import Need, Promise, WorkloadKey, observing
 from shared.subjects import Bucket
 from tests.support.deployer_world import BROKEN, KEY, NAMESPACE, TENANT, World, autoscaler, deployment, namespace
 
-CALLBOT, CHATBOT = (Key(NAMESPACE, "Deployment", name) for name in ("callbot", "chatbot"))
+CALLBOT, CHATBOT = (WorkloadKey(NAMESPACE, "Deployment", name) for name in ("callbot", "chatbot"))
 
 
 def objects(**needed: int) -> list[dict[str, Any]]:

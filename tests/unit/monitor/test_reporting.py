@@ -14,7 +14,7 @@ from services.monitor.storage.availability_store import Promise
 from services.monitor.storage.maintenance_windows import Window
 from shared.errors import DependencyUnavailable
 from shared.events import ErrorBudget, Event, SlaReported
-from shared.sla import History, Run, slice_of, slice_start
+from shared.sla import AvailabilityHistory, Run, slice_of, slice_start
 from shared.subjects import Mode
 
 BEGIN = slice_of(datetime(2026, 11, 20, tzinfo=UTC))
@@ -44,9 +44,9 @@ class FakeLedger:
         return self.targets
 
     async def histories(self) -> Mapping[int, Sequence[Run]]:
-        found: dict[int, History] = {}
+        found: dict[int, AvailabilityHistory] = {}
         for row_id, number, up in self.stored:
-            found.setdefault(row_id, History()).observe(number, up=up)
+            found.setdefault(row_id, AvailabilityHistory()).observe(number, up=up)
         return {row_id: history.runs for row_id, history in found.items()}
 
     async def windows(self) -> Sequence[Window]:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from services.monitor.reports.periods import UnknownPeriod, read_period
 from shared.sla import (
     SLICE_SECONDS,
+    AvailabilityHistory,
     Figures,
-    History,
     Run,
     Span,
     budget_of,
@@ -46,8 +46,8 @@ spans = st.tuples(st.integers(-5, 70), st.integers(0, 40)).map(
 )
 
 
-def history_of(timeline: str) -> History:
-    history = History()
+def history_of(timeline: str) -> AvailabilityHistory:
+    history = AvailabilityHistory()
     for offset, letter in enumerate(timeline):
         if letter != "?":
             history.observe(BEGIN + offset, up=letter == "u")
@@ -102,7 +102,7 @@ def test_availability_follows_from_the_times_between_failures_and_to_repair(time
 def test_neither_order_nor_repetition_of_the_samples_matters(timeline: str, random: object) -> None:
     samples = [(BEGIN + offset, letter == "u") for offset, letter in enumerate(timeline) if letter != "?"] * 2
     random.shuffle(samples)  # type: ignore[attr-defined]
-    history = History()
+    history = AvailabilityHistory()
     for number, up in samples:
         history.observe(number, up=up)
     assert history.runs == history_of(timeline).runs
@@ -110,7 +110,7 @@ def test_neither_order_nor_repetition_of_the_samples_matters(timeline: str, rand
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20), st.booleans()), max_size=12))
 def test_of_runs_that_overlap_the_first_one_stands_slice_by_slice(parts: list[tuple[int, int, bool]]) -> None:
-    history, known = History(), {}
+    history, known = AvailabilityHistory(), {}
     for start, length, up in parts:
         history.add(Run(BEGIN + start, BEGIN + start + length, up))
         for number in range(BEGIN + start, BEGIN + start + length):

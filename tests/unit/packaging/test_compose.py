@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from embedded.settings import Settings
+from embedded.settings import EmbeddedSettings
 from shared.access import ACCESS
 from shared.settings import EXAMPLE_PASSWORDS
 from tools.locks import IMAGES, ROOT
@@ -53,7 +53,7 @@ def test_the_guides_services_have_their_names_and_ports() -> None:
 
 
 def test_ports_are_published_on_this_machine_only_and_changed_by_make_run_s_variables() -> None:
-    known = {port.variable for port in Settings.read().ports()} | {
+    known = {port.variable for port in EmbeddedSettings.read().ports()} | {
         "PROMETHEUS_PORT",
         "ALERTMANAGER_PORT",
         "GRAFANA_PORT",

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 
 from embedded.ports import free_ports
 from shared.errors import TemporaryError
-from shared.http.connections import Limits
+from shared.http.connections import ConnectionLimits
 from shared.process.backoff import Backoff, delay
 from shared.process.periodic import repeat
 from shared.process.serving import serve, server_config
@@ -103,7 +103,7 @@ async def test_a_process_exits_with_1_when_its_work_ends_and_with_0_after_a_sign
         raise ValueError
 
     [port] = free_ports(1)
-    config = server_config(app, host="127.0.0.1", port=port, limits=Limits(), drain_seconds=1)
+    config = server_config(app, host="127.0.0.1", port=port, limits=ConnectionLimits(), drain_seconds=1)
     async with asyncio.timeout(20):
         assert await serve(config, works_until_cancelled) == 0
         assert ended.is_set()

@@ -3,12 +3,12 @@
 import pytest
 
 from shared.kube.labels import SERVICES
-from shared.sla import Key, Need, Promise, in_force, is_available, promise_of, service_states
+from shared.sla import Need, Promise, WorkloadKey, in_force, is_available, promise_of, service_states
 from shared.sla.promise import NOTHING, declared_in
 
 from .sla_objects import NAMESPACE, Object, autoscaler, budget, deployment, listed, pods, stateful_set
 
-CALLBOT, CHATBOT = Key(NAMESPACE, "Deployment", "callbot"), Key(NAMESPACE, "Deployment", "chatbot")
+CALLBOT, CHATBOT = WorkloadKey(NAMESPACE, "Deployment", "callbot"), WorkloadKey(NAMESPACE, "Deployment", "chatbot")
 
 
 def promised(**needed: int) -> Promise:

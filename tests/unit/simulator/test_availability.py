@@ -11,8 +11,8 @@ from services.simulator.objects import Obj, with_metadata
 from shared.kube.labels import NEEDED_REPLICAS, SERVICES
 from shared.sla import (
     SLICE_SECONDS,
+    AvailabilityHistory,
     Figures,
-    History,
     Promise,
     Span,
     figures_of,
@@ -45,7 +45,7 @@ class Hotel:
 
     def __init__(self) -> None:
         self.world = World()
-        self.history = History()
+        self.history = AvailabilityHistory()
         self.manifests: dict[str, Promise] = {}
         self.record = Record(outcome="completed")
         self.world.store.create("namespaces", namespace(PLACE, **LABELS))

@@ -15,12 +15,12 @@ from services.simulator.clock import Clock
 from services.simulator.objects import Obj, is_terminating, labels_of
 from services.simulator.storage.store import Store
 from shared.sla import (
+    AvailabilityHistory,
     Figures,
-    History,
-    Key,
     Need,
     Observer,
     Span,
+    WorkloadKey,
     declared_in,
     figures_of,
     is_available,
@@ -44,7 +44,7 @@ class _Record:
 
     def __init__(self) -> None:
         self.observer = Observer()
-        self.history = History()
+        self.history = AvailabilityHistory()
 
 
 class Availability:
@@ -99,7 +99,7 @@ class Availability:
         return [obj for name in namespaces for resource in resources for obj in self._store.list(resource, name)]
 
 
-def _declared(needs: dict[Key, Need], namespace: Obj) -> dict[Key, Need]:
+def _declared(needs: dict[WorkloadKey, Need], namespace: Obj) -> dict[WorkloadKey, Need]:
     """`needs` as the Namespace declares them; where it does, what it leaves out was not deployed."""
     declared = declared_in(namespace)
     if not declared:
