@@ -12,6 +12,7 @@ from embedded.errors import EmbeddedError
 from embedded.launch import SAME_ACCOUNT, launcher
 
 POLL_SECONDS = 0.02
+LONGEST_POLL_SECONDS = 0.1
 TAIL_LINES = 15
 
 
@@ -80,13 +81,17 @@ class Child:
 async def until(
     condition: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float | None, every: float = POLL_SECONDS
 ) -> None:
-    """Poll `condition` until it holds; raises TimeoutError after `seconds`, where there is a limit."""
+    """Poll `condition` until it holds; raises TimeoutError after `seconds`, where there is a limit.
+
+    The first polls are `every` seconds apart and later ones up to 0.1 s, so that they cost little.
+    """
     async with asyncio.timeout(seconds):
         while True:
             outcome = condition()
             if outcome if isinstance(outcome, bool) else await outcome:
                 return
             await asyncio.sleep(every)
+            every = max(every, min(every * 1.2, LONGEST_POLL_SECONDS))
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:

@@ -45,13 +45,13 @@ from shared.subjects import (
 from tests.support.gateway import (
     DEMO,
     Gateway,
-    eventually,
     make_databases,
     running_gateway,
     tenant,
     wait_until_ready,
 )
 from tests.support.guarded_bus import GuardedBus, deployed_bus, deployed_url, embedded_bus, start_deployed
+from tests.support.polling import eventually
 
 FORGED = {
     "ce-source": "/ecp/gateway",

@@ -27,11 +27,11 @@ from tests.support.gateway import (
     DEMO,
     Gateway,
     error_of,
-    eventually,
     make_databases,
     running_gateway,
     wait_until_ready,
 )
+from tests.support.polling import eventually
 from tests.support.service_logins import logging_in
 
 HOUR = timedelta(hours=1)

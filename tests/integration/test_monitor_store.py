@@ -22,7 +22,7 @@ from shared.errors import InvalidEvent
 from shared.events import MetricsCollected, Moment
 from shared.sla import SLICE_SECONDS, AvailabilityHistory, Run, slice_of, slice_start
 from shared.subjects import Mode
-from tests.support.gateway import eventually
+from tests.support.polling import eventually
 
 MIDNIGHT = datetime(2031, 7, 1, tzinfo=UTC)
 """Where two partitions meet. The tenants of these tests are as old as the year."""

@@ -15,8 +15,9 @@ from kubernetes.aio.dynamic import DynamicClient
 from kubernetes.aio.dynamic.exceptions import ConflictError, NotFoundError
 from kubernetes.aio.watch import Watch
 
+from tests.support.polling import eventually
 from tests.support.simulator_api import deployment
-from tests.support.simulator_process import eventually, running_simulator
+from tests.support.simulator_process import running_simulator
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ import pytest
 from embedded.postgres import PostgresServer
 from services.simulator.storage.journal import Journal, JournalAway
 from services.simulator.storage.store import Store
+from tests.support.polling import eventually
 from tests.support.simulator_api import NOW, config_map
-from tests.support.simulator_process import eventually, running_simulator
+from tests.support.simulator_process import running_simulator
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +31,7 @@ from shared.events import Event
 from shared.http.listening import HttpServer
 from shared.roles import MONITOR
 from shared.subjects import Mode
+from tests.support.polling import eventually
 from tests.support.service_logins import logging_in, make_roles
 
 DEMO = {"X-Demo-Mode": "true"}
@@ -83,15 +84,17 @@ class Gateway:
     async def eventually(self, path: str, mode: Mode = Mode.DEMO, **wanted: Any) -> dict[str, Any]:
         """The answer of `path` as soon as it has the wanted fields."""
         body: dict[str, Any] = {}
+
+        async def has_them() -> bool:
+            nonlocal body
+            body = await self.get(path, mode)
+            return all(body[name] == value for name, value in wanted.items())
+
         try:
-            async with asyncio.timeout(15):
-                while True:
-                    body = await self.get(path, mode)
-                    if all(body[name] == value for name, value in wanted.items()):
-                        return body
-                    await asyncio.sleep(0.02)
+            await eventually(has_them, 15)
         except TimeoutError:
             raise AssertionError(f"{path} never had {wanted}; last: {body}") from None
+        return body
 
     async def say(self, event: Event, mode: Mode = Mode.DEMO, event_id: str | None = None) -> None:
         """Publish what a worker would."""
@@ -206,15 +209,6 @@ async def wait_until_ready(gateway: Gateway) -> None:
         return (await gateway.http.get(f"http://127.0.0.1:{gateway.settings.port}/ready")).status_code == 200
 
     await eventually(is_ready)
-
-
-async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
-    """Return as soon as `check` says yes."""
-    async with asyncio.timeout(seconds):
-        while True:
-            if await check():
-                return
-            await asyncio.sleep(0.02)
 
 
 async def _is(value: bool) -> bool:

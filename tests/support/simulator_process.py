@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import httpx
+
+from tests.support.polling import eventually
 
 
 @contextlib.asynccontextmanager
@@ -40,12 +42,3 @@ async def _wait_until_ready(client: httpx.AsyncClient) -> None:
         return False
 
     await eventually(answers)
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
-    """Ask again and again until it holds. Raises TimeoutError."""
-    async with asyncio.timeout(seconds):
-        while True:
-            if await holds():
-                return
-            await asyncio.sleep(0.05)

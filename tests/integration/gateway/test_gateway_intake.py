@@ -13,7 +13,8 @@ from sqlalchemy import text
 from services.gateway.housekeeping import clean
 from shared.bus.dead_letters import DeadLetters, Letter
 from shared.subjects import Mode
-from tests.support.gateway import DEMO, Gateway, eventually, tenant
+from tests.support.gateway import DEMO, Gateway, tenant
+from tests.support.polling import eventually
 
 _NUMBERS = itertools.count(1)
 

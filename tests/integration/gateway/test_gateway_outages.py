@@ -29,13 +29,13 @@ from tests.integration.gateway.test_gateway_deployments import created_and_prepa
 from tests.support.gateway import (
     DEMO,
     Gateway,
-    eventually,
     make_databases,
     running_gateway,
     running_workers,
     tenant,
     wait_until_ready,
 )
+from tests.support.polling import eventually
 
 
 class Parts:

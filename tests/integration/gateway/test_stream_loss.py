@@ -29,12 +29,12 @@ from shared.bus.bootstrap import bootstrap
 from tests.support.gateway import (
     DEMO,
     Gateway,
-    eventually,
     make_databases,
     running_gateway,
     tenant,
     wait_until_ready,
 )
+from tests.support.polling import eventually
 from tests.support.simulator_process import running_simulator
 
 RECORDS = ("KV_demo_desired", "KV_demo_applied", "KV_demo_manifests")
