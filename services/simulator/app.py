@@ -18,13 +18,13 @@ from starlette.routing import Mount
 
 from services.simulator.api import errors
 from services.simulator.api.application import KubernetesAPI
-from services.simulator.api.cluster_backend import Served
+from services.simulator.api.cluster_backend import ClusterBackend
 from services.simulator.api.product import cluster_metrics
 from services.simulator.api.product.paths import ProductPaths, ProductView
 from services.simulator.api.product.telemetry import Telemetry
 from services.simulator.api.routing.guard import guarded
 from services.simulator.clock import Clock
-from services.simulator.controllers.virtual_cluster import Cluster
+from services.simulator.controllers.virtual_cluster import VirtualCluster
 from services.simulator.settings import SimulatorSettings
 from services.simulator.storage.journal import Journal, JournalAway
 from services.simulator.storage.store import Store
@@ -45,10 +45,10 @@ class Simulator:
     def __init__(self, settings: SimulatorSettings) -> None:
         self._settings = settings
         self._journal = Journal(settings.database_url) if settings.database_url else None
-        self._served: dict[str, Served] = {}
+        self._backends: dict[str, ClusterBackend] = {}
         self._views: dict[str, ProductView] = {}
-        telemetry = Telemetry(self._served, lambda: self._journal.backlog if self._journal else 0)
-        self._kubernetes = KubernetesAPI(self._served, telemetry, CLUSTER_NAMES)
+        telemetry = Telemetry(self._backends, lambda: self._journal.backlog if self._journal else 0)
+        self._kubernetes = KubernetesAPI(self._backends, telemetry, CLUSTER_NAMES)
         product = ProductPaths(self._views, self._dependencies, telemetry.exposition)
         self.application = guarded(Starlette(routes=[*product.routes(), Mount("/", app=self._kubernetes)]), settings)
 
@@ -76,7 +76,7 @@ class Simulator:
             if self._journal is not None:
                 await self._journal.close()
 
-    async def _load(self, name: str) -> Cluster:
+    async def _load(self, name: str) -> VirtualCluster:
         clock = Clock(speed=self._settings.speed)
         if self._journal is None:
             # Versions begin at the time, so that a client which knew the process before this one is not misled.
@@ -85,11 +85,11 @@ class Simulator:
             store = Store(clock.now, self._journal.for_cluster(name))
             objects, version = await self._journal.load(name)
             store.load(objects, version)
-        return Cluster(name, store, clock, seed=self._settings.seed)
+        return VirtualCluster(name, store, clock, seed=self._settings.seed)
 
-    def _serve(self, cluster: Cluster) -> None:
+    def _serve(self, cluster: VirtualCluster) -> None:
         store = cluster.store
-        self._served[cluster.name] = Served(
+        self._backends[cluster.name] = ClusterBackend(
             cluster.name,
             store,
             cluster.clock.now,
@@ -118,11 +118,11 @@ class Simulator:
         return bounded
 
     def _dependencies(self) -> dict[str, bool]:
-        states = {f"cluster {name}": name in self._served for name in CLUSTER_NAMES}
+        states = {f"cluster {name}": name in self._backends for name in CLUSTER_NAMES}
         return states if self._journal is None else {**states, "database": self._journal.is_available}
 
     def _count(self) -> int:
-        return sum(served.store.count(r) for served in self._served.values() for r in served.store.resources())
+        return sum(backend.store.count(r) for backend in self._backends.values() for r in backend.store.resources())
 
 
 def _tenants(store: Store) -> list[str]:

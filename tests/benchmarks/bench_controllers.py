@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.simulator.clock import Clock
-from services.simulator.controllers.virtual_cluster import Cluster
+from services.simulator.controllers.virtual_cluster import VirtualCluster
 from services.simulator.storage.store import Store
 
 START = datetime(2026, 1, 5, 1, tzinfo=UTC)
@@ -22,11 +22,11 @@ START = datetime(2026, 1, 5, 1, tzinfo=UTC)
 SIZES = ((100, 0), (1_000, 0), (5_000, 60))
 
 
-def make_cluster(extra_nodes: int) -> tuple[Cluster, Store, Clock]:
+def make_cluster(extra_nodes: int) -> tuple[VirtualCluster, Store, Clock]:
     """The cluster `demo` with so many more cpu nodes and a namespace."""
     clock = Clock(START)
     store = Store(clock.now)
-    cluster = Cluster("demo", store, clock, seed=1)
+    cluster = VirtualCluster("demo", store, clock, seed=1)
     cluster.start()
     model = store.get("nodes", "", "demo-cpu-01")
     for number in range(extra_nodes if model else 0):

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import orjson
 
 from services.simulator.api.application import KubernetesAPI
-from services.simulator.api.cluster_backend import Served
+from services.simulator.api.cluster_backend import ClusterBackend
 from services.simulator.api.product.telemetry import Telemetry
 from services.simulator.storage.store import Store
 
@@ -60,7 +60,7 @@ class Api:
         for name in ("default", "kube-system"):
             if self.store.get("namespaces", "", name) is None:
                 self.store.create("namespaces", namespace(name))
-        clusters = {"default": Served("default", self.store, now)}
+        clusters = {"default": ClusterBackend("default", self.store, now)}
         self.app = KubernetesAPI(clusters, Telemetry(clusters, lambda: 0), clusters)
 
     async def request(

@@ -15,7 +15,7 @@ import orjson
 import structlog
 
 from services.simulator.api import errors
-from services.simulator.api.cluster_backend import Served
+from services.simulator.api.cluster_backend import ClusterBackend
 from services.simulator.api.errors import ApiError
 from services.simulator.api.product.telemetry import Telemetry
 from services.simulator.api.routing import discovery, openapi
@@ -32,7 +32,7 @@ from services.simulator.api.routing.responses import (
     warning_header,
 )
 from services.simulator.api.verbs import access_reviews, deletion, finalizing, logs, reads, scaling, writes
-from services.simulator.api.verbs.watching import Watch
+from services.simulator.api.verbs.watching import WatchStream
 from services.simulator.objects import Obj
 
 Handler = Callable[[Call], Awaitable[Answer]]
@@ -56,7 +56,7 @@ _WRITERS: Final[Mapping[tuple[str, str], Handler]] = {
 class KubernetesAPI:
     """The API of several clusters: `default` at the root, every one below `/clusters/<name>`."""
 
-    def __init__(self, clusters: Mapping[str, Served], telemetry: Telemetry, names: Collection[str]) -> None:
+    def __init__(self, clusters: Mapping[str, ClusterBackend], telemetry: Telemetry, names: Collection[str]) -> None:
         """`clusters` may be filled later: until then the clusters in `names` are answered 503."""
         self._clusters = clusters
         self._telemetry = telemetry
@@ -125,7 +125,7 @@ class KubernetesAPI:
             raise errors.method_not_allowed(call.resource, verb)
         accepted = negotiate(call.request.headers.get("accept", ""))
         if verb == "watch":
-            await self._stream(call.request, send, Watch(call, accepted).events(), "application/json")
+            await self._stream(call.request, send, WatchStream(call, accepted).events(), "application/json")
         elif verb == "list":
             await self._list(call, accepted, send)
         else:

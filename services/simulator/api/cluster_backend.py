@@ -15,7 +15,7 @@ async def _nothing_to_wait_for() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ClusterBackend:
     """One cluster behind the API.
 
     `ready_to_write` returns once a write can be made durable, and `committed` once everything written until now is;

@@ -7,16 +7,16 @@ level-triggered, so what was in flight when the process ended goes on from there
 
 from services.simulator.clock import Clock
 from services.simulator.controllers.autoscaling.autoscaler import Autoscaler
-from services.simulator.controllers.cluster.availability import Availability
+from services.simulator.controllers.cluster.availability import AvailabilityTracker
 from services.simulator.controllers.cluster.garbage_collector import GarbageCollector
 from services.simulator.controllers.cluster.namespaces import NamespaceController
 from services.simulator.controllers.cluster.nodes import nodes_of
 from services.simulator.controllers.cluster.quotas import QuotaController
 from services.simulator.controllers.pods.kubelet import Kubelets
-from services.simulator.controllers.runtime.context import Context
+from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.events import EventRecorder
 from services.simulator.controllers.runtime.ownership import Ownership, PodOwners
-from services.simulator.controllers.runtime.work_queue import Manager, WorkQueue
+from services.simulator.controllers.runtime.work_queue import ChangeDispatcher, WorkQueue
 from services.simulator.controllers.scheduling.scheduler import Scheduler
 from services.simulator.controllers.scheduling.volumes import STORAGE_CLASSES, VolumeController, standard_class
 from services.simulator.controllers.workloads.daemonset import DaemonSetController
@@ -33,21 +33,21 @@ NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 _FIRST = ("namespaces", "nodes")
 
 
-class Cluster:
+class VirtualCluster:
     """A store, a clock and the controllers between them; readers use `scheduler` and `availability` too."""
 
     def __init__(self, name: str, store: Store, clock: Clock, seed: int = 0) -> None:
         """`seed` makes two runs with the same input alike."""
         self.name, self.store, self.clock = name, store, clock
-        self._manager = Manager()
+        self._changes = ChangeDispatcher()
         self._queue = WorkQueue(clock)
         ownership = Ownership(store)
         events = EventRecorder(store, clock)
-        self._manager.watch_objects(ownership.observe)
-        self._manager.watch("events", events.observe)
-        self.availability = Availability(clock, store)
-        pod_owners = PodOwners(self._manager, self._queue)
-        context = Context(store, clock, self._queue, self._manager, ownership, pod_owners, events, seed)
+        self._changes.watch_objects(ownership.observe)
+        self._changes.watch("events", events.observe)
+        self.availability = AvailabilityTracker(clock, store)
+        pod_owners = PodOwners(self._changes, self._queue)
+        context = ControllerContext(store, clock, self._queue, self._changes, ownership, pod_owners, events, seed)
         self.scheduler = Scheduler(context)
         self._controllers = [
             NamespaceController(context),
@@ -68,8 +68,8 @@ class Cluster:
         """Puts the controllers to work; to be called once, after the journal's objects are in the store."""
         for resource in sorted(self.store.resources(), key=lambda name: (name not in _FIRST, name)):
             for obj in sorted(self.store.list(resource), key=_age):
-                self._manager.dispatch(resource, None, obj)
-        self.store.hooks.append(self._manager.dispatch)
+                self._changes.dispatch(resource, None, obj)
+        self.store.hooks.append(self._changes.dispatch)
         now = timestamp(self.clock.now())
         for name in NAMESPACES:
             if self.store.get("namespaces", "", name) is None:

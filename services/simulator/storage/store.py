@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.simulator.objects import Key, Obj, is_terminating, key_of, timestamp, with_metadata
-from services.simulator.storage.watch_log import Change, ChangeType, Record, WatchLog
+from services.simulator.storage.watch_log import ChangeType, StoredObject, WatchEvent, WatchLog
 
 Hook = Callable[[str, Obj | None, Obj | None], None]
 
@@ -46,7 +46,7 @@ class Conflict(StoreError):
     """The object was changed since the writer read it."""
 
 
-class Recorder(Protocol):
+class ChangeRecorder(Protocol):
     """What the store asks of a journal: remember this change, without waiting."""
 
     def record(self, resource: str, key: Key, obj: Obj | None, version: int) -> None: ...
@@ -58,7 +58,7 @@ class _Table:
     __slots__ = ("keys", "log", "records")
 
     def __init__(self, floor: int) -> None:
-        self.records: dict[Key, Record] = {}
+        self.records: dict[Key, StoredObject] = {}
         self.keys: list[Key] = []
         self.log = WatchLog(floor)
 
@@ -66,7 +66,7 @@ class _Table:
 class Store:
     """Objects of one cluster. `version` is the highest resourceVersion given out; it never falls."""
 
-    def __init__(self, now: Callable[[], datetime], journal: Recorder | None = None, version: int = 1) -> None:
+    def __init__(self, now: Callable[[], datetime], journal: ChangeRecorder | None = None, version: int = 1) -> None:
         self.hooks: list[Hook] = []
         self.version = version
         self._now = now
@@ -78,7 +78,7 @@ class Store:
         """Fill an empty store from the journal, and go on above `version`. No hooks are called."""
         self.version = self._floor = version
         for resource, obj in objects:
-            self._table(resource).records[key_of(obj)] = Record(obj)
+            self._table(resource).records[key_of(obj)] = StoredObject(obj)
         for table in self._tables.values():
             table.keys = sorted(table.records)
             table.log = WatchLog(version)
@@ -100,7 +100,7 @@ class Store:
         """Objects by namespace and name; of every namespace where none is given."""
         return [record.obj for record in self.records(resource, namespace)]
 
-    def records(self, resource: str, namespace: str | None = None) -> Iterator[Record]:
+    def records(self, resource: str, namespace: str | None = None) -> Iterator[StoredObject]:
         """Like `list`, with the encoded form beside each object."""
         table = self._table(resource)
         if namespace is None:
@@ -109,7 +109,7 @@ class Store:
         last = bisect.bisect_left(table.keys, (namespace + "\0", ""))
         return iter([table.records[key] for key in table.keys[first:last]])
 
-    def record(self, resource: str, namespace: str, name: str) -> Record | None:
+    def record(self, resource: str, namespace: str, name: str) -> StoredObject | None:
         """Like `get`, with the encoded form beside the object."""
         return self._table(resource).records.get((namespace, name))
 
@@ -217,7 +217,7 @@ class Store:
 
     def _commit(self, resource: str, change_type: ChangeType, old: Obj | None, obj: Obj) -> Obj:
         table, key = self._table(resource), key_of(obj)
-        record = Record(obj)
+        record = StoredObject(obj)
         if change_type == "DELETED":
             del table.records[key]
             del table.keys[bisect.bisect_left(table.keys, key)]
@@ -228,7 +228,7 @@ class Store:
         new = None if change_type == "DELETED" else obj
         if self._journal is not None:
             self._journal.record(resource, key, new, self.version)
-        table.log.append(Change(self.version, change_type, old, record))
+        table.log.append(WatchEvent(self.version, change_type, old, record))
         for hook in self.hooks:
             hook(resource, old, new)
         return obj

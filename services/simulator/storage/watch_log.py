@@ -1,7 +1,7 @@
 """The last changes of one resource type, which is what a watch reads.
 
 A bounded list: a watcher holds a cursor into it, and one that fell behind what is still there is told so
-(`Expired`), which the API turns into 410 Gone. The object before the change is kept beside the one after it,
+(`VersionExpired`), which the API turns into 410 Gone. The object before the change is kept beside the one after it,
 because a selector can turn a change into an appearance or a disappearance. A change is encoded to JSON at most
 once, however many clients watch.
 """
@@ -18,7 +18,7 @@ from services.simulator.objects import Obj
 ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 
-class Expired(Exception):
+class VersionExpired(Exception):
     """The wanted version is older than what the log still has. `floor` is the oldest version one can start after."""
 
     def __init__(self, wanted: int, floor: int) -> None:
@@ -26,7 +26,7 @@ class Expired(Exception):
         self.wanted, self.floor = wanted, floor
 
 
-class Record:
+class StoredObject:
     """An object with its JSON, which is made when somebody first asks for it."""
 
     __slots__ = ("_encoded", "obj")
@@ -42,12 +42,12 @@ class Record:
         return self._encoded
 
 
-class Change:
+class WatchEvent:
     """One committed change; `record` has the object after it (DELETED: the last state, at the deletion's version)."""
 
     __slots__ = ("old", "record", "type", "version")
 
-    def __init__(self, version: int, change_type: ChangeType, old: Obj | None, record: Record) -> None:
+    def __init__(self, version: int, change_type: ChangeType, old: Obj | None, record: StoredObject) -> None:
         self.version, self.type, self.old, self.record = version, change_type, old, record
 
 
@@ -55,13 +55,13 @@ class WatchLog:
     """Changes of one resource in the order of their versions. `wakers` are called after each append."""
 
     def __init__(self, floor: int, capacity: int = 8192) -> None:
-        self._changes: list[Change] = []
+        self._changes: list[WatchEvent] = []
         self._first = 0
         self._floor = floor
         self._capacity = capacity
         self.wakers: set[Callable[[], None]] = set()
 
-    def append(self, change: Change) -> None:
+    def append(self, change: WatchEvent) -> None:
         """Add the newest change and wake who waits. Trims to `capacity` only now and then, so that it costs little."""
         self._changes.append(change)
         if len(self._changes) > 2 * self._capacity:
@@ -73,9 +73,9 @@ class WatchLog:
             wake()
 
     def cursor_after(self, version: int) -> int:
-        """The cursor from which every change newer than `version` is read. Raises Expired."""
+        """The cursor from which every change newer than `version` is read. Raises VersionExpired."""
         if version < self._floor:
-            raise Expired(version, self._floor)
+            raise VersionExpired(version, self._floor)
         position = len(self._changes)
         while position and self._changes[position - 1].version > version:
             position -= 1
@@ -85,10 +85,10 @@ class WatchLog:
         """The cursor that reads only what is still to come."""
         return self._first + len(self._changes)
 
-    def read(self, cursor: int, limit: int = 256) -> tuple[list[Change], int]:
-        """At most `limit` changes from the cursor on, and the cursor behind them. Raises Expired."""
+    def read(self, cursor: int, limit: int = 256) -> tuple[list[WatchEvent], int]:
+        """At most `limit` changes from the cursor on, and the cursor behind them. Raises VersionExpired."""
         if cursor < self._first:
-            raise Expired(0, self._floor)
+            raise VersionExpired(0, self._floor)
         start = cursor - self._first
         changes = self._changes[start : start + limit]
         return changes, cursor + len(changes)

@@ -12,7 +12,7 @@ import orjson
 from pydantic import ValidationError
 
 from services.simulator.api.apply import field_managers, field_sets, patches, typed
-from services.simulator.api.apply.field_managers import Manager
+from services.simulator.api.apply.field_managers import FieldManager
 from services.simulator.api.apply.strategic_merge import strategic_merge
 from services.simulator.api.errors import ApiError
 from services.simulator.api.routing.requests import Request, parse_target, split_cluster
@@ -31,7 +31,7 @@ from tests.support.simulator_api import CONFIG_MAPS, DEPLOYMENTS, Api, deploymen
 
 _SCHEMA = definitions().for_kind("apps", "v1", "Deployment")
 _LIVE: Any = {**deployment(), "spec": {**deployment()["spec"], "replicas": 1}}
-_MANAGER = Manager("Update", "fuzz", "apps/v1")
+_MANAGER = FieldManager("Update", "fuzz", "apps/v1")
 _MEDIA_TYPES = (
     "application/json", "application/yaml", "application/apply-patch+yaml", "application/merge-patch+json",
     "application/strategic-merge-patch+json", "application/json-patch+json",

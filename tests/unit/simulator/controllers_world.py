@@ -9,7 +9,7 @@ from typing import Any
 from services.simulator.clock import Clock
 from services.simulator.controllers.pods.pod_objects import is_ready
 from services.simulator.controllers.runtime.context import condition
-from services.simulator.controllers.virtual_cluster import Cluster
+from services.simulator.controllers.virtual_cluster import VirtualCluster
 from services.simulator.objects import Obj, is_terminating
 from services.simulator.storage.store import Store
 
@@ -24,7 +24,7 @@ class World:
     def __init__(self, seed: int = 1) -> None:
         self.clock = Clock(START)
         self.store = Store(self.clock.now)
-        self.cluster = Cluster("demo", self.store, self.clock, seed)
+        self.cluster = VirtualCluster("demo", self.store, self.clock, seed)
         self.cluster.start()
         self.store.create("namespaces", namespace(NAMESPACE))
         self.step(0)

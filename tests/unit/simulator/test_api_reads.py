@@ -9,7 +9,7 @@ import pytest
 from services.simulator.api.errors import ApiError
 from services.simulator.api.representations.cells import duration
 from services.simulator.api.validation.selectors import field_predicate, label_predicate
-from services.simulator.storage.watch_log import Change, Expired, Record, WatchLog
+from services.simulator.storage.watch_log import StoredObject, VersionExpired, WatchEvent, WatchLog
 from tests.support.simulator_api import CONFIG_MAPS, DEPLOYMENTS, MERGE, PODS, Api, config_map, deployment, pod
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
@@ -152,7 +152,7 @@ async def test_a_selector_turns_changes_into_appearances_and_disappearances(api:
 async def test_a_watch_from_a_version_that_is_too_old_ends_with_410(api: Api) -> None:
     log = api.store.log("configmaps")
     for version in range(10, 10 + 3 * 8192):
-        log.append(Change(version, "ADDED", None, Record(config_map("x"))))
+        log.append(WatchEvent(version, "ADDED", None, StoredObject(config_map("x"))))
     async with api.watch(CONFIG_MAPS, resourceVersion=5) as watched:
         event = await watched.next()
         assert event["type"] == "ERROR"
@@ -192,10 +192,10 @@ def test_a_cursor_that_fell_behind_is_told_so() -> None:
     log = WatchLog(floor=0, capacity=4)
     cursor = log.cursor_after(0)
     for version in range(1, 20):
-        log.append(Change(version, "ADDED", None, Record({})))
-    with pytest.raises(Expired):
+        log.append(WatchEvent(version, "ADDED", None, StoredObject({})))
+    with pytest.raises(VersionExpired):
         log.read(cursor)
-    with pytest.raises(Expired):
+    with pytest.raises(VersionExpired):
         log.cursor_after(1)
     changes, _ = log.read(log.cursor_after(17))
     assert [change.version for change in changes] == [18, 19]

@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from services.simulator.controllers.autoscaling.autoscaler import AUTOSCALERS
-from services.simulator.controllers.autoscaling.hpa_algorithm import History, MetricError, Sample, propose
+from services.simulator.controllers.autoscaling.hpa_algorithm import (
+    MetricError,
+    MetricSample,
+    RecommendationHistory,
+    propose,
+)
 from services.simulator.controllers.runtime.context import condition
 from services.simulator.objects import Obj
 from tests.unit.simulator.controllers_world import DEPLOYMENTS, World, container, deployment, template
@@ -133,8 +138,8 @@ def test_a_metric_that_is_not_served_fails_as_without_an_adapter() -> None:
     assert state(world, "ScalingActive") == ("False", "FailedGetPodsMetric")
 
 
-def samples(*used: int | None, ready: bool = True) -> list[Sample]:
-    return [Sample(f"pod-{n}", 1000, one, ready and one is not None) for n, one in enumerate(used)]
+def samples(*used: int | None, ready: bool = True) -> list[MetricSample]:
+    return [MetricSample(f"pod-{n}", 1000, one, ready and one is not None) for n, one in enumerate(used)]
 
 
 @pytest.mark.parametrize(
@@ -154,12 +159,12 @@ def test_replicas_follow_the_documented_formula(used: tuple[int | None, ...], wa
 
 def test_a_pod_without_a_request_is_named() -> None:
     with pytest.raises(MetricError, match="missing request for cpu in pod pod-0") as error:
-        propose(CPU, 1, [Sample("pod-0", 0, 5, True)])
+        propose(CPU, 1, [MetricSample("pod-0", 0, 5, True)])
     assert error.value.reason == "FailedGetResourceMetric"
 
 
 def test_scaling_up_is_at_most_doubling_or_four_more_each_period() -> None:
-    history, spec = History(), {"spec": {}}
+    history, spec = RecommendationHistory(), {"spec": {}}
     assert history.settle(spec, 1, 100, NOW) == 5
     history.note_scaling(NOW, 4)
     assert history.settle(spec, 5, 100, NOW + timedelta(seconds=1)) == 5
@@ -169,5 +174,5 @@ def test_scaling_up_is_at_most_doubling_or_four_more_each_period() -> None:
 def test_policies_of_the_autoscaler_replace_the_defaults() -> None:
     rules = {"policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}], "stabilizationWindowSeconds": 0}
     spec = {"spec": {"behavior": {"scaleDown": rules, "scaleUp": {"selectPolicy": "Disabled"}}}}
-    assert History().settle(spec, 10, 2, NOW) == 9
-    assert History().settle(spec, 2, 10, NOW) == 2
+    assert RecommendationHistory().settle(spec, 10, 2, NOW) == 9
+    assert RecommendationHistory().settle(spec, 2, 10, NOW) == 2

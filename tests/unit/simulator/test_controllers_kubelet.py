@@ -140,7 +140,7 @@ def test_a_pod_that_runs_to_completion_succeeds_and_frees_its_room() -> None:
     world.add("pods", pod(spec={"containers": [container(cpu="31")], "restartPolicy": "Never"}))
     world.until(lambda: world.get("pods", "one")["status"]["phase"] == "Succeeded")
     node = world.get("pods", "one")["spec"]["nodeName"]
-    assert world.cluster.scheduler.rooms()[node].used["cpu"] == 0
+    assert world.cluster.scheduler.node_infos()[node].used["cpu"] == 0
 
 
 def test_a_deleted_pod_terminates_for_a_second_or_two() -> None:

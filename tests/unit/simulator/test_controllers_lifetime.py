@@ -3,7 +3,7 @@
 import pytest
 
 from services.simulator.clock import Clock
-from services.simulator.controllers.virtual_cluster import Cluster
+from services.simulator.controllers.virtual_cluster import VirtualCluster
 from services.simulator.objects import Obj, is_terminating
 from services.simulator.storage.store import Store
 from tests.unit.simulator.controllers_world import (
@@ -157,7 +157,7 @@ def test_a_restart_in_the_middle_goes_on_from_the_store(moment: float) -> None:
     saved = [(name, one) for name in world.store.resources() for one in world.store.list(name)]
     store.load(saved, world.store.version)
     world.clock, world.store = clock, store
-    world.cluster = Cluster("demo", store, clock, seed=1)
+    world.cluster = VirtualCluster("demo", store, clock, seed=1)
     world.cluster.start()
     world.until(lambda: world.is_rolled_out("web"), 15)
     assert (len(world.sets()), len(world.pods())) == (1, 4)
@@ -169,7 +169,7 @@ def test_a_restart_of_a_settled_cluster_changes_nothing() -> None:
     store = Store(world.clock.now)
     saved = [(name, one) for name in world.store.resources() for one in world.store.list(name)]
     store.load(saved, world.store.version)
-    Cluster("demo", store, world.clock, seed=1).start()
+    VirtualCluster("demo", store, world.clock, seed=1).start()
     world.step(30)
     assert store.version == world.store.version
 
@@ -221,7 +221,7 @@ def test_events_from_before_a_restart_still_end_after_their_hour() -> None:
     world.step(3000)
     store = Store(world.clock.now)
     store.load([("events", one) for one in world.store.list("events")], world.store.version)
-    Cluster("demo", store, world.clock).start()
+    VirtualCluster("demo", store, world.clock).start()
     assert store.list("events", "shop")
     world.step(700)
     assert store.list("events", "shop") == []

@@ -160,8 +160,8 @@ def test_pod_affinity_brings_pods_to_one_zone() -> None:
     affinity = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
     world.add(DEPLOYMENTS, deployment(replicas=8, template=template(affinity=affinity)))
     world.step(0)
-    rooms = world.cluster.scheduler.rooms()
-    zones = {rooms[found["spec"]["nodeName"]].labels["topology.kubernetes.io/zone"] for found in world.pods()}
+    node_infos = world.cluster.scheduler.node_infos()
+    zones = {node_infos[found["spec"]["nodeName"]].labels["topology.kubernetes.io/zone"] for found in world.pods()}
     assert len(zones) == 1
 
 
@@ -175,8 +175,8 @@ def test_topology_spread_keeps_zones_within_the_skew() -> None:
     }
     world.add(DEPLOYMENTS, deployment(replicas=10, template=template(topologySpreadConstraints=[rule])))
     world.step(0)
-    rooms = world.cluster.scheduler.rooms()
-    zones = [rooms[found["spec"]["nodeName"]].labels["topology.kubernetes.io/zone"] for found in world.pods()]
+    node_infos = world.cluster.scheduler.node_infos()
+    zones = [node_infos[found["spec"]["nodeName"]].labels["topology.kubernetes.io/zone"] for found in world.pods()]
     counts = sorted(zones.count(zone) for zone in set(zones))
     assert counts == [3, 3, 4]
 

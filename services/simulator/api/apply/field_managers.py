@@ -22,14 +22,14 @@ _SERVER_METADATA: Final = (
     "name", "namespace", "creationTimestamp", "selfLink", "uid", "generation", "managedFields", "resourceVersion",
     "deletionTimestamp", "deletionGracePeriodSeconds",
 )  # fmt: skip
-_NOBODYS: Final[FieldSet] = frozenset(
+_UNOWNED: Final[FieldSet] = frozenset(
     [("f:apiVersion",), ("f:kind",), ("f:metadata",)] + [("f:metadata", f"f:{name}") for name in _SERVER_METADATA]
 )
 _MOST_UPDATERS: Final = 10
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Manager:
+class FieldManager:
     """Who owns fields. `operation` is Apply or Update: the same name has separate sets for the two."""
 
     operation: str
@@ -46,14 +46,14 @@ class Manager:
 
 
 @dataclass(frozen=True, slots=True)
-class Owned:
+class OwnedFields:
     """What a manager owns, and when this last changed."""
 
     fields: FieldSet
     time: str = ""
 
 
-Owners = dict[Manager, Owned]
+Owners = dict[FieldManager, OwnedFields]
 
 
 def owners_of(obj: Obj) -> Owners:
@@ -61,10 +61,10 @@ def owners_of(obj: Obj) -> Owners:
     owners: Owners = {}
     for entry in obj["metadata"].get("managedFields") or ():
         if entry.get("operation") in ("Apply", "Update") and "manager" in entry:
-            manager = Manager(
+            manager = FieldManager(
                 entry["operation"], entry["manager"], entry.get("apiVersion", ""), entry.get("subresource", "")
             )
-            owners[manager] = Owned(field_sets.decode(entry.get("fieldsV1") or {}), entry.get("time", ""))
+            owners[manager] = OwnedFields(field_sets.decode(entry.get("fieldsV1") or {}), entry.get("time", ""))
     return owners
 
 
@@ -85,7 +85,7 @@ def with_owners(obj: Obj, owners: Owners) -> Obj:
     return with_metadata(obj, managedFields=entries or None)
 
 
-def record_update(live: Obj | None, new: Obj, schema: Schema, manager: Manager, now: str) -> Obj:
+def record_update(live: Obj | None, new: Obj, schema: Schema, manager: FieldManager, now: str) -> Obj:
     """`new` with its managedFields after an update by `manager`; `live` is None for a creation.
 
     Objects that only controllers wrote carry no owners, and an update does not begin to record them. A client may
@@ -102,16 +102,16 @@ def record_update(live: Obj | None, new: Obj, schema: Schema, manager: Manager, 
     if live is not None and not owners:
         return with_metadata(new, managedFields=None)
     change = typed.compare(_bare(live) if live else {}, _bare(new), schema)
-    changed = (change.added | change.modified) - _NOBODYS
-    mine = owners.pop(manager, Owned(frozenset()))
+    changed = (change.added | change.modified) - _UNOWNED
+    mine = owners.pop(manager, OwnedFields(frozenset()))
     remaining = _without(owners, changed | change.removed)
     fields = (mine.fields - change.removed) | changed
     if fields:
-        remaining[manager] = mine if fields == mine.fields and not changed else Owned(fields, now)
+        remaining[manager] = mine if fields == mine.fields and not changed else OwnedFields(fields, now)
     return with_owners(new, _capped(remaining))
 
 
-def apply(live: Obj | None, config: Obj, schema: Schema, manager: Manager, now: str, *, force: bool) -> Obj:
+def apply(live: Obj | None, config: Obj, schema: Schema, manager: FieldManager, now: str, *, force: bool) -> Obj:
     """The object after `manager` applied `config` to `live` (None where there is no object yet), owners recorded.
 
     `config` is decoded but not defaulted. Raises ApiError 409 with one cause for each field that another manager
@@ -121,20 +121,20 @@ def apply(live: Obj | None, config: Obj, schema: Schema, manager: Manager, now: 
     owners = owners_of(present)
     bare_live = _bare(present)
     if live is not None and not owners:
-        first = Manager("Update", _BEFORE_FIRST_APPLY, manager.api_version)
-        owners[first] = Owned(typed.field_set(bare_live, schema) - _NOBODYS, now)
-    last = owners.get(manager, Owned(frozenset()))
-    applied = typed.field_set(config, schema) - _NOBODYS
+        first = FieldManager("Update", _BEFORE_FIRST_APPLY, manager.api_version)
+        owners[first] = OwnedFields(typed.field_set(bare_live, schema) - _UNOWNED, now)
+    last = owners.get(manager, OwnedFields(frozenset()))
+    applied = typed.field_set(config, schema) - _UNOWNED
     merged = typed.merge(bare_live, config, schema)
     others = {other: owned for other, owned in owners.items() if other != manager}
     pruned = _prune(merged, schema, last.fields, applied, others)
     change = typed.compare(bare_live, pruned, schema)
-    changed = (change.added | change.modified) - _NOBODYS
+    changed = (change.added | change.modified) - _UNOWNED
     if not force:
         _refuse_conflicts(others, changed)
     remaining = _without(others, changed | change.removed)
     if applied:
-        remaining[manager] = Owned(applied, now)
+        remaining[manager] = OwnedFields(applied, now)
     return with_owners(pruned, remaining)
 
 
@@ -156,15 +156,17 @@ def _timeless(obj: Obj) -> Obj:
     return with_metadata(obj, managedFields=bare or None, resourceVersion=None)
 
 
-def _prune(merged: Obj, schema: Schema, last: FieldSet, applied: FieldSet, others: Mapping[Manager, Owned]) -> Obj:
+def _prune(
+    merged: Obj, schema: Schema, last: FieldSet, applied: FieldSet, others: Mapping[FieldManager, OwnedFields]
+) -> Obj:
     """Remove what this manager applied last time and nobody owns now, with all that stands in it."""
     owned = applied.union(*(other.fields for other in others.values()))
-    orphans = typed.with_named_parents(last, schema) - typed.with_named_parents(owned, schema) - _NOBODYS
+    orphans = typed.with_named_parents(last, schema) - typed.with_named_parents(owned, schema) - _UNOWNED
     pruned: Obj = typed.remove(merged, schema, orphans) or {}
     return pruned
 
 
-def _refuse_conflicts(others: Mapping[Manager, Owned], changed: FieldSet) -> None:
+def _refuse_conflicts(others: Mapping[FieldManager, OwnedFields], changed: FieldSet) -> None:
     """Raise the 409 for every changed field that somebody else owns."""
     found: list[tuple[str, Path]] = []
     for manager, owned in sorted(others.items()):
@@ -189,7 +191,7 @@ def _grouped(found: list[tuple[str, Path]]) -> str:
     return "\n".join("\n".join([f"conflicts with {who}:", *paths]) for who, paths in sorted(by_manager.items()))
 
 
-def _without(owners: Mapping[Manager, Owned], lost: FieldSet) -> Owners:
+def _without(owners: Mapping[FieldManager, OwnedFields], lost: FieldSet) -> Owners:
     """The owners after they lost these fields; who owns nothing any more is gone."""
     remaining = {}
     for manager, owned in owners.items():
@@ -206,9 +208,9 @@ def _capped(owners: Owners) -> Owners:
     if not surplus:
         return owners
     kept = {manager: owned for manager, owned in owners.items() if manager not in surplus}
-    ancient = Manager("Update", "ancient-changes", surplus[0].api_version)
-    fields = kept.pop(ancient, Owned(frozenset())).fields.union(*(owners[m].fields for m in surplus))
-    return {**kept, ancient: Owned(fields, owners[surplus[-1]].time)}
+    ancient = FieldManager("Update", "ancient-changes", surplus[0].api_version)
+    fields = kept.pop(ancient, OwnedFields(frozenset())).fields.union(*(owners[m].fields for m in surplus))
+    return {**kept, ancient: OwnedFields(fields, owners[surplus[-1]].time)}
 
 
 def _bare(obj: Obj) -> dict[str, Any]:

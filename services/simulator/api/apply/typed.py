@@ -17,7 +17,7 @@ from shared.kube.definitions import Schema
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class FieldComparison:
     """The fields in which a new value differs from an old one."""
 
     added: FieldSet
@@ -83,7 +83,7 @@ def _collect(value: Any, schema: Schema | None, path: Path, found: set[Path]) ->
         _collect(child, below, (*path, element), found)
 
 
-def compare(old: Any, new: Any, schema: Schema) -> Comparison:
+def compare(old: Any, new: Any, schema: Schema) -> FieldComparison:
     """What was added, modified and removed between two values of one type."""
     added: set[Path] = set()
     modified: set[Path] = set()
@@ -108,7 +108,7 @@ def compare(old: Any, new: Any, schema: Schema) -> Comparison:
                 removed.update(_everything(child, sub, (*path, element)))
 
     walk(old, new, schema, ())
-    return Comparison(frozenset(added), frozenset(modified), frozenset(removed))
+    return FieldComparison(frozenset(added), frozenset(modified), frozenset(removed))
 
 
 def _appeared(value: Any, schema: Schema | None, path: Path) -> FieldSet:

@@ -9,10 +9,10 @@ because the monitor would otherwise need a second source. Clients that read cpu 
 from collections.abc import Iterable
 from datetime import datetime
 
-from services.simulator.controllers.autoscaling.usage import Usage, container_usages, gpus, pod_usage, requested
+from services.simulator.controllers.autoscaling.usage import ResourceUsage, container_usages, gpus, pod_usage, requested
 from services.simulator.controllers.pods.pod_objects import is_active, is_ready, node_of
-from services.simulator.controllers.scheduling.placement import Room
-from services.simulator.controllers.virtual_cluster import Cluster
+from services.simulator.controllers.scheduling.placement import NodeInfo
+from services.simulator.controllers.virtual_cluster import VirtualCluster
 from services.simulator.objects import Obj, key_of, labels_of, timestamp
 from shared.sla import Figures
 
@@ -21,14 +21,14 @@ TENANT_LABEL = "ecp.ai/tenant"
 # What metrics-server averages over.
 _WINDOW = "15s"
 # What a node uses by itself: system daemons.
-_SYSTEM = Usage(cpu=120_000_000, memory=900 * 2**20)
+_SYSTEM = ResourceUsage(cpu=120_000_000, memory=900 * 2**20)
 # A model of traffic that follows from the load: requests a busy core carries, and the time one takes on an idle one.
 _REQUESTS_A_CORE = 40.0
 _IDLE_RESPONSE_MS = 60.0
 _BASE_ERROR_PERCENT = 0.01
 
 
-def pod_metrics(cluster: Cluster, namespace: str | None = None) -> list[Obj]:
+def pod_metrics(cluster: VirtualCluster, namespace: str | None = None) -> list[Obj]:
     """PodMetrics of all pods that run, in one namespace or (None) everywhere."""
     now = cluster.clock.now()
     found = []
@@ -39,7 +39,7 @@ def pod_metrics(cluster: Cluster, namespace: str | None = None) -> list[Obj]:
     return found
 
 
-def node_metrics(cluster: Cluster) -> list[Obj]:
+def node_metrics(cluster: VirtualCluster) -> list[Obj]:
     """NodeMetrics of all nodes."""
     now = cluster.clock.now()
     used = _used_by_node(cluster, now)
@@ -55,7 +55,7 @@ def node_metrics(cluster: Cluster) -> list[Obj]:
             "timestamp": timestamp(now),
             "window": _WINDOW,
             "usage": _usage(
-                used[node["metadata"]["name"]], _gpu_count([cluster.scheduler.rooms()[node["metadata"]["name"]]])
+                used[node["metadata"]["name"]], _gpu_count([cluster.scheduler.node_infos()[node["metadata"]["name"]]])
             ),
         }
         for node in cluster.store.list("nodes")
@@ -63,25 +63,29 @@ def node_metrics(cluster: Cluster) -> list[Obj]:
     ]
 
 
-def system_metrics(cluster: Cluster) -> Obj:
+def system_metrics(cluster: VirtualCluster) -> Obj:
     """The whole cluster: nodes, pods, capacity, use and utilisation in percent; cpu in millicores, memory in Gi."""
-    now, rooms = cluster.clock.now(), cluster.scheduler.rooms()
+    now, node_infos = cluster.clock.now(), cluster.scheduler.node_infos()
     pods = cluster.store.list("pods")
-    used = Usage()
+    used = ResourceUsage()
     for one in _used_by_node(cluster, now).values():
         used = used.plus(one)
-    cpu, memory, gpu = _total(rooms.values(), "cpu"), _total(rooms.values(), "memory"), _gpu_count(rooms.values())
+    cpu, memory, gpu = (
+        _total(node_infos.values(), "cpu"),
+        _total(node_infos.values(), "memory"),
+        _gpu_count(node_infos.values()),
+    )
     return {
         "timestamp": now.isoformat(),
         "cluster": cluster.name,
         "cluster_status": "healthy" if all(map(is_ready, cluster.store.list("nodes"))) else "degraded",
-        "nodes": len(rooms),
+        "nodes": len(node_infos),
         "pods": {"total": len(pods), "ready": sum(map(is_ready, pods))},
         "total_resources": {"cpu": f"{cpu}m", "memory": _gibibytes(memory), "gpu": gpu},
         "requested_resources": {
-            "cpu": f"{_requested(rooms.values(), 'cpu')}m",
-            "memory": _gibibytes(_requested(rooms.values(), "memory")),
-            "gpu": sum(gpus(room.used) for room in rooms.values()),
+            "cpu": f"{_requested(node_infos.values(), 'cpu')}m",
+            "memory": _gibibytes(_requested(node_infos.values(), "memory")),
+            "gpu": sum(gpus(node_info.used) for node_info in node_infos.values()),
         },
         "used_resources": {
             "cpu": f"{used.cpu // 1_000_000}m",
@@ -96,7 +100,7 @@ def system_metrics(cluster: Cluster) -> Obj:
     }
 
 
-def tenant_metrics(cluster: Cluster, tenant_id: str) -> Obj | None:
+def tenant_metrics(cluster: VirtualCluster, tenant_id: str) -> Obj | None:
     """One tenant: pods, use in percent of requests, simulated traffic, availability; None without a namespace here."""
     namespaces = _namespaces(cluster, tenant_id)
     if not namespaces:
@@ -114,7 +118,7 @@ def tenant_metrics(cluster: Cluster, tenant_id: str) -> Obj | None:
     }
 
 
-def _pod_metrics(pod: Obj, containers: list[tuple[str, Usage]], now: str) -> Obj:
+def _pod_metrics(pod: Obj, containers: list[tuple[str, ResourceUsage]], now: str) -> Obj:
     has_gpu = {one["name"]: gpus(requested(one)) for one in pod["spec"]["containers"]}
     namespace, name = key_of(pod)
     return {
@@ -132,13 +136,13 @@ def _pod_metrics(pod: Obj, containers: list[tuple[str, Usage]], now: str) -> Obj
     }
 
 
-def _usage(used: Usage, gpu_count: int) -> Obj:
+def _usage(used: ResourceUsage, gpu_count: int) -> Obj:
     written = {"cpu": f"{used.cpu}n", "memory": f"{used.memory // 1024}Ki"}
     return written | ({"nvidia.com/gpu": f"{used.gpu}m"} if gpu_count else {})
 
 
-def _used_by_node(cluster: Cluster, now: datetime) -> dict[str, Usage]:
-    used = dict.fromkeys(cluster.scheduler.rooms(), _SYSTEM)
+def _used_by_node(cluster: VirtualCluster, now: datetime) -> dict[str, ResourceUsage]:
+    used = dict.fromkeys(cluster.scheduler.node_infos(), _SYSTEM)
     for pod in cluster.store.list("pods"):
         if node_of(pod) in used:
             used[node_of(pod)] = used[node_of(pod)].plus(pod_usage(pod, now))
@@ -147,7 +151,7 @@ def _used_by_node(cluster: Cluster, now: datetime) -> dict[str, Usage]:
 
 def _load(pods: list[Obj], now: datetime) -> dict[str, float]:
     """Use in percent of what running containers asked for, and the traffic that such a load means."""
-    used, cpu, memory, gpu, ready = Usage(), 0, 0, 0, 0
+    used, cpu, memory, gpu, ready = ResourceUsage(), 0, 0, 0, 0
     for pod in pods:
         running = dict(container_usages(pod, now))
         ready += is_ready(pod)
@@ -190,7 +194,7 @@ def _sla(figures: Figures | None) -> Obj:
     }
 
 
-def _namespaces(cluster: Cluster, tenant_id: str) -> list[str]:
+def _namespaces(cluster: VirtualCluster, tenant_id: str) -> list[str]:
     return [
         namespace["metadata"]["name"]
         for namespace in cluster.store.list("namespaces")
@@ -198,16 +202,16 @@ def _namespaces(cluster: Cluster, tenant_id: str) -> list[str]:
     ]
 
 
-def _total(rooms: Iterable[Room], resource: str) -> int:
-    return sum(room.allocatable.get(resource, 0) for room in rooms)
+def _total(node_infos: Iterable[NodeInfo], resource: str) -> int:
+    return sum(node_info.allocatable.get(resource, 0) for node_info in node_infos)
 
 
-def _requested(rooms: Iterable[Room], resource: str) -> int:
-    return sum(room.used.get(resource, 0) for room in rooms)
+def _requested(node_infos: Iterable[NodeInfo], resource: str) -> int:
+    return sum(node_info.used.get(resource, 0) for node_info in node_infos)
 
 
-def _gpu_count(rooms: Iterable[Room]) -> int:
-    return sum(gpus(room.allocatable) for room in rooms)
+def _gpu_count(node_infos: Iterable[NodeInfo]) -> int:
+    return sum(gpus(node_info.allocatable) for node_info in node_infos)
 
 
 def _gibibytes(count: int) -> str:

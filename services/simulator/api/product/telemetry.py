@@ -8,13 +8,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from services.simulator.api.cluster_backend import Served
+from services.simulator.api.cluster_backend import ClusterBackend
 
 
 class Telemetry:
     """The metrics of one running simulator, in a registry of their own."""
 
-    def __init__(self, clusters: Mapping[str, Served], backlog: Callable[[], int]) -> None:
+    def __init__(self, clusters: Mapping[str, ClusterBackend], backlog: Callable[[], int]) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_Objects(clusters, backlog))
         ProcessCollector(registry=self._registry)
@@ -41,7 +41,7 @@ class Telemetry:
 class _Objects(Collector):
     """Counts at the moment of a scrape, so that no write pays for them."""
 
-    def __init__(self, clusters: Mapping[str, Served], backlog: Callable[[], int]) -> None:
+    def __init__(self, clusters: Mapping[str, ClusterBackend], backlog: Callable[[], int]) -> None:
         self._clusters, self._backlog = clusters, backlog
 
     def collect(self) -> Iterable[GaugeMetricFamily]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.simulator.api.cluster_backend import Served
+from services.simulator.api.cluster_backend import ClusterBackend
 from services.simulator.api.routing.requests import Request, Target
 from services.simulator.objects import Obj
 from services.simulator.resources import Resource
@@ -14,7 +14,7 @@ from services.simulator.resources import Resource
 class Call:
     """A request that was routed."""
 
-    cluster: Served
+    cluster: ClusterBackend
     request: Request
     target: Target
 

@@ -24,7 +24,7 @@ from services.simulator.api.routing.responses import Accepted
 from services.simulator.api.validation.selectors import Predicate, both, field_predicate, label_predicate
 from services.simulator.objects import Obj, key_of
 from services.simulator.resources import Resource
-from services.simulator.storage.watch_log import Record
+from services.simulator.storage.watch_log import StoredObject
 from shared.reading import InvalidText, parse_json, uint64
 
 _KEPT_LISTS: Final = 32
@@ -36,10 +36,10 @@ _TOO_OLD: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     """What one list request answers: records, their version, where the next page begins, and how many remain."""
 
-    records: list[Record]
+    records: list[StoredObject]
     version: int
     token: str = ""
     remaining: int = 0
@@ -49,16 +49,16 @@ class KeptLists:
     """Lists that were begun in pages, by what they list and version; the oldest make room."""
 
     def __init__(self) -> None:
-        self._lists: OrderedDict[tuple[str, str, str, int], list[Record]] = OrderedDict()
+        self._lists: OrderedDict[tuple[str, str, str, int], list[StoredObject]] = OrderedDict()
 
-    def keep(self, key: tuple[str, str, str, int], records: list[Record]) -> None:
+    def keep(self, key: tuple[str, str, str, int], records: list[StoredObject]) -> None:
         """Remember the records of a list that has more pages."""
         self._lists[key] = records
         self._lists.move_to_end(key)
         while len(self._lists) > _KEPT_LISTS:
             self._lists.popitem(last=False)
 
-    def find(self, key: tuple[str, str, str, int]) -> list[Record] | None:
+    def find(self, key: tuple[str, str, str, int]) -> list[StoredObject] | None:
         """The records, None where they are no longer kept."""
         return self._lists.get(key)
 
@@ -72,7 +72,7 @@ def selection(call: Call) -> Predicate | None:
     return chosen
 
 
-def page(call: Call, kept: KeptLists) -> Page:
+def page(call: Call, kept: KeptLists) -> ListPage:
     """The page that a list request asks for. Raises ApiError: 410 for an old token, 504 for a version still to come."""
     store, target, query = call.cluster.store, call.target, call.request.query
     token = query.get("continue", "")
@@ -96,12 +96,12 @@ def page(call: Call, kept: KeptLists) -> Page:
         raise errors.expired(_TOO_OLD)
     end = begin + limit if limit else len(matching)
     if end >= len(matching):
-        return Page(matching[begin:], version)
+        return ListPage(matching[begin:], version)
     kept.keep(key, matching)
-    return Page(matching[begin:end], version, _token(version, end), len(matching) - end)
+    return ListPage(matching[begin:end], version, _token(version, end), len(matching) - end)
 
 
-def _matching(call: Call) -> list[Record]:
+def _matching(call: Call) -> list[StoredObject]:
     namespace = call.target.namespace or None
     chosen = selection(call)
     records = call.cluster.store.records(call.resource.key, namespace)
@@ -148,7 +148,7 @@ def read_token(token: str) -> tuple[int, int]:
     raise errors.bad_request("continue key is not valid: encoded start key is not known")
 
 
-def list_metadata(found: Page, *, selected: bool) -> dict[str, Any]:
+def list_metadata(found: ListPage, *, selected: bool) -> dict[str, Any]:
     """The ListMeta of a page."""
     metadata: dict[str, Any] = {"resourceVersion": str(found.version)}
     if found.token:
@@ -158,7 +158,7 @@ def list_metadata(found: Page, *, selected: bool) -> dict[str, Any]:
     return metadata
 
 
-async def encoded_list(call: Call, found: Page, accepted: Accepted) -> AsyncIterator[bytes]:
+async def encoded_list(call: Call, found: ListPage, accepted: Accepted) -> AsyncIterator[bytes]:
     """A page as JSON in pieces, in the shape that was asked for."""
     selected = bool(call.request.query.get("labelSelector") or call.request.query.get("fieldSelector"))
     metadata = list_metadata(found, selected=selected)
@@ -180,7 +180,7 @@ def _list_head(resource: Resource, accepted: Accepted, metadata: dict[str, Any])
     return {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": metadata}
 
 
-def _encoded(call: Call, record: Record, accepted: Accepted) -> bytes:
+def _encoded(call: Call, record: StoredObject, accepted: Accepted) -> bytes:
     if accepted.shape == "table":
         return orjson.dumps(tables.table_row(call.resource, record.obj, call.cluster.now(), include_object(call)))
     if accepted.shape == "metadata":

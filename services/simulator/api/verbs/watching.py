@@ -23,7 +23,7 @@ from services.simulator.api.routing.calls import Call
 from services.simulator.api.routing.responses import Accepted
 from services.simulator.api.verbs.reads import include_object, parse_version, selection
 from services.simulator.objects import Obj
-from services.simulator.storage.watch_log import Change, Expired, Record, WatchLog
+from services.simulator.storage.watch_log import StoredObject, VersionExpired, WatchEvent, WatchLog
 
 _BOOKMARK_SECONDS: Final = 30.0
 _SHORTEST_DEFAULT_SECONDS: Final = 1800.0
@@ -31,7 +31,7 @@ _INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
 _SLICE: Final = 256
 
 
-class Watch:
+class WatchStream:
     """One client's watch of one resource. Raises ApiError 400 for parameters that can't be parsed."""
 
     def __init__(self, call: Call, accepted: Accepted) -> None:
@@ -60,7 +60,7 @@ class Watch:
                 cursor = self._log.cursor_after(self._version)
             async for piece in self._changes(cursor):
                 yield piece
-        except Expired as error:
+        except VersionExpired as error:
             yield _line("ERROR", orjson.dumps(errors.expired(str(error)).status))
 
     def _wants_state(self) -> bool:
@@ -102,7 +102,7 @@ class Watch:
         finally:
             self._log.wakers.discard(woken.set)
 
-    def _seen(self, change: Change) -> bytes | None:
+    def _seen(self, change: WatchEvent) -> bytes | None:
         """What this client sees of a change, None where it sees nothing."""
         obj = change.record.obj
         if self._namespace and obj["metadata"].get("namespace") != self._namespace:
@@ -117,7 +117,7 @@ class Watch:
             return self._encoded("ADDED", change.record)
         return self._encoded("DELETED", change.record) if matched else None
 
-    def _encoded(self, event: str, record: Record) -> bytes:
+    def _encoded(self, event: str, record: StoredObject) -> bytes:
         if self._plain:
             return _line(event, record.encoded)
         if self._accepted.shape == "metadata":

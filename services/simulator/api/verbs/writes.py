@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from services.simulator.api import errors
 from services.simulator.api.apply import field_managers, patches, typed
-from services.simulator.api.apply.field_managers import Manager
+from services.simulator.api.apply.field_managers import FieldManager
 from services.simulator.api.apply.strategic_merge import strategic_merge
 from services.simulator.api.routing.calls import Answer, Call
 from services.simulator.api.validation import admission, bodies
@@ -182,8 +182,8 @@ def _refuse_other_name(call: Call, obj: Obj) -> None:
         obj["metadata"] = {"name": call.target.name, **obj["metadata"]}
 
 
-def _manager(call: Call, operation: str) -> Manager:
-    return Manager(operation, call.request.manager, call.resource.api_version, call.target.subresource)
+def _manager(call: Call, operation: str) -> FieldManager:
+    return FieldManager(operation, call.request.manager, call.resource.api_version, call.target.subresource)
 
 
 def _create(call: Call, obj: Obj, *, record: bool = True) -> Obj:

@@ -7,16 +7,16 @@ cluster without a metrics adapter.
 """
 
 from services.simulator.controllers.autoscaling.hpa_algorithm import (
-    History,
     MetricError,
+    MetricSample,
     Proposal,
-    Sample,
+    RecommendationHistory,
     propose,
     source_field,
 )
 from services.simulator.controllers.autoscaling.usage import container_usages, requested
 from services.simulator.controllers.pods.pod_objects import is_active, is_ready
-from services.simulator.controllers.runtime.context import Context, condition, with_condition
+from services.simulator.controllers.runtime.context import ControllerContext, condition, with_condition
 from services.simulator.controllers.workloads.rollout import wanted
 from services.simulator.objects import Key, Obj, key_of
 
@@ -29,12 +29,12 @@ TARGETS = {"Deployment": "deployments.apps", "ReplicaSet": "replicasets.apps", "
 class Autoscaler:
     """Reads usage as metrics.k8s.io would give it, and writes its target's spec.replicas."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         self._context = context
-        self._histories: dict[str, History] = {}
-        context.manager.watch(AUTOSCALERS, self._on_autoscaler)
+        self._histories: dict[str, RecommendationHistory] = {}
+        context.changes.watch(AUTOSCALERS, self._on_autoscaler)
         for resource in TARGETS.values():
-            context.manager.watch(resource, self._on_target)
+            context.changes.watch(resource, self._on_target)
 
     def reconcile(self, key: Key) -> None:
         """Holds the bounds, and shows the metrics if there are any yet; called when something changed."""
@@ -53,7 +53,7 @@ class Autoscaler:
         reference = autoscaler["spec"]["scaleTargetRef"]
         resource = TARGETS.get(reference["kind"])
         target = self._context.store.get(resource, key[0], reference["name"]) if resource else None
-        report = Report(self._context, autoscaler)
+        report = AutoscalerStatus(self._context, autoscaler)
         if target is None:
             missing = f'{reference["kind"].lower()}s/scale.apps "{reference["name"]}" not found'
             message = f"the HPA controller was unable to get the target's current scale: {missing}"
@@ -65,7 +65,7 @@ class Autoscaler:
             self._decide(autoscaler, target, report, periodic)
         report.write()
 
-    def _decide(self, autoscaler: Obj, target: Obj, report: "Report", periodic: bool) -> None:
+    def _decide(self, autoscaler: Obj, target: Obj, report: "AutoscalerStatus", periodic: bool) -> None:
         current, least, most = (
             wanted(target),
             autoscaler["spec"].get("minReplicas") or 1,
@@ -90,7 +90,7 @@ class Autoscaler:
             self._follow(autoscaler, target, max(proposals, key=lambda one: one.replicas), report, periodic)
             report.metrics([one.metric for one in proposals])
 
-    def _follow(self, autoscaler: Obj, target: Obj, best: Proposal, report: "Report", periodic: bool) -> None:
+    def _follow(self, autoscaler: Obj, target: Obj, best: Proposal, report: "AutoscalerStatus", periodic: bool) -> None:
         current, least, most = (
             wanted(target),
             autoscaler["spec"].get("minReplicas") or 1,
@@ -101,7 +101,7 @@ class Autoscaler:
         report.limited(best.replicas, least, most)
         if not periodic:
             return
-        history = self._histories.setdefault(autoscaler["metadata"]["uid"], History())
+        history = self._histories.setdefault(autoscaler["metadata"]["uid"], RecommendationHistory())
         bounded = min(max(best.replicas, least), most)
         desired = history.settle(autoscaler, current, bounded, self._context.clock.steady())
         if desired != current:
@@ -113,10 +113,10 @@ class Autoscaler:
         else:
             report.set("AbleToScale", "True", "ReadyForNewScale", "recommended size matches current size")
 
-    def _rescale(self, autoscaler: Obj, target: Obj, size: int, reason: str, report: "Report") -> None:
+    def _rescale(self, autoscaler: Obj, target: Obj, size: int, reason: str, report: "AutoscalerStatus") -> None:
         resource, before = TARGETS[target["kind"]], wanted(target)
         self._context.store.replace(resource, {**target, "spec": {**target["spec"], "replicas": size}})
-        history = self._histories.setdefault(autoscaler["metadata"]["uid"], History())
+        history = self._histories.setdefault(autoscaler["metadata"]["uid"], RecommendationHistory())
         history.note_scaling(self._context.clock.steady(), size - before)
         self._context.events.record(
             autoscaler, "SuccessfulRescale", f"New size: {size}; reason: {reason}", component=COMPONENT
@@ -125,7 +125,7 @@ class Autoscaler:
         report.set("AbleToScale", "True", "SucceededRescale", message)
         report.replicas(before, size, scaled=True)
 
-    def _fail(self, autoscaler: Obj, error: MetricError, report: "Report") -> None:
+    def _fail(self, autoscaler: Obj, error: MetricError, report: "AutoscalerStatus") -> None:
         message = f"the HPA was unable to compute the replica count: {error}"
         report.set("ScalingActive", "False", error.reason, message)
         self._context.events.record(autoscaler, error.reason, str(error), component=COMPONENT, kind="Warning")
@@ -138,15 +138,15 @@ class Autoscaler:
         samples = [self._sample(pod, source["name"], source.get("container")) for pod in self._pods(target)]
         return propose(metric, current, samples)
 
-    def _sample(self, pod: Obj, resource: str, only: str | None) -> Sample:
+    def _sample(self, pod: Obj, resource: str, only: str | None) -> MetricSample:
         containers = [one for one in pod["spec"]["containers"] if only is None or one["name"] == only]
         asked = sum(requested(one).get(resource, 0) for one in containers)
         usages = [used for name, used in container_usages(pod, self._context.clock.now()) if only in (None, name)]
         if not usages:
-            return Sample(pod["metadata"]["name"], asked, None, False)
+            return MetricSample(pod["metadata"]["name"], asked, None, False)
         # Usage has billionths of a core; the arithmetic has thousandths.
         used = sum(one.cpu // 1_000_000 if resource == "cpu" else one.memory for one in usages)
-        return Sample(pod["metadata"]["name"], asked, used, is_ready(pod))
+        return MetricSample(pod["metadata"]["name"], asked, used, is_ready(pod))
 
     def _pods(self, target: Obj) -> list[Obj]:
         owners = [target["metadata"]["uid"]]
@@ -175,10 +175,10 @@ class Autoscaler:
                 self._context.queue.add(self.reconcile, key_of(autoscaler))
 
 
-class Report:
+class AutoscalerStatus:
     """The status that an autoscaler will have, written once at the end of a pass."""
 
-    def __init__(self, context: Context, autoscaler: Obj) -> None:
+    def __init__(self, context: ControllerContext, autoscaler: Obj) -> None:
         self._context, self._autoscaler = context, autoscaler
         self._status: Obj = {
             **(autoscaler.get("status") or {}),

@@ -39,7 +39,7 @@ class MetricError(Exception):
         self.reason = reason
 
 
-class Sample(NamedTuple):
+class MetricSample(NamedTuple):
     """One pod: what it asks for and uses, in thousandths of a core or bytes; `used` None before it has metrics."""
 
     pod: str
@@ -56,7 +56,7 @@ class Proposal(NamedTuple):
     name: str
 
 
-def propose(metric: Obj, current: int, samples: list[Sample]) -> Proposal:
+def propose(metric: Obj, current: int, samples: list[MetricSample]) -> Proposal:
     """What a Resource or ContainerResource metric asks for; raises MetricError."""
     field = source_field(metric)
     source = metric[field]
@@ -79,14 +79,14 @@ def source_field(metric: Obj) -> str:
     return kind[0].lower() + kind[1:]
 
 
-def _goal(resource: str, target: Obj, sample: Sample) -> float:
+def _goal(resource: str, target: Obj, sample: MetricSample) -> float:
     """What the pod would use if it were exactly as busy as wanted."""
     if target.get("type") == "Utilization":
         return float(sample.requested * target["averageUtilization"] / 100)
     return milli(target["averageValue"]) / (1 if resource == "cpu" else 1000)
 
 
-def _present(resource: str, samples: list[Sample], by_request: bool) -> Obj:
+def _present(resource: str, samples: list[MetricSample], by_request: bool) -> Obj:
     measured = [sample for sample in samples if sample.used is not None]
     used = sum(sample.used or 0 for sample in measured)
     average = used // len(measured)
@@ -96,7 +96,7 @@ def _present(resource: str, samples: list[Sample], by_request: bool) -> Obj:
     return present
 
 
-def _problem(resource: str, samples: list[Sample], by_request: bool) -> str:
+def _problem(resource: str, samples: list[MetricSample], by_request: bool) -> str:
     if all(sample.used is None for sample in samples):
         return f"unable to get metrics for resource {resource}: no metrics returned from resource metrics API"
     for sample in samples:
@@ -105,7 +105,7 @@ def _problem(resource: str, samples: list[Sample], by_request: bool) -> str:
     return ""
 
 
-def _replicas(current: int, samples: list[Sample], goals: list[float], resource: str) -> int:
+def _replicas(current: int, samples: list[MetricSample], goals: list[float], resource: str) -> int:
     """`goals` is what each pod would use if it were exactly as busy as wanted."""
     pairs = list(zip(samples, goals, strict=True))
     # Only cpu is expected to be odd while a pod starts; its memory is what it is.
@@ -129,7 +129,7 @@ def _replicas(current: int, samples: list[Sample], goals: list[float], resource:
     return current if (cautious < 1) == (replicas > current) else replicas
 
 
-class History:
+class RecommendationHistory:
     """What was recommended and done lately: kept while the process lives, as Kubernetes' controller keeps it."""
 
     def __init__(self) -> None:

@@ -26,19 +26,19 @@ MEMORY_FILL_SECONDS = 120.0
 UNREQUESTED: Amounts = {"cpu": 50, "memory": 64 * 2**20}
 
 
-class Usage(NamedTuple):
+class ResourceUsage(NamedTuple):
     """What something uses: cpu in billionths of a core (nanocores), memory in bytes, GPUs in thousandths."""
 
     cpu: int = 0
     memory: int = 0
     gpu: int = 0
 
-    def plus(self, other: "Usage") -> "Usage":
+    def plus(self, other: "ResourceUsage") -> "ResourceUsage":
         """Both together."""
-        return Usage(self.cpu + other.cpu, self.memory + other.memory, self.gpu + other.gpu)
+        return ResourceUsage(self.cpu + other.cpu, self.memory + other.memory, self.gpu + other.gpu)
 
 
-class Shares(NamedTuple):
+class LoadShares(NamedTuple):
     """Use as a share of the request, 0 to 1."""
 
     cpu: float
@@ -46,7 +46,7 @@ class Shares(NamedTuple):
     gpu: float
 
 
-class _Temper(NamedTuple):
+class _LoadPattern(NamedTuple):
     """What makes one pod unlike the next: a level, and four waves of (period in seconds, phase)."""
 
     level: float
@@ -54,22 +54,22 @@ class _Temper(NamedTuple):
     waves: tuple[tuple[float, float], ...]
 
 
-IDLE = Shares(0.0, 0.0, 0.0)
+IDLE = LoadShares(0.0, 0.0, 0.0)
 
 
-def shares(uid: str, running_since: datetime, now: datetime) -> Shares:
+def shares(uid: str, running_since: datetime, now: datetime) -> LoadShares:
     """Shares of its requests that the pod with this uid uses at `now`."""
     age = (now - running_since).total_seconds()
     if age < 0:
         return IDLE
-    temper, seconds = _temper(uid), now.timestamp()
-    drift = sum(math.sin(2 * math.pi * (seconds / period + phase)) for period, phase in temper.waves) / len(
-        temper.waves
+    pattern, seconds = _load_pattern(uid), now.timestamp()
+    drift = sum(math.sin(2 * math.pi * (seconds / period + phase)) for period, phase in pattern.waves) / len(
+        pattern.waves
     )
     warm = _risen(age / WARM_UP_SECONDS)
-    cpu = warm * _bounded(day_profile(now) * temper.level * (1 + 0.25 * drift))
-    memory = _bounded(_risen(age / MEMORY_FILL_SECONDS) * temper.memory * (1 + 0.04 * drift))
-    return Shares(cpu, memory, warm * _bounded(day_profile(now) * temper.level * 1.1 * (1 + 0.3 * drift)))
+    cpu = warm * _bounded(day_profile(now) * pattern.level * (1 + 0.25 * drift))
+    memory = _bounded(_risen(age / MEMORY_FILL_SECONDS) * pattern.memory * (1 + 0.04 * drift))
+    return LoadShares(cpu, memory, warm * _bounded(day_profile(now) * pattern.level * 1.1 * (1 + 0.3 * drift)))
 
 
 def day_profile(now: datetime) -> float:
@@ -79,7 +79,7 @@ def day_profile(now: datetime) -> float:
     return 0.40 + 0.24 * _bump(hour, 10.5, 2.2) + 0.22 * _bump(hour, 15.0, 2.5)
 
 
-def container_usages(pod: Obj, now: datetime) -> list[tuple[str, Usage]]:
+def container_usages(pod: Obj, now: datetime) -> list[tuple[str, ResourceUsage]]:
     """(container name, use) for each container of the pod that runs; empty before it runs and after it ended."""
     status = pod.get("status") or {}
     if status.get("phase") != "Running":
@@ -98,9 +98,9 @@ def container_usages(pod: Obj, now: datetime) -> list[tuple[str, Usage]]:
     return found
 
 
-def pod_usage(pod: Obj, now: datetime) -> Usage:
+def pod_usage(pod: Obj, now: datetime) -> ResourceUsage:
     """What all containers of the pod use together."""
-    total = Usage()
+    total = ResourceUsage()
     for _, used in container_usages(pod, now):
         total = total.plus(used)
     return total
@@ -117,21 +117,23 @@ def gpus(request: Amounts) -> int:
     return sum(amount for name, amount in request.items() if name.endswith("/gpu"))
 
 
-def _applied(rhythm: Shares, request: Amounts) -> Usage:
+def _applied(rhythm: LoadShares, request: Amounts) -> ResourceUsage:
     cpu = request.get("cpu") or UNREQUESTED["cpu"]
     memory = request.get("memory") or UNREQUESTED["memory"]
-    return Usage(int(cpu * 1_000_000 * rhythm.cpu), int(memory * rhythm.memory), int(gpus(request) * 1000 * rhythm.gpu))
+    return ResourceUsage(
+        int(cpu * 1_000_000 * rhythm.cpu), int(memory * rhythm.memory), int(gpus(request) * 1000 * rhythm.gpu)
+    )
 
 
 @lru_cache(maxsize=16384)
-def _temper(uid: str) -> _Temper:
+def _load_pattern(uid: str) -> _LoadPattern:
     digest = blake2b(uid.encode(), digest_size=16).digest()
     parts = [byte / 255 for byte in digest]
     periods = ((60, 90), (120, 240), (300, 600), (700, 1200))
     waves = tuple(
         (least + (most - least) * parts[2 * index], parts[2 * index + 1]) for index, (least, most) in enumerate(periods)
     )
-    return _Temper(level=0.88 + 0.24 * parts[8], memory=0.62 + 0.16 * parts[9], waves=waves)
+    return _LoadPattern(level=0.88 + 0.24 * parts[8], memory=0.62 + 0.16 * parts[9], waves=waves)
 
 
 def _bump(hour: float, centre: float, width: float) -> float:

@@ -47,7 +47,7 @@ class _Record:
         self.history = AvailabilityHistory()
 
 
-class Availability:
+class AvailabilityTracker:
     """The tenants of one cluster."""
 
     def __init__(self, clock: Clock, store: Store) -> None:

@@ -5,8 +5,8 @@ Background: when an owner is gone, what it owned goes. Foreground: an owner that
 is first struck from what it owned. An object with several owners stays as long as one of them exists.
 """
 
-from services.simulator.controllers.runtime.context import Context
-from services.simulator.controllers.runtime.ownership import Ref, ref_of
+from services.simulator.controllers.runtime.context import ControllerContext
+from services.simulator.controllers.runtime.ownership import ObjectRef, ref_of
 from services.simulator.objects import Key, Obj, is_terminating, with_metadata
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
@@ -15,9 +15,9 @@ FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 class GarbageCollector:
     """Work keys are (resource, "namespace/name"), because any resource can own and be owned."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         self._context = context
-        context.manager.watch_objects(self._on_anything)
+        context.changes.watch_objects(self._on_anything)
 
     def reconcile(self, key: Key) -> None:
         """Looks at one object: as one that is owned, and as an owner that terminates."""
@@ -26,11 +26,11 @@ class GarbageCollector:
         if found is None:
             return
         if is_terminating(found):
-            self._let_go(Ref(resource, namespace, name), found)
+            self._let_go(ObjectRef(resource, namespace, name), found)
         elif found["metadata"].get("ownerReferences"):
-            self._collect(Ref(resource, namespace, name), found)
+            self._collect(ObjectRef(resource, namespace, name), found)
 
-    def _collect(self, ref: Ref, found: Obj) -> None:
+    def _collect(self, ref: ObjectRef, found: Obj) -> None:
         """Deletes the object if no owner is left; strikes owners that are gone if others are."""
         owners = found["metadata"]["ownerReferences"]
         present = [owner for owner in owners if self._context.ownership.find(owner["uid"])]
@@ -44,7 +44,7 @@ class GarbageCollector:
         elif len(present) < len(owners):
             self._context.store.replace(ref.resource, with_metadata(found, ownerReferences=present))
 
-    def _let_go(self, ref: Ref, owner: Obj) -> None:
+    def _let_go(self, ref: ObjectRef, owner: Obj) -> None:
         finalizers, uid = owner["metadata"].get("finalizers") or [], owner["metadata"]["uid"]
         dependents = self._context.ownership.dependents(uid)
         if ORPHAN in finalizers:
@@ -58,13 +58,13 @@ class GarbageCollector:
             if not blocking:
                 self._remove_finalizer(ref, owner, FOREGROUND)
 
-    def _strike(self, dependent: Ref, uid: str) -> None:
+    def _strike(self, dependent: ObjectRef, uid: str) -> None:
         found = self._context.store.get(*dependent)
         if found is not None:
             left = [owner for owner in found["metadata"].get("ownerReferences") or () if owner["uid"] != uid]
             self._context.store.replace(dependent.resource, with_metadata(found, ownerReferences=left or None))
 
-    def _remove_finalizer(self, ref: Ref, owner: Obj, finalizer: str) -> None:
+    def _remove_finalizer(self, ref: ObjectRef, owner: Obj, finalizer: str) -> None:
         left = [name for name in owner["metadata"]["finalizers"] if name != finalizer]
         self._context.store.replace(ref.resource, with_metadata(owner, finalizers=left or None))
 
@@ -75,12 +75,12 @@ class GarbageCollector:
             return False
         return FOREGROUND in (found["metadata"].get("finalizers") or ())
 
-    def _blocks(self, dependent: Ref, uid: str) -> bool:
+    def _blocks(self, dependent: ObjectRef, uid: str) -> bool:
         found = self._context.store.get(*dependent)
         owners = found["metadata"].get("ownerReferences") or () if found else ()
         return any(owner["uid"] == uid and owner.get("blockOwnerDeletion") for owner in owners)
 
-    def _enqueue(self, ref: Ref) -> None:
+    def _enqueue(self, ref: ObjectRef) -> None:
         self._context.queue.add(self.reconcile, (ref.resource, f"{ref.namespace}/{ref.name}"))
 
     def _on_anything(self, resource: str, old: Obj | None, new: Obj | None) -> None:

@@ -6,8 +6,8 @@ name what it still waits for, in Kubernetes' words.
 
 from collections import Counter
 
-from services.simulator.controllers.runtime.context import Context, with_condition
-from services.simulator.controllers.runtime.ownership import Ref
+from services.simulator.controllers.runtime.context import ControllerContext, with_condition
+from services.simulator.controllers.runtime.ownership import ObjectRef
 from services.simulator.objects import Key, Obj, is_terminating
 
 NAMESPACES = "namespaces"
@@ -28,10 +28,10 @@ _QUIET = (
 class NamespaceController:
     """Furnishes new namespaces and empties terminating ones."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         self._context = context
-        context.manager.watch(NAMESPACES, self._on_namespace)
-        context.manager.watch_objects(self._on_anything)
+        context.changes.watch(NAMESPACES, self._on_namespace)
+        context.changes.watch_objects(self._on_anything)
 
     def reconcile(self, key: Key) -> None:
         """One pass over the namespace ("", name)."""
@@ -69,14 +69,14 @@ class NamespaceController:
         else:
             self._finalize(name)
 
-    def _report(self, namespace: Obj, remaining: list[Ref]) -> None:
+    def _report(self, namespace: Obj, remaining: list[ObjectRef]) -> None:
         conditions = (namespace.get("status") or {}).get("conditions") or []
         for condition in self._conditions(remaining):
             conditions = with_condition(conditions, condition, refresh=True)
         status = {**(namespace.get("status") or {}), "phase": "Terminating", "conditions": conditions}
         self._context.store.replace(NAMESPACES, {**namespace, "status": status})
 
-    def _conditions(self, remaining: list[Ref]) -> list[Obj]:
+    def _conditions(self, remaining: list[ObjectRef]) -> list[Obj]:
         now = self._context.timestamp()
         counts = sorted(Counter(ref.resource for ref in remaining).items())
         listed = ", ".join(
@@ -98,7 +98,7 @@ class NamespaceController:
             for kind, state, reason, message in found
         ]
 
-    def _finalizers(self, remaining: list[Ref]) -> str:
+    def _finalizers(self, remaining: list[ObjectRef]) -> str:
         counts: Counter[str] = Counter()
         for ref in remaining:
             found = self._context.store.get(*ref)

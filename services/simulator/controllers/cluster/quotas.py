@@ -3,7 +3,7 @@
 Counted, not enforced: refusing a pod over quota is admission's business, in the API.
 """
 
-from services.simulator.controllers.runtime.context import Context
+from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.scheduling.placement import Amounts, amounts
 from services.simulator.objects import Key, Obj, key_of
 from shared.kube.quantities import from_bytes, from_milli
@@ -26,11 +26,11 @@ _SETTLE_SECONDS = 1.0
 class QuotaController:
     """Keeps status.hard and status.used."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         self._context = context
-        context.manager.watch(QUOTAS, self._on_quota)
+        context.changes.watch(QUOTAS, self._on_quota)
         for resource in {"pods", *_COUNTED.values()} - {QUOTAS}:
-            context.manager.watch(resource, self._on_content)
+            context.changes.watch(resource, self._on_content)
 
     def reconcile(self, key: Key) -> None:
         """Counts the namespace of the quota with this key."""

@@ -7,8 +7,8 @@ the annotation recovers at its next retry.
 
 from services.simulator.controllers.pods import pod_status
 from services.simulator.controllers.pods.pod_objects import CRASH_LOOP, IMAGE_PULL, NEVER_READY, failure_of, is_ready
-from services.simulator.controllers.pods.pod_steps import Steps, backoff
-from services.simulator.controllers.pods.pod_timing import Timing
+from services.simulator.controllers.pods.pod_steps import PodSteps, backoff
+from services.simulator.controllers.pods.pod_timing import PodTiming
 from services.simulator.objects import Obj
 
 # How long ErrImagePull is shown before it turns into ImagePullBackOff.
@@ -18,11 +18,11 @@ PULL_ERROR_SECONDS = 2.0
 class FaultInjection:
     """Takes the steps of failing pods instead of the kubelet."""
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: PodSteps) -> None:
         self._steps = steps
         self._pull_failures: dict[str, int] = {}
 
-    def step(self, pod: Obj, timing: Timing, seconds_to_start: float) -> bool:
+    def step(self, pod: Obj, timing: PodTiming, seconds_to_start: float) -> bool:
         """True if the pod's next step, taken or awaited, belongs to a fault; False if the kubelet should take it."""
         state = pod["status"]["containerStatuses"][0]["state"]
         reason = (state.get("waiting") or {}).get("reason")
@@ -84,7 +84,7 @@ class FaultInjection:
     def _pull_backoff(self, pod: Obj) -> int:
         return backoff(self._pull_failures.get(pod["metadata"]["uid"], 1) - 1)
 
-    def _crash(self, pod: Obj, timing: Timing) -> None:
+    def _crash(self, pod: Obj, timing: PodTiming) -> None:
         container = pod["status"]["containerStatuses"][0]
         restarts = container["restartCount"]
         if not self._steps.is_due(pod, timing.crash(restarts)):
@@ -120,7 +120,7 @@ class FaultInjection:
             self._steps.note(pod, "Started", f"Started container {container['name']}", container)
         self._steps.again_after(pod, 0.0)
 
-    def _probe(self, pod: Obj, timing: Timing) -> None:
+    def _probe(self, pod: Obj, timing: PodTiming) -> None:
         if not self._steps.is_due(pod, timing.ready):
             return
         container = pod["spec"]["containers"][0]

@@ -11,25 +11,25 @@ from services.simulator.controllers.pods import pod_status
 from services.simulator.controllers.pods.addresses import Addresses
 from services.simulator.controllers.pods.fault_injection import FaultInjection
 from services.simulator.controllers.pods.pod_objects import is_ready, node_of
-from services.simulator.controllers.pods.pod_steps import Steps
-from services.simulator.controllers.pods.pod_timing import Timing
-from services.simulator.controllers.runtime.context import Context
+from services.simulator.controllers.pods.pod_steps import PodSteps
+from services.simulator.controllers.pods.pod_timing import PodTiming
+from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.objects import Key, Obj, is_terminating, key_of
 
 
 class Kubelets:
     """Moves bound pods through their life."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         self._context = context
-        self._steps = Steps(context, self.reconcile)
+        self._steps = PodSteps(context, self.reconcile)
         self._fault_injection = FaultInjection(self._steps)
         self._addresses = Addresses(context.store)
         self._images: set[tuple[str, str]] = set()
         self._stopping: dict[str, datetime] = {}
-        self._timings: dict[str, Timing] = {}
-        context.manager.watch("pods", self._on_pod)
-        context.manager.watch("nodes", self._on_node)
+        self._timings: dict[str, PodTiming] = {}
+        context.changes.watch("pods", self._on_pod)
+        context.changes.watch("nodes", self._on_node)
 
     def reconcile(self, key: Key) -> None:
         """Takes the next step of this pod if it is due, otherwise comes back when it is."""
@@ -64,11 +64,11 @@ class Kubelets:
                 self._steps.note(pod, "Pulling", f'Pulling image "{container["image"]}"', container)
         self._advance(pod)
 
-    def _seconds_to_start(self, pod: Obj, timing: Timing) -> float:
+    def _seconds_to_start(self, pod: Obj, timing: PodTiming) -> float:
         missing = {one["image"] for one in pod["spec"]["containers"] if not self._has_image(pod, one)}
         return sum(timing.pull(image).seconds for image in sorted(missing)) + timing.start
 
-    def _start(self, pod: Obj, timing: Timing) -> None:
+    def _start(self, pod: Obj, timing: PodTiming) -> None:
         for container in pod["spec"]["containers"]:
             self._note_pull(pod, container, timing)
         pod = self._steps.take(pod_status.running(pod, self._addresses.assign(pod), self._context.timestamp()))
@@ -78,7 +78,7 @@ class Kubelets:
             self._steps.note(pod, "Started", f"Started container {container['name']}", container)
         self._advance(pod)
 
-    def _while_running(self, pod: Obj, timing: Timing) -> None:
+    def _while_running(self, pod: Obj, timing: PodTiming) -> None:
         if pod["spec"].get("restartPolicy", "Always") != "Always":
             if self._steps.is_due(pod, timing.complete()):
                 self._steps.take(pod_status.ended(pod, "Succeeded", self._context.timestamp()))
@@ -99,17 +99,17 @@ class Kubelets:
         else:
             self._context.store.delete("pods", *key_of(pod), grace_seconds=0)
 
-    def _timing(self, pod: Obj) -> Timing:
+    def _timing(self, pod: Obj) -> PodTiming:
         uid = pod["metadata"]["uid"]
         found = self._timings.get(uid)
         if found is None:
-            found = self._timings[uid] = Timing(self._context.seed, pod)
+            found = self._timings[uid] = PodTiming(self._context.seed, pod)
         return found
 
     def _has_image(self, pod: Obj, container: Obj) -> bool:
         return container.get("imagePullPolicy") != "Always" and (node_of(pod), container["image"]) in self._images
 
-    def _note_pull(self, pod: Obj, container: Obj, timing: Timing) -> None:
+    def _note_pull(self, pod: Obj, container: Obj, timing: PodTiming) -> None:
         image = container["image"]
         if self._has_image(pod, container):
             message = f'Container image "{image}" already present on machine'

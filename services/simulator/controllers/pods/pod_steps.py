@@ -7,7 +7,7 @@ from the status after a restart.
 from datetime import datetime
 
 from services.simulator.controllers.pods.pod_objects import node_of, parse_time
-from services.simulator.controllers.runtime.context import Context
+from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.work_queue import Reconcile
 from services.simulator.objects import Obj, key_of
 
@@ -15,10 +15,10 @@ COMPONENT = "kubelet"
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 10, 300
 
 
-class Steps:
+class PodSteps:
     """Shared by what moves pods: `again` is called with a pod's key when its next step is due."""
 
-    def __init__(self, context: Context, again: Reconcile) -> None:
+    def __init__(self, context: ControllerContext, again: Reconcile) -> None:
         self.context = context
         self._again = again
         self._last: dict[str, datetime] = {}

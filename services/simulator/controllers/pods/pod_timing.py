@@ -15,7 +15,7 @@ from services.simulator.objects import Obj
 _MEGABYTE = 1_000_000
 
 
-class Range(NamedTuple):
+class ValueRange(NamedTuple):
     """Seconds, from least to most."""
 
     least: float
@@ -26,53 +26,57 @@ class Range(NamedTuple):
         return self.least + share * (self.most - self.least)
 
 
-class Manner(NamedTuple):
+class TimingProfile(NamedTuple):
     """How a class of pods behaves; `image` is in megabytes, the rest in seconds."""
 
-    image: Range
-    pull: Range
-    start: Range
-    boot: Range
+    image: ValueRange
+    pull: ValueRange
+    start: ValueRange
+    boot: ValueRange
 
 
-CPU = Manner(image=Range(120, 600), pull=Range(0.8, 2.5), start=Range(0.4, 0.9), boot=Range(2.2, 4.5))
-GPU = Manner(image=Range(3_000, 7_000), pull=Range(2.0, 5.0), start=Range(0.5, 1.0), boot=Range(7.5, 13.0))
-INIT_CONTAINER = Range(0.4, 1.2)
-RUN_TO_COMPLETION = Range(2.0, 6.0)
-STOP = Range(1.0, 2.0)
-CRASH = Range(1.0, 2.0)
+CPU = TimingProfile(
+    image=ValueRange(120, 600), pull=ValueRange(0.8, 2.5), start=ValueRange(0.4, 0.9), boot=ValueRange(2.2, 4.5)
+)
+GPU = TimingProfile(
+    image=ValueRange(3_000, 7_000), pull=ValueRange(2.0, 5.0), start=ValueRange(0.5, 1.0), boot=ValueRange(7.5, 13.0)
+)
+INIT_CONTAINER = ValueRange(0.4, 1.2)
+RUN_TO_COMPLETION = ValueRange(2.0, 6.0)
+STOP = ValueRange(1.0, 2.0)
+CRASH = ValueRange(1.0, 2.0)
 
 
-class Pull(NamedTuple):
+class ImagePull(NamedTuple):
     """What pulling an image costs."""
 
     seconds: float
     size: int
 
 
-class Timing:
+class PodTiming:
     """The times of one pod; what is asked for again and again is worked out once."""
 
     def __init__(self, seed: int, pod: Obj) -> None:
         self._about = (seed, pod["metadata"].get("namespace", ""), pod["metadata"]["name"])
         self._spec = pod["spec"]
-        self._manner = GPU if uses_gpu(pod["spec"]) else CPU
-        self._pulls: dict[str, Pull] = {}
+        self._profile = GPU if uses_gpu(pod["spec"]) else CPU
+        self._pulls: dict[str, ImagePull] = {}
 
-    def pull(self, image: str) -> Pull:
+    def pull(self, image: str) -> ImagePull:
         """Seconds for an image that isn't on the node, by its size class, and its size in bytes."""
         found = self._pulls.get(image)
         if found is None:
             share = fraction("image", image)
             jitter = 0.9 + 0.1 * fraction(*self._about, "pull", image)
-            found = Pull(self._manner.pull.at(share) * jitter, int(self._manner.image.at(share) * _MEGABYTE))
+            found = ImagePull(self._profile.pull.at(share) * jitter, int(self._profile.image.at(share) * _MEGABYTE))
             self._pulls[image] = found
         return found
 
     @cached_property
     def start(self) -> float:
         """Seconds from the last image to running containers, init containers included."""
-        seconds = self._manner.start.at(fraction(*self._about, "start"))
+        seconds = self._profile.start.at(fraction(*self._about, "start"))
         for index, container in enumerate(self._spec.get("initContainers") or ()):
             if container.get("restartPolicy") != "Always":
                 seconds += INIT_CONTAINER.at(fraction(*self._about, "init", index))
@@ -100,7 +104,7 @@ class Timing:
         if not probes:
             # Kubernetes takes a container without probes for ready as soon as it runs.
             return 0.0
-        seconds = self._manner.boot.at(fraction(*self._about, "boot", container["name"]))
+        seconds = self._profile.boot.at(fraction(*self._about, "boot", container["name"]))
         for probe in probes:
             repeats = (probe.get("successThreshold") or 1) - 1
             seconds = max(seconds, probe.get("initialDelaySeconds") or 0) + repeats * (probe.get("periodSeconds") or 10)

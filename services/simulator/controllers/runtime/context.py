@@ -6,19 +6,19 @@ from hashlib import blake2b
 from services.simulator.clock import Clock
 from services.simulator.controllers.runtime.events import EventRecorder
 from services.simulator.controllers.runtime.ownership import Ownership, PodOwners
-from services.simulator.controllers.runtime.work_queue import Manager, WorkQueue
+from services.simulator.controllers.runtime.work_queue import ChangeDispatcher, WorkQueue
 from services.simulator.objects import Obj, is_terminating, timestamp
 from services.simulator.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class ControllerContext:
     """One cluster's store, time, work queue and indexes; `seed` makes two runs alike or different."""
 
     store: Store
     clock: Clock
     queue: WorkQueue
-    manager: Manager
+    changes: ChangeDispatcher
     ownership: Ownership
     pod_owners: PodOwners
     events: EventRecorder

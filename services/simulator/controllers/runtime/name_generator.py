@@ -4,7 +4,7 @@ from hashlib import blake2b
 
 import orjson
 
-from services.simulator.controllers.runtime.context import Context
+from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.objects import Obj
 
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
@@ -13,7 +13,7 @@ SUFFIX_LENGTH = 5
 LONGEST_BASE = 63 - SUFFIX_LENGTH
 
 
-def free_name(context: Context, resource: str, namespace: str, base: str) -> str:
+def free_name(context: ControllerContext, resource: str, namespace: str, base: str) -> str:
     """`base` and five letters that no object of this resource in the namespace has yet."""
     attempt = 0
     while True:

@@ -7,14 +7,14 @@ and are rebuilt from the store at start by replaying each object once.
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
-from services.simulator.controllers.runtime.work_queue import EVENTS, Manager, Reconcile, WorkQueue
+from services.simulator.controllers.runtime.work_queue import EVENTS, ChangeDispatcher, Reconcile, WorkQueue
 from services.simulator.objects import Obj, controller_of, key_of
 from services.simulator.storage.store import Store
 
 _K = TypeVar("_K")
 
 
-class Ref(NamedTuple):
+class ObjectRef(NamedTuple):
     """Where an object is: `resource` as the store names it, `namespace` "" for cluster-wide ones."""
 
     resource: str
@@ -27,10 +27,10 @@ class Ownership:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._dependents: dict[str, dict[Ref, None]] = {}
-        self._contents: dict[str, dict[Ref, None]] = {}
-        self._uncontrolled: dict[tuple[str, str], dict[Ref, None]] = {}
-        self._refs: dict[str, Ref] = {}
+        self._dependents: dict[str, dict[ObjectRef, None]] = {}
+        self._contents: dict[str, dict[ObjectRef, None]] = {}
+        self._uncontrolled: dict[tuple[str, str], dict[ObjectRef, None]] = {}
+        self._refs: dict[str, ObjectRef] = {}
 
     def observe(self, resource: str, old: Obj | None, new: Obj | None) -> None:
         """A store hook."""
@@ -48,11 +48,11 @@ class Ownership:
             self._refs.pop(old["metadata"]["uid"], None)
             self._unlink(ref_of(resource, old), old["metadata"].get("ownerReferences"))
 
-    def find(self, uid: str) -> Ref | None:
+    def find(self, uid: str) -> ObjectRef | None:
         """Where the object with this uid is; None when it doesn't exist (any more)."""
         return self._refs.get(uid)
 
-    def dependents(self, uid: str) -> list[Ref]:
+    def dependents(self, uid: str) -> list[ObjectRef]:
         """What names this uid as one of its owners."""
         return list(self._dependents.get(uid, ()))
 
@@ -71,7 +71,7 @@ class Ownership:
             if found is not None:
                 yield found
 
-    def contents(self, namespace: str) -> list[Ref]:
+    def contents(self, namespace: str) -> list[ObjectRef]:
         """Everything in the namespace, oldest first, and its events, which are not indexed."""
         events = [ref_of(EVENTS, event) for event in self._store.list(EVENTS, namespace)]
         return [*self._contents.get(namespace, ()), *events]
@@ -82,13 +82,13 @@ class Ownership:
         elif old is not None and new is None and (namespace := old["metadata"].get("namespace")):
             _discard(self._contents, namespace, ref_of(resource, old))
 
-    def _link(self, ref: Ref, owners: Iterable[Obj] | None) -> None:
+    def _link(self, ref: ObjectRef, owners: Iterable[Obj] | None) -> None:
         for owner in owners or ():
             self._dependents.setdefault(owner["uid"], {})[ref] = None
         if not any(owner.get("controller") for owner in owners or ()):
             self._uncontrolled.setdefault((ref.resource, ref.namespace), {})[ref] = None
 
-    def _unlink(self, ref: Ref, owners: Iterable[Obj] | None) -> None:
+    def _unlink(self, ref: ObjectRef, owners: Iterable[Obj] | None) -> None:
         for owner in owners or ():
             _discard(self._dependents, owner["uid"], ref)
         _discard(self._uncontrolled, (ref.resource, ref.namespace), ref)
@@ -97,10 +97,10 @@ class Ownership:
 class PodOwners:
     """Brings pods' changes to the controllers that made them: one look at a pod, however many kinds of controller."""
 
-    def __init__(self, manager: Manager, queue: WorkQueue) -> None:
+    def __init__(self, changes: ChangeDispatcher, queue: WorkQueue) -> None:
         self._queue = queue
         self._reconcilers: dict[str, Reconcile] = {}
-        manager.watch("pods", self._on_pod)
+        changes.watch("pods", self._on_pod)
 
     def register(self, kind: str, reconcile: Reconcile) -> None:
         """Reconciles an object of this kind whenever a pod that it controls changes."""
@@ -137,12 +137,12 @@ def owned_by(owner: Obj) -> list[Obj]:
     ]
 
 
-def ref_of(resource: str, obj: Obj) -> Ref:
+def ref_of(resource: str, obj: Obj) -> ObjectRef:
     """Where an object of this resource is."""
-    return Ref(resource, *key_of(obj))
+    return ObjectRef(resource, *key_of(obj))
 
 
-def _discard(index: dict[_K, dict[Ref, None]], key: _K, ref: Ref) -> None:
+def _discard(index: dict[_K, dict[ObjectRef, None]], key: _K, ref: ObjectRef) -> None:
     members = index.get(key)
     if members is not None:
         members.pop(ref, None)

@@ -85,7 +85,7 @@ class WorkQueue:
         self.add_after(delay, *work)
 
 
-class Manager:
+class ChangeDispatcher:
     """Who watches what; `dispatch` is the store hook."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ TOO_MANY_PODS = "Too many pods"
 _CORDON_TAINT = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 
 
-class Room:
+class NodeInfo:
     """One node as the scheduler sees it: what it offers, and what the pods on it have asked for."""
 
     __slots__ = ("allocatable", "labels", "name", "pods", "taints", "unschedulable", "used")
@@ -73,30 +73,30 @@ def demand_of(spec: Obj) -> Amounts:
     return total
 
 
-def refusals(room: Room, spec: Obj) -> list[str]:
+def refusals(node: NodeInfo, spec: Obj) -> list[str]:
     """Why the node will never take this pod as things are: cordon, taints, labels. Empty where it may."""
-    if room.unschedulable and not _tolerates(spec, _CORDON_TAINT):
+    if node.unschedulable and not _tolerates(spec, _CORDON_TAINT):
         return [UNSCHEDULABLE]
-    for taint in room.taints:
+    for taint in node.taints:
         if taint["effect"] != "PreferNoSchedule" and not _tolerates(spec, taint):
             return [f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"]
-    return [] if _wanted_by(room, spec) else [AFFINITY]
+    return [] if _wanted_by(node, spec) else [AFFINITY]
 
 
-def shortages(room: Room, demand: Amounts) -> list[str]:
+def shortages(node: NodeInfo, demand: Amounts) -> list[str]:
     """What there is too little of on the node just now. Empty where the pod fits."""
     lacking = []
-    if len(room.pods) >= room.allocatable.get("pods", 110):
+    if len(node.pods) >= node.allocatable.get("pods", 110):
         lacking.append(TOO_MANY_PODS)
     for name, amount in demand.items():
-        if amount and amount > room.allocatable.get(name, 0) - room.used.get(name, 0):
+        if amount and amount > node.allocatable.get(name, 0) - node.used.get(name, 0):
             lacking.append(f"Insufficient {name}")
     return lacking
 
 
-def score(room: Room, demand: Amounts) -> float:
+def score(node: NodeInfo, demand: Amounts) -> float:
     """0 to 100: how empty the node would be with the pod, averaged over what it asks for (see `scored`)."""
-    total, used, allocatable = 0.0, room.used, room.allocatable
+    total, used, allocatable = 0.0, node.used, node.allocatable
     for name, amount in demand.items():
         if offered := allocatable.get(name):
             total += max(0.0, 1 - (used.get(name, 0) + amount) / offered)
@@ -108,12 +108,12 @@ def scored(demand: Amounts) -> Amounts:
     return {"cpu": 0, "memory": 0, **demand}
 
 
-def preference(room: Room, spec: Obj) -> float:
+def preference(node: NodeInfo, spec: Obj) -> float:
     """What soft rules add or take: preferred node affinity up to 100, each soft taint not tolerated 100."""
     affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
     terms = affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
-    gained = sum(term["weight"] for term in terms if _term_holds(room, term["preference"]))
-    soft = [taint for taint in room.taints if taint["effect"] == "PreferNoSchedule" and not _tolerates(spec, taint)]
+    gained = sum(term["weight"] for term in terms if _term_holds(node, term["preference"]))
+    soft = [taint for taint in node.taints if taint["effect"] == "PreferNoSchedule" and not _tolerates(spec, taint)]
     return float(min(100, gained) - 100 * len(soft))
 
 
@@ -157,22 +157,22 @@ def _matches_taint(toleration: Obj, taint: Obj) -> bool:
     return bool(toleration.get("key")) and toleration.get("value", "") == taint.get("value", "")
 
 
-def _wanted_by(room: Room, spec: Obj) -> bool:
-    if any(room.labels.get(name) != value for name, value in (spec.get("nodeSelector") or {}).items()):
+def _wanted_by(node: NodeInfo, spec: Obj) -> bool:
+    if any(node.labels.get(name) != value for name, value in (spec.get("nodeSelector") or {}).items()):
         return False
     affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
     required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
     if required is None:
         return True
-    return any(_term_holds(room, term) for term in required.get("nodeSelectorTerms") or ())
+    return any(_term_holds(node, term) for term in required.get("nodeSelectorTerms") or ())
 
 
-def _term_holds(room: Room, term: Obj) -> bool:
+def _term_holds(node: NodeInfo, term: Obj) -> bool:
     expressions, fields = term.get("matchExpressions") or (), term.get("matchFields") or ()
     if not expressions and not fields:
         return False
-    return all(_holds(rule, room.labels) for rule in expressions) and all(
-        _holds(rule, {"metadata.name": room.name}) for rule in fields
+    return all(_holds(rule, node.labels) for rule in expressions) and all(
+        _holds(rule, {"metadata.name": node.name}) for rule in fields
     )
 
 

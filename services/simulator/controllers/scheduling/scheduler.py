@@ -1,15 +1,15 @@
-"""The scheduler: binds each pod to the emptiest node that fits, or records why none fits and waits for room.
+"""The scheduler: binds each pod to the emptiest node that fits, or records why none fits and retries on changes.
 
-Nothing is evicted to make room (no preemption). Like Kubernetes' scheduler it looks at a share of the nodes in large
-clusters, starting where it left off.
+There is no preemption: no pod is evicted for another. In large clusters only a share of the nodes is scored for each
+pod, as in Kubernetes' scheduler; the next pod starts with other nodes.
 """
 
 from typing import NamedTuple
 
-from services.simulator.controllers.runtime.context import Context, condition, with_condition
+from services.simulator.controllers.runtime.context import ControllerContext, condition, with_condition
 from services.simulator.controllers.scheduling.placement import (
     Amounts,
-    Room,
+    NodeInfo,
     demand_of,
     preference,
     refusals,
@@ -18,120 +18,126 @@ from services.simulator.controllers.scheduling.placement import (
     sentence,
     shortages,
 )
-from services.simulator.controllers.scheduling.topology import Company, Population, is_sociable
+from services.simulator.controllers.scheduling.topology import PodDistribution, TopologyRules, has_topology_rules
 from services.simulator.controllers.scheduling.volumes import CLAIMS
 from services.simulator.objects import Key, Obj, is_terminating, key_of, labels_of
 
 COMPONENT = "default-scheduler"
-# Below this many nodes all are looked at; above, a share that falls with the size of the cluster.
+# With at most this many nodes all are scored; with more, a share that falls with the size of the cluster.
 ALWAYS_SCORED = 100
-# From the first change that may have made room until waiting pods are tried: Kubernetes' first back-off.
+# From the first change that may have freed capacity until the waiting pods are retried: Kubernetes' first back-off.
 RETRY_SECONDS = 1.0
 _ALL: Key = ("", "")
 
 
 class _Eligible(NamedTuple):
-    """Nodes that could take a pod as things are, what soft rules add to each, and why the others could not.
+    """Nodes that pass the filters for a pod's spec, their scores from preferences, and why the others are refused.
 
-    `spec` is kept so that the identities of its parts, by which this is found, aren't given to others meanwhile.
+    `spec` is kept alive because entries are found by the `id()` of its parts, which Python may reuse after deletion.
     """
 
     spec: Obj
-    rooms: list[Room]
+    node_infos: list[NodeInfo]
     preferences: list[float]
     refusals: list[list[str]]
 
 
 class Scheduler:
-    """Keeps the nodes' rooms by difference, and places pods one at a time."""
+    """Keeps a NodeInfo of each node, updated by each change, and places pods one at a time."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         self._context = context
-        self._rooms: dict[str, Room] = {}
-        self._population = Population()
+        self._node_infos: dict[str, NodeInfo] = {}
+        self._distribution = PodDistribution()
         self._waiting: dict[Key, None] = {}
         self._eligible: dict[tuple[int, ...], _Eligible] = {}
         self._next_start = 0
-        # What was just worked out for a pod, from the decision to the binding.
+        # Requests that were computed for a placement, kept until the binding is observed.
         self._demands: dict[Key, Amounts] = {}
-        context.manager.watch("nodes", self._on_node)
-        context.manager.watch("pods", self._on_pod)
-        context.manager.watch(CLAIMS, self._on_claim)
+        context.changes.watch("nodes", self._on_node)
+        context.changes.watch("pods", self._on_pod)
+        context.changes.watch(CLAIMS, self._on_claim)
 
-    def rooms(self) -> dict[str, Room]:
-        """The nodes with what is asked for on each, by name."""
-        return self._rooms
+    def node_infos(self) -> dict[str, NodeInfo]:
+        """The nodes by name, with what their pods request."""
+        return self._node_infos
 
     def reconcile(self, key: Key) -> None:
-        """Tries to place the pod with this key."""
+        """Place the pod with this key, or record why no node fits."""
         pod = self._context.store.get("pods", *key)
         if pod is None or not _needs_node(pod):
             self._waiting.pop(key, None)
             return
         demand = demand_of(pod["spec"])
-        room, message = self._place(pod, demand)
-        if room is None:
+        node_info, message = self._place(pod, demand)
+        if node_info is None:
             self._waiting[key] = None
             self._refuse(pod, message)
         else:
             self._waiting.pop(key, None)
             self._demands[key] = demand
-            self._bind(pod, room)
+            self._bind(pod, node_info)
 
-    def _place(self, pod: Obj, demand: Amounts) -> tuple[Room | None, str]:
+    def _place(self, pod: Obj, demand: Amounts) -> tuple[NodeInfo | None, str]:
         """(the best node, "") or (None, why there is none)."""
         if missing := self._missing_claim(pod):
-            nodes, reason = len(self._rooms), f'persistentvolumeclaim "{missing}" not found'
+            nodes, reason = len(self._node_infos), f'persistentvolumeclaim "{missing}" not found'
             hopeless = f"preemption: 0/{nodes} nodes are available: {nodes} Preemption is not helpful for scheduling."
             return None, f"0/{nodes} nodes are available: {reason}. {hopeless}"
         eligible = self._eligible_for(pod["spec"])
-        rooms, reasons, looked_at = eligible.rooms, list(eligible.refusals), scored(demand)
-        company = Company(pod, self._population, self._rooms, rooms) if self._needs_company(pod["spec"]) else None
+        node_infos, reasons, looked_at = eligible.node_infos, list(eligible.refusals), scored(demand)
+        rules = (
+            TopologyRules(pod, self._distribution, self._node_infos, node_infos)
+            if self._needs_topology_rules(pod["spec"])
+            else None
+        )
         best, best_score, found = None, float("-inf"), 0
-        wanted = _sample(len(self._rooms))
+        wanted = _sample(len(self._node_infos))
         self._next_start += 1
-        for offset in range(len(rooms)):
-            index = (self._next_start + offset) % len(rooms)
-            room = rooms[index]
-            problem = shortages(room, demand) or (company.refusals(room) if company else [])
+        for offset in range(len(node_infos)):
+            index = (self._next_start + offset) % len(node_infos)
+            node_info = node_infos[index]
+            problem = shortages(node_info, demand) or (rules.refusals(node_info) if rules else [])
             if problem:
                 reasons.append(problem)
                 continue
-            value = score(room, looked_at) + eligible.preferences[index] + (company.score(room) if company else 0.0)
+            value = (
+                score(node_info, looked_at) + eligible.preferences[index] + (rules.score(node_info) if rules else 0.0)
+            )
             if value > best_score:
-                best, best_score = room, value
+                best, best_score = node_info, value
             found += 1
             if found >= wanted:
                 break
-        return best, "" if best else sentence(len(self._rooms), reasons, len(eligible.refusals))
+        return best, "" if best else sentence(len(self._node_infos), reasons, len(eligible.refusals))
 
     def _missing_claim(self, pod: Obj) -> str | None:
-        """The name of a claim that the pod's volumes name and that isn't there."""
+        """The name of the first claim of the pod's volumes that doesn't exist."""
         for volume in pod["spec"].get("volumes") or ():
             name = (volume.get("persistentVolumeClaim") or {}).get("claimName")
             if name and self._context.store.get(CLAIMS, pod["metadata"]["namespace"], name) is None:
                 return str(name)
         return None
 
-    def _needs_company(self, spec: Obj) -> bool:
-        return is_sociable(spec) or self._population.has_guards()
+    def _needs_topology_rules(self, spec: Obj) -> bool:
+        return has_topology_rules(spec) or self._distribution.has_anti_affinity()
 
     def _eligible_for(self, spec: Obj) -> "_Eligible":
-        """Kept for pods that share their template's parts, until a node changes."""
+        """The nodes that pass the filters; cached for pods of one template until a node changes."""
         parts = (spec.get("nodeSelector"), spec.get("affinity"), spec.get("tolerations"))
         identity = tuple(map(id, parts))
         kept = self._eligible.get(identity)
         if kept is None:
-            answers = [(room, refusals(room, spec)) for room in self._rooms.values()]
-            rooms = [room for room, refused in answers if not refused]
-            preferences = [preference(room, spec) for room in rooms]
-            kept = _Eligible(spec, rooms, preferences, [refused for _, refused in answers if refused])
+            answers = [(node_info, refusals(node_info, spec)) for node_info in self._node_infos.values()]
+            node_infos = [node_info for node_info, refused in answers if not refused]
+            preferences = [preference(node_info, spec) for node_info in node_infos]
+            kept = _Eligible(spec, node_infos, preferences, [refused for _, refused in answers if refused])
             if len(self._eligible) > 1000:
                 self._eligible.clear()
             self._eligible[identity] = kept
         return kept
 
-    def _bind(self, pod: Obj, room: Room) -> None:
+    def _bind(self, pod: Obj, node_info: NodeInfo) -> None:
         namespace, name = key_of(pod)
         status = pod.get("status") or {}
         placed = {
@@ -143,11 +149,11 @@ class Scheduler:
         conditions = with_condition(status.get("conditions") or [], placed)
         bound = {
             **pod,
-            "spec": {**pod["spec"], "nodeName": room.name},
+            "spec": {**pod["spec"], "nodeName": node_info.name},
             "status": {**status, "conditions": conditions},
         }
         bound = self._context.store.replace("pods", bound)
-        message = f"Successfully assigned {namespace}/{name} to {room.name}"
+        message = f"Successfully assigned {namespace}/{name} to {node_info.name}"
         self._context.events.record(bound, "Scheduled", message, component=COMPONENT)
 
     def _refuse(self, pod: Obj, message: str) -> None:
@@ -169,16 +175,16 @@ class Scheduler:
     def _on_node(self, old: Obj | None, new: Obj | None) -> None:
         self._eligible.clear()
         if new is None:
-            self._rooms.pop((old or {})["metadata"]["name"], None)
+            self._node_infos.pop((old or {})["metadata"]["name"], None)
             return
         name = new["metadata"]["name"]
-        if name in self._rooms:
-            self._rooms[name].update(new)
+        if name in self._node_infos:
+            self._node_infos[name].update(new)
         else:
-            self._rooms[name] = room = Room(new)
+            self._node_infos[name] = node_info = NodeInfo(new)
             for pod in self._context.store.list("pods"):
                 if _held_node(pod) == name:
-                    room.add(key_of(pod), demand_of(pod["spec"]))
+                    node_info.add(key_of(pod), demand_of(pod["spec"]))
         self._retry(_ALL)
 
     def _on_pod(self, old: Obj | None, new: Obj | None) -> None:
@@ -199,18 +205,18 @@ class Scheduler:
 
     def _move(self, old: Obj | None, before: str, new: Obj | None, after: str) -> None:
         if before and old is not None:
-            if before in self._rooms:
-                self._rooms[before].remove(key_of(old))
-            self._population.remove(old, before)
+            if before in self._node_infos:
+                self._node_infos[before].remove(key_of(old))
+            self._distribution.remove(old, before)
             self._retry_soon()
         if after and new is not None:
-            if after in self._rooms:
+            if after in self._node_infos:
                 demand = self._demands.pop(key_of(new), None)
-                self._rooms[after].add(key_of(new), demand if demand is not None else demand_of(new["spec"]))
-            self._population.add(new, after)
+                self._node_infos[after].add(key_of(new), demand if demand is not None else demand_of(new["spec"]))
+            self._distribution.add(new, after)
 
     def _retry_soon(self) -> None:
-        """Try all that wait, but not once for each pod that goes: a thousand would keep a new pod waiting."""
+        """Retry the waiting pods once for many deletions: a retry for each of a thousand would delay a new pod."""
         if self._waiting:
             self._context.queue.add_within(RETRY_SECONDS, self._retry, _ALL)
 
@@ -227,14 +233,14 @@ def _needs_node(pod: Obj) -> bool:
 
 
 def _held_node(pod: Obj | None) -> str:
-    """The node whose room the pod takes up; "" for none."""
+    """The node whose capacity the pod uses; "" for none."""
     if pod is None or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
         return ""
     return pod["spec"].get("nodeName") or ""
 
 
 def _sample(nodes: int) -> int:
-    """How many fitting nodes are enough (Kubernetes' adaptive percentageOfNodesToScore)."""
+    """How many nodes that fit are scored (Kubernetes' adaptive percentageOfNodesToScore)."""
     if nodes <= ALWAYS_SCORED:
         return nodes
     return max(ALWAYS_SCORED, nodes * max(5, 50 - nodes // 125) // 100)

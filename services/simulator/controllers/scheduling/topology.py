@@ -1,13 +1,13 @@
-"""Pods that want to be together or apart: topology spread and inter-pod affinity, over counts by group.
+"""Topology spread constraints and inter-pod affinity, computed from counts of pods by labels.
 
-Pods with the same labels in one namespace are one group, so a rule is matched against a handful of groups and not
-against every pod.
+Pods with the same labels in one namespace form one group, so a rule is matched against a few groups instead of
+every pod.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from services.simulator.controllers.scheduling.placement import Room
+from services.simulator.controllers.scheduling.placement import NodeInfo
 from services.simulator.objects import Obj, key_of, labels_of, matches
 
 SPREAD = "node(s) didn't match pod topology spread constraints"
@@ -21,22 +21,22 @@ _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 Labels = tuple[tuple[str, str], ...]
 
 
-class Population:
-    """How many pods of which labels are on which node, and which of them keep others away."""
+class PodDistribution:
+    """Counts of bound pods by namespace, labels and node, and the pods with required anti-affinity."""
 
     def __init__(self) -> None:
         self._groups: dict[str, dict[Labels, Counter[str]]] = {}
-        self._guards: dict[tuple[str, str], tuple[str, list[Obj]]] = {}
+        self._anti_affinities: dict[tuple[str, str], tuple[str, list[Obj]]] = {}
 
     def add(self, pod: Obj, node: str) -> None:
-        """Counts in a pod that is bound to the node."""
+        """Count a pod that was bound to the node."""
         namespace, labels = pod["metadata"].get("namespace", ""), tuple(sorted(labels_of(pod).items()))
         self._groups.setdefault(namespace, {}).setdefault(labels, Counter())[node] += 1
-        if guard := _terms(pod["spec"], "podAntiAffinity", _REQUIRED):
-            self._guards[key_of(pod)] = (node, guard)
+        if terms := _terms(pod["spec"], "podAntiAffinity", _REQUIRED):
+            self._anti_affinities[key_of(pod)] = (node, terms)
 
     def remove(self, pod: Obj, node: str) -> None:
-        """Counts it out again; labels as they were when it was counted in."""
+        """Remove a pod from the counts; its labels must be those with which it was added."""
         namespace, labels = pod["metadata"].get("namespace", ""), tuple(sorted(labels_of(pod).items()))
         groups = self._groups.get(namespace, {})
         group = groups.get(labels)
@@ -46,11 +46,11 @@ class Population:
                 del group[node]
             if not group:
                 del groups[labels]
-        self._guards.pop(key_of(pod), None)
+        self._anti_affinities.pop(key_of(pod), None)
 
-    def has_guards(self) -> bool:
-        """True when some pod keeps others away."""
-        return bool(self._guards)
+    def has_anti_affinity(self) -> bool:
+        """True when a bound pod has required anti-affinity."""
+        return bool(self._anti_affinities)
 
     def count(self, selector: Obj | None, namespaces: Iterable[str]) -> Counter[str]:
         """Matching pods by node."""
@@ -61,33 +61,35 @@ class Population:
                     total.update(nodes)
         return total
 
-    def guarded(self, pod: Obj, rooms: Mapping[str, Room]) -> list[tuple[str, str]]:
-        """(topology key, domain) pairs that pods already there keep this one away from."""
+    def repelled_domains(self, pod: Obj, node_infos: Mapping[str, NodeInfo]) -> list[tuple[str, str]]:
+        """(topology key, domain) pairs from which bound pods' anti-affinity excludes this one."""
         found = []
-        for (namespace, _), (node, terms) in self._guards.items():
+        for (namespace, _), (node, terms) in self._anti_affinities.items():
             for term in terms:
                 names = term.get("namespaces") or [namespace]
                 if pod["metadata"].get("namespace", "") in names and matches(term.get("labelSelector"), labels_of(pod)):
                     key = term["topologyKey"]
-                    if node in rooms and key in rooms[node].labels:
-                        found.append((key, rooms[node].labels[key]))
+                    if node in node_infos and key in node_infos[node].labels:
+                        found.append((key, node_infos[node].labels[key]))
         return found
 
 
-class Company:
-    """What one pod's rules about other pods mean for each node; made once for each pod that is placed."""
+class TopologyRules:
+    """A pod's rules about other pods, evaluated for each node; made once for each placement."""
 
-    def __init__(self, pod: Obj, population: Population, rooms: Mapping[str, Room], eligible: list[Room]) -> None:
-        self._pod, self._population, self._rooms, self._eligible = pod, population, rooms, eligible
-        self._guarded = population.guarded(pod, rooms)
+    def __init__(
+        self, pod: Obj, distribution: PodDistribution, node_infos: Mapping[str, NodeInfo], eligible: list[NodeInfo]
+    ) -> None:
+        self._pod, self._distribution, self._node_infos, self._eligible = pod, distribution, node_infos, eligible
+        self._repelled = distribution.repelled_domains(pod, node_infos)
         self._apart = [self._domains(term) for term in _terms(pod["spec"], "podAntiAffinity", _REQUIRED)]
         self._together = [self._together_rule(term) for term in _terms(pod["spec"], "podAffinity", _REQUIRED)]
         self._spreads = [self._spread_rule(rule) for rule in pod["spec"].get("topologySpreadConstraints") or ()]
-        self._wishes = self._wish_rules()
+        self._preferences = self._preferred_rules()
 
-    def refusals(self, room: Room) -> list[str]:
-        """Why the other pods rule this node out. Empty where they don't."""
-        labels = room.labels
+    def refusals(self, node_info: NodeInfo) -> list[str]:
+        """Reasons by which other pods exclude this node; empty when it is allowed."""
+        labels = node_info.labels
         for key, skew, counts, least, own, hard in self._spreads:
             if hard and key not in labels:
                 return [SPREAD_LABEL]
@@ -97,15 +99,15 @@ class Company:
             return [AFFINITY]
         if any(counts[labels.get(key, "")] for key, counts in self._apart):
             return [ANTI_AFFINITY]
-        if any(labels.get(key) == domain for key, domain in self._guarded):
+        if any(labels.get(key) == domain for key, domain in self._repelled):
             return [EXISTING_ANTI_AFFINITY]
         return []
 
-    def score(self, room: Room) -> float:
-        """What soft rules add (company that is liked) or take (crowding)."""
-        crowding = sum(counts[room.labels.get(key, "")] - least for key, _, counts, least, _, _ in self._spreads)
-        wishes = sum(weight * counts[room.labels.get(key, "")] for weight, key, counts in self._wishes)
-        return wishes - 20.0 * crowding
+    def score(self, node_info: NodeInfo) -> float:
+        """The score from preferences: preferred affinity adds, skew against a spread constraint subtracts."""
+        crowding = sum(counts[node_info.labels.get(key, "")] - least for key, _, counts, least, _, _ in self._spreads)
+        preferred = sum(weight * counts[node_info.labels.get(key, "")] for weight, key, counts in self._preferences)
+        return preferred - 20.0 * crowding
 
     def _domains(self, term: Obj) -> tuple[str, Counter[str]]:
         """(topology key, matching pods by domain)."""
@@ -114,7 +116,7 @@ class Company:
 
     def _together_rule(self, term: Obj) -> tuple[str, Counter[str], bool]:
         key, counts = self._domains(term)
-        # The first pod of a group with affinity to itself has no peer yet, and may start anywhere.
+        # The first pod of a group with affinity to itself has no peer yet, so any node is allowed.
         first = not counts and matches(term.get("labelSelector"), labels_of(self._pod))
         return key, counts, first
 
@@ -128,30 +130,30 @@ class Company:
         if pinned:
             selector = {**selector, "matchLabels": {**(selector.get("matchLabels") or {}), **pinned}}
         counts = self._by_domain(key, selector, [self._pod["metadata"].get("namespace", "")])
-        domains = {room.labels[key] for room in self._eligible if key in room.labels}
+        domains = {node_info.labels[key] for node_info in self._eligible if key in node_info.labels}
         least = min((counts[domain] for domain in domains), default=0)
         if len(domains) < (rule.get("minDomains") or 0):
             least = 0
         own = 1 if matches(selector, labels_of(self._pod)) else 0
         return key, rule["maxSkew"], counts, least, own, rule.get("whenUnsatisfiable") != "ScheduleAnyway"
 
-    def _wish_rules(self) -> list[tuple[int, str, Counter[str]]]:
-        wishes = []
+    def _preferred_rules(self) -> list[tuple[int, str, Counter[str]]]:
+        preferred = []
         for kind, sign in (("podAffinity", 1), ("podAntiAffinity", -1)):
-            for wish in _terms(self._pod["spec"], kind, _PREFERRED):
-                wishes.append((sign * wish["weight"], *self._domains(wish["podAffinityTerm"])))
-        return wishes
+            for term in _terms(self._pod["spec"], kind, _PREFERRED):
+                preferred.append((sign * term["weight"], *self._domains(term["podAffinityTerm"])))
+        return preferred
 
     def _by_domain(self, key: str, selector: Obj | None, namespaces: Iterable[str]) -> Counter[str]:
         counts: Counter[str] = Counter()
-        for node, count in self._population.count(selector, namespaces).items():
-            room = self._rooms.get(node)
-            if room is not None and key in room.labels:
-                counts[room.labels[key]] += count
+        for node, count in self._distribution.count(selector, namespaces).items():
+            node_info = self._node_infos.get(node)
+            if node_info is not None and key in node_info.labels:
+                counts[node_info.labels[key]] += count
         return counts
 
 
-def is_sociable(spec: Obj) -> bool:
+def has_topology_rules(spec: Obj) -> bool:
     """True when the pod has rules about other pods."""
     affinity = spec.get("affinity") or {}
     return bool(spec.get("topologySpreadConstraints") or affinity.get("podAffinity") or affinity.get("podAntiAffinity"))

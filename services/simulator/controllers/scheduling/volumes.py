@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.simulator.controllers.runtime.context import Context
+from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.objects import Key, Obj, is_terminating, key_of
 from services.simulator.storage.store import Store
 
@@ -36,9 +36,9 @@ def with_default_class(store: Store, spec: dict[str, Any]) -> dict[str, Any]:
 class VolumeController:
     """Plays the provisioner and the resizer."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         self._context = context
-        context.manager.watch(CLAIMS, self._on_claim)
+        context.changes.watch(CLAIMS, self._on_claim)
 
     def reconcile(self, key: Key) -> None:
         """Binds the claim with this key, if it isn't yet, or lets its volume grow."""

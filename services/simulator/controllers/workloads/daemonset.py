@@ -1,9 +1,9 @@
 """The DaemonSet controller: one pod on each node that would take it."""
 
 from services.simulator.controllers.pods.pod_objects import admitted, is_active, is_ready, new_pod
-from services.simulator.controllers.runtime.context import Context
+from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.name_generator import free_name, template_hash
-from services.simulator.controllers.scheduling.placement import Room, refusals
+from services.simulator.controllers.scheduling.placement import NodeInfo, refusals
 from services.simulator.objects import Key, Obj, is_terminating, key_of, labels_of, with_metadata
 
 DAEMON_SETS = "daemonsets.apps"
@@ -24,11 +24,11 @@ _TOLERATIONS = [
 class DaemonSetController:
     """Makes a pod for each node, pinned to it by affinity, so that the scheduler still has the last word."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         self._context = context
-        context.manager.watch(DAEMON_SETS, self._on_daemon_set)
+        context.changes.watch(DAEMON_SETS, self._on_daemon_set)
         context.pod_owners.register("DaemonSet", self.reconcile)
-        context.manager.watch("nodes", self._on_node)
+        context.changes.watch("nodes", self._on_node)
 
     def reconcile(self, key: Key) -> None:
         """One pass over the DaemonSet with this key."""
@@ -38,7 +38,7 @@ class DaemonSetController:
         revision = template_hash(owner["spec"]["template"], 0)
         spec = self._pod_spec(owner)
         nodes = [
-            node["metadata"]["name"] for node in self._context.store.list("nodes") if not refusals(Room(node), spec)
+            node["metadata"]["name"] for node in self._context.store.list("nodes") if not refusals(NodeInfo(node), spec)
         ]
         if not is_terminating(owner) and not self._context.terminating(key[0]):
             self._cover(owner, nodes, spec, revision)

@@ -4,7 +4,7 @@ A pass acts on the store's state, and each change triggers the next pass: Replic
 at again. The arithmetic is in `rollout`, the sentences in `deployment_status`, the ReplicaSets in `revisions`.
 """
 
-from services.simulator.controllers.runtime.context import Context, condition, with_condition
+from services.simulator.controllers.runtime.context import ControllerContext, condition, with_condition
 from services.simulator.controllers.runtime.ownership import controller_uid
 from services.simulator.controllers.workloads import deployment_status as report
 from services.simulator.controllers.workloads.revisions import REPLICA_SETS, REVISION, Revisions, revision_of, split
@@ -17,12 +17,12 @@ DEPLOYMENTS = "deployments.apps"
 class DeploymentController:
     """Brings ReplicaSets in line with their Deployment."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         self._context = context
         self._revisions = Revisions(context)
-        context.manager.watch(DEPLOYMENTS, self._on_deployment)
-        context.manager.watch(REPLICA_SETS, self._on_replica_set)
-        context.manager.watch("pods", self._on_pod)
+        context.changes.watch(DEPLOYMENTS, self._on_deployment)
+        context.changes.watch(REPLICA_SETS, self._on_replica_set)
+        context.changes.watch("pods", self._on_pod)
 
     def reconcile(self, key: Key) -> None:
         """One pass over the Deployment with this key."""

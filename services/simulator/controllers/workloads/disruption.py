@@ -1,7 +1,7 @@
 """PodDisruptionBudget status: how many pods are healthy, how many must be, and so how many may be evicted now."""
 
 from services.simulator.controllers.pods.pod_objects import is_active, is_ready
-from services.simulator.controllers.runtime.context import Context, with_condition
+from services.simulator.controllers.runtime.context import ControllerContext, with_condition
 from services.simulator.controllers.runtime.ownership import controller_uid
 from services.simulator.controllers.workloads.rollout import resolve, wanted
 from services.simulator.objects import Key, Obj, key_of, labels_of, matches
@@ -13,10 +13,10 @@ _SETTLE_SECONDS = 0.5
 class DisruptionController:
     """Keeps the counts; refusing an eviction is the API's business."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         self._context = context
-        context.manager.watch(BUDGETS, self._on_budget)
-        context.manager.watch("pods", self._on_pod)
+        context.changes.watch(BUDGETS, self._on_budget)
+        context.changes.watch("pods", self._on_pod)
 
     def reconcile(self, key: Key) -> None:
         """Counts the pods of the budget with this key."""

@@ -1,7 +1,7 @@
 """The Job controller: pods that run to completion, some at a time, until enough have succeeded or too many failed."""
 
 from services.simulator.controllers.pods.pod_objects import admitted, is_active, is_ready, new_pod, parse_time
-from services.simulator.controllers.runtime.context import Context, condition
+from services.simulator.controllers.runtime.context import ControllerContext, condition
 from services.simulator.controllers.runtime.name_generator import free_name
 from services.simulator.objects import Key, Obj, is_terminating, key_of
 
@@ -12,9 +12,9 @@ COMPONENT = "job-controller"
 class JobController:
     """Creates the pods of jobs and reports when they are done."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         self._context = context
-        context.manager.watch(JOBS, self._on_job)
+        context.changes.watch(JOBS, self._on_job)
         context.pod_owners.register("Job", self.reconcile)
 
     def reconcile(self, key: Key) -> None:

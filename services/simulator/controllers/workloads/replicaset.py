@@ -13,7 +13,7 @@ from services.simulator.controllers.pods.pod_objects import (
     parse_time,
     ready_since,
 )
-from services.simulator.controllers.runtime.context import Context
+from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.name_generator import free_name
 from services.simulator.controllers.runtime.ownership import controller_uid, owned_by
 from services.simulator.controllers.workloads.pod_counts import PodCountsByOwner
@@ -30,11 +30,11 @@ BATCH = 20
 class ReplicaSetController:
     """Makes and deletes pods."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         self._context = context
         self._pod_counts = PodCountsByOwner()
-        context.manager.watch("pods", self._on_pod)
-        context.manager.watch(REPLICA_SETS, self._on_replica_set)
+        context.changes.watch("pods", self._on_pod)
+        context.changes.watch(REPLICA_SETS, self._on_replica_set)
 
     def reconcile(self, key: Key) -> None:
         """One pass over the ReplicaSet with this key."""

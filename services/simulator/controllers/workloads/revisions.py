@@ -4,7 +4,7 @@ A Deployment's present template has one ReplicaSet (the new one); all others are
 history` and `undo` read from the revision annotations kept here.
 """
 
-from services.simulator.controllers.runtime.context import Context
+from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.name_generator import template_hash
 from services.simulator.controllers.runtime.ownership import owned_by
 from services.simulator.controllers.workloads.rollout import DESIRED, MAXIMUM, limits, new_size, wanted
@@ -29,7 +29,7 @@ _NOT_INHERITED = {
 class Revisions:
     """Reads and writes ReplicaSets on a Deployment's behalf."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         self._context = context
 
     def all(self, deployment: Obj) -> list[Obj]:

@@ -14,7 +14,7 @@ DESIRED = "deployment.kubernetes.io/desired-replicas"
 MAXIMUM = "deployment.kubernetes.io/max-replicas"
 
 
-class Limits(NamedTuple):
+class RolloutLimits(NamedTuple):
     """Pods that a rollout may have above (`surge`) and be short of (`unavailable`) the wanted number."""
 
     surge: int
@@ -38,17 +38,17 @@ def is_rolling(deployment: Obj) -> bool:
     return bool(strategy.get("type", "RollingUpdate") == "RollingUpdate")
 
 
-def limits(deployment: Obj) -> Limits:
+def limits(deployment: Obj) -> RolloutLimits:
     """maxSurge (rounded up) and maxUnavailable (rounded down); with both zero, one may be missing."""
     replicas = wanted(deployment)
     if not is_rolling(deployment):
-        return Limits(0, 0)
+        return RolloutLimits(0, 0)
     rolling = (deployment["spec"].get("strategy") or {}).get("rollingUpdate") or {}
     surge = resolve(rolling.get("maxSurge", "25%"), replicas, up=True)
     unavailable = resolve(rolling.get("maxUnavailable", "25%"), replicas, up=False)
     if surge == 0 and unavailable == 0:
         unavailable = 1
-    return Limits(surge, min(unavailable, replicas))
+    return RolloutLimits(surge, min(unavailable, replicas))
 
 
 def resolve(value: int | str, total: int, *, up: bool) -> int:

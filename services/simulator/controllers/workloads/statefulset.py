@@ -5,7 +5,7 @@ ControllerRevision objects.
 """
 
 from services.simulator.controllers.pods.pod_objects import admitted, is_active, is_ready, new_pod
-from services.simulator.controllers.runtime.context import Context
+from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.name_generator import template_hash
 from services.simulator.controllers.scheduling.volumes import CLAIMS
 from services.simulator.controllers.workloads.rollout import wanted
@@ -19,9 +19,9 @@ REVISION_LABEL = "controller-revision-hash"
 class StatefulSetController:
     """Makes, updates and deletes numbered pods."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         self._context = context
-        context.manager.watch(STATEFUL_SETS, self._on_stateful_set)
+        context.changes.watch(STATEFUL_SETS, self._on_stateful_set)
         context.pod_owners.register("StatefulSet", self.reconcile)
 
     def reconcile(self, key: Key) -> None:
