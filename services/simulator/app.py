@@ -20,10 +20,11 @@ from services.simulator.api import errors
 from services.simulator.api.application import KubernetesAPI
 from services.simulator.api.cluster_backend import ClusterBackend
 from services.simulator.api.product import cluster_metrics
-from services.simulator.api.product.paths import ProductPaths, ProductView
+from services.simulator.api.product.endpoints import EXCEPTION_HANDLERS, ProductBackend, ProductEndpoints
 from services.simulator.api.product.telemetry import Telemetry
 from services.simulator.api.routing.guard import guarded
 from services.simulator.clock import Clock
+from services.simulator.controllers.autoscaling import metrics_server
 from services.simulator.controllers.virtual_cluster import VirtualCluster
 from services.simulator.settings import SimulatorSettings
 from services.simulator.storage.journal import Journal, JournalAway
@@ -46,11 +47,12 @@ class Simulator:
         self._settings = settings
         self._journal = Journal(settings.database_url) if settings.database_url else None
         self._backends: dict[str, ClusterBackend] = {}
-        self._views: dict[str, ProductView] = {}
+        self._products: dict[str, ProductBackend] = {}
         telemetry = Telemetry(self._backends, lambda: self._journal.backlog if self._journal else 0)
         self._kubernetes = KubernetesAPI(self._backends, telemetry, CLUSTER_NAMES)
-        product = ProductPaths(self._views, self._dependencies, telemetry.exposition)
-        self.application = guarded(Starlette(routes=[*product.routes(), Mount("/", app=self._kubernetes)]), settings)
+        product = ProductEndpoints(self._products, self._dependencies, telemetry.exposition)
+        routes = [*product.routes(), Mount("/", app=self._kubernetes)]
+        self.application = guarded(Starlette(routes=routes, exception_handlers=EXCEPTION_HANDLERS), settings)
 
     def end_streams(self) -> None:
         """End open watches, so that a stop is quick."""
@@ -93,12 +95,14 @@ class Simulator:
             cluster.name,
             store,
             cluster.clock.now,
-            pod_metrics=lambda namespace: cluster_metrics.pod_metrics(cluster, namespace),
-            node_metrics=lambda: cluster_metrics.node_metrics(cluster),
+            pod_metrics=lambda namespace: metrics_server.pod_metrics(store, cluster.clock.now(), namespace),
+            node_metrics=lambda: metrics_server.node_metrics(
+                store, cluster.scheduler.node_infos(), cluster.clock.now()
+            ),
             ready_to_write=self._bounded(lambda journal, seconds: journal.ready(seconds)),
             committed=self._bounded(lambda journal, seconds: journal.committed(seconds)),
         )
-        self._views[cluster.name] = ProductView(
+        self._products[cluster.name] = ProductBackend(
             system=lambda: cluster_metrics.system_metrics(cluster),
             tenant=lambda tenant_id: cluster_metrics.tenant_metrics(cluster, tenant_id),
             tenants=lambda: _tenants(store),

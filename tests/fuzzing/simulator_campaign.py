@@ -1,4 +1,4 @@
-"""The simulator's documents against the simulator: a campaign for each mode, on objects that exist."""
+"""The simulator's OpenAPI documents against the simulator: campaigns for each mode, on objects that exist."""
 
 import zlib
 from collections.abc import AsyncIterator
@@ -42,25 +42,53 @@ OBJECTS: dict[str, dict[str, Any]] = {
     },
 }
 """Of several kinds one object for each name, the namespace `kept` among them."""
+TENANT_LABEL = "ecp.ai/tenant"
+PRODUCT_CASES = 300
+"""Of the product's endpoints, which are few."""
 
 
 @asynccontextmanager
 async def campaign(mode: Mode) -> AsyncIterator[Campaign]:
-    """A simulator of its own, whose objects the cases may change as they like."""
-    [port] = free_ports(1)
-    cluster = "/clusters/demo" if mode is Mode.DEMO else ""
-    async with running_simulator(port) as (_, client):
-        for path, fields in OBJECTS.items():
-            for name in NAMES:
-                answer = await client.post(f"{cluster}/{path}", json={"metadata": {"name": name}, **fields})
-                assert answer.status_code == 201, answer.text
+    """The Kubernetes API of a mode's cluster, on a simulator whose objects the cases may change as they like."""
+    async with prepared_simulator(mode) as (address, client):
+        cluster = cluster_path(mode)
         yield Campaign(
             await document(client, cluster),
-            f"http://127.0.0.1:{port}{cluster}",
+            f"{address}{cluster}",
             known={"namespace": ["kept", "kept"], "name": NAMES},
             reasons=REASONS,
             fix=name_objects,
         )
+
+
+@asynccontextmanager
+async def product_campaign(mode: Mode) -> AsyncIterator[Campaign]:
+    """The product's endpoints in a mode, on a simulator where each object's namespace is a tenant."""
+    async with prepared_simulator(mode) as (address, client):
+        yield Campaign(
+            orjson.loads((await client.get("/openapi.json")).content),
+            address,
+            known={"tenant_id": NAMES},
+            headers={"X-Demo-Mode": "true" if mode is Mode.DEMO else "false"},
+        )
+
+
+@asynccontextmanager
+async def prepared_simulator(mode: Mode) -> AsyncIterator[tuple[str, httpx.AsyncClient]]:
+    """A simulator of its own with the objects above; its address, and a client of it."""
+    [port] = free_ports(1)
+    async with running_simulator(port) as (_, client):
+        for path, fields in OBJECTS.items():
+            for name in NAMES:
+                metadata = {"name": name, "labels": {TENANT_LABEL: name}}
+                answer = await client.post(f"{cluster_path(mode)}/{path}", json={"metadata": metadata, **fields})
+                assert answer.status_code == 201, answer.text
+        yield f"http://127.0.0.1:{port}", client
+
+
+def cluster_path(mode: Mode) -> str:
+    """Where the Kubernetes API of the mode's cluster begins."""
+    return "/clusters/demo" if mode is Mode.DEMO else ""
 
 
 async def document(client: httpx.AsyncClient, cluster: str) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Cases by schemathesis against the simulator's Kubernetes API, on the cluster of each mode."""
+"""Cases by schemathesis against the simulator's Kubernetes API and its product endpoints, in both modes."""
 
 import pytest
 
 from shared.subjects import Mode
-from tests.fuzzing.simulator_campaign import campaign
+from tests.fuzzing.simulator_campaign import PRODUCT_CASES, campaign, product_campaign
 from tests.support.api_fuzzing import check_long, check_short
 
 
@@ -21,3 +21,21 @@ async def test_two_thousand_cases_get_documented_answers(mode: Mode) -> None:
 async def test_twenty_thousand_cases_get_documented_answers(mode: Mode, pytestconfig: pytest.Config) -> None:
     async with campaign(mode) as running:
         await check_long(running, pytestconfig, f"simulator-{mode}")
+
+
+@pytest.mark.fuzz
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("mode", Mode)
+async def test_product_endpoints_answer_generated_cases_as_documented(mode: Mode) -> None:
+    async with product_campaign(mode) as running:
+        await check_short(running, PRODUCT_CASES)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("mode", Mode)
+async def test_product_endpoints_answer_five_thousand_cases_as_documented(
+    mode: Mode, pytestconfig: pytest.Config
+) -> None:
+    async with product_campaign(mode) as running:
+        await check_long(running, pytestconfig, f"simulator-product-{mode}", 5_000)

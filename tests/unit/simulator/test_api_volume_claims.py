@@ -8,7 +8,7 @@ import pytest
 
 from services.simulator.controllers.scheduling.volumes import STORAGE_CLASSES, standard_class
 from tests.support.simulator_api import APPLY, Api
-from tests.unit.simulator.controllers_world import World
+from tests.unit.simulator.cluster_harness import ClusterHarness
 
 CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
 CLAIM = f"{CLAIMS}/data"
@@ -57,11 +57,11 @@ async def test_a_claim_of_no_class_can_t_grow() -> None:
 
 
 def test_a_volume_has_the_capacity_that_its_claim_has_grown_to() -> None:
-    world = World()
-    world.add("persistentvolumeclaims", {**claim("1Gi"), "metadata": {"name": "data", "namespace": "shop"}})
-    world.step(1)
-    found = world.get("persistentvolumeclaims", "data")
+    harness = ClusterHarness()
+    harness.add("persistentvolumeclaims", {**claim("1Gi"), "metadata": {"name": "data", "namespace": "shop"}})
+    harness.step(1)
+    found = harness.get("persistentvolumeclaims", "data")
     assert (found["spec"]["storageClassName"], found["status"]["capacity"]) == ("standard", {"storage": "1Gi"})
-    world.change("persistentvolumeclaims", "data", resources={"requests": {"storage": "2Gi"}})
-    world.step(1)
-    assert world.get("persistentvolumeclaims", "data")["status"]["capacity"] == {"storage": "2Gi"}
+    harness.change("persistentvolumeclaims", "data", resources={"requests": {"storage": "2Gi"}})
+    harness.step(1)
+    assert harness.get("persistentvolumeclaims", "data")["status"]["capacity"] == {"storage": "2Gi"}

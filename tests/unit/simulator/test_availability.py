@@ -21,7 +21,7 @@ from shared.sla import (
     slice_of,
 )
 
-from .controllers_world import DEPLOYMENTS, World, deployment, namespace
+from .cluster_harness import DEPLOYMENTS, ClusterHarness, deployment, namespace
 
 TENANT, PLACE = "hotel", "ecp-ai-hotel"
 LABELS = {"ecp.ai/tenant": TENANT}
@@ -44,12 +44,12 @@ class Hotel:
     """A tenant on the simulator, deployed as the deployer does it, and sampled in each slice as the monitor does it."""
 
     def __init__(self) -> None:
-        self.world = World()
+        self.harness = ClusterHarness()
         self.history = AvailabilityHistory()
         self.manifests: dict[str, Promise] = {}
         self.record = Record(outcome="completed")
-        self.world.store.create("namespaces", namespace(PLACE, **LABELS))
-        self.world.step(0.03)  # a slice is sampled when it has just begun
+        self.harness.store.create("namespaces", namespace(PLACE, **LABELS))
+        self.harness.step(0.03)  # a slice is sampled when it has just begun
 
     def deploy(self, *workloads: Obj, operation: str | None = None) -> None:
         """Apply a manifest, and wait until it has rolled out."""
@@ -69,16 +69,16 @@ class Hotel:
             self.put({**each, "spec": {**each["spec"], "replicas": 0}})
 
     def put(self, obj: Obj) -> None:
-        live = self.world.store.get(DEPLOYMENTS, PLACE, obj["metadata"]["name"])
+        live = self.harness.store.get(DEPLOYMENTS, PLACE, obj["metadata"]["name"])
         if live is None:
-            self.world.store.create(DEPLOYMENTS, obj)
+            self.harness.store.create(DEPLOYMENTS, obj)
         else:
             metadata = {**live["metadata"], **obj["metadata"]}
-            self.world.store.replace(DEPLOYMENTS, {**live, "metadata": metadata, "spec": obj["spec"]})
+            self.harness.store.replace(DEPLOYMENTS, {**live, "metadata": metadata, "spec": obj["spec"]})
 
     def scale_by_hand(self, name: str, replicas: int) -> None:
         """What `kubectl scale` does."""
-        live = self.world.store.get(DEPLOYMENTS, PLACE, name)
+        live = self.harness.store.get(DEPLOYMENTS, PLACE, name)
         assert live is not None
         fields = {"f:spec": {"f:replicas": {}}}
         owners: list[dict[str, Any]] = [
@@ -86,42 +86,42 @@ class Hotel:
             {"manager": "kubectl", "operation": "Update", "subresource": "scale", "fieldsV1": fields},
         ]
         scaled = {**live, "spec": {**live["spec"], "replicas": replicas}}
-        self.world.store.replace(DEPLOYMENTS, with_metadata(scaled, managedFields=owners))
+        self.harness.store.replace(DEPLOYMENTS, with_metadata(scaled, managedFields=owners))
 
     def delete(self, resource: str, name: str) -> None:
-        self.world.store.delete(resource, PLACE, name)
+        self.harness.store.delete(resource, PLACE, name)
 
     def pass_slices(self, count: int) -> None:
         for _ in range(count):
-            self.world.step(SLICE_SECONDS)
+            self.harness.step(SLICE_SECONDS)
             self.sample()
 
     def until_rolled_out(self) -> None:
         for _ in range(60):
             self.pass_slices(1)
-            if all(map(_is_rolled_out, self.world.store.list(DEPLOYMENTS, PLACE))):
+            if all(map(_is_rolled_out, self.harness.store.list(DEPLOYMENTS, PLACE))):
                 return
         raise AssertionError("not rolled out after five minutes")
 
     def figures(self) -> tuple[Figures | None, Figures | None]:
         """The simulator's and the monitor's."""
-        now = slice_of(self.world.clock.now())
+        now = slice_of(self.harness.clock.now())
         theirs = figures_of(self.history.runs, Span(0, 2**62), now=now)
-        return self.world.cluster.availability.of(TENANT), theirs
+        return self.harness.cluster.availability.of(TENANT), theirs
 
     def _declare(self, workloads: tuple[Obj, ...]) -> None:
-        live = self.world.store.get("namespaces", "", PLACE)
+        live = self.harness.store.get("namespaces", "", PLACE)
         assert live is not None
-        self.world.store.replace("namespaces", with_metadata(live, annotations=_declared(workloads)))
+        self.harness.store.replace("namespaces", with_metadata(live, annotations=_declared(workloads)))
 
     def sample(self) -> None:
-        store = self.world.store
+        store = self.harness.store
         state = ClusterState(pods=store.list("pods", PLACE), deployments=store.list(DEPLOYMENTS, PLACE))
         promise = promise_in(self.record, self.manifests.get)
         assert promise is not None
         available = read_tenants(state, {TENANT: promise})[TENANT].values.get(AVAILABLE)
         if available is not None:
-            self.history.observe(slice_of(self.world.clock.now()), up=available > 0)
+            self.history.observe(slice_of(self.harness.clock.now()), up=available > 0)
 
 
 def _declared(workloads: tuple[Obj, ...]) -> dict[str, str]:
@@ -145,13 +145,13 @@ def running() -> Hotel:
 
 def test_downtime_counts_from_the_first_time_that_everything_was_up() -> None:
     hotel = Hotel()
-    assert hotel.world.cluster.availability.of(TENANT) is None
+    assert hotel.harness.cluster.availability.of(TENANT) is None
     hotel.deploy(workload("web", 1, 1))
     hotel.pass_slices(20)
-    hotel.world.step(4)
-    [pod] = hotel.world.store.list("pods", PLACE)
+    hotel.harness.step(4)
+    [pod] = hotel.harness.store.list("pods", PLACE)
     hotel.delete("pods", pod["metadata"]["name"])
-    hotel.world.step(1)
+    hotel.harness.step(1)
     hotel.sample()
     hotel.pass_slices(12)
     ours, theirs = hotel.figures()
@@ -165,7 +165,7 @@ def test_a_deployment_that_is_deleted_or_scaled_to_zero_by_hand_is_down_until_it
     hotel = running()
     hotel.delete(DEPLOYMENTS, "api")
     hotel.pass_slices(6)
-    found = hotel.world.cluster.availability.of(TENANT)
+    found = hotel.harness.cluster.availability.of(TENANT)
     assert found is not None
     assert (found.is_up, found.down_seconds) == (False, 30)
     hotel.put(workload("api", 2, 1))
@@ -204,7 +204,7 @@ def test_a_tenant_s_metrics_show_the_same_figure() -> None:
     hotel.delete(DEPLOYMENTS, "api")
     hotel.pass_slices(6)
     _, theirs = hotel.figures()
-    found = cluster_metrics.tenant_metrics(hotel.world.cluster, TENANT)
+    found = cluster_metrics.tenant_metrics(hotel.harness.cluster, TENANT)
     assert found is not None
     assert theirs is not None
     assert theirs.availability is not None
@@ -218,13 +218,13 @@ def test_a_tenant_with_an_object_that_can_not_be_read_stops_nothing() -> None:
     metadata = {"name": "strange", "namespace": PLACE}
     selector = {"matchLabels": LABELS}
     spec = {**strange["spec"], "selector": selector}  # type: ignore[dict-item]
-    live = hotel.world.store.get(DEPLOYMENTS, PLACE, "web")
+    live = hotel.harness.store.get(DEPLOYMENTS, PLACE, "web")
     assert live is not None
-    hotel.world.store.replace(DEPLOYMENTS, with_metadata(live, annotations=None))
-    hotel.world.store.create("poddisruptionbudgets.policy", {**strange, "metadata": metadata, "spec": spec})
-    before = hotel.world.cluster.availability.of(TENANT)
-    hotel.world.step(60)
-    after = hotel.world.cluster.availability.of(TENANT)
+    hotel.harness.store.replace(DEPLOYMENTS, with_metadata(live, annotations=None))
+    hotel.harness.store.create("poddisruptionbudgets.policy", {**strange, "metadata": metadata, "spec": spec})
+    before = hotel.harness.cluster.availability.of(TENANT)
+    hotel.harness.step(60)
+    after = hotel.harness.cluster.availability.of(TENANT)
     assert before is not None
     assert after is not None
     assert after.observed_seconds == before.observed_seconds

@@ -14,7 +14,7 @@ from services.simulator.controllers.autoscaling.hpa_algorithm import (
 )
 from services.simulator.controllers.runtime.context import condition
 from services.simulator.objects import Obj
-from tests.unit.simulator.controllers_world import DEPLOYMENTS, World, container, deployment, template
+from tests.unit.simulator.cluster_harness import DEPLOYMENTS, ClusterHarness, container, deployment, template
 
 NOW = datetime(2026, 1, 5, 1, tzinfo=UTC)
 CPU: Obj = {
@@ -39,103 +39,103 @@ def autoscaler(least: int = 2, most: int = 10, target: int = 70, **spec: Any) ->
     }
 
 
-def state(world: World, kind: str) -> tuple[str, str] | None:
-    found = condition(world.get(AUTOSCALERS, "web"), kind)
+def state(harness: ClusterHarness, kind: str) -> tuple[str, str] | None:
+    found = condition(harness.get(AUTOSCALERS, "web"), kind)
     return (found["status"], found["reason"]) if found else None
 
 
-def replicas(world: World) -> int:
-    return int(world.get(DEPLOYMENTS, "web")["spec"]["replicas"])
+def replicas(harness: ClusterHarness) -> int:
+    return int(harness.get(DEPLOYMENTS, "web")["spec"]["replicas"])
 
 
 def test_a_deployment_is_raised_to_the_minimum_at_once() -> None:
-    world = World()
-    world.add(DEPLOYMENTS, deployment(replicas=1))
-    world.add(AUTOSCALERS, autoscaler(4))
-    world.step(0)
-    assert replicas(world) == 4
-    assert state(world, "AbleToScale") == ("True", "SucceededRescale")
-    world.until(lambda: world.is_rolled_out("web"))
-    world.until(lambda: state(world, "ScalingActive") == ("True", "ValidMetricFound"))
-    status = world.get(AUTOSCALERS, "web")["status"]
+    harness = ClusterHarness()
+    harness.add(DEPLOYMENTS, deployment(replicas=1))
+    harness.add(AUTOSCALERS, autoscaler(4))
+    harness.step(0)
+    assert replicas(harness) == 4
+    assert state(harness, "AbleToScale") == ("True", "SucceededRescale")
+    harness.until(lambda: harness.is_rolled_out("web"))
+    harness.until(lambda: state(harness, "ScalingActive") == ("True", "ValidMetricFound"))
+    status = harness.get(AUTOSCALERS, "web")["status"]
     assert (status["currentReplicas"], status["desiredReplicas"]) == (4, 4)
     assert status["currentMetrics"][0]["resource"]["current"]["averageUtilization"] >= 0
 
 
 def test_the_order_of_autoscaler_and_deployment_does_not_matter() -> None:
-    world = World()
-    world.add(AUTOSCALERS, autoscaler(3))
-    world.step(0)
-    assert state(world, "AbleToScale") == ("False", "FailedGetScale")
-    world.add(DEPLOYMENTS, deployment(replicas=1))
-    world.step(0)
-    assert replicas(world) == 3
+    harness = ClusterHarness()
+    harness.add(AUTOSCALERS, autoscaler(3))
+    harness.step(0)
+    assert state(harness, "AbleToScale") == ("False", "FailedGetScale")
+    harness.add(DEPLOYMENTS, deployment(replicas=1))
+    harness.step(0)
+    assert replicas(harness) == 3
 
 
 def test_more_than_the_maximum_is_cut_down() -> None:
-    world = World()
-    world.add(DEPLOYMENTS, deployment(replicas=12))
-    world.add(AUTOSCALERS, autoscaler(2, 5))
-    world.step(0)
-    assert replicas(world) == 5
+    harness = ClusterHarness()
+    harness.add(DEPLOYMENTS, deployment(replicas=12))
+    harness.add(AUTOSCALERS, autoscaler(2, 5))
+    harness.step(0)
+    assert replicas(harness) == 5
 
 
 def test_a_deployment_at_zero_is_left_alone() -> None:
-    world = World()
-    world.add(DEPLOYMENTS, deployment(replicas=0))
-    world.add(AUTOSCALERS, autoscaler())
-    world.step(60)
-    assert replicas(world) == 0
-    assert state(world, "ScalingActive") == ("False", "ScalingDisabled")
+    harness = ClusterHarness()
+    harness.add(DEPLOYMENTS, deployment(replicas=0))
+    harness.add(AUTOSCALERS, autoscaler())
+    harness.step(60)
+    assert replicas(harness) == 0
+    assert state(harness, "ScalingActive") == ("False", "ScalingDisabled")
 
 
 def test_pods_without_metrics_at_a_period_are_a_failure_that_heals() -> None:
-    world = World()
+    harness = ClusterHarness()
     probe = {"httpGet": {"path": "/", "port": 80}}
     slow = container(image="big", gpus=0, readinessProbe={**probe, "initialDelaySeconds": 30})
     waits = template(containers=[slow], initContainers=[{"name": f"i{n}", "image": "i"} for n in range(25)])
-    world.add(DEPLOYMENTS, deployment(template=waits))
-    world.add(AUTOSCALERS, autoscaler(2))
-    world.until(lambda: state(world, "ScalingActive") == ("False", "FailedGetResourceMetric"), 16)
-    world.until(lambda: world.is_rolled_out("web"))
-    world.until(lambda: state(world, "ScalingActive") == ("True", "ValidMetricFound"), 16)
+    harness.add(DEPLOYMENTS, deployment(template=waits))
+    harness.add(AUTOSCALERS, autoscaler(2))
+    harness.until(lambda: state(harness, "ScalingActive") == ("False", "FailedGetResourceMetric"), 16)
+    harness.until(lambda: harness.is_rolled_out("web"))
+    harness.until(lambda: state(harness, "ScalingActive") == ("True", "ValidMetricFound"), 16)
 
 
 def test_busy_pods_bring_more_up_to_the_maximum() -> None:
-    world = World()
-    world.add(DEPLOYMENTS, deployment(replicas=2))
-    world.add(AUTOSCALERS, autoscaler(2, 6, target=20))
-    world.step(600)
-    assert replicas(world) == 6
-    assert state(world, "ScalingLimited") in [("False", "DesiredWithinRange"), ("True", "TooManyReplicas")]
-    assert world.is_rolled_out("web")
+    harness = ClusterHarness()
+    harness.add(DEPLOYMENTS, deployment(replicas=2))
+    harness.add(AUTOSCALERS, autoscaler(2, 6, target=20))
+    harness.step(600)
+    assert replicas(harness) == 6
+    assert state(harness, "ScalingLimited") in [("False", "DesiredWithinRange"), ("True", "TooManyReplicas")]
+    assert harness.is_rolled_out("web")
 
 
 def test_idle_pods_go_only_after_five_quiet_minutes() -> None:
-    world = World()
-    world.add(DEPLOYMENTS, deployment(replicas=8))
-    world.until(lambda: world.is_rolled_out("web"))
-    world.step(300)
-    world.add(AUTOSCALERS, autoscaler(2, 10, target=95))
-    seen = {replicas(world)}
-    while replicas(world) == 8:
-        world.step(15)
-        seen.add(replicas(world))
-        assert world.clock.now() < NOW + timedelta(hours=1)
-    world.step(900)
-    assert 2 <= replicas(world) < 8
+    harness = ClusterHarness()
+    harness.add(DEPLOYMENTS, deployment(replicas=8))
+    harness.until(lambda: harness.is_rolled_out("web"))
+    harness.step(300)
+    harness.add(AUTOSCALERS, autoscaler(2, 10, target=95))
+    seen = {replicas(harness)}
+    while replicas(harness) == 8:
+        harness.step(15)
+        seen.add(replicas(harness))
+        assert harness.clock.now() < NOW + timedelta(hours=1)
+    harness.step(900)
+    assert 2 <= replicas(harness) < 8
 
 
 def test_a_metric_that_is_not_served_fails_as_without_an_adapter() -> None:
-    world = World()
-    world.add(DEPLOYMENTS, deployment())
+    harness = ClusterHarness()
+    harness.add(DEPLOYMENTS, deployment())
     metric = {
         "type": "Pods",
         "pods": {"metric": {"name": "calls"}, "target": {"type": "AverageValue", "averageValue": "1"}},
     }
-    world.add(AUTOSCALERS, autoscaler(metrics=[metric]))
-    world.step(20)
-    assert state(world, "ScalingActive") == ("False", "FailedGetPodsMetric")
+    harness.add(AUTOSCALERS, autoscaler(metrics=[metric]))
+    harness.step(20)
+    assert state(harness, "ScalingActive") == ("False", "FailedGetPodsMetric")
 
 
 def samples(*used: int | None, ready: bool = True) -> list[MetricSample]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from services.simulator.controllers.runtime.context import condition
 from services.simulator.objects import Obj
-from tests.unit.simulator.controllers_world import DEPLOYMENTS, World, container, deployment, pod, template
+from tests.unit.simulator.cluster_harness import DEPLOYMENTS, ClusterHarness, container, deployment, pod, template
 
 STATEFUL_SETS, DAEMON_SETS, JOBS = "statefulsets.apps", "daemonsets.apps", "jobs.batch"
 BUDGETS, CLAIMS, QUOTAS = "poddisruptionbudgets.policy", "persistentvolumeclaims", "resourcequotas"
@@ -26,107 +26,107 @@ def job(**spec: Any) -> Obj:
     return made("batch/v1", "Job", "web", {"template": template(restartPolicy="Never"), **spec})
 
 
-def names(world: World) -> list[str]:
-    return [found["metadata"]["name"] for found in world.pods()]
+def names(harness: ClusterHarness) -> list[str]:
+    return [found["metadata"]["name"] for found in harness.pods()]
 
 
 def test_a_stateful_set_starts_its_pods_one_after_the_other_and_each_has_its_claim() -> None:
-    world = World()
-    world.add(STATEFUL_SETS, stateful_set())
-    world.step(0)
-    assert names(world) == ["web-0"]
-    world.until(lambda: len(world.serving()) == 3)
-    assert names(world) == ["web-0", "web-1", "web-2"]
-    claims = world.store.list(CLAIMS, "shop")
+    harness = ClusterHarness()
+    harness.add(STATEFUL_SETS, stateful_set())
+    harness.step(0)
+    assert names(harness) == ["web-0"]
+    harness.until(lambda: len(harness.serving()) == 3)
+    assert names(harness) == ["web-0", "web-1", "web-2"]
+    claims = harness.store.list(CLAIMS, "shop")
     assert [(one["metadata"]["name"], one["status"]["phase"]) for one in claims] == [
         ("data-web-0", "Bound"), ("data-web-1", "Bound"), ("data-web-2", "Bound"),
     ]  # fmt: skip
-    status = world.get(STATEFUL_SETS, "web")["status"]
+    status = harness.get(STATEFUL_SETS, "web")["status"]
     assert (status["readyReplicas"], status["updatedReplicas"]) == (3, 3)
     assert status["currentRevision"] == status["updateRevision"]
 
 
 def test_a_stateful_set_updates_from_the_highest_number_and_shrinks_from_there() -> None:
-    world = World()
-    world.add(STATEFUL_SETS, stateful_set())
-    world.until(lambda: len(world.serving()) == 3)
-    world.change(STATEFUL_SETS, "web", template=template(image="example/web:2"))
-    world.step(0)
-    assert ["deletionTimestamp" in found["metadata"] for found in world.pods()] == [False, False, True]
-    world.until(lambda: world.get(STATEFUL_SETS, "web")["status"]["updatedReplicas"] == 3, 60)
-    world.until(lambda: len(world.serving()) == 3)
-    world.change(STATEFUL_SETS, "web", replicas=1)
-    world.until(lambda: names(world) == ["web-0"])
-    assert len(world.store.list(CLAIMS, "shop")) == 3
+    harness = ClusterHarness()
+    harness.add(STATEFUL_SETS, stateful_set())
+    harness.until(lambda: len(harness.serving()) == 3)
+    harness.change(STATEFUL_SETS, "web", template=template(image="example/web:2"))
+    harness.step(0)
+    assert ["deletionTimestamp" in found["metadata"] for found in harness.pods()] == [False, False, True]
+    harness.until(lambda: harness.get(STATEFUL_SETS, "web")["status"]["updatedReplicas"] == 3, 60)
+    harness.until(lambda: len(harness.serving()) == 3)
+    harness.change(STATEFUL_SETS, "web", replicas=1)
+    harness.until(lambda: names(harness) == ["web-0"])
+    assert len(harness.store.list(CLAIMS, "shop")) == 3
 
 
 def test_a_parallel_stateful_set_starts_all_at_once() -> None:
-    world = World()
-    world.add(STATEFUL_SETS, stateful_set(podManagementPolicy="Parallel"))
-    world.step(0)
-    assert len(world.pods()) == 3
+    harness = ClusterHarness()
+    harness.add(STATEFUL_SETS, stateful_set(podManagementPolicy="Parallel"))
+    harness.step(0)
+    assert len(harness.pods()) == 3
 
 
 def test_a_daemon_set_has_a_pod_on_each_node_that_takes_it() -> None:
-    world = World()
+    harness = ClusterHarness()
     spec = {"selector": {"matchLabels": {"app": "web"}}, "template": template()}
-    world.add(DAEMON_SETS, made("apps/v1", "DaemonSet", "web", spec))
-    world.until(lambda: len(world.serving()) == 12)
-    status = world.get(DAEMON_SETS, "web")["status"]
+    harness.add(DAEMON_SETS, made("apps/v1", "DaemonSet", "web", spec))
+    harness.until(lambda: len(harness.serving()) == 12)
+    status = harness.get(DAEMON_SETS, "web")["status"]
     assert (status["desiredNumberScheduled"], status["numberAvailable"]) == (12, 12)
-    assert len({found["spec"]["nodeName"] for found in world.pods()}) == 12
+    assert len({found["spec"]["nodeName"] for found in harness.pods()}) == 12
     everywhere = template(tolerations=[{"operator": "Exists"}])
-    world.change(DAEMON_SETS, "web", template=everywhere)
-    world.until(lambda: world.get(DAEMON_SETS, "web")["status"]["updatedNumberScheduled"] == 24, 600)
-    world.until(lambda: len(world.serving()) == 24)
+    harness.change(DAEMON_SETS, "web", template=everywhere)
+    harness.until(lambda: harness.get(DAEMON_SETS, "web")["status"]["updatedNumberScheduled"] == 24, 600)
+    harness.until(lambda: len(harness.serving()) == 24)
 
 
 def test_a_job_is_complete_when_enough_pods_have_succeeded() -> None:
-    world = World()
-    world.add(JOBS, job(completions=5, parallelism=2))
+    harness = ClusterHarness()
+    harness.add(JOBS, job(completions=5, parallelism=2))
     most = 0
-    while condition(world.get(JOBS, "web"), "Complete") is None:
-        world.step(0.25)
-        most = max(most, world.get(JOBS, "web")["status"].get("active", 0))
-    status = world.get(JOBS, "web")["status"]
+    while condition(harness.get(JOBS, "web"), "Complete") is None:
+        harness.step(0.25)
+        most = max(most, harness.get(JOBS, "web")["status"].get("active", 0))
+    status = harness.get(JOBS, "web")["status"]
     assert (status["succeeded"], most) == (5, 2)
     assert status["completionTime"]
 
 
 def test_a_job_whose_pods_fail_too_often_has_failed() -> None:
-    world = World()
+    harness = ClusterHarness()
     failing = template(annotations={"simulator.ecp.ai/fail": "crash-loop"}, restartPolicy="Never")
-    world.add(JOBS, job(template=failing, backoffLimit=2))
-    world.until(lambda: condition(world.get(JOBS, "web"), "Failed") is not None)
-    found = condition(world.get(JOBS, "web"), "Failed")
+    harness.add(JOBS, job(template=failing, backoffLimit=2))
+    harness.until(lambda: condition(harness.get(JOBS, "web"), "Failed") is not None)
+    found = condition(harness.get(JOBS, "web"), "Failed")
     assert found is not None
     assert found["reason"] == "BackoffLimitExceeded"
-    assert world.get(JOBS, "web")["status"]["failed"] == 3
+    assert harness.get(JOBS, "web")["status"]["failed"] == 3
 
 
 def test_a_finished_job_goes_when_its_time_is_over() -> None:
-    world = World()
-    world.add(JOBS, job(ttlSecondsAfterFinished=60))
-    world.until(lambda: condition(world.get(JOBS, "web"), "Complete") is not None)
-    world.step(62)
-    assert world.store.get(JOBS, "shop", "web") is None
-    assert world.pods() == []
+    harness = ClusterHarness()
+    harness.add(JOBS, job(ttlSecondsAfterFinished=60))
+    harness.until(lambda: condition(harness.get(JOBS, "web"), "Complete") is not None)
+    harness.step(62)
+    assert harness.store.get(JOBS, "shop", "web") is None
+    assert harness.pods() == []
 
 
 def test_a_pod_waits_for_the_claim_that_it_names() -> None:
-    world = World()
+    harness = ClusterHarness()
     volume = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
-    world.add("pods", pod(spec={"containers": [container()], "volumes": [volume]}))
-    world.step(0)
-    found = condition(world.get("pods", "one"), "PodScheduled")
+    harness.add("pods", pod(spec={"containers": [container()], "volumes": [volume]}))
+    harness.step(0)
+    found = condition(harness.get("pods", "one"), "PodScheduled")
     assert found is not None
     assert found["message"].startswith('0/24 nodes are available: persistentvolumeclaim "data" not found.')
-    world.add(CLAIMS, made("v1", "PersistentVolumeClaim", "data", {"accessModes": ["ReadWriteOnce"]}))
-    world.until(lambda: len(world.serving()) == 1)
+    harness.add(CLAIMS, made("v1", "PersistentVolumeClaim", "data", {"accessModes": ["ReadWriteOnce"]}))
+    harness.until(lambda: len(harness.serving()) == 1)
 
 
 def test_a_quota_shows_what_is_used() -> None:
-    world = World()
+    harness = ClusterHarness()
     hard = {
         "pods": "10",
         "requests.cpu": "8",
@@ -134,10 +134,10 @@ def test_a_quota_shows_what_is_used() -> None:
         "requests.nvidia.com/gpu": "2",
         "services": "3",
     }
-    world.add(QUOTAS, made("v1", "ResourceQuota", "limits", {"hard": hard}))
-    world.add(DEPLOYMENTS, deployment(replicas=3))
-    world.step(5)
-    assert world.get(QUOTAS, "limits")["status"] == {
+    harness.add(QUOTAS, made("v1", "ResourceQuota", "limits", {"hard": hard}))
+    harness.add(DEPLOYMENTS, deployment(replicas=3))
+    harness.step(5)
+    assert harness.get(QUOTAS, "limits")["status"] == {
         "hard": hard,
         "used": {
             "pods": "3",
@@ -147,20 +147,20 @@ def test_a_quota_shows_what_is_used() -> None:
             "services": "0",
         },
     }
-    world.store.delete(DEPLOYMENTS, "shop", "web")
-    world.step(10)
-    assert world.get(QUOTAS, "limits")["status"]["used"]["pods"] == "0"
+    harness.store.delete(DEPLOYMENTS, "shop", "web")
+    harness.step(10)
+    assert harness.get(QUOTAS, "limits")["status"]["used"]["pods"] == "0"
 
 
 def test_a_disruption_budget_knows_how_many_pods_may_go() -> None:
-    world = World()
+    harness = ClusterHarness()
     selector = {"matchLabels": {"app": "web"}}
-    world.add(BUDGETS, made("policy/v1", "PodDisruptionBudget", "web", {"minAvailable": "50%", "selector": selector}))
-    world.add(DEPLOYMENTS, deployment(replicas=5))
-    world.step(1)
-    assert world.get(BUDGETS, "web")["status"]["disruptionsAllowed"] == 0
-    world.until(lambda: world.is_rolled_out("web"))
-    world.step(1)
-    status = world.get(BUDGETS, "web")["status"]
+    harness.add(BUDGETS, made("policy/v1", "PodDisruptionBudget", "web", {"minAvailable": "50%", "selector": selector}))
+    harness.add(DEPLOYMENTS, deployment(replicas=5))
+    harness.step(1)
+    assert harness.get(BUDGETS, "web")["status"]["disruptionsAllowed"] == 0
+    harness.until(lambda: harness.is_rolled_out("web"))
+    harness.step(1)
+    status = harness.get(BUDGETS, "web")["status"]
     assert (status["expectedPods"], status["desiredHealthy"], status["disruptionsAllowed"]) == (5, 3, 2)
     assert status["conditions"][0]["reason"] == "SufficientPods"

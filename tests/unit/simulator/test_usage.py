@@ -7,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.simulator.api.product import cluster_metrics
+from services.simulator.controllers.autoscaling import metrics_server
 from services.simulator.controllers.autoscaling.usage import IDLE, shares
+from services.simulator.objects import Obj
 from shared.kube.quantities import milli, parse, whole
-from tests.unit.simulator.controllers_world import (
+from tests.unit.simulator.cluster_harness import (
     DEPLOYMENTS,
-    World,
+    ClusterHarness,
     deployment,
     gpu_spec,
     namespace,
@@ -56,18 +58,26 @@ def test_pods_of_one_service_differ() -> None:
     assert len({round(shares(f"pod-{number}", START, moment).cpu, 3) for number in range(20)}) > 15
 
 
-def running_world() -> World:
-    world = World()
-    world.add(DEPLOYMENTS, deployment("web", 3, template=template("web")))
-    world.add(DEPLOYMENTS, deployment("voice", 2, template=template("voice", **gpu_spec())))
-    world.until(lambda: world.is_rolled_out("web") and world.is_rolled_out("voice"))
-    world.step(300)
-    return world
+def pod_metrics(harness: ClusterHarness, namespace: str | None = None) -> list[Obj]:
+    return metrics_server.pod_metrics(harness.store, harness.clock.now(), namespace)
+
+
+def node_metrics(harness: ClusterHarness) -> list[Obj]:
+    return metrics_server.node_metrics(harness.store, harness.cluster.scheduler.node_infos(), harness.clock.now())
+
+
+def running_cluster() -> ClusterHarness:
+    harness = ClusterHarness()
+    harness.add(DEPLOYMENTS, deployment("web", 3, template=template("web")))
+    harness.add(DEPLOYMENTS, deployment("voice", 2, template=template("voice", **gpu_spec())))
+    harness.until(lambda: harness.is_rolled_out("web") and harness.is_rolled_out("voice"))
+    harness.step(300)
+    return harness
 
 
 def test_pod_metrics_are_as_metrics_server_writes_them() -> None:
-    world = running_world()
-    found = cluster_metrics.pod_metrics(world.cluster, "shop")
+    harness = running_cluster()
+    found = pod_metrics(harness, "shop")
     assert len(found) == 5
     web = next(one for one in found if one["metadata"]["labels"]["app"] == "web")
     assert (web["kind"], web["apiVersion"]) == ("PodMetrics", "metrics.k8s.io/v1beta1")
@@ -81,32 +91,32 @@ def test_pod_metrics_are_as_metrics_server_writes_them() -> None:
 
 
 def test_gpu_use_is_an_extension_of_pods_and_nodes_with_gpus() -> None:
-    world = running_world()
-    voices = [one for one in cluster_metrics.pod_metrics(world.cluster) if one["metadata"]["labels"]["app"] == "voice"]
+    harness = running_cluster()
+    voices = [one for one in pod_metrics(harness) if one["metadata"]["labels"]["app"] == "voice"]
     assert all(0 < milli(one["containers"][0]["usage"]["nvidia.com/gpu"]) <= 1000 for one in voices)
-    for node in cluster_metrics.node_metrics(world.cluster):
+    for node in node_metrics(harness):
         assert ("nvidia.com/gpu" in node["usage"]) == ("-gpu-" in node["metadata"]["name"])
 
 
 def test_a_node_uses_what_its_pods_use_and_something_for_itself() -> None:
-    world = running_world()
-    nodes = {one["metadata"]["name"]: one for one in cluster_metrics.node_metrics(world.cluster)}
+    harness = running_cluster()
+    nodes = {one["metadata"]["name"]: one for one in node_metrics(harness)}
     assert len(nodes) == 24
-    pods = cluster_metrics.pod_metrics(world.cluster)
-    node = world.get("pods", pods[0]["metadata"]["name"])["spec"]["nodeName"]
+    pods = pod_metrics(harness)
+    node = harness.get("pods", pods[0]["metadata"]["name"])["spec"]["nodeName"]
     assert parse(nodes[node]["usage"]["cpu"]) > parse(pods[0]["containers"][0]["usage"]["cpu"])
 
 
 def test_pods_that_do_not_run_have_no_metrics() -> None:
-    world = World()
-    world.add("pods", pod())
-    world.step(0.5)
-    assert cluster_metrics.pod_metrics(world.cluster) == []
+    harness = ClusterHarness()
+    harness.add("pods", pod())
+    harness.step(0.5)
+    assert pod_metrics(harness) == []
 
 
 def test_system_metrics_add_up() -> None:
-    world = running_world()
-    found = cluster_metrics.system_metrics(world.cluster)
+    harness = running_cluster()
+    found = cluster_metrics.system_metrics(harness.cluster)
     assert found["cluster_status"] == "healthy"
     assert (found["nodes"], found["pods"]) == (24, {"total": 5, "ready": 5})
     assert found["total_resources"]["gpu"] == 48
@@ -115,15 +125,15 @@ def test_system_metrics_add_up() -> None:
 
 
 def test_a_tenants_metrics_have_its_load_traffic_and_availability() -> None:
-    world = World()
-    world.store.create("namespaces", namespace("ecp-ai-hotel", **{"ecp.ai/tenant": "hotel"}))
+    harness = ClusterHarness()
+    harness.store.create("namespaces", namespace("ecp-ai-hotel", **{"ecp.ai/tenant": "hotel"}))
     made = deployment("web", 3)
-    world.add(DEPLOYMENTS, {**made, "metadata": {"name": "web", "namespace": "ecp-ai-hotel"}})
-    world.step(300)
-    found = cluster_metrics.tenant_metrics(world.cluster, "hotel")
+    harness.add(DEPLOYMENTS, {**made, "metadata": {"name": "web", "namespace": "ecp-ai-hotel"}})
+    harness.step(300)
+    found = cluster_metrics.tenant_metrics(harness.cluster, "hotel")
     assert found is not None
     assert found["pods"] == {"total": 3, "ready": 3}
     assert 20 < found["metrics"]["cpu"] < 80
     assert found["metrics"]["response_time"] > 60
     assert found["sla_data"]["availability"] == 100.0
-    assert cluster_metrics.tenant_metrics(world.cluster, "nobody") is None
+    assert cluster_metrics.tenant_metrics(harness.cluster, "unknown") is None

@@ -1,107 +1,54 @@
-"""The numbers of a cluster as its readers want them: metrics.k8s.io objects, and the product's own system and tenant
-metrics.
+"""Metrics of a cluster and of a tenant in it, in the shapes that `schemas` describes."""
 
-PodMetrics and NodeMetrics are as metrics-server writes them (cpu in nanocores, memory in Ki), with one extension:
-where a pod or node has GPUs its usage also has `nvidia.com/gpu` in thousandths of a GPU (`1800m` is 1.8 GPUs busy),
-because the monitor would otherwise need a second source. Clients that read cpu and memory don't notice.
-"""
-
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from services.simulator.controllers.autoscaling.usage import ResourceUsage, container_usages, gpus, pod_usage, requested
-from services.simulator.controllers.pods.pod_objects import is_active, is_ready, node_of
-from services.simulator.controllers.scheduling.placement import NodeInfo
+from services.simulator.controllers.autoscaling.metrics_server import used_by_node
+from services.simulator.controllers.autoscaling.usage import ResourceUsage, container_usages, gpus, requested
+from services.simulator.controllers.pods.pod_objects import is_active, is_ready
+from services.simulator.controllers.scheduling.placement import Amounts
 from services.simulator.controllers.virtual_cluster import VirtualCluster
-from services.simulator.objects import Obj, key_of, labels_of, timestamp
+from services.simulator.objects import Obj, labels_of
 from shared.sla import Figures
 
-API_VERSION = "metrics.k8s.io/v1beta1"
 TENANT_LABEL = "ecp.ai/tenant"
-# What metrics-server averages over.
-_WINDOW = "15s"
-# What a node uses by itself: system daemons.
-_SYSTEM = ResourceUsage(cpu=120_000_000, memory=900 * 2**20)
-# A model of traffic that follows from the load: requests a busy core carries, and the time one takes on an idle one.
+# A model of the traffic behind a load: requests per second of a busy core, and the response time on an idle one.
 _REQUESTS_A_CORE = 40.0
 _IDLE_RESPONSE_MS = 60.0
 _BASE_ERROR_PERCENT = 0.01
 
 
-def pod_metrics(cluster: VirtualCluster, namespace: str | None = None) -> list[Obj]:
-    """PodMetrics of all pods that run, in one namespace or (None) everywhere."""
-    now = cluster.clock.now()
-    found = []
-    for pod in cluster.store.list("pods", namespace):
-        containers = container_usages(pod, now)
-        if containers:
-            found.append(_pod_metrics(pod, containers, timestamp(now)))
-    return found
-
-
-def node_metrics(cluster: VirtualCluster) -> list[Obj]:
-    """NodeMetrics of all nodes."""
-    now = cluster.clock.now()
-    used = _used_by_node(cluster, now)
-    return [
-        {
-            "kind": "NodeMetrics",
-            "apiVersion": API_VERSION,
-            "metadata": {
-                "name": node["metadata"]["name"],
-                "creationTimestamp": timestamp(now),
-                "labels": dict(labels_of(node)),
-            },
-            "timestamp": timestamp(now),
-            "window": _WINDOW,
-            "usage": _usage(
-                used[node["metadata"]["name"]], _gpu_count([cluster.scheduler.node_infos()[node["metadata"]["name"]]])
-            ),
-        }
-        for node in cluster.store.list("nodes")
-        if node["metadata"]["name"] in used
-    ]
-
-
 def system_metrics(cluster: VirtualCluster) -> Obj:
-    """The whole cluster: nodes, pods, capacity, use and utilisation in percent; cpu in millicores, memory in Gi."""
-    now, node_infos = cluster.clock.now(), cluster.scheduler.node_infos()
-    pods = cluster.store.list("pods")
+    """Nodes, pods, capacity and usage of the whole cluster, and utilization in percent."""
+    now, node_infos, pods = cluster.clock.now(), cluster.scheduler.node_infos(), cluster.store.list("pods")
     used = ResourceUsage()
-    for one in _used_by_node(cluster, now).values():
+    for one in used_by_node(cluster.store, node_infos, now).values():
         used = used.plus(one)
-    cpu, memory, gpu = (
-        _total(node_infos.values(), "cpu"),
-        _total(node_infos.values(), "memory"),
-        _gpu_count(node_infos.values()),
-    )
+    capacity = _sum(node.allocatable for node in node_infos.values())
     return {
         "timestamp": now.isoformat(),
         "cluster": cluster.name,
         "cluster_status": "healthy" if all(map(is_ready, cluster.store.list("nodes"))) else "degraded",
         "nodes": len(node_infos),
         "pods": {"total": len(pods), "ready": sum(map(is_ready, pods))},
-        "total_resources": {"cpu": f"{cpu}m", "memory": _gibibytes(memory), "gpu": gpu},
-        "requested_resources": {
-            "cpu": f"{_requested(node_infos.values(), 'cpu')}m",
-            "memory": _gibibytes(_requested(node_infos.values(), "memory")),
-            "gpu": sum(gpus(node_info.used) for node_info in node_infos.values()),
-        },
+        "total_resources": _written(capacity),
+        "requested_resources": _written(_sum(node.used for node in node_infos.values())),
         "used_resources": {
             "cpu": f"{used.cpu // 1_000_000}m",
             "memory": _gibibytes(used.memory),
             "gpu": round(used.gpu / 1000, 2),
         },
         "utilization": {
-            "cpu": _percent(used.cpu / 1_000_000, cpu),
-            "memory": _percent(used.memory, memory),
-            "gpu": _percent(used.gpu / 1000, gpu),
+            "cpu": _percent(used.cpu / 1_000_000, capacity["cpu"]),
+            "memory": _percent(used.memory, capacity["memory"]),
+            "gpu": _percent(used.gpu / 1000, gpus(capacity)),
         },
     }
 
 
 def tenant_metrics(cluster: VirtualCluster, tenant_id: str) -> Obj | None:
-    """One tenant: pods, use in percent of requests, simulated traffic, availability; None without a namespace here."""
+    """Pods, load and availability of a tenant; None if it has no namespace in the cluster."""
     namespaces = _namespaces(cluster, tenant_id)
     if not namespaces:
         return None
@@ -118,39 +65,8 @@ def tenant_metrics(cluster: VirtualCluster, tenant_id: str) -> Obj | None:
     }
 
 
-def _pod_metrics(pod: Obj, containers: list[tuple[str, ResourceUsage]], now: str) -> Obj:
-    has_gpu = {one["name"]: gpus(requested(one)) for one in pod["spec"]["containers"]}
-    namespace, name = key_of(pod)
-    return {
-        "kind": "PodMetrics",
-        "apiVersion": API_VERSION,
-        "metadata": {
-            "name": name,
-            "namespace": namespace,
-            "creationTimestamp": now,
-            "labels": dict(labels_of(pod)),
-        },
-        "timestamp": now,
-        "window": _WINDOW,
-        "containers": [{"name": one, "usage": _usage(used, has_gpu[one])} for one, used in containers],
-    }
-
-
-def _usage(used: ResourceUsage, gpu_count: int) -> Obj:
-    written = {"cpu": f"{used.cpu}n", "memory": f"{used.memory // 1024}Ki"}
-    return written | ({"nvidia.com/gpu": f"{used.gpu}m"} if gpu_count else {})
-
-
-def _used_by_node(cluster: VirtualCluster, now: datetime) -> dict[str, ResourceUsage]:
-    used = dict.fromkeys(cluster.scheduler.node_infos(), _SYSTEM)
-    for pod in cluster.store.list("pods"):
-        if node_of(pod) in used:
-            used[node_of(pod)] = used[node_of(pod)].plus(pod_usage(pod, now))
-    return used
-
-
 def _load(pods: list[Obj], now: datetime) -> dict[str, float]:
-    """Use in percent of what running containers asked for, and the traffic that such a load means."""
+    """Usage in percent of the running containers' requests, and the traffic that causes such a load."""
     used, cpu, memory, gpu, ready = ResourceUsage(), 0, 0, 0, 0
     for pod in pods:
         running = dict(container_usages(pod, now))
@@ -167,14 +83,14 @@ def _load(pods: list[Obj], now: datetime) -> dict[str, float]:
         "memory": _percent(used.memory, memory),
         "gpu": _percent(used.gpu / 1000, gpu),
         "network_rps": round(_REQUESTS_A_CORE * used.cpu / 1e9, 1),
-        # As in a queue with one server: the time grows without bound as the load nears what there is.
+        # As in a queue with one server: the time grows without bound as the load approaches the capacity.
         "response_time": round(_IDLE_RESPONSE_MS / (1 - min(busy, 0.95)), 1) if ready else 0.0,
         "error_rate": round(_BASE_ERROR_PERCENT * (1 + busy) + 100 * missing * busy, 3) if ready else 100.0,
     }
 
 
 def _sla(figures: Figures | None) -> Obj:
-    """`availability` leaves out what is unknown; `uptime_percentage` is the part of the time that was surely up."""
+    """`availability` leaves out unknown time; `uptime_percentage` counts it as down."""
     if figures is None:
         return {
             "availability": None,
@@ -202,16 +118,16 @@ def _namespaces(cluster: VirtualCluster, tenant_id: str) -> list[str]:
     ]
 
 
-def _total(node_infos: Iterable[NodeInfo], resource: str) -> int:
-    return sum(node_info.allocatable.get(resource, 0) for node_info in node_infos)
+def _sum(resources: Iterable[Amounts]) -> Counter[str]:
+    """Amounts of each resource together, in the scheduler's units."""
+    total: Counter[str] = Counter()
+    for amounts in resources:
+        total.update(amounts)
+    return total
 
 
-def _requested(node_infos: Iterable[NodeInfo], resource: str) -> int:
-    return sum(node_info.used.get(resource, 0) for node_info in node_infos)
-
-
-def _gpu_count(node_infos: Iterable[NodeInfo]) -> int:
-    return sum(gpus(node_info.allocatable) for node_info in node_infos)
+def _written(amounts: Counter[str]) -> Obj:
+    return {"cpu": f"{amounts['cpu']}m", "memory": _gibibytes(amounts["memory"]), "gpu": gpus(amounts)}
 
 
 def _gibibytes(count: int) -> str:

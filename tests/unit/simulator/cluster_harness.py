@@ -1,4 +1,4 @@
-"""A cluster in virtual time for tests: nothing here waits, the clock is stepped."""
+"""A cluster with all its controllers for tests. Its clock is stepped, so that no test waits."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ NAMESPACE = "shop"
 DEPLOYMENTS, REPLICA_SETS = "deployments.apps", "replicasets.apps"
 
 
-class World:
-    """The cluster `demo`, a namespace, and short ways to ask and change."""
+class ClusterHarness:
+    """The cluster `demo` with the namespace `shop`, and short methods to read and change it."""
 
     def __init__(self, seed: int = 1) -> None:
         self.clock = Clock(START)
@@ -33,10 +33,10 @@ class World:
         self.clock.step(seconds)
 
     def until(self, holds: Callable[[], bool], limit: float = 120.0) -> float:
-        """Steps until it holds, and answers after how many virtual seconds; fails after `limit` of them."""
+        """Step until `holds` is true; returns the virtual seconds that it took, and fails after `limit` of them."""
         passed = 0.0
         while not holds():
-            assert passed < limit, f"not so after {limit} virtual seconds"
+            assert passed < limit, f"not reached within {limit} virtual seconds"
             self.step(0.25)
             passed += 0.25
         return passed
@@ -45,7 +45,7 @@ class World:
         return self.store.create(resource, obj)
 
     def change(self, resource: str, name: str, **spec: Any) -> Obj:
-        """Replaces fields of an object's spec, as an API write would."""
+        """Replace fields of an object's spec, as an API write would."""
         found = self.get(resource, name)
         return self.store.replace(resource, {**found, "spec": {**found["spec"], **spec}})
 
@@ -66,6 +66,10 @@ class World:
 
     def sizes(self) -> list[int]:
         return sorted(one["spec"]["replicas"] for one in self.sets())
+
+    def namespace(self, name: str, **labels: str) -> Obj:
+        """Another namespace."""
+        return self.store.create("namespaces", namespace(name, **labels))
 
     def reason(self, name: str, kind: str = "Progressing") -> str:
         found = condition(self.get(DEPLOYMENTS, name), kind)

@@ -1,0 +1,224 @@
+"""The product's endpoints beside the Kubernetes API: health, Prometheus, metrics, and metrics from other systems.
+
+Their paths can't collide with Kubernetes' paths: it has no resource called `metrics` or `external-metrics`. The
+header `X-Demo-Mode` selects the cluster, as in the whole product: `true` is `demo`, absent or `false` is `default`.
+Failures have the product's documented shape, not Kubernetes' Status. `openapi` describes all of them.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from services.simulator.api.product import openapi
+from services.simulator.api.product.schemas import ExternalMetrics
+from shared.reading import InvalidText, parse_json
+
+_MOST_TENANTS: Final = 1000
+_MOST_BODY_BYTES: Final = 1024 * 1024
+_MOST_PROBLEMS: Final = 20
+"""Listed in the answer to an invalid body: all of them could be larger than the request."""
+
+
+@dataclass(slots=True)
+class ProductBackend:
+    """One cluster as these endpoints see it; `external` has the latest external metrics by tenant, in memory only."""
+
+    system: Callable[[], dict[str, Any]]
+    tenant: Callable[[str], dict[str, Any] | None]
+    tenants: Callable[[], list[str]]
+    external: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class ProductError(Exception):
+    """A failure in the product's shape: HTTP status, stable code, sentence and details."""
+
+    def __init__(self, status: int, code: str, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.details = status, code, message, details
+
+
+class ProductEndpoints:
+    """The handlers and their routes.
+
+    `backends` has `default` and `demo` once these are loaded, `dependencies` tells which dependencies answer, and
+    `exposition` returns Prometheus' text.
+    """
+
+    def __init__(
+        self,
+        backends: Mapping[str, ProductBackend],
+        dependencies: Callable[[], Mapping[str, bool]],
+        exposition: Callable[[], bytes],
+    ) -> None:
+        self._backends = backends
+        self._dependencies = dependencies
+        self._exposition = exposition
+
+    def routes(self) -> list[Route]:
+        """All routes, to be mounted before the Kubernetes API."""
+        return [
+            Route("/health", self.health),
+            Route("/ready", self.ready),
+            Route("/metrics", self.prometheus),
+            Route("/docs", self.docs),
+            Route("/openapi.json", self.openapi),
+            Route("/api/metrics", self.all_metrics),
+            Route("/api/v1/metrics/system", self.system_metrics),
+            Route("/api/v1/metrics/{tenant_id}", self.tenant_metrics),
+            Route("/api/v1/external-metrics", self.store_external_metrics, methods=["POST"]),
+        ]
+
+    async def health(self, request: Request) -> Response:
+        """The process is alive."""
+        return _json(200, {"status": "healthy", "service": "simulator", "clusters": sorted(self._backends)})
+
+    async def ready(self, request: Request) -> Response:
+        """200 when all dependencies answer, otherwise 503 with those that don't."""
+        missing = sorted(name for name, is_available in self._dependencies().items() if not is_available)
+        status = "ready" if not missing else "not ready"
+        return _json(503 if missing else 200, {"status": status, "missing": missing})
+
+    async def prometheus(self, request: Request) -> Response:
+        """Metrics in Prometheus' text format."""
+        return Response(self._exposition(), media_type=CONTENT_TYPE_LATEST)
+
+    async def docs(self, request: Request) -> Response:
+        """An overview of the endpoints for people."""
+        return HTMLResponse(_DOCS)
+
+    async def openapi(self, request: Request) -> Response:
+        """The OpenAPI document of these endpoints."""
+        return Response(openapi.document(), media_type="application/json")
+
+    async def system_metrics(self, request: Request) -> Response:
+        """The metrics of the cluster."""
+        return _json(200, self._backend(request).system())
+
+    async def tenant_metrics(self, request: Request) -> Response:
+        """One tenant's pods, load and availability, with its external metrics."""
+        tenant_id = request.path_params["tenant_id"]
+        found = _tenant(self._backend(request), tenant_id)
+        if found is None:
+            message = f"no tenant '{tenant_id}' runs in this cluster"
+            raise ProductError(404, "TENANT_NOT_FOUND", message, tenant_id=tenant_id)
+        return _json(200, found)
+
+    async def all_metrics(self, request: Request) -> Response:
+        """The metrics of the cluster and of every tenant in it."""
+        backend = self._backend(request)
+        tenants = {tenant_id: _tenant(backend, tenant_id) for tenant_id in backend.tenants()}
+        return _json(200, {"system": backend.system(), "tenants": tenants})
+
+    async def store_external_metrics(self, request: Request) -> Response:
+        """Store metrics of a tenant; a later value of the same name replaces the earlier one."""
+        external = self._backend(request).external
+        sent = _external_metrics(await _body(request))
+        if sent.tenant_id not in external and len(external) >= _MOST_TENANTS:
+            raise ProductError(409, "CONFLICT", f"metrics of {_MOST_TENANTS} tenants are stored already")
+        known = external.get(sent.tenant_id, {"metrics": {}})
+        external[sent.tenant_id] = {
+            "source": sent.source,
+            "received_at": sent.measured_at.isoformat(),
+            "metrics": {**known["metrics"], **sent.metrics},
+        }
+        return _json(202, {"status": "accepted", "tenant_id": sent.tenant_id, "metrics": len(sent.metrics)})
+
+    def _backend(self, request: Request) -> ProductBackend:
+        """The backend of the request's mode. Raises ProductError: 400 for an unknown mode, 503 while it loads."""
+        mode = request.headers.get("x-demo-mode", "false").strip().lower()
+        if mode not in ("true", "false"):
+            raise ProductError(400, "INVALID_MODE", f"X-Demo-Mode is '{mode}'; it must be true or false", mode=mode)
+        backend = self._backends.get("demo" if mode == "true" else "default")
+        if backend is None:
+            raise ProductError(503, "DATABASE_ERROR", "the simulator waits for its database")
+        return backend
+
+
+async def _answer_product_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProductError)  # noqa: S101 - registered for nothing else
+    return _error(error)
+
+
+EXCEPTION_HANDLERS: Final[Mapping[Any, Callable[[Request, Exception], Awaitable[Response]]]] = {
+    ProductError: _answer_product_error,
+}
+"""For the application that serves the routes."""
+
+
+async def _body(request: Request) -> bytes:
+    """The body. Raises ProductError 413 as soon as it is larger than the limit."""
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > _MOST_BODY_BYTES:
+            raise ProductError(413, "VALIDATION_ERROR", "the body is larger than 1 MiB")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _external_metrics(body: bytes) -> ExternalMetrics:
+    """The metrics in a body. Raises ProductError 422."""
+    try:
+        return ExternalMetrics.model_validate(parse_json(body))
+    except InvalidText as error:
+        raise ProductError(422, "VALIDATION_ERROR", f"the body is no JSON: {error}") from error
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        message = "the metrics are not as documented"
+        raise ProductError(422, "VALIDATION_ERROR", message, errors=problems[:_MOST_PROBLEMS]) from error
+
+
+def _tenant(backend: ProductBackend, tenant_id: str) -> dict[str, Any] | None:
+    """A tenant's metrics with the external ones; None where neither exists."""
+    found, external = backend.tenant(tenant_id), backend.external.get(tenant_id)
+    if found is None and external is None:
+        return None
+    return {**(found or {"tenant_id": tenant_id}), "external_metrics": external}
+
+
+def _json(code: int, body: Any) -> Response:
+    return Response(orjson.dumps(body), status_code=code, media_type="application/json")
+
+
+def _error(error: ProductError) -> Response:
+    body = {
+        "code": error.code,
+        "message": error.message,
+        "details": error.details,
+        "timestamp": datetime.now(UTC).isoformat(),
+        "request_id": f"req-{uuid.uuid4().hex[:12]}",
+    }
+    return _json(error.status, {"error": body})
+
+
+_DOCS: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>ECP simulator</title></head>
+<body><h1>ECP simulator</h1>
+<p>This is a Kubernetes API. Point any client at it: <code>kubectl --server http://127.0.0.1:6360 get pods -A</code>;
+the cluster of the demo mode is at <code>/clusters/demo</code>.
+Its OpenAPI documents are at <a href="/openapi/v3">/openapi/v3</a>.</p>
+<h2>Other endpoints</h2>
+<p>Their OpenAPI document is at <a href="/openapi.json">/openapi.json</a>.</p>
+<table>
+<tr><td>GET /health</td><td>the process is alive</td></tr>
+<tr><td>GET /ready</td><td>all dependencies answer</td></tr>
+<tr><td>GET /metrics</td><td>Prometheus metrics</td></tr>
+<tr><td>GET /api/metrics</td><td>metrics of the cluster and of its tenants</td></tr>
+<tr><td>GET /api/v1/metrics/system</td><td>metrics of the cluster</td></tr>
+<tr><td>GET /api/v1/metrics/{tenant_id}</td><td>metrics of a tenant</td></tr>
+<tr><td>POST /api/v1/external-metrics</td><td>stores {"tenant_id", "source", "metrics": {name: number}}</td></tr>
+</table>
+<p>The header <code>X-Demo-Mode: true</code> selects the demo cluster.</p>
+</body></html>
+"""
