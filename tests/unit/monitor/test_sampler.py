@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from services.monitor.collect.readings import ClusterState
@@ -115,7 +114,6 @@ class Stage:
 
 @contextmanager
 def logged() -> Iterator[list[Any]]:
-    structlog.reset_defaults()
     with capture_logs() as lines:
         yield lines
 
