@@ -21,7 +21,7 @@ down:
 
 ## Run every test on real NATS and PostgreSQL (about 14 minutes); ARGS="-k name" for some of them
 test: install
-	@$(PYTHON_IN_VENV) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PYTHON_IN_VENV) -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 ## Send gateway and simulator 2,000 cases from their OpenAPI documents in each mode
 test-fuzz: install

@@ -9,8 +9,8 @@ from itertools import islice
 
 from embedded.errors import EmbeddedError
 
-_NOT_GIVEN_OUT = range(10_000, 32_768)
-"""Those above Linux gives to connections, and to servers that take any: it could do so before somebody listens."""
+NOT_GIVEN_OUT = range(10_000, 32_000)
+"""Above 32,767 Linux gives ports to connections, and to servers that take any: it could do so before we listen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ def check_ports(ports: Iterable[Port]) -> None:
         raise EmbeddedError("\n".join(["These ports can't be used:", *faults]))
 
 
-def free_ports(count: int) -> list[int]:
-    """`count` different ports that nobody listens on at this moment. Raises EmbeddedError if there are fewer."""
-    numbers = random.sample(_NOT_GIVEN_OUT, len(_NOT_GIVEN_OUT))
+def free_ports(count: int, among: range = NOT_GIVEN_OUT) -> list[int]:
+    """`count` different ports of `among` without a listener at this moment. Raises EmbeddedError if there are fewer."""
+    numbers = random.sample(among, len(among))
     found = list(islice((number for number in numbers if _why_unavailable(number) is None), count))
     if len(found) < count:
         raise EmbeddedError(f"{count} free ports are needed, and there are {len(found)}")

@@ -12,6 +12,8 @@ from tests.containers.project import Project, compose
 from tools.locks import ROOT
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".env", ".ecp", "__pycache__", ".*_cache", ".hypothesis")
+PORTS = range(32_000, 32_768)
+"""A range of its own: Compose gives its ports up for a while, and other tests that run beside would take them."""
 ALSO_PUBLISHED = ("PROMETHEUS_PORT", "ALERTMANAGER_PORT", "GRAFANA_PORT")
 
 
@@ -23,7 +25,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     folder = tmp_path_factory.mktemp("compose") / "ecp"
     shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
     names = [*(port.variable for port in EmbeddedSettings.read().ports()), *ALSO_PUBLISHED]
-    ports = dict(zip(names, map(str, free_ports(len(names))), strict=True))
+    ports = dict(zip(names, map(str, free_ports(len(names), PORTS)), strict=True))
     stack = {"COMPOSE_PROJECT_NAME": f"ecp-test-{os.getpid()}", "ECP_VERSION": "test"}
     project = Project(folder, {**ports, **stack}, how)
     yield project
