@@ -20,14 +20,14 @@ from shared.subjects import (
     DEPLOYER_ACCEPTS_OPERATIONS,
     DURABLES,
     GATEWAY_FAILS_DEAD_LETTERS,
+    GATEWAY_INGESTS,
+    GATEWAY_INGESTS_OUTSIDE,
     GATEWAY_KEEPS_SLA,
     GATEWAY_PROJECTS,
-    GATEWAY_TAKES_IN,
-    GATEWAY_TAKES_IN_OUTSIDE,
     MANIFEST_RENDERS,
+    MONITOR_INGESTS_OUTSIDE,
     MONITOR_STORES,
-    MONITOR_TAKES_IN_OUTSIDE,
-    SAID_BY_OTHERS,
+    PUBLISHED_BY_OTHERS,
     STREAM_SUBJECTS,
     Bucket,
     Durable,
@@ -51,14 +51,14 @@ BOOTSTRAP = "bootstrap"
 class Access:
     """What one account needs. Everything holds in both modes."""
 
-    says: tuple[Subject, ...] = ()
+    publishes: tuple[Subject, ...] = ()
     consumes: tuple[Durable, ...] = ()
     inspects: tuple[Durable, ...] = ()
     """Consumers of others whose progress it asks for."""
     follows: tuple[Stream, ...] = ()
     """Streams that it reads by ordered consumers of its own, which need names: see `_following`."""
     answers: tuple[Rpc, ...] = ()
-    asks: tuple[Rpc, ...] = ()
+    requests: tuple[Rpc, ...] = ()
     keeps: tuple[Bucket, ...] = ()
     """Buckets that it reads and writes."""
     reads: tuple[Bucket, ...] = ()
@@ -73,7 +73,7 @@ class Access:
 
 ACCESS: dict[str, Access] = {
     "gateway": Access(
-        says=(
+        publishes=(
             Subject.TENANT_CREATED,
             Subject.TENANT_UPDATED,
             Subject.DEPLOY_REQUESTED,
@@ -85,32 +85,32 @@ ACCESS: dict[str, Access] = {
         consumes=(
             GATEWAY_PROJECTS,
             GATEWAY_KEEPS_SLA,
-            GATEWAY_TAKES_IN,
-            GATEWAY_TAKES_IN_OUTSIDE,
+            GATEWAY_INGESTS,
+            GATEWAY_INGESTS_OUTSIDE,
             GATEWAY_FAILS_DEAD_LETTERS,
         ),
         # What is silent is asked for again only while no worker has an event left.
         inspects=tuple(durable for durable in DURABLES if durable.stream is Stream.ECP),
         follows=(Stream.ECP, Stream.METRICS),
-        asks=tuple(Rpc),
+        requests=tuple(Rpc),
         # It has the rows that name manifests, so it knows which nobody needs any more.
         reads=(Bucket.MANIFESTS, Bucket.DESIRED, Bucket.APPLIED),
         removes=(Bucket.MANIFESTS,),
     ),
     "calculator": Access(
-        says=(Subject.RESOURCES_CALCULATED, Subject.RESOURCES_REJECTED),
+        publishes=(Subject.RESOURCES_CALCULATED, Subject.RESOURCES_REJECTED),
         consumes=(CALCULATOR_SIZES_TENANTS, CALCULATOR_SIZES_DEPLOYMENTS),
         answers=(Rpc.CALCULATE, Rpc.RECOMMEND),
     ),
     "manifest": Access(
-        says=(Subject.MANIFEST_RENDERED, Subject.MANIFEST_REJECTED),
+        publishes=(Subject.MANIFEST_RENDERED, Subject.MANIFEST_REJECTED),
         consumes=(MANIFEST_RENDERS,),
         answers=(Rpc.RENDER, Rpc.VALIDATE),
-        asks=(Rpc.CAPACITY,),
+        requests=(Rpc.CAPACITY,),
         keeps=(Bucket.MANIFESTS,),
     ),
     "deployer": Access(
-        says=(
+        publishes=(
             Subject.DEPLOY_STARTED,
             Subject.DEPLOY_PROGRESSED,
             Subject.DEPLOY_COMPLETED,
@@ -127,15 +127,15 @@ ACCESS: dict[str, Access] = {
         watches=(Bucket.DESIRED, Bucket.APPLIED),
     ),
     "monitor": Access(
-        says=(Subject.METRICS_COLLECTED, Subject.SLA_REPORTED, Subject.ALERT_RAISED, Subject.ALERT_RESOLVED),
-        consumes=(MONITOR_STORES, MONITOR_TAKES_IN_OUTSIDE),
+        publishes=(Subject.METRICS_COLLECTED, Subject.SLA_REPORTED, Subject.ALERT_RAISED, Subject.ALERT_RESOLVED),
+        consumes=(MONITOR_STORES, MONITOR_INGESTS_OUTSIDE),
         answers=(Rpc.SLA_REPORT, Rpc.MAINTENANCE),
         keeps=(Bucket.LEASES,),
         # What should run is what was deployed.
         reads=(Bucket.APPLIED, Bucket.MANIFESTS),
     ),
     # In the account of others; in ours this is called as `crossings` has it.
-    OUTSIDE: Access(says=SAID_BY_OTHERS),
+    OUTSIDE: Access(publishes=PUBLISHED_BY_OTHERS),
     OPERATOR: Access(replays=True),
     # Manifests, to move those of an earlier version.
     BOOTSTRAP: Access(administers=True, keeps=(Bucket.MANIFESTS,)),
@@ -147,13 +147,13 @@ def crossings(system: str = OUTSIDE) -> dict[str, str]:
     return {
         mode.subject(subject): mode.subject(from_outside(subject, system))
         for mode in Mode
-        for subject in SAID_BY_OTHERS
+        for subject in PUBLISHED_BY_OTHERS
     }
 
 
 def publishers(subject: Subject) -> tuple[str, ...]:
     """The accounts that may say `subject`."""
-    return tuple(name for name, access in ACCESS.items() if subject in access.says)
+    return tuple(name for name, access in ACCESS.items() if subject in access.publishes)
 
 
 def readers(subject: Subject) -> tuple[str, ...]:
@@ -182,7 +182,7 @@ def permissions(account: str) -> Permissions:
     if access.administers:
         granted.publish += ["$JS.API.>", "$JS.FC.>"]
     for mode in Mode:
-        granted.publish += [mode.subject(subject) for subject in (*access.says, *access.asks)]
+        granted.publish += [mode.subject(subject) for subject in (*access.publishes, *access.requests)]
         granted.subscribe += [mode.subject(question) for question in access.answers]
         granted.publish += [subject for durable in access.consumes for subject in _consuming(mode, durable)]
         granted.publish += [
@@ -296,7 +296,7 @@ def stream_behind(mode: Mode, bucket: Bucket) -> str:
 
 
 def _replaying(mode: Mode) -> list[str]:
-    of_systems = [from_outside(subject, "*") for subject in SAID_BY_OTHERS]
+    of_systems = [from_outside(subject, "*") for subject in PUBLISHED_BY_OTHERS]
     subjects = [*Subject, *STREAM_SUBJECTS[Stream.OUTSIDE], *of_systems]
     letters = mode.stream(Stream.DLQ)
     reading = ["STREAM.MSG.GET", "DIRECT.GET", "STREAM.MSG.DELETE"]

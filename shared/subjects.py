@@ -81,7 +81,7 @@ def split_outside(subject: str) -> tuple[str, str]:
     prefix, _, rest = subject.partition(".")
     if prefix != OUTSIDE_PREFIX:
         return "", subject
-    if rest in SAID_BY_OTHERS:
+    if rest in PUBLISHED_BY_OTHERS:
         return OUTSIDE_PREFIX, rest
     system, _, published = rest.partition(".")
     return system, published
@@ -115,7 +115,7 @@ class Stream(StrEnum):
     DLQ = "DLQ"
 
 
-SAID_BY_OTHERS = (Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED, Subject.METRICS_COLLECTED)
+PUBLISHED_BY_OTHERS = (Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED, Subject.METRICS_COLLECTED)
 """What other systems may say, and nothing else."""
 
 
@@ -127,7 +127,7 @@ STREAM_SUBJECTS: dict[Stream, tuple[str, ...]] = {
     # reports of a hundred tenants would fill a gigabyte in a week.
     Stream.METRICS: (Subject.METRICS_COLLECTED, Subject.SLA_REPORTED),
     # Of its own: a message id of theirs can't displace one of ours, nor can they fill our streams.
-    Stream.OUTSIDE: tuple(from_outside(subject) for subject in SAID_BY_OTHERS),
+    Stream.OUTSIDE: tuple(from_outside(subject) for subject in PUBLISHED_BY_OTHERS),
     Stream.DLQ: (f"{DEAD_LETTER_PREFIX}.>",),
 }
 
@@ -153,7 +153,7 @@ class Durable(NamedTuple):
     name: str
     stream: Stream
     subjects: tuple[str, ...]
-    takes_in: bool = False
+    ingests: bool = False
     """Reads what other systems ask for on a stream of ours, and nothing else; every other durable leaves that out."""
 
 
@@ -187,17 +187,17 @@ DEPLOYER_ACCEPTS_MANIFESTS = Durable("deployer-accepts-manifests", Stream.ECP, (
 DEPLOYER_ACCEPTS_OPERATIONS = Durable("deployer-accepts-operations", Stream.ECP, (Subject.OPERATION_REQUESTED,))
 GATEWAY_PROJECTS = Durable("gateway-projects", Stream.ECP, _RESULTS)
 GATEWAY_KEEPS_SLA = Durable("gateway-keeps-sla", Stream.METRICS, (Subject.SLA_REPORTED,))
-GATEWAY_TAKES_IN = Durable(
-    "gateway-takes-in", Stream.ECP, (Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED), takes_in=True
+GATEWAY_INGESTS = Durable(
+    "gateway-takes-in", Stream.ECP, (Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED), ingests=True
 )
-GATEWAY_TAKES_IN_OUTSIDE = Durable(
+GATEWAY_INGESTS_OUTSIDE = Durable(
     "gateway-takes-in-outside",
     Stream.OUTSIDE,
     (from_outside(Subject.TENANT_CREATED), from_outside(Subject.DEPLOY_REQUESTED)),
 )
 GATEWAY_FAILS_DEAD_LETTERS = Durable("gateway-fails-dead-letters", Stream.DLQ, (f"{DEAD_LETTER_PREFIX}.>",))
 MONITOR_STORES = Durable("monitor-stores", Stream.METRICS, (Subject.METRICS_COLLECTED,))
-MONITOR_TAKES_IN_OUTSIDE = Durable(
+MONITOR_INGESTS_OUTSIDE = Durable(
     "monitor-takes-in-outside", Stream.OUTSIDE, (from_outside(Subject.METRICS_COLLECTED),)
 )
 
@@ -209,9 +209,9 @@ DURABLES: tuple[Durable, ...] = (
     DEPLOYER_ACCEPTS_OPERATIONS,
     GATEWAY_PROJECTS,
     GATEWAY_KEEPS_SLA,
-    GATEWAY_TAKES_IN,
-    GATEWAY_TAKES_IN_OUTSIDE,
+    GATEWAY_INGESTS,
+    GATEWAY_INGESTS_OUTSIDE,
     GATEWAY_FAILS_DEAD_LETTERS,
     MONITOR_STORES,
-    MONITOR_TAKES_IN_OUTSIDE,
+    MONITOR_INGESTS_OUTSIDE,
 )

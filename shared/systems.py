@@ -10,7 +10,16 @@ from collections.abc import Iterable
 
 from shared.access import ACCESS
 from shared.errors import Refused
-from shared.subjects import DURABLES, OUTSIDE_PREFIX, SAID_BY_OTHERS, Durable, Mode, Stream, from_outside, split_outside
+from shared.subjects import (
+    DURABLES,
+    OUTSIDE_PREFIX,
+    PUBLISHED_BY_OTHERS,
+    Durable,
+    Mode,
+    Stream,
+    from_outside,
+    split_outside,
+)
 
 MOST = 20
 """Systems with a name. The dead letters of so many fit into their stream, whatever they publish."""
@@ -51,7 +60,7 @@ def stream_of_system(mode: Mode, system: str) -> str:
 
 def subjects_of_system(mode: Mode, system: str) -> list[str]:
     """What is in it."""
-    return [mode.subject(from_outside(subject, system)) for subject in SAID_BY_OTHERS]
+    return [mode.subject(from_outside(subject, system)) for subject in PUBLISHED_BY_OTHERS]
 
 
 def durables_of_system(system: str) -> list[Durable]:

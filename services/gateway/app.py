@@ -67,10 +67,10 @@ from shared.http.crowd import Crowd
 from shared.http.gate import Gate
 from shared.subjects import (
     GATEWAY_FAILS_DEAD_LETTERS,
+    GATEWAY_INGESTS,
+    GATEWAY_INGESTS_OUTSIDE,
     GATEWAY_KEEPS_SLA,
     GATEWAY_PROJECTS,
-    GATEWAY_TAKES_IN,
-    GATEWAY_TAKES_IN_OUTSIDE,
     Mode,
     Stream,
     Subject,
@@ -183,7 +183,7 @@ def _wire(parts: Parts, settings: Settings) -> None:
     observe = metrics.observe_deployment
     worker.on(GATEWAY_PROJECTS, partial(project, databases=databases, observe=observe), concurrency=_PROJECTIONS)
     worker.on(GATEWAY_KEEPS_SLA, partial(keep_sla, databases=databases), concurrency=1)
-    for durable in (GATEWAY_TAKES_IN, GATEWAY_TAKES_IN_OUTSIDE):
+    for durable in (GATEWAY_INGESTS, GATEWAY_INGESTS_OUTSIDE):
         worker.on(durable, partial(take_in, commands=parts.commands))
     worker.on(GATEWAY_FAILS_DEAD_LETTERS, partial(fail_dead_letter, databases=databases), concurrency=1)
     forget = partial(housekeeping.forget_tenants, databases, metrics)

@@ -31,7 +31,7 @@ from shared.database import Database, Databases, ensure_partitions
 from shared.errors import TemporaryError
 from shared.rpc import MaintenanceReply, MaintenanceRequest, SlaReport, SlaReportRequest
 from shared.sla import ServiceState
-from shared.subjects import MONITOR_STORES, MONITOR_TAKES_IN_OUTSIDE, Bucket, Mode, Rpc
+from shared.subjects import MONITOR_INGESTS_OUTSIDE, MONITOR_STORES, Bucket, Mode, Rpc
 
 _log = structlog.get_logger(__name__)
 _CONCURRENCY = 4
@@ -87,7 +87,7 @@ def _consume(worker: Worker, writers: Mapping[Mode, SampleWriter], settings: Set
     """Store our samples, and take in those of other systems as far back as they are kept."""
     retention = timedelta(days=settings.retention_days)
     worker.on(MONITOR_STORES, partial(store_sample, writers=writers), concurrency=_CONCURRENCY)
-    worker.on(MONITOR_TAKES_IN_OUTSIDE, partial(take_in_sample, publish=worker.publisher.publish, retention=retention))
+    worker.on(MONITOR_INGESTS_OUTSIDE, partial(take_in_sample, publish=worker.publisher.publish, retention=retention))
 
 
 def _rollups(database: Database, settings: Settings) -> Rollups:

@@ -12,7 +12,7 @@ import pytest
 
 from embedded.child import until
 from shared.access import OUTSIDE
-from shared.subjects import GATEWAY_TAKES_IN_OUTSIDE, Mode
+from shared.subjects import GATEWAY_INGESTS_OUTSIDE, Mode
 from tests.e2e.embedded_run import EmbeddedRun
 from tests.e2e.faults import api, bus
 
@@ -79,7 +79,7 @@ class Races:
     async def taken_in(self) -> bool:
         """Whether the gateway is done with all events: one that met a deletion is tried again, with a later number."""
         async with bus(self.run) as client:
-            taking_in = GATEWAY_TAKES_IN_OUTSIDE
+            taking_in = GATEWAY_INGESTS_OUTSIDE
             info = await client.jetstream().consumer_info(Mode.DEMO.stream(taking_in.stream), taking_in.name)
         return not info.num_pending and not info.num_ack_pending
 

@@ -28,7 +28,7 @@ from shared.subjects import (
     CALCULATOR_SIZES_DEPLOYMENTS,
     DURABLES,
     GATEWAY_FAILS_DEAD_LETTERS,
-    GATEWAY_TAKES_IN,
+    GATEWAY_INGESTS,
     MONITOR_STORES,
     Bucket,
     Durable,
@@ -71,9 +71,9 @@ async def test_a_service_says_its_own_and_buries_what_it_cannot_handle(bus: Guar
         worker.on(durable, fail, concurrency=1)
     await worker.start()
     try:
-        for number, subject in enumerate(ACCESS[service].says):
+        for number, subject in enumerate(ACCESS[service].publishes):
             assert await says(worker, subject, number), subject
-        forbidden = next(subject for subject in Subject if subject not in ACCESS[service].says)
+        forbidden = next(subject for subject in Subject if subject not in ACCESS[service].publishes)
         assert not await says(worker, forbidden, 0)
         wanted = {(durable.name, subject) for durable in durables for subject in durable.subjects}
         for number, (consumer, subject) in enumerate(sorted(wanted)):
@@ -101,7 +101,7 @@ async def failures_said(client: Client) -> int:
 
 async def say_for(client: Client, consumer: str, subject: str, event_id: str) -> None:
     """An event that `consumer` takes: what it takes in comes from elsewhere, anything else from the gateway."""
-    source = "elsewhere" if consumer == GATEWAY_TAKES_IN.name else "gateway"
+    source = "elsewhere" if consumer == GATEWAY_INGESTS.name else "gateway"
     example = EXAMPLES[Subject(subject.removeprefix("outside."))]
     encoded = encode(example, mode=Mode.DEMO, event_id=event_id, correlation_id="c", source=source)
     await client.jetstream().publish(Mode.DEMO.subject(subject), encoded.body, headers=encoded.headers)

@@ -16,7 +16,7 @@ from shared.bus.dead_letters import LONGEST_OF_OTHERS as LONGEST_LETTER
 from shared.bus.dead_letters import DeadLetters
 from shared.errors import PermanentError
 from shared.events import OutsideRequest
-from shared.subjects import GATEWAY_TAKES_IN_OUTSIDE, STREAM_SUBJECTS, Mode, Stream
+from shared.subjects import GATEWAY_INGESTS_OUTSIDE, STREAM_SUBJECTS, Mode, Stream
 from shared.systems import MOST
 from tests.support.guarded_bus import GuardedBus, embedded_bus
 
@@ -41,7 +41,7 @@ async def test_a_letter_of_another_system_s_event_keeps_the_first_part_of_it(bus
         raise PermanentError("on purpose")
 
     gateway = bus.worker("gateway")
-    gateway.on(GATEWAY_TAKES_IN_OUTSIDE, refuse, concurrency=1)
+    gateway.on(GATEWAY_INGESTS_OUTSIDE, refuse, concurrency=1)
     await gateway.start()
     client, operator = await bus.client(OUTSIDE), await bus.client(OPERATOR)
     body = b'{"junk": "' + b"x" * 200_000 + b'"}'

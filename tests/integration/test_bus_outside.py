@@ -35,9 +35,9 @@ from shared.bus.envelope import encode
 from shared.events import MetricsCollected
 from shared.examples import EXAMPLES
 from shared.subjects import (
-    GATEWAY_TAKES_IN_OUTSIDE,
-    MONITOR_TAKES_IN_OUTSIDE,
-    SAID_BY_OTHERS,
+    GATEWAY_INGESTS_OUTSIDE,
+    MONITOR_INGESTS_OUTSIDE,
+    PUBLISHED_BY_OTHERS,
     Mode,
     Stream,
     Subject,
@@ -157,7 +157,7 @@ async def test_what_others_say_is_acknowledged_by_a_stream_that_drops_what_it_ha
 
 async def test_others_reach_nothing_but_these_subjects(outside: Client, bus: GuardedBus) -> None:
     beyond = [
-        *(subject for subject in Subject if subject not in SAID_BY_OTHERS),
+        *(subject for subject in Subject if subject not in PUBLISHED_BY_OTHERS),
         *crossings().values(),
         "dlq.tenant.created",
         "$KV.desired.simulator.a",
@@ -247,7 +247,7 @@ async def test_what_is_refused_is_a_dead_letter_that_can_be_replayed(
     await publish(outside, Subject.TENANT_CREATED, wanted, forged)
     [letter] = await letters_for(operator, created["tenant_id"])
     assert (letter.code, letter.subject) == ("TENANT_ALREADY_EXISTS", "outside.tenant.created")
-    assert letter.consumer == GATEWAY_TAKES_IN_OUTSIDE.name
+    assert letter.consumer == GATEWAY_INGESTS_OUTSIDE.name
     async with pipeline.gateway.parts.databases[Mode.DEMO].begin() as connection:
         await connection.execute(text("DELETE FROM tenants WHERE tenant_id = :id"), {"id": created["tenant_id"]})
 
@@ -278,7 +278,7 @@ async def test_a_sample_of_others_is_said_again_and_displaces_none_of_the_monito
     bus: GuardedBus, outside: Client, operator: Client
 ) -> None:
     monitor = bus.worker("monitor")
-    monitor.on(MONITOR_TAKES_IN_OUTSIDE, partial(take_in_sample, publish=monitor.publisher.publish))
+    monitor.on(MONITOR_INGESTS_OUTSIDE, partial(take_in_sample, publish=monitor.publisher.publish))
     sample = EXAMPLES[Subject.METRICS_COLLECTED]
     assert isinstance(sample, MetricsCollected)
     genuine = sample_id(Mode.DEMO, sample.tenant_id, sample.time)
@@ -295,7 +295,7 @@ async def test_a_sample_of_others_is_said_again_and_displaces_none_of_the_monito
         )
         await publish(outside, Subject.METRICS_COLLECTED, under_our_name, {**FORGED, "ce-id": genuine})
         [letter] = await letters_for(operator, SOURCE)
-        assert (letter.code, letter.consumer) == ("VALIDATION_ERROR", MONITOR_TAKES_IN_OUTSIDE.name)
+        assert (letter.code, letter.consumer) == ("VALIDATION_ERROR", MONITOR_INGESTS_OUTSIDE.name)
         for message_id in (genuine, "another"):
             headers = {**FORGED, "ce-id": genuine, "Nats-Msg-Id": message_id}
             await publish(outside, Subject.METRICS_COLLECTED, theirs, headers)

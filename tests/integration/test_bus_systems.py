@@ -30,7 +30,7 @@ from shared.bus.bootstrap import bootstrap, stream_config
 from shared.bus.dead_letters import DeadLetters
 from shared.errors import PermanentError
 from shared.events import OutsideRequest
-from shared.subjects import GATEWAY_TAKES_IN_OUTSIDE, MONITOR_TAKES_IN_OUTSIDE, Mode, Stream
+from shared.subjects import GATEWAY_INGESTS_OUTSIDE, MONITOR_INGESTS_OUTSIDE, Mode, Stream
 from tests.support.guarded_bus import GuardedBus, deployed_url, start_deployed
 
 FLOOD = 2000
@@ -76,7 +76,7 @@ class Gateway:
     def __init__(self, bus: GuardedBus) -> None:
         self.taken: list[tuple[str, str]] = []
         self._worker = bus.worker("gateway")
-        self._worker.on(GATEWAY_TAKES_IN_OUTSIDE, self._take)
+        self._worker.on(GATEWAY_INGESTS_OUTSIDE, self._take)
 
     async def _take(self, request: OutsideRequest, delivery: Delivery) -> None:
         self.taken.append((delivery.system, str(request.fields.get("tenant_id"))))
@@ -188,7 +188,7 @@ async def test_the_monitor_reads_each_system_s_samples_and_buries_bad_ones(bus: 
     async def never(event: object, delivery: Delivery) -> None:
         raise AssertionError("this is no sample")
 
-    monitor.on(MONITOR_TAKES_IN_OUTSIDE, never)
+    monitor.on(MONITOR_INGESTS_OUTSIDE, never)
     await monitor.start()
     try:
         await crm.jetstream().publish("demo.metrics.collected", b"{}")

@@ -28,11 +28,11 @@ from shared.events import (
     TenantDeleted,
 )
 from shared.subjects import (
+    GATEWAY_INGESTS,
+    GATEWAY_INGESTS_OUTSIDE,
     GATEWAY_PROJECTS,
-    GATEWAY_TAKES_IN,
-    GATEWAY_TAKES_IN_OUTSIDE,
+    MONITOR_INGESTS_OUTSIDE,
     MONITOR_STORES,
-    MONITOR_TAKES_IN_OUTSIDE,
 )
 
 _log = structlog.get_logger(__name__)
@@ -41,9 +41,9 @@ _HARMLESS = frozenset(
     for each in (
         GATEWAY_PROJECTS,
         MONITOR_STORES,
-        GATEWAY_TAKES_IN,
-        GATEWAY_TAKES_IN_OUTSIDE,
-        MONITOR_TAKES_IN_OUTSIDE,
+        GATEWAY_INGESTS,
+        GATEWAY_INGESTS_OUTSIDE,
+        MONITOR_INGESTS_OUTSIDE,
     )
 )
 """Consumers whose failure stops no deployment: they only watch, or refuse another system, whatever it names."""

@@ -13,7 +13,7 @@ from shared.events import EVENTS, DeadLetter, Event, OutsideRequest
 from shared.reading import InvalidText, parse_json
 from shared.subjects import DEAD_LETTER_PREFIX, DURABLES, OPEN_TO_OTHERS, split_mode, split_outside
 
-_TAKE_IN = frozenset(durable.name for durable in DURABLES if durable.takes_in)
+_TAKE_IN = frozenset(durable.name for durable in DURABLES if durable.ingests)
 _OURS = source_of("gateway")
 _NUL = b"\\u0000"
 """How JSON has to write U+0000."""

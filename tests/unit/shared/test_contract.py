@@ -6,7 +6,16 @@ import pytest
 from pydantic import ValidationError
 
 from shared.events import EVENTS, DeployRequested, Event
-from shared.subjects import DURABLES, SAID_BY_OTHERS, STREAM_SUBJECTS, Mode, Stream, Subject, dead_letter, split_mode
+from shared.subjects import (
+    DURABLES,
+    PUBLISHED_BY_OTHERS,
+    STREAM_SUBJECTS,
+    Mode,
+    Stream,
+    Subject,
+    dead_letter,
+    split_mode,
+)
 from shared.tenants import SlaTarget, TenantSpec, parse_duration
 
 
@@ -24,7 +33,7 @@ def test_what_others_say_has_a_stream_of_its_own_and_one_reader_each() -> None:
     """NATS refuses a second one, since the stream forgets what is done."""
     read = Counter(subject for each in DURABLES if each.stream is Stream.OUTSIDE for subject in each.subjects)
     assert read == Counter(STREAM_SUBJECTS[Stream.OUTSIDE])
-    assert set(STREAM_SUBJECTS[Stream.OUTSIDE]) == {f"outside.{subject}" for subject in SAID_BY_OTHERS}
+    assert set(STREAM_SUBJECTS[Stream.OUTSIDE]) == {f"outside.{subject}" for subject in PUBLISHED_BY_OTHERS}
 
 
 def test_durables_have_names_of_their_own_and_read_their_own_stream() -> None:

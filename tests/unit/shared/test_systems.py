@@ -10,7 +10,7 @@ from shared.access import ACCESS
 from shared.bus import Delivery
 from shared.errors import Refused
 from shared.events import OutsideRequest
-from shared.subjects import SAID_BY_OTHERS, Mode, from_outside, split_outside
+from shared.subjects import PUBLISHED_BY_OTHERS, Mode, from_outside, split_outside
 from shared.systems import MOST, check_name, read_names, stream_of_system
 from shared.tenants import check_tenant_id
 
@@ -57,7 +57,7 @@ def test_there_are_no_more_systems_than_their_dead_letters_have_room() -> None:
 
 @pytest.mark.parametrize("system", ["outside", "crm", "tenant", "deploy"])
 def test_a_subject_tells_which_system_published_it(system: str) -> None:
-    for subject in SAID_BY_OTHERS:
+    for subject in PUBLISHED_BY_OTHERS:
         assert split_outside(from_outside(subject, system)) == (system, subject)
         assert split_outside(subject) == ("", subject)
 
