@@ -1,14 +1,14 @@
-"""The bus: NATS JetStream through FastStream, with the reliability that every handler gets for free.
+"""The bus: NATS JetStream through FastStream, with the reliability that handlers don't have to implement.
 
-A handler takes an event and returns events. What happens around it is middleware, from the outside to the inside:
+A handler takes an event and returns events. Middlewares surround it, from the outermost to the innermost:
 
-    acknowledgement   FastStream's: acknowledges, or does what the exception says
-    metrics           counts and times (FastStream's Prometheus middleware)
+    acknowledgement   FastStream's: acknowledges, or maps the exception to a negative acknowledgement
+    metrics           counters and durations (FastStream's Prometheus middleware)
     tracing           only where OTEL_EXPORTER_OTLP_ENDPOINT is set
-    DeliveryContext   reads the envelope, binds the log's context
+    DeliveryContext   reads the envelope, binds the log context
     FailurePolicy     attempts, back-off, holding during an outage, dead letters
-    Idempotence       leaves out what this process has finished already
-    Validation        a body that its model refuses becomes a permanent failure
+    Idempotence       skips events that this process has already finished
+    Validation        turns a body that its model refuses into a permanent failure
 
 The order is pinned by tests/unit/bus/test_middleware_order.py. Streams and consumers are made once, by
 `python -m shared.bus bootstrap`; services declare nothing.

@@ -1,4 +1,4 @@
-"""`python -m shared.bus bootstrap`: make the streams, consumers and buckets of both modes."""
+"""`python -m shared.bus bootstrap`: create the streams, consumers and buckets of both modes."""
 
 import argparse
 import asyncio
@@ -17,12 +17,12 @@ from shared.systems import read_names
 
 
 class BootstrapSettings(BusSettings):
-    """The bootstrap's own settings."""
+    """Settings of the bootstrap."""
 
     nats_replicas: int = Field(default=1, ge=1, le=5)
     """Copies of each stream: 3 in a cluster of three nodes."""
     nats_outside_systems: str = ""
-    """Other systems with an account of their own, `crm:<password> erp:<password>`; here the names are enough."""
+    """Other systems with an account of their own, `crm:<password> erp:<password>`; only the names are read."""
 
 
 async def _connect(settings: BootstrapSettings, **options: Any) -> Client:

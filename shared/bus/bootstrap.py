@@ -1,9 +1,7 @@
-"""Makes streams, durables and buckets, for both modes. The only place that does.
+"""Creates streams, durables and buckets for both modes; nothing else does.
 
-Running it again changes only what differs.
-
-Services say `declare=False`, because a client that declares a stream in passing would set everything that it doesn't
-mention back to the defaults.
+Running it again only changes what differs. Services pass `declare=False`, because a client that declares a stream
+resets every option that it doesn't mention to its default.
 """
 
 from collections.abc import Iterable
@@ -35,40 +33,40 @@ _HOUR = 3600.0
 _DAY = 24 * _HOUR
 _MIB = 1024**2
 LEASE_SECONDS = 12.0
-"""Time to live of a lease: another copy takes over within 15 s."""
+"""Time to live of a lease in seconds: another copy takes over within 15 s."""
 _ACK_WAIT = 15.0
-"""Seconds without a sign of life until an event is delivered again; handlers show life every 5 s."""
+"""Seconds without a progress report until an event is delivered again; handlers report every 5 s."""
 _BUCKET_DUPLICATE_WINDOW = 120.0
 _DUPLICATE_WINDOW = 600.0
-"""Seconds in which a repeated message id is dropped."""
+"""Seconds in which a message with a repeated id is dropped."""
 
 LETTERS_OF_A_SUBJECT = 5000
-"""Dead letters of one subject; the oldest goes for a further one. With letters of other systems' events at their
-largest, those of one system take 180 MiB, and of as many systems as there may be less than the stream has."""
+"""Dead letters kept per subject; a further one removes the oldest. At the largest size that letters of other systems'
+events can have, those of one system take 180 MiB, and those of all allowed systems fit into the stream."""
 _ROOM_OF_A_SYSTEM = 64 * _MIB
-"""Bytes of what one system with a name has published and what isn't done: 60,000 small events, or 256 of the largest.
-Then it is refused, and no other one."""
+"""Bytes of unfinished events of one named system: 60,000 small events, or 256 of the largest. Past it only this system
+is refused."""
 LONGEST_OF_OTHERS = 256 * 1024
-"""Bytes of a message of another system, headers included: a tenant has some hundred, 2,000 samples have 200,000. What
-is larger is refused at once, and so can't use up the server's memory and the intake's time."""
+"""Bytes of a message of another system, headers included. A tenant takes some hundred, 2,000 samples take 200,000.
+Larger messages are refused, so that they can't use up the server's memory and the consumers' time."""
 
 _TIMES_TO_LIVE = {Bucket.LEASES: LEASE_SECONDS, Bucket.TRIES: 7 * _DAY}
-"""Seconds that a bucket keeps an entry, where that is not for ever; a mark of tries as long as its event at most."""
+"""Seconds that a bucket keeps an entry, where it is bounded; delivery attempts are kept as long as their event."""
 _LIMITS = {
     Stream.ECP: (7 * _DAY, 1024 * _MIB, DiscardPolicy.NEW, RetentionPolicy.LIMITS),
     Stream.METRICS: (6 * _HOUR, 512 * _MIB, DiscardPolicy.OLD, RetentionPolicy.LIMITS),
     Stream.OUTSIDE: (7 * _DAY, 256 * _MIB, DiscardPolicy.NEW, RetentionPolicy.WORK_QUEUE),
     Stream.DLQ: (30 * _DAY, 4096 * _MIB, DiscardPolicy.NEW, RetentionPolicy.LIMITS),
 }
-"""Age in seconds, size in bytes, what a full stream does (refuse, so that nothing accepted is lost, or forget the
-oldest sample), and whether it forgets what is done: what other systems said is said again as our own, and they are
-refused only while that much of it waits."""
+"""Age in seconds, size in bytes, what a full stream does (refuse, so that nothing accepted is lost, or drop the oldest
+sample), and whether finished messages are removed. They are for other systems' events, which are published again as
+our own: so a system is refused only while that much of it is unfinished."""
 
 
 async def bootstrap(jetstream: JetStreamContext, *, replicas: int = 1, systems: Iterable[str] = ()) -> None:
-    """Make everything that is named in `shared.subjects`, and what each of the other `systems` needs.
+    """Create everything in `shared.subjects`, and the streams and consumers of each of the other `systems`.
 
-    Idempotent, and safe when two run at once. What a system has published stays when it is no longer named.
+    Idempotent, and safe to run twice at once. The events of a system that is no longer named are kept.
     """
     for mode in Mode:
         for stream in Stream:
@@ -80,11 +78,11 @@ async def bootstrap(jetstream: JetStreamContext, *, replicas: int = 1, systems: 
         await _move_manifests(jetstream, mode)
     for system in systems:
         await make_system(jetstream, system, replicas=replicas)
-    _log.info("Streams, consumers and buckets are there.", action="bootstrap")
+    _log.info("Streams, consumers and buckets are in place.", action="bootstrap")
 
 
 async def make_system(jetstream: JetStreamContext, system: str, *, replicas: int = 1) -> None:
-    """Make the streams and consumers of another system with a name. Idempotent."""
+    """Create the streams and consumers of another named system. Idempotent."""
     for mode in Mode:
         name = stream_of_system(mode, system)
         common = stream_config(mode, Stream.OUTSIDE, replicas)
@@ -95,7 +93,7 @@ async def make_system(jetstream: JetStreamContext, system: str, *, replicas: int
 
 
 def stream_config(mode: Mode, stream: Stream, replicas: int) -> StreamConfig:
-    """The whole configuration of a stream."""
+    """The complete configuration of a stream."""
     age, size, discard, retention = _LIMITS[stream]
     return StreamConfig(
         name=mode.stream(stream),
@@ -114,7 +112,7 @@ def stream_config(mode: Mode, stream: Stream, replicas: int) -> StreamConfig:
 
 
 def consumer_config(mode: Mode, durable: Durable) -> ConsumerConfig:
-    """The whole configuration of a durable. The failure policy counts the tries, hence no `max_deliver`."""
+    """The complete configuration of a durable. `max_deliver` is unbounded: the failure policy counts the attempts."""
     return ConsumerConfig(
         durable_name=durable.name,
         filter_subjects=[mode.subject(subject) for subject in durable.subjects],
@@ -157,10 +155,10 @@ async def _ensure_key_value(jetstream: JetStreamContext, mode: Mode, bucket: Buc
 
 
 async def _move_manifests(jetstream: JetStreamContext, mode: Mode) -> None:
-    """Take over the manifests of version 0.1, which kept them in an object store of the same name.
+    """Move the manifests of version 0.1, which kept them in an object store of the same name, into the bucket.
 
-    It is sealed first: a worker of that version that still runs can store nothing more, and holds the event for its
-    successor. Two may do this at once: both put the same, and one finds the store gone.
+    The store is sealed first, so that a running worker of that version can't store more and holds its events for its
+    successor. It is safe to run twice at once: both put the same content, and one finds the store deleted.
     """
     name = mode.bucket(Bucket.MANIFESTS)
     with suppress(BucketNotFoundError, NotFoundError):
@@ -168,23 +166,23 @@ async def _move_manifests(jetstream: JetStreamContext, mode: Mode) -> None:
         await store.seal()  # type: ignore[no-untyped-call]
         bucket = await jetstream.key_value(name)
         for digest in await _listed(store):
-            with suppress(ObjectNotFoundError):  # only half stored, and so nobody has heard of it
+            with suppress(ObjectNotFoundError):  # incomplete, so no event refers to it
                 await bucket.put(manifest_key(digest), (await store.get(digest)).data or b"")
         await jetstream.delete_object_store(name)
-        _log.info(f"The manifests of the object store {name} are moved.", action="move-manifests")
+        _log.info(f"Moved the manifests of the object store {name}.", action="move-manifests")
 
 
 async def _listed(store: ObjectStore) -> list[str]:
     try:
         return [each.name for each in await store.list(ignore_deletes=True)]
-    except NotFoundError:  # that is how an empty one is listed
+    except NotFoundError:  # an empty store answers so
         return []
 
 
 async def _change(jetstream: JetStreamContext, stream: str, **wanted: Any) -> None:
-    """Give the stream what is `wanted`, if it differs; what isn't mentioned stays as it is."""
+    """Change the options of the stream that differ from `wanted`; others stay."""
     current = (await jetstream.stream_info(stream)).config
     changes = {name: value for name, value in wanted.items() if getattr(current, name) != value}
     if changes:
-        _log.info(f"Stream {stream} gets another {', '.join(changes)}.", action="update-stream")
+        _log.info(f"Changed {', '.join(changes)} of stream {stream}.", action="update-stream")
         await jetstream.update_stream(replace(current, **changes))

@@ -1,8 +1,12 @@
-"""The dead letters of a mode: what could not be handled, why, and the ways on.
+"""Dead letters: how an event becomes one, and how operators list, replay and drop them.
 
-A replay puts the event back on its subject with its own id, so that what follows from it is named as it would have
-been, with a new message id, since JetStream would drop the old one, and for the consumer that failed alone: the
-others have done their part.
+A letter has the event's body and headers, and headers of its own (`dlq-*`) with the reason and the consumer. It always
+fits into its stream, even if the event was as large as the server allows or has headers that this client can't write:
+a letter that is refused would be retried for ever. It keeps `LONGEST_OF_OTHERS` bytes of another system's event, and
+the stream bounds the letters per subject (`shared.bus.bootstrap`), so that other systems can't fill it.
+
+A replay publishes the event on its subject again: with its own event id, so that derived ids are the same; with a new
+message id, because JetStream would drop the old one as a duplicate; and for the failed consumer only.
 """
 
 import re
@@ -25,9 +29,9 @@ from shared.errors import EcpError, Refused
 from shared.subjects import Mode, Stream, dead_letter
 
 CUT = "dlq-cut"
-"""On a letter without the whole body: what is kept of it."""
+"""Header of a letter whose body is incomplete: how much of it was kept."""
 LONGEST_OF_OTHERS = 12 * 1024
-"""Bytes of the letter of another system's event, headers included: ten times what such an event usually has."""
+"""Bytes of a letter for another system's event, headers included: ten times the usual size of such an event."""
 _LONGEST_REASON = 2000
 _LONGEST_HEADERS = 32 * 1024
 """Bytes; a stream takes 64 KiB."""
@@ -38,7 +42,7 @@ _PREFIX = "dlq-"
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One dead letter. `sequence` is its number in the stream, by which it is named."""
+    """One dead letter. `sequence` is its number in the stream, which identifies it."""
 
     sequence: int
     time: datetime | None
@@ -55,7 +59,7 @@ class Letter:
 
     @property
     def content(self) -> Any:
-        """The body as JSON, or as text if it isn't any."""
+        """The decoded JSON body, or the body as text if it isn't JSON."""
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError:
@@ -76,16 +80,16 @@ class DeadLetters:
             yield _from_stream(message)
 
     async def get(self, sequence: int) -> Letter:
-        """One dead letter. Refused (NOT_FOUND) if there is none of that number."""
+        """One dead letter. Raises Refused (NOT_FOUND) if there is none with that number."""
         try:
             return _from_stream(await self._jetstream.get_msg(self._stream, sequence))
         except NotFoundError as error:
             raise Refused(f"there is no dead letter {sequence} in {self._stream}", code="NOT_FOUND") from error
 
     async def replay(self, sequence: int) -> Letter:
-        """Give it back to the consumer that failed, and remove it here. Returns what was replayed.
+        """Publish the event again for the failed consumer, and drop the letter. Returns the letter.
 
-        Refused if there is none (NOT_FOUND), or if not all of it is left (CUT).
+        Raises Refused if there is no such letter (NOT_FOUND), or if its body is incomplete (CUT).
         """
         letter = await self.get(sequence)
         if CUT in letter.headers:
@@ -97,7 +101,7 @@ class DeadLetters:
         return letter
 
     async def drop(self, sequence: int) -> None:
-        """Remove it for good."""
+        """Delete a letter for good. Raises Refused (NOT_FOUND)."""
         await self.get(sequence)
         await self._jetstream.delete_msg(self._stream, sequence)
 
@@ -121,7 +125,7 @@ def _from_stream(message: RawStreamMsg) -> Letter:
 
 
 def letter_for(message: Msg, delivery: Delivery, error: EcpError, attempts: int, limit: int) -> Encoded:
-    """The letter of `message`, in at most `limit` bytes, headers included."""
+    """The letter for `message`, of at most `limit` bytes including headers."""
     if delivery.system:
         limit = min(limit, LONGEST_OF_OTHERS)
     ours = {
@@ -145,7 +149,7 @@ def letter_for(message: Msg, delivery: Delivery, error: EcpError, attempts: int,
 
 
 def _writable(headers: Mapping[str, str]) -> dict[str, str]:
-    """The event's own headers. What a letter says of itself is ours: a sender's `dlq-cut` would forbid a replay."""
+    """The event's own headers without `dlq-*`, which are reserved: a sender's `dlq-cut` would prevent a replay."""
     return {
         name: value for name, value in headers.items() if _NAME.fullmatch(name) and not name.lower().startswith("dlq-")
     }

@@ -1,13 +1,13 @@
-"""How often an event has been tried. A try is a handler that was begun and neither finished nor held nor given back.
+"""Counts how often a handler was started for an event and neither finished, nor was held, nor gave the event back.
 
-The server's count of deliveries is none of it: an event also comes again after a stop, and after an outage of NATS in
-which nobody could show life. So a mark is kept for each event that was given out before, written before the handler
-runs, since the handler may kill its process, and taken back when the event is held. The first delivery writes none,
-which is why the usual way costs nothing, and why a crash at it is forgiven: one that crashes its worker each time is
-begun once more than `max_attempts`.
+The server's delivery count (`num_delivered`) can't be used: it also counts the hand-backs at a stop, and deliveries
+after an outage of NATS in which the handler could not report progress. So a counter is kept in a key-value bucket for
+each event that was delivered before. It is written before the handler runs, because the handler may kill its process,
+and decremented when the event is held. The first delivery writes no counter, so an event that crashes its worker each
+time gets `max_attempts + 1` attempts.
 
-A mark that can't be taken back, because NATS is what is away, stays until the process has NATS again; a stop in
-between costs that one try.
+A counter that can't be decremented, because NATS is unavailable, stays too high until NATS is back; a stop in between
+costs the event that one attempt.
 """
 
 from collections.abc import Awaitable, Callable
@@ -22,62 +22,64 @@ from shared.errors import DependencyUnavailable, PermanentError
 from shared.subjects import Mode
 
 AttemptBucket = Callable[[Mode], Awaitable[KeyValue]]
-"""The bucket of marks of a mode. Raises DependencyUnavailable."""
+"""Opens the bucket of counters of a mode. Raises DependencyUnavailable."""
 
 
 class DeliveryAttempts:
-    """The tries of one event by one consumer, as one delivery of it sees them."""
+    """The attempts of one event by one consumer, as one delivery of it sees them."""
 
-    def __init__(self, marks: AttemptBucket, delivery: Delivery, limit: int) -> None:
-        self._marks = marks
+    def __init__(self, bucket: AttemptBucket, delivery: Delivery, limit: int) -> None:
+        self._bucket = bucket
         self._delivery = delivery
         self._limit = limit
         self._earlier: int | None = None
-        self._marked: int | None = None
-        # With the time, since a stream that lost its end gives the same numbers to other events.
+        """Attempts in earlier deliveries; None until it is known."""
+        self._stored: int | None = None
+        """What the bucket has; None if that isn't known."""
+        # With the time, since a stream that lost its end gives the same sequence numbers to other events.
         self._key = f"{delivery.durable}.{delivery.sequence}.{int(delivery.time.timestamp() * 1e6)}"
 
     @property
     def count(self) -> int:
-        """This one included, but never more than the limit."""
+        """Attempts including this one, at most the limit."""
         return min((self._earlier or 0) + 1, self._limit)
 
     async def begin(self) -> None:
-        """Count this try. PermanentError if there were too many; DependencyUnavailable if that can't be known."""
+        """Count this attempt. Raises PermanentError past the limit, DependencyUnavailable if the count is unknown."""
         if self._earlier is None:
-            self._earlier = self._marked = await self._read() if self._delivery.attempt > 1 else 0
+            self._earlier = self._stored = await self._read() if self._delivery.attempt > 1 else 0
         if self._earlier >= self._limit:
-            raise PermanentError(f"not finished in {self._limit} tries")
+            raise PermanentError(f"not finished in {self._limit} attempts")
         if self._delivery.attempt > 1:
-            await self._mark(self._earlier + 1)
+            await self._store(self._earlier + 1)
 
-    async def take_back(self) -> None:
-        """It was none: the event is held, or goes back to the stream."""
-        await self._try_to_mark(self._earlier)
+    async def revoke(self) -> None:
+        """Don't count this attempt: the event is held, or goes back to the stream."""
+        await self._try_to_store(self._earlier)
 
-    async def keep(self) -> None:
-        """It was one, and there will be another."""
-        await self._try_to_mark(self.count)
+    async def confirm(self) -> None:
+        """Count this attempt, and expect another delivery."""
+        await self._try_to_store(self.count)
 
-    async def _try_to_mark(self, tries: int | None) -> None:
-        if tries is not None:
+    async def _try_to_store(self, attempts: int | None) -> None:
+        if attempts is not None:
             with suppress(DependencyUnavailable):
-                await self._mark(tries)
+                await self._store(attempts)
 
     async def _read(self) -> int:
         try:
-            return int((await (await self._marks(self._delivery.mode)).get(self._key)).value or b"0")
+            return int((await (await self._bucket(self._delivery.mode)).get(self._key)).value or b"0")
         except KeyNotFoundError:
             return 0
         except NATS_ERRORS as error:
-            raise DependencyUnavailable("NATS", f"the tries of {self._key} can't be read ({error!r})") from error
+            raise DependencyUnavailable("NATS", f"the attempts of {self._key} can't be read ({error!r})") from error
 
-    async def _mark(self, tries: int) -> None:
-        if self._marked == tries:
+    async def _store(self, attempts: int) -> None:
+        if self._stored == attempts:
             return
-        self._marked = None
+        self._stored = None
         try:
-            await (await self._marks(self._delivery.mode)).put(self._key, b"%d" % tries)
+            await (await self._bucket(self._delivery.mode)).put(self._key, b"%d" % attempts)
         except NATS_ERRORS as error:
-            raise DependencyUnavailable("NATS", f"the tries of {self._key} can't be kept ({error!r})") from error
-        self._marked = tries
+            raise DependencyUnavailable("NATS", f"the attempts of {self._key} can't be stored ({error!r})") from error
+        self._stored = attempts

@@ -1,4 +1,4 @@
-"""Whether the bus is ready for a service: NATS answers, and the bootstrap has made what the service uses."""
+"""Checks that the bus is ready for a service: NATS answers, and the bootstrap has created the streams."""
 
 import nats
 import nats.errors
@@ -10,9 +10,9 @@ from shared.subjects import Mode, Stream
 
 
 async def bus_is_ready(url: str, account: str) -> None:
-    """Raise unless NATS answers and the bootstrap has made the streams of both modes.
+    """Raise DependencyUnavailable unless NATS answers and the streams of both modes exist.
 
-    With a connection of its own, since the broker's doesn't exist before the start and reconnects by itself after it.
+    It opens a connection of its own: the broker's doesn't exist before the start and reconnects by itself later.
     """
     try:
         client = await nats.connect(
@@ -36,4 +36,4 @@ async def bus_is_ready(url: str, account: str) -> None:
 
 
 async def _ignore(_: Exception) -> None:
-    """The caller gets the exception; the client's own report of it would be noise."""
+    """The caller gets the exception; the client's log line would only repeat it."""

@@ -2,11 +2,11 @@
 
     ce-id ce-type ce-source ce-time ce-specversion ce-subject   CloudEvents; ce-subject is the tenant id
     Nats-Msg-Id                                                 the same id: JetStream drops a repeated publish
-    correlation-id                                              the request that began it all
+    correlation-id                                              the request that started the chain of events
     traceparent                                                 W3C trace context, passed on as it came
 
-Strict when we write, tolerant when we read: a message from another system may have no header at all; a missing id
-is derived from the message's place in its stream, so that a redelivery has the same one.
+We write all headers and read tolerantly: a message from another system may have no header at all. A missing id is
+derived from the message's position in its stream, so that a redelivery has the same id.
 """
 
 import uuid
@@ -29,13 +29,13 @@ MESSAGE_ID = Header.MSG_ID.value
 CORRELATION_ID = "correlation-id"
 TRACEPARENT = "traceparent"
 REPLAY_FOR = "replay-for"
-"""On a dead letter that was put back: the durable that failed. The others have handled the event already."""
+"""On a replayed dead letter: the durable that failed. The other consumers have already handled the event."""
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "events.ecp.ai")
 _LONGEST_ID = 200
 
 
 class Encoded(NamedTuple):
-    """An event as it goes over the wire; `subject` includes the mode."""
+    """An event in its wire form; `subject` includes the mode."""
 
     subject: str
     body: bytes
@@ -44,7 +44,7 @@ class Encoded(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How an event came."""
+    """One delivery of an event: its metadata and envelope."""
 
     mode: Mode
     subject: str
@@ -52,34 +52,34 @@ class Delivery:
     event_id: str
     correlation_id: str
     time: datetime
-    """When the stream stored it: the same at every delivery, another one if the event is published again."""
+    """When the stream stored the message: the same at every delivery, another if the event is published again."""
     stream: str
     sequence: int
-    """The stream's, which orders all events of a mode for as long as the stream lives. A stream that lost its end, or
-    was made again, gives the same numbers to other events: only with `time` it names a message."""
+    """The stream's sequence number, which orders all events of a mode. A stream that lost its end or was recreated
+    gives the same numbers to other events: only together with `time` it identifies a message."""
     attempt: int
     """1 at the first delivery."""
     durable: str
     source: str = ""
-    """Who says to have said it: with the id, what makes an event of another system unique."""
+    """`ce-source` as the sender wrote it: with the id, it makes an event of another system unique."""
     traceparent: str | None = None
     replay_for: str | None = None
     sent: datetime | None = None
-    """`ce-time`: when the event came true, however often it is published. None if its source gives none."""
+    """`ce-time`: when the event happened, however often it is published. None if its source gives none."""
 
     @property
     def system(self) -> str:
-        """The other system that published it, as the server has it; none for an event of ours."""
+        """The other system that published it, as NATS renamed its subject; empty for our own events."""
         return split_outside(self.subject)[0]
 
     @property
     def place(self) -> tuple[str, ...]:
-        """What names the message for good, as parts of a `derived_id`."""
+        """The parts that identify the message permanently, for `derived_id`."""
         return self.stream, str(self.sequence), self.time.isoformat()
 
 
 def derived_id(*parts: str) -> str:
-    """The id that the same parts always give (uuid5), so that doing a thing twice says it once."""
+    """A deterministic id (uuid5) of `parts`, so that work done twice publishes the same event."""
     return str(uuid.uuid5(_NAMESPACE, "\x1f".join(parts)))
 
 
@@ -98,7 +98,7 @@ def encode(
     time: datetime | None = None,
     traceparent: str | None = None,
 ) -> Encoded:
-    """The wire form of an event. `source` is the service that says it; `time` defaults to now."""
+    """The wire form of an event. `source` is the publishing service; `time` defaults to now."""
     headers = {
         MESSAGE_ID: event_id,
         "ce-specversion": "1.0",
@@ -116,7 +116,7 @@ def encode(
 
 
 def read_delivery(message: Msg) -> Delivery:
-    """How `message`, from a JetStream consumer, came."""
+    """The delivery of `message`, which a JetStream consumer received."""
     metadata = message.metadata
     headers = message.headers or {}
     mode, subject = split_mode(message.subject)
@@ -135,21 +135,22 @@ def read_delivery(message: Msg) -> Delivery:
         durable=metadata.consumer,
         source=_identifier(headers, SOURCE) or "",
         traceparent=_identifier(headers, TRACEPARENT),
-        # There one consumer reads a subject, so that a replay needs no name, and a sender's would only hide an event.
+        # One consumer reads a subject of theirs, so a replay needs no name; one from the sender would hide the event.
         replay_for=None if split_outside(subject)[0] else _identifier(headers, REPLAY_FOR),
         sent=_time(headers.get(TIME, "")),
     )
 
 
 def own_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that belong to the event. `Nats-*` ones belong to the publish: an expectation in them, of the
-    original stream or its last sequence, would make every publish elsewhere fail.
+    """The headers that belong to the event, without `Nats-*`.
+
+    Those belong to one publish: an expected stream or last sequence in them would make a publish elsewhere fail.
     """
     return {name: value for name, value in headers.items() if not name.lower().startswith("nats-")}
 
 
 def _time(text: str) -> datetime | None:
-    """A time with a zone, or None for what is none."""
+    """A time with a zone; None for any other text."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
@@ -158,6 +159,6 @@ def _time(text: str) -> datetime | None:
 
 
 def _identifier(headers: Mapping[str, str], name: str) -> str | None:
-    """A header of another system, if it is fit for logs and headers of ours."""
+    """A header of another system, if it can be used in our logs and headers."""
     value = headers.get(name, "")
     return value if 0 < len(value) <= _LONGEST_ID and value.isascii() and value.isprintable() else None

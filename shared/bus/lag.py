@@ -1,4 +1,4 @@
-"""How far a worker's consumers are behind. Asked every few seconds, so that a scrape by Prometheus waits for nobody."""
+"""How far a worker's consumers are behind, polled every few seconds so that a Prometheus scrape needs no request."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -14,22 +14,22 @@ _SECONDS = 10.0
 
 
 class Lag:
-    """The gauges of one worker. One series a consumer and mode, whatever is going on."""
+    """The gauges of one worker: one series per consumer and mode."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         names = ["consumer", "mode"]
         self._waiting = Gauge(
-            "ecp_bus_lag_messages", "Events that the consumer hasn't been given yet", names, registry=registry
+            "ecp_bus_lag_messages", "Events that are not yet delivered to the consumer", names, registry=registry
         )
         self._unfinished = Gauge(
             "ecp_bus_unfinished_messages",
-            "Events that were given out and not acknowledged yet",
+            "Events that are delivered and not yet acknowledged",
             names,
             registry=registry,
         )
 
     async def follow(self, durables: Iterable[Durable], jetstream: Callable[[], JetStreamContext]) -> None:
-        """Ask until cancelled. While NATS is away the last answer stands."""
+        """Poll until cancelled. While NATS is unavailable the gauges keep their last values."""
         durables = tuple(durables)
         while True:
             for durable in durables:

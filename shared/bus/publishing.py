@@ -1,11 +1,11 @@
-"""Publishing to JetStream: acknowledged, with a message id, or an error that says that NATS is away.
+"""Publishes to JetStream with a message id and waits for the acknowledgement.
 
-What can never be accepted is another error, since waiting for NATS would not help: no subject or header of NATS, or too
-large. The client measures the body alone; for one that exceeds the limit by its headers the server would end the
-connection, and with it everything else that this process does.
+A message that can never be accepted (an invalid subject or header, or too large) raises a permanent error, because
+waiting for NATS would not help. The client only checks the size of the body; if the headers exceed the limit, the
+server closes the connection, and with it everything else that this process does.
 
-A publish that times out may be sent all the same when the connection is back: only the message id makes a second
-try safe, which is why none goes without.
+A publish that timed out may still be sent when the connection is back. Only the message id makes a retry safe, so no
+message is published without one.
 """
 
 import time as clock
@@ -25,11 +25,11 @@ from shared.systems import is_named, stream_of_system
 NATS_ERRORS = (nats.errors.Error, nats.js.errors.Error, OSError)
 _MALFORMED = (nats.errors.BadSubjectError, nats.errors.BadHeaderError, nats.errors.MaxPayloadError)
 _NEVER_STORED = {10054: "the message is too large for its stream", 10097: "the headers are larger than 64 KiB"}
-"""JetStream's error codes for what no stream of this configuration takes, at any time."""
+"""JetStream's error codes for messages that a stream of this configuration never accepts."""
 _FAILED_FOR = 10.0
-"""Seconds that a failed publish counts as "can't be written", unless a later one succeeds."""
+"""Seconds in which NATS counts as unwritable after a failed publish, unless a later one succeeds."""
 _ADDED = 1024
-"""Bytes, generously: the headers that FastStream and the client put in, and the protocol's own."""
+"""Bytes: a generous bound for the headers that FastStream and the client add, and for the protocol."""
 
 
 def stream_of(subject: str) -> str:
@@ -44,12 +44,12 @@ def stream_of(subject: str) -> str:
 
 
 def size_of(headers: Mapping[str, str], body: bytes = b"") -> int:
-    """Bytes of a message as the server's limit counts them, at most."""
+    """An upper bound of the bytes of a message as the server counts them."""
     return _ADDED + len(body) + sum(len(name.encode()) + len(value.encode()) + 4 for name, value in headers.items())
 
 
 class EventPublisher:
-    """Says events in the name of one service."""
+    """Publishes events as one service."""
 
     def __init__(self, broker: NatsBroker, source: str, publish_timeout: float) -> None:
         self._broker = broker
@@ -58,7 +58,7 @@ class EventPublisher:
         self._failure: tuple[float, DependencyUnavailable] | None = None
 
     async def check_writes(self) -> None:
-        """Raise DependencyUnavailable if the last publish failed lately: NATS answers even when its disk is full."""
+        """Raise DependencyUnavailable if the last publish failed recently: NATS answers even when its disk is full."""
         if self._failure is not None and clock.monotonic() - self._failure[0] < _FAILED_FOR:
             raise self._failure[1]
 
@@ -72,9 +72,9 @@ class EventPublisher:
         time: datetime | None = None,
         traceparent: str | None = None,
     ) -> None:
-        """Publish, and wait until the stream has it.
+        """Publish and wait until the stream has stored the event.
 
-        Raises DependencyUnavailable when it can't be known, and PermanentError when it never will.
+        Raises DependencyUnavailable if that is unknown, and PermanentError if the stream will never accept it.
         """
         encoded = encode(
             event,
@@ -89,11 +89,11 @@ class EventPublisher:
 
     @property
     def limit(self) -> int:
-        """Bytes of the largest message that the server takes, headers included."""
+        """Bytes of the largest message that the server accepts, headers included."""
         return self._broker.connection.max_payload
 
     async def publish_encoded(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
-        """The same for an event that has been encoded before, as an outbox stores it."""
+        """Publish an event that is already encoded, such as one from an outbox. Raises as `publish`."""
         if MESSAGE_ID not in headers:
             raise ValueError(f"an event on {subject} without {MESSAGE_ID} could not be published twice safely")
         if size_of(headers, body) > self.limit:

@@ -1,8 +1,9 @@
-"""A pull subscription that can be told to take no more, and that doesn't spin when its connection is gone.
+"""A pull subscription that can stop pulling, and that doesn't spin when its connection is closed.
 
-FastStream asks for the next event in a loop. On a connection that is closed for good the client refuses without
-waiting for anything, so the loop would keep the process's event loop to itself; and a request that is still open at a
-stop would be given what the stop gives back, where nobody handles it until the consumer's `ack_wait` is over.
+FastStream requests the next event in a loop. On a connection that is closed for good, the client refuses each request
+at once, so the loop would block the process's event loop. And a request that is still open at a stop would receive the
+events that the stop gives back: this process would not handle them, and they would be stuck until the consumer's
+`ack_wait`.
 """
 
 import asyncio
@@ -18,14 +19,14 @@ from shared.bus.publishing import NATS_ERRORS
 
 
 class PullSubscription:
-    """Takes the place of a subscriber's subscription; FastStream calls `fetch` and `unsubscribe`."""
+    """Replaces the subscription of a FastStream subscriber, which calls `fetch` and `unsubscribe`."""
 
     def __init__(self, subscription: JetStreamContext.PullSubscription) -> None:
         self._subscription = subscription
         self._ended = False
 
     async def fetch(self, batch: int = 1, timeout: float = 1.0) -> list[Msg]:
-        """The next events. TimeoutError if there is none in `timeout` seconds, which is never over before."""
+        """The next events. TimeoutError if none arrives within `timeout` seconds, and never earlier."""
         if not self._ended:
             try:
                 return await self._subscription.fetch(batch, timeout)
@@ -35,7 +36,7 @@ class PullSubscription:
         raise nats.errors.TimeoutError
 
     async def unsubscribe(self) -> None:
-        """Take no more. What has arrived by now is still given out by the `fetch` that waits for it."""
+        """Stop pulling. The `fetch` that is waiting still returns what has arrived by now."""
         if not self._ended:
             self._ended = True
             with suppress(*NATS_ERRORS):
@@ -43,10 +44,10 @@ class PullSubscription:
 
 
 def wrap_pull_subscriptions(subscribers: Iterable[Any]) -> list[Any]:
-    """Put a `PullSubscription` in the place of each pull subscription of FastStream's `subscribers`."""
-    pulling = []
+    """Replace each pull subscription of FastStream's `subscribers` by a `PullSubscription`; returns these."""
+    wrapped = []
     for subscriber in subscribers:
         if isinstance(getattr(subscriber, "subscription", None), JetStreamContext.PullSubscription):
             subscriber.subscription = PullSubscription(subscriber.subscription)
-            pulling.append(subscriber.subscription)
-    return pulling
+            wrapped.append(subscriber.subscription)
+    return wrapped

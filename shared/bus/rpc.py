@@ -1,7 +1,7 @@
-"""Request/reply: questions with an answer at once, in error envelopes (`shared.rpc`).
+"""Request/reply between services: each reply is an envelope with the result or an error (`shared.rpc`).
 
-A responder that raises would send no reply at all, and be taken for a
-missing worker: so what goes wrong is answered too.
+A NATS responder that raises sends no reply, which looks like a missing worker. So the responder replies with an error
+envelope for every exception.
 """
 
 import time
@@ -40,28 +40,28 @@ ANSWERED_BY: dict[Rpc, str] = {
 
 
 class RpcClient:
-    """Asks other services."""
+    """Sends requests to other services."""
 
     def __init__(self, broker: NatsBroker) -> None:
         self._broker = broker
 
-    async def ask(self, question: Rpc, request: Model, reply: type[R], *, mode: Mode, timeout: float = 2.0) -> R:
-        """The answer; an error in it raises Refused.
+    async def ask(self, rpc: Rpc, request: Model, reply: type[R], *, mode: Mode, timeout: float = 2.0) -> R:
+        """The reply to `rpc`; an error envelope raises Refused.
 
-        DependencyUnavailable with code WORKER_UNAVAILABLE when none came in `timeout` seconds. The worker knows them,
-        too, and drops what it gets to later.
+        Raises DependencyUnavailable with code WORKER_UNAVAILABLE if no reply arrives within `timeout` seconds. The
+        request carries that deadline, so that a worker drops a request which nothing waits for.
         """
         try:
             answer = await self._broker.connection.request(
-                mode.subject(question),
+                mode.subject(rpc),
                 request.model_dump_json().encode(),
                 timeout=timeout,
                 headers=deadline_header(timeout, time.time()),
             )
         except (nats.errors.Error, OSError, TimeoutError) as error:
-            worker = ANSWERED_BY[question]
+            worker = ANSWERED_BY[rpc]
             raise DependencyUnavailable(
-                worker, f"no {worker} answered {question} within {timeout:g} s", code="WORKER_UNAVAILABLE"
+                worker, f"no {worker} answered {rpc} within {timeout:g} s", code="WORKER_UNAVAILABLE"
             ) from error
         envelope = orjson.loads(answer.data)
         if "error" in envelope:
@@ -73,7 +73,7 @@ class RpcClient:
 def responder(
     request: type[Q], handler: Callable[[Q, Mode], Awaitable[Model]], mode: Mode
 ) -> Callable[[Any], Awaitable[bytes]]:
-    """A FastStream handler that answers with an envelope, whatever happens."""
+    """A FastStream handler that always replies with an envelope."""
 
     async def respond(body: Any) -> bytes:
         try:
@@ -84,7 +84,7 @@ def responder(
         except EcpError as error:
             return _refuse(RpcError(code=error.code, message=error.message, details=error.details))
         except Exception as error:
-            _log.exception("A question could not be answered.", action="answer-failed")
+            _log.exception("A request could not be answered.", action="answer-failed")
             return _refuse(RpcError(code="INTERNAL", message=type(error).__name__))
 
     respond.__name__ = getattr(handler, "__name__", "respond")

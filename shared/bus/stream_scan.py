@@ -1,6 +1,6 @@
-"""What a stream holds of some subjects, read message by message: that needs no consumer, and so hardly a permission.
+"""Reads the messages of a stream one by one by subject, which needs no consumer and therefore few permissions.
 
-It costs a request for each message, about 0.3 ms: for streams of some thousands, or at night.
+It costs one request per message, about 0.3 ms: use it for streams of a few thousand messages, or at night.
 """
 
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from nats.js.errors import NotFoundError
 async def scan_stream(
     jetstream: JetStreamContext, stream: str, subject: str, *, after: int = 0
 ) -> AsyncIterator[RawStreamMsg]:
-    """Every message on `subject`, which may have wildcards, behind sequence number `after`; the oldest first."""
+    """Every message on `subject` (wildcards allowed) after sequence number `after`, the oldest first."""
     sequence = after + 1
     while True:
         try:

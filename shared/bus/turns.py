@@ -1,9 +1,9 @@
-"""Reading the events of other systems in turn: one from each that has any, whatever number waits behind it.
+"""Reads the events of other systems round-robin: one event of each system that has any.
 
-Each system has a stream (`shared.systems`), with a consumer of the durable's name in it. A reader goes round them, so
-that an event waits for one event of each other system at most, and not for the thousands that one of them published
-before it. A consumer gives out one event at a time: one system can't occupy all readers, and the order of its events is
-kept. Streams are looked for from time to time, so that a system that is added needs no restart here.
+Each system has a stream (`shared.systems`) with a consumer of the durable's name. So an event waits for at most one
+event of each other system, however many one of them published before. A consumer delivers one event at a time: one
+system can't occupy all readers, and the order of its events is kept. The list of streams is refreshed from time to
+time, so that adding a system needs no restart.
 """
 
 import json
@@ -19,12 +19,12 @@ from shared.bus.pull_subscription import PullSubscription
 from shared.subjects import OUTSIDE_PREFIX, Durable, Mode
 from shared.systems import stream_of_system
 
-_LOOK_EVERY = 5.0
-"""Seconds between two looks for streams of systems."""
-_IDLE = 0.5
-"""Seconds that a reader waits when no system has an event; the longest that the first one then waits."""
-_ANSWER = 2.0
-"""Seconds that the server has for an answer."""
+_REFRESH_SECONDS = 5.0
+"""Seconds between two refreshes of the list of streams."""
+_IDLE_SECONDS = 0.5
+"""Seconds that a reader waits if no system has an event, and therefore the longest delay of the next one."""
+_REQUEST_TIMEOUT = 2.0
+"""Seconds until a request to the server times out."""
 _AT_ONCE = b'{"batch": 1, "no_wait": true}'
 
 
@@ -38,32 +38,32 @@ class Turns:
         self._client = client
         self._queue = [mode.stream(durable.stream)]
         """The streams, in the order of their turns."""
-        self._looked: float | None = None
+        self._refreshed_at: float | None = None
         self._ended = False
 
     async def fetch(self, batch: int = 1, timeout: float = 1.0) -> list[Msg]:
-        """The next event. TimeoutError if there is none in `timeout` seconds, which is never over before."""
+        """The next event. TimeoutError if none arrives within `timeout` seconds, and never earlier."""
         deadline = time.monotonic() + timeout
         while not self._ended:
-            await self._look()
+            await self._refresh()
             if len(self._queue) > 1 and (message := await self._next()) is not None:
                 return [message]
             rest = deadline - time.monotonic()
             if rest <= 0:
                 raise nats.errors.TimeoutError
             try:
-                return await self._own.fetch(batch, min(rest, _IDLE) if len(self._queue) > 1 else rest)
+                return await self._own.fetch(batch, min(rest, _IDLE_SECONDS) if len(self._queue) > 1 else rest)
             except nats.errors.TimeoutError:
                 continue
         return await self._own.fetch(batch, timeout)
 
     async def unsubscribe(self) -> None:
-        """Take no more; no request for an event stays open."""
+        """Stop pulling; no request for an event stays open."""
         self._ended = True
         await self._own.unsubscribe()
 
     async def _next(self) -> Msg | None:
-        """One event of the first system that has one, which goes to the end of the queue then."""
+        """One event of the first system that has one; that system moves to the end of the queue."""
         for stream in list(self._queue):
             message = None if self._ended else await self._ask(stream)
             if message is not None:
@@ -75,21 +75,21 @@ class Turns:
     async def _ask(self, stream: str) -> Msg | None:
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{self._durable.name}"
         try:
-            # Not the client's common inbox: an event comes under its own subject, and not under the inbox's.
-            message = await self._client().request(subject, _AT_ONCE, timeout=_ANSWER, old_style=True)
+            # Not the client's common inbox: an event arrives with its own subject, and not with the inbox's.
+            message = await self._client().request(subject, _AT_ONCE, timeout=_REQUEST_TIMEOUT, old_style=True)
         except NATS_ERRORS:
             return None
         return message if message.reply.startswith("$JS.ACK.") else None
 
-    async def _look(self) -> None:
-        """Bring the queue up to the streams that there are. While NATS is away, those of the last look count."""
+    async def _refresh(self) -> None:
+        """Refresh the queue with the streams that exist. While NATS is unavailable it stays as it is."""
         now = time.monotonic()
-        if self._looked is not None and now - self._looked < _LOOK_EVERY:
+        if self._refreshed_at is not None and now - self._refreshed_at < _REFRESH_SECONDS:
             return
-        self._looked = now
+        self._refreshed_at = now
         body = json.dumps({"subject": self._mode.subject(f"{OUTSIDE_PREFIX}.>")}).encode()
         try:
-            answer = await self._client().request("$JS.API.STREAM.NAMES", body, timeout=_ANSWER)
+            answer = await self._client().request("$JS.API.STREAM.NAMES", body, timeout=_REQUEST_TIMEOUT)
             names = set(json.loads(answer.data).get("streams") or ())
         except (*NATS_ERRORS, ValueError):
             return

@@ -1,8 +1,8 @@
-"""A worker: one broker, its handlers in both modes, what it needs and what it does in the background.
+"""A worker: one broker, its handlers in both modes, its dependencies and its background tasks.
 
 The workers run under `shared.bus.serving`; the gateway runs one in FastAPI's lifespan. Concurrency is several
 subscribers with `PullSub(batch_size=1)` on one durable: with several processes, larger batches stall and strand
-messages at a stop, and these don't.
+messages at a stop; these don't.
 """
 
 import asyncio
@@ -43,11 +43,11 @@ from shared.tenants import Model
 E = TypeVar("E", bound=Event | DeadLetter | OutsideRequest)
 Q = TypeVar("Q", bound=Model)
 EventHandler = Callable[[E, Delivery], Awaitable[Iterable[Event] | None]]
-"""Takes an event and how it came; what it returns is published before the event is acknowledged."""
+"""Takes an event and its delivery. The events that it returns are published before the event is acknowledged."""
 
 _log = structlog.get_logger(__name__)
-_LEAVE_WITHOUT_NATS = 2.0
-"""Seconds. The client would try to drain a connection that is gone for a minute."""
+_CLOSE_WITHOUT_NATS = 2.0
+"""Seconds until a stop gives up on a lost connection. The client would try to drain it for a minute."""
 
 
 class Worker:
@@ -62,12 +62,12 @@ class Worker:
         self.rpc = RpcClient(self.broker)
         self.requires("NATS", lambda: bus_is_ready(settings.nats_url, service))
         self.dependencies.add("writes to NATS", self.publisher.check_writes, at_start=False)
-        marks = partial(self.key_value, Bucket.TRIES)
+        attempts = partial(self.key_value, Bucket.TRIES)
         metrics = BusMetrics(self.registry)
-        self._rules = FailureRules(self.publisher, metrics, settings.max_attempts, marks)
+        self._rules = FailureRules(self.publisher, metrics, settings.max_attempts, attempts)
         self._events = NatsRouter(middlewares=stack(service, settings, self.registry, self._rules))  # type: ignore[arg-type]
         deadline: Any = partial(Deadline, dropped=metrics.expired.inc)
-        self._questions = NatsRouter(middlewares=[deadline])
+        self._requests = NatsRouter(middlewares=[deadline])
         self._graceful_timeout = settings.graceful_timeout
         self._background: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self._durables: list[Durable] = []
@@ -75,10 +75,10 @@ class Worker:
         self._closing: list[Callable[[], Awaitable[None]]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._buckets: dict[str, KeyValue] = {}
-        """By the bucket's name. To make one asks the server, and it is good for as long as the connection is ours."""
+        """By bucket name. Opening a bucket costs a request; the object stays valid until the connection is closed."""
         self._pulling: list[PullSubscription | Turns] = []
-        self._in_turn: list[tuple[Any, Mode, Durable]] = []
-        """Subscribers that read the events of other systems."""
+        self._outside: list[tuple[Any, Mode, Durable]] = []
+        """Subscribers to the events of other systems, which are read in turn."""
         self._included = False
         self.started = False
         self.failed: asyncio.Future[None] | None = None
@@ -100,45 +100,46 @@ class Worker:
                 )
                 subscriber(self._receiver(handler))
                 if durable.stream is Stream.OUTSIDE:
-                    self._in_turn.append((subscriber, mode, durable))
+                    self._outside.append((subscriber, mode, durable))
 
     def answer(
-        self, question: Rpc, request: type[Q], handler: Callable[[Q, Mode], Awaitable[Model]], *, concurrency: int = 1
+        self, rpc: Rpc, request: type[Q], handler: Callable[[Q, Mode], Awaitable[Model]], *, concurrency: int = 1
     ) -> None:
-        """Answer `question`: each request by one copy of this service, which answers `concurrency` at a time.
+        """Reply to `rpc`: one copy of this service handles each request, and `concurrency` of them at a time.
 
-        More than one where an answer waits for others, as a cluster's API server: a slow one must not hold up the rest.
+        Use more than 1 if the handler waits for other systems, such as a cluster's API server: then one slow reply
+        doesn't delay the others.
         """
         at_once: dict[str, Any] = {"max_workers": concurrency} if concurrency > 1 else {}
         for mode in Mode:
-            subscriber = self._questions.subscriber(mode.subject(question), queue=self.service, **at_once)
+            subscriber = self._requests.subscriber(mode.subject(rpc), queue=self.service, **at_once)
             subscriber(responder(request, handler, mode))
 
     def requires(self, name: str, check: Callable[[], Awaitable[None]]) -> None:
-        """A dependency: waited for at the start, asked by `/ready`. `check` raises while it is away."""
+        """A dependency: the start waits for it, and `/ready` checks it. `check` raises while it is unavailable."""
         self.dependencies.add(name, check)
 
     def background(self, name: str, task: Callable[[], Awaitable[None]]) -> None:
-        """Run `task` from the start to the stop. If it ends by itself, so does the process, and is started anew."""
+        """Run `task` from the start to the stop. If it ends by itself, the process exits and is restarted."""
         self._background.append((name, task))
 
     def closes(self, close: Callable[[], Awaitable[None]]) -> None:
-        """Call `close` at the end of a stop: pools and clients."""
+        """Call `close` at the end of a stop: for connection pools and clients."""
         self._closing.append(close)
 
     async def start(self) -> None:
-        """Wait for what is required, then consume."""
+        """Wait for the dependencies, then consume."""
         await self.dependencies.wait()
         if not self._included:
             self.broker.include_router(self._events)
-            self.broker.include_router(self._questions)
+            self.broker.include_router(self._requests)
             self._included = True
         self._rules.stopping.clear()
         self.failed = asyncio.get_running_loop().create_future()
         self._buckets.clear()
         await self.broker.start()
         self._pulling = wrap_pull_subscriptions(self.broker.subscribers)
-        for subscriber, mode, durable in self._in_turn:
+        for subscriber, mode, durable in self._outside:
             subscriber.subscription = Turns(subscriber.subscription, mode, durable, lambda: self.broker.connection)
             self._pulling.append(subscriber.subscription)
         self.started = True
@@ -148,18 +149,18 @@ class Worker:
         _log.info(f"{self.service} is running.", action="started")
 
     async def stop(self) -> None:
-        """Stop taking events, give back those that are held, finish those in flight, leave."""
+        """Stop consuming, hand back the events that are held, finish those in flight, close the connection."""
         self.started = False
-        await self._take_no_more()
+        await self._stop_pulling()
         self._rules.stopping.set()
         await cancel_until_ended(self._tasks)
-        await self._leave()
+        await self._disconnect()
         for close in self._closing:
             await close()
         _log.info(f"{self.service} has stopped.", action="stopped")
 
-    async def _take_no_more(self) -> None:
-        """Withdraw the requests for events before any is given back: the next worker is to get it, and not this one."""
+    async def _stop_pulling(self) -> None:
+        """Withdraw the open pull requests before events are handed back: another worker is to get those events."""
         for each in self._pulling:
             await each.unsubscribe()
         if self._pulling and await self.broker.ping(timeout=0.1):
@@ -167,18 +168,18 @@ class Worker:
                 await self.broker.connection.flush(1)
         self._pulling = []
 
-    async def _leave(self) -> None:
-        """Finish what is in flight and close the connection; without one there is nobody to say goodbye to."""
-        patience = self._graceful_timeout + 5.0 if await self.broker.ping(timeout=0.1) else _LEAVE_WITHOUT_NATS
+    async def _disconnect(self) -> None:
+        """Finish what is in flight and close the connection; a lost connection isn't drained."""
+        timeout = self._graceful_timeout + 5.0 if await self.broker.ping(timeout=0.1) else _CLOSE_WITHOUT_NATS
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(timeout):
                 await self.broker.stop()
         except (TimeoutError, *NATS_ERRORS) as error:
-            _log.warning(f"Left without a goodbye to NATS: {error!r}", action="stop-without-drain")
+            _log.warning(f"Connection closed without draining: {error!r}", action="stop-without-drain")
 
     @property
     def jetstream(self) -> JetStreamContext:
-        """nats-py's own JetStream context, for key-value buckets."""
+        """The JetStream context of nats-py, for key-value buckets and direct reads."""
         return self.broker.connection.jetstream()
 
     async def key_value(self, bucket: Bucket, mode: Mode) -> KeyValue:
@@ -212,18 +213,18 @@ class Worker:
         return receive
 
     async def _connection_ended(self) -> None:
-        """NATS has ended the connection with an error, and the client never tries again. A new process does."""
+        """NATS closed the connection with an error that the client doesn't retry; a restarted process will."""
         if self.started:
             reason = self.broker.connection.last_error
-            _log.error(f"NATS has ended the connection ({reason}); the process ends.", action="connection-ended")
-            self._fail(ConnectionError(f"NATS has ended the connection: {reason}"))
+            _log.error(f"NATS closed the connection ({reason}); the process exits.", action="connection-ended")
+            self._fail(ConnectionError(f"NATS closed the connection: {reason}"))
 
     async def _run(self, name: str, task: Callable[[], Awaitable[None]]) -> None:
         try:
             await task()
-            raise RuntimeError(f"the background task {name!r} ended, which it never should")
+            raise RuntimeError(f"the background task {name!r} ended unexpectedly")
         except Exception as error:
-            _log.exception("A background task failed; the process ends.", action="background-failed", task=name)
+            _log.exception("A background task failed; the process exits.", action="background-failed", task=name)
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
@@ -240,7 +241,7 @@ def _registry() -> CollectorRegistry:
 
 
 def _broker(service: str, settings: BusSettings, closed: Callable[[], Awaitable[None]]) -> NatsBroker:
-    """With the default of 60 attempts to reconnect, a closed client spins and ignores SIGTERM: hence never give up."""
+    """Reconnect without a limit: after the default of 60 attempts a closed client spins and ignores SIGTERM."""
     return NatsBroker(
         settings.nats_url,
         name=f"ecp-{service}",

@@ -136,7 +136,7 @@ async def test_an_event_that_crashes_its_worker_is_begun_once_more_than_the_trie
     child.terminate()
     said, _ = await asyncio.wait_for(child.communicate(), 60)
     assert (said, child.returncode) == (b"", 0)
-    assert letter.reason == "not finished in 2 tries"
+    assert letter.reason == "not finished in 2 attempts"
 
 
 async def test_an_event_as_large_as_the_server_takes_is_buried_without_its_end(

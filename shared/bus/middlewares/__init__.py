@@ -1,4 +1,4 @@
-"""One policy a file. `shared.bus` says in which order they stand, `stack` puts them so."""
+"""One policy per file. `shared.bus` documents their order, and `stack` establishes it."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""Reads the envelope and binds it to the log, so that a handler's line tells which request it belongs to."""
+"""Reads the envelope and binds it to the log context, so that each log line of a handler names its request."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +32,8 @@ def delivering(delivery: Delivery) -> Iterator[None]:
 
 
 class DeliveryContext(BaseMiddleware[Any, Any]):
+    """Makes the delivery available to the middlewares behind it and to the handler."""
+
     async def consume_scope(self, call_next: Any, msg: Any) -> Any:
         with delivering(read_delivery(msg.raw_message)):
             return await call_next(msg)

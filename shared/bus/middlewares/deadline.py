@@ -1,8 +1,8 @@
-"""A request carries the moment until which its sender waits; what comes to be handled later is dropped.
+"""Drops requests whose deadline has passed: each request carries the time until which its sender waits.
 
-Without it a worker that was slow for a while would go on answering those who have left, and be late for all who come.
-The moment is wall time, since it crosses hosts: their clocks may differ by `CLOCK_TOLERANCE`, and a sender whose clock
-differs by more than `_CLOCKS_DIFFER` is answered, since no request waits that long.
+Without it, a worker that was slow for a while would keep answering requests that nothing waits for, and be late for
+all later ones. The deadline is wall-clock time because it crosses hosts: clocks may differ by `CLOCK_TOLERANCE`. A
+deadline that is off by more than `_CLOCKS_DIFFER` must come from a wrong clock, and is ignored.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from faststream.exceptions import AckMessage
 _log = structlog.get_logger(__name__)
 HEADER = "ecp-deadline"
 CLOCK_TOLERANCE = 1.0
-"""Seconds that a request is worked at past its deadline."""
+"""Seconds past its deadline in which a request is still handled."""
 _CLOCKS_DIFFER = 300.0
 
 
@@ -27,7 +27,7 @@ def deadline_header(timeout: float, now: float) -> dict[str, str]:
 
 
 def seconds_left(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that are worth spending on a request, 0 or less if none are; None if it has no usable deadline."""
+    """Seconds left to handle a request, 0 or less if it is too late; None if it has no usable deadline."""
     try:
         left = float(headers[HEADER]) - now
     except (KeyError, ValueError):
@@ -36,7 +36,7 @@ def seconds_left(headers: Mapping[str, str], now: float) -> float | None:
 
 
 class Deadline(BaseMiddleware[Any, Any]):
-    """Drops a request whose deadline is past, and ends the work on one when it passes."""
+    """Drops a request whose deadline has passed, and cancels its handler when the deadline passes."""
 
     def __init__(
         self, msg: Any, /, *, context: Any, dropped: Callable[[], None], now: Callable[[], float] = time.time
@@ -54,5 +54,5 @@ class Deadline(BaseMiddleware[Any, Any]):
                 return await call_next(msg)
         except TimeoutError as error:
             self._dropped()
-            _log.info("Dropped a request whose sender has stopped waiting.", action="drop-expired")
+            _log.info("Dropped an expired request.", action="drop-expired")
             raise AckMessage from error  # without an answer: nothing listens for it

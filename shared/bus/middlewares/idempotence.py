@@ -1,12 +1,12 @@
-"""Leaves out an event that this process has finished already (an acknowledgement got lost, or came too late), and one
-that was put back for another consumer.
+"""Skips an event that this process has already finished (its acknowledgement was lost or late), and a replay that is
+meant for another consumer.
 
-It saves work and nothing rests on it. What makes a repeated handler harmless is elsewhere: output ids are derived from
-the input's, generations only rise, and rows change only by what is newer.
+This only saves work. Repeating a handler is harmless for other reasons: output ids are derived from the input's id,
+generations only rise, and rows are only replaced by newer data.
 
-A sequence names a message only as long as its stream lives: a stream that was made again, or that lost its end, gives
-the same numbers to other events, and the same event may get its own number back when it is published again. So the key
-has the time at which the stream stored the message, which a redelivery keeps and no other message has.
+A sequence number identifies a message only as long as its stream lives: a stream that was recreated, or that lost its
+end, gives the same numbers to other events. So the key includes the time at which the stream stored the message,
+which a redelivery keeps and no other message has.
 """
 
 from collections import OrderedDict
@@ -20,14 +20,13 @@ from faststream.exceptions import AckMessage
 from shared.bus.middlewares.context import current_delivery
 
 DeliveryKey = tuple[str, str, int, datetime, str]
-"""Stream, durable, sequence, the stream's time of storing, and the event's id, which is as unique as its source made
-it."""
+"""Stream, durable, sequence, storage time, and the event's id, which is as unique as its source made it."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Finished:
-    """The last `limit` deliveries that were handled to the end; about 200 bytes each."""
+    """Remembers the last `limit` deliveries that were handled successfully; about 200 bytes each."""
 
     def __init__(self, limit: int = 10_000) -> None:
         self._limit = limit
@@ -43,6 +42,8 @@ class Finished:
 
 
 class Idempotence(BaseMiddleware[Any, Any]):
+    """Acknowledges a delivery of a finished event without calling its handler."""
+
     def __init__(self, msg: Any, /, *, context: Any, finished: Finished) -> None:
         super().__init__(msg, context=context)
         self._finished = finished
@@ -53,7 +54,7 @@ class Idempotence(BaseMiddleware[Any, Any]):
             raise AckMessage
         key = (delivery.stream, delivery.durable, delivery.sequence, delivery.time, delivery.event_id)
         if key in self._finished:
-            _log.info("An event came again that is done; it is acknowledged.", action="skip-repeated")
+            _log.info("Skipped duplicate delivery.", action="skip-repeated")
             raise AckMessage
         result = await call_next(msg)
         self._finished.add(key)

@@ -12,7 +12,7 @@ from shared.settings import BusSettings
 
 def names(settings: BusSettings) -> list[str]:
     registry = CollectorRegistry()
-    rules = FailureRules(sentinel.publisher, BusMetrics(registry), max_attempts=8, marks=sentinel.marks)
+    rules = FailureRules(sentinel.publisher, BusMetrics(registry), max_attempts=8, attempts=sentinel.attempts)
     middlewares = stack("test", settings, registry, rules)
     return [
         getattr(each.func if isinstance(each, partial) else each, "__name__", type(each).__name__)
