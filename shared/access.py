@@ -1,13 +1,13 @@
-"""Who may say, hear and keep what on the bus: the contract as least privilege.
+"""Who may publish, consume and store what on the bus: the contract as least privilege.
 
 One account (a NATS user) for each service, for the bootstrap, for operators and for other systems. From these tables
 come the permissions of the embedded server and of production's, and the owners in the AsyncAPI document. A denied
 publish shows to a client only as a time-out, so a test runs each service within its permissions.
 
-Users live in accounts of NATS, which share no subject: ours, with JetStream, and one for each other system. What the
-others may say is the one way over (`crossings`), and the server renames it on the way: that an event comes from
-elsewhere, and from which system, is in its subject, which no sender chooses, and not in a header, which any sender may
-write.
+NATS users belong to accounts, which share no subject: ours, with JetStream, and one for each other system. Only the
+subjects that other systems may publish are imported into ours (`crossings`), and the server renames them. So the
+subject, which a sender can't choose, tells that an event comes from another system and from which one; headers, which
+every sender can write, don't matter.
 """
 
 from dataclasses import dataclass, field
@@ -43,20 +43,20 @@ from shared.subjects import (
 OUTSIDE = "outside"
 """The account of the other system without a name of its own; `shared.systems` has the named ones."""
 OPERATOR = "operator"
-"""The account of people at a terminal: dead letters."""
+"""The account of operators at a terminal: dead letters."""
 BOOTSTRAP = "bootstrap"
 
 
 @dataclass(frozen=True)
 class Access:
-    """What one account needs. Everything holds in both modes."""
+    """What one account may do, in both modes."""
 
     publishes: tuple[Subject, ...] = ()
     consumes: tuple[Durable, ...] = ()
     inspects: tuple[Durable, ...] = ()
-    """Consumers of others whose progress it asks for."""
+    """Consumers of other services whose progress it polls."""
     follows: tuple[Stream, ...] = ()
-    """Streams that it reads by ordered consumers of its own, which need names: see `_following`."""
+    """Streams that it reads by ordered consumers of its own, whose names the server checks: see `_following`."""
     answers: tuple[Rpc, ...] = ()
     requests: tuple[Rpc, ...] = ()
     keeps: tuple[Bucket, ...] = ()
@@ -65,9 +65,9 @@ class Access:
     removes: tuple[Bucket, ...] = ()
     """Buckets from which it removes what is no longer needed."""
     watches: tuple[Bucket, ...] = ()
-    """Buckets whose changes it follows, which needs a consumer."""
+    """Buckets that it watches, which needs a consumer."""
     replays: bool = False
-    """May read dead letters, and put them back where they came from."""
+    """May read dead letters and replay them."""
     administers: bool = False
 
 
@@ -79,7 +79,7 @@ ACCESS: dict[str, Access] = {
             Subject.DEPLOY_REQUESTED,
             Subject.OPERATION_REQUESTED,
             Subject.METRICS_COLLECTED,
-            # Of what has become a dead letter.
+            # For deployments whose event became a dead letter.
             Subject.DEPLOY_FAILED,
         ),
         consumes=(
@@ -89,11 +89,11 @@ ACCESS: dict[str, Access] = {
             GATEWAY_INGESTS_OUTSIDE,
             GATEWAY_FAILS_DEAD_LETTERS,
         ),
-        # What is silent is asked for again only while no worker has an event left.
+        # Unfinished requests are republished only while no worker has pending events.
         inspects=tuple(durable for durable in DURABLES if durable.stream is Stream.ECP),
         follows=(Stream.ECP, Stream.METRICS),
         requests=tuple(Rpc),
-        # It has the rows that name manifests, so it knows which nobody needs any more.
+        # It has the rows that refer to manifests, so it knows which ones are unreferenced.
         reads=(Bucket.MANIFESTS, Bucket.DESIRED, Bucket.APPLIED),
         removes=(Bucket.MANIFESTS,),
     ),
@@ -131,10 +131,10 @@ ACCESS: dict[str, Access] = {
         consumes=(MONITOR_STORES, MONITOR_INGESTS_OUTSIDE),
         answers=(Rpc.SLA_REPORT, Rpc.MAINTENANCE),
         keeps=(Bucket.LEASES,),
-        # What should run is what was deployed.
+        # The deployer's records and manifests define what should run.
         reads=(Bucket.APPLIED, Bucket.MANIFESTS),
     ),
-    # In the account of others; in ours this is called as `crossings` has it.
+    # In its own account; `crossings` has the names of these subjects in ours.
     OUTSIDE: Access(publishes=PUBLISHED_BY_OTHERS),
     OPERATOR: Access(replays=True),
     # Manifests, to move those of an earlier version.
@@ -143,7 +143,7 @@ ACCESS: dict[str, Access] = {
 
 
 def crossings(system: str = OUTSIDE) -> dict[str, str]:
-    """What another system publishes in its account, and what it is called in ours."""
+    """The subjects that another system publishes in its account, with their names in ours."""
     return {
         mode.subject(subject): mode.subject(from_outside(subject, system))
         for mode in Mode
@@ -152,7 +152,7 @@ def crossings(system: str = OUTSIDE) -> dict[str, str]:
 
 
 def publishers(subject: Subject) -> tuple[str, ...]:
-    """The accounts that may say `subject`."""
+    """The accounts that may publish `subject`."""
     return tuple(name for name, access in ACCESS.items() if subject in access.publishes)
 
 
@@ -169,10 +169,10 @@ class Permissions:
 
     publish: list[str] = field(default_factory=list)
     never: list[str] = field(default_factory=list)
-    """What of `publish` it may not publish all the same."""
+    """Exceptions from `publish`."""
     subscribe: list[str] = field(default_factory=list)
     respond: bool = False
-    """May answer on the reply subject of a question that it got."""
+    """May reply to the requests that it receives."""
 
 
 def permissions(account: str) -> Permissions:
@@ -202,7 +202,7 @@ def permissions(account: str) -> Permissions:
 
 
 def inbox(account: str) -> str:
-    """The prefix of an account's inboxes: replies to others are none of its business."""
+    """The prefix of an account's inboxes, so that it can't receive replies to others."""
     return f"_INBOX.{account}"
 
 
@@ -220,7 +220,7 @@ def _consuming(mode: Mode, durable: Durable) -> list[str]:
 
 
 def _in_turn(mode: Mode, durable: Durable) -> list[str]:
-    """Each system's stream has a consumer of this name; a service may use that name in any stream, and no other."""
+    """Each system's stream has a consumer of this name, which a service may use in any stream; no other name."""
     published = [split_outside(subject)[1] for subject in durable.subjects]
     return [
         "$JS.API.STREAM.NAMES",
@@ -237,10 +237,10 @@ def _counting_tries(mode: Mode, durable: Durable) -> list[str]:
 
 
 def _following(stream: str) -> list[str]:
-    """To make consumers, and remove them, that have their name in the subject: so the server can hold back some names.
+    """To create and delete consumers whose names are in the request's subject, where the server can deny some names.
 
-    A request without one (`CONSUMER.CREATE.<stream>`) may have a name in its body, and NATS 2.15 then changes the
-    durable of that name. A prefix for the names of a service can't be said: a wildcard stands for a whole name.
+    A request without a name in its subject (`CONSUMER.CREATE.<stream>`) may have one in its body, and NATS 2.15 then
+    changes the durable of that name. A common prefix can't be enforced: a wildcard stands for a whole name.
     """
     return [
         f"$JS.API.STREAM.INFO.{stream}",
@@ -252,7 +252,7 @@ def _following(stream: str) -> list[str]:
 
 
 def _durables(mode: Mode, stream: Stream) -> list[str]:
-    """Every service's, its own included: the bootstrap alone makes and changes them."""
+    """The durables of every service, its own included: only the bootstrap creates and changes them."""
     name = mode.stream(stream)
     durables = [f"{name}.{durable.name}" for durable in DURABLES if durable.stream is stream]
     return [
@@ -263,7 +263,7 @@ def _durables(mode: Mode, stream: Stream) -> list[str]:
 
 
 def _watching(stream: str) -> list[str]:
-    """A bucket has no durables; a watcher is named by the server, and nobody else knows the name."""
+    """A bucket has no durables; the server names a watcher, and other accounts don't learn the name."""
     return [
         f"$JS.API.CONSUMER.CREATE.{stream}",
         f"$JS.API.CONSUMER.INFO.{stream}.*",
@@ -286,12 +286,12 @@ def _keeping(mode: Mode, bucket: Bucket) -> list[str]:
 
 
 def _removing(mode: Mode, bucket: Bucket) -> list[str]:
-    """To take away, but not to write."""
+    """To remove entries, but not to write any."""
     return [f"$JS.API.STREAM.PURGE.{stream_behind(mode, bucket)}"]
 
 
 def stream_behind(mode: Mode, bucket: Bucket) -> str:
-    """JetStream keeps a bucket in a stream of this name."""
+    """The stream in which JetStream stores a bucket."""
     return f"KV_{mode.bucket(bucket)}"
 
 

@@ -1,7 +1,7 @@
 """The bus as an AsyncAPI 3 document, made from the contract itself: subjects, owners, headers, payloads, examples.
 
-`python -m shared.asyncapi` writes `docs/asyncapi.yaml` and `docs/events.md`; a test fails when they are not what the
-code says. Examples are checked by the models that they show.
+`python -m shared.asyncapi` writes `docs/asyncapi.yaml` and `docs/events.md`; a test fails when they differ
+from the code. The examples are validated by their models.
 """
 
 import inspect
@@ -31,8 +31,8 @@ HEADERS: JsonObject = {
         "ce-type": {"type": "string", "description": "`ai.ecp.` and the subject."},
         "ce-source": {"type": "string", "description": "`/ecp/` and the service."},
         "ce-subject": {"type": "string", "description": "The tenant's id."},
-        "ce-time": {"type": "string", "format": "date-time", "description": "When it was said."},
-        "ce-specversion": {"const": "1.0", "description": "CloudEvents' own version."},
+        "ce-time": {"type": "string", "format": "date-time", "description": "When the event was published."},
+        "ce-specversion": {"const": "1.0", "description": "The version of CloudEvents."},
         "Nats-Msg-Id": {"type": "string", "description": "JetStream drops a second message with the same one."},
         "correlation-id": {"type": "string", "description": "The request that began it."},
         "traceparent": {"type": "string", "description": "W3C trace context."},
@@ -63,7 +63,7 @@ def page() -> str:
         "",
         _description(),
         "",
-        "| subject | says it | reads it | stream | meaning |",
+        "| subject | published by | consumed by | stream | meaning |",
         "|---|---|---|---|---|",
     ]
     for subject in Subject:
@@ -97,41 +97,41 @@ def to_yaml(content: JsonObject) -> str:
 
 _OUTSIDE = """\
 Give each system a user of its own: `ecp bus add crm` for `make run` (at any time), `NATS_OUTSIDE_SYSTEMS` for
-containers. The user `outside`, which needs no adding, is one more system. Each may publish `tenant.created`,
-`deploy.requested` and `metrics.collected`. Plain JSON without a header is
-enough; the fields of the first two are those of `POST /api/v1/tenants/`, at the top or in `spec`:
+containers. The user `outside` always exists and is one more system. Each may publish `tenant.created`,
+`deploy.requested` and `metrics.collected`. Plain JSON without headers is enough. The first two have the fields of
+`POST /api/v1/tenants/`, at the top or in `spec`:
 
 ```json
 {"tenant_id": "my-tenant", "name": "Mine", "service_requirements": {"stt": 10}}
 ```
 
-- The gateway takes a request in as if it had come by REST, numbers it, and says it again in its own name
-  (`ce-source: /ecp/gateway`): that is what the examples below show, and what the other services act on. A
-  generation, revision or deployment id of the sender's own counts for nothing.
-- `deploy.requested` with requirements makes the tenant or changes it; with nothing but a `tenant_id` it deploys the
-  tenant as it is. `tenant.created` with `"deploy": false` only stores it.
-- Give each event a header `ce-id` (and `ce-source`, if several systems publish as `outside`): the same ones again,
-  even after days, do nothing. With another body they are refused. Without an id each message is a request of its own.
-- A missing `tenant_id` is made from the message's place in the stream.
-- What REST would refuse becomes a dead letter with the reason (`make dlq`), and nothing else happens.
-- Each user is in an account of NATS of its own, whose subjects are not ours: NATS renames what `crm` publishes to
+- The gateway handles a request like one that came by REST: it assigns the revision and the generation, and publishes
+  its own event (`ce-source: /ecp/gateway`), which the examples below show and on which the other services act. A
+  generation, revision or deployment id from the sender is ignored.
+- `deploy.requested` with requirements creates or updates the tenant; with a `tenant_id` alone it deploys the tenant's
+  current revision. `tenant.created` with `"deploy": false` only stores the tenant.
+- Give each event a header `ce-id` (and `ce-source`, if several systems publish as `outside`). A repeated event with the
+  same headers has no effect, even after days; with another body it is refused. Without an id each message is a new
+  request.
+- A missing `tenant_id` is derived from the message's position in the stream.
+- A request that REST would refuse becomes a dead letter with the reason (`make dlq`), and has no other effect.
+- Each user is in a NATS account of its own, which shares no subject with ours. NATS renames what `crm` publishes to
   `outside.crm.tenant.created` and so on (`demo.outside.crm.tenant.created`), in the stream `OUTSIDE_crm`, which
-  acknowledges it and drops a second message with the same `Nats-Msg-Id`. So neither a header nor a subject can make it
-  an event of ours or of another system, nor can it displace one, or reach JetStream, a key-value bucket or a question.
-  The user `outside` has `outside.tenant.created` and the stream `OUTSIDE`, as before there were names.
-- The gateway and the monitor read the systems in turn, one event of each that has any: an event waits for few of
-  another system's, however many those are. The events of one system with a name are handled one after another, in their
-  order. The streams are apart, and not parts of one, because JetStream bounds bytes and compares message ids for each
-  stream.
-- Dead letters have the long name (`dlq.outside.crm.tenant.created`), and a replay goes back to that stream. They lie
-  with ours, the first 12 KiB of each and the latest 5,000 of each subject, so that there is room for those of 20
-  systems and ours. Samples of other systems lie with ours, too: a system that floods takes room from ours in `METRICS`.
-- A stream forgets what is done. Of what waits it holds 64 MiB for a system with a name (256 MiB for `outside`), and
-  then refuses more of that system alone: wait, and publish again.
-- A message of more than 256 KiB, headers included, is refused.
+  acknowledges it and drops a second message with the same `Nats-Msg-Id`. So a system can't publish an event as ours or
+  as another system, displace one, or reach JetStream, a key-value bucket or a request.
+  The user `outside` has the subjects `outside.tenant.created` and so on, and the stream `OUTSIDE`.
+- The gateway and the monitor read the systems round-robin: an event waits for at most one event of each other system.
+  The events of one named system are handled one after another, in their order. Each system has a stream of its own
+  because JetStream bounds bytes and deduplicates message ids per stream.
+- Dead letters have the long name (`dlq.outside.crm.tenant.created`), and a replay returns to that stream. They share
+  our dead-letter stream, which keeps the first 12 KiB of each and the latest 5,000 of each subject: those of 20 systems
+  and ours fit. Samples of other systems share `METRICS` with ours, where a system that floods displaces our samples.
+- A stream drops finished events. It holds 64 MiB of unfinished ones for a named system (256 MiB for `outside`), and
+  then refuses more from that system only: wait and publish again.
+- A message of more than 256 KiB, including headers, is refused.
 - Don't name a stream when you publish (`stream=` in nats-py), or name your own (`OUTSIDE_crm`, `DEMO_OUTSIDE_crm`).
-- The monitor says a sample again as its own and stores it in PostgreSQL within seconds. The `source` "kubernetes" is
-  its own and is refused.
+- The monitor publishes a sample again as its own and stores it in PostgreSQL within seconds. The `source` "kubernetes"
+  is reserved for the monitor and refused.
 - On a NATS without our accounts the same subjects lie in our own streams, and the header `ce-source`, which anybody
   can write there, is what tells the gateway's events from others': keep such a server to yourself.
 """
@@ -139,7 +139,7 @@ enough; the fields of the first two are those of `POST /api/v1/tenants/`, at the
 
 def _description() -> str:
     return (
-        "What the services say to each other, and what other systems may say to them, on NATS JetStream. "
+        "The events that the services and other systems publish on NATS JetStream. "
         f"In demo mode each subject begins with `{Mode.DEMO.subject('')}`; the two modes share no stream. "
         "Bodies are JSON; fields that a reader doesn't know are ignored."
     )
@@ -163,9 +163,9 @@ def _operations(subject: Subject) -> list[tuple[str, JsonObject]]:
     name, model = _channel_name(subject), EVENTS[subject].__name__
     channel = {"$ref": f"#/channels/{name}"}
     messages = [{"$ref": f"#/channels/{name}/messages/{model}"}]
-    said = [(f"{who}_says_{name}", "send") for who in publishers(subject)]
-    read = [(f"{who}_reads_{name}", "receive") for who in readers(subject)]
-    return [(key, {"action": action, "channel": channel, "messages": messages}) for key, action in said + read]
+    sent = [(f"{who}_publishes_{name}", "send") for who in publishers(subject)]
+    read = [(f"{who}_consumes_{name}", "receive") for who in readers(subject)]
+    return [(key, {"action": action, "channel": channel, "messages": messages}) for key, action in sent + read]
 
 
 def _message(model: type[Event]) -> JsonObject:

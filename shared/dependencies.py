@@ -1,4 +1,4 @@
-"""What a process can't work without: waited for at the start with a line that says for what, and asked by `/ready`."""
+"""The dependencies of a process: the start waits for them, with a log line for each, and `/ready` checks them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,29 +13,29 @@ DependencyCheck = Callable[[], Awaitable[None]]
 
 
 class Dependencies:
-    """Named checks. A check returns while its dependency is there, and raises while it is away."""
+    """Named checks. A check returns while its dependency is available, and raises while it isn't."""
 
     def __init__(self) -> None:
         self._checks: dict[str, DependencyCheck] = {}
         self._later: dict[str, DependencyCheck] = {}
 
     def add(self, name: str, check: DependencyCheck, *, at_start: bool = True) -> None:
-        """`at_start` is false for what a process can begin without, such as room on a disk."""
+        """Add a check. The start doesn't wait for it if `at_start` is false, as for space on a disk."""
         (self._checks if at_start else self._later)[name] = check
 
     async def missing(self) -> dict[str, str]:
-        """What is away now, and why."""
+        """The unavailable dependencies, each with the reason."""
         return await _missing(self._checks | self._later)
 
     async def wait(self) -> None:
-        """Return when nothing is missing. Logs at once, when the reason changes, and every 10 s."""
+        """Return when all are available. Logs what is missing at once, when it changes, and every 10 s."""
         loop = asyncio.get_running_loop()
-        said: dict[str, str] = {}
+        logged: dict[str, str] = {}
         remind_at = 0.0
         pause = 0.05
         while missing := await _missing(self._checks):
-            if missing.keys() != said.keys() or loop.time() >= remind_at:
-                said, remind_at = missing, loop.time() + _REMIND_EVERY
+            if missing.keys() != logged.keys() or loop.time() >= remind_at:
+                logged, remind_at = missing, loop.time() + _REMIND_EVERY
                 for name, reason in missing.items():
                     _log.info(f"Waiting for {name}: {reason}", action="wait-for-dependency", dependency=name)
             await asyncio.sleep(pause)

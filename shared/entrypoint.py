@@ -38,7 +38,7 @@ class FailingTime:
         self.seconds = 0.0
 
     def note(self, answered: bool, now: float) -> bool:
-        """Take in a probe's outcome at `now` (monotonic seconds); whether the program hangs."""
+        """Record a probe's result at `now` (monotonic seconds). Returns whether the program hangs."""
         step = 0.0 if self._last is None else min(now - self._last, self._longest_step)
         self._last = now
         if answered:

@@ -1,15 +1,15 @@
 """Errors that cross a boundary: one tree, each with a stable code.
 
     EcpError                      has code, message, details; the base of all
-    ├── TemporaryError            worth another try after `delay` seconds
-    │   └── DependencyUnavailable something we need is away: waiting for it never counts as a try
-    │       └── Overloaded        it is there, and has no room now
+    ├── TemporaryError            worth a retry after `delay` seconds
+    │   └── DependencyUnavailable a dependency is unavailable; waiting for it doesn't count as an attempt
+    │       └── Overloaded        it works, but has no capacity now
     └── PermanentError            the same input will fail again: dead letter, failure event
         ├── InvalidEvent          a message that its model refuses
-        └── Refused               a request that breaks a rule of ours; the code says which
+        └── Refused               a request that breaks a rule; the code names the rule
 
-Adapters translate a library's exceptions into these, with the cause chained. Whoever turns them into
-HTTP, into a negative acknowledgement or into a dead letter does so in one place: the gateway's
+Adapters translate a library's exceptions into these, with the cause chained. They become HTTP responses, negative
+acknowledgements or dead letters in one place each: the gateway's
 error table and the bus's `FailurePolicy` middleware.
 """
 
@@ -30,7 +30,7 @@ class EcpError(Exception):
 
 
 class TemporaryError(EcpError):
-    """Worth another try. `delay` is the time to wait before it, in seconds; None leaves it to the back-off."""
+    """Worth a retry. `delay` is the time to wait before it in seconds; None leaves it to the back-off."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class TemporaryError(EcpError):
 
 
 class DependencyUnavailable(TemporaryError):
-    """A dependency (NATS, PostgreSQL, a cluster, another worker) doesn't answer. `name` says which."""
+    """A dependency (NATS, PostgreSQL, a cluster, another worker) is unavailable. `name` is its name."""
 
     code = "DEPENDENCY_UNAVAILABLE"
 
@@ -55,7 +55,7 @@ class DependencyUnavailable(TemporaryError):
 
 
 class Overloaded(DependencyUnavailable):
-    """`name` works, and has no room now. A handler waits as for an outage: more attempts would only add to it."""
+    """`name` works, but has no capacity now. Handlers wait as in an outage: retries would only add load."""
 
     def __init__(self, name: str, message: str) -> None:
         TemporaryError.__init__(self, f"{name}: {message}", code="OVERLOADED", details={"dependency": name})
@@ -63,7 +63,7 @@ class Overloaded(DependencyUnavailable):
 
 
 class PermanentError(EcpError):
-    """Trying again would fail again."""
+    """A retry would fail in the same way."""
 
 
 class InvalidEvent(PermanentError):
@@ -73,6 +73,6 @@ class InvalidEvent(PermanentError):
 
 
 class Refused(PermanentError):
-    """A request that breaks a rule; the code names the rule, the message says what to change."""
+    """A request that breaks a rule; the code names the rule, the message tells what to change."""
 
     code = "VALIDATION_ERROR"

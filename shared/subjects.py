@@ -1,9 +1,8 @@
 """The names on the bus: modes, subjects, streams, durables, buckets.
 
-The mode is read from the subject (`demo.` in front, or nothing) and never from a field that a sender could get
-wrong. Every subject has one owner and one event; `shared.events` ties a model to each, and a test
-shows that none is missing. Streams and durables are made by `shared.bus.bootstrap` from the tables below and
-by nobody else.
+The mode is read from the subject (with the prefix `demo.` or without) and never from a field that a sender could get
+wrong. Every subject has one owner and one event; `shared.events` has a model for each, and a test checks that none is
+missing. Only `shared.bus.bootstrap` creates streams and durables, from the tables below.
 """
 
 from enum import StrEnum
@@ -11,7 +10,7 @@ from typing import NamedTuple
 
 
 class Mode(StrEnum):
-    """Which of the two worlds: they share no database, no stream and no cluster."""
+    """Production and demo, which share no database, no stream and no cluster."""
 
     PRODUCTION = "production"
     DEMO = "demo"
@@ -65,7 +64,7 @@ DEAD_LETTER_PREFIX = "dlq"
 
 
 OUTSIDE_PREFIX = "outside"
-"""Before the subject of what other systems say, where NATS has our accounts: it renames what comes from theirs."""
+"""Prefix of other systems' subjects in our account: NATS renames what they publish in theirs."""
 
 
 def from_outside(subject: str, system: str = OUTSIDE_PREFIX) -> str:
@@ -88,12 +87,12 @@ def split_outside(subject: str) -> tuple[str, str]:
 
 
 def dead_letter(mode: Mode, subject: str) -> str:
-    """Where a message of `subject` (without mode) goes that can't be handled: `dlq.tenant.created`."""
+    """The subject of a dead letter of `subject` (without mode): `dlq.tenant.created`."""
     return mode.subject(f"{DEAD_LETTER_PREFIX}.{subject}")
 
 
 class Rpc(StrEnum):
-    """Questions with an answer at once (core NATS request/reply), and who answers."""
+    """Requests with a reply (core NATS request/reply), and the service that replies."""
 
     CALCULATE = "rpc.calculate"  # calculator
     RECOMMEND = "rpc.recommend"  # calculator
@@ -116,17 +115,17 @@ class Stream(StrEnum):
 
 
 PUBLISHED_BY_OTHERS = (Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED, Subject.METRICS_COLLECTED)
-"""What other systems may say, and nothing else."""
+"""All that other systems may publish."""
 
 
 STREAM_SUBJECTS: dict[Stream, tuple[str, ...]] = {
     Stream.ECP: tuple(
         subject for subject in Subject if subject not in (Subject.METRICS_COLLECTED, Subject.SLA_REPORTED)
     ),
-    # What is said again and again goes where the oldest is forgotten: in ECP, which refuses when it is full, the
-    # reports of a hundred tenants would fill a gigabyte in a week.
+    # Periodic events go where a full stream drops the oldest: ECP refuses when it is full, and the reports of a
+    # hundred tenants would fill a gigabyte in a week.
     Stream.METRICS: (Subject.METRICS_COLLECTED, Subject.SLA_REPORTED),
-    # Of its own: a message id of theirs can't displace one of ours, nor can they fill our streams.
+    # A stream of their own, so that their message ids can't displace ours and their events can't fill our streams.
     Stream.OUTSIDE: tuple(from_outside(subject) for subject in PUBLISHED_BY_OTHERS),
     Stream.DLQ: (f"{DEAD_LETTER_PREFIX}.>",),
 }
@@ -136,19 +135,19 @@ class Bucket(StrEnum):
     """Key-value buckets of a mode; `Mode.bucket` gives the name on the server."""
 
     MANIFESTS = "manifests"  # `manifest_key` of a digest -> manifest text
-    DESIRED = "desired"  # <target>.<tenant> -> what the deployer must bring about
-    APPLIED = "applied"  # <target>.<tenant> -> what it brought about last, with the inventory
-    LEASES = "leases"  # with a time to live: who works at what
-    TRIES = "tries"  # <durable>.<sequence>.<time> -> how often an event that came again was tried
+    DESIRED = "desired"  # <target>.<tenant> -> the state that the deployer must establish
+    APPLIED = "applied"  # <target>.<tenant> -> the state that it established last, with the inventory
+    LEASES = "leases"  # with a time to live: which process works on what
+    TRIES = "tries"  # <durable>.<sequence>.<time> -> delivery attempts of a redelivered event
 
 
 def manifest_key(digest: str) -> str:
-    """Where a manifest lies: `sha256:1a2b...` under `1a2b...`, since a key can't have a colon."""
+    """The key of a manifest: `1a2b...` for `sha256:1a2b...`, since a key can't have a colon."""
     return digest.rpartition(":")[2]
 
 
 class Durable(NamedTuple):
-    """A consumer that outlives its readers: all copies of a worker share it."""
+    """A consumer that outlives its processes: all copies of a worker share it."""
 
     name: str
     stream: Stream

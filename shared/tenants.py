@@ -143,7 +143,7 @@ class TenantSpec(Model):
 
     @field_validator("name")
     @classmethod
-    def _says_something(cls, value: str) -> str:
+    def _is_not_blank(cls, value: str) -> str:
         if not value.strip():
             raise ValueError("must not be blank")
         return value

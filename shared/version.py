@@ -1,3 +1,3 @@
-"""The product's version, a semantic one. pyproject.toml, the images and the changelog have the same; a test says so."""
+"""The product's semantic version. A test checks that pyproject.toml, the images and the changelog have it too."""
 
 VERSION = "0.1.0"

@@ -44,18 +44,18 @@ def _load(directory: Path) -> Catalog:
     try:
         return Catalog.model_validate(fields)
     except ValidationError as error:
-        problems = "; ".join(map(_said, error.errors()))
+        problems = "; ".join(map(_problem, error.errors()))
         raise CatalogInvalid(f"The catalogue in {directory} is not usable: {problems}") from error
 
 
-def _said(error: Mapping[str, Any]) -> str:
+def _problem(error: Mapping[str, Any]) -> str:
     """Where, and what: `prices.krw_per_usd.value: Input should be greater than 0`."""
     message = str(error["msg"]).removeprefix("Value error, ")
     return f"{'.'.join(map(str, error['loc']))}: {message}" if error["loc"] else message
 
 
 def _read(directory: Path, name: str) -> dict[str, Any]:
-    """The fields of one file, without `sources`: those are anchors, which its figures have taken in."""
+    """The fields of one file, without `sources`: those are anchors, which its figures already include."""
     own = directory / f"{name}.yaml"
     file = own if own.is_file() else _PACKAGED / own.name
     try:

@@ -35,7 +35,7 @@ class Unwritable(DependencyUnavailable):
 
 @contextmanager
 def translating(name: str) -> Iterator[None]:
-    """Raise DependencyUnavailable, or TemporaryError, for what the drivers say. `name` is the database's."""
+    """Raise DependencyUnavailable, or TemporaryError, for the drivers' exceptions. `name` is the database's."""
     try:
         yield
     except sqlalchemy.exc.TimeoutError as error:

@@ -79,7 +79,7 @@ tenants = Table(
     Column("generation", BigInteger, nullable=False, server_default="0"),  # of the latest operation; 0: none
     Column("target", String(63)),  # NULL: never deployed
     Column("options", JSONB),
-    Column("sla", JSONB),  # what sla.reported last said
+    Column("sla", JSONB),  # the latest sla.reported
     _timestamp("sla_time", default=False),
 )
 Index("tenants_newest_first", tenants.c.created_at.desc(), tenants.c.id.desc())

@@ -35,7 +35,7 @@ async def upgrade(databases: Databases) -> None:
 async def upgrade_one(database: Database) -> None:
     """The same for one database that is there. Either all of it happens or nothing."""
     async with _ONE_AT_A_TIME, database.begin() as connection:
-        # Whoever is second waits for this transaction's end, and finds nothing left to do.
+        # A second process waits for the end of this transaction, and then has nothing left to do.
         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         await connection.run_sync(_migrate)
         await ensure_partitions(connection, datetime.now(UTC).date())

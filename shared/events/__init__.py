@@ -4,7 +4,7 @@
     deploy.requested ─▶ calculator ─▶ resources.calculated ─▶ manifest ─▶ manifest.rendered ─▶ deployer ─▶ deploy.*
 
 An event carries all that the next worker needs, so that workers keep no state and any number of copies can
-run. Only a `deploy.requested` with a generation drives the pipeline to a deployment; whoever acts keeps the highest
+run. Only a `deploy.requested` with a generation drives the pipeline to a deployment; the deployer keeps the highest
 generation per (mode, target, tenant). Bodies are JSON; the envelope is in `shared.bus.envelope`.
 """
 

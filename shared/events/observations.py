@@ -17,20 +17,20 @@ class Moment(Model):
 
 
 class MetricsCollected(Event):
-    """One moment of one tenant. Values in percent unless the name says otherwise; `available` is 1 or 0."""
+    """Samples of one tenant at one moment, in percent unless the name has another unit; `available` is 1 or 0."""
 
     subject = Subject.METRICS_COLLECTED
     time: AwareDatetime
     values: dict[str, float]
     source: str
     services: dict[str, bool] = Field(default_factory=dict)
-    """Whether each workload has its minimum ready, from whoever reads the cluster; the unknown ones are left out."""
+    """Whether each workload has its minimum ready, as the sampler of the cluster sees it; unknown ones are left out."""
     earlier: tuple[Moment, ...] = Field(default=(), exclude_if=lambda value: not value)
-    """Moments before this one, where a list of them is said at once."""
+    """Earlier moments, if several are published in one event."""
 
     @property
     def moments(self) -> tuple[Moment, ...]:
-        """All of them, in the order in which they were said."""
+        """All moments in the order in which they were published."""
         return (*self.earlier, Moment(time=self.time, values=self.values))
 
 
@@ -87,7 +87,7 @@ class SlaReported(Event):
 
 
 class AlertEvent(Event):
-    """What both alert events say."""
+    """The fields of both alert events."""
 
     alert_id: str
     severity: Literal["info", "warning", "critical"]

@@ -68,11 +68,11 @@ class TenantCreated(Event):
     subject = Subject.TENANT_CREATED
     spec: TenantSpec
     revision: int | None = None
-    """None when another system says so; the gateway's intake numbers it."""
+    """None in an event of another system: the gateway numbers the revision when it ingests the event."""
 
 
 class TenantUpdated(TenantCreated):
-    """A tenant's requirements changed: a new revision, to be sized anew."""
+    """A tenant's requirements changed: a new revision, which needs a new sizing."""
 
     subject = Subject.TENANT_UPDATED
 

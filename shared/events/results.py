@@ -23,7 +23,7 @@ class ResourcesCalculated(Event):
 
 
 class ResourcesRejected(Event):
-    """A spec could not be sized; the code and the message say what to change."""
+    """A spec could not be sized; the code and the message tell what to change."""
 
     subject = Subject.RESOURCES_REJECTED
     code: str
@@ -65,7 +65,7 @@ class ResourceState(Model):
 
 
 class DeployEvent(Event):
-    """What the deployer says of a deployment. `progress` is in percent and never falls within one generation."""
+    """The deployer's progress with a deployment. `progress` is in percent and never falls within one generation."""
 
     deployment_id: str
     generation: Generation

@@ -18,7 +18,7 @@ async def connect(
     """A client of the API server at `server`, of a kubeconfig's current context, or of the cluster that we run in.
 
     `connections` is how many it may have open at once, the client's own default being 100. A watch keeps one for
-    itself, and a request that finds none free waits without a word.
+    itself, and a request that finds none free waits silently.
 
     Nothing is asked of the cluster yet. Raises DependencyUnavailable when the kubeconfig or the service account
     can't be read: both are mounted files that may come later.

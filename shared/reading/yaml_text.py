@@ -267,5 +267,5 @@ def _problem(code: str, event: Any, **details: str) -> Problem:
 
 def _syntax(error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
-    said = ", ".join(part for part in (error.context, error.problem) if part)
-    return Problem("YAML_SYNTAX", (mark.line if mark else 0) + 1, (mark.column if mark else 0) + 1, {"problem": said})
+    reason = ", ".join(part for part in (error.context, error.problem) if part)
+    return Problem("YAML_SYNTAX", (mark.line if mark else 0) + 1, (mark.column if mark else 0) + 1, {"problem": reason})

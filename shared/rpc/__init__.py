@@ -1,7 +1,7 @@
 """Questions with an answer at once: the models of `shared.subjects.Rpc`.
 
 An answer is an envelope, `{"ok": ...}` or `{"error": {"code", "message", "details"}}`: a worker that can't
-answer says why, since an exception in a NATS responder would send nothing at all and look like a missing worker.
+answer replies with the reason, since an exception in a NATS responder sends no reply and looks like a missing worker.
 
 One file for each worker that answers.
 """

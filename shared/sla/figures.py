@@ -1,8 +1,8 @@
 """What a history amounts to in a window of time. Every slice of the window counts as exactly one of these:
 
     maintenance   it was announced beforehand; what was seen in it doesn't count
-    up, down      as it was seen
-    unknown       nobody could see it (no sampler, no answer from the cluster), or nothing was asked of the tenant
+    up, down      as it was observed
+    unknown       it could not be observed (no sampler, no answer from the cluster), or the tenant was not due
                   (stopped, a workload in its first rollout). It is neither up nor down, and it is shown.
 
 A window begins with the first slice that was ever up, if that is later: nothing was promised of what hadn't run yet.

@@ -24,42 +24,42 @@ _LABEL_1035_KINDS = {"Service"}
 _PATH_KINDS = {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
 
 
-def _said(text: str, pattern: str, *examples: str) -> str:
-    """apimachinery's sentence; the two blanks before `or` are its own."""
+def _syntax_message(text: str, pattern: str, *examples: str) -> str:
+    """The message of apimachinery, including its two spaces before `or`."""
     listed = " or ".join(f"'{example}', " for example in examples)
     return f"{text} (e.g. {listed}regex used for validation is '{pattern}')"
 
 
-_LABEL_TEXT = _said(
+_LABEL_TEXT = _syntax_message(
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
     "and must start and end with an alphanumeric character",
     _LABEL, "my-name", "123-abc",
 )  # fmt: skip
-_SUBDOMAIN_TEXT = _said(
+_SUBDOMAIN_TEXT = _syntax_message(
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
     "and must start and end with an alphanumeric character",
     _SUBDOMAIN, "example.com",
 )  # fmt: skip
-_LABEL_1035_TEXT = _said(
+_LABEL_1035_TEXT = _syntax_message(
     "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
     "and end with an alphanumeric character",
     _LABEL_1035, "my-name", "abc-123",
 )  # fmt: skip
-_QUALIFIED_TEXT = _said(
+_QUALIFIED_TEXT = _syntax_message(
     "name part must consist of alphanumeric characters, '-', '_' or '.', "
     "and must start and end with an alphanumeric character",
     _QUALIFIED, "MyName", "my.name", "123-abc",
 )  # fmt: skip
-_VALUE_TEXT = _said(
+_VALUE_TEXT = _syntax_message(
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
     "and must start and end with an alphanumeric character",
     _VALUE, "MyValue", "my_value", "12345",
 )  # fmt: skip
-_CONFIG_KEY_TEXT = _said(
+_CONFIG_KEY_TEXT = _syntax_message(
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
     _CONFIG_KEY, "key.name", "KEY_NAME", "key-name",
 )  # fmt: skip
-_PERCENT_TEXT = _said(
+_PERCENT_TEXT = _syntax_message(
     "a valid percent string must be a numeric string followed by an ending '%'", _PERCENT, "1%", "93%"
 )
 
@@ -102,7 +102,7 @@ def qualified_faults(name: str) -> list[str]:
     """What keeps `name` from being a label or annotation key: an optional DNS prefix, a slash, a name."""
     prefix, slash, part = name.rpartition("/")
     if "/" in prefix:
-        example = _said("a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character", _QUALIFIED, "MyName", "my.name", "123-abc")  # fmt: skip  # noqa: E501
+        example = _syntax_message("a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character", _QUALIFIED, "MyName", "my.name", "123-abc")  # fmt: skip  # noqa: E501
         return [f"{example} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"]
     faults = []
     if slash and not prefix:
