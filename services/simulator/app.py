@@ -35,7 +35,6 @@ from shared.process.serving import server_config
 CLUSTER_NAMES: Final = ("default", "demo")
 _KEPT_DESCRIPTORS: Final = 48
 """For the journal's connections, files and the loop."""
-_TENANT_LABEL: Final = "ecp.ai/tenant"
 
 _log = structlog.get_logger()
 
@@ -105,7 +104,7 @@ class Simulator:
         self._products[cluster.name] = ProductBackend(
             system=lambda: cluster_metrics.system_metrics(cluster),
             tenant=lambda tenant_id: cluster_metrics.tenant_metrics(cluster, tenant_id),
-            tenants=lambda: _tenants(store),
+            tenants=lambda: cluster_metrics.tenants(cluster),
         )
 
     def _bounded(self, wait: Callable[[Journal, float], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
@@ -127,12 +126,6 @@ class Simulator:
 
     def _count(self) -> int:
         return sum(backend.store.count(r) for backend in self._backends.values() for r in backend.store.resources())
-
-
-def _tenants(store: Store) -> list[str]:
-    """Tenants that have a namespace in the cluster."""
-    labels = (namespace["metadata"].get("labels") or {} for namespace in store.list("namespaces"))
-    return sorted({found[_TENANT_LABEL] for found in labels if _TENANT_LABEL in found})
 
 
 async def serve(settings: SimulatorSettings) -> int:

@@ -1,8 +1,7 @@
-"""The registry of what the simulated API serves: one line a resource.
+"""The resources that the simulated API serves, one line each. Pure.
 
-Paths, verbs, short names and categories are not in Kubernetes' OpenAPI definitions, so they stand here. A resource
-in this table is stored, validated, applied, listed and watched; that some controller acts on it is another matter
-(see `controllers`).
+Short names, subresources, categories and verbs are not in Kubernetes' OpenAPI definitions, so this table has them.
+The API stores, validates, applies, lists and watches every resource in it; not every one has a controller.
 """
 
 from __future__ import annotations
@@ -11,13 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from shared.kube.kinds import KINDS
+
 ALL_VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 READ_VERBS: Final = ("get", "list")
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource type. `group` is empty for the core group; `computed` ones are answered by code and not stored."""
+    """One resource type. `group` is empty for the core group; a `computed` one has no stored objects."""
 
     group: str
     version: str
@@ -48,47 +49,58 @@ class Resource:
         return "status" in self.subresources
 
 
-_AUTOSCALING, _RBAC, _METRICS = "autoscaling", "rbac.authorization.k8s.io", "metrics.k8s.io"
 _STATUS, _SCALE = ("status",), ("status", "scale")
 _ALL = ("all",)
 
+
+def _resource(
+    kind: str,
+    short_names: tuple[str, ...] = (),
+    subresources: tuple[str, ...] = (),
+    categories: tuple[str, ...] = (),
+    verbs: tuple[str, ...] = ALL_VERBS,
+    *,
+    computed: bool = False,
+) -> Resource:
+    """The resource of a kind; group, version, plural and scope are those of the table of kinds."""
+    info = KINDS[kind]
+    names = (info.kind.group, info.kind.version, kind, info.plural)
+    return Resource(*names, short_names, info.namespaced, subresources, categories, verbs, computed)
+
+
 RESOURCES: Final[tuple[Resource, ...]] = (
-    Resource("", "v1", "Namespace", "namespaces", ("ns",), False, ("status", "finalize")),
-    Resource("", "v1", "Node", "nodes", ("no",), False, _STATUS),
-    Resource("", "v1", "Pod", "pods", ("po",), True, ("status", "log"), _ALL),
-    Resource("", "v1", "Service", "services", ("svc",), True, _STATUS, _ALL),
-    Resource("", "v1", "Endpoints", "endpoints", ("ep",)),
-    Resource("", "v1", "ConfigMap", "configmaps", ("cm",)),
-    Resource("", "v1", "Secret", "secrets"),
-    Resource("", "v1", "ServiceAccount", "serviceaccounts", ("sa",)),
-    Resource("", "v1", "Event", "events", ("ev",)),
-    Resource("", "v1", "ResourceQuota", "resourcequotas", ("quota",), True, _STATUS),
-    Resource("", "v1", "LimitRange", "limitranges", ("limits",)),
-    Resource("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", ("pvc",), True, _STATUS),
-    Resource("apps", "v1", "Deployment", "deployments", ("deploy",), True, _SCALE, _ALL),
-    Resource("apps", "v1", "ReplicaSet", "replicasets", ("rs",), True, _SCALE, _ALL),
-    Resource("apps", "v1", "StatefulSet", "statefulsets", ("sts",), True, _SCALE, _ALL),
-    Resource("apps", "v1", "DaemonSet", "daemonsets", ("ds",), True, _STATUS, _ALL),
-    Resource(_AUTOSCALING, "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", ("hpa",), True, _STATUS, _ALL),
-    Resource("batch", "v1", "Job", "jobs", (), True, _STATUS, _ALL),
-    Resource("batch", "v1", "CronJob", "cronjobs", ("cj",), True, _STATUS, _ALL),
-    Resource("networking.k8s.io", "v1", "Ingress", "ingresses", ("ing",), True, _STATUS),
-    Resource("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", ("netpol",)),
-    Resource("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", ("pdb",), True, _STATUS),
-    Resource("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", ("pc",), False),
-    Resource("coordination.k8s.io", "v1", "Lease", "leases"),
-    Resource(_RBAC, "v1", "Role", "roles"),
-    Resource(_RBAC, "v1", "RoleBinding", "rolebindings"),
-    Resource(_RBAC, "v1", "ClusterRole", "clusterroles", (), False),
-    Resource(_RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", (), False),
-    Resource("storage.k8s.io", "v1", "StorageClass", "storageclasses", ("sc",), False),
-    Resource(
-        *("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", (), False),
-        verbs=("create",),
-        computed=True,
-    ),
-    Resource(_METRICS, "v1beta1", "PodMetrics", "pods", verbs=READ_VERBS, computed=True),
-    Resource(_METRICS, "v1beta1", "NodeMetrics", "nodes", (), False, verbs=READ_VERBS, computed=True),
+    _resource("Namespace", ("ns",), ("status", "finalize")),
+    _resource("Node", ("no",), _STATUS),
+    _resource("Pod", ("po",), ("status", "log"), _ALL),
+    _resource("Service", ("svc",), _STATUS, _ALL),
+    _resource("Endpoints", ("ep",)),
+    _resource("ConfigMap", ("cm",)),
+    _resource("Secret"),
+    _resource("ServiceAccount", ("sa",)),
+    _resource("Event", ("ev",)),
+    _resource("ResourceQuota", ("quota",), _STATUS),
+    _resource("LimitRange", ("limits",)),
+    _resource("PersistentVolumeClaim", ("pvc",), _STATUS),
+    _resource("Deployment", ("deploy",), _SCALE, _ALL),
+    _resource("ReplicaSet", ("rs",), _SCALE, _ALL),
+    _resource("StatefulSet", ("sts",), _SCALE, _ALL),
+    _resource("DaemonSet", ("ds",), _STATUS, _ALL),
+    _resource("HorizontalPodAutoscaler", ("hpa",), _STATUS, _ALL),
+    _resource("Job", (), _STATUS, _ALL),
+    _resource("CronJob", ("cj",), _STATUS, _ALL),
+    _resource("Ingress", ("ing",), _STATUS),
+    _resource("NetworkPolicy", ("netpol",)),
+    _resource("PodDisruptionBudget", ("pdb",), _STATUS),
+    _resource("PriorityClass", ("pc",)),
+    _resource("Lease"),
+    _resource("Role"),
+    _resource("RoleBinding"),
+    _resource("ClusterRole"),
+    _resource("ClusterRoleBinding"),
+    _resource("StorageClass", ("sc",)),
+    _resource("SelfSubjectAccessReview", verbs=("create",), computed=True),
+    _resource("PodMetrics", verbs=READ_VERBS, computed=True),
+    _resource("NodeMetrics", verbs=READ_VERBS, computed=True),
 )
 
 BY_PATH: Final[Mapping[tuple[str, str, str], Resource]] = {(r.group, r.version, r.plural): r for r in RESOURCES}

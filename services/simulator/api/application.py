@@ -33,7 +33,7 @@ from services.simulator.api.routing.responses import (
 )
 from services.simulator.api.verbs import access_reviews, deletion, finalizing, logs, reads, scaling, writes
 from services.simulator.api.verbs.watching import WatchStream
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj
 
 Handler = Callable[[Call], Awaitable[Answer]]
 

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.simulator.objects import Obj
 from services.simulator.storage.store import Store
+from shared.kube.objects import Obj
 
 
 async def _nothing_to_wait_for() -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from services.simulator.objects import Obj
 from services.simulator.resources import Resource
+from shared.kube.objects import Obj
 from shared.kube.semantics import Cause
 
 

@@ -25,8 +25,9 @@ from services.simulator.controllers.workloads.disruption import DisruptionContro
 from services.simulator.controllers.workloads.job import JobController
 from services.simulator.controllers.workloads.replicaset import ReplicaSetController
 from services.simulator.controllers.workloads.statefulset import StatefulSetController
-from services.simulator.objects import Obj, timestamp
+from services.simulator.objects import timestamp
 from services.simulator.storage.store import Store
+from shared.kube.objects import Obj
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 # Read before all else at a start: pods make sense only on nodes and in namespaces.

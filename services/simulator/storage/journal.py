@@ -24,7 +24,7 @@ import asyncpg
 import orjson
 import structlog
 
-from services.simulator.objects import Key, Obj
+from shared.kube.objects import Obj, ObjectKey
 
 _log = structlog.get_logger()
 
@@ -83,7 +83,7 @@ class ClusterJournal:
     def __init__(self, journal: Journal, cluster: str) -> None:
         self._journal, self._cluster = journal, cluster
 
-    def record(self, resource: str, key: Key, obj: Obj | None, version: int) -> None:
+    def record(self, resource: str, key: ObjectKey, obj: Obj | None, version: int) -> None:
         """Remember a change; None is a removal."""
         self._journal.record((self._cluster, resource, *key), obj, version)
 

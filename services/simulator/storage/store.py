@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.simulator.objects import Key, Obj, is_terminating, key_of, timestamp, with_metadata
+from services.simulator.objects import timestamp, with_metadata
 from services.simulator.storage.watch_log import ChangeType, StoredObject, WatchEvent, WatchLog
+from shared.kube.objects import Obj, ObjectKey, is_terminating, key_of
 
 Hook = Callable[[str, Obj | None, Obj | None], None]
 
@@ -49,7 +50,7 @@ class Conflict(StoreError):
 class ChangeRecorder(Protocol):
     """What the store asks of a journal: remember this change, without waiting."""
 
-    def record(self, resource: str, key: Key, obj: Obj | None, version: int) -> None: ...
+    def record(self, resource: str, key: ObjectKey, obj: Obj | None, version: int) -> None: ...
 
 
 class _Table:
@@ -58,8 +59,8 @@ class _Table:
     __slots__ = ("keys", "log", "records")
 
     def __init__(self, floor: int) -> None:
-        self.records: dict[Key, StoredObject] = {}
-        self.keys: list[Key] = []
+        self.records: dict[ObjectKey, StoredObject] = {}
+        self.keys: list[ObjectKey] = []
         self.log = WatchLog(floor)
 
 
@@ -233,7 +234,7 @@ class Store:
             hook(resource, old, new)
         return obj
 
-    def _require(self, resource: str, key: Key) -> Obj:
+    def _require(self, resource: str, key: ObjectKey) -> Obj:
         record = self._table(resource).records.get(key)
         if record is None:
             raise NotFound(resource, key[1])

@@ -13,7 +13,7 @@ from typing import Literal
 
 import orjson
 
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj
 
 ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
 

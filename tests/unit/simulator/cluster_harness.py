@@ -7,11 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.simulator.clock import Clock
-from services.simulator.controllers.pods.pod_objects import is_ready
-from services.simulator.controllers.runtime.context import condition
 from services.simulator.controllers.virtual_cluster import VirtualCluster
-from services.simulator.objects import Obj, is_terminating
 from services.simulator.storage.store import Store
+from shared.kube.objects import Obj, condition, is_ready, is_terminating
 
 START = datetime(2026, 1, 5, 1, 0, tzinfo=UTC)
 NAMESPACE = "shop"

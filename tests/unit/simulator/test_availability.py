@@ -7,8 +7,9 @@ from typing import Any
 from services.monitor.collect.deployer_records import Record, Wanted, promise_in
 from services.monitor.collect.readings import AVAILABLE, ClusterState, read_tenants
 from services.simulator.api.product import cluster_metrics
-from services.simulator.objects import Obj, with_metadata
+from services.simulator.objects import with_metadata
 from shared.kube.labels import NEEDED_REPLICAS, SERVICES
+from shared.kube.objects import Obj
 from shared.sla import (
     SLICE_SECONDS,
     AvailabilityHistory,

@@ -12,8 +12,7 @@ from services.simulator.controllers.autoscaling.hpa_algorithm import (
     RecommendationHistory,
     propose,
 )
-from services.simulator.controllers.runtime.context import condition
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj, condition
 from tests.unit.simulator.cluster_harness import DEPLOYMENTS, ClusterHarness, container, deployment, template
 
 NOW = datetime(2026, 1, 5, 1, tzinfo=UTC)

@@ -1,7 +1,6 @@
 """Deployments and their ReplicaSets, as `kubectl rollout` sees them."""
 
-from services.simulator.controllers.runtime.context import condition
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj, condition
 from tests.unit.simulator.cluster_harness import DEPLOYMENTS, ClusterHarness, deployment, template
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from services.simulator.controllers.runtime.context import condition
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj, condition
 from tests.unit.simulator.cluster_harness import (
     DEPLOYMENTS,
     ClusterHarness,

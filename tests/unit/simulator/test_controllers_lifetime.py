@@ -4,8 +4,8 @@ import pytest
 
 from services.simulator.clock import Clock
 from services.simulator.controllers.virtual_cluster import VirtualCluster
-from services.simulator.objects import Obj, is_terminating
 from services.simulator.storage.store import Store
+from shared.kube.objects import Obj, is_terminating
 from tests.unit.simulator.cluster_harness import (
     DEPLOYMENTS,
     REPLICA_SETS,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.simulator.controllers.runtime.context import condition
+from shared.kube.objects import condition
 from tests.unit.simulator.cluster_harness import (
     DEPLOYMENTS,
     ClusterHarness,

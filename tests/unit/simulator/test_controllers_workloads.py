@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from services.simulator.controllers.runtime.context import condition
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj, condition
 from tests.unit.simulator.cluster_harness import DEPLOYMENTS, ClusterHarness, container, deployment, pod, template
 
 STATEFUL_SETS, DAEMON_SETS, JOBS = "statefulsets.apps", "daemonsets.apps", "jobs.batch"

@@ -21,7 +21,7 @@ def backend(cluster: VirtualCluster) -> ProductBackend:
     return ProductBackend(
         system=lambda: cluster_metrics.system_metrics(cluster),
         tenant=lambda tenant_id: cluster_metrics.tenant_metrics(cluster, tenant_id),
-        tenants=lambda: ["shop"],
+        tenants=lambda: cluster_metrics.tenants(cluster),
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.simulator.api.product import cluster_metrics
 from services.simulator.controllers.autoscaling import metrics_server
 from services.simulator.controllers.autoscaling.usage import IDLE, shares
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj
 from shared.kube.quantities import milli, parse, whole
 from tests.unit.simulator.cluster_harness import (
     DEPLOYMENTS,

@@ -14,8 +14,9 @@ from typing import Any, Final
 from services.simulator.api import errors
 from services.simulator.api.apply import field_sets, typed
 from services.simulator.api.apply.field_sets import FieldSet, Path, written
-from services.simulator.objects import Obj, with_metadata
+from services.simulator.objects import with_metadata
 from shared.kube.definitions import Schema
+from shared.kube.objects import Obj
 
 _BEFORE_FIRST_APPLY: Final = "before-first-apply"
 _SERVER_METADATA: Final = (

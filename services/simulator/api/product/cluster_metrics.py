@@ -6,13 +6,13 @@ from datetime import datetime
 
 from services.simulator.controllers.autoscaling.metrics_server import used_by_node
 from services.simulator.controllers.autoscaling.usage import ResourceUsage, container_usages, gpus, requested
-from services.simulator.controllers.pods.pod_objects import is_active, is_ready
+from services.simulator.controllers.pods.pod_objects import is_active
 from services.simulator.controllers.scheduling.placement import Amounts
 from services.simulator.controllers.virtual_cluster import VirtualCluster
-from services.simulator.objects import Obj, labels_of
+from shared.kube import labels
+from shared.kube.objects import Obj, is_ready, labels_of
 from shared.sla import Figures
 
-TENANT_LABEL = "ecp.ai/tenant"
 # A model of the traffic behind a load: requests per second of a busy core, and the response time on an idle one.
 _REQUESTS_A_CORE = 40.0
 _IDLE_RESPONSE_MS = 60.0
@@ -45,6 +45,12 @@ def system_metrics(cluster: VirtualCluster) -> Obj:
             "gpu": _percent(used.gpu / 1000, gpus(capacity)),
         },
     }
+
+
+def tenants(cluster: VirtualCluster) -> list[str]:
+    """Ids of the tenants that have a namespace in the cluster."""
+    found = (labels_of(namespace).get(labels.TENANT) for namespace in cluster.store.list("namespaces"))
+    return sorted({tenant_id for tenant_id in found if tenant_id})
 
 
 def tenant_metrics(cluster: VirtualCluster, tenant_id: str) -> Obj | None:
@@ -114,7 +120,7 @@ def _namespaces(cluster: VirtualCluster, tenant_id: str) -> list[str]:
     return [
         namespace["metadata"]["name"]
         for namespace in cluster.store.list("namespaces")
-        if labels_of(namespace).get(TENANT_LABEL) == tenant_id
+        if labels_of(namespace).get(labels.TENANT) == tenant_id
     ]
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from services.simulator.objects import Obj
 from shared.kube import texts
+from shared.kube.objects import Obj
 
 _NONE: Final = "<none>"
 _UNKNOWN: Final = "<unknown>"

@@ -17,9 +17,9 @@ from services.simulator.api.representations.cells import (
     status,
     template_containers,
 )
-from services.simulator.objects import Obj
 from services.simulator.resources import Resource
 from shared.kube import texts
+from shared.kube.objects import Obj
 
 Cell = Callable[[Obj, datetime], Any]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj
 
 
 def partial_metadata(obj: Obj) -> Obj:

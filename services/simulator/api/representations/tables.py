@@ -7,8 +7,8 @@ from typing import Any
 
 from services.simulator.api.representations.columns import columns_of
 from services.simulator.api.representations.partial_metadata import partial_metadata
-from services.simulator.objects import Obj
 from services.simulator.resources import Resource
+from shared.kube.objects import Obj
 
 
 def table_head(resource: Resource, *, columns: bool = True) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from services.simulator.api.cluster_backend import ClusterBackend
 from services.simulator.api.routing.requests import Request, Target
-from services.simulator.objects import Obj
 from services.simulator.resources import Resource
+from shared.kube.objects import Obj
 
 
 @dataclass(frozen=True, slots=True)

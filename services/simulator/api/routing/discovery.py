@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from services.simulator.objects import Obj
 from services.simulator.resources import RESOURCES, Resource, groups
 from shared.kube.definitions import DEFAULT_VERSION
+from shared.kube.objects import Obj
 
 AGGREGATED: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _SUBRESOURCE_KINDS: Final = {"scale": ("autoscaling", "v1", "Scale")}

@@ -15,9 +15,9 @@ from typing import Any, Final
 import orjson
 
 from services.simulator.api import errors
-from services.simulator.objects import Obj
 from services.simulator.resources import Resource, groups
 from shared.kube.definitions import DEFAULT_VERSION, definitions
+from shared.kube.objects import Obj
 
 _REF: Final = "#/$defs/"
 _NEW_REF: Final = "#/components/schemas/"

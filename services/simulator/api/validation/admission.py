@@ -15,9 +15,9 @@ from typing import Final
 from services.simulator.api import errors
 from services.simulator.controllers.pods import pod_objects
 from services.simulator.controllers.scheduling.volumes import STORAGE_CLASSES, with_default_class
-from services.simulator.objects import Obj, is_terminating
 from services.simulator.resources import BY_KEY, Resource
 from services.simulator.storage.store import Store
+from shared.kube.objects import Obj, is_terminating
 from shared.kube.quantities import QuantityError, parse
 
 _SERVICE_NETWORK: Final = ipaddress.ip_network("10.96.0.0/16")

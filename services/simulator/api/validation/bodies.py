@@ -13,10 +13,10 @@ from itertools import islice
 from typing import Any, Final, TypeVar
 
 from services.simulator.api import errors
-from services.simulator.objects import Obj
 from services.simulator.resources import Resource
 from shared import reading
 from shared.kube.definitions import Schema, definitions
+from shared.kube.objects import Obj
 from shared.kube.validation import Decoded, DecodeError, decode, duplicate_fields
 from shared.reading import single
 

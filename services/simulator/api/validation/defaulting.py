@@ -11,8 +11,9 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from services.simulator.objects import Obj, with_metadata
+from services.simulator.objects import with_metadata
 from shared.kube.definitions import Schema
+from shared.kube.objects import Obj
 
 Spec = dict[str, Any]
 

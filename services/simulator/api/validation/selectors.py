@@ -13,7 +13,7 @@ from typing import Any
 from services.simulator.api import errors
 from services.simulator.api.validation import label_selectors
 from services.simulator.api.validation.label_selectors import Requirement
-from services.simulator.objects import Obj, labels_of
+from shared.kube.objects import Obj, labels_of
 from shared.reading import InvalidText, int64
 
 Predicate = Callable[[Obj], bool]

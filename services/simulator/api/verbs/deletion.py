@@ -14,7 +14,7 @@ from services.simulator.api.routing.calls import Answer, Call
 from services.simulator.api.validation import admission, bodies
 from services.simulator.api.verbs.reads import KeptLists, list_metadata, page
 from services.simulator.api.verbs.writes import require
-from services.simulator.objects import Obj, key_of
+from shared.kube.objects import Obj, key_of
 from shared.kube.semantics import Cause
 
 _FINALIZERS: Final = {"Foreground": "foregroundDeletion", "Orphan": "orphan", "Background": None}

@@ -15,8 +15,8 @@ from typing import Final
 from services.simulator.api import errors
 from services.simulator.api.routing.calls import Call
 from services.simulator.api.verbs.writes import require
-from services.simulator.objects import Obj
 from shared.kube import texts
+from shared.kube.objects import Obj
 from shared.kube.semantics import Cause
 
 _LINE_SECONDS: Final = 5

@@ -22,9 +22,9 @@ from services.simulator.api.representations.partial_metadata import partial_meta
 from services.simulator.api.routing.calls import Call
 from services.simulator.api.routing.responses import Accepted
 from services.simulator.api.validation.selectors import Predicate, both, field_predicate, label_predicate
-from services.simulator.objects import Obj, key_of
 from services.simulator.resources import Resource
 from services.simulator.storage.watch_log import StoredObject
+from shared.kube.objects import Obj, key_of
 from shared.reading import InvalidText, parse_json, uint64
 
 _KEPT_LISTS: Final = 32

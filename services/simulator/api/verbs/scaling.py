@@ -9,7 +9,7 @@ from services.simulator.api.apply import patches
 from services.simulator.api.routing.calls import Answer, Call
 from services.simulator.api.validation import bodies
 from services.simulator.api.verbs import writes
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj
 from shared.kube.semantics import Cause
 
 _API_VERSION: Final = "autoscaling/v1"

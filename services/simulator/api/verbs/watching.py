@@ -22,8 +22,8 @@ from services.simulator.api.representations.partial_metadata import partial_meta
 from services.simulator.api.routing.calls import Call
 from services.simulator.api.routing.responses import Accepted
 from services.simulator.api.verbs.reads import include_object, parse_version, selection
-from services.simulator.objects import Obj
 from services.simulator.storage.watch_log import StoredObject, VersionExpired, WatchEvent, WatchLog
+from shared.kube.objects import Obj
 
 _BOOKMARK_SECONDS: Final = 30.0
 _SHORTEST_DEFAULT_SECONDS: Final = 1800.0

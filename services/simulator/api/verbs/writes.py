@@ -17,8 +17,9 @@ from services.simulator.api.apply.strategic_merge import strategic_merge
 from services.simulator.api.routing.calls import Answer, Call
 from services.simulator.api.validation import admission, bodies
 from services.simulator.api.validation.defaulting import with_defaults
-from services.simulator.objects import Obj, timestamp, with_metadata
+from services.simulator.objects import timestamp, with_metadata
 from services.simulator.storage.store import AlreadyExists, Conflict
+from shared.kube.objects import Obj
 from shared.kube.semantics import Cause, validate
 from shared.kube.validation import missing_required
 

@@ -15,10 +15,11 @@ from services.simulator.controllers.autoscaling.hpa_algorithm import (
     source_field,
 )
 from services.simulator.controllers.autoscaling.usage import container_usages, requested
-from services.simulator.controllers.pods.pod_objects import is_active, is_ready
-from services.simulator.controllers.runtime.context import ControllerContext, condition, with_condition
+from services.simulator.controllers.pods.pod_objects import is_active
+from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.workloads.rollout import wanted
-from services.simulator.objects import Key, Obj, key_of
+from services.simulator.objects import with_condition
+from shared.kube.objects import Obj, ObjectKey, condition, is_ready, key_of
 
 AUTOSCALERS = "horizontalpodautoscalers.autoscaling"
 COMPONENT = "horizontal-pod-autoscaler"
@@ -36,17 +37,17 @@ class Autoscaler:
         for resource in TARGETS.values():
             context.changes.watch(resource, self._on_target)
 
-    def reconcile(self, key: Key) -> None:
+    def reconcile(self, key: ObjectKey) -> None:
         """Holds the bounds, and shows the metrics if there are any yet; called when something changed."""
         self._sync(key, periodic=False)
 
-    def measure(self, key: Key) -> None:
+    def measure(self, key: ObjectKey) -> None:
         """Lets the metrics decide; called every 15 s."""
         if self._context.store.get(AUTOSCALERS, *key) is not None:
             self._context.queue.add_after(PERIOD_SECONDS, self.measure, key)
             self._sync(key, periodic=True)
 
-    def _sync(self, key: Key, *, periodic: bool) -> None:
+    def _sync(self, key: ObjectKey, *, periodic: bool) -> None:
         autoscaler = self._context.store.get(AUTOSCALERS, *key)
         if autoscaler is None or self._context.terminating(key[0]):
             return

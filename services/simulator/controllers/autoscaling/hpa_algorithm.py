@@ -10,7 +10,7 @@ import math
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj
 from shared.kube.quantities import milli
 
 TOLERANCE = 0.1

@@ -10,8 +10,9 @@ from datetime import datetime
 from services.simulator.controllers.autoscaling.usage import ResourceUsage, container_usages, gpus, pod_usage, requested
 from services.simulator.controllers.pods.pod_objects import node_of
 from services.simulator.controllers.scheduling.placement import NodeInfo
-from services.simulator.objects import Obj, key_of, labels_of, timestamp
+from services.simulator.objects import timestamp
 from services.simulator.storage.store import Store
+from shared.kube.objects import Obj, key_of, labels_of
 
 API_VERSION = "metrics.k8s.io/v1beta1"
 # The period over which metrics-server averages.

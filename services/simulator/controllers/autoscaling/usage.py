@@ -14,9 +14,9 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-from services.simulator.controllers.pods.pod_objects import parse_time
 from services.simulator.controllers.scheduling.placement import Amounts, amounts
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj
+from shared.kube.texts import parse_time
 
 # The call centres that the product is made for work in Korean time.
 BUSINESS_TIME = timezone(timedelta(hours=9))

@@ -12,8 +12,9 @@ from functools import partial
 import structlog
 
 from services.simulator.clock import Clock
-from services.simulator.objects import Obj, is_terminating, labels_of
 from services.simulator.storage.store import Store
+from shared.kube import labels
+from shared.kube.objects import Obj, is_terminating, labels_of
 from shared.sla import (
     AvailabilityHistory,
     Figures,
@@ -30,7 +31,6 @@ from shared.sla import (
     slice_start,
 )
 
-TENANT_LABEL = "ecp.ai/tenant"
 _WORKLOADS = ("deployments.apps", "statefulsets.apps")
 _AUTOSCALERS, _BUDGETS = "horizontalpodautoscalers.autoscaling", "poddisruptionbudgets.policy"
 _log = structlog.get_logger()
@@ -68,7 +68,7 @@ class AvailabilityTracker:
         """One tenant after the other, so that none of a thousand holds up a request."""
         namespaces: dict[str, list[Obj]] = {}
         for each in self._store.list("namespaces"):
-            if (tenant_id := labels_of(each).get(TENANT_LABEL)) and not is_terminating(each):
+            if (tenant_id := labels_of(each).get(labels.TENANT)) and not is_terminating(each):
                 namespaces.setdefault(tenant_id, []).append(each)
         self._records = {tenant_id: self._records.get(tenant_id) or _Record() for tenant_id in namespaces}
         number = slice_of(self._clock.now())

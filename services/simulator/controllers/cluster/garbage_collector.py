@@ -7,7 +7,8 @@ is first struck from what it owned. An object with several owners stays as long 
 
 from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.ownership import ObjectRef, ref_of
-from services.simulator.objects import Key, Obj, is_terminating, with_metadata
+from services.simulator.objects import with_metadata
+from shared.kube.objects import Obj, ObjectKey, is_terminating
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 
@@ -19,7 +20,7 @@ class GarbageCollector:
         self._context = context
         context.changes.watch_objects(self._on_anything)
 
-    def reconcile(self, key: Key) -> None:
+    def reconcile(self, key: ObjectKey) -> None:
         """Looks at one object: as one that is owned, and as an owner that terminates."""
         resource, (namespace, _, name) = key[0], key[1].partition("/")
         found = self._context.store.get(resource, namespace, name)

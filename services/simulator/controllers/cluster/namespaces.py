@@ -6,9 +6,10 @@ name what it still waits for, in Kubernetes' words.
 
 from collections import Counter
 
-from services.simulator.controllers.runtime.context import ControllerContext, with_condition
+from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.ownership import ObjectRef
-from services.simulator.objects import Key, Obj, is_terminating
+from services.simulator.objects import with_condition
+from shared.kube.objects import Obj, ObjectKey, is_terminating
 
 NAMESPACES = "namespaces"
 # Objects deleted in one pass; the rest waits for the next, so that a pass stays short.
@@ -33,7 +34,7 @@ class NamespaceController:
         context.changes.watch(NAMESPACES, self._on_namespace)
         context.changes.watch_objects(self._on_anything)
 
-    def reconcile(self, key: Key) -> None:
+    def reconcile(self, key: ObjectKey) -> None:
         """One pass over the namespace ("", name)."""
         namespace = self._context.store.get(NAMESPACES, *key)
         if namespace is None:

@@ -5,7 +5,7 @@ from importlib.resources import files
 from ipaddress import ip_network
 from typing import Any
 
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj
 from shared.kube.quantities import from_bytes, from_milli, milli, whole
 from shared.reading.single import parse_yaml
 

@@ -5,7 +5,7 @@ Counted, not enforced: refusing a pod over quota is admission's business, in the
 
 from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.scheduling.placement import Amounts, amounts
-from services.simulator.objects import Key, Obj, key_of
+from shared.kube.objects import Obj, ObjectKey, key_of
 from shared.kube.quantities import from_bytes, from_milli
 
 QUOTAS = "resourcequotas"
@@ -32,7 +32,7 @@ class QuotaController:
         for resource in {"pods", *_COUNTED.values()} - {QUOTAS}:
             context.changes.watch(resource, self._on_content)
 
-    def reconcile(self, key: Key) -> None:
+    def reconcile(self, key: ObjectKey) -> None:
         """Counts the namespace of the quota with this key."""
         quota = self._context.store.get(QUOTAS, *key)
         if quota is None:

@@ -3,8 +3,8 @@
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from services.simulator.objects import Obj
 from services.simulator.storage.store import Store
+from shared.kube.objects import Obj
 
 
 class Addresses:

@@ -6,10 +6,10 @@ the annotation recovers at its next retry.
 """
 
 from services.simulator.controllers.pods import pod_status
-from services.simulator.controllers.pods.pod_objects import CRASH_LOOP, IMAGE_PULL, NEVER_READY, failure_of, is_ready
+from services.simulator.controllers.pods.pod_objects import CRASH_LOOP, IMAGE_PULL, NEVER_READY, failure_of
 from services.simulator.controllers.pods.pod_steps import PodSteps, backoff
 from services.simulator.controllers.pods.pod_timing import PodTiming
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj, is_ready
 
 # How long ErrImagePull is shown before it turns into ImagePullBackOff.
 PULL_ERROR_SECONDS = 2.0

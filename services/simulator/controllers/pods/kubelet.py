@@ -10,11 +10,11 @@ from datetime import datetime
 from services.simulator.controllers.pods import pod_status
 from services.simulator.controllers.pods.addresses import Addresses
 from services.simulator.controllers.pods.fault_injection import FaultInjection
-from services.simulator.controllers.pods.pod_objects import is_ready, node_of
+from services.simulator.controllers.pods.pod_objects import node_of
 from services.simulator.controllers.pods.pod_steps import PodSteps
 from services.simulator.controllers.pods.pod_timing import PodTiming
 from services.simulator.controllers.runtime.context import ControllerContext
-from services.simulator.objects import Key, Obj, is_terminating, key_of
+from shared.kube.objects import Obj, ObjectKey, is_ready, is_terminating, key_of
 
 
 class Kubelets:
@@ -31,7 +31,7 @@ class Kubelets:
         context.changes.watch("pods", self._on_pod)
         context.changes.watch("nodes", self._on_node)
 
-    def reconcile(self, key: Key) -> None:
+    def reconcile(self, key: ObjectKey) -> None:
         """Takes the next step of this pod if it is due, otherwise comes back when it is."""
         pod = self._context.store.get("pods", *key)
         if pod is None or not node_of(pod):

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from services.simulator.controllers.runtime.context import condition
 from services.simulator.controllers.runtime.ownership import owned_by
-from services.simulator.objects import Obj, is_terminating
-from shared.kube import texts
+from shared.kube.labels import FAULT
+from shared.kube.objects import Obj, annotations_of, condition, is_terminating
+from shared.kube.texts import parse_time
 
 # Admission gives every pod these: a node that is away for five minutes loses its pods.
 _NODE_LOSS_TOLERATIONS = [
@@ -14,7 +14,6 @@ _NODE_LOSS_TOLERATIONS = [
 ]
 
 # On a pod (usually by its template): makes it fail in one of these ways.
-FAIL_ANNOTATION = "simulator.ecp.ai/fail"
 IMAGE_PULL, CRASH_LOOP, NEVER_READY = "image-pull", "crash-loop", "never-ready"
 
 
@@ -75,12 +74,6 @@ def is_active(pod: Obj) -> bool:
     return not is_terminating(pod) and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
 
 
-def is_ready(pod: Obj) -> bool:
-    """True when the condition Ready is True."""
-    found = condition(pod, "Ready")
-    return found is not None and found["status"] == "True"
-
-
 def ready_since(pod: Obj) -> datetime | None:
     """When the pod last became ready; None when it isn't."""
     found = condition(pod, "Ready")
@@ -91,14 +84,9 @@ def ready_since(pod: Obj) -> datetime | None:
 
 def failure_of(pod: Obj) -> str | None:
     """How the pod is told to fail, if it is."""
-    return (pod["metadata"].get("annotations") or {}).get(FAIL_ANNOTATION)
+    return annotations_of(pod).get(FAULT)
 
 
 def node_of(pod: Obj) -> str:
     """The node that the pod is bound to; "" before."""
     return pod["spec"].get("nodeName") or ""
-
-
-def parse_time(written: str) -> datetime:
-    """A Kubernetes timestamp in whole seconds, or with a fraction as MicroTime has it."""
-    return texts.parse_time(written)

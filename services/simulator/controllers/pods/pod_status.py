@@ -7,8 +7,8 @@ everyone who watches readiness, restarts and reasons.
 from hashlib import sha256
 
 from services.simulator.controllers.pods.pod_objects import NEVER_READY, failure_of
-from services.simulator.controllers.runtime.context import with_condition
-from services.simulator.objects import Obj
+from services.simulator.objects import with_condition
+from shared.kube.objects import Obj
 
 NOT_READY = "ContainersNotReady"
 

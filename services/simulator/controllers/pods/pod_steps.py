@@ -6,10 +6,11 @@ from the status after a restart.
 
 from datetime import datetime
 
-from services.simulator.controllers.pods.pod_objects import node_of, parse_time
+from services.simulator.controllers.pods.pod_objects import node_of
 from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.work_queue import Reconcile
-from services.simulator.objects import Obj, key_of
+from shared.kube.objects import Obj, key_of
+from shared.kube.texts import parse_time
 
 COMPONENT = "kubelet"
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 10, 300

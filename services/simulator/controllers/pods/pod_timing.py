@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from services.simulator.controllers.runtime.context import fraction
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj
 
 _MEGABYTE = 1_000_000
 

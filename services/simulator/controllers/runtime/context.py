@@ -7,8 +7,9 @@ from services.simulator.clock import Clock
 from services.simulator.controllers.runtime.events import EventRecorder
 from services.simulator.controllers.runtime.ownership import Ownership, PodOwners
 from services.simulator.controllers.runtime.work_queue import ChangeDispatcher, WorkQueue
-from services.simulator.objects import Obj, is_terminating, timestamp
+from services.simulator.objects import timestamp
 from services.simulator.storage.store import Store
+from shared.kube.objects import is_terminating
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +43,3 @@ def fraction(*about: object) -> float:
     """A number in [0, 1), evenly spread, the same for the same arguments in every process."""
     digest = blake2b("\0".join(map(str, about)).encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64
-
-
-def condition(obj: Obj, kind: str) -> Obj | None:
-    """The condition of this type in the object's status, if there is one."""
-    for candidate in (obj.get("status") or {}).get("conditions") or ():
-        if candidate["type"] == kind:
-            found: Obj = candidate
-            return found
-    return None
-
-
-def with_condition(conditions: list[Obj], new: Obj, *, refresh: bool = False) -> list[Obj]:
-    """The list with `new` in its predecessor's place.
-
-    lastTransitionTime stays unless the status changed; where status and reason are the same the predecessor stays as
-    it is, unless `refresh` asks for the new message and update time.
-    """
-    old = next((found for found in conditions if found["type"] == new["type"]), None)
-    if old is None:
-        return [*conditions, new]
-    if old["status"] == new["status"]:
-        if old.get("reason") == new.get("reason") and not refresh:
-            return conditions
-        new = {**new, "lastTransitionTime": old.get("lastTransitionTime", new.get("lastTransitionTime"))}
-    return [new if found is old else found for found in conditions]

@@ -11,9 +11,10 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from services.simulator.clock import Clock, Timer
-from services.simulator.objects import Obj, is_terminating, timestamp
+from services.simulator.objects import timestamp
 from services.simulator.storage.store import Store
 from shared.kube import texts
+from shared.kube.objects import Obj, is_terminating
 
 EVENTS_PER_NAMESPACE = 500
 RETENTION = timedelta(hours=1)

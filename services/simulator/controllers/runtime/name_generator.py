@@ -5,7 +5,7 @@ from hashlib import blake2b
 import orjson
 
 from services.simulator.controllers.runtime.context import ControllerContext
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj
 
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 SUFFIX_LENGTH = 5

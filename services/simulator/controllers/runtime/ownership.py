@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
 from services.simulator.controllers.runtime.work_queue import EVENTS, ChangeDispatcher, Reconcile, WorkQueue
-from services.simulator.objects import Obj, controller_of, key_of
 from services.simulator.storage.store import Store
+from shared.kube.objects import Obj, controller_of, key_of
 
 _K = TypeVar("_K")
 

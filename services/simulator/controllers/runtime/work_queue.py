@@ -15,12 +15,12 @@ from typing import TypeAlias
 import structlog
 
 from services.simulator.clock import Clock, Timer
-from services.simulator.objects import Key, Obj
+from shared.kube.objects import Obj, ObjectKey
 
-Reconcile: TypeAlias = Callable[[Key], None]
+Reconcile: TypeAlias = Callable[[ObjectKey], None]
 Handler: TypeAlias = Callable[[Obj | None, Obj | None], None]
 AnyHandler: TypeAlias = Callable[[str, Obj | None, Obj | None], None]
-Work: TypeAlias = tuple[Reconcile, Key]
+Work: TypeAlias = tuple[Reconcile, ObjectKey]
 
 EVENTS = "events"
 FIRST_RETRY_SECONDS = 1.0
@@ -38,26 +38,26 @@ class WorkQueue:
         self._later: dict[Work, Timer] = {}
         self._failures: dict[Work, int] = {}
 
-    def add(self, reconcile: Reconcile, key: Key) -> None:
+    def add(self, reconcile: Reconcile, key: ObjectKey) -> None:
         """Does it soon; a second request before that is the same one."""
         work = (reconcile, key)
         if work not in self._waiting:
             self._waiting.add(work)
             self._clock.call_soon(partial(self._do, work))
 
-    def add_after(self, delay_seconds: float, reconcile: Reconcile, key: Key) -> None:
+    def add_after(self, delay_seconds: float, reconcile: Reconcile, key: ObjectKey) -> None:
         """Does it after a delay, on a tick of the clock; a later call for the same work replaces the delay."""
         work = (reconcile, key)
         if earlier := self._later.pop(work, None):
             earlier.cancel()
         self._later[work] = self._clock.call_on_tick(delay_seconds, partial(self._ripen, work))
 
-    def add_within(self, delay_seconds: float, reconcile: Reconcile, key: Key) -> None:
+    def add_within(self, delay_seconds: float, reconcile: Reconcile, key: ObjectKey) -> None:
         """Does it after a delay unless that is planned already: for summaries of many changes."""
         if (reconcile, key) not in self._later:
             self.add_after(delay_seconds, reconcile, key)
 
-    def forget(self, reconcile: Reconcile, key: Key) -> None:
+    def forget(self, reconcile: Reconcile, key: ObjectKey) -> None:
         """Takes back delayed work for something that is gone."""
         if timer := self._later.pop((reconcile, key), None):
             timer.cancel()

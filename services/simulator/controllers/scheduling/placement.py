@@ -7,7 +7,7 @@ what to change. cpu is counted in thousandths of a core, everything else in whol
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj
 from shared.kube.quantities import milli, whole
 
 Amounts = dict[str, int]

@@ -6,7 +6,7 @@ pod, as in Kubernetes' scheduler; the next pod starts with other nodes.
 
 from typing import NamedTuple
 
-from services.simulator.controllers.runtime.context import ControllerContext, condition, with_condition
+from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.scheduling.placement import (
     Amounts,
     NodeInfo,
@@ -20,14 +20,15 @@ from services.simulator.controllers.scheduling.placement import (
 )
 from services.simulator.controllers.scheduling.topology import PodDistribution, TopologyRules, has_topology_rules
 from services.simulator.controllers.scheduling.volumes import CLAIMS
-from services.simulator.objects import Key, Obj, is_terminating, key_of, labels_of
+from services.simulator.objects import with_condition
+from shared.kube.objects import Obj, ObjectKey, condition, is_terminating, key_of, labels_of
 
 COMPONENT = "default-scheduler"
 # With at most this many nodes all are scored; with more, a share that falls with the size of the cluster.
 ALWAYS_SCORED = 100
 # From the first change that may have freed capacity until the waiting pods are retried: Kubernetes' first back-off.
 RETRY_SECONDS = 1.0
-_ALL: Key = ("", "")
+_ALL: ObjectKey = ("", "")
 
 
 class _Eligible(NamedTuple):
@@ -49,11 +50,11 @@ class Scheduler:
         self._context = context
         self._node_infos: dict[str, NodeInfo] = {}
         self._distribution = PodDistribution()
-        self._waiting: dict[Key, None] = {}
+        self._waiting: dict[ObjectKey, None] = {}
         self._eligible: dict[tuple[int, ...], _Eligible] = {}
         self._next_start = 0
         # Requests that were computed for a placement, kept until the binding is observed.
-        self._demands: dict[Key, Amounts] = {}
+        self._demands: dict[ObjectKey, Amounts] = {}
         context.changes.watch("nodes", self._on_node)
         context.changes.watch("pods", self._on_pod)
         context.changes.watch(CLAIMS, self._on_claim)
@@ -62,7 +63,7 @@ class Scheduler:
         """The nodes by name, with what their pods request."""
         return self._node_infos
 
-    def reconcile(self, key: Key) -> None:
+    def reconcile(self, key: ObjectKey) -> None:
         """Place the pod with this key, or record why no node fits."""
         pod = self._context.store.get("pods", *key)
         if pod is None or not _needs_node(pod):
@@ -220,7 +221,7 @@ class Scheduler:
         if self._waiting:
             self._context.queue.add_within(RETRY_SECONDS, self._retry, _ALL)
 
-    def _retry(self, _: Key) -> None:
+    def _retry(self, _: ObjectKey) -> None:
         for key in self._waiting:
             self._context.queue.add(self.reconcile, key)
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from services.simulator.controllers.scheduling.placement import NodeInfo
-from services.simulator.objects import Obj, key_of, labels_of, matches
+from shared.kube.objects import Obj, key_of, labels_of, selector_matches
 
 SPREAD = "node(s) didn't match pod topology spread constraints"
 SPREAD_LABEL = "node(s) didn't match pod topology spread constraints (missing required label)"
@@ -57,7 +57,7 @@ class PodDistribution:
         total: Counter[str] = Counter()
         for namespace in namespaces:
             for labels, nodes in self._groups.get(namespace, {}).items():
-                if matches(selector, dict(labels)):
+                if selector_matches(selector, dict(labels)):
                     total.update(nodes)
         return total
 
@@ -67,7 +67,9 @@ class PodDistribution:
         for (namespace, _), (node, terms) in self._anti_affinities.items():
             for term in terms:
                 names = term.get("namespaces") or [namespace]
-                if pod["metadata"].get("namespace", "") in names and matches(term.get("labelSelector"), labels_of(pod)):
+                if pod["metadata"].get("namespace", "") in names and selector_matches(
+                    term.get("labelSelector"), labels_of(pod)
+                ):
                     key = term["topologyKey"]
                     if node in node_infos and key in node_infos[node].labels:
                         found.append((key, node_infos[node].labels[key]))
@@ -117,7 +119,7 @@ class TopologyRules:
     def _together_rule(self, term: Obj) -> tuple[str, Counter[str], bool]:
         key, counts = self._domains(term)
         # The first pod of a group with affinity to itself has no peer yet, so any node is allowed.
-        first = not counts and matches(term.get("labelSelector"), labels_of(self._pod))
+        first = not counts and selector_matches(term.get("labelSelector"), labels_of(self._pod))
         return key, counts, first
 
     def _spread_rule(self, rule: Obj) -> tuple[str, int, Counter[str], int, int, bool]:
@@ -134,7 +136,7 @@ class TopologyRules:
         least = min((counts[domain] for domain in domains), default=0)
         if len(domains) < (rule.get("minDomains") or 0):
             least = 0
-        own = 1 if matches(selector, labels_of(self._pod)) else 0
+        own = 1 if selector_matches(selector, labels_of(self._pod)) else 0
         return key, rule["maxSkew"], counts, least, own, rule.get("whenUnsatisfiable") != "ScheduleAnyway"
 
     def _preferred_rules(self) -> list[tuple[int, str, Counter[str]]]:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from services.simulator.controllers.runtime.context import ControllerContext
-from services.simulator.objects import Key, Obj, is_terminating, key_of
 from services.simulator.storage.store import Store
+from shared.kube.objects import Obj, ObjectKey, annotations_of, is_terminating, key_of
 
 CLAIMS = "persistentvolumeclaims"
 STORAGE_CLASSES = "storageclasses.storage.k8s.io"
@@ -28,7 +28,7 @@ def with_default_class(store: Store, spec: dict[str, Any]) -> dict[str, Any]:
     """A claim's spec with the default class where it names none; of several the newest."""
     if spec.get("storageClassName") is not None:
         return spec
-    defaults = [each for each in store.list(STORAGE_CLASSES) if _annotations(each).get(_DEFAULT) == "true"]
+    defaults = [each for each in store.list(STORAGE_CLASSES) if annotations_of(each).get(_DEFAULT) == "true"]
     newest = max(defaults, key=lambda each: each["metadata"].get("creationTimestamp") or "", default=None)
     return {**spec, "storageClassName": newest["metadata"]["name"]} if newest else spec
 
@@ -40,7 +40,7 @@ class VolumeController:
         self._context = context
         context.changes.watch(CLAIMS, self._on_claim)
 
-    def reconcile(self, key: Key) -> None:
+    def reconcile(self, key: ObjectKey) -> None:
         """Binds the claim with this key, if it isn't yet, or lets its volume grow."""
         claim = self._context.store.get(CLAIMS, *key)
         if claim is None or is_terminating(claim):
@@ -69,7 +69,3 @@ class VolumeController:
 
 def _requests(claim: Obj) -> dict[str, Any]:
     return (claim["spec"].get("resources") or {}).get("requests") or {}
-
-
-def _annotations(obj: Obj) -> dict[str, str]:
-    return obj["metadata"].get("annotations") or {}

@@ -1,10 +1,11 @@
 """The DaemonSet controller: one pod on each node that would take it."""
 
-from services.simulator.controllers.pods.pod_objects import admitted, is_active, is_ready, new_pod
+from services.simulator.controllers.pods.pod_objects import admitted, is_active, new_pod
 from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.name_generator import free_name, template_hash
 from services.simulator.controllers.scheduling.placement import NodeInfo, refusals
-from services.simulator.objects import Key, Obj, is_terminating, key_of, labels_of, with_metadata
+from services.simulator.objects import with_metadata
+from shared.kube.objects import Obj, ObjectKey, is_ready, is_terminating, key_of, labels_of
 
 DAEMON_SETS = "daemonsets.apps"
 COMPONENT = "daemonset-controller"
@@ -30,7 +31,7 @@ class DaemonSetController:
         context.pod_owners.register("DaemonSet", self.reconcile)
         context.changes.watch("nodes", self._on_node)
 
-    def reconcile(self, key: Key) -> None:
+    def reconcile(self, key: ObjectKey) -> None:
         """One pass over the DaemonSet with this key."""
         owner = self._context.store.get(DAEMON_SETS, *key)
         if owner is None:

@@ -4,12 +4,13 @@ A pass acts on the store's state, and each change triggers the next pass: Replic
 at again. The arithmetic is in `rollout`, the sentences in `deployment_status`, the ReplicaSets in `revisions`.
 """
 
-from services.simulator.controllers.runtime.context import ControllerContext, condition, with_condition
+from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.ownership import controller_uid
 from services.simulator.controllers.workloads import deployment_status as report
 from services.simulator.controllers.workloads.revisions import REPLICA_SETS, REVISION, Revisions, revision_of, split
 from services.simulator.controllers.workloads.rollout import DESIRED, is_rolling, new_size, shrink_old, spread, wanted
-from services.simulator.objects import Key, Obj, is_terminating, key_of, with_metadata
+from services.simulator.objects import with_condition, with_metadata
+from shared.kube.objects import Obj, ObjectKey, annotations_of, condition, is_terminating, key_of
 
 DEPLOYMENTS = "deployments.apps"
 
@@ -24,7 +25,7 @@ class DeploymentController:
         context.changes.watch(REPLICA_SETS, self._on_replica_set)
         context.changes.watch("pods", self._on_pod)
 
-    def reconcile(self, key: Key) -> None:
+    def reconcile(self, key: ObjectKey) -> None:
         """One pass over the Deployment with this key."""
         deployment = self._context.store.get(DEPLOYMENTS, *key)
         if deployment is None:
@@ -133,7 +134,7 @@ class DeploymentController:
                 self._revisions.drop_history(deployment, [one for one in sets if one is not new])
         updated = {**deployment, "status": result}
         if new is not None and revision_of(new) and revision_of(new) != revision_of(deployment):
-            annotations = {**(deployment["metadata"].get("annotations") or {}), REVISION: str(revision_of(new))}
+            annotations = {**annotations_of(deployment), REVISION: str(revision_of(new))}
             updated = with_metadata(updated, annotations=annotations)
         context.store.replace(DEPLOYMENTS, updated)
 
@@ -166,13 +167,13 @@ class DeploymentController:
 def _is_resized(deployment: Obj, sets: list[Obj]) -> bool:
     """True when spec.replicas is not what the ReplicaSets with pods were last sized for."""
     goal = str(wanted(deployment))
-    noted = [(one["metadata"].get("annotations") or {}).get(DESIRED) for one in sets if wanted(one)]
+    noted = [annotations_of(one).get(DESIRED) for one in sets if wanted(one)]
     return any(desired is not None and desired != goal for desired in noted)
 
 
 def _is_saturated(deployment: Obj, new: Obj) -> bool:
     """True when the new ReplicaSet has all the pods it should have, and all are available."""
     goal = wanted(deployment)
-    desired = (new["metadata"].get("annotations") or {}).get(DESIRED)
+    desired = annotations_of(new).get(DESIRED)
     available = (new.get("status") or {}).get("availableReplicas") or 0
     return wanted(new) == goal and desired == str(goal) and available == goal

@@ -5,10 +5,10 @@ Reasons and sentences are Kubernetes' own, because `kubectl rollout status`, Arg
 
 from datetime import UTC, datetime, timedelta
 
-from services.simulator.controllers.runtime.context import condition, with_condition
 from services.simulator.controllers.workloads.rollout import limits, wanted
-from services.simulator.objects import Obj, timestamp
+from services.simulator.objects import timestamp, with_condition
 from shared.kube import texts
+from shared.kube.objects import Obj, condition
 
 NEW_CREATED = "NewReplicaSetCreated"
 FOUND_NEW = "FoundNewReplicaSet"

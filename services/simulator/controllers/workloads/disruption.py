@@ -1,10 +1,11 @@
 """PodDisruptionBudget status: how many pods are healthy, how many must be, and so how many may be evicted now."""
 
-from services.simulator.controllers.pods.pod_objects import is_active, is_ready
-from services.simulator.controllers.runtime.context import ControllerContext, with_condition
+from services.simulator.controllers.pods.pod_objects import is_active
+from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.ownership import controller_uid
 from services.simulator.controllers.workloads.rollout import resolve, wanted
-from services.simulator.objects import Key, Obj, key_of, labels_of, matches
+from services.simulator.objects import with_condition
+from shared.kube.objects import Obj, ObjectKey, is_ready, key_of, labels_of, selector_matches
 
 BUDGETS = "poddisruptionbudgets.policy"
 _SETTLE_SECONDS = 0.5
@@ -18,14 +19,14 @@ class DisruptionController:
         context.changes.watch(BUDGETS, self._on_budget)
         context.changes.watch("pods", self._on_pod)
 
-    def reconcile(self, key: Key) -> None:
+    def reconcile(self, key: ObjectKey) -> None:
         """Counts the pods of the budget with this key."""
         budget = self._context.store.get(BUDGETS, *key)
         if budget is None:
             return
         selector = budget["spec"].get("selector")
         pods = [pod for pod in self._context.store.list("pods", key[0]) if is_active(pod)]
-        pods = [pod for pod in pods if matches(selector, labels_of(pod))]
+        pods = [pod for pod in pods if selector_matches(selector, labels_of(pod))]
         expected = self._expected(pods)
         healthy, needed = sum(map(is_ready, pods)), _needed(budget, expected)
         allowed = max(0, healthy - needed) if pods else 0

@@ -1,9 +1,10 @@
 """The Job controller: pods that run to completion, some at a time, until enough have succeeded or too many failed."""
 
-from services.simulator.controllers.pods.pod_objects import admitted, is_active, is_ready, new_pod, parse_time
-from services.simulator.controllers.runtime.context import ControllerContext, condition
+from services.simulator.controllers.pods.pod_objects import admitted, is_active, new_pod
+from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.name_generator import free_name
-from services.simulator.objects import Key, Obj, is_terminating, key_of
+from shared.kube.objects import Obj, ObjectKey, condition, is_ready, is_terminating, key_of
+from shared.kube.texts import parse_time
 
 JOBS = "jobs.batch"
 COMPONENT = "job-controller"
@@ -17,7 +18,7 @@ class JobController:
         context.changes.watch(JOBS, self._on_job)
         context.pod_owners.register("Job", self.reconcile)
 
-    def reconcile(self, key: Key) -> None:
+    def reconcile(self, key: ObjectKey) -> None:
         """One pass over the job with this key."""
         job = self._context.store.get(JOBS, *key)
         if job is None or is_terminating(job) or self._context.terminating(key[0]):

@@ -6,9 +6,9 @@ visit a million pods.
 
 from typing import NamedTuple
 
-from services.simulator.controllers.pods.pod_objects import is_active, is_ready
+from services.simulator.controllers.pods.pod_objects import is_active
 from services.simulator.controllers.runtime.ownership import controller_uid
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj, is_ready
 
 
 class PodCounts(NamedTuple):

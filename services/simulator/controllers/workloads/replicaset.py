@@ -4,21 +4,24 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from services.simulator.controllers.pods.pod_objects import (
-    admitted,
-    is_active,
-    is_ready,
-    new_pod,
-    node_of,
-    parse_time,
-    ready_since,
-)
+from services.simulator.controllers.pods.pod_objects import admitted, is_active, new_pod, node_of, ready_since
 from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.name_generator import free_name
 from services.simulator.controllers.runtime.ownership import controller_uid, owned_by
 from services.simulator.controllers.workloads.pod_counts import PodCountsByOwner
 from services.simulator.controllers.workloads.rollout import wanted
-from services.simulator.objects import Key, Obj, is_terminating, key_of, labels_of, matches, with_metadata
+from services.simulator.objects import with_metadata
+from shared.kube.objects import (
+    Obj,
+    ObjectKey,
+    annotations_of,
+    is_ready,
+    is_terminating,
+    key_of,
+    labels_of,
+    selector_matches,
+)
+from shared.kube.texts import parse_time
 
 REPLICA_SETS = "replicasets.apps"
 COMPONENT = "replicaset-controller"
@@ -36,7 +39,7 @@ class ReplicaSetController:
         context.changes.watch("pods", self._on_pod)
         context.changes.watch(REPLICA_SETS, self._on_replica_set)
 
-    def reconcile(self, key: Key) -> None:
+    def reconcile(self, key: ObjectKey) -> None:
         """One pass over the ReplicaSet with this key."""
         replica_set = self._context.store.get(REPLICA_SETS, *key)
         if replica_set is None:
@@ -74,15 +77,15 @@ class ReplicaSetController:
         """Adopt matching pods without a controller, as after a deletion that orphaned them."""
         namespace, selector = replica_set["metadata"]["namespace"], replica_set["spec"].get("selector")
         for pod in self._context.ownership.uncontrolled("pods", namespace):
-            if is_active(pod) and matches(selector, labels_of(pod)):
+            if is_active(pod) and selector_matches(selector, labels_of(pod)):
                 self._context.store.replace("pods", with_metadata(pod, ownerReferences=owned_by(replica_set)))
 
-    def _release(self, key: Key) -> None:
+    def _release(self, key: ObjectKey) -> None:
         """Lets go of a pod whose labels don't match any more; another one will be made in its place."""
         pod = self._context.store.get("pods", *key)
         ref = self._context.ownership.find(controller_uid(pod) or "") if pod else None
         owner = self._context.store.get(*ref) if ref and ref.resource == REPLICA_SETS else None
-        if pod and owner and not matches(owner["spec"].get("selector"), labels_of(pod)):
+        if pod and owner and not selector_matches(owner["spec"].get("selector"), labels_of(pod)):
             self._context.store.replace("pods", with_metadata(pod, ownerReferences=None))
 
     def _report(self, replica_set: Obj) -> None:
@@ -134,7 +137,7 @@ def _usefulness(pods: list[Obj]) -> Callable[[Obj], tuple[Any, ...]]:
 
     def usefulness(pod: Obj) -> tuple[Any, ...]:
         status, since = pod.get("status") or {}, ready_since(pod)
-        cost = (pod["metadata"].get("annotations") or {}).get(DELETION_COST, "0")
+        cost = annotations_of(pod).get(DELETION_COST, "0")
         return (
             bool(node_of(pod)),
             status.get("phase") != "Pending",

@@ -8,7 +8,8 @@ from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.name_generator import template_hash
 from services.simulator.controllers.runtime.ownership import owned_by
 from services.simulator.controllers.workloads.rollout import DESIRED, MAXIMUM, limits, new_size, wanted
-from services.simulator.objects import Obj, is_terminating, key_of, labels_of, matches, with_metadata
+from services.simulator.objects import with_metadata
+from shared.kube.objects import Obj, annotations_of, is_terminating, key_of, labels_of, selector_matches
 
 REPLICA_SETS = "replicasets.apps"
 HASH_LABEL = "pod-template-hash"
@@ -37,7 +38,9 @@ class Revisions:
         context, uid, namespace = self._context, deployment["metadata"]["uid"], deployment["metadata"]["namespace"]
         if not is_terminating(deployment):
             for orphan in context.ownership.uncontrolled(REPLICA_SETS, namespace):
-                if matches(deployment["spec"].get("selector"), labels_of(orphan)) and not is_terminating(orphan):
+                if selector_matches(deployment["spec"].get("selector"), labels_of(orphan)) and not is_terminating(
+                    orphan
+                ):
                     context.store.replace(REPLICA_SETS, with_metadata(orphan, ownerReferences=owned_by(deployment)))
         found = [one for one in context.ownership.controlled(uid, REPLICA_SETS) if not is_terminating(one)]
         return sorted(found, key=lambda one: (one["metadata"]["creationTimestamp"], one["metadata"]["name"]))
@@ -61,23 +64,23 @@ class Revisions:
 
     def annotate(self, deployment: Obj, new: Obj, old: list[Obj]) -> Obj:
         """The new ReplicaSet with its revision above all others', as after going back to an earlier template."""
-        annotations = dict(new["metadata"].get("annotations") or {}) | _inherited(deployment)
+        annotations = dict(annotations_of(new)) | _inherited(deployment)
         revision = _next_revision(old)
         if revision_of(new) < revision:
             if before := annotations.get(REVISION):
                 history = annotations.get(REVISION_HISTORY)
                 annotations[REVISION_HISTORY] = f"{history},{before}" if history else before
             annotations[REVISION] = str(revision)
-        if annotations == (new["metadata"].get("annotations") or {}):
+        if annotations == annotations_of(new):
             return new
         return self._context.store.replace(REPLICA_SETS, with_metadata(new, annotations=annotations))
 
     def scale(self, deployment: Obj, one: Obj, size: int) -> Obj:
         """The ReplicaSet at this size, with the annotations that tell a later resize what it was meant for."""
         noted = {DESIRED: str(wanted(deployment)), MAXIMUM: str(wanted(deployment) + limits(deployment).surge)}
-        annotations = dict(one["metadata"].get("annotations") or {}) | noted
+        annotations = dict(annotations_of(one)) | noted
         before = wanted(one)
-        if before == size and annotations == one["metadata"].get("annotations"):
+        if before == size and annotations == annotations_of(one):
             return one
         scaled = with_metadata({**one, "spec": {**one["spec"], "replicas": size}}, annotations=annotations)
         scaled = self._context.store.replace(REPLICA_SETS, scaled)
@@ -114,7 +117,7 @@ def split(deployment: Obj, sets: list[Obj]) -> tuple[Obj | None, list[Obj]]:
 
 def revision_of(obj: Obj) -> int:
     """The revision number in the annotations; 0 where there is none."""
-    text = (obj["metadata"].get("annotations") or {}).get(REVISION, "0")
+    text = annotations_of(obj).get(REVISION, "0")
     return int(text) if text.isdigit() else 0
 
 
@@ -123,7 +126,7 @@ def _next_revision(others: list[Obj]) -> int:
 
 
 def _inherited(deployment: Obj) -> dict[str, str]:
-    annotations = deployment["metadata"].get("annotations") or {}
+    annotations = annotations_of(deployment)
     return {name: value for name, value in annotations.items() if name not in _NOT_INHERITED}
 
 

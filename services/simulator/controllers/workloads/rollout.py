@@ -8,7 +8,7 @@ middle of a rollout spreads the difference over its ReplicaSets in proportion.
 import math
 from typing import NamedTuple
 
-from services.simulator.objects import Obj
+from shared.kube.objects import Obj, annotations_of
 
 DESIRED = "deployment.kubernetes.io/desired-replicas"
 MAXIMUM = "deployment.kubernetes.io/max-replicas"
@@ -117,7 +117,7 @@ def _share(deployment: Obj, one: Obj, allowed: int) -> int:
     """How many more (or fewer) pods are this ReplicaSet's part of the new total."""
     if wanted(deployment) == 0:
         return -wanted(one)
-    noted = (one["metadata"].get("annotations") or {}).get(MAXIMUM)
+    noted = annotations_of(one).get(MAXIMUM)
     before = int(noted) if noted else int((deployment.get("status") or {}).get("replicas") or 0)
     if before == 0:
         return 0

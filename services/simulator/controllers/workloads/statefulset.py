@@ -4,12 +4,13 @@ the one before. An update replaces pods from the highest number down to the part
 ControllerRevision objects.
 """
 
-from services.simulator.controllers.pods.pod_objects import admitted, is_active, is_ready, new_pod
+from services.simulator.controllers.pods.pod_objects import admitted, is_active, new_pod
 from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.name_generator import template_hash
 from services.simulator.controllers.scheduling.volumes import CLAIMS
 from services.simulator.controllers.workloads.rollout import wanted
-from services.simulator.objects import Key, Obj, is_terminating, key_of, labels_of, with_metadata
+from services.simulator.objects import with_metadata
+from shared.kube.objects import Obj, ObjectKey, is_ready, is_terminating, key_of, labels_of
 
 STATEFUL_SETS = "statefulsets.apps"
 COMPONENT = "statefulset-controller"
@@ -24,7 +25,7 @@ class StatefulSetController:
         context.changes.watch(STATEFUL_SETS, self._on_stateful_set)
         context.pod_owners.register("StatefulSet", self.reconcile)
 
-    def reconcile(self, key: Key) -> None:
+    def reconcile(self, key: ObjectKey) -> None:
         """One step for the StatefulSet with this key."""
         owner = self._context.store.get(STATEFUL_SETS, *key)
         if owner is None:
