@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from services.simulator.controllers.runtime.ownership import owned_by
+from services.simulator.controllers.runtime.owner_references import owned_by
 from shared.kube.labels import FAULT
 from shared.kube.objects import Obj, annotations_of, condition, is_terminating
 from shared.kube.texts import parse_time

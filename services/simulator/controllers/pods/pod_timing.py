@@ -9,7 +9,7 @@ isn't simulated.
 from functools import cached_property
 from typing import NamedTuple
 
-from services.simulator.controllers.runtime.context import fraction
+from services.simulator.controllers.runtime.seeded import fraction
 from shared.kube.objects import Obj
 
 _MEGABYTE = 1_000_000

@@ -1,9 +1,9 @@
 """What every controller works with, and the few small things that all of them do."""
 
 from dataclasses import dataclass
-from hashlib import blake2b
 
 from services.simulator.clock import Clock
+from services.simulator.controllers.runtime import seeded
 from services.simulator.controllers.runtime.events import EventRecorder
 from services.simulator.controllers.runtime.ownership import Ownership, PodOwners
 from services.simulator.controllers.runtime.work_queue import ChangeDispatcher, WorkQueue
@@ -36,10 +36,4 @@ class ControllerContext:
 
     def fraction(self, *about: object) -> float:
         """A number in [0, 1) that depends on the seed and on what it is about, and on nothing else."""
-        return fraction(self.seed, *about)
-
-
-def fraction(*about: object) -> float:
-    """A number in [0, 1), evenly spread, the same for the same arguments in every process."""
-    digest = blake2b("\0".join(map(str, about)).encode(), digest_size=8).digest()
-    return int.from_bytes(digest) / 2**64
+        return seeded.fraction(self.seed, *about)

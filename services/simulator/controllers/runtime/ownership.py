@@ -7,6 +7,7 @@ and are rebuilt from the store at start by replaying each object once.
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
+from services.simulator.controllers.runtime.owner_references import controller_uid
 from services.simulator.controllers.runtime.work_queue import EVENTS, ChangeDispatcher, Reconcile, WorkQueue
 from services.simulator.storage.store import Store
 from shared.kube.objects import Obj, controller_of, key_of
@@ -112,29 +113,6 @@ class PodOwners:
         reconcile = self._reconcilers.get(owner["kind"]) if owner else None
         if owner is not None and reconcile is not None:
             self._queue.add(reconcile, (pod["metadata"]["namespace"], owner["name"]))
-
-
-def controller_uid(obj: Obj) -> str | None:
-    """The uid of the controller that manages the object, if one does."""
-    for owner in obj["metadata"].get("ownerReferences") or ():
-        if owner.get("controller"):
-            uid: str = owner["uid"]
-            return uid
-    return None
-
-
-def owned_by(owner: Obj) -> list[Obj]:
-    """The ownerReferences of something that `owner` makes and manages."""
-    return [
-        {
-            "apiVersion": owner["apiVersion"],
-            "kind": owner["kind"],
-            "name": owner["metadata"]["name"],
-            "uid": owner["metadata"]["uid"],
-            "controller": True,
-            "blockOwnerDeletion": True,
-        }
-    ]
 
 
 def ref_of(resource: str, obj: Obj) -> ObjectRef:

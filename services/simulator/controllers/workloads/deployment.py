@@ -5,7 +5,7 @@ at again. The arithmetic is in `rollout`, the sentences in `deployment_status`, 
 """
 
 from services.simulator.controllers.runtime.context import ControllerContext
-from services.simulator.controllers.runtime.ownership import controller_uid
+from services.simulator.controllers.runtime.owner_references import controller_uid
 from services.simulator.controllers.workloads import deployment_status as report
 from services.simulator.controllers.workloads.revisions import REPLICA_SETS, REVISION, Revisions, revision_of, split
 from services.simulator.controllers.workloads.rollout import DESIRED, is_rolling, new_size, shrink_old, spread, wanted

@@ -2,7 +2,7 @@
 
 from services.simulator.controllers.pods.pod_objects import is_active
 from services.simulator.controllers.runtime.context import ControllerContext
-from services.simulator.controllers.runtime.ownership import controller_uid
+from services.simulator.controllers.runtime.owner_references import controller_uid
 from services.simulator.controllers.workloads.rollout import resolve, wanted
 from services.simulator.objects import with_condition
 from shared.kube.objects import Obj, ObjectKey, is_ready, key_of, labels_of, selector_matches

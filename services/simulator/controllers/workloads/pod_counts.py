@@ -7,7 +7,7 @@ visit a million pods.
 from typing import NamedTuple
 
 from services.simulator.controllers.pods.pod_objects import is_active
-from services.simulator.controllers.runtime.ownership import controller_uid
+from services.simulator.controllers.runtime.owner_references import controller_uid
 from shared.kube.objects import Obj, is_ready
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from services.simulator.controllers.pods.pod_objects import admitted, is_active, new_pod, node_of, ready_since
 from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.name_generator import free_name
-from services.simulator.controllers.runtime.ownership import controller_uid, owned_by
+from services.simulator.controllers.runtime.owner_references import controller_uid, owned_by
 from services.simulator.controllers.workloads.pod_counts import PodCountsByOwner
 from services.simulator.controllers.workloads.rollout import wanted
 from services.simulator.objects import with_metadata

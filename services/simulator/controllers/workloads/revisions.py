@@ -6,7 +6,7 @@ history` and `undo` read from the revision annotations kept here.
 
 from services.simulator.controllers.runtime.context import ControllerContext
 from services.simulator.controllers.runtime.name_generator import template_hash
-from services.simulator.controllers.runtime.ownership import owned_by
+from services.simulator.controllers.runtime.owner_references import owned_by
 from services.simulator.controllers.workloads.rollout import DESIRED, MAXIMUM, limits, new_size, wanted
 from services.simulator.objects import with_metadata
 from shared.kube.objects import Obj, annotations_of, is_terminating, key_of, labels_of, selector_matches
