@@ -31,7 +31,7 @@ test-fuzz: install
 test-long: install
 	@$(PYTHON_IN_VENV) -m pytest -m long --timeout 1800 $(ARGS)
 
-## Test the images, Compose, and NATS and PostgreSQL in containers; says so where there is no Docker
+## Test the images, Compose, and NATS and PostgreSQL in containers; skips them with a message without Docker
 test-containers: TESTS ?= tests/containers tests/integration
 test-containers: install
 	@ECP_TEST_SERVERS=containers $(PYTHON_IN_VENV) -m pytest $(TESTS) -m "not long" $(ARGS)

@@ -45,7 +45,7 @@ def _version(asked: bool) -> None:
 @app.callback(help="ECP-AI Kubernetes Orchestrator")
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and end.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """The options of `ecp` itself; `--version` has done its work before this runs."""

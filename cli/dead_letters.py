@@ -119,4 +119,4 @@ async def _connected(url: str, demo: bool, action: Callable[[DeadLetters], Await
 
 
 async def _quiet(_: Exception) -> None:
-    """The exception reaches `_run`, which says what to do."""
+    """The exception reaches `_run`, which prints what to do."""

@@ -14,7 +14,7 @@ PROBE_SECONDS = 10.0
 def account_for(program: Path) -> str:
     """The way in which `program` (a PostgreSQL binary) can be run here: one of launch's accounts.
 
-    Raises EmbeddedError, with what each attempt said, when this process is root and there is no way.
+    Raises EmbeddedError with the result of each attempt if this process is root and can't drop that.
     """
     if os.geteuid() != 0:
         return SAME_ACCOUNT
@@ -35,7 +35,7 @@ def hand_over(directory: Path, account: str) -> None:
     """Give `directory` and all below it to the user that `account` writes files as."""
     if os.geteuid() != 0:
         return
-    owner = pwd.getpwnam("nobody") if account == NOBODY else pwd.getpwuid(0)
+    owner = pwd.getpwnam(NOBODY) if account == NOBODY else pwd.getpwuid(0)
     if directory.stat().st_uid == owner.pw_uid:
         return
     for parent, _, files in os.walk(directory):

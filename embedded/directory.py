@@ -21,7 +21,7 @@ SOCKET_PATH_BYTES = 90
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file that holds passwords: its owner's alone, whoever may look into the directory."""
+    """Write a file that holds passwords: only its owner may read it, whatever the permissions of the directory."""
     file.unlink(missing_ok=True)
     file.touch(mode=0o600, exist_ok=False)
     file.write_text(text, encoding="utf-8")
@@ -92,11 +92,11 @@ class DataDirectory:
         directory = Path(tempfile.gettempdir(), f"ecp-{os.getuid()}-{digest}")
         directory.mkdir(mode=0o700, exist_ok=True)
         if directory.stat().st_uid != os.getuid():
-            raise EmbeddedError(f"{directory} belongs to somebody else; choose a shorter path with ECP_DATA_DIR")
+            raise EmbeddedError(f"{directory} belongs to another user; choose a shorter path with ECP_DATA_DIR")
         return directory / path.name
 
     def record(self, program: str) -> Path:
-        """The file that says which process `program` is."""
+        """The file with the process id of `program`."""
         return self.run / f"{program}.process"
 
     def log(self, program: str) -> Path:
@@ -120,7 +120,7 @@ class RunLock:
 
     @contextlib.contextmanager
     def held(self, **about: Any) -> Iterator[Self]:
-        """Hold it, and say `about` this run what another one will want to tell. Raises AlreadyRunning."""
+        """Hold the lock, and store `about` for the message of a second run. Raises AlreadyRunning."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -133,7 +133,7 @@ class RunLock:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def describe(self, **about: Any) -> None:
-        """Replace what the holder says about itself."""
+        """Replace what the holder has stored about itself."""
         self._file.seek(0)
         self._file.truncate()
         json.dump(about, self._file)

@@ -10,15 +10,15 @@ from typing import Any
 
 
 class EmbeddedError(Exception):
-    """A start that can't go on; the message says why and, where that is known, what to do."""
+    """A start that can't go on; the message has the reason and, if known, the remedy."""
 
 
 class AlreadyRunning(EmbeddedError):
-    """Another run uses the data directory. `about` is what it says about itself: pid, gateway, stopping."""
+    """Another run uses the data directory. `about` describes it: pid, gateway, stopping."""
 
     def __init__(self, about: Mapping[str, Any]) -> None:
         self.about = about
-        where = about.get("gateway", "an address that it has not said yet")
+        where = about.get("gateway", "an address that is not known yet")
         super().__init__(f"It runs already: {where} (process {about.get('pid', 'unknown')}). Stop that one first.")
 
     @property

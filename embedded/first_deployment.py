@@ -28,7 +28,7 @@ SETTLE_SECONDS = 10.0
 
 
 async def deploy_or_describe(gateway: Gateway, directory: DataDirectory, report: ConsoleReport) -> None:
-    """Deploy the call centre if it never was, follow it until it runs, and say how it is.
+    """Deploy the call centre if it never was, follow it until it runs, and print how it is.
 
     Raises EmbeddedError with the gateway's words when it refuses.
     """

@@ -7,7 +7,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-fits() { # interpreter: 3.11 or newer, and able to make a virtual environment; says what is missing
+fits() { # interpreter: 3.11 or newer, and able to make a virtual environment; prints what is missing
     version=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || return 1
     if ! "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
         missing="$missing
@@ -34,7 +34,7 @@ choose_python() {
     exit 1
 }
 
-# What pip says, as a number that grows; a package for another system is done when pip leaves it out.
+# Counts the packages in pip's output; a package for another system is done when pip leaves it out.
 count_packages() {
     total=$(grep -c '^[a-zA-Z0-9].*==' requirements.lock)
     done=0
@@ -59,7 +59,7 @@ install_locked() {
     fi
 }
 
-# One that was moved, or whose interpreter is gone, is made anew.
+# One that was moved, or whose interpreter is gone, is created again.
 if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     choose_python
     echo "Making .venv with $(command -v "$python")"

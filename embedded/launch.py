@@ -60,19 +60,19 @@ def enter_user_namespace() -> None:
     `nobody` and not just any number, because initdb looks its user up in the password database.
     """
     uid, gid = os.geteuid(), os.getegid()
-    account = pwd.getpwnam("nobody")
+    account = pwd.getpwnam(NOBODY)
     _checked(_libc().unshare(CLONE_NEWUSER), "unshare")
     Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
     Path("/proc/self/uid_map").write_text(f"{account.pw_uid} {uid} 1", encoding="ascii")
     Path("/proc/self/gid_map").write_text(f"{account.pw_gid} {gid} 1", encoding="ascii")
 
 
-def become_nobody() -> None:
+def drop_root() -> None:
     """Drop to the account `nobody`, and keep the right to pass through directories that are closed to it (as /root is).
 
     Containers forbid user namespaces and permit this.
     """
-    account = pwd.getpwnam("nobody")
+    account = pwd.getpwnam(NOBODY)
     libc = _libc()
     _checked(libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0), "prctl")
     os.setgroups([])
@@ -127,7 +127,7 @@ def main() -> None:
     if options.account == USER_NAMESPACE:
         enter_user_namespace()
     elif options.account == NOBODY:
-        become_nobody()
+        drop_root()
     if options.directory is not None:
         os.chdir(options.directory)
     # Last of all: a change of credentials clears the signal.

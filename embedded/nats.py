@@ -37,7 +37,7 @@ def nats_server() -> Path:
 def configuration(
     *, port: int, monitor_port: int, store: Path, ports_directory: Path | None = None, authorization: str = ""
 ) -> str:
-    """A configuration file for one server on 127.0.0.1; `authorization` is the block that says who may do what.
+    """A configuration file for one server on 127.0.0.1; `authorization` has its users and permissions.
 
     With `ANY_PORT` the server takes free ports and writes them to `ports_directory`. `sync_interval: always` is what
     makes an acknowledgement mean that the message is on disk: the default syncs every two minutes.
@@ -66,7 +66,7 @@ def with_authorization(configuration: str, authorization: str) -> str:
 def adopt_streams(store: Path) -> None:
     """Give the services' account the streams of a version without accounts, which lie in the default one's folder.
 
-    Before the server starts. Raises EmbeddedError if both are there: then a person has to say which ones count.
+    Before the server starts. Raises EmbeddedError if both are there: then a person has to decide which to keep.
     """
     earlier, ours = store / "jetstream" / DEFAULT_ACCOUNT, store / "jetstream" / OUR_ACCOUNT
     if not earlier.exists():

@@ -60,7 +60,7 @@ def infrastructure(databases: EmbeddedDatabases, directory: DataDirectory, accou
 def services(
     settings: EmbeddedSettings, directory: DataDirectory, passwords: Mapping[str, str], databases: EmbeddedDatabases
 ) -> list[Program]:
-    """The six services, the workers in as many copies as `settings.scale` says; `passwords` are those on the bus."""
+    """The six services, the workers in the numbers of `settings.scale`; `passwords` are those on the bus."""
 
     def service(name: str, module: str, port: int) -> Program:
         environment = {"PORT": str(port), **databases.urls_of(module)}

@@ -21,7 +21,7 @@ LINE_EVERY_PERCENT = 5
 
 
 class _Unbreakable(io.TextIOBase):
-    """A stream for as long as somebody reads it: a closed terminal mustn't keep the stack from being stopped."""
+    """A stream whose reader may go away: a closed terminal mustn't keep the stack from being stopped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -76,7 +76,7 @@ class ConsoleReport:
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time what happens inside, and say so when it has gone well."""
+        """Time the block, and print its duration if it succeeds."""
         waiting = self._console.status(escape(name)) if self._console.is_terminal else contextlib.nullcontext()
         with self._timed(name), waiting:
             yield

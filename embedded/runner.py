@@ -21,7 +21,7 @@ from embedded.stack import Stack
 
 # A run that is being stopped may wait 25 s for what is in flight, and longer only for what it then kills.
 PREDECESSOR_SECONDS = 90.0
-# Time for a run whose `make` was just killed to say that it is stopping.
+# Time for a run whose `make` was just killed to report that it is stopping.
 SETTLE_SECONDS = 1.0
 RETRY_SECONDS = 0.1
 TERMINAL_SECONDS = 1.0
@@ -72,10 +72,10 @@ async def _greet(settings: EmbeddedSettings, directory: DataDirectory, report: C
     except EmbeddedError as error:
         # The stack is up all the same, and what went wrong can be looked into.
         report.line(str(error))
-    _say_where(settings, directory, report)
+    _print_locations(settings, directory, report)
 
 
-def _say_where(settings: EmbeddedSettings, directory: DataDirectory, report: ConsoleReport) -> None:
+def _print_locations(settings: EmbeddedSettings, directory: DataDirectory, report: ConsoleReport) -> None:
     data, logs = _short(directory.root), _short(directory.logs)
     report.heading("Where")
     report.line(f"  API          {settings.gateway_url}/api/v1")

@@ -21,7 +21,7 @@ PortNumber = Annotated[int, Field(ge=1, le=65535)]
 
 
 class EmbeddedSettings(BaseSettings):
-    """One start's settings. The defaults are the ports of the guides, so that what they say works as it stands."""
+    """One start's settings. The defaults are the ports of the guides, so that their commands work unchanged."""
 
     model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="ignore", env_ignore_empty=True)
 
@@ -72,7 +72,7 @@ class EmbeddedSettings(BaseSettings):
             if worker not in WORKERS:
                 raise ValueError(f"`{word}`: the workers that can have copies are {', '.join(WORKERS)}")
             if not count.isascii() or not count.isdigit() or not 1 <= int(count) <= MAX_COPIES:
-                raise ValueError(f"`{word}`: say {worker}=<a number from 1 to {MAX_COPIES}>")
+                raise ValueError(f"`{word}`: write {worker}=<a number from 1 to {MAX_COPIES}>")
             copies[worker] = int(count)
         return copies
 

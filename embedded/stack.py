@@ -34,7 +34,7 @@ POLL_SECONDS = 0.2
 WATCH_SECONDS = 1.0
 NATS_SECONDS = 3.0
 ROOM_BYTES = 16 * 1024 * 1024
-"""What NATS needs to begin anew; with less it would meet the same error at once."""
+"""Free bytes that NATS needs to restart; with less it would fail in the same way at once."""
 
 Check = Callable[[], Awaitable[bool]]
 
@@ -55,7 +55,7 @@ class Stack:
         self._supervisor: Supervisor | None = None
 
     async def start(self) -> None:
-        """Bring everything up; returns when every service says that it is ready. Raises EmbeddedError."""
+        """Bring everything up; returns when every service is ready. Raises EmbeddedError."""
         await self._clean_up()
         unused = {database.port for database in self._databases.all} - {each.port for each in self._databases.servers}
         check_ports(port for port in self._settings.ports() if port.number not in unused)
@@ -90,7 +90,7 @@ class Stack:
             )
 
     async def keep(self) -> None:
-        """Watch over the stack until cancelled, and say what had to be started again."""
+        """Supervise the stack until cancelled, and print what was restarted."""
         pids: dict[str, int] = {}
         while True:
             if not self._running().lives:
@@ -102,7 +102,7 @@ class Stack:
             await asyncio.sleep(WATCH_SECONDS)
 
     async def _look_after(self, states: Iterable[ProcessState], pids: dict[str, int]) -> None:
-        """Revive what supervisord has given up, and tell what has another pid than `pids` says, which then says it."""
+        """Restart what supervisord has given up, print what has another pid than in `pids`, and update `pids`."""
         for state in states:
             if state.state == "FATAL":
                 await self._running().revive(state)
@@ -144,17 +144,17 @@ class Stack:
                 record.send(signal.SIGKILL)
 
     async def keep_nats_writing(self) -> None:
-        """Start NATS again once there is room on a disk that was full, and say what it waits for; until cancelled."""
-        said = False
+        """Restart NATS once a full disk has room again, and print what it waits for, until cancelled."""
+        reported = False
         while True:
             error = await nats.write_error(self._settings.nats_monitor_url)
             if error and shutil.disk_usage(self._directory.jetstream).free >= ROOM_BYTES:
                 self._report.line("  NATS could not write, now there is room; it is started again")
                 with contextlib.suppress(SupervisorSilent):
                     await self._running().restart("nats", INFRASTRUCTURE)
-            elif error and not said:
+            elif error and not reported:
                 self._report.line(f"  NATS can't write ({error}); what is accepted waits until there is room")
-            said = error is not None
+            reported = error is not None
             await asyncio.sleep(NATS_SECONDS)
 
     async def stop(self) -> None:

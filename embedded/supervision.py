@@ -21,7 +21,7 @@ START_SECONDS = 20.0
 STOP_SECONDS = 75.0
 LOG_BYTES = "10MB"
 LOG_BACKUPS = 3
-# supervisord waits one second longer after each failed start; past these it gives up and the runner begins anew.
+# supervisord waits one second longer after each failed start; past these it gives up, and the runner starts it again.
 START_RETRIES = 5
 
 

@@ -202,7 +202,6 @@ def _names(accounts: tuple[str, ...]) -> str:
 
 def main() -> None:
     """Write the document and the page."""
-
     DOCS.mkdir(exist_ok=True)
     (DOCS / "asyncapi.yaml").write_text(to_yaml(document(version_of("ecp-orchestrator"))), encoding="utf-8")
     (DOCS / "events.md").write_text(page(), encoding="utf-8")

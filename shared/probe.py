@@ -15,6 +15,7 @@ TIMEOUT_SECONDS = 4.0
 
 
 def main(arguments: list[str]) -> int:
+    """Print the answer of the address in `arguments`, by default this service's `/ready`; 0 if it is a success."""
     address, _, path = (arguments[0] if arguments else _own()).removeprefix("http://").partition("/")
     connection = http.client.HTTPConnection(address, timeout=TIMEOUT_SECONDS)
     try:

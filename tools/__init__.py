@@ -1,1 +1,1 @@
-"""What writes files that are derived from the code. `make docs` calls all of it; tests show that nobody forgot."""
+"""What writes files that are derived from the code. `make docs` runs all of it; tests compare the files."""

@@ -47,7 +47,7 @@ def part(lock: str, extra: str) -> str:
     kept = [_without_comments(stanza) for stanza in stanzas if _name(stanza) in needed]
     missing = needed - {_name(stanza) for stanza in stanzas}
     if missing:
-        raise SystemExit(f"requirements.lock lacks {', '.join(sorted(missing))}; make it anew from pyproject.toml.")
+        raise SystemExit(f"requirements.lock lacks {', '.join(sorted(missing))}; compile it from pyproject.toml again.")
     return f"# Cut out of requirements.lock for the extra `{extra}` by `make docs`.\n{''.join(kept)}"
 
 

@@ -1,7 +1,7 @@
 """`python -m tools.settings_page`: docs/settings.md, each variable of the environment with its default, from the code.
 
-A setting's text is the docstring below its field, or the comment beside it. A test fails when the page isn't what the
-code says, or when a field has no text.
+A setting's text is the docstring below its field, or the comment beside it. A test fails if the page differs
+from the code, or if a field has no text.
 """
 
 import ast
@@ -125,7 +125,7 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if value is None or value in ({}, "", ()):
         return ""
-    # Those of development, which nobody needs to keep to themselves, and which production refuses.
+    # Those of development, which are no secret, and which production refuses.
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

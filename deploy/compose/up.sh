@@ -77,10 +77,10 @@ password() {
     printf 'p%s' "$(od -An -N20 -tx1 /dev/urandom | tr -d ' \n')"
 }
 
-# Every container that has a health check, until all are healthy; says what it waits for.
+# Every container that has a health check, until all are healthy; prints those that are missing.
 wait_until_healthy() {
     deadline=$(($(date +%s) + ${WAIT_SECONDS:-240}))
-    said=""
+    printed=""
     while :; do
         waiting=""
         for id in $($compose ps -q); do
@@ -91,8 +91,8 @@ wait_until_healthy() {
             esac
         done
         [ -n "$waiting" ] || break
-        [ "$waiting" = "$said" ] || echo "Waiting for$waiting"
-        said=$waiting
+        [ "$waiting" = "$printed" ] || echo "Waiting for$waiting"
+        printed=$waiting
         [ "$(date +%s)" -lt "$deadline" ] || fail "Not healthy after ${WAIT_SECONDS:-240} s:$waiting
 Look at: $compose ps; $compose logs${waiting}"
         sleep 1

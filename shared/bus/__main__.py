@@ -47,6 +47,7 @@ async def _bootstrap(settings: BootstrapSettings) -> None:
 
 
 def main() -> None:
+    """Run the command of the command line."""
     parser = argparse.ArgumentParser(prog="python -m shared.bus", description=__doc__)
     parser.add_argument("command", choices=["bootstrap"])
     parser.parse_args()

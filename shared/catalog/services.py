@@ -82,6 +82,8 @@ class Storage(Sourced):
 
 
 class Image(CatalogRecord):
+    """A container image with a fixed tag."""
+
     repository: str = Field(min_length=1)
     tag: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")
 

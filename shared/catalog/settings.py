@@ -1,4 +1,4 @@
-"""Where the catalogue lies: the only part of it that reads the environment."""
+"""The catalogue's location: the only part of it that reads the environment."""
 
 from pathlib import Path
 
@@ -6,6 +6,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class CatalogSettings(BaseSettings):
+    """Settings of the catalogue."""
+
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     catalog_path: Path | None = None

@@ -30,6 +30,7 @@ async def _tables() -> None:
 
 
 def main() -> None:
+    """Run the command of the command line."""
     parser = argparse.ArgumentParser(prog="python -m shared.database", description=__doc__)
     parser.add_argument("command", choices=["upgrade", "roles"])
     work = _roles if parser.parse_args().command == "roles" else _tables

@@ -53,7 +53,7 @@ def raise_descriptor_limit(limits: ConnectionLimits) -> None:
 
 
 def bounded(limits: ConnectionLimits) -> type[asyncio.Protocol]:
-    """uvicorn's `http` setting."""
+    """The value of uvicorn's `http` setting."""
     return type("BoundedHttp", (BoundedConnection,), {"limits": limits})
 
 

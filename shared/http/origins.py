@@ -32,6 +32,8 @@ class Authority(NamedTuple):
 
 
 class Origin(NamedTuple):
+    """Scheme, host and port of a web page."""
+
     scheme: str
     name: str
     port: int

@@ -11,7 +11,7 @@ from shared.http.connections import ConnectionLimits
 
 
 def bounded_socket(limits: ConnectionLimits) -> type[asyncio.Protocol]:
-    """uvicorn's `ws` setting."""
+    """The value of uvicorn's `ws` setting."""
     return type("BoundedWebSocket", (BoundedSocket,), {"limits": limits})
 
 

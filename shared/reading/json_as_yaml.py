@@ -1,8 +1,8 @@
-"""JSON as YAML: valid JSON that libyaml can't read.
+r"""JSON as YAML: valid JSON that libyaml can't read.
 
-YAML 1.2 has all of JSON, libyaml has YAML 1.1: it knows neither `\\/` nor a character that is written as a pair of
-surrogates, as Python's json writes every emoji, takes U+0085, U+2028 and U+2029 for ends of lines, and refuses other
-control characters. The API server, which reads JSON as JSON, takes them all.
+YAML 1.2 includes JSON, but libyaml implements YAML 1.1: it knows neither `\/` nor surrogate pairs, which Python's json
+writes for every emoji; it treats U+0085, U+2028 and U+2029 as line ends, and refuses other control characters. The API
+server reads JSON as JSON and accepts all of them.
 """
 
 import re

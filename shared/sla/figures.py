@@ -1,11 +1,13 @@
-"""What a history amounts to in a window of time. Every slice of the window counts as exactly one of these:
+"""The SLA figures of a history in a window of time.
 
-    maintenance   it was announced beforehand; what was seen in it doesn't count
+Every slice of the window counts as exactly one of these:
+
+    maintenance   it was announced beforehand; observations in it don't count
     up, down      as it was observed
     unknown       it could not be observed (no sampler, no answer from the cluster), or the tenant was not due
                   (stopped, a workload in its first rollout). It is neither up nor down, and it is shown.
 
-A window begins with the first slice that was ever up, if that is later: nothing was promised of what hadn't run yet.
+A window begins with the first slice that was ever up, if that is later: nothing was promised before the first start.
 
     availability   up / (up + down); with nothing known there is none, rather than 100 %
     failure        a stretch of down slices until the next up one; unknown time and maintenance neither begin nor end

@@ -114,7 +114,7 @@ def services_annotation(workloads: Iterable[Obj]) -> str:
 
 
 def declared_in(namespace: Obj) -> dict[WorkloadKey, int]:
-    """k by workload, as the Namespace's annotation has it; empty where there is none that can be read."""
+    """The needed replicas by workload in the Namespace's annotation; empty if there is no valid one."""
     try:
         found = json.loads(annotations_of(namespace).get(SERVICES) or "{}")
         pairs = [(*name.split("/", 1), max(1, int(needed))) for name, needed in found.items()]

@@ -1,5 +1,6 @@
-"""Skips an event that this process has already finished (its acknowledgement was lost or late), and a replay that is
-meant for another consumer.
+"""Skips events that this process has already finished, and replays that are meant for another consumer.
+
+An event is delivered again if its acknowledgement was lost or late.
 
 This only saves work. Repeating a handler is harmless for other reasons: output ids are derived from the input's id,
 generations only rise, and rows are only replaced by newer data.

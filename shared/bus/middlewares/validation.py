@@ -20,6 +20,8 @@ _NUL = b"\\u0000"
 
 
 class Validation(BaseMiddleware[Any, Any]):
+    """Turns a body that its model refuses into a permanent failure."""
+
     async def consume_scope(self, call_next: Any, msg: Any) -> Any:
         try:
             return await call_next(msg)
