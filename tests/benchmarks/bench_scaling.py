@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 import nats
 import psutil
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -81,7 +82,7 @@ async def deploy(client: Client, count: int, prefix: str) -> float:
 
     refused: list[bytes] = []
 
-    async def hear(message: nats.aio.msg.Msg) -> None:
+    async def hear(message: Msg) -> None:
         if message.subject == "demo.resources.rejected":
             refused.append(message.data)
         else:

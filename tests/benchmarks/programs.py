@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -68,7 +69,7 @@ class Stack:
         """Start services and wait until they are ready; their process ids."""
         pids = {name: await self.programs.start("-m", f"services.{name}", PORT=str(self.ports[name])) for name in names}
         for name in names:
-            await until(lambda name=name: answers(f"{self.url(name)}/ready"), START_SECONDS)  # type: ignore[misc]
+            await until(partial(answers, f"{self.url(name)}/ready"), START_SECONDS)
         return pids
 
     def url(self, name: str) -> str:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import httpx
 import nats
 import psutil
+from nats.aio.client import Client
 from nats.js.api import ConsumerConfig
 
 from embedded.child import until
@@ -259,7 +260,7 @@ async def api(run: EmbeddedRun) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @asynccontextmanager
-async def bus(run: EmbeddedRun, account: str = BOOTSTRAP) -> AsyncIterator[nats.NATS]:
+async def bus(run: EmbeddedRun, account: str = BOOTSTRAP) -> AsyncIterator[Client]:
     """A connection to the stack's NATS in the name of `account`."""
     password = json.loads(run.directory.bus_passwords.read_text())[account]
     url = f"nats://{account}:{password}@127.0.0.1:{run.variables['NATS_PORT']}"

@@ -1,6 +1,7 @@
 """The gateway's document against the gateway: a campaign for each mode, on tenants that exist."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from schemathesis.generation.case import Case
 
@@ -19,7 +20,7 @@ async def campaign(gateway: Gateway, mode: Mode) -> Campaign:
     url = f"http://127.0.0.1:{gateway.settings.port}"
     document = (await gateway.http.get(f"{url}/openapi.json")).json()
 
-    def choose_mode(case: Case) -> None:
+    def choose_mode(case: Case[Any]) -> None:
         for name in [name for name in case.headers if name.lower() == "x-demo-mode"]:
             del case.headers[name]
         if mode is Mode.DEMO:

@@ -133,7 +133,7 @@ def shallow(schema: Any, schemas: dict[str, Any], depth: int) -> Any:
     return found
 
 
-def name_objects(case: Case) -> None:
+def name_objects(case: Case[Any]) -> None:
     """Give most bodies a name that is valid, and the one in the path: otherwise nearly all are refused for that."""
     body = case.body
     if not isinstance(body, dict) or not isinstance(metadata := body.get("metadata", {}), dict):

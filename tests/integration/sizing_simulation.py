@@ -15,11 +15,12 @@ How it is judged (C. Stein, 1945, in two stages), so that nobody looks until it 
 
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from random import Random
 from statistics import mean, stdev
+from typing import Any
 
 import simpy
 from scipy.stats import t as student
@@ -113,7 +114,7 @@ def response_times(queue: Queue, seed: str, requests: int) -> Sequence[float]:
         else:
             free += 1
 
-    def arrivals() -> Iterator[simpy.Event]:
+    def arrivals() -> Generator[simpy.Event, Any, Any]:
         nonlocal free
         for gap, own in _requests(queue, random, requests):
             yield environment.timeout(gap)
@@ -134,14 +135,14 @@ def response_times_of_a_resource(queue: Queue, seed: str, requests: int) -> Sequ
     servers = simpy.Resource(environment, capacity=queue.servers)
     taken = array("d")
 
-    def request(own: float) -> Iterator[simpy.Event]:
+    def request(own: float) -> Generator[simpy.Event, Any, Any]:
         arrived = environment.now
         with servers.request() as server:
             yield server
             yield environment.timeout(own)
         taken.append(environment.now - arrived)
 
-    def arrivals() -> Iterator[simpy.Event]:
+    def arrivals() -> Generator[simpy.Event, Any, Any]:
         for gap, own in _requests(queue, random, requests):
             yield environment.timeout(gap)
             environment.process(request(own))
@@ -163,7 +164,7 @@ def away_parts(pools: list[Pool], seed: str, hours: float) -> list[float]:
     there = [pool.replicas for pool in pools]
     clock = _Outages(environment)
 
-    def replica(index: int, pool: Pool) -> Iterator[simpy.Event]:
+    def replica(index: int, pool: Pool) -> Generator[simpy.Event, Any, Any]:
         failures_an_hour = (1 - pool.replica_availability) / pool.replica_availability
         while True:
             yield environment.timeout(random.expovariate(failures_an_hour))

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nats
 import pytest
@@ -54,7 +55,7 @@ async def running(url: str, handler: EventHandler[MetricsCollected], *, concurre
         await worker.stop()
 
 
-async def say(jetstream: JetStreamContext, body: bytes | None = None, **headers: str) -> None:
+async def say(jetstream: JetStreamContext, body: bytes | None = None, **headers: Any) -> None:
     await jetstream.publish(
         "metrics.collected", EVENT.model_dump_json().encode() if body is None else body, headers=headers
     )
@@ -157,7 +158,8 @@ async def test_an_event_with_more_headers_than_a_stream_takes_is_buried_without_
     url: str, jetstream: JetStreamContext
 ) -> None:
     async with running(url, refuse):
-        await say(jetstream, **{"ce-id": "with-headers", "large": "x" * 65_000})
+        headers: dict[str, Any] = {"ce-id": "with-headers", "large": "x" * 65_000}
+        await say(jetstream, **headers)
         [letter] = await letters(jetstream)
     assert letter.event_id == "with-headers"
     assert "large" not in letter.headers

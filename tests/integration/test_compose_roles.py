@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -39,7 +40,7 @@ def sockets() -> Iterator[Path]:
 
 def settings(sockets: Path, **changes: str) -> RolesSettings:
     """Every login with a password of its own."""
-    urls = {}
+    urls: dict[str, Any] = {}
     for name, user, host in (
         ("database_url", "ecp_user", "postgres"),
         ("demo_database_url", "ecp_demo_user", "postgres-demo"),

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import yaml
@@ -41,7 +42,7 @@ async def report(bench: Bench, deployment_id: str, count: int) -> tuple[Drift, .
     return reports(bench, deployment_id)[count - 1].drift
 
 
-async def deployed(bench: Bench, tenant: str, **options: bool) -> str:
+async def deployed(bench: Bench, tenant: str, **options: Any) -> str:
     deployment_id = await bench.deploy(tenant, 1, labelled(tenant), **options)
     await bench.until_said(deployment_id, DeployCompleted)
     return deployment_id

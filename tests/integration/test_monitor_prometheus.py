@@ -8,6 +8,7 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -207,14 +208,14 @@ async def test_prometheus_scrapes_the_documented_metrics_and_the_workers(
                 await gateway.get(f"/tenants/{tenant_id}")
                 for name, value in (("cpu", 61.5), ("memory", 40.0), ("gpu", 12.0)):
                     expression = f'ecp_tenant_{name}_usage{{tenant_id="{tenant_id}"}}'
-                    [(labels, seen)] = await eventually(lambda asked=expression: query(url, asked))
+                    [(labels, seen)] = await eventually(partial(query, url, expression))
                     assert (labels["job"], seen) == ("ecp-ai-services", value)
                 await eventually(lambda: query(url, "ecp_active_tenants_total"))
                 asked = f'ecp_tenant_requests_total{{tenant_id="{tenant_id}", method="GET", status="success"}} >= 1'
                 await eventually(lambda: query(url, asked))
                 await eventually(lambda: query(url, 'ecp_lease_held{lease="monitor.sampler", mode="demo"} == 1'))
                 for name in ("ecp_bus_lag_messages", "ecp_bus_unfinished_messages"):
-                    found = await eventually(lambda asked=name: query(url, f'{asked}{{job="ecp-workers"}}'))
+                    found = await eventually(partial(query, url, f'{name}{{job="ecp-workers"}}'))
                     assert {(each["consumer"], each["mode"]) for each, _ in found} == {
                         ("monitor-stores", "demo"),
                         ("monitor-stores", "production"),

@@ -49,7 +49,7 @@ async def stored(journal: Journal, cluster: str = "demo") -> Store:
     return store
 
 
-def named(name: str, **data: str) -> dict[str, Any]:
+def named(name: str, **data: Any) -> dict[str, Any]:
     """A config map in the namespace `default`."""
     return {**config_map(name, **data), "metadata": {"name": name, "namespace": "default"}}
 

@@ -70,7 +70,7 @@ class Campaign:
     known: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     reasons: Sequence[str] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
-    fix: Callable[[Case], None] = lambda case: None
+    fix: Callable[[Case[Any]], None] = lambda case: None
     findings: list[Finding] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
 
@@ -113,7 +113,7 @@ class Campaign:
             suppress_health_check=list(HealthCheck),
         )
         @given(strategy)
-        def send(case: Case) -> None:
+        def send(case: Case[Any]) -> None:
             self._send(case, number)
 
         # Sometimes no parameter can be made invalid.
@@ -127,7 +127,7 @@ class Campaign:
             return {name: values[-1] for name, values in found.items()}
         return {name: chance.choice(values[:-1]) for name, values in found.items()}
 
-    def _send(self, case: Case, batch: int) -> None:
+    def _send(self, case: Case[Any], batch: int) -> None:
         self.fix(case)
         try:
             response = case.call(
@@ -151,7 +151,7 @@ class Campaign:
         """A dependency may be missing, and then the answer has a reason."""
         return any(reason in response.text for reason in self.reasons)
 
-    def _found(self, case: Case, batch: int, what: str) -> None:
+    def _found(self, case: Case[Any], batch: int, what: str) -> None:
         curl = case.as_curl_command(headers=dict(self.headers))
         self.findings.append(Finding(case.operation.label, batch, what, curl[:2000]))
 

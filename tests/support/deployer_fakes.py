@@ -102,7 +102,11 @@ class FakeCluster:
         with self._stepping("contents"):
             return [copy.deepcopy(obj) for (_, found, _), obj in self._objects.items() if found == namespace]
 
-    async def list(self, kind: Kind, namespace: str) -> Listing:
+    async def preview(self, obj: Obj) -> Obj:
+        raise NotImplementedError("drift is compared by the simulator's API alone")
+
+    async def list(self, kind: Kind, namespace: str, label: str = "") -> Listing:
+        """Without a selector: no test of the fake needs `label`."""
         with self._stepping(f"list {kind.kind}"):
             self._check_kind(kind)
             found = [o for (k, ns, _), o in self._objects.items() if k == kind.kind and namespace in ("", ns)]
@@ -113,7 +117,9 @@ class FakeCluster:
         self._check_kind(kind)
         return (verb, kind.kind) not in self.forbidden
 
-    async def watch(self, kind: Kind, namespace: str, resource_version: str) -> AsyncIterator[WatchEvent]:
+    async def watch(
+        self, kind: Kind, namespace: str, resource_version: str, label: str = ""
+    ) -> AsyncIterator[WatchEvent]:
         with self._stepping(f"watch {kind.kind}"):
             self._check_kind(kind)
             position = int(resource_version)
@@ -230,7 +236,7 @@ class FakeKeyValue:
     async def create(self, key: str, value: bytes) -> int:
         return await self.update(key, value, last=0)
 
-    async def update(self, key: str, value: bytes, last: int) -> int:
+    async def update(self, key: str, value: bytes, last: int | None) -> int:
         self._step(f"before write {key}")
         self._check(key, last)
         self._revision += 1
@@ -243,7 +249,7 @@ class FakeKeyValue:
         del self._entries[key]
         return True
 
-    def _check(self, key: str, last: int) -> None:
+    def _check(self, key: str, last: int | None) -> None:
         current = self._entries.get(key)
         if last != (current.revision if current else 0):
             raise nats.js.errors.KeyWrongLastSequenceError

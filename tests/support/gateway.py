@@ -155,9 +155,9 @@ def error_of(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     return error
 
 
-async def make_databases(server: PostgresServer, name: str) -> dict[str, str]:
+async def make_databases(server: PostgresServer, name: str) -> dict[str, Any]:
     """Two databases with tables, as settings with their owners' logins."""
-    urls = {
+    urls: dict[str, Any] = {
         "database_url": await server.create_database(f"{name}_production", user=f"{name}_user", password="secret"),
         "demo_database_url": await server.create_database(f"{name}_demo", user=f"{name}_demo_user", password="secret"),
     }

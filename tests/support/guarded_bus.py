@@ -92,7 +92,7 @@ def start_deployed(directory: Path, secrets: dict[str, str], **variables: str) -
     environment = {variable(account): secrets[account] for account in ACCESS}
     environment["NATS_OUTSIDE_SYSTEMS"] = " ".join(f"{name}:{each}" for name, each in systems(secrets).items())
     path = f"{nats_server().parent}{os.pathsep}{os.environ['PATH']}"
-    command = ["/bin/sh", DEPLOYED / "start.sh", directory / "jetstream", config, directory / "made"]
+    command: list[str | Path] = ["/bin/sh", DEPLOYED / "start.sh", directory / "jetstream", config, directory / "made"]
     return Child(command, directory / "nats.log", environment={"PATH": path, **environment, **variables})
 
 

@@ -156,7 +156,7 @@ def namespace(name: str) -> dict[str, Any]:
     }
 
 
-def config_map(name: str, labels: dict[str, str] | None = None, **data: str) -> dict[str, Any]:
+def config_map(name: str, labels: dict[str, str] | None = None, **data: Any) -> dict[str, Any]:
     """A config map."""
     metadata = {"name": name, **({"labels": labels} if labels else {})}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, **({"data": data} if data else {})}

@@ -41,7 +41,7 @@ class Body(BaseModel):
     service_requirements: dict[str, int]
 
 
-async def prepare(connection: asyncpg.Connection) -> None:
+async def prepare(connection: Any) -> None:
     await connection.execute("CREATE SCHEMA IF NOT EXISTS bare")
     await connection.execute("CREATE TABLE IF NOT EXISTS bare.one (id serial PRIMARY KEY, tenant_id text, body jsonb)")
     for table in TABLES:

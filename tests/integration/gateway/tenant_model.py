@@ -7,6 +7,7 @@ may have ended or not: then the model allows the answers of both.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, Final
 
 import httpx
@@ -182,7 +183,7 @@ class TenantMachine(RuleBasedStateMachine):
     def come_to_rest(self) -> None:
         """Wait until nothing is on its way, and compare all that is recorded and all that runs."""
         for tenant, model in self.models.items():
-            self._until(lambda name=tenant: self._rests(name), f"{tenant} never came to rest")
+            self._until(partial(self._rests, tenant), f"{tenant} never came to rest")
             self._compare_at_rest(tenant, model)
 
     def teardown(self) -> None:

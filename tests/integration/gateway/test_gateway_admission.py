@@ -10,8 +10,7 @@ from shared.errors import PermanentError
 from shared.events import DeployCompleted, Phase
 from shared.rpc import RoomReply, RoomRequest, Shortage, Unplaced
 from shared.subjects import Mode, Rpc
-
-from .conftest import DEMO, Gateway, tenant
+from tests.support.gateway import DEMO, Gateway, tenant
 
 SHORT = RoomReply(
     target="simulator",

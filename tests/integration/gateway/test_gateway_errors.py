@@ -147,9 +147,9 @@ async def test_a_mode_in_another_spelling_is_fine(gateway: Gateway, mode: str) -
 async def test_a_tenant_that_is_not_there_is_a_404_everywhere(
     gateway: Gateway, method: str, path: str, name: str
 ) -> None:
-    body = {"PUT": {"name": "x"}}.get(method) or ({"metrics": {"cpu": 1}} if path == "/monitoring" else None)
-    content = {"json": body} if body and method in ("PUT", "POST") else {}
-    answer = await gateway.http.request(method, f"/tenants/{name}{path}", headers=DEMO, **content)  # type: ignore[arg-type]
+    body: Any = {"PUT": {"name": "x"}}.get(method) or ({"metrics": {"cpu": 1}} if path == "/monitoring" else None)
+    content: dict[str, Any] = {"json": body} if body and method in ("PUT", "POST") else {}
+    answer = await gateway.http.request(method, f"/tenants/{name}{path}", headers=DEMO, **content)
     error_of(answer, 404, "TENANT_NOT_FOUND")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import text
 
 from services.gateway.lifecycle.schemas import OperationAccepted
-from shared.events import DeployCompleted, DeployFailed, DeployRolledBack, OperationRequested, Phase
+from shared.events import DeployCompleted, DeployEvent, DeployFailed, DeployRolledBack, OperationRequested, Phase
 from shared.subjects import Mode
 from tests.support.gateway import DEMO, Gateway
 
@@ -35,8 +35,12 @@ async def conclude(gateway: Gateway, asked: dict[str, Any], model: Any = DeployC
     if asked.get("operation") is None:
         await gateway.eventually(path, phase="validating")
     await gateway.say(model.model_validate(fields | more))
-    status = {DeployCompleted: "completed", DeployFailed: "failed", DeployRolledBack: "rolled_back"}[model]
-    await gateway.eventually(path, status=status)
+    ends: dict[type[DeployEvent], str] = {
+        DeployCompleted: "completed",
+        DeployFailed: "failed",
+        DeployRolledBack: "rolled_back",
+    }
+    await gateway.eventually(path, status=ends[model])
 
 
 async def change(gateway: Gateway, tenant_id: str, sessions: int) -> dict[str, Any]:

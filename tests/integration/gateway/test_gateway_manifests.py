@@ -9,8 +9,7 @@ from shared.bus import Worker
 from shared.rpc import CapacityReply, CapacityRequest, NodeCapacity
 from shared.settings import BusSettings
 from shared.subjects import Mode, Rpc
-
-from .conftest import DEMO, Gateway
+from tests.support.gateway import DEMO, Gateway
 
 SIMPLE = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ecp-ai-my-ai-service\n"
 WRONG = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  replica: 3\n"

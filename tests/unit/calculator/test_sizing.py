@@ -43,7 +43,8 @@ def test_concurrent_users_bound_each_service_s_load_by_the_mix_that_is_worst_for
 
 def test_slots_beyond_all_concurrent_users_are_not_paid_for() -> None:
     """100 erlangs need 117 slots at 1 % blocking, unless there are never more than 100 users: then 100 are enough."""
-    free, bounded = (sized({"callbot": 100}, response_time="1s", **users) for users in ({}, {"concurrent_users": 100}))
+    free = sized({"callbot": 100}, response_time="1s")
+    bounded = sized({"callbot": 100}, response_time="1s", concurrent_users=100)
     assert (workload(free, "callbot").needed, workload(bounded, "callbot").needed) == (6, 5)
     assert workload(bounded, "callbot").blocked == 0
 
@@ -258,7 +259,7 @@ def test_the_bill_adds_up_in_both_currencies_and_however_it_is_bought() -> None:
     # half of everything but storage; 0.63 of GPUs and 0.8 of cores and memory
     assert bill.spot.usd == pytest.approx((3840 + 2511.78 + 551.62) / 2 + 118.23, abs=0.03)
     assert bill.reserved.usd == pytest.approx(3840 * 0.63 + (2511.78 + 551.62) * 0.8 + 118.23, abs=0.03)
-    assert sized(CALL_CENTRE).cost.krw_per_usd == 1400  # type: ignore[union-attr]
+    assert sized(CALL_CENTRE).cost.krw_per_usd == 1400
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_figures_are_exact() -> None:
     assert CATALOG.services["stt"].capacity.per_core is not None
     assert CATALOG.services["stt"].capacity.per_core.value == Fraction(13, 2)
     assert CATALOG.services["advisor"].asks["aicm"].requests == Fraction(17, 2)
-    assert CATALOG.services["chatbot"].capacity.per_core.value == Fraction(1000, 39)  # type: ignore[union-attr]
+    assert CATALOG.services["chatbot"].capacity.per_core.value == Fraction(1000, 39)
 
 
 def test_a_service_stands_before_those_that_it_asks() -> None:

@@ -16,7 +16,7 @@ from shared.subjects import Subject
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CONTAINER = 'k:{"name":"callbot"}'
-OURS = {"f:spec": {"f:replicas": {}, "f:template": {"f:spec": {"f:containers": {CONTAINER: {"f:image": {}}}}}}}
+OURS: Obj = {"f:spec": {"f:replicas": {}, "f:template": {"f:spec": {"f:containers": {CONTAINER: {"f:image": {}}}}}}}
 
 
 def entry(manager: str, fields: Obj, time: str = "2026-01-01T00:00:00Z", operation: str = "Update", **more: Any) -> Obj:
@@ -66,7 +66,11 @@ def test_a_changed_field_without_an_owner_has_no_manager_rather_than_a_guess() -
 
 
 def test_what_others_add_is_none() -> None:
-    added = {"sidecars": [{"name": "proxy", "image": "proxy"}], "paused": True, "metadata": {"generation": 7}}
+    added: dict[str, Any] = {
+        "sidecars": [{"name": "proxy", "image": "proxy"}],
+        "paused": True,
+        "metadata": {"generation": 7},
+    }
     there = {**live(entry("istio", {"f:spec": {"f:paused": {}}}), **added), "status": {"replicas": 1}}
     assert differences.compare(there, {**live(**added), "status": {"replicas": 3}}) == []
     assert digest(there) == digest(live()), "no field of ours was taken, so that it isn't even compared"

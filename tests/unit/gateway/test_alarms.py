@@ -20,7 +20,7 @@ def watched(
     time = NOW - timedelta(seconds=ago)
     budget = {"left_percent": left, "exhausts_at": "2026-03-01T11:00:00Z" if left < 0 else None}
     sla = {"time": time.isoformat(), "error_budget": budget, "burn_rates": ALL_QUIET | (rates or {})}
-    fields = {"tenant_id": "acme", "status": "running", "sla": sla, "sla_time": time, "updated_at": NOW}
+    fields: dict[str, Any] = {"tenant_id": "acme", "status": "running", "sla": sla, "sla_time": time, "updated_at": NOW}
     return Watched(**(fields | changes))
 
 

@@ -33,7 +33,7 @@ def of_kind(objects: list[Obj], kind: str) -> dict[str, Any]:
 
 def container(deployment: Obj) -> Obj:
     [only] = deployment["spec"]["template"]["spec"]["containers"]
-    return only  # type: ignore[no-any-return]
+    return only
 
 
 @cache

@@ -29,7 +29,7 @@ def test_a_good_manifest_has_no_findings() -> None:
     assert found(GOOD, simulator=True, tenant_id="good") == []
 
 
-TEXTS = {
+TEXTS: dict[str, tuple[str | bytes, int | None, int | None]] = {
     "YAML_SYNTAX": ("a: b: c", 1, 5),
     "INVALID_UTF8": (b"kind: A\nx: \xff", 2, 4),
     "CHARACTER_REFUSED": ("kind: A\nx: \0", 2, 4),

@@ -133,7 +133,7 @@ def test_nats_in_containers_knows_the_contract_s_accounts() -> None:
     assert ACCOUNTS.read_text(encoding="utf-8") == configuration(), "run `make docs`"
     assert TEMPLATE.read_text(encoding="utf-8") == template(), "run `make docs`"
     start = ACCOUNTS.with_name("start.sh").read_text(encoding="utf-8")
-    assert set(re.search(r"(?m)^ +(gateway \|.*)\)$", start)[1].split(" | ")) == set(ACCESS)  # type: ignore[index]
+    assert set(re.search(r"(?m)^ +(gateway \|.*)\)$", start)[1].split(" | ")) == set(ACCESS)
 
 
 def test_the_build_sees_only_what_the_dockerfile_copies() -> None:

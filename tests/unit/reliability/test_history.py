@@ -1,13 +1,14 @@
 """The judge of the nemesis catches each violation, and finds nothing in a history that has none."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.support.history import Call, Deployment, History, Published, Seen, Tenant, violations
 
 
-def call(operation: str = "create", **changes: object) -> Call:
+def call(operation: str = "create", **changes: Any) -> Call:
     return Call(operation, "one", "key-1", 1.0, 2.0, 201, "dep-1", 1)._replace(**changes)
 
 

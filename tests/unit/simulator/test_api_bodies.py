@@ -2,6 +2,7 @@
 
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -151,9 +152,9 @@ async def test_a_field_manager_is_printable_and_short(name: str, code: int) -> N
     assert (await Api().post(CONFIG_MAPS, config_map("a"), fieldManager=name)).code == code
 
 
-def _copies(count: int) -> list[dict[str, str | dict[str, str]]]:
+def _copies(count: int) -> list[dict[str, Any]]:
     """Each doubles the annotations and the depth."""
-    begin = {"op": "add", "path": "/metadata/annotations", "value": {"a": "x"}}
+    begin: dict[str, Any] = {"op": "add", "path": "/metadata/annotations", "value": {"a": "x"}}
     path = "/metadata/annotations"
     return [begin, *({"op": "copy", "from": path, "path": f"{path}/c{n}"} for n in range(count))]
 
@@ -191,9 +192,9 @@ async def test_a_large_body_costs_in_proportion_to_its_size() -> None:
     change = {"name": "app", "env": env, "$setElementOrder/env": [{"name": f"V{n}"} for n in reversed(range(count))]}
     patch = {"spec": {"template": {"spec": {"containers": [change]}}}}
     assert (await api.patch(f"{DEPLOYMENTS}/web", patch, STRATEGIC)).code == 200
-    data = {f"k{n}": "x" for n in range(count)}
+    data: dict[str, Any] = {f"k{n}": "x" for n in range(count)}
     assert (await api.apply(f"{CONFIG_MAPS}/a", config_map("a", **data))).code == 201
-    half = dict(list(data.items())[::2])
+    half: dict[str, Any] = dict(list(data.items())[::2])
     assert (await api.apply(f"{CONFIG_MAPS}/a", config_map("a", **half))).code == 200
     long_key = b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"b"},"%s":{%s}}'
     twice = long_key % (b"k" * 300_000, b",".join([b'"a":1'] * 30_000))

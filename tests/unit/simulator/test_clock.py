@@ -22,7 +22,12 @@ def test_what_is_due_is_called_in_order_at_its_own_moment() -> None:
 def test_what_is_ready_at_once_comes_before_what_is_due_later_and_keeps_its_order() -> None:
     clock, calls = Clock(START), []
     clock.call_later(1, lambda: calls.append("later"))
-    clock.call_soon(lambda: (calls.append("first"), clock.call_soon(lambda: calls.append("third"))))
+
+    def first() -> None:
+        calls.append("first")
+        clock.call_soon(lambda: calls.append("third"))
+
+    clock.call_soon(first)
     clock.call_soon(lambda: calls.append("second"))
     clock.step(1)
     assert calls == ["first", "second", "third", "later"]
@@ -45,7 +50,11 @@ def test_ticks_bring_what_is_due_at_about_the_same_time_together() -> None:
 
 def test_a_call_may_ask_for_another_one_within_the_same_step() -> None:
     clock, calls = Clock(START), []
-    clock.call_later(1, lambda: clock.call_later(1, lambda: calls.append(clock.now())))
+
+    def another() -> None:
+        clock.call_later(1, lambda: calls.append(clock.now()))
+
+    clock.call_later(1, another)
     clock.step(5)
     assert calls == [START + timedelta(seconds=2)]
 

@@ -1,10 +1,12 @@
 """Deployments and their ReplicaSets, as `kubectl rollout` sees them."""
 
+from typing import Any
+
 from shared.kube.objects import Obj, condition
 from tests.unit.simulator.cluster_harness import DEPLOYMENTS, ClusterHarness, deployment, template
 
 
-def rolled_out(replicas: int = 3, **spec: object) -> ClusterHarness:
+def rolled_out(replicas: int = 3, **spec: Any) -> ClusterHarness:
     harness = ClusterHarness()
     harness.add(DEPLOYMENTS, deployment(replicas=replicas, **spec))
     harness.until(lambda: harness.is_rolled_out("web"))
@@ -38,7 +40,7 @@ def test_the_conditions_go_through_kubernetes_reasons() -> None:
     harness.until(lambda: harness.is_rolled_out("web"))
     assert list(seen["Progressing"]) == ["NewReplicaSetCreated", "ReplicaSetUpdated", "NewReplicaSetAvailable"]
     assert list(seen["Available"]) == ["MinimumReplicasUnavailable", "MinimumReplicasAvailable"]
-    message = condition(harness.get(DEPLOYMENTS, "web"), "Progressing")["message"]  # type: ignore[index]
+    message = condition(harness.get(DEPLOYMENTS, "web"), "Progressing")["message"]
     assert message == f'ReplicaSet "{harness.sets()[0]["metadata"]["name"]}" has successfully progressed.'
 
 

@@ -125,7 +125,7 @@ def test_required_node_affinity_is_obeyed() -> None:
     harness.add(DEPLOYMENTS, deployment(replicas=6, template=template(affinity=affinity)))
     harness.step(0)
     zones = {
-        harness.store.get("nodes", "", found["spec"]["nodeName"])["metadata"]["labels"][rule["key"]]  # type: ignore[index]
+        harness.store.get("nodes", "", found["spec"]["nodeName"])["metadata"]["labels"][rule["key"]]
         for found in harness.pods()
     }
     assert zones == {"ap-northeast-2b"}
