@@ -8,8 +8,8 @@ import pytest
 
 from services.simulator.api.errors import ApiError
 from services.simulator.api.validation.bodies import beside, parse_json, parse_yaml
-from services.simulator.controllers.pods import pod_objects
 from shared.kube import texts
+from shared.kube.texts import parse_time
 from tests.support.simulator_api import (
     APPLY,
     CONFIG_MAPS,
@@ -214,7 +214,7 @@ async def test_a_selector_costs_in_proportion_to_its_length(unit: str, length: i
 @pytest.mark.parametrize("status", ["0000-01-01T00:00:00Z", "0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:59"])
 def test_a_time_that_the_api_server_takes_is_one_for_the_controllers(status: str) -> None:
     assert texts.time_fault(status) is None
-    assert pod_objects.parse_time(status).tzinfo is not None
+    assert parse_time(status).tzinfo is not None
 
 
 @pytest.mark.parametrize("wrong", ["2024-01-01T00:00:00+99:99", "2024-01-01T00:00:00+00:60", "2024-02-30T00:00:00Z"])
