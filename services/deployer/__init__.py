@@ -1,14 +1,14 @@
-"""The deployer: makes a cluster agree with what was asked of it, and says how it goes.
+"""The deployer: makes clusters agree with the desired state of tenants, and reports the progress.
 
-It owns the desired state of every tenant (key-value bucket `desired`), what has come of it (`applied`) and the leases.
-It consumes `manifest.rendered` and `operation.requested`, and publishes `deploy.started`, `.progressed`, `.completed`,
-`.failed`, `.rolled_back`, `.superseded` and `tenant.deleted`.
+It owns the desired state of every tenant (key-value bucket `desired`), the applied state (`applied`) and the leases. It
+consumes `manifest.rendered` and `operation.requested`, and publishes `deploy.started`, `.progressed`, `.completed`,
+`.failed`, `.rolled_back`, `.superseded`, `.drifted` and `tenant.deleted`.
 
-    handlers.py     an event becomes desired state, by compare-and-set: the highest generation wins
-    controller.py   which tenants need work, and who does it (a lease each)
-    reconciler.py   one tenant: apply, watch until healthy, prune; undo, stop or delete; safe to kill and to repeat
-    apply.py        the writes; view.py the watches; newest.py what stops them
-    ledger.py       what is recorded and said of one generation
-    desired, manifest, health, pods, survey, scaling, progress, patience, explanation    pure: judging and wording
-    cluster.py      the port to a cluster; kubernetes.py, states.py, leases.py, manifests.py, targets.py the adapters
+    handlers.py      events become desired state, by compare-and-set: the highest generation wins
+    mode_context.py  the adapters of one mode
+    state/           records of a tenant, the rules between generations, and the events about them
+    cluster/         the port to a cluster, its Kubernetes adapter, caches and capacity
+    health/          the health of objects, kind by kind
+    reconcile/       the controller: which tenants need work; apply, watch until healthy, prune, undo, stop, delete
+    drift/           what no longer matches the deployment: compared, reported, healed
 """

@@ -1,4 +1,4 @@
-"""`python -m services.deployer`"""
+"""`python -m services.deployer`."""
 
 from services.deployer.app import build
 from services.deployer.settings import DeployerSettings

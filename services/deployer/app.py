@@ -1,76 +1,65 @@
-"""Wiring: settings -> adapters -> handlers and controller. Nothing connects before the worker starts."""
+"""Wiring: settings -> a context for each mode -> handlers, controllers and drift watchers.
+
+Nothing connects before the worker starts.
+"""
 
 import os
 import socket
 import uuid
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
-from functools import partial
-
-from nats.js.kv import KeyValue
+from collections.abc import Mapping
 
 from services.deployer.cluster.capacity import CapacityService
-from services.deployer.cluster.targets import TargetClusters
-from services.deployer.drift.watch import DriftWatcher
+from services.deployer.drift.watcher import DriftWatcher
 from services.deployer.handlers import Handlers
-from services.deployer.reconcile.controller import Controller, World
+from services.deployer.mode_context import ModeContext
+from services.deployer.reconcile.controller import Controller
 from services.deployer.settings import DeployerSettings
-from services.deployer.state.manifest_store import ManifestStore
-from services.deployer.state.repository import StateRepository
-from shared.bus import Worker
-from shared.bus.leases import Leases
-from shared.rpc import CapacityRequest, RoomRequest
-from shared.subjects import DEPLOYER_ACCEPTS_MANIFESTS, DEPLOYER_ACCEPTS_OPERATIONS, Bucket, Mode, Rpc
+from shared.bus import Delivery, Worker
+from shared.events import Event, ManifestRendered, OperationRequested
+from shared.rpc import CapacityReply, CapacityRequest, RoomReply, RoomRequest
+from shared.subjects import DEPLOYER_ACCEPTS_MANIFESTS, DEPLOYER_ACCEPTS_OPERATIONS, Mode, Rpc
 
-_ANSWERS_AT_ONCE = 16
-"""Requests for the state of clusters, which wait for one listing of each: a slow cluster holds up none of another."""
+_REQUESTS_AT_ONCE = 16
+"""Concurrent RPC requests. Each waits for a listing of one cluster; a slow cluster must not block the others."""
 
 
 def build(settings: DeployerSettings) -> Worker:
     """The deployer as a worker."""
     worker = Worker("deployer", settings)
-    targets = TargetClusters(settings)
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4()}"
-    worlds = {mode: _world(worker, mode, holder) for mode in Mode}
-    manifests = {mode: world.manifests for mode, world in worlds.items()}
-    capacity = CapacityService(targets, manifests, _now)
-    controller = Controller(worlds, targets, worker.publisher, settings, _now, find_room=capacity.find_room)
-    handlers = Handlers(
-        {mode: world.states for mode, world in worlds.items()}, targets, controller.notice, controller.repeat_end
-    )
-    worker.on(DEPLOYER_ACCEPTS_MANIFESTS, handlers.accept_manifest)
-    worker.on(DEPLOYER_ACCEPTS_OPERATIONS, handlers.accept_operation)
-    worker.answer(Rpc.CAPACITY, CapacityRequest, capacity.answer_capacity, concurrency=_ANSWERS_AT_ONCE)
-    worker.answer(Rpc.ROOM, RoomRequest, capacity.answer_room, concurrency=_ANSWERS_AT_ONCE)
-    worker.background("controller", controller.run)
-    for (mode, target), cluster in targets.all.items():
-        watch = DriftWatcher(
-            mode,
-            target,
-            cluster,
-            states=worlds[mode].states,
-            # Of a name of their own: a tenant at which the controller works is not ours to heal.
-            leases=_leases(worker, mode, f"{holder}:drift"),
-            manifests=worlds[mode].manifests,
-            publisher=worker.publisher,
-            clock=_now,
-        )
-        worker.background(f"drift {mode} {target}", watch.run)
-    worker.closes(capacity.close)
-    worker.closes(targets.close)
+    contexts = {mode: ModeContext.build(worker.bus(mode), settings, holder) for mode in Mode}
+    capacities = {
+        mode: CapacityService(context.clusters, context.manifests, context.clock) for mode, context in contexts.items()
+    }
+    handlers: dict[Mode, Handlers] = {}
+    for mode, context in contexts.items():
+        controller = Controller(context, settings, find_room=capacities[mode].find_room)
+        handlers[mode] = Handlers(context.states, context.clusters, controller.enqueue, controller.repeat_end)
+        worker.background(f"controller {mode}", controller.run)
+        for target in context.clusters.all:
+            worker.background(f"drift {mode} {target}", DriftWatcher(context, target).run)
+        worker.closes(capacities[mode].close)
+        worker.closes(context.clusters.close)
+    _route(worker, handlers, capacities)
     return worker
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+def _route(worker: Worker, handlers: Mapping[Mode, Handlers], capacities: Mapping[Mode, CapacityService]) -> None:
+    """Pass each message to the objects of its mode, which the subject determines."""
 
+    async def accept_manifest(event: ManifestRendered, delivery: Delivery) -> list[Event]:
+        return await handlers[delivery.mode].accept_manifest(event, delivery)
 
-def _world(worker: Worker, mode: Mode, holder: str) -> World:
-    key_value: Callable[[Bucket], Awaitable[KeyValue]] = partial(worker.key_value, mode=mode)
-    return World(
-        StateRepository(key_value), _leases(worker, mode, holder), ManifestStore(partial(key_value, Bucket.MANIFESTS))
-    )
+    async def accept_operation(event: OperationRequested, delivery: Delivery) -> list[Event]:
+        return await handlers[delivery.mode].accept_operation(event, delivery)
 
+    async def answer_capacity(request: CapacityRequest, mode: Mode) -> CapacityReply:
+        return await capacities[mode].answer_capacity(request)
 
-def _leases(worker: Worker, mode: Mode, holder: str) -> Leases:
-    return Leases(partial(worker.key_value, Bucket.LEASES, mode), holder)
+    async def answer_room(request: RoomRequest, mode: Mode) -> RoomReply:
+        return await capacities[mode].answer_room(request)
+
+    worker.on(DEPLOYER_ACCEPTS_MANIFESTS, accept_manifest)
+    worker.on(DEPLOYER_ACCEPTS_OPERATIONS, accept_operation)
+    worker.answer(Rpc.CAPACITY, CapacityRequest, answer_capacity, concurrency=_REQUESTS_AT_ONCE)
+    worker.answer(Rpc.ROOM, RoomRequest, answer_room, concurrency=_REQUESTS_AT_ONCE)

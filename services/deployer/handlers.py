@@ -1,14 +1,15 @@
-"""Events become desired state. Nothing here waits for a cluster; the controller sees to what was written.
+"""Turns events into desired state. Nothing here waits for a cluster: the controller acts on what was written.
 
-A generation below the highest is answered with `deploy.superseded`, the same one again changes nothing.
+A generation below the highest is answered with `deploy.superseded`; the same one again changes nothing.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 
 from services.deployer.cluster.targets import TargetClusters, UnknownTarget
-from services.deployer.reconcile.progress import STARTED
-from services.deployer.state.records import DesiredState, HigherGeneration, state_key
+from services.deployer.state.generations import HigherGeneration
+from services.deployer.state.progress_report import INITIAL_PROGRESS
+from services.deployer.state.records import DesiredState, state_key
 from services.deployer.state.repository import StateRepository, TenantRecords
 from shared.bus import Delivery
 from shared.errors import PermanentError
@@ -23,7 +24,6 @@ from shared.events import (
     Phase,
     TenantDeleted,
 )
-from shared.subjects import Mode
 
 _ACTIONS: Mapping[Operation, Literal["deploy", "stop", "delete"]] = {
     Operation.DELETE: "delete",
@@ -35,64 +35,62 @@ _ACTIONS: Mapping[Operation, Literal["deploy", "stop", "delete"]] = {
 
 
 class Handlers:
-    """What the deployer's two consumers do."""
+    """The handlers of the deployer's two consumers, for one mode."""
 
     def __init__(
         self,
-        states: Mapping[Mode, StateRepository],
-        targets: TargetClusters,
-        notice: Callable[[Mode, DesiredState, TenantRecords | None], None],
-        repeat_end: Callable[[Mode, DesiredState, TenantRecords], Awaitable[None]],
+        states: StateRepository,
+        clusters: TargetClusters,
+        enqueue: Callable[[DesiredState, TenantRecords | None], None],
+        repeat_end: Callable[[DesiredState, TenantRecords], Awaitable[None]],
     ) -> None:
-        """`notice` hears of what was written, to begin at once; other copies find it by themselves.
+        """`enqueue` starts the work in this replica at once; others find it by watching the bucket.
 
-        `repeat_end` hears of what was known before, and publishes its end again if it has one.
+        `repeat_end` publishes the generation's final event again, if it has one.
         """
         self._states = states
-        self._targets = targets
-        self._notice = notice
+        self._clusters = clusters
+        self._enqueue = enqueue
         self._repeat_end = repeat_end
 
     async def accept_manifest(self, event: ManifestRendered, delivery: Delivery) -> list[Event]:
-        """A manifest is to be deployed."""
+        """Desire the deployment of a rendered manifest."""
         try:
-            self._targets.check(delivery.mode, event.deployment.target)
+            self._clusters.check(event.deployment.target)
         except UnknownTarget as error:
             return [_failed(event.tenant_id, event.deployment, error)]
-        return await self._want(_desired(event, delivery, action="deploy", digest=event.digest), delivery.mode)
+        return await self._desire(_desired(event, delivery, action="deploy", digest=event.digest))
 
     async def accept_operation(self, event: OperationRequested, delivery: Delivery) -> list[Event]:
-        """A tenant is to be stopped or deleted, or to run a manifest that it had, in new pods or in those there are."""
+        """Desire what the operation results in: a stop, a deletion, or a manifest that was deployed before."""
         if (refusal := _refusal(event)) is not None:
             return [_failed(event.tenant_id, event.deployment, refusal, event.operation)]
         try:
-            self._targets.check(delivery.mode, event.deployment.target)
+            self._clusters.check(event.deployment.target)
         except UnknownTarget as unknown:
             if event.operation is Operation.DELETE:
-                return await self._delete_from_nowhere(event, delivery, unknown)
+                return await self._delete_from_unknown_target(event, unknown)
             return [_failed(event.tenant_id, event.deployment, unknown, event.operation)]
         restarts = event.operation is Operation.RESTART
         fields = event.model_dump(include={"operation", "digest", "to", "force"})
-        # The event's own time: it is the same however often the event comes, or is published again.
+        # The event's own time: equal in every delivery, and when the event is published again.
         fields["restarted_at"] = (delivery.sent or delivery.time).replace(microsecond=0) if restarts else None
-        return await self._want(_desired(event, delivery, action=_ACTIONS[event.operation], **fields), delivery.mode)
+        return await self._desire(_desired(event, delivery, action=_ACTIONS[event.operation], **fields))
 
-    async def _want(self, wanted: DesiredState, mode: Mode) -> list[Event]:
-        outcome = await self._states[mode].want(wanted)
+    async def _desire(self, wanted: DesiredState) -> list[Event]:
+        outcome = await self._states.set_desired(wanted)
         if isinstance(outcome, HigherGeneration):
             return [_superseded(wanted, outcome)]
-        # One that comes again may find the records of what came after it, or none.
+        # A repeated event may find the records of a later generation, or none.
         is_current = outcome.desired is not None and outcome.desired.generation == wanted.generation
-        self._notice(mode, wanted, outcome if is_current else None)
-        await self._repeat_end(mode, wanted, outcome)
+        self._enqueue(wanted, outcome if is_current else None)
+        await self._repeat_end(wanted, outcome)
         return []
 
-    async def _delete_from_nowhere(
-        self, event: OperationRequested, delivery: Delivery, error: UnknownTarget
-    ) -> list[Event]:
-        """Nothing can be left of a tenant on a target that was never there; one that has been there may hold much."""
+    async def _delete_from_unknown_target(self, event: OperationRequested, error: UnknownTarget) -> list[Event]:
+        """Deleting from an unknown target succeeds if nothing was ever recorded there."""
         deployment = event.deployment
-        if await self._states[delivery.mode].has_records(state_key(deployment.target, event.tenant_id)):
+        if await self._states.has_records(state_key(deployment.target, event.tenant_id)):
             return [_failed(event.tenant_id, deployment, error, event.operation)]
         return [
             TenantDeleted(
@@ -114,7 +112,7 @@ def _desired(event: ManifestRendered | OperationRequested, delivery: Delivery, *
 
 
 def _refusal(event: OperationRequested) -> PermanentError | None:
-    """Why an operation can't be done, whatever the state of the tenant."""
+    """Why an operation is impossible, regardless of the tenant's state."""
     if event.operation not in _ACTIONS:
         return PermanentError(f"the operation {event.operation.value!r} is not possible", code="OPERATION_UNSUPPORTED")
     if _ACTIONS[event.operation] == "deploy" and event.digest is None:
@@ -131,16 +129,16 @@ def _failed(
         **deployment.model_dump(include={"deployment_id", "generation", "target"}),
         message=error.message,
         phase=Phase.CREATING_NAMESPACE,
-        progress=STARTED,
+        progress=INITIAL_PROGRESS,
         code=error.code,
     )
 
 
-def _superseded(wanted: DesiredState, newer: HigherGeneration) -> DeploySuperseded:
+def _superseded(wanted: DesiredState, higher: HigherGeneration) -> DeploySuperseded:
     return DeploySuperseded(
         **wanted.model_dump(include={"tenant_id", "deployment_id", "generation", "target", "operation"}),
-        message=f"generation {newer.generation} has taken its place",
+        message=f"generation {higher.generation} has taken its place",
         phase=Phase.CREATING_NAMESPACE,
-        progress=STARTED,
-        superseded_by=newer.generation,
+        progress=INITIAL_PROGRESS,
+        superseded_by=higher.generation,
     )

@@ -1,4 +1,4 @@
-"""What the deployer reads from the environment; nothing else in it does."""
+"""The deployer's settings. No other module of it reads the environment."""
 
 from pathlib import Path
 
@@ -16,24 +16,24 @@ class DeployerSettings(BusSettings):
     kubernetes_config_path: Path | None = None
     """A kubeconfig, whose current context is the target `kubernetes`."""
     kubernetes_grows: bool = False
-    """Whether the target `kubernetes` gets nodes as pods need them. Then nothing is refused or failed for want of room
-    now. An autoscaler that shows (cluster-autoscaler, Karpenter, virtual nodes) needs no setting."""
+    """Whether the target `kubernetes` gets nodes as pods need them. Then no deployment is refused for lack of room.
+    Not needed for an autoscaler that shows (cluster-autoscaler, Karpenter, virtual nodes)."""
     kubernetes_service_host: str | None = None
-    """Set by Kubernetes in every pod: then the target `kubernetes` is the cluster that we run in."""
+    """Set by Kubernetes in every pod: then the target `kubernetes` is the cluster that the deployer runs in."""
     tenants_at_once: int = Field(default=64, ge=1, le=1000)
-    """Tenants of each mode that one copy works at. Each costs about six watches, and most of its time is waiting."""
+    """Tenants of each mode that one replica reconciles at once. Each needs about six watches, and mostly waits."""
     resync_interval: float = Field(default=30.0, gt=0)
-    """Seconds between two looks at everything that is desired: what a lost watch costs at most."""
+    """Seconds between two lists of all desired states: the longest delay after a watch that stopped unnoticed."""
     takeover_interval: float = Field(default=3.0, gt=0)
-    """Seconds between two tries for a lease that another copy holds: with a lease's 12 s, a takeover within 15 s."""
+    """Seconds between two attempts at a lease that another replica holds: with a lease of 12 s, 15 s at most."""
     takeover_grace: float = Field(default=120.0, gt=0)
-    """Seconds that a deployment gets after a takeover, even past its time: our own outage must not fail it."""
+    """Seconds that a deployment gets after a takeover, even past its timeout: our own outage must not fail it."""
     failure_grace: float = Field(default=60.0, gt=0)
-    """Seconds that a pod's error may last until the deployment fails: registries and dependants do come back."""
+    """Seconds that a pod's problem may last until the deployment fails: registries and dependencies recover."""
     unschedulable_grace: float = Field(default=300.0, gt=0)
-    """Seconds that a pod may have no node: what an autoscaler needs to bring a GPU node."""
+    """Seconds that a pod may have no node: what an autoscaler needs to add a GPU node."""
     capacity_grace: float = Field(default=10.0, gt=0)
-    """Seconds that a pod may have no node where there is no room for it, and no nodes will come: then its deployment
-    fails, naming what is short."""
+    """Seconds that a pod may have no node where there is no room and no node will be added; then its deployment fails
+    and names what is short."""
     wait_for_ingress_address: bool = False
-    """Whether an Ingress without an address keeps a deployment waiting. Off, since some controllers never set one."""
+    """Whether a deployment waits for the addresses of its Ingresses. Off, because some controllers never set one."""

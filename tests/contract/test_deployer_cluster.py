@@ -14,10 +14,8 @@ from services.deployer.cluster.api import (
     ClusterApi,
     ClusterRefused,
     FieldConflict,
-    Kind,
     KindUnknown,
     NamespaceTerminating,
-    Obj,
     WatchEvent,
     ref_of,
 )
@@ -25,6 +23,8 @@ from services.deployer.cluster.kubernetes import KubernetesAdapter
 from services.deployer.cluster.ownership import foreign
 from services.deployer.state.records import ObjectRef
 from shared.kube.client import connect
+from shared.kube.kinds import Kind
+from shared.kube.objects import Obj
 from tests.support.deployer_fakes import FakeCluster
 from tests.support.simulator_process import running_simulator
 

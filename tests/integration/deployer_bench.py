@@ -24,7 +24,6 @@ from embedded.accounts import OUR_ACCOUNT, nats_accounts, passwords
 from embedded.nats import NatsServer
 from embedded.ports import free_ports
 from services.deployer.app import build
-from services.deployer.cluster.api import Kind, Obj
 from services.deployer.cluster.kubernetes import KubernetesAdapter
 from services.deployer.settings import DeployerSettings
 from services.deployer.state.records import ObjectRef
@@ -44,12 +43,14 @@ from shared.events import (
     TenantDeleted,
 )
 from shared.kube.client import connect
+from shared.kube.kinds import Kind
+from shared.kube.objects import Obj
 from shared.subjects import Bucket, Mode, manifest_key
 from tests.support.simulator_process import running_simulator
 
 MODE = Mode.DEMO
 LEASE_SECONDS = 3.0
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 
 def free_port() -> int:
@@ -113,7 +114,7 @@ class Bench:
     simulator_url: str
     client: Client
     cluster: KubernetesAdapter
-    heard: list[tuple[str, Event]] = field(default_factory=list)
+    received: list[tuple[str, Event]] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def settings(self, **changes: Any) -> DeployerSettings:
@@ -129,29 +130,29 @@ class Bench:
         finally:
             await worker.stop()
 
-    async def hear(self, message: Msg) -> None:
+    async def receive(self, message: Msg) -> None:
         event = EVENTS[message.subject.removeprefix("demo.")].model_validate_json(message.data)
-        self.heard.append(((message.headers or {})["ce-id"], event))
+        self.received.append(((message.headers or {})["ce-id"], event))
         self.changed.set()
 
     def of(self, deployment_id: str) -> list[Event]:
-        return [event for _, event in self.heard if id_of(event) == deployment_id]
+        return [event for _, event in self.received if id_of(event) == deployment_id]
 
-    async def until(self, wanted: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    async def until(self, wanted: Callable[[], bool], seconds: float = TIMEOUT) -> None:
         try:
             async with asyncio.timeout(seconds):
                 while not wanted():
                     self.changed.clear()
                     await self.changed.wait()
         except TimeoutError:
-            raise AssertionError("; ".join(f"{type(e).__name__} {e}" for _, e in self.heard[-5:])) from None
+            raise AssertionError("; ".join(f"{type(e).__name__} {e}" for _, e in self.received[-5:])) from None
 
-    async def until_said(self, deployment_id: str, kind: type[Event]) -> list[Event]:
+    async def until_published(self, deployment_id: str, kind: type[Event]) -> list[Event]:
         """All that was said of a deployment, once `kind` was."""
         await self.until(lambda: any(isinstance(event, kind) for event in self.of(deployment_id)))
         return self.of(deployment_id)
 
-    async def say(self, event: Event, name: str) -> None:
+    async def publish(self, event: Event, name: str) -> None:
         encoded = encode(event, mode=MODE, event_id=name, correlation_id=f"req-{name}", source="gateway")
         await self.client.jetstream().publish(encoded.subject, encoded.body, headers=encoded.headers)
 
@@ -161,7 +162,7 @@ class Bench:
         bucket = await self.client.jetstream().key_value(MODE.bucket(Bucket.MANIFESTS))
         await bucket.put(manifest_key(digest), text.encode())
         context = self.context(tenant, generation, target, **options)
-        await self.say(
+        await self.publish(
             ManifestRendered(tenant_id=tenant, deployment=context, digest=digest, summary={}), context.deployment_id
         )
         return context.deployment_id
@@ -179,7 +180,7 @@ class Bench:
         """Say operation.requested, `again` as another message of the same; the deployment's id."""
         context = self.context(tenant, generation, target)
         event = OperationRequested(tenant_id=tenant, operation=operation, deployment=context, **fields)
-        await self.say(event, f"{context.deployment_id}{'-again' if again else ''}")
+        await self.publish(event, f"{context.deployment_id}{'-again' if again else ''}")
         return context.deployment_id
 
     def context(self, tenant: str, generation: int, target: str, **options: Any) -> DeploymentContext:
@@ -238,7 +239,7 @@ async def _listen(bench: Bench) -> None:
     for subject in ("demo.deploy.>", "demo.tenant.deleted"):
         config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL)  # the client writes the subject into it
         await bench.client.jetstream().subscribe(
-            subject, stream="DEMO_ECP", cb=bench.hear, ordered_consumer=True, config=config
+            subject, stream="DEMO_ECP", cb=bench.receive, ordered_consumer=True, config=config
         )
 
 

@@ -27,7 +27,7 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
 async def test_a_manifest_is_applied_and_watched_until_it_is_healthy(bench: Bench) -> None:
     async with bench.deployer():
         dep = await bench.deploy("first", 1, manifest("first", "callbot", "chatbot"))
-        said = await bench.until_said(dep, DeployCompleted)
+        said = await bench.until_published(dep, DeployCompleted)
     assert isinstance(said[0], DeployStarted)
     assert all(isinstance(event, DeployProgressed) for event in said[1:-1])
     deploys = [event for event in said if isinstance(event, DeployEvent)]
@@ -61,7 +61,7 @@ async def test_a_manifest_is_applied_and_watched_until_it_is_healthy(bench: Benc
 async def test_the_request_s_correlation_id_goes_through(bench: Bench) -> None:
     async with bench.deployer():
         dep = await bench.deploy("correlated", 1, manifest("correlated", "callbot"))
-        await bench.until_said(dep, DeployCompleted)
+        await bench.until_published(dep, DeployCompleted)
     message = await bench.client.jetstream().get_last_msg("DEMO_ECP", "demo.deploy.completed")
     assert (message.headers or {})["correlation-id"] == f"req-{dep}"
 
@@ -70,21 +70,21 @@ async def test_a_manifest_that_comes_twice_is_deployed_once(bench: Bench) -> Non
     async with bench.deployer():
         text = manifest("twice", "callbot")
         dep = await bench.deploy("twice", 1, text)
-        said = await bench.until_said(dep, DeployCompleted)
+        said = await bench.until_published(dep, DeployCompleted)
         digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
         again = ManifestRendered(
             tenant_id="twice", deployment=bench.context("twice", 1, "simulator"), digest=digest, summary={}
         )
-        await bench.say(again, "twice-again")
+        await bench.publish(again, "twice-again")
         other = await bench.deploy("twice", 2, text)
-        await bench.until_said(other, DeployCompleted)
+        await bench.until_published(other, DeployCompleted)
     assert bench.of(dep) == said
 
 
 async def test_an_image_that_can_t_be_pulled_fails_and_names_pod_and_reason(bench: Bench) -> None:
     async with bench.deployer():
         dep = await bench.deploy("pullless", 1, manifest("pullless", "callbot", fail="image-pull"))
-        said = await bench.until_said(dep, DeployFailed)
+        said = await bench.until_published(dep, DeployFailed)
     failed = said[-1]
     assert isinstance(failed, DeployFailed)
     assert failed.code == "DEPLOYMENT_FAILED"
@@ -96,9 +96,9 @@ async def test_an_image_that_can_t_be_pulled_fails_and_names_pod_and_reason(benc
 async def test_a_newer_manifest_repairs_what_failed_and_prunes_what_is_gone(bench: Bench) -> None:
     async with bench.deployer():
         first = await bench.deploy("repaired", 1, manifest("repaired", "callbot", "chatbot", fail="image-pull"))
-        await bench.until_said(first, DeployFailed)
+        await bench.until_published(first, DeployFailed)
         second = await bench.deploy("repaired", 2, manifest("repaired", "callbot", image="1.1"))
-        await bench.until_said(second, DeployCompleted)
+        await bench.until_published(second, DeployCompleted)
     assert await bench.read("Deployment", "repaired", "callbot", "apps/v1") is not None
     assert await bench.read("Deployment", "repaired", "chatbot", "apps/v1") is None
     assert await bench.read("Service", "repaired", "chatbot-service") is None
@@ -108,7 +108,7 @@ async def test_what_no_node_can_hold_fails_before_anything_of_it_is_applied(benc
     async with bench.deployer():
         text = manifest("huge", "callbot").replace("cpu: 100m", "cpu: '4000'")
         dep = await bench.deploy("huge", 1, text)
-        said = await bench.until_said(dep, DeployFailed)
+        said = await bench.until_published(dep, DeployFailed)
     failed = said[-1]
     assert isinstance(failed, DeployFailed)
     assert failed.message.startswith("there is no room on simulator: cpu: 8000 needed")
@@ -124,24 +124,24 @@ async def test_one_that_waits_for_room_keeps_no_other_waiting_and_is_deployed_wh
         reason = "waiting for room on simulator: callbot: 2 of 2 pods fit on no node"
         await bench.until(lambda: any(reason in getattr(each, "message", "") for each in bench.of(queued)))
         other = await bench.deploy("unqueued", 1, manifest("unqueued", "callbot"))
-        await bench.until_said(other, DeployCompleted)
+        await bench.until_published(other, DeployCompleted)
         assert await bench.read("Namespace", "queued", "ecp-ai-queued") is None
         await label_nodes(bench, "for-the-queued")
-        await bench.until_said(queued, DeployCompleted)
+        await bench.until_published(queued, DeployCompleted)
 
 
 async def test_a_field_of_another_manager_is_a_failure_that_names_it_unless_it_is_to_be_taken(bench: Bench) -> None:
     async with bench.deployer():
         first = await bench.deploy("contested", 1, manifest("contested", "callbot"))
-        await bench.until_said(first, DeployCompleted)
+        await bench.until_published(first, DeployCompleted)
         await set_image_as_kubectl(bench, "contested")
         second = await bench.deploy("contested", 2, manifest("contested", "callbot", image="2"))
-        failed = (await bench.until_said(second, DeployFailed))[-1]
+        failed = (await bench.until_published(second, DeployFailed))[-1]
         assert isinstance(failed, DeployFailed)
         assert "Deployment callbot" in failed.message
         assert "kubectl-edit" in failed.message
         third = await bench.deploy("contested", 3, manifest("contested", "callbot", image="2"), force_conflicts=True)
-        await bench.until_said(third, DeployCompleted)
+        await bench.until_published(third, DeployCompleted)
 
 
 async def test_kinds_of_extensions_that_the_cluster_lacks_are_skipped(bench: Bench) -> None:
@@ -153,7 +153,7 @@ async def test_kinds_of_extensions_that_the_cluster_lacks_are_skipped(bench: Ben
     }
     async with bench.deployer():
         text = manifest("monitored", "callbot") + "---\n" + yaml.safe_dump(monitor)
-        done = (await bench.until_said(await bench.deploy("monitored", 1, text), DeployCompleted))[-1]
+        done = (await bench.until_published(await bench.deploy("monitored", 1, text), DeployCompleted))[-1]
     assert isinstance(done, DeployCompleted)
     assert ("ServiceMonitor", "Skipped") in {(each.type, each.status) for each in done.resources}
 
@@ -161,7 +161,7 @@ async def test_kinds_of_extensions_that_the_cluster_lacks_are_skipped(bench: Ben
 async def test_what_the_api_server_refuses_fails_in_its_words(bench: Bench) -> None:
     bad = manifest("invalid", "callbot").replace("minReplicas: 2", "minReplicas: 9")
     async with bench.deployer():
-        failed = (await bench.until_said(await bench.deploy("invalid", 1, bad), DeployFailed))[-1]
+        failed = (await bench.until_published(await bench.deploy("invalid", 1, bad), DeployFailed))[-1]
     assert isinstance(failed, DeployFailed)
     assert failed.code == "KUBERNETES_ERROR"
     assert "maxReplicas" in failed.message
@@ -170,6 +170,6 @@ async def test_what_the_api_server_refuses_fails_in_its_words(bench: Bench) -> N
 async def test_an_unknown_target_fails_with_what_is_possible(bench: Bench) -> None:
     async with bench.deployer():
         unknown = await bench.deploy("lost", 1, manifest("lost", "callbot"), target="moon")
-        failed = (await bench.until_said(unknown, DeployFailed))[-1]
+        failed = (await bench.until_published(unknown, DeployFailed))[-1]
         assert isinstance(failed, DeployFailed)
         assert "simulator" in failed.message

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from services.deployer.cluster.api import Obj, ref_of
+from services.deployer.cluster.api import ref_of
 from shared.events import DeployCompleted, DeployDrifted, Drift, Operation
+from shared.kube.objects import Obj
 from tests.integration.deployer_bench import Bench, digest_of, free_port, manifest, patch, running_bench
 
 DEPLOYMENT = "/apis/apps/v1/namespaces/ecp-ai-{}/deployments/{}"
@@ -44,7 +45,7 @@ async def report(bench: Bench, deployment_id: str, count: int) -> tuple[Drift, .
 
 async def deployed(bench: Bench, tenant: str, **options: Any) -> str:
     deployment_id = await bench.deploy(tenant, 1, labelled(tenant), **options)
-    await bench.until_said(deployment_id, DeployCompleted)
+    await bench.until_published(deployment_id, DeployCompleted)
     return deployment_id
 
 
@@ -109,11 +110,11 @@ async def test_what_others_add_autoscalers_and_our_own_operations_are_no_drift(b
         await patch(bench, DEPLOYMENT.format("calm", "callbot"), {"metadata": notes, "spec": sidecar}, "istio")
         await scale(bench, "calm", "callbot", 4, "kube-controller-manager")
         stop = await bench.operate("calm", 2, Operation.STOP)
-        await bench.until_said(stop, DeployCompleted)
+        await bench.until_published(stop, DeployCompleted)
         start = await bench.operate("calm", 3, Operation.START, digest=digest_of(text), to=1)
-        await bench.until_said(start, DeployCompleted)
+        await bench.until_published(start, DeployCompleted)
         restart = await bench.operate("calm", 4, Operation.RESTART, digest=digest_of(text), to=1)
-        await bench.until_said(restart, DeployCompleted)
+        await bench.until_published(restart, DeployCompleted)
         # What drifts after all of it is the first report: so nothing before it was one.
         await scale(bench, "calm", "redis", 3)
         assert [each.name for each in await report(bench, restart, 1)] == ["redis"]

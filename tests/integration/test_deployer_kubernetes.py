@@ -10,17 +10,12 @@ import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from services.deployer.cluster.api import (
-    ClusterRefused,
-    ClusterUnavailable,
-    Kind,
-    NamespaceTerminating,
-    Obj,
-    WatchExpired,
-)
+from services.deployer.cluster.api import ClusterRefused, ClusterUnavailable, NamespaceTerminating, WatchExpired
 from services.deployer.cluster.informer import Informer
 from services.deployer.cluster.kubernetes import KubernetesAdapter
 from shared.kube.client import connect
+from shared.kube.kinds import Kind
+from shared.kube.objects import Obj
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CONFIG_MAP = Kind("v1", "ConfigMap")

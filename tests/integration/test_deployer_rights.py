@@ -31,9 +31,9 @@ async def test_the_deployer_does_nothing_that_it_has_no_right_to(bench: Bench) -
     async with bench.deployer():
         for generation, services in ((1, CALL_CENTRE), (2, CALL_CENTRE | {"chatbot": 40})):
             text = to_yaml(Tenant("rights", services).render())
-            await bench.until_said(await bench.deploy("rights", generation, text), DeployCompleted)
-        await bench.until_said(await bench.operate("rights", 3, Operation.STOP), DeployCompleted)
-        await bench.until_said(await bench.operate("rights", 4, Operation.DELETE), TenantDeleted)
+            await bench.until_published(await bench.deploy("rights", generation, text), DeployCompleted)
+        await bench.until_published(await bench.operate("rights", 3, Operation.STOP), DeployCompleted)
+        await bench.until_published(await bench.operate("rights", 4, Operation.DELETE), TenantDeleted)
         done = await asked(bench) - before
     allowed = {
         (f"{right.resource}.{right.group}" if right.group else right.resource, verb)

@@ -39,14 +39,14 @@ async def recordings(bench: Bench, tenant: str) -> tuple[str, str]:
 async def test_a_tenant_that_grows_and_shrinks_keeps_its_volumes_and_changes_all_else(bench: Bench) -> None:
     async with bench.deployer():
         large = await bench.deploy("sizes", 1, rendered("sizes", "small", stt=40, chatbot=10))
-        await bench.until_said(large, DeployCompleted)
+        await bench.until_published(large, DeployCompleted)
         before, phase = await recordings(bench, "sizes")
         assert phase == "Bound"
         smaller = await bench.deploy("sizes", 2, rendered("sizes", "micro", stt=5, chatbot=10))
-        await bench.until_said(smaller, DeployCompleted)
+        await bench.until_published(smaller, DeployCompleted)
         assert await recordings(bench, "sizes") == (before, "Bound")
         larger = await bench.deploy("sizes", 3, rendered("sizes", "medium", stt=80, chatbot=10))
-        await bench.until_said(larger, DeployCompleted)
+        await bench.until_published(larger, DeployCompleted)
     after, _ = await recordings(bench, "sizes")
     assert int(after.removesuffix("Gi")) > int(before.removesuffix("Gi"))
     classes = {preset: await priority_class(bench, preset) for preset in ("small", "micro", "medium")}

@@ -11,8 +11,10 @@ from nats.aio.client import Client
 from nats.js.kv import KeyValue
 
 from embedded.nats import NatsServer
-from services.deployer.state.records import AppliedState, DesiredState, HigherGeneration, Outcome, StatusEvent
-from services.deployer.state.repository import RevisionConflict, StateRepository
+from services.deployer.state.errors import RevisionConflict
+from services.deployer.state.generations import HigherGeneration
+from services.deployer.state.records import AppliedState, DesiredState, Outcome, StatusEvent
+from services.deployer.state.repository import StateRepository
 from shared.bus.bootstrap import bootstrap
 from shared.errors import DependencyUnavailable
 from shared.events import Phase
@@ -31,15 +33,21 @@ def tenant() -> str:
     return f"t-{uuid.uuid4().hex[:8]}"
 
 
+class Buckets:
+    """The buckets of demo mode, opened once each."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._opened: dict[Bucket, KeyValue] = {}
+
+    async def key_value(self, bucket: Bucket) -> KeyValue:
+        if bucket not in self._opened:
+            self._opened[bucket] = await self._client.jetstream().key_value(Mode.DEMO.bucket(bucket))
+        return self._opened[bucket]
+
+
 def states_of(client: Client) -> StateRepository:
-    buckets: dict[Bucket, KeyValue] = {}
-
-    async def bucket(name: Bucket) -> KeyValue:
-        if name not in buckets:
-            buckets[name] = await client.jetstream().key_value(Mode.DEMO.bucket(name))
-        return buckets[name]
-
-    return StateRepository(bucket)
+    return StateRepository(Buckets(client))
 
 
 @pytest.fixture
@@ -60,7 +68,7 @@ def desired(tenant: str, generation: int) -> DesiredState:
 
 
 def applied(desired: DesiredState, outcome: Outcome = Outcome.RUNNING) -> AppliedState:
-    word = StatusEvent(
+    last_event = StatusEvent(
         subject=Subject.DEPLOY_STARTED, sequence=0, phase=Phase.CREATING_NAMESPACE, progress=10, message="x"
     )
     return AppliedState.model_validate(
@@ -69,18 +77,18 @@ def applied(desired: DesiredState, outcome: Outcome = Outcome.RUNNING) -> Applie
             "generation": desired.generation,
             "outcome": outcome,
             "started_at": "2026-01-01T00:00:00Z",
-            "word": word,
+            "word": last_event,
         }
     )
 
 
 async def test_the_highest_of_many_at_once_stays(states: StateRepository, tenant: str) -> None:
-    await asyncio.gather(*(states.want(desired(tenant, generation)) for generation in (3, 1, 5, 2, 4)))
+    await asyncio.gather(*(states.set_desired(desired(tenant, generation)) for generation in (3, 1, 5, 2, 4)))
     state = await states.read(f"test.{tenant}")
     assert state.desired is not None
     assert state.desired.generation == 5
-    assert await states.want(desired(tenant, 4)) == HigherGeneration(5)
-    assert await states.want(desired(tenant, 5)) == state
+    assert await states.set_desired(desired(tenant, 4)) == HigherGeneration(5)
+    assert await states.set_desired(desired(tenant, 5)) == state
 
 
 async def test_of_two_that_record_only_the_first_gets_through(states: StateRepository, tenant: str) -> None:
@@ -97,26 +105,26 @@ async def test_what_is_forgotten_can_be_wanted_again_but_not_below_its_generatio
     states: StateRepository, tenant: str
 ) -> None:
     wanted = desired(tenant, 2)
-    await states.want(wanted)
+    await states.set_desired(wanted)
     await states.record(wanted.key, applied(wanted, Outcome.DELETED), 0)
     state = await states.read(wanted.key)
-    await states.forget(wanted.key, state.desired_revision)
+    await states.delete_desired(wanted.key, state.desired_revision)
     assert (await states.read(wanted.key)).desired is None
-    assert await states.want(desired(tenant, 1)) == HigherGeneration(2)
-    await states.want(desired(tenant, 3))
-    await states.forget(wanted.key, state.desired_revision)
+    assert await states.set_desired(desired(tenant, 1)) == HigherGeneration(2)
+    await states.set_desired(desired(tenant, 3))
+    await states.delete_desired(wanted.key, state.desired_revision)
     assert (await states.read(wanted.key)).desired is not None
 
 
 async def test_a_follower_gets_what_is_there_and_what_comes(states: StateRepository, tenant: str) -> None:
-    await states.want(desired(f"{tenant}-a", 1))
+    await states.set_desired(desired(f"{tenant}-a", 1))
     seen: list[str] = []
 
     async def follow() -> None:
         async for each in states.follow(60.0):
             seen.append(each.tenant_id)
             if each.tenant_id == f"{tenant}-a":
-                await states.want(desired(f"{tenant}-b", 1))
+                await states.set_desired(desired(f"{tenant}-b", 1))
             if each.tenant_id == f"{tenant}-b":
                 return
 
@@ -136,7 +144,7 @@ async def test_an_outage_of_nats_is_said_so(tmp_path: Path, tenant: str) -> None
     client = await nats.connect(server.url, allow_reconnect=False)
     await bootstrap(client.jetstream())
     states = states_of(client)
-    await states.want(desired(tenant, 1))
+    await states.set_desired(desired(tenant, 1))
     await server.stop()
     with pytest.raises(DependencyUnavailable, match="NATS"):
         await states.read(f"test.{tenant}")

@@ -12,12 +12,13 @@ import pytest
 import yaml
 
 from embedded.accounts import passwords
-from services.deployer.cluster.api import Obj, ref_of
+from services.deployer.cluster.api import ref_of
 from services.monitor.collect.kubernetes import Endpoint, KubernetesCluster
 from services.monitor.collect.promises import Promises
 from services.monitor.collect.readings import AVAILABLE, Reading
 from services.monitor.collect.sampler import Sampler
 from shared.events import DeployCompleted, Event, MetricsCollected, Operation
+from shared.kube.objects import Obj
 from shared.sla import SLICE_SECONDS, ServiceState
 from shared.subjects import Bucket
 from tests.integration.deployer_bench import MODE, Bench, digest_of, manifest, patch, running_bench
@@ -140,7 +141,7 @@ def is_down(reading: Reading) -> bool:
 
 
 async def deploy(bench: WatchedBench, tenant: str, generation: int, text: str) -> None:
-    await bench.until_said(await bench.deploy(tenant, generation, text), DeployCompleted)
+    await bench.until_published(await bench.deploy(tenant, generation, text), DeployCompleted)
 
 
 async def remove(bench: WatchedBench, group: str, resource: str, tenant: str, name: str) -> None:
@@ -190,11 +191,11 @@ async def test_a_deployment_that_is_scaled_to_zero_by_hand_is_down_and_a_stop_is
         async with bench.deployer():
             await deploy(bench, "scaled", 2, text)
             await watch.until(is_up)
-            stop = bench.until_said(await bench.operate("scaled", 3, Operation.STOP), DeployCompleted)
+            stop = bench.until_published(await bench.operate("scaled", 3, Operation.STOP), DeployCompleted)
             assert 0.0 not in await watch.during(stop)
             assert AVAILABLE not in (await watch.step()).values
             start = await bench.operate("scaled", 4, Operation.START, digest=digest_of(text), to=1)
-            assert 0.0 not in await watch.during(bench.until_said(start, DeployCompleted))
+            assert 0.0 not in await watch.during(bench.until_published(start, DeployCompleted))
             await watch.until(is_up)
 
 

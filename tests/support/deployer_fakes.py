@@ -15,22 +15,20 @@ import nats.js.errors
 from nats.js.kv import KeyValue
 
 from services.deployer.cluster.api import (
-    FIELD_MANAGER,
     ClusterRefused,
     FieldConflict,
-    Kind,
     KindUnknown,
     Listing,
     NamespaceTerminating,
-    Obj,
     WatchEvent,
     WatchExpired,
-    kind_of,
     ref_of,
 )
 from services.deployer.state.records import ObjectRef
 from shared.events import Event
-from shared.subjects import Mode
+from shared.kube.kinds import Kind, kind_of
+from shared.kube.labels import FIELD_MANAGER
+from shared.kube.objects import Obj
 
 Step = Callable[[str], None]
 HEALTHY: Obj = {
@@ -262,13 +260,13 @@ class FakePublisher:
         self._step = step
         self.events: dict[str, Event] = {}
 
-    async def publish(self, event: Event, *, mode: Mode, event_id: str, correlation_id: str, **_: Any) -> None:
+    async def publish(self, event: Event, *, event_id: str, correlation_id: str, **_: Any) -> None:
         self._step(f"before publish {event.subject}")
         assert self.events.get(event_id, event) == event
         self.events[event_id] = event
         self._step(f"after publish {event.subject}")
 
-    def said(self, deployment_id: str) -> list[Event]:
+    def events_of(self, deployment_id: str) -> list[Event]:
         return [
             event
             for event in self.events.values()

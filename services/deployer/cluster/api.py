@@ -1,30 +1,28 @@
-"""What the deployer needs of a cluster: a port, and the errors that come through it.
+"""What the deployer needs of a cluster: a port, and its errors.
 
-    ClusterUnavailable   (DependencyUnavailable)  no connection, 5xx, 429, a conflict in storage: it heals, so we wait
-    NamespaceTerminating (TemporaryError)         nothing can be made in the namespace before it is gone
-    WatchExpired         (TemporaryError)         a watch can't go on from where it was: list again
-    FieldConflict        (PermanentError)         another manager owns a field; `owners` says who and which
-    KindUnknown          (PermanentError)         the cluster has no such kind
-    ClusterRefused       (PermanentError)         invalid or forbidden, in the API server's words
+    ClusterUnavailable   (DependencyUnavailable)  no connection, 5xx, 429, a storage conflict: retried until it succeeds
+    NamespaceTerminating (TemporaryError)         nothing can be created in the namespace until it is gone
+    WatchExpired         (TemporaryError)         a watch can't continue from its resource version: list again
+    FieldConflict        (PermanentError)         another manager owns a field; `owners` names both
+    KindUnknown          (PermanentError)         the cluster doesn't serve the kind
+    ClusterRefused       (PermanentError)         invalid or forbidden, with the API server's message
 
-The adapter is `kubernetes.KubernetesCluster`; tests have a fake that passes the same contract suite.
+The adapter is `kubernetes.KubernetesAdapter`; tests use a fake that passes the same contract suite.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from services.deployer.state.records import ObjectRef
 from shared.errors import DependencyUnavailable, PermanentError, TemporaryError
+from shared.kube.kinds import KINDS, Kind
+from shared.kube.objects import Obj
 
-Obj = dict[str, Any]
-"""A Kubernetes object as JSON."""
-
-FIELD_MANAGER = "ecp-orchestrator"
-TENANT_LABEL = "ecp.ai/tenant"
+EVENT, NODE, POD, REPLICA_SET = (KINDS[name].kind for name in ("Event", "Node", "Pod", "ReplicaSet"))
 
 
 class ClusterUnavailable(DependencyUnavailable):
-    """The API server of a cluster doesn't answer, or not now; `reason` says why."""
+    """The API server of a cluster can't answer now. `reason` is its message or the connection's error."""
 
     def __init__(self, cluster: str, reason: str) -> None:
         super().__init__(f"the Kubernetes API of cluster {cluster}", reason)
@@ -32,22 +30,32 @@ class ClusterUnavailable(DependencyUnavailable):
 
 
 class NamespaceTerminating(TemporaryError):
+    """The namespace is being deleted."""
+
     code = "KUBERNETES_ERROR"
 
 
 class WatchExpired(TemporaryError):
+    """The resource version of a watch is too old."""
+
     code = "KUBERNETES_ERROR"
 
 
 class ClusterRefused(PermanentError):
+    """The API server refused a request as invalid or forbidden."""
+
     code = "KUBERNETES_ERROR"
 
 
 class KindUnknown(PermanentError):
+    """The cluster doesn't serve a kind, such as one of a CustomResourceDefinition that isn't installed."""
+
     code = "KUBERNETES_ERROR"
 
 
 class FieldConflict(PermanentError):
+    """Server-side apply would change a field that another manager owns."""
+
     code = "KUBERNETES_ERROR"
 
     def __init__(self, ref: ObjectRef, owners: tuple[tuple[str, str], ...]) -> None:
@@ -60,62 +68,55 @@ class FieldConflict(PermanentError):
         self.owners = owners
 
 
-class Kind(NamedTuple):
-    """A kind of object, e.g. `Kind("apps/v1", "Deployment")`."""
-
-    api_version: str
-    kind: str
-
-
 class Listing(NamedTuple):
-    """All objects of a kind, and the version from which a watch goes on."""
+    """All objects of a kind, and the resource version from which a watch continues."""
 
     items: list[Obj]
     resource_version: str
 
 
 class WatchEvent(NamedTuple):
-    """One step of a watch."""
+    """One change that a watch delivers."""
 
     type: Literal["ADDED", "MODIFIED", "DELETED"]
     obj: Obj
 
 
 class ClusterApi(Protocol):
-    """A cluster's API. Everything raises ClusterUnavailable, ClusterRefused and KindUnknown."""
+    """The API of one cluster. Every method raises ClusterUnavailable, ClusterRefused and KindUnknown."""
 
     name: str
 
     async def apply(self, obj: Obj, *, force: bool) -> Obj:
-        """Server-side apply; the object as it is then. Raises FieldConflict, NamespaceTerminating."""
+        """Server-side apply; returns the object as stored. Raises FieldConflict, NamespaceTerminating."""
 
     async def read(self, ref: ObjectRef) -> Obj | None:
-        """The object, or None if there is none; its kind may be unknown too."""
+        """The object, or None if it doesn't exist or its kind is unknown."""
 
     async def patch(self, ref: ObjectRef, body: Obj) -> None:
-        """JSON merge patch, in our name; nothing if the object isn't there. Later applies of ours may change it."""
+        """JSON merge patch with our field manager, so that our later applies may change it; no error without object."""
 
     async def remove(self, ref: ObjectRef, *, uid: str, grace_seconds: int | None = None) -> None:
-        """Delete in the background, if it still is the one with `uid`; no error if it isn't there or is another."""
+        """Delete in the background, only the object with this uid; no error if there is none, or another one."""
 
     async def contents(self, namespace: str) -> Sequence[Obj]:
-        """All objects in a namespace that it would take along, of every kind that we may list."""
+        """All objects that a deletion of the namespace would delete, of every kind that we may list."""
 
     async def preview(self, obj: Obj) -> Obj:
-        """What `apply` with force would make of it; nothing is changed."""
+        """What `apply` with force would store (a dry run)."""
 
     async def list(self, kind: Kind, namespace: str, label: str = "") -> Listing:
-        """All objects of a kind in a namespace (`""`: of the cluster), of those with `label` if one is given."""
+        """All objects of a kind in a namespace (`""`: in all of them), optionally only those with `label`."""
 
     def watch(self, kind: Kind, namespace: str, resource_version: str, label: str = "") -> AsyncIterator[WatchEvent]:
-        """What changes after `resource_version`. Ends by itself now and then. Raises WatchExpired."""
+        """The changes after `resource_version`. It ends from time to time; watch again then. Raises WatchExpired."""
 
     async def allows(self, verb: str, kind: Kind, namespace: str) -> bool:
-        """Whether we may do this (`""`: in all namespaces, or to what has none). Raises if that can't be asked."""
+        """Whether we may use `verb` on a kind (`""`: in all namespaces, or for a cluster-scoped kind)."""
 
 
 def ref_of(obj: Obj) -> ObjectRef:
-    """Which object `obj` is; with its uid if it came from a cluster."""
+    """The reference to an object; with its uid if the object came from a cluster."""
     metadata = obj["metadata"]
     return ObjectRef(
         api_version=obj["apiVersion"],
@@ -127,10 +128,6 @@ def ref_of(obj: Obj) -> ObjectRef:
 
 
 def stub_of(ref: ObjectRef) -> Obj:
-    """Just enough of an object to look it up by."""
+    """An object with nothing but what identifies it, to look it up by."""
     metadata = {"name": ref.name, "namespace": ref.namespace}
     return {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": metadata}
-
-
-def kind_of(obj: Obj) -> Kind:
-    return Kind(obj["apiVersion"], obj["kind"])

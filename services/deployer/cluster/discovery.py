@@ -1,21 +1,22 @@
-"""What there is in a namespace, of whatever kind: what a deletion of the namespace would delete."""
+"""Lists every object of a namespace, of whatever kind: what a deletion of the namespace would delete."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 
-from services.deployer.cluster.api import ClusterRefused, Obj
+from services.deployer.cluster.api import ClusterRefused
+from shared.kube.objects import Obj
 
 _log = structlog.get_logger(__name__)
 Get = Callable[[str], Awaitable[Obj]]
-"""Answers a path of the API. Raises ClusterRefused and ClusterUnavailable."""
+"""Reads a path of the API. Raises ClusterRefused and ClusterUnavailable."""
 
 _DERIVED = frozenset({"Binding", "ControllerRevision", "Endpoints", "EndpointSlice", "Event", "Lease", "PodMetrics"})
-"""Kinds that only tell of other objects."""
+"""Kinds that controllers derive from other objects."""
 
 
 async def contents(get: Get, namespace: str) -> list[Obj]:
-    """All objects in a namespace, without those that only tell of others. Kinds that may not be listed are skipped."""
+    """All objects in a namespace, without derived kinds. Kinds that we may not list are skipped with a warning."""
     found: list[Obj] = []
     async for api_version, path, resource in _namespaced(get):
         try:
@@ -29,7 +30,7 @@ async def contents(get: Get, namespace: str) -> list[Obj]:
 
 
 async def _namespaced(get: Get) -> AsyncIterator[tuple[str, str, Obj]]:
-    """Each kind that lives in namespaces and can be listed, once: in its group's preferred version."""
+    """Each namespaced kind that can be listed, in its group's preferred version."""
     groups = (await get("/apis")).get("groups") or ()
     versions = ["v1", *(group["preferredVersion"]["groupVersion"] for group in groups)]
     for api_version in versions:

@@ -1,7 +1,7 @@
-"""The adapter to a Kubernetes API: `cluster.Cluster` through the official client's dynamic one.
+"""The adapter to a Kubernetes API: `api.ClusterApi` by the official client's dynamic client.
 
-The only module of the deployer that imports it. Everything that the client or its HTTP library raises becomes an error
-of `cluster`; the API server's own words are kept.
+This is the only module of the deployer that imports the client. Whatever the client or its HTTP library raises becomes
+an error of `api`, with the API server's message.
 """
 
 import asyncio
@@ -19,40 +19,39 @@ from kubernetes.aio.dynamic.exceptions import ResourceNotFoundError
 from kubernetes.aio.dynamic.resource import Resource
 
 from services.deployer.cluster.api import (
-    FIELD_MANAGER,
     ClusterRefused,
     ClusterUnavailable,
     FieldConflict,
-    Kind,
     KindUnknown,
     Listing,
     NamespaceTerminating,
-    Obj,
     WatchEvent,
     WatchExpired,
-    kind_of,
     ref_of,
 )
 from services.deployer.cluster.discovery import contents
 from services.deployer.state.records import ObjectRef
 from shared.errors import DependencyUnavailable
+from shared.kube.kinds import KINDS, Kind, kind_of
+from shared.kube.labels import FIELD_MANAGER
+from shared.kube.objects import Obj
 
 _NO_CACHE_FILE = "/dev/null/discovery"
-"""A path that can't exist: discovery is cached in this process alone. The client's default, a file in the temporary
-folder, would hide kinds that are defined later, and is shared with whoever else runs on the machine."""
+"""A path that can't exist, so that discovery is cached in memory only. The client's default, a file in the temporary
+folder, hides kinds that are defined later, and other processes of the machine share it."""
 _REQUEST_TIMEOUT = 30.0
 _WATCH_SECONDS = 240
 _WATCH_SILENCE = 300.0
-"""Seconds until a watch without a byte counts as broken; longer than the server lets it live."""
-_REVIEW = Kind("authorization.k8s.io/v1", "SelfSubjectAccessReview")
+"""Seconds without a byte after which a watch counts as broken; longer than `_WATCH_SECONDS`."""
+_REVIEW = KINDS["SelfSubjectAccessReview"].kind
 _HEALING = frozenset({401, 408, 429})
-"""Besides 5xx. 401, because tokens are rotated: the client is made anew and reads them again."""
+"""Status codes besides 5xx after which a retry can succeed. On 401 the client connects again with a rotated token."""
 _UNTYPED = "failed to create typed patch object"
-"""How a server-side apply with an unknown field is refused: with a 500, of all things."""
+"""The message of a server-side apply with an unknown field, which the API server refuses with status 500."""
 
 
 class KubernetesAdapter:
-    """One cluster. `connect` makes its client, now and whenever the credentials are refused."""
+    """One cluster. `connect` creates its client, at the first call and after the credentials were refused."""
 
     def __init__(self, name: str, connect: Callable[[], Awaitable[ApiClient]]) -> None:
         self.name = name
@@ -64,14 +63,17 @@ class KubernetesAdapter:
         self._refused = False
 
     async def close(self) -> None:
-        """Close the connections. The next call makes new ones."""
+        """Close the connections. The next call connects again."""
         api, self._api, self._client, self._refused = self._api, None, None, False
         self._resources.clear()
         if api is not None:
             await api.close()  # type: ignore[no-untyped-call]
 
     async def apply(self, obj: Obj, *, force: bool) -> Obj:
-        """See the port. To the API server, what we have patched belongs to another manager of the same name."""
+        """See the port.
+
+        A conflict with our own patches is no conflict: the API server lists them as another manager of our name.
+        """
         try:
             return await self._apply(obj, force=force)
         except FieldConflict as conflict:
@@ -189,7 +191,7 @@ class KubernetesAdapter:
             return await _ask(client, "get", path)
 
     async def _resource(self, kind: Kind) -> tuple[DynamicClient, Resource]:
-        """The kind's paths. Raises KindUnknown. One at a time: the client's discovery isn't made for more."""
+        """The client and the kind's paths. Raises KindUnknown. Serialized, because discovery isn't concurrency-safe."""
         async with self._connecting:
             with self._translated(kind.kind):
                 client = await self._connected()
@@ -215,12 +217,12 @@ class KubernetesAdapter:
 
     @contextmanager
     def _translated(self, what: ObjectRef | str) -> Iterator[None]:
-        """Errors of the client as errors of the port."""
+        """Raise errors of the port for errors of the client."""
         try:
             yield
         except ApiException as error:
             raise self._translate(error, what) from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an answer that isn't JSON
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: a response that isn't JSON
             raise ClusterUnavailable(self.name, str(error) or type(error).__name__) from error
         except ClusterUnavailable:
             raise
@@ -257,7 +259,7 @@ def _path(resource: Resource, namespace: str, name: str = "") -> str:
 
 @contextmanager
 def _tolerating(*codes: int) -> Iterator[None]:
-    """Answers that are no failures of what was asked."""
+    """Ignore refusals with these status codes."""
     try:
         yield
     except ApiException as error:
@@ -266,7 +268,7 @@ def _tolerating(*codes: int) -> Iterator[None]:
 
 
 def _change(event: Obj) -> WatchEvent | None:
-    """A step of a watch; None for a bookmark. Raises WatchExpired or ApiException, as a request would."""
+    """One line of a watch; None for a bookmark. Raises WatchExpired or ApiException, as a request would."""
     if event["type"] == "BOOKMARK":
         return None
     if event["type"] == "ERROR":
@@ -278,7 +280,7 @@ def _change(event: Obj) -> WatchEvent | None:
 
 
 def _owners(causes: list[Obj]) -> tuple[tuple[str, str], ...]:
-    """Managers and fields of a refused apply; a cause's message is `conflict with "kubectl" using apps/v1`."""
+    """Managers and fields of a refused apply. A cause's message is `conflict with "kubectl" using apps/v1`."""
     conflicts = [cause for cause in causes if cause.get("reason") == "FieldManagerConflict"]
     return tuple((_manager(cause.get("message", "")), cause.get("field", "")) for cause in conflicts)
 
@@ -289,7 +291,7 @@ def _manager(message: str) -> str:
 
 
 def _status(error: ApiException) -> Obj:
-    """The `Status` in a refusal's body, if there is one."""
+    """The `Status` object in a refusal's body, or an empty one."""
     try:
         body = json.loads(error.body or "{}")
     except ValueError:

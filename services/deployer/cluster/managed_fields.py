@@ -1,20 +1,21 @@
-"""Who owns which fields of an object, as server-side apply records it in `metadata.managedFields`. Pure."""
+"""Ownership of an object's fields, as server-side apply records it in `metadata.managedFields`. Pure."""
 
 import hashlib
 from typing import Any
 
 import orjson
 
-from services.deployer.cluster.api import FIELD_MANAGER, Obj
+from shared.kube.labels import FIELD_MANAGER
+from shared.kube.objects import Obj
 
 Path = tuple[str | Obj, ...]
-"""The way to a value: names of fields, and items of lists as they are."""
+"""The path to a value: names of fields, and whole items of lists."""
 KEYS = ("name", "containerPort", "port", "mountPath", "ip", "type")
-"""What tells the items of Kubernetes' lists apart."""
+"""The fields by which Kubernetes identifies the items of lists."""
 
 
 def applied_fields(obj: Obj) -> dict[str, Any] | None:
-    """The fields that we own by applying (FieldsV1), or None where we have applied nothing or lost all."""
+    """The fields that we own by applying (FieldsV1); None if we applied nothing, or lost all of it."""
     for entry in obj["metadata"].get("managedFields") or ():
         is_whole = not entry.get("subresource")
         if entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply" and is_whole:
@@ -24,19 +25,19 @@ def applied_fields(obj: Obj) -> dict[str, Any] | None:
 
 
 def digest(obj: Obj) -> str:
-    """A short digest of the fields that we own by applying.
+    """A short digest of the set of fields that we own by applying.
 
-    An API server takes a field from its owner when another manager changes or removes it. So as long as the digest is
-    the same, nothing of ours has changed, whatever else others have added.
+    An API server removes a field from the set of its owner when another manager changes or removes the field. An equal
+    digest therefore proves that none of our fields changed, whatever others have added.
     """
     fields = orjson.dumps(applied_fields(obj), option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(fields, digest_size=8).hexdigest()
 
 
 def content(obj: Obj) -> str:
-    """A short digest of what the object asks for, by any writer: all but its status and the server's bookkeeping.
+    """A short digest of the object without its status and the metadata that the API server maintains.
 
-    Where a field was taken from us, only this shows that its new owner has changed it once more, or back.
+    After another manager has taken a field, only this shows that it changed the field again, or back.
     """
     metadata = [obj["metadata"].get(name) for name in ("labels", "annotations", "finalizers")]
     rest = {name: value for name, value in obj.items() if name not in ("metadata", "status")}
@@ -45,30 +46,30 @@ def content(obj: Obj) -> str:
 
 
 def owner(obj: Obj, path: Path) -> str | None:
-    """The manager besides us that owns the field at `path`, the latest of several; None if none does."""
+    """The latest manager, other than us, that owns the field at `path`; None if there is none."""
     entries = [each for each in _others(obj) if _has(each.get("fieldsV1") or {}, path)]
     return entries[-1]["manager"] if entries else None
 
 
 def latest(obj: Obj) -> str | None:
-    """The manager besides us that wrote the object itself last; None if none did."""
+    """The latest manager, other than us, that wrote anything but the status; None if there is none."""
     entries = [each for each in _others(obj) if each.get("subresource") != "status"]
     return entries[-1]["manager"] if entries else None
 
 
 def written(path: Path) -> str:
-    """A path as Kubernetes writes it: `.spec.template.spec.containers[name="app"].image`."""
+    """A path in Kubernetes' notation: `.spec.template.spec.containers[name="app"].image`."""
     return "".join(f".{step}" if isinstance(step, str) else _item(step) for step in path)
 
 
 def _others(obj: Obj) -> list[Obj]:
-    """Entries of others, in the order of their times."""
+    """The entries of other managers, in the order of their times."""
     entries = obj["metadata"].get("managedFields") or ()
     return sorted((each for each in entries if each.get("manager") != FIELD_MANAGER), key=lambda e: e.get("time") or "")
 
 
 def _has(fields: Any, path: Path) -> bool:
-    """Whether a set of fields has `path`, or what stands above it as a whole, as an atomic list."""
+    """Whether a set of fields contains `path`, or a parent of it as a whole, such as an atomic list."""
     if not path:
         return True
     if not fields:
@@ -81,7 +82,7 @@ def _has(fields: Any, path: Path) -> bool:
 
 
 def _is_item(name: str, item: Obj) -> bool:
-    """Whether `k:{"name":"app"}` names that item of a list."""
+    """Whether a key such as `k:{"name":"app"}` identifies the item of a list."""
     if not name.startswith("k:"):
         return False
     key = orjson.loads(name[2:])

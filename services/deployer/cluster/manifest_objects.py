@@ -1,13 +1,17 @@
-"""A manifest's text as objects, in the order in which a cluster wants them. Pure."""
+"""The objects of a manifest, in the order in which a cluster needs them. Pure."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from services.deployer.cluster.api import Obj
-from shared.errors import PermanentError
+from services.deployer.state.errors import InvalidManifest
 from shared.events import Phase
+from shared.kube.kinds import CLUSTER_SCOPED, Kind, kind_of
+from shared.kube.objects import Obj
 from shared.reading import InvalidText
 from shared.reading.single import parse_documents
 
+WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+AUTOSCALER = "HorizontalPodAutoscaler"
 _ORDER = (
     "Namespace",
     "PriorityClass",
@@ -35,34 +39,16 @@ _ORDER = (
     "Ingress",
     "APIService",
 )
-"""Helm's and Argo CD's experience: first what limits and what is referred to, then what runs, then what exposes it."""
+"""As in Helm and Argo CD: first limits and what others refer to, then what runs, then what exposes it."""
 
 _RANK = {kind: rank for rank, kind in enumerate(_ORDER)}
 _FIRST_SERVICE = _RANK["Service"]
-_CLUSTER_SCOPED = frozenset(
-    {
-        "Namespace",
-        "PersistentVolume",
-        "CustomResourceDefinition",
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "APIService",
-        "PriorityClass",
-        "StorageClass",
-    }
-)
-
-
-class InvalidManifest(PermanentError):
-    """What was rendered is no list of Kubernetes objects."""
-
-    code = "MANIFEST_INVALID"
 
 
 def parse(text: str, namespace: str) -> list[Obj]:
-    """The objects of a YAML or JSON manifest in the order of apply; `kind: List` is taken apart.
+    """The objects of a YAML or JSON manifest in the order of apply; the items of a `kind: List` replace it.
 
-    An object without a namespace gets `namespace`, unless its kind has none. Raises InvalidManifest.
+    An object without a namespace gets `namespace`, unless its kind is cluster-scoped. Raises InvalidManifest.
     """
     try:
         documents = parse_documents(text)
@@ -75,7 +61,7 @@ def parse(text: str, namespace: str) -> list[Obj]:
 
 
 def rank(kind: str) -> int:
-    """When a kind is applied. Unknown kinds come last, behind the definitions that they may need."""
+    """The position of a kind in the order of apply. Unknown kinds come last, after their definitions."""
     return _RANK.get(kind, len(_ORDER))
 
 
@@ -84,6 +70,22 @@ def phase_of(kind: str) -> Phase:
     if kind == "Namespace":
         return Phase.CREATING_NAMESPACE
     return Phase.CREATING_CONFIGURATION if rank(kind) < _FIRST_SERVICE else Phase.CREATING_SERVICES
+
+
+def autoscaler_minimums(objects: Sequence[Obj], skipped: Collection[Kind] = ()) -> dict[tuple[str, str], int]:
+    """The minimum replicas that the manifest's autoscalers guarantee, by kind and name of the workload."""
+    found = {}
+    for obj in objects:
+        if obj["kind"] == AUTOSCALER and kind_of(obj) not in skipped:
+            target = obj["spec"]["scaleTargetRef"]
+            found[(target["kind"], target["name"])] = int(obj["spec"].get("minReplicas", 1))
+    return found
+
+
+def is_extension(api_version: str) -> bool:
+    """Whether a CustomResourceDefinition defines the group: Kubernetes' own have no dot or end in `.k8s.io`."""
+    group = api_version.rpartition("/")[0]
+    return "." in group and not group.endswith(".k8s.io")
 
 
 def _unfolded(document: Any) -> list[Any]:
@@ -97,6 +99,6 @@ def _checked(obj: Any, namespace: str) -> Obj:
     metadata = obj.get("metadata") if isinstance(obj, dict) else None
     if not isinstance(metadata, dict) or not all((obj.get("apiVersion"), obj.get("kind"), metadata.get("name"))):
         raise InvalidManifest("an object of the manifest lacks apiVersion, kind or metadata.name")
-    if obj["kind"] in _CLUSTER_SCOPED:
+    if obj["kind"] in CLUSTER_SCOPED:
         return dict(obj)
     return {**obj, "metadata": {**metadata, "namespace": metadata.get("namespace", namespace)}}

@@ -1,15 +1,16 @@
-"""What in a cluster is ours. Pure: objects as the API server gives them, and what was recorded of them.
+"""Which objects of a cluster are ours. Pure: objects as the API server returns them, and what was recorded of them.
 
-Not by label, which anyone can write: a copied label must never get a foreign object deleted. An object is ours if
-it has the uid that we recorded, or if our field manager applied it, since we may have died between applying and
-recording. A namespace made by others isn't ours even if it was labelled for us: deleting it deletes all that is in it.
+Labels prove nothing, since anyone can write them: a copied label must never get a foreign object deleted. An object is
+ours if it has the recorded uid, or if our field manager applied it, since the process may have died between applying
+and recording. A namespace that others created isn't ours even with our label: deleting it deletes all that is in it.
 """
 
 from collections.abc import Iterable
 
-from services.deployer.cluster.api import FIELD_MANAGER, TENANT_LABEL, Obj
 from services.deployer.cluster.managed_fields import applied_fields
 from services.deployer.state.records import ObjectRef
+from shared.kube import labels
+from shared.kube.objects import Obj, labels_of
 
 _NAMED_AT_MOST = 5
 _CONTROL_PLANE = frozenset(
@@ -23,13 +24,13 @@ _CONTROL_PLANE = frozenset(
         "pilot-discovery",  # Istio puts its certificate into every namespace
     }
 )
-"""Field managers whose objects come with a namespace and go with it."""
+"""Field managers whose objects are created and deleted together with a namespace."""
 _WITHOUT_MANAGERS = frozenset({("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")})
-"""What comes with a namespace and may have no field managers, as any object without fields."""
+"""Objects of every namespace that may have no field managers, as any object without fields."""
 
 
 def is_ours(ref: ObjectRef, live: Obj, tenant_id: str) -> bool:
-    """Whether we made or took the object that is there under `ref`."""
+    """Whether we created or adopted the object that exists under `ref`."""
     if ref.uid is not None and live["metadata"]["uid"] == ref.uid:
         return True
     if ref.kind == "Namespace":
@@ -38,10 +39,10 @@ def is_ours(ref: ObjectRef, live: Obj, tenant_id: str) -> bool:
 
 
 def foreign(found: Iterable[Obj], inventory: Iterable[ObjectRef]) -> list[Obj]:
-    """Those of a namespace's objects that others made.
+    """The objects of a namespace that others created.
 
-    Left out is what controllers made for another object (it has an owner, which is judged itself) and what the control
-    plane made, as it does in each namespace.
+    Not counted are objects with an owner, which is judged itself, and those that the control plane creates in every
+    namespace.
     """
     known = {ref.uid for ref in inventory if ref.uid is not None}
     return [obj for obj in found if obj["metadata"]["uid"] not in known and _is_foreign(obj)]
@@ -60,9 +61,8 @@ def _managers(obj: Obj) -> str:
 
 
 def _has_our_label(namespace: Obj, tenant_id: str) -> bool:
-    labels = (applied_fields(namespace) or {}).get("f:metadata", {}).get("f:labels", {})
-    value = (namespace["metadata"].get("labels") or {}).get(TENANT_LABEL)
-    return f"f:{TENANT_LABEL}" in labels and value == tenant_id
+    owned = (applied_fields(namespace) or {}).get("f:metadata", {}).get("f:labels", {})
+    return f"f:{labels.TENANT}" in owned and labels_of(namespace).get(labels.TENANT) == tenant_id
 
 
 def _is_foreign(obj: Obj) -> bool:
@@ -70,11 +70,11 @@ def _is_foreign(obj: Obj) -> bool:
     if metadata.get("ownerReferences") or applied_fields(obj) is not None:
         return False
     if not metadata.get("managedFields"):
-        is_claim = obj["kind"] == "PersistentVolumeClaim"  # of a StatefulSet: one that a client makes has fields
+        is_claim = obj["kind"] == "PersistentVolumeClaim"  # a StatefulSet's; one that a client creates has managers
         return not is_claim and (obj["kind"], metadata["name"]) not in _WITHOUT_MANAGERS
     return bool(_others(obj))
 
 
 def _others(obj: Obj) -> set[str]:
     managers = {each.get("manager", "") for each in obj["metadata"].get("managedFields") or ()}
-    return managers - _CONTROL_PLANE - {FIELD_MANAGER, ""}
+    return managers - _CONTROL_PLANE - {labels.FIELD_MANAGER, ""}

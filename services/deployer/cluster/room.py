@@ -1,7 +1,7 @@
-"""Whether a tenant's pods have room in a cluster, and what is short if they haven't. Pure.
+"""Whether a tenant's pods have room in a cluster, and what is short if they don't. Pure.
 
-Only what comes on top of the tenant's own pods needs room: those that run and are as large as what is wanted stay where
-they are, others make room for what replaces them. Pods of others that wait for a node come first.
+Running pods of the tenant that are as large as the wanted ones stay; its other pods make room for their replacements.
+Only what exceeds them needs room, after the pods of other tenants that already wait for a node.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,43 +9,44 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.deployer.cluster.api import Kind, Obj, kind_of
+from services.deployer.cluster.manifest_objects import autoscaler_minimums
 from services.deployer.cluster.usage import ClusterUsage, SeenPod, shown
-from services.deployer.health.snapshot import minimums
+from shared.kube.kinds import Kind, kind_of
+from shared.kube.objects import Obj
 from shared.kube.placement import GPU, GPU_PRODUCT, Node, PodGroup, is_selected, lacking, may_run_on, place, requests_of
 from shared.rpc import Shortage, Unplaced
 
 _SUMS = {"cpu": "cpu", "memory": "memory", GPU: "gpu"}
 _REPLICATED = frozenset({"Deployment", "StatefulSet"})
 
-Promised = Mapping[str, Sequence[PodGroup]]
-"""By namespace, the pods of tenants that were found to have room and may not be there yet."""
+Reservations = Mapping[str, Sequence[PodGroup]]
+"""By namespace, the pods of tenants that were found to have room and may not exist yet."""
 
 
 class RoomVerdict(NamedTuple):
-    """What is short; nothing if all pods have room."""
+    """What is short; both are empty if all pods have room."""
 
     short: tuple[Shortage, ...] = ()
     unplaced: tuple[Unplaced, ...] = ()
 
 
 def groups_of(objects: Sequence[Obj], skipped: frozenset[Kind] = frozenset()) -> list[PodGroup]:
-    """The pods of a manifest as they start: autoscalers at their minimum."""
-    floors = minimums(objects, skipped)
+    """The pods that a manifest starts with: autoscaled workloads at their minimum."""
+    minimums = autoscaler_minimums(objects, skipped)
     return [
-        _group(obj, floors.get((obj["kind"], obj["metadata"]["name"]), int(obj["spec"].get("replicas", 1))))
+        _group(obj, minimums.get((obj["kind"], obj["metadata"]["name"]), int(obj["spec"].get("replicas", 1))))
         for obj in objects
         if obj["kind"] in _REPLICATED and kind_of(obj) not in skipped
     ]
 
 
-def judge(state: ClusterUsage, namespace: str, wanted: Sequence[PodGroup], promised: Promised) -> RoomVerdict:
-    """Whether `wanted` has room in `namespace`, beside all that runs, waits or is promised elsewhere."""
-    kept, extras = _kept(state, namespace, wanted)
+def judge(usage: ClusterUsage, namespace: str, wanted: Sequence[PodGroup], reserved: Reservations) -> RoomVerdict:
+    """Whether `wanted` has room in `namespace`, beside all that runs, waits or is reserved elsewhere."""
+    kept, extras = _kept(usage, namespace, wanted)
     if not extras:
         return RoomVerdict()
-    nodes = _free_nodes(state, namespace, kept)
-    for group in _waiting_elsewhere(state, namespace, promised):
+    nodes = _free_nodes(usage, namespace, kept)
+    for group in _waiting_elsewhere(usage, namespace, reserved):
         place(group, nodes)
     short = tuple(_shortages(extras, nodes))
     unplaced = tuple(_unplaced(sorted(extras, key=_size, reverse=True), wanted, nodes))
@@ -59,10 +60,10 @@ def _group(obj: Obj, count: int) -> PodGroup:
     return PodGroup(obj["metadata"]["name"], count, requests_of(spec), selector, tolerations, labels)
 
 
-def _kept(state: ClusterUsage, namespace: str, wanted: Iterable[PodGroup]) -> tuple[list[SeenPod], list[PodGroup]]:
-    """The tenant's pods that can stay as they are, and what is wanted besides."""
-    own = [pod for pod in state.pods if pod.namespace == namespace and pod.node and not pod.is_leaving]
-    nodes = {node.name: node for node in state.nodes}
+def _kept(usage: ClusterUsage, namespace: str, wanted: Iterable[PodGroup]) -> tuple[list[SeenPod], list[PodGroup]]:
+    """The tenant's pods that can stay as they are, and the wanted pods beyond them."""
+    own = [pod for pod in usage.pods if pod.namespace == namespace and pod.node and not pod.is_leaving]
+    nodes = {node.name: node for node in usage.nodes}
     kept: list[SeenPod] = []
     extras = []
     for group in wanted:
@@ -78,16 +79,16 @@ def _belongs(pod: SeenPod, group: PodGroup) -> bool:
 
 
 def _covers(pod: SeenPod, group: PodGroup, node: Node | None) -> bool:
-    """Whether the pod is as large as those wanted, and where they may be. A cordoned node, not known here, keeps it."""
+    """Whether the pod has the wanted size and place. A pod on a cordoned node, which isn't listed here, stays."""
     if node is not None and not is_selected(group, node):
         return False
     return all(pod.requests.get(name, Decimal(0)) >= value for name, value in group.requests.items())
 
 
-def _free_nodes(state: ClusterUsage, namespace: str, kept: Sequence[SeenPod]) -> list[Node]:
-    """The nodes less what stays: the tenant's `kept` pods, and those of others that aren't being deleted."""
-    nodes = {node.name: replace(node, free=dict(node.allocatable)) for node in state.nodes}
-    others = (pod for pod in state.pods if pod.namespace != namespace and not pod.is_leaving)
+def _free_nodes(usage: ClusterUsage, namespace: str, kept: Sequence[SeenPod]) -> list[Node]:
+    """The nodes less the pods that stay: the tenant's `kept` ones, and others that aren't being deleted."""
+    nodes = {node.name: replace(node, free=dict(node.allocatable)) for node in usage.nodes}
+    others = (pod for pod in usage.pods if pod.namespace != namespace and not pod.is_leaving)
     for pod in (*others, *kept):
         if (node := nodes.get(pod.node)) is not None:
             for name, value in pod.requests.items():
@@ -95,10 +96,10 @@ def _free_nodes(state: ClusterUsage, namespace: str, kept: Sequence[SeenPod]) ->
     return list(nodes.values())
 
 
-def _waiting_elsewhere(state: ClusterUsage, namespace: str, promised: Promised) -> Iterator[PodGroup]:
-    yield from (group for where, group in state.waiting if where != namespace)
-    for where, groups in promised.items():
-        there = [pod for pod in state.pods if pod.namespace == where and not pod.is_leaving]
+def _waiting_elsewhere(usage: ClusterUsage, namespace: str, reserved: Reservations) -> Iterator[PodGroup]:
+    yield from (group for where, group in usage.waiting if where != namespace)
+    for where, groups in reserved.items():
+        there = [pod for pod in usage.pods if pod.namespace == where and not pod.is_leaving]
         for group in groups if where != namespace else ():
             missing = group.count - sum(1 for pod in there if _belongs(pod, group))
             if missing > 0:
@@ -106,7 +107,7 @@ def _waiting_elsewhere(state: ClusterUsage, namespace: str, promised: Promised) 
 
 
 def _shortages(extras: Sequence[PodGroup], nodes: Sequence[Node]) -> Iterator[Shortage]:
-    """Resources of which all nodes together have too little; GPUs by the type that is asked for."""
+    """Resources of which all nodes together have too little; GPUs by the requested type."""
     for name, title in _SUMS.items():
         types = dict.fromkeys(group.node_selector.get(GPU_PRODUCT) if name == GPU else None for group in extras)
         for gpu_type in types:
@@ -141,10 +142,10 @@ def _reason(group: PodGroup, possible: Sequence[Node]) -> str:
 
 
 def _amount(name: str, value: Decimal) -> str:
-    """Memory as a quantity, and cores and GPUs as plain numbers: `4515` and not `4515000m` or `4.515k`."""
+    """Memory as a quantity; cores and GPUs as plain numbers: `4515` rather than `4515000m` or `4.515k`."""
     return shown(name, value) if name == "memory" else f"{value.normalize():f}"
 
 
 def _size(group: PodGroup) -> tuple[Decimal, Decimal, Decimal]:
-    """The largest first, so that small pods don't take the last places of large ones."""
+    """Sort key: large pods are placed first, so that small ones don't take their last places."""
     return tuple(group.requests.get(name, Decimal(0)) for name in (GPU, "cpu", "memory"))  # type: ignore[return-value]

@@ -1,13 +1,13 @@
-"""A cluster's nodes and all its pods at one moment, reduced to what decides where pods fit. Pure.
+"""What the pods of a cluster use of its nodes at one moment. Pure.
 
-Also whether the cluster grows by itself: then what is free now doesn't bound what could run.
+It also tells whether the cluster gets nodes by itself: then free resources don't limit what can run.
 """
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.deployer.cluster.api import Obj
+from shared.kube.objects import Obj, is_terminating, labels_of
 from shared.kube.placement import PODS, Amounts, Node, PodGroup, requests_of
 from shared.kube.quantities import canonical, from_bytes, parse
 from shared.rpc import NodeCapacity
@@ -15,38 +15,40 @@ from shared.rpc import NodeCapacity
 _SHOWN = ("cpu", "memory", "nvidia.com/gpu", "ephemeral-storage")
 _ENDED = frozenset({"Succeeded", "Failed"})
 _LACKS = ("Insufficient ", "Too many pods")
-"""The scheduler's words for a node without room."""
+"""The scheduler's messages about a node without room."""
 _KEEPS_OFF = frozenset({"NoSchedule", "NoExecute"})
 _AUTOSCALERS = frozenset({"cluster-autoscaler", "aws-cluster-autoscaler", "karpenter"})
 _APP_LABELS = ("app.kubernetes.io/name", "k8s-app", "app")
 _MADE_ON_DEMAND = {"karpenter.sh/nodepool": "Karpenter", "karpenter.sh/provisioner-name": "Karpenter"}
-"""Labels of nodes that were made for pods that waited, and by what."""
+"""Labels of nodes that were created for waiting pods, and by what."""
 _VIRTUAL = {("type", "virtual-kubelet"), *(("eks.amazonaws.com/compute-type", each) for each in ("fargate", "auto"))}
 
 
 class SeenPod(NamedTuple):
-    """A pod that uses room, or waits for it where `node` is empty."""
+    """A pod that uses room, or waits for it if `node` is empty."""
 
     namespace: str
     labels: Mapping[str, str]
     requests: Amounts
     node: str
     is_leaving: bool
-    """Whether it is being deleted: its room is free within its grace period."""
+    """Whether it is being deleted: its room becomes free within its grace period."""
 
 
 class ClusterUsage(NamedTuple):
+    """Nodes and pods of a cluster, reduced to what decides where pods fit."""
+
     nodes: tuple[Node, ...]
-    """Those that take pods, by name; `free` is untouched by `pods`."""
+    """The schedulable nodes, by name; `pods` are not subtracted from their `free`."""
     pods: tuple[SeenPod, ...]
     waiting: tuple[tuple[str, PodGroup], ...]
-    """What waits for a node, with its namespace."""
+    """Pods that wait for a node, each group with its namespace."""
     grows: str | None
-    """Why the cluster grows by itself, or None."""
+    """Why the cluster gets nodes by itself, or None."""
 
 
-def state_of(nodes: Iterable[Obj], pods: Iterable[Obj], *, has_autoscaler_status: bool = False) -> ClusterUsage:
-    """The state that a cluster's nodes and pods make up."""
+def usage_of(nodes: Iterable[Obj], pods: Iterable[Obj], *, has_autoscaler_status: bool = False) -> ClusterUsage:
+    """The usage of a cluster, from all its nodes and pods."""
     nodes, live = list(nodes), [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _ENDED]
     usable = (node for node in nodes if not node.get("spec", {}).get("unschedulable"))
     seen = [_seen(pod) for pod in live]
@@ -58,14 +60,14 @@ def state_of(nodes: Iterable[Obj], pods: Iterable[Obj], *, has_autoscaler_status
     )
 
 
-def capacities(state: ClusterUsage) -> list[NodeCapacity]:
-    """Each node less what its pods have asked for."""
+def capacities(usage: ClusterUsage) -> list[NodeCapacity]:
+    """Each node less the requests of its pods."""
     taken: dict[str, Amounts] = {}
-    for pod in state.pods:
+    for pod in usage.pods:
         for name, value in pod.requests.items() if pod.node else ():
             on_node = taken.setdefault(pod.node, {})
             on_node[name] = on_node.get(name, Decimal(0)) + value
-    return [_capacity(node, taken.get(node.name, {})) for node in state.nodes]
+    return [_capacity(node, taken.get(node.name, {})) for node in usage.nodes]
 
 
 def _capacity(node: Node, taken: Amounts) -> NodeCapacity:
@@ -82,7 +84,7 @@ def _capacity(node: Node, taken: Amounts) -> NodeCapacity:
 
 
 def shown(name: str, value: Decimal) -> str:
-    """A quantity in the notation that its resource usually has."""
+    """A quantity in its resource's usual notation."""
     return from_bytes(int(value)) if name in ("memory", "ephemeral-storage") else canonical(f"{value:f}")
 
 
@@ -94,7 +96,7 @@ def _node(node: Obj) -> Node:
         name=_name(node),
         allocatable=allocatable,
         free=dict(allocatable),
-        labels=node["metadata"].get("labels") or {},
+        labels=labels_of(node),
         taints=[taint for taint in taints if taint.get("effect") in _KEEPS_OFF],
     )
 
@@ -103,15 +105,15 @@ def _seen(pod: Obj) -> SeenPod:
     metadata = pod["metadata"]
     return SeenPod(
         namespace=metadata.get("namespace", ""),
-        labels=metadata.get("labels") or {},
+        labels=labels_of(pod),
         requests=requests_of(pod["spec"]) | {PODS: Decimal(1)},
         node=pod["spec"].get("nodeName") or "",
-        is_leaving=bool(metadata.get("deletionTimestamp")),
+        is_leaving=is_terminating(pod),
     )
 
 
 def _waiting(pods: Iterable[Obj], seen: Iterable[SeenPod]) -> tuple[tuple[str, PodGroup], ...]:
-    """Pods without a node, those of one kind together."""
+    """Pods without a node, grouped by requests and placement."""
     groups: dict[str, tuple[str, PodGroup]] = {}
     counts: dict[str, int] = {}
     for pod, known in zip(pods, seen, strict=True):
@@ -127,7 +129,7 @@ def _waiting(pods: Iterable[Obj], seen: Iterable[SeenPod]) -> tuple[tuple[str, P
 
 
 def _waits_for_no_room(pod: Obj) -> bool:
-    """Whether the scheduler has refused the pod for something else, such as a volume or an affinity."""
+    """Whether the scheduler refused the pod for another reason, such as a volume or an affinity."""
     refusals = (
         str(each.get("message", ""))
         for each in (pod.get("status") or {}).get("conditions") or ()
@@ -140,7 +142,7 @@ def _autoscaler(nodes: Iterable[Obj], pods: Iterable[SeenPod], *, has_autoscaler
     if has_autoscaler_status:
         return "cluster-autoscaler reports its status in kube-system"
     for node in nodes:
-        labels = node["metadata"].get("labels") or {}
+        labels = labels_of(node)
         if (label := next((each for each in _MADE_ON_DEMAND if each in labels), None)) is not None:
             return f"{_MADE_ON_DEMAND[label]} makes nodes on demand (node {_name(node)} has the label {label})"
         if any(labels.get(key) == value for key, value in _VIRTUAL):

@@ -1,9 +1,10 @@
-"""What differs between what runs and what was deployed. Pure: objects as an API server gives them.
+"""The differences between what runs and what was deployed. Pure: objects as an API server returns them.
 
-Compared is an object with what applying it again would make of it (a dry run), so that defaults, quantities in other
-words and what others have added are no difference: only fields that are ours and were changed or removed are.
+An object is compared with the result of applying it again (a dry run). Defaults, quantities in another notation and
+fields that others added are therefore no difference; only fields of ours that were changed or removed are.
 
-Replicas that a manifest leaves to an autoscaler are ours only in its bounds: 0 of at least 2 is drift, 3 of 2 to 4 not.
+The replicas of an autoscaled workload drift only outside of the autoscaler's bounds: 0 does with a minimum of 2, while
+3 doesn't between 2 and 4.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,43 +13,45 @@ from typing import Any
 
 import orjson
 
-from services.deployer.cluster.api import Obj
 from services.deployer.cluster.managed_fields import KEYS, Path, latest, owner, written
 from services.deployer.state.records import DriftRecord
 from shared.events import Drift
+from shared.kube.objects import Obj
+from shared.process.backoff import delay
 
 _METADATA = ("labels", "annotations", "finalizers")
 _LONGEST = 60
-"""Characters of a value that are shown."""
+"""Characters of a value that messages show."""
 _NAMED_AT_MOST = 5
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 600.0
+"""Seconds between two heals."""
 CONTESTED = 2
-"""Heals from which on another manager is taken to fight with us."""
+"""Number of heals from which another manager is assumed to revert them."""
 
 
 def compare(live: Obj, wanted: Obj) -> list[Drift]:
-    """The fields in which `live` is not `wanted`, which is the same object as an API server would make it."""
+    """The fields in which `live` differs from `wanted`, the result of a dry run of applying the object."""
     left, right = _comparable(live), _comparable(wanted)
     return [_drift(live, path, found, value) for path, found, value in _differences(left, right, ())]
 
 
 def gone(obj: Obj) -> Drift:
-    """An object of the manifest that isn't in the cluster any more."""
+    """The drift of an object that no longer exists."""
     return Drift(type=obj["kind"], name=obj["metadata"]["name"], reason="gone")
 
 
 def ends_by_itself(obj: Obj) -> bool:
-    """Whether Kubernetes deletes the object when its work is done: to make it again would do the work twice."""
+    """Whether Kubernetes deletes the object when its work is done: creating it again would repeat the work."""
     return obj["kind"] == "Job" and obj["spec"].get("ttlSecondsAfterFinished") is not None
 
 
 def replaced(live: Obj) -> Drift:
-    """An object that was made in the place of ours, and can't be made like it any more."""
+    """The drift of an object that replaced ours, and that can't be changed back."""
     return Drift(type=live["kind"], name=live["metadata"]["name"], reason="changed", manager=latest(live))
 
 
 def out_of_bounds(live: Obj, bounds: tuple[int, int]) -> list[Drift]:
-    """The replicas of a workload, if its autoscaler wouldn't have them so."""
+    """The drift of replicas that lie outside the bounds of the workload's autoscaler."""
     replicas = int((live.get("spec") or {}).get("replicas", 1))
     least, most = bounds
     if least <= replicas <= most:
@@ -64,38 +67,34 @@ def describe(items: Sequence[Drift]) -> str:
     return "; ".join(texts) + (f"; and {more} more" if more > 0 else "")
 
 
-def nothing(now: datetime) -> DriftRecord:
-    """What precedes a first report. Its number is a time, so that reports after a lost record aren't taken for old."""
+def initial_record(now: datetime) -> DriftRecord:
+    """The record before the first report. Sequence numbers begin at the time, so that they rise after a lost record."""
     return DriftRecord(sequence=int(now.timestamp()))
 
 
 def next_heal(heals: int, healed_at: datetime | None) -> datetime | None:
-    """When to heal: None for at once, then after twice the pause each time, since another may want it otherwise."""
-    return healed_at + _pause(heals) if heals and healed_at is not None else None
+    """When to heal: None for at once. The pause doubles with each heal, as another manager may revert them."""
+    return healed_at + timedelta(seconds=pause(heals)) if heals and healed_at is not None else None
 
 
 def carried(before: DriftRecord, items: Sequence[Drift], now: datetime) -> dict[str, Any]:
-    """The heals that count for what drifts now: none when the last is long ago, or when all of it is something else."""
+    """The heals that count for the present drift: none if the last was long ago, or if other fields drift now."""
     heals, healed_at = before.heals, before.healed_at
-    if healed_at is None or now - healed_at > max(timedelta(seconds=_LONGEST_PAUSE), 2 * _pause(heals)):
+    if healed_at is None or now - healed_at > timedelta(seconds=max(_LONGEST_PAUSE, 2 * pause(heals))):
         return {"heals": 0, "healed": (), "reported_heals": 0}
-    is_fight = not items or not names_of(items).isdisjoint(before.healed)
-    heals = heals if is_fight else 0
+    is_contested = not items or not names_of(items).isdisjoint(before.healed)
+    heals = heals if is_contested else 0
     return {"heals": heals, "healed": before.healed, "reported_heals": heals}
 
 
 def names_of(items: Sequence[Drift]) -> set[str]:
-    """What drifts, without values: `Deployment callbot .spec.replicas`."""
+    """The drifted fields without their values: `Deployment callbot .spec.replicas`."""
     return {f"{each.type} {each.name} {each.field or ''}" for each in items}
 
 
 def pause(heals: int) -> float:
-    """Seconds between the last of so many heals and the next."""
-    return min(_FIRST_PAUSE * 2.0 ** min(heals - 1, 20), _LONGEST_PAUSE)
-
-
-def _pause(heals: int) -> timedelta:
-    return timedelta(seconds=pause(heals))
+    """Seconds between the last of `heals` heals and the next."""
+    return delay(heals, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
 
 
 def _comparable(obj: Obj) -> Obj:
@@ -105,6 +104,7 @@ def _comparable(obj: Obj) -> Obj:
 
 
 def _differences(found: Any, wanted: Any, path: Path) -> Iterator[tuple[Path, Any, Any]]:
+    """Path, found and wanted value of each difference. Absent and empty values are equal."""
     if found == wanted or (not found and not wanted and not isinstance(wanted, int)):
         return
     if isinstance(wanted, Mapping) and isinstance(found, Mapping | None):
@@ -119,7 +119,7 @@ def _differences(found: Any, wanted: Any, path: Path) -> Iterator[tuple[Path, An
 
 
 def _paired(found: Any, wanted: Any) -> list[tuple[Obj, Any, Any]] | None:
-    """The items of two lists by what tells them apart; None where nothing does."""
+    """The items of two lists, paired by the field that identifies them; None if there is no such field."""
     if not isinstance(wanted, list) or not isinstance(found, list | None):
         return None
     for key in KEYS:
@@ -135,7 +135,7 @@ def _by(key: str, items: list[Any]) -> dict[Any, Obj] | None:
 
 
 def _drift(live: Obj, path: Path, found: Any, wanted: Any) -> Drift:
-    # What is removed has no owner. What was changed has one, but for 0 replicas by the subresource `scale`.
+    # A removed field has no owner. A changed one has, except 0 replicas that were set by the subresource `scale`.
     manager = owner(live, path) or (latest(live) if found is None else None)
     is_secret = live["kind"] == "Secret"
     return Drift(

@@ -1,4 +1,4 @@
-"""`deploy.drifted` of a record. Pure."""
+"""`deploy.drifted`, made from a record. Pure."""
 
 from services.deployer.drift import differences
 from services.deployer.state.records import AppliedState, DriftRecord, Outcome
@@ -6,9 +6,9 @@ from shared.events import DeployDrifted, Phase
 
 
 def event_of(applied: AppliedState) -> DeployDrifted:
-    """The event of what is recorded: the same however often it is made."""
+    """The event of the recorded drift: equal however often it is made."""
     known, wanted = applied.drift, applied.wanted
-    assert known is not None and wanted is not None  # noqa: S101 - as `is_watched` has it
+    assert known is not None and wanted is not None  # noqa: S101 - called for recorded drift only
     heals = wanted.options.heal_drift and bool(known.items)
     return DeployDrifted(
         tenant_id=wanted.tenant_id,

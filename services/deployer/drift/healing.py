@@ -1,70 +1,73 @@
-"""Applies again what has drifted, where that was asked for.
+"""Applies drifted objects again, for tenants with `heal_drift`.
 
-Under the tenant's lease, so that no operation is at work at the same time, and with a look at what is desired before
-each object: a newer generation ends it. Fields are taken from their present manager, since that is what healing means.
+It runs under the tenant's lease, so that no operation is in progress, and reads the records again before each object:
+a higher generation ends it. Fields are taken from their present manager, since that is the purpose of healing.
 """
 
 from collections.abc import Sequence
 
-from services.deployer.cluster.api import ClusterApi, Obj, ref_of
-from services.deployer.health.snapshot import minimums
-from services.deployer.reconcile.apply import apply_possible, claim_namespace, recorded
+from services.deployer.cluster.api import ClusterApi, ref_of
+from services.deployer.cluster.manifest_objects import autoscaler_minimums
+from services.deployer.reconcile.apply import apply_possible, recorded
 from services.deployer.reconcile.generation_guard import Superseded
+from services.deployer.reconcile.prune import claim_namespace
 from services.deployer.reconcile.scaling import SCALABLE
-from services.deployer.state.records import AppliedState, DesiredState, ObjectRef, Outcome, is_settled
+from services.deployer.state.generations import is_settled
+from services.deployer.state.records import AppliedState, DesiredState, ObjectRef, Outcome
 from services.deployer.state.repository import StateRepository
+from shared.kube.objects import Obj
 from shared.tenants import NAMESPACE_PREFIX
 
 
 def is_watched(applied: AppliedState) -> bool:
-    """Whether there is something that must stay as it was deployed: a deployment that is done, and wasn't stopped."""
+    """Whether drift matters: for a concluded deployment that wasn't stopped."""
     is_done = applied.outcome in (Outcome.COMPLETED, Outcome.ROLLED_BACK)
     return is_done and applied.digest is not None and applied.wanted is not None and applied.wanted.action == "deploy"
+
+
+def is_current(desired: DesiredState | None, applied: AppliedState | None, generation: int) -> bool:
+    """Whether `generation` is the desired one, and concluded."""
+    if desired is None or applied is None or desired.generation != generation:
+        return False
+    return applied.generation == generation and is_settled(desired, applied) and is_watched(applied)
 
 
 async def heal(
     cluster: ClusterApi, states: StateRepository, key: str, applied: AppliedState, objects: Sequence[Obj]
 ) -> list[ObjectRef]:
-    """Apply `objects` of what is `applied`, in the order of apply; what was made.
+    """Apply `objects`, which are in the order of apply, again; returns their new inventory entries.
 
-    Raises Superseded where another generation is desired, NamespaceNotOurs where others have made the namespace since,
-    and what applying raises.
+    Raises Superseded if another generation is desired, NamespaceNotOurs if others have created the namespace since, and
+    the errors of apply.
     """
     tenant_id = applied.wanted.tenant_id if applied.wanted else ""
     await claim_namespace(cluster, f"{NAMESPACE_PREFIX}{tenant_id}", tenant_id, applied.inventory)
-    made = []
+    healed = []
     for obj in objects:
         await _check(states, key, applied.generation)
-        made.append(recorded(await apply_possible(cluster, obj, [], force=True)))
-    return made
+        healed.append(recorded(await apply_possible(cluster, obj, [], force=True)))
+    return healed
 
 
-async def rouse(
+async def scale_to_minimums(
     cluster: ClusterApi, states: StateRepository, key: str, generation: int, objects: Sequence[Obj]
 ) -> None:
-    """Scale what autoscalers scale to their minimum. `objects` are the whole manifest. Raises Superseded.
+    """Scale autoscaled workloads to their minimum. `objects` are the whole manifest. Raises Superseded.
 
-    Of 0 replicas an autoscaler leaves them there; of fewer than its minimum, as a workload that was just made has, they
-    would be taken for drift until it has a look.
+    An autoscaler never raises 0 replicas. A workload that was just created has fewer than the minimum until its
+    autoscaler acts, and would count as drifted.
     """
-    floors = minimums(objects, frozenset())
+    minimums = autoscaler_minimums(objects)
     for obj in objects:
-        floor = floors.get((obj["kind"], obj["metadata"]["name"]), 0)
-        if not floor or obj["kind"] not in SCALABLE or (live := await cluster.read(ref_of(obj))) is None:
+        minimum = minimums.get((obj["kind"], obj["metadata"]["name"]), 0)
+        if not minimum or obj["kind"] not in SCALABLE or (live := await cluster.read(ref_of(obj))) is None:
             continue
-        if live["spec"].get("replicas", 1) < floor:
+        if live["spec"].get("replicas", 1) < minimum:
             await _check(states, key, generation)
-            await cluster.patch(ref_of(obj), {"spec": {"replicas": floor}})
+            await cluster.patch(ref_of(obj), {"spec": {"replicas": minimum}})
 
 
 async def _check(states: StateRepository, key: str, generation: int) -> None:
-    state = await states.read(key)
-    if not is_current(state.desired, state.applied, generation):
+    records = await states.read(key)
+    if not is_current(records.desired, records.applied, generation):
         raise Superseded
-
-
-def is_current(desired: DesiredState | None, applied: AppliedState | None, generation: int) -> bool:
-    """Whether `generation` is what is desired, and done."""
-    if desired is None or applied is None or desired.generation != generation:
-        return False
-    return applied.generation == generation and is_settled(desired, applied) and is_watched(applied)

@@ -1,7 +1,7 @@
-"""What a cluster has of all our tenants, by watching: one list and one watch a kind, of what has our label.
+"""A cache of all tenants' objects in a cluster, by one list and one watch for each kind, limited to our label.
 
-Kept of an object is what tells whether it is still ours, some hundred bytes. Status updates, which are most of what a
-watch brings, change nothing of that and wake nothing.
+Of each object it keeps the few hundred bytes that show whether the object is as deployed. Status updates, which are
+most of a watch's events, change none of them and trigger nothing.
 """
 
 import asyncio
@@ -12,30 +12,32 @@ from typing import NamedTuple
 import structlog
 
 from services.deployer.cluster.api import (
-    TENANT_LABEL,
     ClusterApi,
     ClusterRefused,
     ClusterUnavailable,
-    Kind,
     KindUnknown,
-    Obj,
+    Listing,
     WatchExpired,
     ref_of,
 )
 from services.deployer.cluster.managed_fields import content, digest
-from services.deployer.health.snapshot import AUTOSCALER
+from services.deployer.cluster.manifest_objects import AUTOSCALER
 from services.deployer.state.records import ObjectRef
+from shared.kube import labels
+from shared.kube.kinds import Kind
+from shared.kube.objects import Obj, labels_of
+from shared.process.backoff import Backoff
 from shared.process.tasks import cancel_until_ended
 
 _log = structlog.get_logger(__name__)
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 _REFUSED_PAUSE = 60.0
-"""Seconds until a kind that we may not watch is tried again."""
+"""Seconds until the next attempt at a kind that we may not watch, or that the cluster doesn't serve."""
 Identity = tuple[str, str, str, str]
 
 
 class ObservedObject(NamedTuple):
-    """What an object had when it was seen last."""
+    """What is kept of an object."""
 
     tenant_id: str
     uid: str
@@ -43,27 +45,27 @@ class ObservedObject(NamedTuple):
     content: str
     replicas: int | None = None
     scales: tuple[str, str] | None = None
-    """Kind and name of what an autoscaler scales; None for all else."""
+    """Kind and name of the workload that an autoscaler scales; None for other kinds."""
     bounds: tuple[int, int] = (1, 1)
 
 
 class ObservedObjects:
-    """Of one cluster. `changed` hears of each tenant of which something is otherwise; `run` watches until cancelled."""
+    """The observed objects of one cluster. `changed` is called with a tenant's id when one of its objects changed."""
 
     def __init__(self, cluster: ClusterApi, changed: Callable[[str], None]) -> None:
         self._cluster = cluster
         self._changed = changed
         self._seen: dict[Kind, dict[Identity, ObservedObject]] = {}
-        self._blind: set[Kind] = set()
+        self._unobservable: set[Kind] = set()
         self._tasks: dict[Kind, asyncio.Task[None]] = {}
         self._bounds: dict[tuple[str, str, str], tuple[int, int]] | None = None
-        """Of what autoscalers scale, by namespace, kind and name; None when one has changed."""
+        """Autoscalers' bounds by namespace, kind and name of the workload; None after an autoscaler changed."""
 
     def follow(self, kinds: Iterable[Kind]) -> None:
-        """Watch these kinds from now on, besides those that are watched already."""
+        """Watch these kinds as well from now on."""
         for kind in kinds:
             if kind not in self._tasks:
-                self._tasks[kind] = asyncio.create_task(self._keep(kind), name=f"watch {kind.kind} for drift")
+                self._tasks[kind] = asyncio.create_task(self._observe(kind), name=f"watch {kind.kind} for drift")
 
     async def close(self) -> None:
         """End all watches."""
@@ -72,75 +74,79 @@ class ObservedObjects:
         self._seen.clear()
 
     def knows(self, kinds: Iterable[Kind]) -> bool:
-        """Whether all of these kinds have been listed, or can't be."""
-        return all(kind in self._seen or kind in self._blind for kind in kinds)
+        """Whether each of these kinds has been listed, or can't be."""
+        return all(kind in self._seen or kind in self._unobservable for kind in kinds)
 
-    def is_blind(self, kind: Kind) -> bool:
+    def is_unobservable(self, kind: Kind) -> bool:
         """Whether we may not watch a kind, so that nothing is known of it."""
-        return kind in self._blind
+        return kind in self._unobservable
 
     def find(self, ref: ObjectRef) -> ObservedObject | None:
-        """The object as it was seen last, if it was there."""
+        """The object as it was observed last; None if it doesn't exist."""
         return self._seen.get(Kind(ref.api_version, ref.kind), {}).get(ref.identity)
 
     def bounds_of(self, ref: ObjectRef) -> tuple[int, int] | None:
-        """The replicas between which an autoscaler holds a workload; None if none does."""
+        """The minimum and maximum of a workload's autoscaler; None without an autoscaler."""
         if self._bounds is None:
             autoscalers = [seen for kind, seen in self._seen.items() if kind.kind == AUTOSCALER]
-            found = ((identity[2], sighting) for seen in autoscalers for identity, sighting in seen.items())
+            found = ((identity[2], observed) for seen in autoscalers for identity, observed in seen.items())
             self._bounds = {(namespace, *each.scales): each.bounds for namespace, each in found if each.scales}
         return self._bounds.get((ref.namespace, ref.kind, ref.name))
 
-    async def _keep(self, kind: Kind) -> None:
-        pause = _SHORTEST_PAUSE
+    async def _observe(self, kind: Kind) -> None:
+        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         while True:
             try:
-                listing = await self._cluster.list(kind, "", TENANT_LABEL)
+                listing = await self._cluster.list(kind, "", labels.TENANT)
             except ClusterUnavailable:
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                await backoff.sleep()
             except KindUnknown:
                 self._replace(kind, [])
-                pause = _REFUSED_PAUSE
+                await asyncio.sleep(_REFUSED_PAUSE)
             except ClusterRefused as error:
-                self._blind.add(kind)
-                pause = _REFUSED_PAUSE
+                self._unobservable.add(kind)
                 _log.warning(f"{kind.kind}s aren't watched for drift: {error.message}", action="drift-blind")
+                await asyncio.sleep(_REFUSED_PAUSE)
             else:
-                self._replace(kind, listing.items)
-                pause = _SHORTEST_PAUSE
-                with suppress(ClusterUnavailable, ClusterRefused, WatchExpired):
-                    await self._follow(kind, listing.resource_version)
-            await asyncio.sleep(pause)
+                await self._watch_from(kind, listing)
+                backoff.reset()
+                await backoff.sleep()
+
+    async def _watch_from(self, kind: Kind, listing: Listing) -> None:
+        """Take a listing over, and follow the changes after it until the watch ends."""
+        self._replace(kind, listing.items)
+        with suppress(ClusterUnavailable, ClusterRefused, WatchExpired):
+            await self._follow(kind, listing.resource_version)
 
     async def _follow(self, kind: Kind, resource_version: str) -> None:
-        async for change in self._cluster.watch(kind, "", resource_version, TENANT_LABEL):
-            identity, sighting = ref_of(change.obj).identity, _sight(change.obj)
+        async for change in self._cluster.watch(kind, "", resource_version, labels.TENANT):
+            identity, observed = ref_of(change.obj).identity, _observed(change.obj)
             before = self._seen[kind].get(identity)
             if change.type == "DELETED":
                 self._seen[kind].pop(identity, None)
                 self._bounds = None
-                self._changed(sighting.tenant_id)
-            elif sighting != before:
-                self._seen[kind][identity] = sighting
+                self._changed(observed.tenant_id)
+            elif observed != before:
+                self._seen[kind][identity] = observed
                 self._bounds = self._bounds if kind.kind != AUTOSCALER else None
-                self._changed(sighting.tenant_id)
+                self._changed(observed.tenant_id)
 
     def _replace(self, kind: Kind, items: Iterable[Obj]) -> None:
         before = self._seen.get(kind, {})
-        now = self._seen[kind] = {ref_of(obj).identity: _sight(obj) for obj in items}
-        self._blind.discard(kind)
+        now = self._seen[kind] = {ref_of(obj).identity: _observed(obj) for obj in items}
+        self._unobservable.discard(kind)
         self._bounds = None
         changed = {identity for identity in {*before, *now} if before.get(identity) != now.get(identity)}
         for tenant_id in {(now.get(each) or before[each]).tenant_id for each in changed}:
             self._changed(tenant_id)
 
 
-def _sight(obj: Obj) -> ObservedObject:
+def _observed(obj: Obj) -> ObservedObject:
     metadata, spec = obj["metadata"], obj.get("spec") or {}
-    tenant_id = (metadata.get("labels") or {}).get(TENANT_LABEL, "")
-    sighting = ObservedObject(tenant_id, metadata["uid"], digest(obj), content(obj), spec.get("replicas"))
+    tenant_id = labels_of(obj).get(labels.TENANT, "")
+    observed = ObservedObject(tenant_id, metadata["uid"], digest(obj), content(obj), spec.get("replicas"))
     if obj["kind"] != AUTOSCALER:
-        return sighting
+        return observed
     target = spec.get("scaleTargetRef") or {}
     scales = (target.get("kind", ""), target.get("name", ""))
-    return sighting._replace(scales=scales, bounds=(int(spec.get("minReplicas", 1)), int(spec.get("maxReplicas", 1))))
+    return observed._replace(scales=scales, bounds=(int(spec.get("minReplicas", 1)), int(spec.get("maxReplicas", 1))))

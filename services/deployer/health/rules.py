@@ -1,7 +1,7 @@
-"""Whether an object of a cluster is healthy, kind by kind. Pure: the object as the API server gives it, and the time.
+"""Whether an object of a cluster is healthy, by rules for each kind. Pure: the object and the time are given.
 
-The rules take the stricter of Argo CD's health checks and kstatus' for each kind. A controller that hasn't seen the
-newest spec (`observedGeneration`) says nothing about it, whatever its conditions claim.
+For each kind the rule is the stricter of Argo CD's health check and kstatus'. While a controller hasn't seen the newest
+spec (`observedGeneration`), its conditions describe an older one.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,18 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from services.deployer.cluster.api import Obj
 from services.deployer.health.pods import UNSCHEDULABLE, PodProblem, find_problem
-from shared.kube import texts
+from shared.kube.objects import Obj, condition, is_ready, is_terminating, is_true, optional_time
 
 _OBSERVED_KINDS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
-"""Kinds whose controllers always set `observedGeneration`: without it they haven't looked yet."""
+"""Kinds whose controllers always set `observedGeneration`: without it they haven't seen the object yet."""
 _UNSCHEDULABLE_AFTER = 15.0
-"""Seconds without a node until that is a failure: the scheduler needs some time on a good day, too."""
+"""Seconds without a node after which a pod has failed: scheduling takes some time."""
 
 
 class HealthStatus(StrEnum):
-    """How an object is."""
+    """The health of an object."""
 
     HEALTHY = "healthy"
     PROGRESSING = "progressing"
@@ -31,7 +30,7 @@ class HealthStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Health:
-    """A verdict. `final` failures don't heal by themselves; `since` is when the cluster says that it began."""
+    """The result of a rule. `final` failures don't heal by themselves; `since` is the cluster's time of the failure."""
 
     status: HealthStatus
     reason: str = ""
@@ -40,6 +39,7 @@ class Health:
 
     @property
     def is_healthy(self) -> bool:
+        """Whether nothing is left to wait for."""
         return self.status is HealthStatus.HEALTHY
 
 
@@ -48,9 +48,8 @@ Rule = Callable[[Obj, datetime], Health]
 
 
 def assess(obj: Obj, now: datetime, *, wait_for_ingress_address: bool = True) -> Health:
-    """The health of one object. Kinds without a rule are healthy as soon as they exist."""
-    metadata = obj["metadata"]
-    if metadata.get("deletionTimestamp"):
+    """The health of one object. A kind without a rule is healthy as soon as the object exists."""
+    if is_terminating(obj):
         return Health(HealthStatus.TERMINATING, "is being deleted")
     if not is_observed(obj):
         return _progressing("its controller has not seen the newest spec yet")
@@ -61,36 +60,25 @@ def assess(obj: Obj, now: datetime, *, wait_for_ingress_address: bool = True) ->
 
 
 def is_observed(obj: Obj) -> bool:
-    """Whether its controller has seen the newest spec."""
+    """Whether the object's controller has seen the newest spec."""
     observed = obj.get("status", {}).get("observedGeneration", 0 if obj["kind"] in _OBSERVED_KINDS else None)
     return observed is None or int(observed) >= obj["metadata"].get("generation", 0)
-
-
-def condition(obj: Obj, kind: str) -> Obj:
-    """The condition of that type, or an empty one."""
-    found: Obj = next((each for each in obj.get("status", {}).get("conditions") or () if each.get("type") == kind), {})
-    return found
-
-
-def parse_time(text: str | None) -> datetime | None:
-    """A Kubernetes timestamp."""
-    return texts.parse_time(text) if text else None
 
 
 def _deployment(obj: Obj, now: datetime) -> Health:
     if obj.get("spec", {}).get("paused"):
         return Health(HealthStatus.SUSPENDED, "is paused")
-    progressing = condition(obj, "Progressing")
+    progressing = condition(obj, "Progressing") or {}
     if progressing.get("reason") == "ProgressDeadlineExceeded":
         return _failed(progressing, final=True)
-    if (refused := condition(obj, "ReplicaFailure")).get("status") == "True":
-        return _failed(refused)
+    if is_true(obj, "ReplicaFailure"):
+        return _failed(condition(obj, "ReplicaFailure"))
     unfinished = next(_unfinished(obj), None)
     return _progressing(unfinished) if unfinished else _HEALTHY
 
 
 def _unfinished(deployment: Obj) -> Iterator[str]:
-    """What a rollout still lacks."""
+    """The conditions of a complete rollout that aren't met."""
     status, wanted = deployment.get("status", {}), deployment.get("spec", {}).get("replicas", 1)
     total, updated = status.get("replicas", 0), status.get("updatedReplicas", 0)
     if updated < wanted:
@@ -100,7 +88,7 @@ def _unfinished(deployment: Obj) -> Iterator[str]:
     for field in ("readyReplicas", "availableReplicas"):
         if status.get(field, 0) < wanted:
             yield f"{status.get(field, 0)} of {wanted} replicas are {field.removesuffix('Replicas')}"
-    if condition(deployment, "Available").get("status") != "True":
+    if not is_true(deployment, "Available"):
         yield "is not Available"
     progressing = condition(deployment, "Progressing")
     if progressing and progressing.get("reason") != "NewReplicaSetAvailable":
@@ -130,23 +118,23 @@ def _daemon_set(obj: Obj, now: datetime) -> Health:
     fields = {"currentNumberScheduled": "scheduled", "numberAvailable": "available", "numberReady": "ready"}
     if obj.get("spec", {}).get("updateStrategy", {}).get("type") != "OnDelete":
         fields["updatedNumberScheduled"] = "updated"
-    for field, word in fields.items():
+    for field, state in fields.items():
         if status.get(field, 0) < wanted:
-            return _progressing(f"{status.get(field, 0)} of {wanted} pods are {word}")
+            return _progressing(f"{status.get(field, 0)} of {wanted} pods are {state}")
     return _HEALTHY
 
 
 def _replica_set(obj: Obj, now: datetime) -> Health:
-    if (refused := condition(obj, "ReplicaFailure")).get("status") == "True":
-        return _failed(refused)
+    if is_true(obj, "ReplicaFailure"):
+        return _failed(condition(obj, "ReplicaFailure"))
     wanted, available = obj.get("spec", {}).get("replicas", 1), obj.get("status", {}).get("availableReplicas", 0)
     return _HEALTHY if available >= wanted else _progressing(f"{available} of {wanted} replicas are available")
 
 
 def _job(obj: Obj, now: datetime) -> Health:
-    if (failed := condition(obj, "Failed")).get("status") == "True":
-        return _failed(failed, final=True)
-    if condition(obj, "Complete").get("status") == "True":
+    if is_true(obj, "Failed"):
+        return _failed(condition(obj, "Failed"), final=True)
+    if is_true(obj, "Complete"):
         return _HEALTHY
     if obj.get("spec", {}).get("suspend"):
         return Health(HealthStatus.SUSPENDED, "is suspended")
@@ -155,7 +143,7 @@ def _job(obj: Obj, now: datetime) -> Health:
 
 def _cron_job(obj: Obj, now: datetime) -> Health:
     spec, status = obj.get("spec", {}), obj.get("status", {})
-    last, succeeded = parse_time(status.get("lastScheduleTime")), parse_time(status.get("lastSuccessfulTime"))
+    last, succeeded = optional_time(status.get("lastScheduleTime")), optional_time(status.get("lastSuccessfulTime"))
     if spec.get("suspend") or last is None or status.get("active"):
         return _HEALTHY
     if succeeded is None or succeeded < last:
@@ -164,23 +152,23 @@ def _cron_job(obj: Obj, now: datetime) -> Health:
 
 
 def _pod(obj: Obj, now: datetime) -> Health:
-    trouble = find_problem(obj)
-    if trouble is not None and not _is_only_new(trouble, now):
-        return Health(HealthStatus.FAILED, trouble.text)
-    if obj.get("status", {}).get("phase") == "Succeeded" or condition(obj, "Ready").get("status") == "True":
+    problem = find_problem(obj)
+    if problem is not None and not _is_recently_unscheduled(problem, now):
+        return Health(HealthStatus.FAILED, problem.text)
+    if obj.get("status", {}).get("phase") == "Succeeded" or is_ready(obj):
         return _HEALTHY
     return _progressing(f"is {obj.get('status', {}).get('phase', 'Pending')}")
 
 
-def _is_only_new(trouble: PodProblem, now: datetime) -> bool:
-    """Whether a pod has had no node for a moment only."""
-    since = parse_time(trouble.since)
-    recent = since is not None and (now - since).total_seconds() < _UNSCHEDULABLE_AFTER
-    return trouble.reason == UNSCHEDULABLE and recent
+def _is_recently_unscheduled(problem: PodProblem, now: datetime) -> bool:
+    """Whether a pod has had no node for a short time only."""
+    since = optional_time(problem.since)
+    is_recent = since is not None and (now - since).total_seconds() < _UNSCHEDULABLE_AFTER
+    return problem.reason == UNSCHEDULABLE and is_recent
 
 
 def _claim(obj: Obj, now: datetime) -> Health:
-    """A claim that waits for its first consumer is no obstacle: everything is applied before anything is waited for."""
+    """A claim may wait for its first consumer: all objects are applied before any is waited for."""
     phase = obj.get("status", {}).get("phase", "Pending")
     if phase == "Lost":
         return Health(HealthStatus.FAILED, "its volume is lost", final=True)
@@ -203,9 +191,9 @@ def _with_address(obj: Obj, otherwise: str) -> Health:
 
 
 def _autoscaler(obj: Obj, now: datetime) -> Health:
-    """A fresh one may have no metrics for a minute: a failure, but not a final one."""
+    """A new autoscaler may have no metrics for a minute: a failure, but not a final one."""
     for kind in ("AbleToScale", "ScalingActive"):
-        found = condition(obj, kind)
+        found = condition(obj, kind) or {}
         if found.get("status") == "True" or found.get("reason") == "ScalingDisabled":
             continue
         reason = found.get("reason", "")
@@ -216,15 +204,16 @@ def _autoscaler(obj: Obj, now: datetime) -> Health:
 
 
 def _disruption_budget(obj: Obj, now: datetime) -> Health:
-    found = condition(obj, "DisruptionAllowed")
+    found = condition(obj, "DisruptionAllowed") or {}
     if found.get("status") == "False" and found.get("reason") != "InsufficientPods":
         return _failed(found)
     return _HEALTHY
 
 
 def _definition(obj: Obj, now: datetime) -> Health:
-    if (refused := condition(obj, "NamesAccepted")).get("status") == "False":
-        return _failed(refused, final=True)
+    names = condition(obj, "NamesAccepted") or {}
+    if names.get("status") == "False":
+        return _failed(names, final=True)
     return _when(obj, "Established")
 
 
@@ -238,16 +227,17 @@ def _namespace(obj: Obj, now: datetime) -> Health:
 
 
 def _when(obj: Obj, kind: str) -> Health:
-    return _HEALTHY if condition(obj, kind).get("status") == "True" else _progressing(f"is not {kind}")
+    return _HEALTHY if is_true(obj, kind) else _progressing(f"is not {kind}")
 
 
 def _progressing(reason: str) -> Health:
     return Health(HealthStatus.PROGRESSING, reason)
 
 
-def _failed(found: Obj, *, final: bool = False) -> Health:
-    """The condition's own words."""
-    since = parse_time(found.get("lastUpdateTime") or found.get("lastTransitionTime"))
+def _failed(found: Obj | None, *, final: bool = False) -> Health:
+    """A failure with the condition's reason, message and time."""
+    found = found or {}
+    since = optional_time(found.get("lastUpdateTime") or found.get("lastTransitionTime"))
     text = ": ".join(part for part in (found.get("reason"), found.get("message")) if part)
     return Health(HealthStatus.FAILED, text, final=final, since=since)
 

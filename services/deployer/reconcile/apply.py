@@ -1,154 +1,148 @@
-"""Puts objects into a cluster and takes away what is no longer wanted.
+"""Applies the objects of a manifest, and keeps volumes at a size that the cluster can have.
 
-What is ours, `ownership` knows.
+A claim never shrinks, because it is unknown which data could go, and it grows only where its StorageClass can
+expand. The claim templates of an existing StatefulSet can't change at all. In these cases the tenant keeps its volumes,
+and the deployment's report has a note.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
 
 import structlog
 
-from services.deployer.cluster.api import (
-    TENANT_LABEL,
-    ClusterApi,
-    ClusterRefused,
-    Kind,
-    KindUnknown,
-    NamespaceTerminating,
-    Obj,
-    kind_of,
-    ref_of,
-)
+from services.deployer.cluster.api import ClusterApi, ClusterRefused, KindUnknown, ref_of
 from services.deployer.cluster.managed_fields import digest
-from services.deployer.cluster.manifest_objects import rank
-from services.deployer.cluster.ownership import foreign, is_ours
-from services.deployer.reconcile.claims import describe_kept, has_claims, not_smaller, of_same_size
+from services.deployer.cluster.manifest_objects import is_extension
 from services.deployer.state.records import ObjectRef
+from shared.kube.kinds import Kind, kind_of
+from shared.kube.objects import Obj
+from shared.kube.quantities import QuantityError, parse
 
 _log = structlog.get_logger(__name__)
-Step = Callable[[int, frozenset[Kind]], Awaitable[object]]
+ReportApplied = Callable[[int, frozenset[Kind]], Awaitable[object]]
+"""Called after each object with how many are applied, and the kinds that were skipped."""
 
 
 class ApplyResult(NamedTuple):
-    """The objects of a manifest, the kinds that the cluster lacks, and notes on what the cluster couldn't take."""
+    """The applied objects, the kinds that the cluster doesn't serve, and notes on what it couldn't change."""
 
     refs: list[ObjectRef]
     skipped: frozenset[Kind]
     notes: list[str]
 
 
-class NamespaceNotOurs(ClusterRefused):
-    """The tenant's namespace is there, and others made it."""
-
-    code = "NAMESPACE_NOT_OURS"
-
-
-async def claim_namespace(
-    cluster: ClusterApi, namespace: str, tenant_id: str, inventory: Iterable[ObjectRef]
-) -> Obj | None:
-    """The tenant's namespace if it is there. Raises NamespaceNotOurs if others made it."""
-    bare = ObjectRef(api_version="v1", kind="Namespace", name=namespace)
-    ref = next((each for each in inventory if each.identity == bare.identity), bare)
-    found = await cluster.read(ref)
-    if found is not None and not is_ours(ref, found, tenant_id):
-        raise NamespaceNotOurs(
-            f"Namespace {namespace} is there and is not ours: others made it, and a label {TENANT_LABEL} doesn't hand "
-            "it over, since deleting the tenant would delete all that is in it. Delete the namespace or use another "
-            "tenant id, then deploy again"
-        )
-    return found
-
-
-def refuse_terminating(namespace: Obj | None) -> None:
-    """Raise NamespaceTerminating if nothing can be made in it before it is gone."""
-    if namespace is not None and namespace["metadata"].get("deletionTimestamp"):
-        raise NamespaceTerminating(f"namespace {namespace['metadata']['name']} to be gone")
-
-
 async def apply_all(
-    cluster: ClusterApi, objects: Sequence[Obj], *, force: bool, before: Callable[[], None], after: Step
+    cluster: ClusterApi, objects: Sequence[Obj], *, force: bool, check: Callable[[], None], report: ReportApplied
 ) -> ApplyResult:
-    """Apply `objects` one by one.
+    """Apply `objects` one by one. `check` is called before each and ends the work by raising.
 
-    Kinds of extensions are skipped with a warning; without one of Kubernetes' own the deployment would be another one.
-    `before` may end it by raising, `after` hears how many are done.
+    Kinds of extensions that the cluster doesn't serve are skipped with a warning. Without a built-in kind it would be
+    another deployment, so KindUnknown is raised for those.
     """
-    made = ApplyResult([], frozenset(), [])
+    result = ApplyResult([], frozenset(), [])
     for count, obj in enumerate(objects, 1):
-        before()
+        check()
         try:
-            made.refs.append(recorded(await apply_possible(cluster, obj, made.notes, force=force)))
+            result.refs.append(recorded(await apply_possible(cluster, obj, result.notes, force=force)))
         except KindUnknown as error:
             if not is_extension(obj["apiVersion"]):
                 raise
             _log.warning(f"{ref_of(obj)} is skipped: {error.message}", action="skip-kind")
-            made = made._replace(skipped=made.skipped | {kind_of(obj)})
-        await after(count, made.skipped)
-    return made
+            result = result._replace(skipped=result.skipped | {kind_of(obj)})
+        await report(count, result.skipped)
+    return result
 
 
-def recorded(made: Obj) -> ObjectRef:
-    """What to remember of an object that we have just applied."""
-    return ref_of(made).model_copy(update={"fields": digest(made)})
+def recorded(applied: Obj) -> ObjectRef:
+    """The inventory's entry for an object that we just applied."""
+    return ref_of(applied).model_copy(update={"fields": digest(applied)})
 
 
 async def apply_possible(cluster: ClusterApi, obj: Obj, notes: list[str], *, force: bool) -> Obj:
-    """Apply `obj`, with volumes of the size that they have where the cluster can't change it; `notes` tells of that."""
-    live = await cluster.read(ref_of(obj)) if has_claims(obj) else None
+    """Apply `obj`, with the existing sizes of volumes that the cluster can't change; adds a note in that case."""
+    live = await cluster.read(ref_of(obj)) if has_volumes(obj) else None
     possible = not_smaller(obj, live)
+    reason = "a volume can't be made smaller, nor a StatefulSet's be changed"
     try:
-        made = await cluster.apply(possible, force=force)
+        applied = await cluster.apply(possible, force=force)
     except ClusterRefused as refusal:
         kept = of_same_size(possible, live)
         if kept is possible:
             raise
-        made = await cluster.apply(kept, force=force)
+        applied = await cluster.apply(kept, force=force)
         possible, reason = kept, refusal.message
-    else:
-        reason = "a volume can't be made smaller, nor a StatefulSet's be changed"
     if possible is not obj:
         note = f"{ref_of(obj)} stays at {describe_kept(obj, possible)} ({reason})"
         _log.warning(note, action="keep-size")
         notes.append(note)
-    return made
+    return applied
 
 
-async def prune(
-    cluster: ClusterApi, refs: Sequence[ObjectRef], tenant_id: str, confirm: Callable[[], Awaitable[None]]
-) -> list[Obj]:
-    """Delete those of `refs` that are there and still ours, in the reverse order of apply.
-
-    A namespace with objects of others in it stays; these are the result. `confirm` raises where another copy has
-    written the record. It is asked when the uid is known, so that what comes afterwards has another.
-    """
-    left: list[Obj] = []
-    for ref in sorted(refs, key=lambda ref: -rank(ref.kind)):
-        live = await cluster.read(ref)
-        if live is None or not is_ours(ref, live, tenant_id):
-            continue
-        if ref.kind == "Namespace" and (others := await objects_of_others(cluster, live, refs)):
-            left += others
-            continue
-        await confirm()
-        _log.info(f"{ref} is no longer wanted and is deleted.", action="prune")
-        await cluster.remove(ref, uid=live["metadata"]["uid"])
-    return left
+def has_volumes(obj: Obj) -> bool:
+    """Whether an object is a volume claim, or has claim templates."""
+    return obj["kind"] == "PersistentVolumeClaim" or bool((obj.get("spec") or {}).get("volumeClaimTemplates"))
 
 
-async def objects_of_others(cluster: ClusterApi, namespace: Obj, inventory: Iterable[ObjectRef]) -> list[Obj]:
-    """What others have put into a namespace that isn't being deleted yet."""
-    if namespace["metadata"].get("deletionTimestamp"):
-        return []
-    return foreign(await cluster.contents(namespace["metadata"]["name"]), inventory)
+def not_smaller(obj: Obj, live: Obj | None) -> Obj:
+    """`obj` with the sizes of `live` where those are larger or can't change; the same object if there are none."""
+    if live is None or not has_volumes(obj):
+        return obj
+    if obj["kind"] == "PersistentVolumeClaim":
+        return obj if _compare(_size(obj), _size(live)) >= 0 else _sized(obj, live)
+    return _with_live_templates(obj, live)
 
 
-def without(refs: Iterable[ObjectRef], wanted: Iterable[ObjectRef]) -> list[ObjectRef]:
-    """Those of `refs` that aren't the same objects as any of `wanted`."""
-    identities = {ref.identity for ref in wanted}
-    return [ref for ref in refs if ref.identity not in identities]
+def of_same_size(obj: Obj, live: Obj | None) -> Obj:
+    """`obj` with the sizes of `live`; the same object if none differs."""
+    if live is None or obj["kind"] != "PersistentVolumeClaim":
+        return not_smaller(obj, live)
+    return obj if _compare(_size(obj), _size(live)) == 0 else _sized(obj, live)
 
 
-def is_extension(api_version: str) -> bool:
-    """Whether a kind comes from a CustomResourceDefinition: Kubernetes' own groups have no dot or end in `.k8s.io`."""
-    group = api_version.rpartition("/")[0]
-    return "." in group and not group.endswith(".k8s.io")
+def describe_kept(wanted: Obj, kept: Obj) -> str:
+    """`20Gi instead of 40Gi`, for each volume that doesn't get the wanted size."""
+    pairs = zip(_claims(wanted), _claims(kept), strict=True)
+    return ", ".join(f"{_size(after)} instead of {_size(before)}" for before, after in pairs if before != after)
+
+
+def _with_live_templates(obj: Obj, live: Obj) -> Obj:
+    there = {_name(each): each for each in _claims(live)}
+    templates = _claims(obj)
+    kept = [_sized(each, there[_name(each)]) if _differs(each, there.get(_name(each))) else each for each in templates]
+    return obj if kept == templates else {**obj, "spec": {**obj["spec"], "volumeClaimTemplates": kept}}
+
+
+def _differs(claim: Obj, live: Obj | None) -> bool:
+    return live is not None and _compare(_size(claim), _size(live)) != 0
+
+
+def _sized(claim: Obj, live: Obj) -> Obj:
+    resources = {**claim["spec"]["resources"], "requests": {**_requests(claim), "storage": _size(live)}}
+    return {**claim, "spec": {**claim["spec"], "resources": resources}}
+
+
+def _compare(size: Any, other: Any) -> int:
+    """Negative, 0 or positive as `size` is smaller, equal or larger; 0 for what only the API server can judge."""
+    try:
+        difference = parse(size) - parse(other)
+    except QuantityError:
+        return 0
+    return (difference > 0) - (difference < 0)
+
+
+def _claims(obj: Obj) -> list[Obj]:
+    if obj["kind"] == "PersistentVolumeClaim":
+        return [obj]
+    return list((obj.get("spec") or {}).get("volumeClaimTemplates") or ())
+
+
+def _size(claim: Obj) -> Any:
+    return _requests(claim).get("storage")
+
+
+def _requests(claim: Obj) -> dict[str, Any]:
+    return ((claim.get("spec") or {}).get("resources") or {}).get("requests") or {}
+
+
+def _name(claim: Obj) -> Any:
+    return (claim.get("metadata") or {}).get("name")

@@ -1,8 +1,8 @@
-"""A wall clock without its jumps, for deadlines: what a step of the clock adds is taken off again. Pure.
+"""Removes the jumps of a wall clock, for deadlines. Pure.
 
-A deadline is kept by wall time, since other processes must be able to go on with it. But when the machine's clock is
-set an hour forward, or a virtual machine was suspended, that hour is no time that a deployment has had; and an hour
-back must not make it wait an hour longer. A monotonic clock tells how much time has really passed between two moments.
+A deadline is kept in wall time, because another process may have to continue with it. When the machine's clock is set
+an hour forward, or a virtual machine was suspended, that hour doesn't count as the deployment's time; an hour back must
+not extend the deadline. A monotonic clock shows how much time has really passed between two moments.
 """
 
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 _JUMP: Final = timedelta(seconds=5)
-"""Less is slewing, or a process that had no time between reading one clock and the other."""
+"""Smaller differences come from slewing, or from a pause between reading the two clocks."""
 
 
 @dataclass
 class ClockJumps:
-    """Follows the wall clock by `monotonic`, in seconds; without one, every time is believed."""
+    """Follows the wall clock by `monotonic`, in seconds; without one, no time counts as a jump."""
 
     monotonic: Callable[[], float] | None = None
     _sum: timedelta = field(default=timedelta(), init=False)

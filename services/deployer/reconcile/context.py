@@ -1,4 +1,4 @@
-"""What a reconciler works with."""
+"""The adapters and settings that the work on one tenant needs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,19 +7,20 @@ from datetime import datetime
 from services.deployer.cluster.api import ClusterApi
 from services.deployer.reconcile.preflight import Preflight
 from services.deployer.reconcile.room_check import FindRoom
-from services.deployer.state.manifest_store import ManifestStore
+from services.deployer.state.manifest_reader import ManifestReader
 
 
 @dataclass(frozen=True)
 class ReconcileContext:
-    """Adapters, and what a reconciler asks before it applies anything."""
+    """The target's cluster, the mode's manifests, and checks before anything is applied."""
 
     cluster: ClusterApi
-    manifests: ManifestStore
+    manifests: ManifestReader
     clock: Callable[[], datetime]
     wait_for_ingress_address: bool = False
     find_room: FindRoom | None = None
-    """None: pods are applied whether they have room or not."""
+    """None: pods are applied without checking for room."""
     preflight: Preflight | None = None
-    make_way: Callable[[], None] = lambda: None
-    """Raises where others have waited long enough for a turn."""
+    """None: manifests are applied without checking our rights."""
+    check_slot: Callable[[], None] = lambda: None
+    """Raises SlotExpired once other tenants have waited long enough."""

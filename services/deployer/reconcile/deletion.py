@@ -1,100 +1,84 @@
-"""Deletes what was deployed of a tenant, and stops at what isn't ours.
+"""Deletes what was deployed for a tenant, and nothing that others created.
 
-A namespace goes with all that is in it. One that others made stays; one that we made stays with what others have put
-into it. Then the deletion fails with the names of what was left, when all that was deployed is deleted.
+Deleting a namespace deletes all that is in it. Hence a namespace that others created stays, and one of ours stays if
+others put objects into it. Then the deletion fails with the names of those objects, after all of ours are deleted.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NoReturn
 
-from services.deployer.cluster.api import Obj, ref_of
+from services.deployer.cluster.api import ref_of
 from services.deployer.cluster.ownership import describe
-from services.deployer.reconcile.apply import NamespaceNotOurs, claim_namespace, objects_of_others, prune
-from services.deployer.reconcile.context import ReconcileContext
-from services.deployer.reconcile.deadlines import Deadlines, DeploymentFailed
-from services.deployer.reconcile.explanation import remaining
-from services.deployer.state.records import DesiredState, ObjectRef
-from services.deployer.state.status_recorder import StatusRecorder
+from services.deployer.reconcile.deadlines import DeploymentFailed, describe_terminating
+from services.deployer.reconcile.prune import NamespaceNotOurs, objects_of_others
+from services.deployer.reconcile.work import TenantWork
+from services.deployer.state.records import ObjectRef
 from shared.errors import PermanentError
-from shared.tenants import NAMESPACE_PREFIX
+from shared.kube.objects import Obj
+from shared.process.backoff import Backoff
 
-_LONGEST_PAUSE = 2.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+"""Seconds between two reads of a namespace that is being deleted."""
 
 
 class NamespaceNotEmpty(PermanentError):
-    """What is ours is deleted, and objects of others keep the namespace."""
+    """All our objects are deleted, and objects of others keep the namespace."""
 
     code = "NAMESPACE_NOT_EMPTY"
 
 
 class Deletion:
-    """One tenant's. `check` raises where a newer generation has come."""
+    """The deletion of one tenant."""
 
-    def __init__(
-        self,
-        desired: DesiredState,
-        ledger: StatusRecorder,
-        patience: Deadlines,
-        ports: ReconcileContext,
-        check: Callable[[], None],
-    ) -> None:
-        self._desired = desired
-        self._ledger = ledger
-        self._patience = patience
-        self._ports = ports
-        self._cluster = ports.cluster
-        self._check = check
-        self._namespace = f"{NAMESPACE_PREFIX}{desired.tenant_id}"
+    def __init__(self, work: TenantWork) -> None:
+        self._work = work
+        self._recorder = work.recorder
 
     async def run(self) -> None:
-        """Work until nothing of ours is left. Raises NamespaceNotEmpty."""
-        inventory = self._ledger.applied.inventory
+        """Return when none of our objects is left. Raises NamespaceNotEmpty."""
+        inventory = self._work.applied.inventory
         try:
-            found = await claim_namespace(self._cluster, self._namespace, self._desired.tenant_id, inventory)
+            namespace = await self._work.claim_namespace()
         except NamespaceNotOurs:
-            await self._prune([ref for ref in inventory if ref.kind != "Namespace"])
-            await self._ledger.deleted(f"deleted; Namespace {self._namespace} is not ours and stays")
+            await self._work.prune([ref for ref in inventory if ref.kind != "Namespace"])
+            await self._recorder.delete(f"deleted; Namespace {self._work.namespace} is not ours and stays")
             return
-        if found is not None and (left := await objects_of_others(self._cluster, found, inventory)):
-            await self._delete_around(left, found)
-        await self._prune([ref for ref in inventory if self._is_outside(ref)])
-        if found is not None:
-            await self._delete_namespace(found)
-        self._check()
-        await self._ledger.deleted()
+        if namespace is not None and (left := await objects_of_others(self._work.cluster, namespace, inventory)):
+            await self._delete_around(left, namespace)
+        await self._work.prune([ref for ref in inventory if self._is_outside(ref)])
+        if namespace is not None:
+            await self._delete_namespace(namespace)
+        self._work.check()
+        await self._recorder.delete()
 
-    async def _delete_namespace(self, found: Obj) -> None:
-        await self._ledger.confirm()
-        await self._cluster.remove(ref_of(found), uid=found["metadata"]["uid"])
-        if not self._desired.force:
-            await self._until_gone(ref_of(found))
+    async def _delete_namespace(self, namespace: Obj) -> None:
+        await self._recorder.fence()
+        await self._work.cluster.remove(ref_of(namespace), uid=namespace["metadata"]["uid"])
+        if not self._work.desired.force:
+            await self._wait_until_gone(ref_of(namespace))
 
     async def _delete_around(self, left: Sequence[Obj], namespace: Obj) -> NoReturn:
-        """Delete what we made, and nothing else."""
-        await self._prune([ref for ref in self._ledger.applied.inventory if ref.kind != "Namespace"])
-        await self._ledger.take_stock([ref_of(namespace)])
+        """Delete our objects one by one, and keep the namespace."""
+        await self._work.prune([ref for ref in self._work.applied.inventory if ref.kind != "Namespace"])
+        await self._recorder.record_inventory([ref_of(namespace)])
         raise NamespaceNotEmpty(
-            f"what was deployed is deleted; Namespace {self._namespace} stays, because others have put objects into "
-            f"it: {describe(left)}. Delete or move them, then delete the tenant again"
+            f"what was deployed is deleted; Namespace {self._work.namespace} stays, because others have put objects "
+            f"into it: {describe(left)}. Delete or move them, then delete the tenant again"
         )
 
-    async def _prune(self, refs: Sequence[ObjectRef]) -> None:
-        await prune(self._cluster, refs, self._desired.tenant_id, self._ledger.confirm)
-
-    async def _until_gone(self, namespace: ObjectRef) -> None:
-        """Wait for the namespace to disappear, or to be another one of the same name."""
-        pause = 0.1
-        while (found := await self._cluster.read(namespace)) is not None:
-            self._check()
+    async def _wait_until_gone(self, namespace: ObjectRef) -> None:
+        """Wait until the namespace doesn't exist, or is another one of the same name."""
+        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, factor=1.5)
+        while (found := await self._work.cluster.read(namespace)) is not None:
+            self._work.check()
             if found["metadata"]["uid"] != namespace.uid:
                 return
-            if self._patience.is_over(self._ports.clock()):
-                raise DeploymentFailed(f"{namespace} is not gone in time: {remaining(found)}")
-            self._ports.make_way()
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            if self._work.is_over:
+                raise DeploymentFailed(f"{namespace} is not gone in time: {describe_terminating(found)}")
+            self._work.context.check_slot()
+            await backoff.sleep()
 
     def _is_outside(self, ref: ObjectRef) -> bool:
-        """Whether deleting the namespace leaves the object where it is."""
-        return ref.namespace != self._namespace and (ref.kind, ref.name) != ("Namespace", self._namespace)
+        """Whether deleting the namespace doesn't delete the object."""
+        namespace = self._work.namespace
+        return ref.namespace != namespace and (ref.kind, ref.name) != ("Namespace", namespace)

@@ -1,8 +1,8 @@
-"""Asks what we may do before a deployment applies anything, and names all that is missing at once.
+"""Checks our rights before a deployment applies anything, and names all that are missing at once.
 
-Without it a deployment ends at the first object that is refused, with half of the tenant applied, and the next attempt
-ends at the next one. Rights that hold in all namespaces are asked for once and kept for a while; a cluster whose rights
-are given namespace by namespace is asked about the tenant's.
+Without it a deployment would end at the first refused object, with half of the tenant applied, and the next attempt at
+the next one. Rights in all namespaces are asked for first and cached; a cluster that grants rights by namespace is
+asked about the tenant's.
 """
 
 import asyncio
@@ -10,86 +10,85 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
-from services.deployer.cluster.api import ClusterApi, ClusterRefused, Kind, KindUnknown, Obj, kind_of
-from services.deployer.health.snapshot import POD, REPLICA_SET
-from services.deployer.reconcile.apply import is_extension
-from services.deployer.reconcile.explanation import EVENT
+from services.deployer.cluster.api import EVENT, NODE, POD, REPLICA_SET, ClusterApi, ClusterRefused, KindUnknown
+from services.deployer.cluster.manifest_objects import is_extension
 from shared.errors import PermanentError
 from shared.fresh import Fresh
+from shared.kube.kinds import Kind, kind_of
+from shared.kube.objects import Obj
 from shared.kube.rights import APPLIED
 
 _log = structlog.get_logger(__name__)
-_KEPT_SECONDS = 600.0
-_AT_ONCE = 16
-_NODE = Kind("v1", "Node")
-_HELPFUL = ((EVENT, ("list",)), (_NODE, ("list",)))
-"""Without these a deployment works, but without Kubernetes' reasons for a failure, or without a look for room."""
-Wanted = tuple[str, Kind]
+_CACHED_SECONDS = 600.0
+_REQUESTS_AT_ONCE = 16
+_OPTIONAL = ((EVENT, ("list",)), (NODE, ("list",)))
+"""Without these a deployment works, but without Kubernetes' reasons for a failure, or without a check for room."""
+VerbOnKind = tuple[str, Kind]
 
 
 class Forbidden(PermanentError):
-    """Rights that a deployment needs and that we haven't got; the message lists them all."""
+    """We lack rights that a deployment needs; the message lists all of them."""
 
     code = "KUBERNETES_ERROR"
 
 
 class _Denied(Exception):
-    """Not in all namespaces."""
+    """Not granted in all namespaces."""
 
 
 class Preflight:
-    """Of one cluster. What is allowed is kept; what isn't is asked for again, since it may be granted at any time."""
+    """The rights on one cluster. Only granted ones are cached, since a denied one may be granted at any time."""
 
     def __init__(self, cluster: ClusterApi) -> None:
         self._cluster = cluster
-        self._everywhere: Fresh[Wanted, bool] = Fresh(self._ask, _KEPT_SECONDS)
-        self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._everywhere: Fresh[VerbOnKind, bool] = Fresh(self._ask, _CACHED_SECONDS)
+        self._at_once = asyncio.Semaphore(_REQUESTS_AT_ONCE)
 
     async def check(self, objects: Sequence[Obj], namespace: str) -> None:
-        """Raise Forbidden if the manifest can't be deployed into `namespace`; ClusterUnavailable."""
+        """Raise Forbidden if we may not deploy the manifest into `namespace`, or ClusterUnavailable."""
         needed = dict.fromkeys(kind_of(obj) for obj in objects)
         try:
             missing = await self._missing([(verb, kind) for kind in needed for verb in APPLIED], namespace)
             missing += await self._missing([(verb, k) for k in (POD, REPLICA_SET) for verb in APPLIED[1:3]], namespace)
-            helpful = await self._missing([(verb, kind) for kind, verbs in _HELPFUL for verb in verbs], namespace)
+            optional = await self._missing([(verb, kind) for kind, verbs in _OPTIONAL for verb in verbs], namespace)
         except (ClusterRefused, KindUnknown) as error:
-            _log.warning(f"Rights are not checked: {error.message}", action="skip-preflight")
+            _log.warning(f"Preflight skipped: {error.message}", action="skip-preflight")
             return
         if missing:
             raise Forbidden(
                 f"we may not do on cluster {self._cluster.name} what this deployment needs: "
-                f"{'; '.join(_listed([*missing, *helpful]))}. deploy/kubernetes/rbac.yaml has all rights"
+                f"{'; '.join(_listed([*missing, *optional]))}. deploy/kubernetes/rbac.yaml has all rights"
             )
-        if helpful:
-            _log.warning(f"Rights that would help are missing: {'; '.join(_listed(helpful))}", action="lacks-rights")
+        if optional:
+            _log.warning(f"Optional rights are missing: {'; '.join(_listed(optional))}", action="lacks-rights")
 
-    async def _missing(self, wanted: Iterable[Wanted], namespace: str) -> list[Wanted]:
+    async def _missing(self, wanted: Iterable[VerbOnKind], namespace: str) -> list[VerbOnKind]:
         wanted = list(wanted)
         answers = await asyncio.gather(*(self._is_allowed(each, namespace) for each in wanted))
         return [each for each, allowed in zip(wanted, answers, strict=True) if not allowed]
 
-    async def _is_allowed(self, wanted: Wanted, namespace: str) -> bool:
+    async def _is_allowed(self, wanted: VerbOnKind, namespace: str) -> bool:
         try:
             return await self._everywhere.get(wanted)
         except _Denied:
             async with self._at_once:
                 return await self._cluster.allows(*wanted, namespace)
 
-    async def _ask(self, wanted: Wanted) -> bool:
-        """True if it is allowed in all namespaces, or there is nothing to allow. Raises _Denied, which isn't kept."""
+    async def _ask(self, wanted: VerbOnKind) -> bool:
+        """True if granted in all namespaces, or not needed. Raises _Denied, which isn't cached."""
         async with self._at_once:
             try:
                 allowed = await self._cluster.allows(*wanted, "")
             except KindUnknown:
                 if not is_extension(wanted[1].api_version):
                     raise
-                return True  # applying skips a kind that the cluster hasn't got
+                return True  # apply skips a kind that the cluster doesn't serve
         if not allowed:
             raise _Denied
         return True
 
 
-def _listed(missing: Iterable[Wanted]) -> list[str]:
+def _listed(missing: Iterable[VerbOnKind]) -> list[str]:
     """`create, patch on PriorityClass (scheduling.k8s.io/v1)`."""
     verbs: dict[Kind, list[str]] = {}
     for verb, kind in missing:

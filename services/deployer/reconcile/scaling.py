@@ -1,26 +1,28 @@
-"""How many replicas a workload is to have, and when its pods are to be new ones: the patches that bring it about. Pure.
+"""Patches for the replicas of workloads, and for restarts. Pure.
 
-Patched rather than applied, as `kubectl scale` and `kubectl rollout restart` do: a manifest leaves out the replicas
-that an autoscaler sees to, and a later manifest without the restart's mark must not roll the pods once more. An
-autoscaler leaves a workload of 0 replicas alone, which makes a stop last, and a start the deployer's work.
+Patched instead of applied, as `kubectl scale` and `kubectl rollout restart` do: a manifest leaves out the replicas of
+an autoscaled workload, and a later manifest without the restart's annotation must not restart the pods again. An
+autoscaler leaves a workload with 0 replicas alone. Hence a stop lasts, and a start is the deployer's work.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.deployer.cluster.api import Kind, Obj, kind_of, ref_of
+from services.deployer.cluster.api import ref_of
+from services.deployer.cluster.manifest_objects import WORKLOADS, autoscaler_minimums
 from services.deployer.health import pods, rules
-from services.deployer.health.snapshot import WORKLOADS, minimums
-from services.deployer.reconcile.progress import STARTED, ProgressReport
+from services.deployer.reconcile.progress import listed
+from services.deployer.state.progress_report import INITIAL_PROGRESS, ProgressReport
 from services.deployer.state.records import ObjectRef
 from shared.events import Phase, ResourceState
+from shared.kube.kinds import Kind, kind_of
+from shared.kube.objects import Obj, optional_time
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 SCALABLE = frozenset({"Deployment", "StatefulSet"})
 """A DaemonSet has no replicas; its pods stay when a tenant is stopped."""
 _NEARLY_DONE = 99
-_NAMED_AT_MOST = 5
 
 
 class Patch(NamedTuple):
@@ -31,77 +33,76 @@ class Patch(NamedTuple):
 
 
 class StopStep(NamedTuple):
-    """One look at a tenant that is to be stopped."""
+    """The state of a stop at one moment: patches that are still needed, and the progress."""
 
     patches: tuple[Patch, ...]
     report: ProgressReport
     is_done: bool
 
 
-def to_run(
+def patches_to_run(
     objects: Sequence[Obj],
     skipped: frozenset[Kind],
     find: Callable[[Obj], Obj | None],
     restarted_at: datetime | None,
 ) -> list[Patch]:
-    """What the workloads of a manifest need besides being applied, to run and to run anew."""
-    floors = minimums(objects, skipped)
+    """The patches that a manifest's workloads need besides apply: to start from 0 replicas, and to restart."""
+    minimums = autoscaler_minimums(objects, skipped)
     found = []
     for obj in objects:
         if obj["kind"] not in WORKLOADS or kind_of(obj) in skipped or (live := find(obj)) is None:
             continue
-        spec = _rouse(live, floors.get((obj["kind"], obj["metadata"]["name"]), 0)) | _renew(live, restarted_at)
-        if spec:
+        minimum = minimums.get((obj["kind"], obj["metadata"]["name"]), 0)
+        if spec := _scale_up(live, minimum) | _restart(live, restarted_at):
             found.append(Patch(ref_of(obj), {"spec": spec}))
     return found
 
 
-def to_stop(workloads: Iterable[Obj], tenant_pods: Sequence[Obj], replica_sets: Sequence[Obj]) -> StopStep:
-    """Done when every workload of `workloads` (of `SCALABLE`) is at 0 and none of its pods is there any more."""
+def plan_stop(workloads: Iterable[Obj], tenant_pods: Sequence[Obj], replica_sets: Sequence[Obj]) -> StopStep:
+    """The next step of a stop. It is done when each of `workloads` (of `SCALABLE`) has 0 replicas and no pod."""
     patches, states, left = [], [], []
-    total = done = 0
     for live in workloads:
-        total += 1
-        mine = [pod["metadata"]["name"] for pod in pods.all_pods(live, tenant_pods, replica_sets)]
+        own = [pod["metadata"]["name"] for pod in pods.all_pods(live, tenant_pods, replica_sets)]
         if live["spec"].get("replicas", 1) != 0:
             patches.append(Patch(ref_of(live), {"spec": {"replicas": 0}}))
-        is_stopped = not mine and live["spec"].get("replicas", 1) == 0 and rules.is_observed(live)
-        done += is_stopped
-        left += mine
-        word = "Stopped" if is_stopped else "Terminating"
-        name = live["metadata"]["name"]
-        states.append(ResourceState(type=live["kind"], name=name, status=word, replicas=f"{len(mine)}/0"))
-    progress = STARTED + (_NEARLY_DONE - STARTED) * done // max(total, 1)
-    report = ProgressReport(Phase.SCALING_SERVICES, progress, _stopping_message(done, total, left), tuple(states))
-    return StopStep(tuple(patches), report, done == total)
+        left += own
+        states.append(_stop_state(live, len(own)))
+    done = sum(1 for state in states if state.status == "Stopped")
+    progress = INITIAL_PROGRESS + (_NEARLY_DONE - INITIAL_PROGRESS) * done // max(len(states), 1)
+    message = f"{done} of {len(states)} workloads are stopped" + (f"; waiting for {listed(left)}" if left else "")
+    report = ProgressReport(Phase.SCALING_SERVICES, progress, message, tuple(states))
+    return StopStep(tuple(patches), report, done == len(states))
 
 
-def _rouse(live: Obj, floor: int) -> dict[str, Any]:
-    """An autoscaler never raises what is at 0."""
-    return {"replicas": floor} if floor and live["spec"].get("replicas", 1) == 0 else {}
+def _stop_state(live: Obj, running: int) -> ResourceState:
+    is_stopped = not running and live["spec"].get("replicas", 1) == 0 and rules.is_observed(live)
+    return ResourceState(
+        type=live["kind"],
+        name=live["metadata"]["name"],
+        status="Stopped" if is_stopped else "Terminating",
+        replicas=f"{running}/0",
+    )
 
 
-def _renew(live: Obj, restarted_at: datetime | None) -> dict[str, Any]:
-    """Unless somebody restarted it later than that."""
-    if restarted_at is None or any(marked >= restarted_at for marked in _marks(live)):
+def _scale_up(live: Obj, minimum: int) -> dict[str, Any]:
+    """To the autoscaler's minimum from 0 replicas, which an autoscaler never raises."""
+    return {"replicas": minimum} if minimum and live["spec"].get("replicas", 1) == 0 else {}
+
+
+def _restart(live: Obj, restarted_at: datetime | None) -> dict[str, Any]:
+    """The annotation that makes a workload restart its pods, unless they were restarted since."""
+    if restarted_at is None or any(restart >= restarted_at for restart in _restarts(live)):
         return {}
-    mark = restarted_at.isoformat().replace("+00:00", "Z")
-    return {"template": {"metadata": {"annotations": {RESTARTED_AT: mark}}}}
+    text = restarted_at.isoformat().replace("+00:00", "Z")
+    return {"template": {"metadata": {"annotations": {RESTARTED_AT: text}}}}
 
 
-def _marks(live: Obj) -> Iterator[datetime]:
+def _restarts(live: Obj) -> Iterator[datetime]:
+    """When the pods were restarted last, if that is known."""
     annotations = live["spec"].get("template", {}).get("metadata", {}).get("annotations") or {}
     try:
-        marked = rules.parse_time(annotations.get(RESTARTED_AT))
+        restarted = optional_time(annotations.get(RESTARTED_AT))
     except ValueError:
         return
-    if marked is not None and marked.tzinfo is not None:
-        yield marked
-
-
-def _stopping_message(done: int, total: int, left: Sequence[str]) -> str:
-    text = f"{done} of {total} workloads are stopped"
-    if not left:
-        return text
-    more = len(left) - _NAMED_AT_MOST
-    return f"{text}; waiting for {', '.join(left[:_NAMED_AT_MOST])}" + (f" and {more} more" if more > 0 else "")
+    if restarted is not None and restarted.tzinfo is not None:
+        yield restarted

@@ -1,7 +1,7 @@
-"""Turns of tenants that are worked at: so many at once, and one that only waits makes way for the next.
+"""Limits how many tenants are reconciled at the same time, without letting waiting ones block the others.
 
-A rollout mostly waits, for minutes where a cluster is short of something. Without turns, as many of them as there are
-slots would hold up every tenant that comes after them.
+A rollout mostly waits, for minutes if the cluster is short of something. Without a time limit, as many such rollouts as
+there are slots would block every tenant after them.
 """
 
 import asyncio
@@ -11,19 +11,19 @@ from contextlib import asynccontextmanager
 
 from shared.errors import TemporaryError
 
-TURN_SECONDS = 5.0
-"""How long a tenant may wait before it makes way: to begin again costs some fifty requests to the API server."""
+SLOT_SECONDS = 5.0
+"""How long a tenant may wait in its slot while others need one: to start over costs some fifty API requests."""
 
 
 class SlotExpired(TemporaryError):
-    """Others wait for a turn: come again."""
+    """Other tenants wait for a slot: requeue this one behind them."""
 
     def __init__(self) -> None:
-        super().__init__("others had their turn", delay=0.0)
+        super().__init__("other tenants wait for a slot", delay=0.0)
 
 
 class ReconcileSlots:
-    """`at_once` turns, given in the order in which they are asked for."""
+    """`at_once` slots, given in the order of the requests."""
 
     def __init__(self, at_once: int, now: Callable[[], float] = time.monotonic) -> None:
         self._slots = asyncio.Semaphore(at_once)
@@ -32,7 +32,7 @@ class ReconcileSlots:
 
     @asynccontextmanager
     async def take(self) -> AsyncIterator[Callable[[], None]]:
-        """Wait for a turn. What it gives raises TurnOver once the turn has lasted and others wait."""
+        """Wait for a slot. Yields a function that raises SlotExpired once the time is over and others wait."""
         self._waiting += 1
         try:
             await self._slots.acquire()
@@ -40,11 +40,11 @@ class ReconcileSlots:
             self._waiting -= 1
         began = self._now()
 
-        def make_way() -> None:
-            if self._waiting and self._now() - began >= TURN_SECONDS:
+        def check_slot() -> None:
+            if self._waiting and self._now() - began >= SLOT_SECONDS:
                 raise SlotExpired
 
         try:
-            yield make_way
+            yield check_slot
         finally:
             self._slots.release()

@@ -1,11 +1,11 @@
-"""Keeps the records of `desired` in two key-value buckets, by compare-and-set.
+"""Stores the records of tenants in two key-value buckets, by compare-and-set.
 
-Whoever writes says which revision it has seen. Of two copies that work at the same tenant only one gets its next
-record in; the other finds `Outrun`, stops and looks again. Correctness rests on that, not on the leases.
+A writer names the revision that it read. Of two replicas that work on the same tenant only one succeeds; the other
+gets a RevisionConflict, stops and reads again. Correctness rests on that, not on leases.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple, TypeVar
 
@@ -15,9 +15,12 @@ import structlog
 from nats.js.kv import KeyValue
 from pydantic import ValidationError
 
-from services.deployer.state.records import AppliedState, DesiredState, HigherGeneration, decide
+from services.deployer.state.errors import RevisionConflict
+from services.deployer.state.generations import HigherGeneration, decide
+from services.deployer.state.records import AppliedState, DesiredState
+from shared.bus import ModeBuckets
 from shared.bus.publishing import NATS_ERRORS
-from shared.errors import DependencyUnavailable, PermanentError, TemporaryError
+from shared.errors import DependencyUnavailable, PermanentError
 from shared.subjects import Bucket
 from shared.tenants import Model
 
@@ -25,14 +28,9 @@ R = TypeVar("R", bound=Model)
 _log = structlog.get_logger(__name__)
 
 _WRONG_LAST_SEQUENCE = (10071, 10164)
-_PAUSE = 0.05
-"""Seconds before another look: the replica that was read may be behind."""
-
-
-class RevisionConflict(TemporaryError):
-    """Another writer was faster; what was read before is no longer so."""
-
-    code = "CONFLICT"
+"""JetStream's error codes for a write against another revision than the last one."""
+_RETRY_SECONDS = 0.05
+"""Pause after a conflict: the replica that was read may lag behind."""
 
 
 class TenantRecords(NamedTuple):
@@ -45,67 +43,64 @@ class TenantRecords(NamedTuple):
 
 
 class StateRepository:
-    """The desired and applied states of one mode."""
+    """The desired and applied states of one mode. All methods raise DependencyUnavailable."""
 
-    def __init__(self, bucket: Callable[[Bucket], Awaitable[KeyValue]]) -> None:
-        self._bucket = bucket
+    def __init__(self, buckets: ModeBuckets) -> None:
+        self._buckets = buckets
 
     async def read(self, key: str) -> TenantRecords:
-        """Both records. Either may be newer than the other: who writes against a revision finds out."""
+        """Both records of a tenant. They are read concurrently, so either may be newer than the other."""
         (desired, desired_revision), (applied, applied_revision) = await asyncio.gather(
             self._get(Bucket.DESIRED, key, DesiredState), self._get(Bucket.APPLIED, key, AppliedState)
         )
         return TenantRecords(desired, desired_revision, applied, applied_revision)
 
-    async def want(self, wanted: DesiredState) -> HigherGeneration | TenantRecords:
-        """Write `wanted`, unless a higher generation rules, which is then the answer; else the records as they are now.
-
-        Repeating it changes nothing.
-        """
+    async def set_desired(self, wanted: DesiredState) -> HigherGeneration | TenantRecords:
+        """Write `wanted` and return the records, or return the higher generation that is known. Idempotent."""
         while True:
-            state = await self.read(wanted.key)
-            decision = decide(wanted, state.desired, state.applied)
+            records = await self.read(wanted.key)
+            decision = decide(wanted, records.desired, records.applied)
             if isinstance(decision, HigherGeneration):
                 return decision
             if decision is None:
-                return state
+                return records
             with suppress(RevisionConflict):
-                revision = await self._put(Bucket.DESIRED, wanted.key, decision, state.desired_revision)
-                return state._replace(desired=decision, desired_revision=revision)
-            await asyncio.sleep(_PAUSE)
+                revision = await self._put(Bucket.DESIRED, wanted.key, decision, records.desired_revision)
+                return records._replace(desired=decision, desired_revision=revision)
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def has_records(self, key: str) -> bool:
-        """Whether anything was ever wanted under `key`, which may be no valid one."""
-        state = await self.read(key)
-        return state.desired is not None or state.applied is not None
+        """Whether there is any record under `key`, which may be an invalid one."""
+        records = await self.read(key)
+        return records.desired is not None or records.applied is not None
 
     async def record(self, key: str, applied: AppliedState, revision: int) -> int:
-        """Write what has come of a generation; the new revision. Raises Outrun when another copy did."""
+        """Write the applied state; returns its new revision. Raises RevisionConflict."""
         return await self._put(Bucket.APPLIED, key, applied, revision)
 
-    async def forget(self, key: str, revision: int) -> None:
-        """Remove what is desired of a deleted tenant, unless something new is. `applied` stays, for the generation."""
-        bucket = await self._bucket(Bucket.DESIRED)
-        with _translated("forget"), suppress(RevisionConflict), _outrun(key):
+    async def delete_desired(self, key: str, revision: int) -> None:
+        """Remove the desired state of a deleted tenant, unless it changed. The applied state keeps its generation."""
+        bucket = await self._buckets.key_value(Bucket.DESIRED)
+        with _translated("delete"), suppress(RevisionConflict), _conflicts(key):
             await bucket.delete(key, last=revision)
 
     async def follow(self, seconds: float) -> AsyncIterator[DesiredState]:
-        """Everything that is desired now, and then each change; for so long, since a watch can go deaf unnoticed."""
+        """Every desired state, then each change. Ends after `seconds`, since a watch can stop without an error."""
         async for entry in self._entries(Bucket.DESIRED, seconds):
             for desired in _readable(entry, DesiredState):
                 yield desired
 
     async def follow_applied(self, target: str, seconds: float) -> AsyncIterator[tuple[str, AppliedState, int]]:
-        """Each tenant's key on a target, what has come of it and the revision, now and at each change; for so long."""
+        """Key, applied state and revision of each tenant on a target, now and at each change, for `seconds`."""
         async for entry in self._entries(Bucket.APPLIED, seconds):
             if entry.key.startswith(f"{target}."):
                 for applied in _readable(entry, AppliedState):
                     yield entry.key, applied, entry.revision or 0
 
     async def _entries(self, name: Bucket, seconds: float) -> AsyncIterator[KeyValue.Entry]:
-        bucket = await self._bucket(name)
+        bucket = await self._buckets.key_value(name)
         end = asyncio.get_running_loop().time() + seconds
-        with _translated(f"follow what is {name.value}"):
+        with _translated(f"watch the bucket {name.value}"):
             watcher = await bucket.watchall(ignore_deletes=True)
             try:
                 while (left := end - asyncio.get_running_loop().time()) > 0:
@@ -117,7 +112,7 @@ class StateRepository:
                 await watcher.stop()  # type: ignore[no-untyped-call]
 
     async def _get(self, name: Bucket, key: str, model: type[R]) -> tuple[R | None, int]:
-        bucket = await self._bucket(name)
+        bucket = await self._buckets.key_value(name)
         with _translated(f"read {key}"):
             try:
                 entry = await bucket.get(key)
@@ -129,16 +124,16 @@ class StateRepository:
             raise PermanentError(f"the record {key} in bucket {name} can't be read: {error}") from error
 
     async def _put(self, name: Bucket, key: str, record: Model, revision: int) -> int:
-        bucket = await self._bucket(name)
+        bucket = await self._buckets.key_value(name)
         body = record.model_dump_json(exclude_none=True).encode()
-        with _translated(f"write {key}"), _outrun(key):
+        with _translated(f"write {key}"), _conflicts(key):
             if revision:
                 return await bucket.update(key, body, last=revision)
             return await bucket.create(key, body)
 
 
 def _readable(entry: KeyValue.Entry, model: type[R]) -> list[R]:
-    """The record, or nothing if a newer version of us wrote what we can't read."""
+    """The record, or nothing if it can't be read because a newer version of the deployer wrote it."""
     try:
         return [model.model_validate_json(entry.value or b"")]
     except ValidationError as error:
@@ -148,6 +143,7 @@ def _readable(entry: KeyValue.Entry, model: type[R]) -> list[R]:
 
 @contextmanager
 def _translated(what: str) -> Iterator[None]:
+    """Raise DependencyUnavailable for the client's errors."""
     try:
         yield
     except NATS_ERRORS as error:
@@ -155,12 +151,13 @@ def _translated(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def _outrun(key: str) -> Iterator[None]:
+def _conflicts(key: str) -> Iterator[None]:
+    """Raise RevisionConflict where the revision is no longer the last one."""
     try:
         yield
     except nats.js.errors.KeyWrongLastSequenceError as error:
-        raise RevisionConflict(f"another copy wrote {key}") from error
+        raise RevisionConflict(f"another replica wrote {key}") from error
     except nats.js.errors.APIError as error:
         if error.err_code in _WRONG_LAST_SEQUENCE:
-            raise RevisionConflict(f"another copy wrote {key}") from error
+            raise RevisionConflict(f"another replica wrote {key}") from error
         raise

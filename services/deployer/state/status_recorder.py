@@ -1,18 +1,19 @@
-"""What is recorded and said of one generation.
+"""Records and publishes the status of one generation.
 
-Every word is written into `applied` before it is published, with its number in a sequence, which gives the event its
-id. Whoever takes over says the last word again, under the same id, and goes on from there: nothing is lost, and nothing
-is said twice. Only the first word is published while it is written: it is the same whoever says it, so that one who is
-outrun by another has said nothing of its own. Progress and phase never fall, since a word that would is held back.
+Every event is written into the applied state before it is published, with a sequence number that determines its id. A
+successor publishes the last event again under the same id and continues from there, so that no event is lost and none
+has two ids. Only the first event is published concurrently with the write: its id and content are deterministic, so a
+losing replica publishes a duplicate.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import structlog
 
-from services.deployer.reconcile.progress import STARTED, ProgressReport
+from services.deployer.state.generations import is_unreported, open_record
+from services.deployer.state.progress_report import ProgressReport
 from services.deployer.state.records import (
     AppliedState,
     DesiredState,
@@ -21,246 +22,184 @@ from services.deployer.state.records import (
     RecordedFailure,
     StatusEvent,
     SupersededGeneration,
-    is_open,
-    is_stopped,
-    unfinished_of,
 )
 from services.deployer.state.repository import StateRepository, TenantRecords
-from shared.bus import EventPublisher, derived_id
-from shared.events import (
-    EVENTS,
-    DeployEvent,
-    DeploySuperseded,
-    Event,
-    Operation,
-    Phase,
-    TenantDeleted,
-)
+from services.deployer.state.status_events import last_event_of, superseded_event_of
+from shared.bus import ModePublisher, derived_id
+from shared.events import DeployEvent, Event, Phase, TenantDeleted
 from shared.process.tasks import run_both
-from shared.subjects import Mode, Subject
+from shared.subjects import Subject
 
 _log = structlog.get_logger(__name__)
-_PHASES = list(Phase)
-_NAMES: Mapping[Operation | None, str] = {
-    None: "deployment",
-    **{operation: operation.value for operation in Operation},
-    Operation.DELETE: "deletion",
-}
 _UNDOING = {"rollback": "what was healthy last is applied again", "delete": "what it made is being deleted"}
 
 
 class StatusRecorder:
-    """The books of one generation of one tenant. All methods raise Outrun and DependencyUnavailable."""
+    """The record of one generation of one tenant. All methods raise RevisionConflict and DependencyUnavailable."""
 
     def __init__(
         self,
-        mode: Mode,
         desired: DesiredState,
-        state: TenantRecords,
+        records: TenantRecords,
         *,
         states: StateRepository,
-        publisher: EventPublisher,
+        publisher: ModePublisher,
         clock: Callable[[], datetime],
     ) -> None:
-        self._mode = mode
         self._desired = desired
         self._states = states
         self._publisher = publisher
         self._clock = clock
-        self._previous = state.applied
-        self._revision = state.applied_revision
-        self._applied = self._opening(state.applied)
+        self._previous = records.applied
+        self._revision = records.applied_revision
+        self._applied = open_record(desired, records.applied, clock())
 
     @property
     def desired(self) -> DesiredState:
-        """What the books are about."""
+        """The generation's desired state."""
         return self._desired
 
     @property
     def applied(self) -> AppliedState:
-        """What is recorded now."""
+        """The record as it was written last."""
         return self._applied
 
     @property
     def is_concluded(self) -> bool:
-        """Whether the work is done, and only the final word may not have been heard."""
+        """Whether the work has ended; its final event may still be unpublished."""
         return self._applied.outcome is not Outcome.RUNNING
 
     async def open(self) -> None:
-        """Begin: say what became of those before, then that this one has begun. After a takeover: the last word."""
+        """Report the end of earlier generations, then the beginning of this one; after a takeover, its last event."""
         for replaced in self._desired.replaces:
-            if is_open(replaced.generation, self._previous):
+            if is_unreported(replaced.generation, self._previous):
                 await self._publish_superseded(replaced)
         if self._previous is not None and self._previous.generation == self._desired.generation:
-            await self._publish_word()
+            await self._publish_last()
             return
         await self._publish_end_of(self._previous)
-        _log.info(f"Begun: {self._applied.word.message}.", action="deploy-begun")
-        await run_both(self._record(self._applied), self._publish_word())
+        _log.info(f"Started: {self._applied.last_event.message}.", action="deploy-begun")
+        await run_both(self._record(self._applied), self._publish_last())
 
     async def repeat_end(self) -> None:
-        """Publish the last event of a concluded generation again."""
-        await self._publish_word()
+        """Publish the final event of a concluded generation again."""
+        await self._publish_last()
 
-    async def confirm(self) -> None:
-        """Make sure that the books are still ours; raises Outrun if not.
-
-        Before what can't be taken back: who was frozen for a while would do it to what has come since.
-        """
+    async def fence(self) -> None:
+        """Re-check the revision before a destructive call: raises RevisionConflict if this replica is stale."""
         await self._record(self._applied)
 
-    async def say(self, report: ProgressReport) -> bool:
-        """Publish a step forward; not if it is none, as after a takeover, or if it has just been said."""
-        word = self._applied.word
-        if report.progress < word.progress or _PHASES.index(report.phase) < _PHASES.index(word.phase):
+    async def report(self, report: ProgressReport) -> bool:
+        """Publish progress; False if it is no news, as after a takeover."""
+        if not report.is_news_after(self._applied.last_event):
             return False
-        if report == ProgressReport(word.phase, word.progress, word.message, word.resources):
-            return False
-        await self._utter(Subject.DEPLOY_PROGRESSED, report)
+        await self._record_and_publish(Subject.DEPLOY_PROGRESSED, report)
         return True
 
-    async def say_waiting(self, message: str) -> bool:
-        """Publish what the deployment waits for, where it is; False if that has just been said."""
-        return await self.say(self._here(message))
+    async def report_waiting(self, message: str) -> bool:
+        """Publish what the deployment waits for; False if that was the last event already."""
+        return await self.report(self._unchanged(message))
 
-    def here(self, report: ProgressReport) -> ProgressReport:
-        """`report` with a progress and phase that don't fall behind what was said."""
-        word = self._applied.word
-        phase = max(report.phase, word.phase, key=_PHASES.index)
-        return report._replace(phase=phase, progress=max(report.progress, word.progress))
+    def not_before_last(self, report: ProgressReport) -> ProgressReport:
+        """`report`, with phase and progress of at least those reported last."""
+        return report.not_before(self._applied.last_event)
 
-    async def note_room(self) -> None:
-        """Record that there is room now, from when on the deployment's time counts."""
-        await self._record(self._applied.model_copy(update={"has_room_since": self._clock()}))
+    async def record_capacity(self) -> None:
+        """Record that there is capacity now; the timeout of a deployment that waited for it counts from here."""
+        await self._update(has_room_since=self._clock())
 
-    async def expect(self, refs: Iterable[ObjectRef]) -> None:
-        """Record what may be in the cluster from now on, before it is. What is known of an object stays known."""
+    async def record_expected(self, refs: Iterable[ObjectRef]) -> None:
+        """Add objects to the inventory before they are created. What is known of an object is kept."""
         inventory = {ref.identity: ref for ref in refs}
         inventory |= {ref.identity: ref for ref in self._applied.inventory}
-        await self._record(self._applied.model_copy(update={"inventory": tuple(inventory.values())}))
+        await self._update(inventory=tuple(inventory.values()))
 
-    async def take_stock(self, inventory: Sequence[ObjectRef]) -> None:
-        """Record what is in the cluster."""
+    async def record_inventory(self, inventory: Sequence[ObjectRef]) -> None:
+        """Record which objects of ours are in the cluster."""
         if tuple(inventory) != self._applied.inventory:
-            await self._record(self._applied.model_copy(update={"inventory": tuple(inventory)}))
+            await self._update(inventory=tuple(inventory))
 
     async def complete(self, report: ProgressReport) -> None:
-        """The manifest is healthy; or, for a stop, nothing runs. What was healthy last stays known for a rollback."""
+        """End as completed. A stop keeps the digest of the manifest that was healthy last, for a start or rollback."""
         _log.info(f"Completed: {report.message}.", action="deploy-completed")
         digest = self._desired.digest or self._applied.digest
         await self._conclude(Outcome.COMPLETED, Subject.DEPLOY_COMPLETED, report, digest=digest)
 
     async def roll_back(self, report: ProgressReport) -> None:
-        """An earlier manifest is healthy again: the one that was asked for, or else the one that was healthy last."""
+        """End as rolled back: to the requested manifest, or after a failure to the one that was healthy last."""
         _log.info(f"Rolled back: {report.message}.", action="deploy-rolled-back")
         digest = self._desired.digest if self._applied.failure is None else self._applied.digest
         await self._conclude(Outcome.ROLLED_BACK, Subject.DEPLOY_ROLLED_BACK, report, digest=digest)
 
     async def begin_undoing(self, code: str, message: str) -> None:
-        """The deployment has failed, and is to be undone before that is its end."""
-        _log.warning(f"Failed, and to be undone: {message}", action="deploy-undo", code=code)
+        """Record that the deployment failed; its final event follows when the failure has been undone."""
+        _log.warning(f"Failed and is being undone: {message}", action="deploy-undo", code=code)
         failure = RecordedFailure(code=code, message=message, at=self._clock())
-        report = self._here(f"failed: {message}; {_UNDOING[self._desired.options.on_failure]}")
-        await self._utter(Subject.DEPLOY_PROGRESSED, report, failure=failure)
+        report = self._unchanged(f"failed: {message}; {_UNDOING[self._desired.options.on_failure]}")
+        await self._record_and_publish(Subject.DEPLOY_PROGRESSED, report, failure=failure)
 
     async def fail(self, code: str, message: str) -> None:
-        """The deployment, or the deletion, has failed."""
+        """End as failed."""
         _log.warning(f"Failed: {message}", action="deploy-failed", code=code)
-        await self._conclude(Outcome.FAILED, Subject.DEPLOY_FAILED, self._here(message), code=code)
+        await self._conclude(Outcome.FAILED, Subject.DEPLOY_FAILED, self._unchanged(message), code=code)
 
-    async def deleted(self, message: str = "deleted") -> None:
-        """Nothing of ours is left of the tenant. The record stays, for its generation."""
-        _log.info("Deleted: nothing is left of it.", action="tenant-deleted")
+    async def delete(self, message: str = "deleted") -> None:
+        """End as deleted. The record remains, because it has the tenant's highest generation."""
+        _log.info("Deleted: nothing is left of the tenant.", action="tenant-deleted")
         report = ProgressReport(Phase.DONE, 100, message)
         await self._conclude(Outcome.DELETED, Subject.TENANT_DELETED, report, digest=None, inventory=())
 
-    def _opening(self, previous: AppliedState | None) -> AppliedState:
-        """The record to go on with: the one there is, or a new one that takes over what was left in the cluster."""
-        desired = self._desired
-        if previous is not None and previous.generation == desired.generation:
-            return previous
-        inventory = previous.inventory if previous else ()
-        return AppliedState(
-            deployment_id=desired.deployment_id,
-            generation=desired.generation,
-            wanted=desired.model_copy(update={"replaces": ()}),
-            outcome=Outcome.RUNNING,
-            started_at=self._clock(),
-            word=StatusEvent(
-                subject=Subject.DEPLOY_STARTED,
-                sequence=0,
-                phase=Phase.SCALING_SERVICES if desired.action == "stop" else Phase.CREATING_NAMESPACE,
-                progress=STARTED,
-                message=f"the {_NAMES[desired.operation]} has begun",
-            ),
-            digest=previous.digest if previous else None,
-            inventory=inventory,
-            unfinished=unfinished_of(previous),
-            stopped=desired.action == "stop" or is_stopped(previous),
-            before=inventory if desired.undoes and desired.options.on_failure == "delete" else (),
-        )
+    def _unchanged(self, message: str) -> ProgressReport:
+        return ProgressReport.at(self._applied.last_event, message)
 
-    def _here(self, message: str) -> ProgressReport:
-        word = self._applied.word
-        return ProgressReport(word.phase, word.progress, message, word.resources)
+    async def _conclude(self, outcome: Outcome, subject: Subject, report: ProgressReport, **changes: Any) -> None:
+        """End the generation. After a failed start the tenant counts as started: it should run."""
+        stopped = self._desired.action == "stop"
+        await self._record_and_publish(subject, report, outcome=outcome, stopped=stopped, **changes)
 
-    async def _utter(self, subject: Subject, report: ProgressReport, **changes: Any) -> None:
-        word = StatusEvent(
+    async def _record_and_publish(self, subject: Subject, report: ProgressReport, **changes: Any) -> None:
+        event = StatusEvent(
             subject=subject,
-            sequence=self._applied.word.sequence + 1,
+            sequence=self._applied.last_event.sequence + 1,
             phase=report.phase,
             progress=report.progress,
             message=report.message,
             resources=report.resources,
             code=changes.pop("code", None),
         )
-        await self._record(self._applied.model_copy(update={"word": word, **changes}))
-        await self._publish_word()
+        await self._update(last_event=event, **changes)
+        await self._publish_last()
 
-    async def _conclude(self, outcome: Outcome, subject: Subject, report: ProgressReport, **changes: Any) -> None:
-        """A start that failed was a start all the same: its tenant should run."""
-        stopped = self._desired.action == "stop"
-        await self._utter(subject, report, outcome=outcome, stopped=stopped, **changes)
+    async def _update(self, **changes: Any) -> None:
+        await self._record(self._applied.model_copy(update=changes))
 
     async def _record(self, applied: AppliedState) -> None:
         self._revision = await self._states.record(self._desired.key, applied, self._revision)
         self._applied = applied
 
-    async def _publish_word(self) -> None:
-        """Say the last word. A deletion begins and goes on in silence: it is no deployment."""
-        word = self._applied.word
-        if self._desired.action != "delete" or word.subject in (Subject.DEPLOY_FAILED, Subject.TENANT_DELETED):
-            await self._publish(_event_of(self._desired, self._applied), str(word.sequence))
+    async def _publish_last(self) -> None:
+        """Publish the last recorded event. A deletion publishes its end only, because it is no deployment."""
+        last = self._applied.last_event
+        if self._desired.action != "delete" or last.subject in (Subject.DEPLOY_FAILED, Subject.TENANT_DELETED):
+            await self._publish(last_event_of(self._desired, self._applied), str(last.sequence))
         if self.is_concluded and not self._applied.announced:
-            await self._record(self._applied.model_copy(update={"announced": True}))
+            await self._update(announced=True)
 
     async def _publish_end_of(self, previous: AppliedState | None) -> None:
-        """Say how the generation before this one ended, if who brought it to an end may have died before."""
+        """Re-publish the previous generation's final event if it was never confirmed."""
         if previous is None or previous.wanted is None or previous.outcome is Outcome.RUNNING or previous.announced:
             return
-        event = _event_of(previous.wanted, previous)
-        await self._publish(event, str(previous.word.sequence), previous.wanted.correlation_id)
+        event = last_event_of(previous.wanted, previous)
+        await self._publish(event, str(previous.last_event.sequence), previous.wanted.correlation_id)
 
     async def _publish_superseded(self, replaced: SupersededGeneration) -> None:
-        previous = self._previous
-        known = previous is not None and previous.generation == replaced.generation
-        word = previous.word if previous is not None and known else None
-        event = DeploySuperseded(
-            **self._desired.model_dump(include={"tenant_id", "target"}),
-            deployment_id=replaced.deployment_id,
-            generation=replaced.generation,
-            operation=replaced.operation,
-            message=f"generation {self._desired.generation} takes its place",
-            phase=word.phase if word else Phase.CREATING_NAMESPACE,
-            progress=word.progress if word else STARTED,
-            superseded_by=self._desired.generation,
-        )
+        event = superseded_event_of(self._desired, replaced, self._previous)
         await self._publish(event, "superseded", replaced.correlation_id)
 
     async def _publish(self, event: Event, part: str, correlation_id: str | None = None) -> None:
+        """Publish under an id that follows from deployment, subject and `part`."""
         await self._publisher.publish(
             event,
-            mode=self._mode,
             event_id=derived_id(_deployment_of(event), event.subject, part),
             correlation_id=correlation_id or self._desired.correlation_id,
             traceparent=self._desired.traceparent,
@@ -270,23 +209,5 @@ class StatusRecorder:
 def _deployment_of(event: Event) -> str:
     if isinstance(event, TenantDeleted):
         return event.deletion_id
-    assert isinstance(event, DeployEvent)  # noqa: S101 - the deployer says nothing else
+    assert isinstance(event, DeployEvent)  # noqa: S101 - the deployer publishes no other events
     return event.deployment_id
-
-
-def _event_of(desired: DesiredState, applied: AppliedState) -> Event:
-    """The last word on what was desired."""
-    word = applied.word
-    if word.subject is Subject.TENANT_DELETED:
-        return TenantDeleted(
-            tenant_id=desired.tenant_id,
-            deletion_id=desired.deployment_id,
-            generation=desired.generation,
-            message=word.message,
-        )
-    fields: dict[str, Any] = {
-        **desired.model_dump(include={"tenant_id", "deployment_id", "generation", "target", "operation"}),
-        **word.model_dump(include={"message", "phase", "progress", "resources", "code"}),
-        "digest": applied.digest if word.subject is Subject.DEPLOY_ROLLED_BACK else desired.digest,
-    }
-    return EVENTS[word.subject].model_validate(fields)

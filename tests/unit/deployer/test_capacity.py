@@ -8,12 +8,12 @@ from typing import Any, cast
 import pytest
 
 from services.deployer.cluster import usage
-from services.deployer.cluster.api import ClusterUnavailable, Kind, Listing
+from services.deployer.cluster.api import ClusterUnavailable, Listing
 from services.deployer.cluster.capacity import CapacityService
-from services.deployer.cluster.usage import state_of
+from services.deployer.cluster.usage import usage_of
 from services.deployer.state.records import ObjectRef
+from shared.kube.kinds import Kind
 from shared.rpc import CapacityRequest, NodeCapacity, PodDemand, RoomRequest
-from shared.subjects import Mode
 
 
 def node(name: str, **spec: Any) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def pod(node_name: str | None, phase: str = "Running", **spec: Any) -> dict[str,
 
 
 def capacities(nodes: list[dict[str, Any]], pods: list[dict[str, Any]]) -> list[NodeCapacity]:
-    return usage.capacities(state_of(nodes, pods))
+    return usage.capacities(usage_of(nodes, pods))
 
 
 def test_what_pods_ask_for_is_not_free() -> None:
@@ -77,9 +77,9 @@ def test_cordoned_nodes_are_left_out_and_only_taints_that_keep_pods_off_are_told
 def test_an_autoscaler_of_nodes_is_seen(
     nodes: list[dict[str, Any]], pods: list[dict[str, Any]], reason: str | None
 ) -> None:
-    grows = state_of(nodes, pods).grows
+    grows = usage_of(nodes, pods).grows
     assert grows is None if reason is None else reason in (grows or "")
-    assert state_of(nodes, pods, has_autoscaler_status=True).grows is not None
+    assert usage_of(nodes, pods, has_autoscaler_status=True).grows is not None
 
 
 class SlowCluster:
@@ -106,7 +106,7 @@ class OneTarget:
         self._cluster = cluster
         self._grows = grows
 
-    def cluster(self, mode: Mode, target: str) -> SlowCluster:
+    def cluster(self, target: str) -> SlowCluster:
         return self._cluster
 
     def grows(self, target: str) -> str | None:
@@ -123,19 +123,19 @@ def capacity_of(
     clock: Callable[[], datetime] = lambda: NOW,
 ) -> CapacityService:
     targets = cast(Any, OneTarget(cluster, grows))
-    return CapacityService(targets, {}, clock, seconds=seconds)
+    return CapacityService(targets, cast(Any, None), clock, seconds=seconds)
 
 
 async def test_many_who_ask_at_once_cost_a_cluster_one_listing() -> None:
     cluster = SlowCluster()
     capacity = capacity_of(cluster)
-    asking = [asyncio.create_task(capacity.answer_capacity(CapacityRequest(), Mode.DEMO)) for _ in range(50)]
+    asking = [asyncio.create_task(capacity.answer_capacity(CapacityRequest())) for _ in range(50)]
     await asyncio.sleep(0)
     asking[0].cancel()  # one that leaves doesn't end it for the others
     cluster.answer.set()
     replies = await asyncio.gather(*asking[1:])
     assert {reply.nodes[0].name for reply in replies} == {"a"}
-    await capacity.answer_capacity(CapacityRequest(), Mode.DEMO)
+    await capacity.answer_capacity(CapacityRequest())
     assert cluster.listings == 2  # nodes and pods
 
 
@@ -144,11 +144,11 @@ async def test_a_failed_listing_is_told_to_all_who_wait_and_not_kept() -> None:
     cluster.fails = True
     cluster.answer.set()
     capacity = capacity_of(cluster)
-    asking = (capacity.answer_capacity(CapacityRequest(), Mode.DEMO) for _ in range(3))
+    asking = (capacity.answer_capacity(CapacityRequest()) for _ in range(3))
     failed = await asyncio.gather(*asking, return_exceptions=True)
     assert all(isinstance(each, ClusterUnavailable) for each in failed)
     cluster.fails = False
-    assert (await capacity.answer_capacity(CapacityRequest(), Mode.DEMO)).nodes
+    assert (await capacity.answer_capacity(CapacityRequest())).nodes
 
 
 def wanted(count: int, tenant: str = "a") -> RoomRequest:
@@ -159,7 +159,7 @@ def wanted(count: int, tenant: str = "a") -> RoomRequest:
 async def test_a_cluster_that_grows_by_itself_has_room_for_everything_with_the_reason() -> None:
     cluster = SlowCluster()
     cluster.answer.set()
-    reply = await capacity_of(cluster, grows="KUBERNETES_GROWS is set").answer_room(wanted(1000), Mode.DEMO)
+    reply = await capacity_of(cluster, grows="KUBERNETES_GROWS is set").answer_room(wanted(1000))
     assert not reply.is_short
     assert "KUBERNETES_GROWS" in (reply.unchecked or "")
 
@@ -182,9 +182,9 @@ async def test_room_that_one_deployment_has_found_is_no_room_for_the_next() -> N
     cluster = SlowCluster()
     cluster.answer.set()
     capacity = capacity_of(cluster)  # one node of 4 cores
-    first = await capacity.find_room(Mode.DEMO, "fake", "ecp-ai-first", [workload(3)])
-    again = await capacity.find_room(Mode.DEMO, "fake", "ecp-ai-first", [workload(3)])
-    second = await capacity.find_room(Mode.DEMO, "fake", "ecp-ai-second", [workload(3)])
+    first = await capacity.find_room("fake", "ecp-ai-first", [workload(3)])
+    again = await capacity.find_room("fake", "ecp-ai-first", [workload(3)])
+    second = await capacity.find_room("fake", "ecp-ai-second", [workload(3)])
     assert (first.is_short, again.is_short, second.is_short) == (False, False, True)
     assert second.sentence.startswith("cpu: 3 needed, 1 free of 4")
 
@@ -195,5 +195,5 @@ async def test_room_is_kept_for_seconds_whatever_becomes_of_the_clock(later: tim
     cluster.answer.set()
     times = [NOW, NOW, NOW + later]
     capacity = capacity_of(cluster, clock=lambda: times.pop(0) if len(times) > 1 else times[0])
-    await capacity.find_room(Mode.DEMO, "fake", "ecp-ai-first", [workload(3)])
-    assert not (await capacity.find_room(Mode.DEMO, "fake", "ecp-ai-second", [workload(3)])).is_short
+    await capacity.find_room("fake", "ecp-ai-first", [workload(3)])
+    assert not (await capacity.find_room("fake", "ecp-ai-second", [workload(3)])).is_short

@@ -38,7 +38,7 @@ def clocks() -> Clocks:
     return Clocks()
 
 
-def patience(clocks: Clocks) -> Deadlines:
+def deadlines(clocks: Clocks) -> Deadlines:
     jumps = ClockJumps(clocks.monotonic)
     jumps.without(clocks.wall)
     return Deadlines(LIMITS, started_at=clocks.wall, taken_over_at=clocks.wall, jumps=jumps)
@@ -46,7 +46,7 @@ def patience(clocks: Clocks) -> Deadlines:
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR, 24 * HOUR], ids=str)
 def test_a_jump_of_the_clock_is_neither_time_that_passed_nor_time_that_is_left(clocks: Clocks, jump: timedelta) -> None:
-    waiting = patience(clocks)
+    waiting = deadlines(clocks)
     assert not waiting.is_over(clocks.pass_by(600))
     clocks.wall += jump
     assert not waiting.is_over(clocks.pass_by(300))
@@ -80,7 +80,7 @@ def test_without_a_monotonic_clock_every_time_is_believed() -> None:
 def test_a_deployment_that_got_room_after_a_jump_has_its_whole_time_and_no_more(
     clocks: Clocks, jump: timedelta
 ) -> None:
-    waiting = patience(clocks)
+    waiting = deadlines(clocks)
     clocks.wall += jump
     waiting.start_at(clocks.pass_by(10))
     assert not waiting.is_over(clocks.pass_by(1199))
@@ -89,11 +89,11 @@ def test_a_deployment_that_got_room_after_a_jump_has_its_whole_time_and_no_more(
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR], ids=str)
 def test_how_long_a_pod_had_no_node_leaves_jumps_out(clocks: Clocks, jump: timedelta) -> None:
-    waiting = patience(clocks)
+    waiting = deadlines(clocks)
     ref = ObjectRef(api_version="apps/v1", kind="Deployment", namespace="n", name="callbot")
-    trouble = PodProblem(UNSCHEDULABLE, "Insufficient cpu")
-    note = UnreadyPod(name="callbot-1", uid="1", doing="Pending", trouble=trouble)
-    item = ObjectStatus(ref=ref, health=Health(HealthStatus.PROGRESSING, "0 of 1"), wanted=1, ready=0, waiting=(note,))
+    problem = PodProblem(UNSCHEDULABLE, "Insufficient cpu")
+    note = UnreadyPod(name="callbot-1", uid="1", problem=problem, state="Pending")
+    item = ObjectStatus(ref=ref, health=Health(HealthStatus.PROGRESSING, "0 of 1"), wanted=1, ready=0, unready=(note,))
     assert waiting.judge([item], clocks.wall) is None
     clocks.wall += jump
     assert waiting.longest_unscheduled(clocks.pass_by(7)) == 7

@@ -1,18 +1,18 @@
-"""Which tenants the controller looks at, and how often."""
+"""When the controller reads a tenant's records, and how often."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from embedded.child import until
-from services.deployer.reconcile.controller import Controller, World
+from services.deployer.mode_context import ModeContext
+from services.deployer.reconcile.controller import Controller
 from services.deployer.settings import DeployerSettings
 from services.deployer.state.records import DesiredState
 from services.deployer.state.repository import TenantRecords
 from shared.subjects import Mode
 
-NOTHING = TenantRecords(None, 0, None, 0)
+NO_RECORDS = TenantRecords(None, 0, None, 0)
 
 
 def desired(generation: int) -> DesiredState:
@@ -27,10 +27,10 @@ def desired(generation: int) -> DesiredState:
 
 
 class SlowStates:
-    """Records of a tenant that is gone; the first look at them takes until `answer` is set."""
+    """Has no records; a read returns once `answer` is set."""
 
     def __init__(self) -> None:
-        self.looks = 0
+        self.reads = 0
         self.answer = asyncio.Event()
 
     async def follow(self, seconds: float) -> AsyncIterator[DesiredState]:
@@ -38,23 +38,34 @@ class SlowStates:
         yield desired(0)
 
     async def read(self, key: str) -> TenantRecords:
-        self.looks += 1
+        self.reads += 1
         await self.answer.wait()
-        return NOTHING
+        return NO_RECORDS
 
 
-async def test_what_comes_during_a_look_is_looked_at_again() -> None:
+def context_of(states: SlowStates) -> ModeContext:
+    unused: Any = None
+    return ModeContext(
+        mode=Mode.DEMO,
+        states=cast(Any, states),
+        manifests=unused,
+        clusters=unused,
+        publisher=unused,
+        leases=unused,
+        drift_leases=unused,
+    )
+
+
+async def test_a_generation_that_arrives_during_a_read_causes_another_read() -> None:
     states = SlowStates()
-    worlds = {Mode.DEMO: World(cast(Any, states), cast(Any, None), cast(Any, None))}
-    settings = DeployerSettings(nats_url="nats://127.0.0.1:4222")
-    controller = Controller(worlds, cast(Any, None), cast(Any, None), settings, lambda: datetime.now(UTC))
+    controller = Controller(context_of(states), DeployerSettings(nats_url="nats://127.0.0.1:4222"))
     running = asyncio.create_task(controller.run())
     await asyncio.sleep(0)  # it begins
-    controller.notice(Mode.DEMO, desired(1))
-    await until(lambda: _is(states.looks == 1), 5)
-    controller.notice(Mode.DEMO, desired(2))
+    controller.enqueue(desired(1))
+    await until(lambda: _is(states.reads == 1), 5)
+    controller.enqueue(desired(2))
     states.answer.set()
-    await until(lambda: _is(states.looks == 2), 5)
+    await until(lambda: _is(states.reads == 2), 5)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from services.deployer.cluster.api import Obj
 from services.deployer.cluster.managed_fields import content, digest
 from services.deployer.drift import differences
 from services.deployer.drift.events import event_of
 from services.deployer.drift.healing import is_current, is_watched
 from services.deployer.state.records import AppliedState, DesiredState, DriftRecord, Outcome, StatusEvent
 from shared.events import DeployOptions, Drift, Phase
+from shared.kube.objects import Obj
 from shared.subjects import Subject
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -122,7 +122,7 @@ def test_another_field_that_drifts_is_no_fight_until_one_comes_again() -> None:
 
 def test_reports_after_a_lost_record_have_higher_numbers_than_those_before() -> None:
     later = NOW + timedelta(hours=1)
-    assert differences.nothing(later).sequence > differences.nothing(NOW).sequence + 100
+    assert differences.initial_record(later).sequence > differences.initial_record(NOW).sequence + 100
 
 
 def test_a_value_that_its_new_owner_changes_once_more_shows_in_the_content_alone() -> None:
@@ -151,14 +151,16 @@ def applied(
         correlation_id="req-1",
         options=DeployOptions(heal_drift=True),
     )
-    word = StatusEvent(subject=Subject.DEPLOY_COMPLETED, sequence=1, phase=Phase.DONE, progress=100, message="done")
+    last_event = StatusEvent(
+        subject=Subject.DEPLOY_COMPLETED, sequence=1, phase=Phase.DONE, progress=100, message="done"
+    )
     return AppliedState(
         deployment_id="dep-1",
         generation=generation,
         wanted=wanted,
         outcome=outcome,
         started_at=NOW,
-        word=word,
+        last_event=last_event,
         announced=True,
         digest="sha256:1",
         **more,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.deployer.cluster.api import Obj
 from services.deployer.health.rules import HealthStatus, assess
+from shared.kube.objects import Obj
 from tests.support.deployer_fakes import HEALTHY
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)

@@ -10,7 +10,8 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.deployer.state.records import AppliedState, DesiredState, HigherGeneration, Outcome, StatusEvent, decide
+from services.deployer.state.generations import HigherGeneration, decide
+from services.deployer.state.records import AppliedState, DesiredState, Outcome, StatusEvent
 from shared.events import Phase
 from shared.subjects import Subject
 
@@ -45,7 +46,7 @@ class Records:
             generation=desired.generation,
             outcome=Outcome.DELETED if deleted else Outcome.COMPLETED,
             started_at=NOW,
-            word=StatusEvent(
+            last_event=StatusEvent(
                 subject=Subject.DEPLOY_COMPLETED, sequence=1, phase=Phase.DONE, progress=100, message="done"
             ),
             announced=True,

@@ -5,9 +5,10 @@ import json
 import pytest
 import yaml
 
-from services.deployer.cluster.api import Obj
-from services.deployer.cluster.manifest_objects import InvalidManifest, parse, phase_of
+from services.deployer.cluster.manifest_objects import parse, phase_of
+from services.deployer.state.errors import InvalidManifest
 from shared.events import Phase
+from shared.kube.objects import Obj
 
 
 def obj(kind: str, name: str = "it", **metadata: str) -> Obj:

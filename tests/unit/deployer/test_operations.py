@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from services.deployer.cluster.api import Obj
 from services.deployer.reconcile.scaling import RESTARTED_AT
 from services.deployer.state.records import ObjectRef, Outcome
 from shared.events import (
@@ -17,8 +16,18 @@ from shared.events import (
     DeploySuperseded,
     Operation,
 )
+from shared.kube.objects import Obj
 from tests.support.deployer_fakes import HEALTHY
-from tests.support.deployer_world import BROKEN, KEY, NAMESPACE, World, autoscaler, config_map, deployment, namespace
+from tests.support.deployer_scenario import (
+    BROKEN,
+    KEY,
+    NAMESPACE,
+    TenantScenario,
+    autoscaler,
+    config_map,
+    deployment,
+    namespace,
+)
 from tests.unit.deployer.test_reconciler import kill_and_settle, steps_of
 
 OBJECTS = [
@@ -35,81 +44,81 @@ LATER = [
     autoscaler("callbot", 1),
     deployment("redis", 2),
 ]
-Scene = Callable[[], Awaitable[World]]
+Scene = Callable[[], Awaitable[TenantScenario]]
 
 
 def workload(name: str) -> ObjectRef:
     return ObjectRef(api_version="apps/v1", kind="Deployment", namespace=NAMESPACE, name=name)
 
 
-async def spec_of(world: World, name: str) -> Any:
-    live = await world.cluster.read(workload(name))
+async def spec_of(scenario: TenantScenario, name: str) -> Any:
+    live = await scenario.cluster.read(workload(name))
     assert live is not None
     return live["spec"]
 
 
-async def image_of(world: World, name: str) -> str:
-    containers = (await spec_of(world, name))["template"]["spec"]["containers"]
+async def image_of(scenario: TenantScenario, name: str) -> str:
+    containers = (await spec_of(scenario, name))["template"]["spec"]["containers"]
     return str(containers[0]["image"])
 
 
-async def running() -> World:
+async def running() -> TenantScenario:
     """Generation 1 and then 2, which is healthy."""
-    world = World()
-    await world.want(1, OBJECTS)
-    await world.settle()
-    await world.want(2, LATER)
-    await world.settle()
-    return world
+    scenario = TenantScenario()
+    await scenario.desire(1, OBJECTS)
+    await scenario.settle()
+    await scenario.desire(2, LATER)
+    await scenario.settle()
+    return scenario
 
 
-async def stopping() -> World:
-    world = await running()
-    await world.operate(3, Operation.STOP)
-    return world
+async def stopping() -> TenantScenario:
+    scenario = await running()
+    await scenario.operate(3, Operation.STOP)
+    return scenario
 
 
-async def starting() -> World:
-    world = await stopping()
-    await world.settle()
-    await world.operate(4, Operation.START, to=2)
-    return world
+async def starting() -> TenantScenario:
+    scenario = await stopping()
+    await scenario.settle()
+    await scenario.operate(4, Operation.START, to=2)
+    return scenario
 
 
-async def restarting() -> World:
-    world = await running()
-    await world.operate(3, Operation.RESTART, to=2)
-    return world
+async def restarting() -> TenantScenario:
+    scenario = await running()
+    await scenario.operate(3, Operation.RESTART, to=2)
+    return scenario
 
 
-async def rolling_back() -> World:
-    world = await running()
-    await world.operate(3, Operation.ROLLBACK, to=1)
-    return world
+async def rolling_back() -> TenantScenario:
+    scenario = await running()
+    await scenario.operate(3, Operation.ROLLBACK, to=1)
+    return scenario
 
 
-async def check_stopped(world: World) -> None:
+async def check_stopped(scenario: TenantScenario) -> None:
     for name in ("callbot", "redis"):
-        assert (await spec_of(world, name))["replicas"] == 0
-    assert ("ConfigMap", "more") in world.cluster.names
-    assert world.said("dep-3")[-1].model_dump()["operation"] is Operation.STOP
+        assert (await spec_of(scenario, name))["replicas"] == 0
+    assert ("ConfigMap", "more") in scenario.cluster.names
+    assert scenario.events_of("dep-3")[-1].model_dump()["operation"] is Operation.STOP
 
 
-async def check_started(world: World) -> None:
-    assert (await spec_of(world, "callbot"))["replicas"] == 1, "the autoscaler's minimum"
-    assert (await spec_of(world, "redis"))["replicas"] == 2, "the manifest's own"
+async def check_started(scenario: TenantScenario) -> None:
+    assert (await spec_of(scenario, "callbot"))["replicas"] == 1, "the autoscaler's minimum"
+    assert (await spec_of(scenario, "redis"))["replicas"] == 2, "the manifest's own"
 
 
-async def check_restarted(world: World) -> None:
+async def check_restarted(scenario: TenantScenario) -> None:
     for name in ("callbot", "redis"):
-        annotations = (await spec_of(world, name))["template"]["metadata"]["annotations"]
+        annotations = (await spec_of(scenario, name))["template"]["metadata"]["annotations"]
         assert annotations == {RESTARTED_AT: "2026-01-01T00:00:00Z"}
 
 
-async def check_rolled_back(world: World) -> None:
-    assert await image_of(world, "callbot") == "callbot:1"
-    assert ("ConfigMap", "more") not in world.cluster.names
-    assert await world.inventory() == {(each["kind"], each["metadata"]["name"]) for each in OBJECTS}
+async def check_rolled_back(scenario: TenantScenario) -> None:
+    assert await image_of(scenario, "callbot") == "callbot:1"
+    assert ("ConfigMap", "more") not in scenario.cluster.names
+    assert await scenario.inventory() == {(each["kind"], each["metadata"]["name"]) for each in OBJECTS}
 
 
 SCENES: list[Any] = [
@@ -122,13 +131,13 @@ SCENES: list[Any] = [
 
 @pytest.mark.parametrize(("scene", "deployment_id", "end", "check"), SCENES)
 async def test_killed_at_any_step_a_successor_finishes_the_operation_and_says_it_once(
-    scene: Scene, deployment_id: str, end: type[DeployEvent], check: Callable[[World], Awaitable[None]]
+    scene: Scene, deployment_id: str, end: type[DeployEvent], check: Callable[[TenantScenario], Awaitable[None]]
 ) -> None:
     for at in range(await steps_of(await scene())):
-        world = await scene()
-        await kill_and_settle(world, at)
-        await check(world)
-        said = world.said(deployment_id)
+        scenario = await scene()
+        await kill_and_settle(scenario, at)
+        await check(scenario)
+        said = scenario.events_of(deployment_id)
         assert isinstance(said[0], DeployStarted)
         assert isinstance(said[-1], end), at
         assert sum(isinstance(event, DeployCompleted | DeployRolledBack | DeployFailed) for event in said) == 1
@@ -137,24 +146,26 @@ async def test_killed_at_any_step_a_successor_finishes_the_operation_and_says_it
 
 
 async def test_a_stop_waits_until_no_pod_is_left_and_spares_the_pods_of_others() -> None:
-    world = await running()
-    owner = (await world.cluster.read(workload("callbot"))) or {}
+    scenario = await running()
+    owner = (await scenario.cluster.read(workload("callbot"))) or {}
     mine = _pod("callbot-1", owner["metadata"]["uid"])
-    world.cluster.put(mine)
-    world.cluster.put(_pod("debugging", "uid-of-something-else"))
-    await world.operate(3, Operation.STOP)
+    scenario.cluster.put(mine)
+    scenario.cluster.put(_pod("debugging", "uid-of-something-else"))
+    await scenario.operate(3, Operation.STOP)
     seen: list[str] = []
 
     def end_the_pod(what: str) -> None:
         """After the replicas are gone, and something was said of the pod that is left."""
         if what == "after publish deploy.progressed":
-            seen.extend(event.message for event in world.said("dep-3") if isinstance(event, DeployEvent))
-            world.cluster.finish_removal(ObjectRef(api_version="v1", kind="Pod", namespace=NAMESPACE, name="callbot-1"))
+            seen.extend(event.message for event in scenario.events_of("dep-3") if isinstance(event, DeployEvent))
+            scenario.cluster.finish_removal(
+                ObjectRef(api_version="v1", kind="Pod", namespace=NAMESPACE, name="callbot-1")
+            )
 
-    world.step = end_the_pod
-    await world.settle()
+    scenario.step = end_the_pod
+    await scenario.settle()
     assert any("waiting for callbot-1" in message for message in seen)
-    completed = world.said("dep-3")[-1]
+    completed = scenario.events_of("dep-3")[-1]
     assert isinstance(completed, DeployCompleted)
     assert {(each.name, each.status, each.replicas) for each in completed.resources} == {
         ("callbot", "Stopped", "0/0"),
@@ -163,140 +174,140 @@ async def test_a_stop_waits_until_no_pod_is_left_and_spares_the_pods_of_others()
 
 
 async def test_what_is_scaled_up_while_it_is_stopped_is_taken_down_again() -> None:
-    world = await stopping()
+    scenario = await stopping()
     left = 1
 
     def scale_up(what: str) -> None:
         nonlocal left
         if what == "after patch Deployment" and left:
             left -= 1
-            world.cluster.apply_as("kubectl", deployment("callbot", 5))
+            scenario.cluster.apply_as("kubectl", deployment("callbot", 5))
 
-    world.step = scale_up
-    await world.settle()
-    await check_stopped(world)
+    scenario.step = scale_up
+    await scenario.settle()
+    await check_stopped(scenario)
 
 
 async def test_a_stop_of_what_was_never_deployed_is_done_at_once() -> None:
-    world = World()
-    await world.operate(1, Operation.STOP)
-    await world.settle()
-    assert [type(event) for event in world.said("dep-1")] == [DeployStarted, DeployCompleted]
+    scenario = TenantScenario()
+    await scenario.operate(1, Operation.STOP)
+    await scenario.settle()
+    assert [type(event) for event in scenario.events_of("dep-1")] == [DeployStarted, DeployCompleted]
 
 
 async def test_a_deploy_starts_what_is_stopped() -> None:
-    world = await stopping()
-    await world.settle()
-    await world.want(4, LATER)
-    await world.settle()
-    await check_started(world)
+    scenario = await stopping()
+    await scenario.settle()
+    await scenario.desire(4, LATER)
+    await scenario.settle()
+    await check_started(scenario)
 
 
 async def test_a_restart_that_comes_late_does_not_restart_what_was_restarted_since() -> None:
-    world = await running()
+    scenario = await running()
     later = {"metadata": {"annotations": {RESTARTED_AT: "2026-02-01T00:00:00+09:00"}}}
-    await world.cluster.patch(workload("callbot"), {"spec": {"template": later}})
-    await world.operate(3, Operation.RESTART, to=2)
-    await world.settle()
-    callbot, redis = await spec_of(world, "callbot"), await spec_of(world, "redis")
+    await scenario.cluster.patch(workload("callbot"), {"spec": {"template": later}})
+    await scenario.operate(3, Operation.RESTART, to=2)
+    await scenario.settle()
+    callbot, redis = await spec_of(scenario, "callbot"), await spec_of(scenario, "redis")
     assert callbot["template"]["metadata"]["annotations"] == {RESTARTED_AT: "2026-02-01T00:00:00+09:00"}
     assert redis["template"]["metadata"]["annotations"] == {RESTARTED_AT: "2026-01-01T00:00:00Z"}
 
 
 async def test_a_start_takes_a_stop_s_place_and_says_which_operation_it_replaced() -> None:
-    world = await stopping()
-    await world.operate(4, Operation.START, to=2)
-    await world.settle()
-    [superseded] = [event for event in world.said("dep-3") if isinstance(event, DeploySuperseded)]
+    scenario = await stopping()
+    await scenario.operate(4, Operation.START, to=2)
+    await scenario.settle()
+    [superseded] = [event for event in scenario.events_of("dep-3") if isinstance(event, DeploySuperseded)]
     assert (superseded.superseded_by, superseded.operation) == (4, Operation.STOP)
-    assert (await spec_of(world, "redis"))["replicas"] == 2
+    assert (await spec_of(scenario, "redis"))["replicas"] == 2
 
 
 async def test_a_rollback_says_what_runs_now_and_where_it_came_from() -> None:
-    world = await rolling_back()
-    await world.settle()
-    done = world.said("dep-3")[-1]
+    scenario = await rolling_back()
+    await scenario.settle()
+    done = scenario.events_of("dep-3")[-1]
     assert isinstance(done, DeployRolledBack)
     assert (done.digest, done.operation) == ("sha256:1", Operation.ROLLBACK)
     assert done.message.startswith("back to generation 1; ")
 
 
-async def failing(on_failure: str, world: World | None = None) -> World:
+async def failing(on_failure: str, scenario: TenantScenario | None = None) -> TenantScenario:
     """A generation 3 with another workload, which gets stuck."""
-    world = world or await running()
-    world.cluster.status = BROKEN
+    scenario = scenario or await running()
+    scenario.cluster.status = BROKEN
     objects = [*LATER, config_map("newest"), deployment("advisor")]
-    await world.want(3, objects, on_failure=on_failure)
-    return world
+    await scenario.desire(3, objects, on_failure=on_failure)
+    return scenario
 
 
 async def test_killed_at_any_step_a_failed_deployment_goes_back_to_what_was_healthy_last() -> None:
     for at in range(await steps_of(await failing("rollback"))):
-        world = await failing("rollback")
-        await kill_and_settle(world, at)
-        done = world.said("dep-3")[-1]
+        scenario = await failing("rollback")
+        await kill_and_settle(scenario, at)
+        done = scenario.events_of("dep-3")[-1]
         assert isinstance(done, DeployRolledBack), at
         assert done.digest == "sha256:2"
         assert "Deployment advisor" in done.message
         assert "ProgressDeadlineExceeded" in done.message
-        assert world.cluster.names == {(each["kind"], each["metadata"]["name"]) for each in LATER}
-        assert sum(isinstance(event, DeployRolledBack | DeployFailed) for event in world.said("dep-3")) == 1
+        assert scenario.cluster.names == {(each["kind"], each["metadata"]["name"]) for each in LATER}
+        assert sum(isinstance(event, DeployRolledBack | DeployFailed) for event in scenario.events_of("dep-3")) == 1
 
 
 async def test_killed_at_any_step_what_a_failed_deployment_made_is_deleted_and_nothing_else() -> None:
     for at in range(await steps_of(await failing("delete"))):
-        world = await failing("delete")
-        await kill_and_settle(world, at)
-        failed = world.said("dep-3")[-1]
+        scenario = await failing("delete")
+        await kill_and_settle(scenario, at)
+        failed = scenario.events_of("dep-3")[-1]
         assert isinstance(failed, DeployFailed), at
         assert failed.code == "DEPLOYMENT_FAILED"
         assert "ProgressDeadlineExceeded" in failed.message
         names = {(each["kind"], each["metadata"]["name"]) for each in LATER}
-        assert world.cluster.names == names
-        assert await world.inventory() == names
+        assert scenario.cluster.names == names
+        assert await scenario.inventory() == names
 
 
 async def test_a_first_deployment_that_fails_leaves_nothing_behind_where_that_is_asked_for() -> None:
-    world = await failing("delete", World())
-    await world.settle()
-    assert world.cluster.names == set()
+    scenario = await failing("delete", TenantScenario())
+    await scenario.settle()
+    assert scenario.cluster.names == set()
 
 
 async def test_without_anything_that_was_healthy_a_failure_is_just_that() -> None:
-    world = await failing("rollback", World())
-    await world.settle()
-    failed = world.said("dep-3")[-1]
+    scenario = await failing("rollback", TenantScenario())
+    await scenario.settle()
+    failed = scenario.events_of("dep-3")[-1]
     assert isinstance(failed, DeployFailed)
     assert "healthy last" not in failed.message
 
 
 async def test_a_rollback_that_fails_as_well_says_both() -> None:
-    world = await failing("rollback")
-    world.step = lambda what: world.manifests.update({"sha256:2": "- no manifest"})
-    await world.settle()
-    failed = world.said("dep-3")[-1]
+    scenario = await failing("rollback")
+    scenario.step = lambda what: scenario.manifests.update({"sha256:2": "- no manifest"})
+    await scenario.settle()
+    failed = scenario.events_of("dep-3")[-1]
     assert isinstance(failed, DeployFailed)
     assert "ProgressDeadlineExceeded" in failed.message
     assert "undoing it has failed, too: an object of the manifest lacks" in failed.message
-    applied = (await world.states.read(KEY)).applied
+    applied = (await scenario.states.read(KEY)).applied
     assert applied is not None
     assert (applied.outcome, applied.digest) == (Outcome.FAILED, "sha256:2")
 
 
 async def test_a_deploy_that_overtakes_the_undoing_has_its_way() -> None:
-    world = await failing("rollback")
+    scenario = await failing("rollback")
 
     async def overtake() -> None:
-        world.cluster.status = HEALTHY
-        await world.want(4, OBJECTS)
+        scenario.cluster.status = HEALTHY
+        await scenario.desire(4, OBJECTS)
 
     with pytest.raises(Exception, match="ProgressDeadlineExceeded"):
-        await world.attempt()
+        await scenario.attempt()
     await overtake()
-    await world.settle()
-    assert isinstance(world.said("dep-4")[-1], DeployCompleted)
-    assert isinstance(world.said("dep-3")[-1], DeploySuperseded)
-    assert world.cluster.names == {(each["kind"], each["metadata"]["name"]) for each in OBJECTS}
+    await scenario.settle()
+    assert isinstance(scenario.events_of("dep-4")[-1], DeployCompleted)
+    assert isinstance(scenario.events_of("dep-3")[-1], DeploySuperseded)
+    assert scenario.cluster.names == {(each["kind"], each["metadata"]["name"]) for each in OBJECTS}
 
 
 def _pod(name: str, owner: str) -> Obj:

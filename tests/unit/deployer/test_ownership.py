@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from services.deployer.cluster.api import Obj, ref_of
+from services.deployer.cluster.api import ref_of
 from services.deployer.cluster.ownership import describe, foreign
 from services.deployer.state.records import ObjectRef
 from shared.events import DeployCompleted, DeployFailed, TenantDeleted
-from tests.support.deployer_world import NAMESPACE, World, config_map, deployment, namespace
+from shared.kube.objects import Obj
+from tests.support.deployer_scenario import NAMESPACE, TenantScenario, config_map, deployment, namespace
 
 OBJECTS = [namespace(), config_map("settings"), deployment("callbot")]
 
@@ -46,80 +47,80 @@ def test_what_others_made_is_foreign_whatever_its_labels() -> None:
 
 
 async def test_a_namespace_labelled_in_advance_is_not_adopted_and_the_reason_names_what_to_do() -> None:
-    world = World()
-    world.cluster.apply_as("kubectl-label", namespace())
-    world.cluster.apply_as("kubectl", config_map("theirs"))
-    deployment_id = await world.want(1, OBJECTS, on_failure="delete")
-    await world.settle()
-    failed = world.said(deployment_id)[-1]
+    scenario = TenantScenario()
+    scenario.cluster.apply_as("kubectl-label", namespace())
+    scenario.cluster.apply_as("kubectl", config_map("theirs"))
+    deployment_id = await scenario.desire(1, OBJECTS, on_failure="delete")
+    await scenario.settle()
+    failed = scenario.events_of(deployment_id)[-1]
     assert isinstance(failed, DeployFailed)
     assert failed.code == "NAMESPACE_NOT_OURS"
     assert "Delete the namespace or use another tenant id" in failed.message
-    deletion = await world.want(2)
-    await world.settle()
-    [deleted] = world.said(deletion)
+    deletion = await scenario.desire(2)
+    await scenario.settle()
+    [deleted] = scenario.events_of(deletion)
     assert isinstance(deleted, TenantDeleted)
     assert deleted.message == f"deleted; Namespace {NAMESPACE} is not ours and stays"
-    assert world.cluster.names == {("Namespace", NAMESPACE), ("ConfigMap", "theirs")}
+    assert scenario.cluster.names == {("Namespace", NAMESPACE), ("ConfigMap", "theirs")}
 
 
 async def test_a_namespace_that_others_made_in_the_place_of_ours_is_not_ours() -> None:
-    world = World()
-    await world.want(1, OBJECTS)
-    await world.settle()
-    world.cluster.finish_removal(ref_of(namespace()))
-    world.cluster.apply_as("kubectl", namespace())
-    deployment_id = await world.want(2, OBJECTS)
-    await world.settle()
-    failed = world.said(deployment_id)[-1]
+    scenario = TenantScenario()
+    await scenario.desire(1, OBJECTS)
+    await scenario.settle()
+    scenario.cluster.finish_removal(ref_of(namespace()))
+    scenario.cluster.apply_as("kubectl", namespace())
+    deployment_id = await scenario.desire(2, OBJECTS)
+    await scenario.settle()
+    failed = scenario.events_of(deployment_id)[-1]
     assert isinstance(failed, DeployFailed)
     assert failed.code == "NAMESPACE_NOT_OURS"
 
 
 async def test_a_namespace_that_lost_its_label_is_still_ours() -> None:
-    world = World()
-    await world.want(1, OBJECTS)
-    await world.settle()
-    live = await world.cluster.read(ref_of(namespace()))
+    scenario = TenantScenario()
+    await scenario.desire(1, OBJECTS)
+    await scenario.settle()
+    live = await scenario.cluster.read(ref_of(namespace()))
     assert live is not None
-    world.cluster.put({**live, "metadata": {**live["metadata"], "labels": {}, "managedFields": []}})
-    deployment_id = await world.want(2, OBJECTS)
-    await world.settle()
-    assert isinstance(world.said(deployment_id)[-1], DeployCompleted)
+    scenario.cluster.put({**live, "metadata": {**live["metadata"], "labels": {}, "managedFields": []}})
+    deployment_id = await scenario.desire(2, OBJECTS)
+    await scenario.settle()
+    assert isinstance(scenario.events_of(deployment_id)[-1], DeployCompleted)
 
 
 async def test_a_deletion_stops_at_objects_of_others_and_goes_on_when_they_are_gone() -> None:
-    world = World()
-    await world.want(1, OBJECTS)
-    await world.settle()
+    scenario = TenantScenario()
+    await scenario.desire(1, OBJECTS)
+    await scenario.settle()
     notes = config_map("notes")
-    world.cluster.apply_as("kubectl", notes)
-    deletion = await world.want(2)
-    await world.settle()
-    [failed] = world.said(deletion)
+    scenario.cluster.apply_as("kubectl", notes)
+    deletion = await scenario.desire(2)
+    await scenario.settle()
+    [failed] = scenario.events_of(deletion)
     assert isinstance(failed, DeployFailed)
     assert failed.code == "NAMESPACE_NOT_EMPTY"
     assert "ConfigMap notes (of kubectl)" in failed.message
-    assert world.cluster.names == {("Namespace", NAMESPACE), ("ConfigMap", "notes")}
-    world.cluster.finish_removal(ref_of(notes))
-    again = await world.want(3)
-    await world.settle()
-    assert isinstance(world.said(again)[-1], TenantDeleted)
-    assert world.cluster.names == set()
+    assert scenario.cluster.names == {("Namespace", NAMESPACE), ("ConfigMap", "notes")}
+    scenario.cluster.finish_removal(ref_of(notes))
+    again = await scenario.desire(3)
+    await scenario.settle()
+    assert isinstance(scenario.events_of(again)[-1], TenantDeleted)
+    assert scenario.cluster.names == set()
 
 
 async def test_undoing_a_first_deployment_spares_a_namespace_with_objects_of_others() -> None:
-    world = World()
-    world.cluster.status = {}
+    scenario = TenantScenario()
+    scenario.cluster.status = {}
 
     def add(what: str) -> None:
         if what == "after apply Deployment":
-            world.cluster.apply_as("kubectl", config_map("notes"))
+            scenario.cluster.apply_as("kubectl", config_map("notes"))
 
-    world.step = add
-    deployment_id = await world.want(1, OBJECTS, on_failure="delete", timeout="1s")
-    await world.settle(timeout=0.0)
-    failed = world.said(deployment_id)[-1]
+    scenario.step = add
+    deployment_id = await scenario.desire(1, OBJECTS, on_failure="delete", timeout="1s")
+    await scenario.settle(timeout=0.0)
+    failed = scenario.events_of(deployment_id)[-1]
     assert isinstance(failed, DeployFailed)
     assert "ConfigMap notes (of kubectl)" in failed.message
-    assert world.cluster.names == {("Namespace", NAMESPACE), ("ConfigMap", "notes")}
+    assert scenario.cluster.names == {("Namespace", NAMESPACE), ("ConfigMap", "notes")}

@@ -5,38 +5,38 @@ from typing import Any
 
 import pytest
 
-from services.deployer.cluster.api import Kind
 from services.deployer.reconcile.preflight import Forbidden, Preflight
 from shared.events import DeployCompleted, DeployFailed
+from shared.kube.kinds import Kind
 from tests.support.deployer_fakes import FakeCluster
-from tests.support.deployer_world import NAMESPACE, World, config_map, deployment, namespace
+from tests.support.deployer_scenario import NAMESPACE, TenantScenario, config_map, deployment, namespace
 
 MANIFEST = (namespace(), config_map("settings", a="1"), deployment("callbot"))
 MONITOR = {"apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor", "metadata": {"name": "m"}}
 
 
 async def test_all_that_is_missing_is_named_at_once_and_nothing_is_applied() -> None:
-    world = World()
-    world.cluster.forbidden = {
+    scenario = TenantScenario()
+    scenario.cluster.forbidden = {
         *(("create", "Namespace"), ("patch", "Namespace"), ("watch", "Pod"), ("list", "Node"), ("list", "Event")),
     }
-    deployment_id = await world.want(1, MANIFEST)
-    await world.settle()
-    [*_, failed] = world.said(deployment_id)
+    deployment_id = await scenario.desire(1, MANIFEST)
+    await scenario.settle()
+    [*_, failed] = scenario.events_of(deployment_id)
     assert isinstance(failed, DeployFailed)
     assert failed.message == (
         "we may not do on cluster fake what this deployment needs: create, patch on Namespace (v1); watch on Pod (v1); "
         "list on Event (v1); list on Node (v1). deploy/kubernetes/rbac.yaml has all rights"
     )
-    assert world.cluster.names == set()
+    assert scenario.cluster.names == set()
 
 
 async def test_rights_that_only_help_are_no_reason_to_fail() -> None:
-    world = World()
-    world.cluster.forbidden = {("list", "Node"), ("list", "Event")}
-    deployment_id = await world.want(1, MANIFEST)
-    await world.settle()
-    assert isinstance(world.said(deployment_id)[-1], DeployCompleted)
+    scenario = TenantScenario()
+    scenario.cluster.forbidden = {("list", "Node"), ("list", "Event")}
+    deployment_id = await scenario.desire(1, MANIFEST)
+    await scenario.settle()
+    assert isinstance(scenario.events_of(deployment_id)[-1], DeployCompleted)
 
 
 async def test_rights_in_the_tenant_s_namespace_suffice() -> None:

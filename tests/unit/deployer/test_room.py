@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.deployer.cluster.room import RoomVerdict, groups_of, judge
-from services.deployer.cluster.usage import state_of
+from services.deployer.cluster.usage import usage_of
 
 T4 = {"nvidia.com/gpu.product": "Tesla-T4"}
 TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
@@ -47,7 +47,7 @@ def workload(count: int, cpu: str, gpus: int = 0, name: str = "callbot") -> dict
 
 
 def verdict(nodes: list[dict[str, Any]], running: list[dict[str, Any]], *objects: dict[str, Any]) -> RoomVerdict:
-    return judge(state_of(nodes, running), "mine", groups_of(objects), {})
+    return judge(usage_of(nodes, running), "mine", groups_of(objects), {})
 
 
 def test_what_is_short_is_named_with_what_is_needed_free_and_there() -> None:

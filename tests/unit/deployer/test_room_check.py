@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from services.deployer.cluster.api import Obj
 from services.deployer.reconcile.room_check import WaitingForRoom
 from services.deployer.reconcile.slots import SlotExpired
 from shared.events import DeployCompleted, DeployFailed, DeployProgressed, DeployRolledBack
+from shared.kube.objects import Obj
 from shared.rpc import RoomReply, Shortage
 from tests.support.deployer_fakes import HEALTHY
-from tests.support.deployer_world import KEY, NAMESPACE, World, config_map, deployment, namespace
+from tests.support.deployer_scenario import KEY, NAMESPACE, TenantScenario, config_map, deployment, namespace
 
 MANIFEST = (namespace(), config_map("settings", a="1"), deployment("callbot"))
 SHORT = RoomReply(target="fake", short=(Shortage(resource="cpu", needed="4515", free="570", total="570"),))
@@ -31,97 +31,97 @@ class Room:
         return self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
 
 
-def world_with(*replies: RoomReply) -> World:
-    world = World()
-    world.find_room = Room(*replies).find
-    return world
+def world_with(*replies: RoomReply) -> TenantScenario:
+    scenario = TenantScenario()
+    scenario.find_room = Room(*replies).find
+    return scenario
 
 
 async def test_without_room_nothing_is_applied_and_what_is_short_is_named() -> None:
-    world = world_with(SHORT)
-    deployment_id = await world.want(1, MANIFEST)
-    await world.settle()
-    [*_, failed] = world.said(deployment_id)
+    scenario = world_with(SHORT)
+    deployment_id = await scenario.desire(1, MANIFEST)
+    await scenario.settle()
+    [*_, failed] = scenario.events_of(deployment_id)
     assert isinstance(failed, DeployFailed)
     assert failed.code == "INSUFFICIENT_RESOURCES"
     assert failed.message == "there is no room on fake: cpu: 4515 needed, 570 free of 570"
-    assert world.cluster.names == set()
+    assert scenario.cluster.names == set()
 
 
 async def test_one_that_may_wait_says_what_for_and_goes_on_when_there_is_room() -> None:
-    world = world_with(SHORT, SHORT, ROOM)
-    deployment_id = await world.want(1, MANIFEST, wait_for_capacity=True, timeout="20m")
+    scenario = world_with(SHORT, SHORT, ROOM)
+    deployment_id = await scenario.desire(1, MANIFEST, wait_for_capacity=True, timeout="20m")
     for _ in range(2):
         with pytest.raises(WaitingForRoom):
-            await world.attempt(timeout=1200.0)
-        world.now += timedelta(hours=5)  # waiting takes no time of its own
-    assert world.cluster.names == set()
-    await world.settle(timeout=1200.0)
-    told = world.said(deployment_id)
+            await scenario.attempt(timeout=1200.0)
+        scenario.now += timedelta(hours=5)  # waiting takes no time of its own
+    assert scenario.cluster.names == set()
+    await scenario.settle(timeout=1200.0)
+    told = scenario.events_of(deployment_id)
     waiting = next(each for each in told if isinstance(each, DeployProgressed))
     assert waiting.message == "waiting for room on fake: cpu: 4515 needed, 570 free of 570"
     assert isinstance(told[-1], DeployCompleted)
 
 
 async def test_a_deployment_that_had_room_once_is_not_queued_again() -> None:
-    world = world_with(ROOM, SHORT)
-    await world.want(1, MANIFEST, wait_for_capacity=True)
-    world.make_way = _over
-    world.cluster.status = {}
+    scenario = world_with(ROOM, SHORT)
+    await scenario.desire(1, MANIFEST, wait_for_capacity=True)
+    scenario.check_slot = _over
+    scenario.cluster.status = {}
     with pytest.raises(SlotExpired):
-        await world.attempt()
-    world.cluster.set_status("Deployment", NAMESPACE, "callbot", HEALTHY)
-    world.make_way = lambda: None
-    await world.settle()
-    applied = (await world.states.read(KEY)).applied
+        await scenario.attempt()
+    scenario.cluster.set_status("Deployment", NAMESPACE, "callbot", HEALTHY)
+    scenario.check_slot = lambda: None
+    await scenario.settle()
+    applied = (await scenario.states.read(KEY)).applied
     assert applied is not None
     assert applied.outcome == "completed"
 
 
 async def test_where_others_were_faster_it_fails_soon_and_not_after_minutes() -> None:
-    world = world_with(ROOM, SHORT)
-    world.cluster.status = {"observedGeneration": 1}
-    deployment_id = await world.want(1, MANIFEST)
+    scenario = world_with(ROOM, SHORT)
+    scenario.cluster.status = {"observedGeneration": 1}
+    deployment_id = await scenario.desire(1, MANIFEST)
 
     def look_again() -> None:
-        world.now += timedelta(seconds=4)
-        live = world.cluster._objects[("Deployment", NAMESPACE, "callbot")]
+        scenario.now += timedelta(seconds=4)
+        live = scenario.cluster._objects[("Deployment", NAMESPACE, "callbot")]
         for obj in _pending(live):
-            world.cluster.put(obj)
+            scenario.cluster.put(obj)
 
-    world.make_way = look_again
-    await world.settle()
-    [*_, failed] = world.said(deployment_id)
+    scenario.check_slot = look_again
+    await scenario.settle()
+    [*_, failed] = scenario.events_of(deployment_id)
     assert isinstance(failed, DeployFailed)
     assert failed.code == "INSUFFICIENT_RESOURCES"
     assert failed.message == "there is no room left on fake: cpu: 4515 needed, 570 free of 570"
-    applied = (await world.states.read(KEY)).applied
+    applied = (await scenario.states.read(KEY)).applied
     assert applied is not None
-    assert world.now - applied.started_at < timedelta(seconds=60)
+    assert scenario.now - applied.started_at < timedelta(seconds=60)
 
 
 async def test_going_back_to_what_was_healthy_is_tried_whatever_room_there_is() -> None:
-    world = World()
-    await world.want(1, MANIFEST)
-    await world.settle()
-    world.find_room = Room(SHORT).find
-    deployment_id = await world.want(2, (*MANIFEST, deployment("chatbot")), on_failure="rollback")
-    await world.settle()
-    [*_, ended] = world.said(deployment_id)
+    scenario = TenantScenario()
+    await scenario.desire(1, MANIFEST)
+    await scenario.settle()
+    scenario.find_room = Room(SHORT).find
+    deployment_id = await scenario.desire(2, (*MANIFEST, deployment("chatbot")), on_failure="rollback")
+    await scenario.settle()
+    [*_, ended] = scenario.events_of(deployment_id)
     assert isinstance(ended, DeployRolledBack)
 
 
 async def test_one_that_only_waits_makes_way_for_others_and_goes_on_afterwards() -> None:
-    world = World()
-    world.cluster.status = {}
-    world.make_way = _over
-    deployment_id = await world.want(1, MANIFEST)
+    scenario = TenantScenario()
+    scenario.cluster.status = {}
+    scenario.check_slot = _over
+    deployment_id = await scenario.desire(1, MANIFEST)
     with pytest.raises(SlotExpired):
-        await world.attempt()
-    world.make_way = lambda: None
-    world.cluster.set_status("Deployment", NAMESPACE, "callbot", HEALTHY)
-    await world.settle()
-    assert isinstance(world.said(deployment_id)[-1], DeployCompleted)
+        await scenario.attempt()
+    scenario.check_slot = lambda: None
+    scenario.cluster.set_status("Deployment", NAMESPACE, "callbot", HEALTHY)
+    await scenario.settle()
+    assert isinstance(scenario.events_of(deployment_id)[-1], DeployCompleted)
 
 
 def _over() -> None:

@@ -29,19 +29,18 @@ def test_the_defaults_are_these() -> None:
     assert settings.wait_for_ingress_address is False
 
 
-def test_each_mode_has_a_virtual_cluster_of_its_own() -> None:
-    targets = TargetClusters(DeployerSettings())
-    assert targets.cluster(Mode.DEMO, "simulator").name == "demo"
-    assert targets.cluster(Mode.PRODUCTION, "simulator").name == "default"
+@pytest.mark.parametrize(("mode", "cluster"), [(Mode.DEMO, "demo"), (Mode.PRODUCTION, "default")])
+def test_each_mode_has_a_virtual_cluster_of_its_own(mode: Mode, cluster: str) -> None:
+    assert TargetClusters(mode, DeployerSettings()).cluster("simulator").name == cluster
 
 
-def test_a_real_cluster_is_production_s_alone() -> None:
-    targets = TargetClusters(DeployerSettings(kubernetes_config_path=Path("/etc/kubeconfig")))
-    assert targets.cluster(Mode.PRODUCTION, "kubernetes").name == "kubernetes"
+def test_only_production_has_a_real_cluster() -> None:
+    settings = DeployerSettings(kubernetes_config_path=Path("/etc/kubeconfig"))
+    assert TargetClusters(Mode.PRODUCTION, settings).cluster("kubernetes").name == "kubernetes"
     with pytest.raises(UnknownTarget, match=r"possible: simulator$"):
-        targets.check(Mode.DEMO, "kubernetes")
+        TargetClusters(Mode.DEMO, settings).check("kubernetes")
 
 
-def test_an_unknown_target_is_refused_with_what_is_possible() -> None:
+def test_an_unknown_target_is_refused_with_the_possible_ones() -> None:
     with pytest.raises(UnknownTarget, match="possible: simulator; set KUBERNETES_CONFIG_PATH"):
-        TargetClusters(DeployerSettings()).check(Mode.PRODUCTION, "kubernetes")
+        TargetClusters(Mode.PRODUCTION, DeployerSettings()).check("kubernetes")

@@ -6,15 +6,24 @@ import orjson
 import pytest
 import yaml
 
-from services.deployer.cluster.api import FIELD_MANAGER
 from services.deployer.state.records import AppliedState, DesiredState
 from services.monitor.collect.deployer_records import Record, promise_in
 from services.monitor.collect.promises import read_promise
 from services.monitor.collect.sampler import unchanged
 from shared.events import Operation
+from shared.kube.labels import FIELD_MANAGER
 from shared.sla import Need, Promise, WorkloadKey, observing
 from shared.subjects import Bucket
-from tests.support.deployer_world import BROKEN, KEY, NAMESPACE, TENANT, World, autoscaler, deployment, namespace
+from tests.support.deployer_scenario import (
+    BROKEN,
+    KEY,
+    NAMESPACE,
+    TENANT,
+    TenantScenario,
+    autoscaler,
+    deployment,
+    namespace,
+)
 
 CALLBOT, CHATBOT = (WorkloadKey(NAMESPACE, "Deployment", name) for name in ("callbot", "chatbot"))
 
@@ -27,114 +36,114 @@ def objects(**needed: int) -> list[dict[str, Any]]:
     return [namespace(), *workloads]
 
 
-async def promise_of(world: World) -> Promise:
+async def promise_of(scenario: TenantScenario) -> Promise:
     """What the monitor makes of the record as it is now."""
-    entry = await world.buckets[Bucket.APPLIED].get(KEY)
+    entry = await scenario.buckets[Bucket.APPLIED].get(KEY)
     promise = promise_in(
-        Record.model_validate_json(entry.value or b""), lambda digest: read_promise(world.manifests[digest], TENANT)
+        Record.model_validate_json(entry.value or b""), lambda digest: read_promise(scenario.manifests[digest], TENANT)
     )
     assert promise is not None
     return promise
 
 
-async def deployed(**needed: int) -> World:
-    world = World()
-    await world.want(1, objects(**needed))
-    await world.settle()
-    return world
+async def deployed(**needed: int) -> TenantScenario:
+    scenario = TenantScenario()
+    await scenario.desire(1, objects(**needed))
+    await scenario.settle()
+    return scenario
 
 
 async def test_during_a_first_deployment_nothing_is_due_and_after_it_everything_is() -> None:
-    world = World()
-    await world.want(1, objects(callbot=2))
-    await world.begin()
-    assert (await promise_of(world)).services == {CALLBOT: Need(2, 2, is_due=False)}
-    await world.settle()
-    assert (await promise_of(world)).services == {CALLBOT: Need(2, 2)}
+    scenario = TenantScenario()
+    await scenario.desire(1, objects(callbot=2))
+    await scenario.open()
+    assert (await promise_of(scenario)).services == {CALLBOT: Need(2, 2, is_due=False)}
+    await scenario.settle()
+    assert (await promise_of(scenario)).services == {CALLBOT: Need(2, 2)}
 
 
 async def test_until_a_revision_has_rolled_out_the_lower_of_the_two_counts() -> None:
-    world = await deployed(callbot=3, chatbot=3)
-    await world.want(2, objects(callbot=5, chatbot=2))
-    await world.begin()
-    assert (await promise_of(world)).services == {CALLBOT: Need(3, 2), CHATBOT: Need(2, 2)}
-    await world.settle()
-    assert (await promise_of(world)).services == {CALLBOT: Need(5, 2), CHATBOT: Need(2, 2)}
+    scenario = await deployed(callbot=3, chatbot=3)
+    await scenario.desire(2, objects(callbot=5, chatbot=2))
+    await scenario.open()
+    assert (await promise_of(scenario)).services == {CALLBOT: Need(3, 2), CHATBOT: Need(2, 2)}
+    await scenario.settle()
+    assert (await promise_of(scenario)).services == {CALLBOT: Need(5, 2), CHATBOT: Need(2, 2)}
 
 
 async def test_what_was_begun_and_pushed_aside_counts_until_a_revision_has_rolled_out() -> None:
-    world = await deployed(callbot=5)
-    await world.want(2, objects(callbot=2))
-    await world.begin()
-    await world.want(3, objects(callbot=4))
-    await world.begin()
-    assert (await promise_of(world)).services == {CALLBOT: Need(2, 2)}
-    await world.settle()
-    assert (await promise_of(world)).services == {CALLBOT: Need(4, 2)}
+    scenario = await deployed(callbot=5)
+    await scenario.desire(2, objects(callbot=2))
+    await scenario.open()
+    await scenario.desire(3, objects(callbot=4))
+    await scenario.open()
+    assert (await promise_of(scenario)).services == {CALLBOT: Need(2, 2)}
+    await scenario.settle()
+    assert (await promise_of(scenario)).services == {CALLBOT: Need(4, 2)}
 
 
 async def test_a_deployment_that_failed_leaves_the_promise_of_what_rolled_out_last() -> None:
-    world = await deployed(callbot=2)
-    world.cluster.set_status("Deployment", NAMESPACE, "callbot", BROKEN)
-    await world.want(2, objects(callbot=4), on_failure="keep")
-    await world.settle()
-    assert (await promise_of(world)).services == {CALLBOT: Need(2, 2)}
+    scenario = await deployed(callbot=2)
+    scenario.cluster.set_status("Deployment", NAMESPACE, "callbot", BROKEN)
+    await scenario.desire(2, objects(callbot=4), on_failure="keep")
+    await scenario.settle()
+    assert (await promise_of(scenario)).services == {CALLBOT: Need(2, 2)}
 
 
 async def test_a_stopped_tenant_rests_from_the_beginning_of_the_stop_until_its_start_is_done() -> None:
-    world = await deployed(callbot=2)
-    await world.operate(2, Operation.STOP)
-    await world.begin()
-    assert (await promise_of(world)).rests
-    await world.settle()
-    assert (await promise_of(world)).rests
-    await world.operate(3, Operation.START, to=1)
-    await world.begin()
-    assert (await promise_of(world)).services == {CALLBOT: Need(2, 2, is_due=False)}
-    await world.settle()
-    assert (await promise_of(world)).services == {CALLBOT: Need(2, 2)}
+    scenario = await deployed(callbot=2)
+    await scenario.operate(2, Operation.STOP)
+    await scenario.open()
+    assert (await promise_of(scenario)).rests
+    await scenario.settle()
+    assert (await promise_of(scenario)).rests
+    await scenario.operate(3, Operation.START, to=1)
+    await scenario.open()
+    assert (await promise_of(scenario)).services == {CALLBOT: Need(2, 2, is_due=False)}
+    await scenario.settle()
+    assert (await promise_of(scenario)).services == {CALLBOT: Need(2, 2)}
 
 
 async def test_a_new_revision_of_a_stopped_tenant_is_a_start() -> None:
-    world = await deployed(callbot=2)
-    await world.operate(2, Operation.STOP)
-    await world.settle()
-    await world.want(3, objects(callbot=2))
-    await world.begin()
-    assert (await promise_of(world)).services == {CALLBOT: Need(2, 2, is_due=False)}
-    await world.settle()
-    assert (await promise_of(world)).services == {CALLBOT: Need(2, 2)}
+    scenario = await deployed(callbot=2)
+    await scenario.operate(2, Operation.STOP)
+    await scenario.settle()
+    await scenario.desire(3, objects(callbot=2))
+    await scenario.open()
+    assert (await promise_of(scenario)).services == {CALLBOT: Need(2, 2, is_due=False)}
+    await scenario.settle()
+    assert (await promise_of(scenario)).services == {CALLBOT: Need(2, 2)}
 
 
 async def test_a_tenant_that_a_version_before_has_stopped_starts_with_a_new_revision() -> None:
-    world = await deployed(callbot=2)
-    await world.operate(2, Operation.STOP)
-    await world.settle()
-    entry = await world.buckets[Bucket.APPLIED].get(KEY)
+    scenario = await deployed(callbot=2)
+    await scenario.operate(2, Operation.STOP)
+    await scenario.settle()
+    entry = await scenario.buckets[Bucket.APPLIED].get(KEY)
     old = {name: value for name, value in orjson.loads(entry.value or b"").items() if name != "stopped"}
-    await world.buckets[Bucket.APPLIED].update(KEY, orjson.dumps(old), last=entry.revision)
-    await world.want(3, objects(callbot=2))
-    await world.begin()
-    assert (await promise_of(world)).services == {CALLBOT: Need(2, 2, is_due=False)}
+    await scenario.buckets[Bucket.APPLIED].update(KEY, orjson.dumps(old), last=entry.revision)
+    await scenario.desire(3, objects(callbot=2))
+    await scenario.open()
+    assert (await promise_of(scenario)).services == {CALLBOT: Need(2, 2, is_due=False)}
 
 
 async def test_a_start_that_failed_is_due() -> None:
-    world = await deployed(callbot=2)
-    await world.operate(2, Operation.STOP)
-    await world.settle()
-    world.cluster.set_status("Deployment", NAMESPACE, "callbot", BROKEN)
-    await world.operate(3, Operation.START, to=1)
-    await world.settle()
-    assert (await promise_of(world)).services == {CALLBOT: Need(2, 2)}
+    scenario = await deployed(callbot=2)
+    await scenario.operate(2, Operation.STOP)
+    await scenario.settle()
+    scenario.cluster.set_status("Deployment", NAMESPACE, "callbot", BROKEN)
+    await scenario.operate(3, Operation.START, to=1)
+    await scenario.settle()
+    assert (await promise_of(scenario)).services == {CALLBOT: Need(2, 2)}
 
 
 async def test_a_tenant_that_is_being_deleted_rests() -> None:
-    world = await deployed(callbot=2)
-    await world.want(2)
-    await world.begin()
-    assert (await promise_of(world)).rests
-    await world.settle()
-    assert await promise_of(world) == Promise(rests=True)
+    scenario = await deployed(callbot=2)
+    await scenario.desire(2)
+    await scenario.open()
+    assert (await promise_of(scenario)).rests
+    await scenario.settle()
+    assert await promise_of(scenario) == Promise(rests=True)
 
 
 def test_a_record_of_a_version_before_is_read() -> None:

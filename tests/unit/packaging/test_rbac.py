@@ -4,7 +4,8 @@ import re
 
 import yaml
 
-from services.deployer.health.snapshot import WATCHED, WORKLOADS
+from services.deployer.cluster.manifest_objects import WORKLOADS
+from services.deployer.health.snapshot import WATCHED
 from services.monitor.collect import kubernetes as monitor
 from shared.kube.rights import APPLIED, DEPLOYER, MONITOR
 from tests.support.tenants import every_tenant

@@ -6,21 +6,15 @@ from typing import Any
 
 import pytest
 
-from services.deployer.cluster.api import Kind, Obj
-from services.deployer.health.snapshot import (
-    POD,
-    REPLICA_SET,
-    ClusterSnapshot,
-    ObjectStatus,
-    assess_objects,
-    watched_kinds,
-)
-from services.deployer.reconcile.deadlines import Deadlines, DeploymentFailed, Timeouts
-from services.deployer.reconcile.explanation import explain
+from services.deployer.cluster.api import POD, REPLICA_SET
+from services.deployer.health.snapshot import ClusterSnapshot, ObjectStatus, assess_objects, watched_kinds
+from services.deployer.reconcile.deadlines import Deadlines, DeploymentFailed, Timeouts, explain
 from services.deployer.reconcile.progress import report_applied, report_done, report_waiting
 from shared.events import Phase
+from shared.kube.kinds import Kind
+from shared.kube.objects import Obj
 from tests.support.deployer_fakes import HEALTHY
-from tests.support.deployer_world import NAMESPACE, config_map, deployment, namespace
+from tests.support.deployer_scenario import NAMESPACE, config_map, deployment, namespace
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REVISION = "deployment.kubernetes.io/revision"
@@ -111,7 +105,7 @@ def test_replicas_are_counted_among_the_pods_of_the_newest_revision() -> None:
         waiting("tts-2", 2, "ContainerCreating"),
     )
     assert (item.ready, item.wanted) == (1, 2)
-    assert [note.name for note in item.waiting] == ["tts-2-2"]
+    assert [pod.name for pod in item.unready] == ["tts-2-2"]
     assert item.state.replicas == "1/2"
     assert item.state.status == "Progressing"
 
@@ -188,15 +182,15 @@ class Waiting:
             "unschedulable_grace": 300.0,
             "takeover_grace": 120.0,
         }
-        self.patience = Deadlines(Timeouts(**values | limits), NOW, NOW)
+        self.deadlines = Deadlines(Timeouts(**values | limits), NOW, NOW)
 
     def at(self, seconds: float, *found: Obj) -> DeploymentFailed | None:
         now = NOW + timedelta(seconds=seconds)
-        return self.patience.judge(assess_objects(self.objects, frozenset(), look(*found, now=now)), now)
+        return self.deadlines.judge(assess_objects(self.objects, frozenset(), look(*found, now=now)), now)
 
     def items_at(self, seconds: float, *found: Obj) -> list[ObjectStatus]:
         now = NOW + timedelta(seconds=seconds)
-        return self.patience.tolerate(assess_objects(self.objects, frozenset(), look(*found, now=now)), now)
+        return self.deadlines.tolerate(assess_objects(self.objects, frozenset(), look(*found, now=now)), now)
 
     def is_done_at(self, seconds: float, *found: Obj) -> bool:
         return all(item.is_done for item in self.items_at(seconds, *found))
@@ -314,9 +308,9 @@ def test_the_whole_time_ends_the_waiting_with_what_is_open(seconds: int, over: b
 
 def test_a_takeover_past_the_time_still_gets_a_chance() -> None:
     limits = Timeouts(60.0, None, 60.0, 300.0, takeover_grace=30.0)
-    patience = Deadlines(limits, started_at=NOW - timedelta(hours=1), taken_over_at=NOW)
-    assert not patience.is_over(NOW + timedelta(seconds=29))
-    assert patience.is_over(NOW + timedelta(seconds=30))
+    deadlines = Deadlines(limits, started_at=NOW - timedelta(hours=1), taken_over_at=NOW)
+    assert not deadlines.is_over(NOW + timedelta(seconds=29))
+    assert deadlines.is_over(NOW + timedelta(seconds=30))
 
 
 def test_the_cluster_s_newest_warning_about_the_failing_object_is_added() -> None:

@@ -1,4 +1,4 @@
-"""A tenant's world in memory, and one attempt after another to settle it."""
+"""A tenant in memory, with fakes for all that is remote, and attempts to settle it."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,19 +7,21 @@ from typing import Any, cast
 
 import yaml
 
-from services.deployer.cluster.api import Obj
 from services.deployer.reconcile.context import ReconcileContext
 from services.deployer.reconcile.deadlines import Deadlines, Timeouts
 from services.deployer.reconcile.generation_guard import GenerationGuard, Superseded
 from services.deployer.reconcile.preflight import Preflight
 from services.deployer.reconcile.reconciler import Reconciler
 from services.deployer.reconcile.room_check import FindRoom
-from services.deployer.state.records import DesiredState, is_settled
+from services.deployer.reconcile.work import TenantWork
+from services.deployer.state.generations import is_settled
+from services.deployer.state.records import DesiredState
 from services.deployer.state.repository import StateRepository
 from services.deployer.state.status_recorder import StatusRecorder
 from shared.errors import TemporaryError
 from shared.events import DeployOptions, Event, Operation
-from shared.subjects import Bucket, Mode
+from shared.kube.objects import Obj
+from shared.subjects import Bucket
 from tests.support.deployer_fakes import FakeCluster, FakeKeyValue, FakePublisher, Step, nothing
 
 TENANT = "acme"
@@ -74,23 +76,23 @@ def autoscaler(name: str, minimum: int = 2) -> Obj:
     }
 
 
-class World:
-    """Everything but the process; `step` is called around all that goes over a wire."""
+class TenantScenario:
+    """One tenant in memory: its cluster, buckets and publisher. `step` is called around every remote call."""
 
     def __init__(self) -> None:
         self.step: Step = nothing
         self.cluster = FakeCluster(step=self._step)
         self.publisher = FakePublisher(step=self._step)
         self.buckets = {bucket: FakeKeyValue(step=self._step) for bucket in (Bucket.DESIRED, Bucket.APPLIED)}
-        self.states = StateRepository(cast(Any, self._bucket))
+        self.states = StateRepository(cast(Any, self))
         self.manifests: dict[str, str] = {}
-        self.newest = GenerationGuard()
+        self.guard = GenerationGuard()
         self.now = START
         self.find_room: FindRoom | None = None
-        self.make_way: Callable[[], None] = lambda: None
+        self.check_slot: Callable[[], None] = lambda: None
 
-    async def want(self, generation: int, objects: Sequence[Obj] = (), **options: Any) -> str:
-        """Desire a deployment of `objects`, or a deletion without any; its id."""
+    async def desire(self, generation: int, objects: Sequence[Obj] = (), **options: Any) -> str:
+        """Desire a deployment of `objects`, or a deletion if there are none; returns its id."""
         digest = f"sha256:{generation}"
         self.manifests[digest] = yaml.safe_dump_all(objects)
         wanted = DesiredState(
@@ -103,12 +105,12 @@ class World:
             options=DeployOptions(**options),
             correlation_id=f"req-{generation}",
         )
-        await self.states.want(wanted)
-        self.newest.see(generation)
+        await self.states.set_desired(wanted)
+        self.guard.observe(generation)
         return wanted.deployment_id
 
     async def operate(self, generation: int, operation: Operation, to: int | None = None) -> str:
-        """Desire a stop, or that the manifest of generation `to` runs (again); its id."""
+        """Desire a stop, or that the manifest of generation `to` runs; returns the operation's id."""
         wanted = DesiredState(
             tenant_id=TENANT,
             target="fake",
@@ -121,49 +123,49 @@ class World:
             restarted_at=START if operation is Operation.RESTART else None,
             correlation_id=f"req-{generation}",
         )
-        await self.states.want(wanted)
-        self.newest.see(generation)
+        await self.states.set_desired(wanted)
+        self.guard.observe(generation)
         return wanted.deployment_id
 
-    async def attempt(self, **limits: Any) -> bool:
-        """What a process does that takes over now; whether the tenant is settled."""
-        ledger = await self.begin()
-        if not ledger.is_concluded:
-            await self.work(ledger, **limits)
-        state = await self.states.read(KEY)
-        return state.desired is not None and is_settled(state.desired, state.applied)
+    async def attempt(self, **timeouts: Any) -> bool:
+        """One attempt of a replica that takes over now; whether the tenant is settled then."""
+        recorder = await self.open()
+        if not recorder.is_concluded:
+            await self.work(recorder, **timeouts)
+        records = await self.states.read(KEY)
+        return records.desired is not None and is_settled(records.desired, records.applied)
 
-    async def begin(self) -> StatusRecorder:
-        """The books as they are now, opened."""
-        state = await self.states.read(KEY)
-        assert state.desired is not None
+    async def open(self) -> StatusRecorder:
+        """The opened record of the desired generation."""
+        records = await self.states.read(KEY)
+        assert records.desired is not None
         publisher = cast(Any, self.publisher)
         clock = lambda: self.now  # noqa: E731
-        ledger = StatusRecorder(Mode.DEMO, state.desired, state, states=self.states, publisher=publisher, clock=clock)
-        await ledger.open()
-        return ledger
+        recorder = StatusRecorder(records.desired, records, states=self.states, publisher=publisher, clock=clock)
+        await recorder.open()
+        return recorder
 
-    async def work(self, ledger: StatusRecorder, **limits: Any) -> None:
-        """What a process does that has begun, if it is the newest that it knows of."""
-        values = {"timeout": 600.0, "resource_timeout": None, "failure_grace": 60.0, **limits}
-        patience = Deadlines(
-            Timeouts(**values, unschedulable_grace=300.0, takeover_grace=0.0), ledger.applied.since, self.now
+    async def work(self, recorder: StatusRecorder, **timeouts: Any) -> None:
+        """The work of a replica that has opened the record."""
+        values = {"timeout": 600.0, "resource_timeout": None, "failure_grace": 60.0, **timeouts}
+        deadlines = Deadlines(
+            Timeouts(**values, unschedulable_grace=300.0, takeover_grace=0.0), recorder.applied.since, self.now
         )
-        ports = ReconcileContext(
+        context = ReconcileContext(
             self.cluster,
             cast(Any, self),
             lambda: self.now,
             find_room=self.find_room,
             preflight=Preflight(self.cluster),
-            make_way=self.make_way,
+            check_slot=self.check_slot,
         )
-        await Reconciler(ledger.desired, ledger, patience, self.newest, ports).run()
+        await Reconciler(TenantWork(recorder, deadlines, self.guard, context)).run()
 
-    async def settle(self, tries: int = 50, **limits: Any) -> None:
-        """Attempt until it is settled; each failure makes a second pass."""
-        for _ in range(tries):
+    async def settle(self, attempts: int = 50, **timeouts: Any) -> None:
+        """Attempt until the tenant is settled; each temporary failure takes a second."""
+        for _ in range(attempts):
             try:
-                if await asyncio.wait_for(self.attempt(**limits), 10):
+                if await asyncio.wait_for(self.attempt(**timeouts), 10):
                     return
             except Superseded:
                 pass
@@ -172,16 +174,20 @@ class World:
         raise AssertionError("not settled")
 
     async def fetch(self, digest: str) -> str:
+        """The manifest's text, as the manifest reader returns it."""
         return self.manifests[digest]
 
-    def said(self, deployment_id: str) -> list[Event]:
-        return self.publisher.said(deployment_id)
+    def events_of(self, deployment_id: str) -> list[Event]:
+        """The published events of a deployment or a deletion."""
+        return self.publisher.events_of(deployment_id)
 
     async def inventory(self) -> set[tuple[str, str]]:
+        """Kind and name of each recorded object."""
         applied = (await self.states.read(KEY)).applied
         return {(ref.kind, ref.name) for ref in applied.inventory} if applied else set()
 
-    async def _bucket(self, bucket: Bucket) -> FakeKeyValue:
+    async def key_value(self, bucket: Bucket) -> FakeKeyValue:
+        """A bucket, as the bus opens it."""
         return self.buckets[bucket]
 
     def _step(self, what: str) -> None:

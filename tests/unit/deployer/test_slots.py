@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.deployer.reconcile.slots import TURN_SECONDS, ReconcileSlots, SlotExpired
+from services.deployer.reconcile.slots import SLOT_SECONDS, ReconcileSlots, SlotExpired
 
 
 async def test_one_that_waits_makes_way_once_its_turn_has_lasted_and_others_wait() -> None:
@@ -16,13 +16,13 @@ async def test_one_that_waits_makes_way_once_its_turn_has_lasted_and_others_wait
         async with turns.take():
             order.append("other")
 
-    async with turns.take() as make_way:
-        now += TURN_SECONDS
-        make_way()  # no one waits
+    async with turns.take() as check_slot:
+        now += SLOT_SECONDS
+        check_slot()  # no one waits
         waiting = asyncio.create_task(other())
         await asyncio.sleep(0)
         with pytest.raises(SlotExpired):
-            make_way()
+            check_slot()
         order.append("first")
     await waiting
     assert order == ["first", "other"]
@@ -30,13 +30,13 @@ async def test_one_that_waits_makes_way_once_its_turn_has_lasted_and_others_wait
 
 async def test_a_turn_is_not_cut_short() -> None:
     turns = ReconcileSlots(1, lambda: 0.0)
-    async with turns.take() as make_way:
+    async with turns.take() as check_slot:
         waiting = asyncio.create_task(turns.take().__aenter__())
         await asyncio.sleep(0)
-        make_way()
+        check_slot()
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        make_way()
+        check_slot()
 
 
 async def test_one_that_gives_up_waiting_takes_no_turn() -> None:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from services.deployer.cluster.api import ClusterRefused, Obj, ref_of
-from services.deployer.reconcile.apply import apply_all
-from services.deployer.reconcile.claims import has_claims, not_smaller
+from services.deployer.cluster.api import ClusterRefused, ref_of
+from services.deployer.reconcile.apply import apply_all, has_volumes, not_smaller
+from shared.kube.objects import Obj
 from tests.support.deployer_fakes import FakeCluster
-from tests.support.deployer_world import NAMESPACE, config_map, namespace
+from tests.support.deployer_scenario import NAMESPACE, config_map, namespace
 
 
 def claim(size: str, name: str = "recordings") -> Obj:
@@ -56,7 +56,7 @@ class CannotExpand(FakeCluster):
 
     async def apply(self, obj: Obj, *, force: bool) -> Obj:
         live = await self.read(ref_of(obj))
-        if obj["metadata"]["name"] == "broken" or (live and has_claims(obj) and size_of(live) != size_of(obj)):
+        if obj["metadata"]["name"] == "broken" or (live and has_volumes(obj) and size_of(live) != size_of(obj)):
             raise ClusterRefused(f"{ref_of(obj)}: only dynamically provisioned pvc can be resized")
         return await super().apply(obj, force=force)
 
@@ -65,7 +65,7 @@ async def apply(cluster: FakeCluster, *objects: Obj) -> list[str]:
     async def nothing(*_: object) -> None:
         """The progress isn't of interest."""
 
-    return (await apply_all(cluster, objects, force=False, before=lambda: None, after=nothing)).notes
+    return (await apply_all(cluster, objects, force=False, check=lambda: None, report=nothing)).notes
 
 
 async def test_where_a_class_can_t_expand_the_size_stays_with_a_note_and_the_rest_is_applied() -> None:
@@ -96,13 +96,13 @@ async def test_applying_a_smaller_manifest_leaves_the_larger_volume() -> None:
 
     for size in ("40Gi", "10Gi", "80Gi"):
         objects = [namespace(), claim(size), stateful_set(data=size)]
-        await apply_all(cluster, objects, force=False, before=lambda: None, after=nobody)
+        await apply_all(cluster, objects, force=False, check=lambda: None, report=nobody)
     live = [await cluster.read(ref_of(each)) for each in (claim("1Gi"), stateful_set())]
     assert live[0] is not None
     assert live[1] is not None
     assert size_of(live[0]) == "80Gi"
     smaller = [namespace(), claim("10Gi")]
-    await apply_all(cluster, smaller, force=False, before=lambda: None, after=nobody)
+    await apply_all(cluster, smaller, force=False, check=lambda: None, report=nobody)
     there = await cluster.read(ref_of(claim("1Gi")))
     assert there is not None
     assert size_of(there) == "80Gi"

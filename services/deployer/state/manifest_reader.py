@@ -1,39 +1,30 @@
-"""Fetches a manifest's text by its digest."""
+"""Reads the text of a manifest by its digest."""
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
 
 from nats.js.errors import KeyNotFoundError
-from nats.js.kv import KeyValue
 
-from services.deployer.cluster.manifest_objects import InvalidManifest
+from services.deployer.state.errors import InvalidManifest, ManifestMissing
+from shared.bus import ModeBuckets
 from shared.bus.publishing import NATS_ERRORS
-from shared.errors import DependencyUnavailable, TemporaryError
-from shared.subjects import manifest_key
+from shared.errors import DependencyUnavailable
+from shared.subjects import Bucket, manifest_key
 
-
-class ManifestMissing(TemporaryError):
-    """The store has lost a manifest that was there: the gateway asks for a deployment of which nothing is heard again,
-    and then it is rendered again."""
-
-
-_TRIES = 5
+_ATTEMPTS = 5
 _PAUSE = 0.5
+"""Seconds between two attempts: a replica of the bucket may lag behind the event that names the manifest."""
 
 
-class ManifestStore:
+class ManifestReader:
     """The manifests of one mode."""
 
-    def __init__(self, bucket: Callable[[], Awaitable[KeyValue]]) -> None:
-        self._bucket = bucket
+    def __init__(self, buckets: ModeBuckets) -> None:
+        self._buckets = buckets
 
     async def fetch(self, digest: str) -> str:
-        """The text with that digest. Raises ManifestMissing, InvalidManifest if it is another, DependencyUnavailable.
-
-        Tried for some seconds: a replica of the bucket may be behind the event that names the manifest.
-        """
-        for attempt in range(_TRIES):
+        """The manifest's text. Raises ManifestMissing, InvalidManifest and DependencyUnavailable."""
+        for attempt in range(_ATTEMPTS):
             if attempt:
                 await asyncio.sleep(_PAUSE)
             body = await self._read(digest)
@@ -43,7 +34,8 @@ class ManifestStore:
 
     async def _read(self, digest: str) -> bytes | None:
         try:
-            entry = await (await self._bucket()).get(manifest_key(digest))
+            bucket = await self._buckets.key_value(Bucket.MANIFESTS)
+            entry = await bucket.get(manifest_key(digest))
         except KeyNotFoundError:
             return None
         except NATS_ERRORS as error:

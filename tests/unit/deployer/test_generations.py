@@ -5,16 +5,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.deployer.state.records import (
-    AppliedState,
-    DesiredState,
-    HigherGeneration,
-    Outcome,
-    StatusEvent,
-    decide,
-    is_settled,
-    lost,
-)
+from services.deployer.state.generations import HigherGeneration, decide, is_settled, lost_desired
+from services.deployer.state.records import AppliedState, DesiredState, Outcome, StatusEvent
 from shared.events import Phase
 from shared.subjects import Subject
 
@@ -32,7 +24,7 @@ def desired(generation: int) -> DesiredState:
 
 
 def applied(generation: int, outcome: Outcome, *, announced: bool = True) -> AppliedState:
-    word = StatusEvent(
+    last_event = StatusEvent(
         subject=Subject.DEPLOY_STARTED, sequence=0, phase=Phase.CREATING_NAMESPACE, progress=10, message="begun"
     )
     return AppliedState(
@@ -40,7 +32,7 @@ def applied(generation: int, outcome: Outcome, *, announced: bool = True) -> App
         generation=generation,
         outcome=outcome,
         started_at=datetime(2026, 1, 1, tzinfo=UTC),
-        word=word,
+        last_event=last_event,
         announced=announced,
     )
 
@@ -72,13 +64,13 @@ def test_a_record_that_the_bucket_has_lost_is_written_again() -> None:
 
 def test_work_whose_record_is_gone_goes_on_from_what_was_applied() -> None:
     recorded = applied(5, Outcome.RUNNING).model_copy(update={"wanted": desired(5)})
-    assert lost(None, recorded) == lost(desired(3), recorded) == desired(5)
-    assert lost(desired(5), recorded) is None
-    assert lost(desired(6), recorded) is None
+    assert lost_desired(None, recorded) == lost_desired(desired(3), recorded) == desired(5)
+    assert lost_desired(desired(5), recorded) is None
+    assert lost_desired(desired(6), recorded) is None
     concluded = applied(5, Outcome.COMPLETED).model_copy(update={"wanted": desired(5)})
-    assert lost(None, concluded) is None
+    assert lost_desired(None, concluded) is None
     unheard = applied(5, Outcome.COMPLETED, announced=False).model_copy(update={"wanted": desired(5)})
-    assert lost(None, unheard) == desired(5)
+    assert lost_desired(None, unheard) == desired(5)
 
 
 def test_a_deleted_tenant_s_generation_still_rules() -> None:

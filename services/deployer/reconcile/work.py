@@ -1,0 +1,110 @@
+"""One generation of one tenant at work: its records, deadlines and cluster, and the steps that all actions share."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from services.deployer.cluster.api import ClusterApi, ClusterUnavailable
+from services.deployer.cluster.informer import Informer
+from services.deployer.reconcile.context import ReconcileContext
+from services.deployer.reconcile.deadlines import Deadlines, DeploymentFailed
+from services.deployer.reconcile.generation_guard import GenerationGuard
+from services.deployer.reconcile.prune import claim_namespace, prune
+from services.deployer.reconcile.scaling import Patch
+from services.deployer.state.progress_report import ProgressReport
+from services.deployer.state.records import AppliedState, DesiredState, ObjectRef
+from services.deployer.state.status_recorder import StatusRecorder
+from shared.errors import EcpError
+from shared.kube.kinds import Kind
+from shared.kube.objects import Obj
+from shared.tenants import NAMESPACE_PREFIX
+
+_log = structlog.get_logger(__name__)
+_LOOK_EVERY = 1.0
+"""Seconds between two assessments without a change: no change shows that a timeout has passed."""
+_REPORT_EVERY = timedelta(seconds=0.5)
+"""Between two reports of the same phase: each is written twice and sent to every client that follows."""
+
+
+class TenantWork:
+    """One attempt at one generation. Its methods raise Superseded, ClusterUnavailable and RevisionConflict."""
+
+    def __init__(
+        self, recorder: StatusRecorder, deadlines: Deadlines, guard: GenerationGuard, context: ReconcileContext
+    ) -> None:
+        self.recorder = recorder
+        self.deadlines = deadlines
+        self.context = context
+        self.namespace = f"{NAMESPACE_PREFIX}{recorder.desired.tenant_id}"
+        self._guard = guard
+        self._reported_at: datetime | None = None
+
+    @property
+    def desired(self) -> DesiredState:
+        """The generation's desired state."""
+        return self.recorder.desired
+
+    @property
+    def applied(self) -> AppliedState:
+        """The generation's record as it was written last."""
+        return self.recorder.applied
+
+    @property
+    def cluster(self) -> ClusterApi:
+        """The target's cluster."""
+        return self.context.cluster
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the timeout has passed."""
+        return self.deadlines.is_over(self.context.clock())
+
+    def check(self) -> None:
+        """Raise Superseded if there is a higher generation."""
+        self._guard.check(self.desired.generation)
+
+    async def claim_namespace(self) -> Obj | None:
+        """The tenant's namespace, or None. Raises NamespaceNotOurs."""
+        return await claim_namespace(self.cluster, self.namespace, self.desired.tenant_id, self.applied.inventory)
+
+    async def prune(self, refs: Sequence[ObjectRef]) -> list[Obj]:
+        """Delete those of `refs` that are ours; returns the objects of others that keep the namespace."""
+        return await prune(self.cluster, refs, self.desired.tenant_id, self.recorder.fence)
+
+    async def patch(self, patches: Iterable[Patch]) -> None:
+        """Patch objects, checking the generation before each."""
+        for ref, body in patches:
+            self.check()
+            await self.cluster.patch(ref, body)
+
+    async def report(self, report: ProgressReport) -> None:
+        """Publish progress: each new phase, and within a phase at most twice a second."""
+        now = self.context.clock()
+        is_due = self._reported_at is None or abs(now - self._reported_at) >= _REPORT_EVERY
+        if is_due or report.phase != self.applied.last_event.phase:
+            self._reported_at = now
+            await self.recorder.report(report)
+
+    async def watch(
+        self, kinds: Sequence[Kind], assess: Callable[[Informer], Awaitable[ProgressReport | None]]
+    ) -> ProgressReport:
+        """Assess after each change of the watched kinds, until an assessment returns the final report."""
+        async with Informer(self.cluster, kinds, self.namespace) as informer:
+            with self._guard.waking(informer.wake):
+                while True:
+                    self.check()
+                    if (trouble := informer.trouble) is not None:
+                        await self.wait_for(trouble)
+                    elif informer.is_complete and (report := await assess(informer)) is not None:
+                        return report
+                    self.context.check_slot()
+                    await informer.wait(_LOOK_EVERY)
+
+    async def wait_for(self, error: EcpError) -> None:
+        """Report what the deployment waits for. Raises DeploymentFailed when the timeout has passed."""
+        what = f"{error.name}: {error.reason}" if isinstance(error, ClusterUnavailable) else error.message
+        if self.is_over:
+            raise DeploymentFailed(f"not done within {self.desired.options.timeout}: waiting for {what}") from error
+        if await self.recorder.report_waiting(f"waiting for {what}"):
+            _log.warning(f"Waiting for {what}", action="wait-for-dependency")
