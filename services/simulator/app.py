@@ -1,8 +1,8 @@
-"""Wiring: settings to journal, to clusters, to what is served.
+"""Wiring of the simulator: settings, journal, clusters and the two APIs.
 
-HTTP is up from the first moment, so that `/health` answers and `/ready` says what is missing; the clusters appear
-when the database has been read. Their controllers and the journal's writer run beside the server: if one of them
-ends, the process ends, and whoever supervises it starts it again, which loses nothing.
+HTTP is served from the start, so that `/health` answers and `/ready` names what is missing; a cluster is available
+once its objects are loaded from the database. Controllers and the journal's writer run beside the server. If one of
+them ends, the process exits and its supervisor restarts it; no acknowledged write is lost.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _log = structlog.get_logger()
 
 
 class Simulator:
-    """All parts of one simulator. `application` can be served at once; `run` makes it work."""
+    """All parts of one simulator. `application` may be served before `run` has loaded the clusters."""
 
     def __init__(self, settings: SimulatorSettings) -> None:
         self._settings = settings
@@ -54,13 +54,13 @@ class Simulator:
         self.application = guarded(Starlette(routes=routes, exception_handlers=EXCEPTION_HANDLERS), settings)
 
     def end_streams(self) -> None:
-        """End open watches, so that a stop is quick."""
+        """End open watches and followed logs, so that they don't delay a stop."""
         self._kubernetes.end_streams()
 
     async def run(self) -> None:
-        """Load the clusters and keep them going, until cancelled."""
+        """Load the clusters and run their controllers until cancelled."""
         if self._journal is None:
-            _log.warning("no SIMULATOR_DATABASE_URL: everything lives in memory only", action="simulator.memory")
+            _log.warning("SIMULATOR_DATABASE_URL is not set: state is in memory only", action="simulator.memory")
         else:
             await self._journal.open()
         clusters = [await self._load(name) for name in CLUSTER_NAMES]
@@ -72,7 +72,7 @@ class Simulator:
                     cluster.start()
                     self._serve(cluster)
                     group.create_task(cluster.run())
-                _log.info("the simulator is ready", action="simulator.ready", objects=self._count())
+                _log.info("Simulator ready", action="simulator.ready", objects=self._count())
         finally:
             if self._journal is not None:
                 await self._journal.close()
@@ -80,7 +80,7 @@ class Simulator:
     async def _load(self, name: str) -> VirtualCluster:
         clock = Clock(speed=self._settings.speed)
         if self._journal is None:
-            # Versions begin at the time, so that a client which knew the process before this one is not misled.
+            # Versions start at the current time, above any that a client may know from an earlier process.
             store = Store(clock.now, version=int(datetime.now(UTC).timestamp() * 1000))
         else:
             store = Store(clock.now, self._journal.for_cluster(name))
@@ -108,7 +108,7 @@ class Simulator:
         )
 
     def _bounded(self, wait: Callable[[Journal, float], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-        """A wait for the journal that ends in a 503; nothing to wait for without a journal."""
+        """Wait for the journal, with a 503 after the write timeout; returns at once without a journal."""
 
         async def bounded() -> None:
             if self._journal is None:

@@ -1,15 +1,15 @@
-"""The simulator's time: a heap of what is due, driven by real time or stepped by a test.
+"""The simulator's clock: a heap of scheduled calls, driven by real time or stepped by a test.
 
-Two ways to move it, one behaviour:
+Two modes with one behaviour:
 
-- **real**: `Clock()`; `run()` calls what is due as the calendar reaches it. `speed` shortens delays and leaves the
-  calendar alone: at speed 10 an image is pulled in a tenth of the time, and `now()` is still today's date, because a
-  client computes ages against its own clock and prints `<invalid>` for an object from the future. Delays and the time
-  since a timestamp are real time that has passed, whatever the machine's clock was set to (`wall_time`).
-- **stepped**: `Clock(start=...)`; only `step()` moves it, and the same calls come in the same order each time.
+- **real time**: `Clock()`; `run()` makes each call when it is due. `speed` shortens delays and leaves the calendar
+  unchanged: at speed 10 an image is pulled in a tenth of the time, and `now()` is still today's date, because clients
+  compute ages against their own clock and print `<invalid>` for an object from the future. Delays and ages count real
+  elapsed time, even if the machine's clock is set (`wall_time`).
+- **stepped**: `Clock(start=...)`; only `step()` advances it, and the order of calls is deterministic.
 
-What is ready at once (`call_soon`) runs before time moves on, in the order it was asked for. `run()` works in slices of
-a few milliseconds, so that an HTTP request never waits for ten thousand pods.
+Calls that are ready (`call_soon`) run before time advances, in the order of their registration. `run()` works in
+slices of a few milliseconds, so that HTTP requests are answered in between.
 """
 
 import asyncio
@@ -23,15 +23,15 @@ from datetime import datetime, timedelta
 
 from services.simulator.wall_time import WallTime
 
-# Long enough that the slice's own cost vanishes, short enough that a request isn't held up noticeably.
+# Long enough that a slice's own cost is negligible, short enough that requests aren't delayed noticeably.
 SLICE_SECONDS = 0.008
 
-# Pods that become ready within one tick cause one pass over their ReplicaSet instead of one each.
+# Pods that become ready within one tick cause one reconciliation of their ReplicaSet instead of one each.
 TICK_SECONDS = 0.1
 
 
 class Timer:
-    """Something that will be called; `cancel()` takes it back."""
+    """A scheduled call that can be cancelled."""
 
     __slots__ = ("_function",)
 
@@ -39,21 +39,24 @@ class Timer:
         self._function: Callable[[], None] | None = function
 
     def cancel(self) -> None:
-        """Harmless when it already ran."""
+        """Don't make the call; no effect after it was made."""
         self._function = None
 
     def fire(self) -> None:
-        """Calls the function, once and unless it was taken back."""
+        """Make the call, unless it was made or cancelled."""
         function, self._function = self._function, None
         if function is not None:
             function()
 
 
 class Clock:
-    """Simulated UTC and what is due in it. One thread only: that of the event loop."""
+    """Simulated UTC time and scheduled calls. For the event loop's thread only."""
 
     def __init__(self, start: datetime | None = None, speed: float = 1.0, wall: WallTime | None = None) -> None:
-        """`start` None follows `wall`, real time; otherwise it stands there until stepped. `speed` divides delays."""
+        """Follow the real time of `wall` if `start` is None, otherwise stay at `start` until stepped.
+
+        Delays are divided by `speed`.
+        """
         if speed <= 0:
             raise ValueError("the clock's speed must be above 0")
         self._start = start
@@ -68,39 +71,39 @@ class Clock:
         self._wake: asyncio.Event | None = None
 
     def now(self) -> datetime:
-        """The simulated moment, in UTC."""
+        """The simulated time, in UTC."""
         return self._wall.now() if self._start is None else self._stepped_to
 
     def steady(self) -> datetime:
-        """The same without what the machine's clock was set by; to be compared with itself alone."""
+        """Like `now`, but unaffected when the machine's clock is set; compare it only with itself."""
         return self._wall.steady() if self._start is None else self._stepped_to
 
     def since(self, moment: datetime) -> float:
-        """Seconds of simulation since the timestamp `moment`: as delays are counted, thus times the speed."""
+        """Simulated seconds since the timestamp `moment`: elapsed seconds times the speed, as for delays."""
         passed = self._wall.since(moment) if self._start is None else (self._stepped_to - moment).total_seconds()
         return passed * self._speed
 
     def call_soon(self, function: Callable[[], None]) -> None:
-        """Calls it before time moves on, after what was asked for earlier."""
+        """Make the call before time advances, after the calls that were registered earlier."""
         self._soon.append(function)
         self._notify()
 
     def call_later(self, delay_seconds: float, function: Callable[[], None]) -> Timer:
-        """Calls it after so many seconds of simulation (real seconds: divided by the speed)."""
+        """Make the call after a delay in simulated seconds (in real time: divided by the speed)."""
         return self._push(self._time() + max(0.0, delay_seconds) / self._speed, function)
 
     def call_on_tick(self, delay_seconds: float, function: Callable[[], None]) -> Timer:
-        """Like `call_later`, up to a tick later: what falls due at about the same time is done together."""
+        """Like `call_later`, but rounded up to the next tick, so that calls due at about the same time run together."""
         tick = TICK_SECONDS / self._speed
         due = self._time() + max(0.0, delay_seconds) / self._speed
         return self._push(math.ceil(due / tick) * tick, function)
 
     def call_at(self, when: datetime, function: Callable[[], None]) -> Timer:
-        """Calls it when the calendar says `when`, at once if that has passed."""
+        """Make the call at the time `when`, or as soon as possible if it has passed."""
         return self._push(self._time() + max(0.0, (when - self.now()).total_seconds()), function)
 
     def step(self, seconds: float = 0.0) -> None:
-        """Moves a stepped clock on, calling everything that comes due on the way, each at its own moment."""
+        """Advance a stepped clock and make every call that becomes due, each at its own time."""
         if self._start is None:
             raise RuntimeError("a clock that follows real time can't be stepped")
         target = self._passed + seconds
@@ -114,11 +117,11 @@ class Clock:
     def _move_to(self, passed: float) -> None:
         self._passed = max(self._passed, passed)
         if self._start is not None:
-            # Kept, because it is asked for far more often than it changes.
+            # Stored, because it is read far more often than it changes.
             self._stepped_to = self._start + timedelta(seconds=self._passed)
 
     async def run(self) -> None:
-        """Drives a clock that follows real time; ends only when cancelled."""
+        """Make scheduled calls in real time until cancelled."""
         if self._start is not None:
             raise RuntimeError("a stepped clock is moved by step()")
         wake = self._wake = asyncio.Event()
@@ -130,7 +133,7 @@ class Clock:
                 await self._rest(wake)
 
     async def _rest(self, wake: asyncio.Event) -> None:
-        """Waits until something is due or is newly asked for."""
+        """Wait until a call is due or a new one is registered."""
         delay = self._heap[0][0] - self._time() if self._heap else None
         # Not wait_for: Python 3.11's can swallow a cancellation that comes in the same turn as the wake-up.
         with contextlib.suppress(TimeoutError):
@@ -138,7 +141,7 @@ class Clock:
                 await wake.wait()
 
     def _run_slice(self) -> bool:
-        """Runs what is due for one slice; True when more is due."""
+        """Make due calls for one slice; True if more are due."""
         deadline = time.perf_counter() + SLICE_SECONDS
         while True:
             if not self._run_soon(deadline):
@@ -147,7 +150,7 @@ class Clock:
                 return False
 
     def _run_soon(self, deadline: float | None) -> bool:
-        """Runs what is ready; False when the deadline cut it short."""
+        """Make the ready calls; False if the deadline was reached first."""
         while self._soon:
             self._soon.popleft()()
             if deadline is not None and time.perf_counter() > deadline:
@@ -155,7 +158,7 @@ class Clock:
         return True
 
     def _fire_due(self) -> bool:
-        """Fires all timers that are due now, before any of the work they make ready; False when there were none."""
+        """Fire all due timers before any of the calls that they make ready; False if none was due."""
         now = self._time()
         fired = False
         while self._heap and self._heap[0][0] <= now:

@@ -1,5 +1,5 @@
-"""What runs in a virtual cluster: its controllers, scheduler and kubelets, each in the room of its subject.
+"""The control plane of a virtual cluster: controllers, scheduler and kubelets, in one package per subject.
 
-`runtime` is what all of them build on (work queue, events, ownership). The other rooms are named for what they
-control. `virtual_cluster` starts them for one cluster. Controllers read and write the store and never the API.
+`runtime` is the base of all of them (work queue, events, ownership); the other packages are named for what they
+control. `virtual_cluster` starts them for one cluster. Controllers use the store, never the API.
 """

@@ -1,8 +1,8 @@
-"""One simulated cluster: its objects, its time, and the controllers that keep the two in step.
+"""One simulated cluster: a store, a clock and the controllers.
 
-`start()` may be called on an empty store or on one that the journal has filled: it makes the nodes and namespaces
-that are missing and then shows every object to every controller as if it had just been made. Controllers are
-level-triggered, so what was in flight when the process ended goes on from there.
+`start()` works on an empty store and on one that was loaded from the journal: it creates missing nodes and namespaces
+and dispatches every object to every controller as if it were new. Controllers are level-triggered, so work that was
+in progress when the process ended continues.
 """
 
 from services.simulator.clock import Clock
@@ -30,15 +30,15 @@ from services.simulator.storage.store import Store
 from shared.kube.objects import Obj
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
-# Read before all else at a start: pods make sense only on nodes and in namespaces.
+# Dispatched first at a start: pods need their nodes and namespaces.
 _FIRST = ("namespaces", "nodes")
 
 
 class VirtualCluster:
-    """A store, a clock and the controllers between them; readers use `scheduler` and `availability` too."""
+    """A store, a clock and the controllers; the API also reads `scheduler` and `availability`."""
 
     def __init__(self, name: str, store: Store, clock: Clock, seed: int = 0) -> None:
-        """`seed` makes two runs with the same input alike."""
+        """Create the controllers; the same `seed` and input give the same run."""
         self.name, self.store, self.clock = name, store, clock
         self._changes = ChangeDispatcher()
         self._queue = WorkQueue(clock)
@@ -66,7 +66,7 @@ class VirtualCluster:
         ]
 
     def start(self) -> None:
-        """Puts the controllers to work; to be called once, after the journal's objects are in the store."""
+        """Start the controllers. Call it once, after the journal's objects were loaded into the store."""
         for resource in sorted(self.store.resources(), key=lambda name: (name not in _FIRST, name)):
             for obj in sorted(self.store.list(resource), key=_age):
                 self._changes.dispatch(resource, None, obj)
@@ -84,7 +84,7 @@ class VirtualCluster:
         self.availability.start()
 
     async def run(self) -> None:
-        """Lets real time drive the cluster; ends only when cancelled."""
+        """Run the controllers in real time until cancelled."""
         await self.clock.run()
 
 

@@ -1,16 +1,15 @@
-"""Durability: every change of every cluster in one PostgreSQL table, written in groups.
+"""Durability: the objects of all clusters in one PostgreSQL table, written in groups.
 
-The store tells the journal of each change without waiting. One writer takes what has come together, writes it in
-one transaction and then wakes who waits for it: an API write is answered only after that, while controllers never
-wait. Two changes of one object before the same commit are written once.
+The store records each change without waiting. One writer commits the recorded changes together in one transaction.
+An API write is answered after its commit; controllers don't wait. Several changes of one object in one group are
+written once.
 
-resourceVersions must never be given out twice, or a client that goes on from an old one would miss changes. So the
-journal reserves versions far ahead: the mark in the table is always above any version in use, and a start begins at
-the mark.
+A resourceVersion must never be used twice, or a client that continues a watch from an old one would miss changes.
+So the journal reserves versions in advance: the high-water mark in the table is above every version in use, and after
+a restart versions continue at the mark.
 
-When the database goes away the process keeps running: what is pending stays pending, writes are refused after a
-bounded wait (`JournalAway`), and the writer connects again. An advisory lock keeps a second simulator off the same
-database.
+If the database is unavailable, the process keeps running: changes stay pending, API writes fail after a bounded wait
+(`JournalAway`), and the writer reconnects. An advisory lock prevents two simulators from using one database.
 """
 
 from __future__ import annotations
@@ -61,13 +60,13 @@ _MARK: Final = """
 INSERT INTO high_water (cluster, resource_version) VALUES ($1, $2)
 ON CONFLICT (cluster) DO UPDATE SET resource_version = greatest(high_water.resource_version, excluded.resource_version)
 """
-# The key of the advisory lock: any number that nobody else uses in this database.
+# Key of the advisory lock; any number that is not used otherwise in this database.
 _LOCK: Final = 6360
 _RESERVED: Final = 10_000_000
 _CHUNK: Final = 500
 _WRITE_SECONDS: Final = 10.0
 _RECONNECT_SECONDS: Final = 0.5
-# InternalClientError: what asyncpg raises when the server's last words cross our next statement.
+# asyncpg raises InternalClientError when the server closes the connection while a statement is being sent.
 _FAILURES: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError)
 
 _Row = tuple[str, str, str, str]
@@ -78,18 +77,18 @@ class JournalAway(Exception):
 
 
 class ClusterJournal:
-    """The journal as one cluster's store sees it."""
+    """The journal as the store of one cluster uses it."""
 
     def __init__(self, journal: Journal, cluster: str) -> None:
         self._journal, self._cluster = journal, cluster
 
     def record(self, resource: str, key: ObjectKey, obj: Obj | None, version: int) -> None:
-        """Remember a change; None is a removal."""
+        """Record a change; `obj` is None for a removal."""
         self._journal.record((self._cluster, resource, *key), obj, version)
 
 
 class Journal:
-    """The database of all clusters. `open`, then `load` for each cluster, then keep `run` running."""
+    """The database of all clusters. Call `open`, then `load` for each cluster, then `run` until the end."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -104,7 +103,7 @@ class Journal:
 
     @property
     def is_available(self) -> bool:
-        """Whether the database answered last time."""
+        """Whether the latest access to the database succeeded."""
         return self._available.is_set()
 
     @property
@@ -113,20 +112,20 @@ class Journal:
         return len(self._pending)
 
     async def open(self) -> None:
-        """Connect, as often as it takes, and make the tables. Logs what it waits for."""
+        """Connect and create the tables, retrying until it succeeds. Logs each new reason for waiting."""
         told = ""
         while not self._available.is_set():
             why = await self._connect()
             if why and why != told:
-                _log.warning(f"waiting for the simulator's database: {why}", action="journal.waiting")
+                _log.warning(f"Waiting for the simulator's database: {why}", action="journal.waiting")
                 told = why
             if why:
                 await asyncio.sleep(_RECONNECT_SECONDS)
         if told:
-            _log.info("the simulator's database answers", action="journal.connected")
+            _log.info("Connected to the simulator's database", action="journal.connected")
 
     async def _connect(self) -> str:
-        """Try once; the answer is empty, or says why it failed."""
+        """Try to connect once; returns the reason of a failure, or an empty string."""
         connection: asyncpg.Connection[Any] | None = None
         try:
             connection = await asyncpg.connect(self._url, timeout=5)
@@ -144,13 +143,13 @@ class Journal:
         return ""
 
     def _lost(self, connection: object) -> None:
-        """The connection ended: noticed at once, so that the next write is refused before it is made."""
+        """Mark the database as unavailable when the connection ends, so that the next write is refused in time."""
         if connection is self._connection:
             self._available.clear()
             self._work.set()
 
     async def load(self, cluster: str) -> tuple[list[tuple[str, Obj]], int]:
-        """A cluster's objects by resource, and the version above which it goes on; reserves versions for it."""
+        """A cluster's objects with their resources, and the version to continue above; reserves further versions."""
         connection = self._require()
         rows = await connection.fetch("SELECT resource, body::text AS body FROM objects WHERE cluster = $1", cluster)
         marked = await connection.fetchval("SELECT resource_version FROM high_water WHERE cluster = $1", cluster)
@@ -160,24 +159,24 @@ class Journal:
         return [(row["resource"], orjson.loads(row["body"])) for row in rows], version
 
     def for_cluster(self, cluster: str) -> ClusterJournal:
-        """What a cluster's store records to."""
+        """The journal for the store of one cluster."""
         return ClusterJournal(self, cluster)
 
     def record(self, row: _Row, obj: Obj | None, version: int) -> None:
-        """Remember a change of one object, in the order of versions. Never waits."""
+        """Record a change of one object, in the order of versions. Doesn't wait."""
         self._pending[row] = (version, obj)
         self._recorded += 1
         self._work.set()
 
     async def ready(self, timeout: float) -> None:
-        """Return once the database answers. Raises JournalAway after `timeout` seconds."""
+        """Return once the database is available. Raises JournalAway after `timeout` seconds."""
         try:
             await asyncio.wait_for(self._available.wait(), timeout)
         except TimeoutError:
             raise JournalAway("the simulator's database is not available") from None
 
     async def committed(self, timeout: float) -> None:
-        """Return once all that was recorded until now is durable. Raises JournalAway after `timeout` seconds."""
+        """Return once all changes recorded so far are durable. Raises JournalAway after `timeout` seconds."""
         if self._durable >= self._recorded:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -186,19 +185,19 @@ class Journal:
             await asyncio.wait_for(future, timeout)
         except TimeoutError:
             message = (
-                "the simulator's database did not confirm the change in time; it will still be made when it is back"
+                "the simulator's database did not confirm the change in time; it will be stored once it is available"
             )
             raise JournalAway(message) from None
 
     async def run(self) -> None:
-        """Write what is recorded, until cancelled; connects again after a failure."""
+        """Write recorded changes until cancelled; reconnects after a failure."""
         while True:
             await self._work.wait()
             self._work.clear()
             await self._write_pending()
 
     async def close(self, timeout: float = 5.0) -> None:
-        """Write what is left, if the database answers, and disconnect. `run` must have been cancelled."""
+        """Write the remaining changes if the database is available, and disconnect. Cancel `run` before."""
         try:
             async with asyncio.timeout(timeout):
                 if self._pending:
@@ -206,10 +205,10 @@ class Journal:
                 if self._connection is not None:
                     await self._connection.close()
         except TimeoutError:
-            _log.error("changes were left unwritten at the stop", action="journal.left", changes=self.backlog)
+            _log.error("Stopped with unwritten changes", action="journal.left", changes=self.backlog)
 
     async def _write_pending(self) -> None:
-        """Write one group and wake its waiters. A group that fails is pending again, without what has changed since."""
+        """Write one group and wake its waiters. A failed group becomes pending again; newer changes replace its own."""
         upto, batch, self._pending = self._recorded, self._pending, {}
         try:
             await self._write(batch)
@@ -231,8 +230,8 @@ class Journal:
         connection = self._require()
         rows = list(batch.items())
         marks = self._outgrown(batch)
-        # Without asyncpg's transaction block: its end waits without a limit for a server that hangs. After a failure
-        # the connection is dropped, and the transaction with it.
+        # asyncpg's transaction block isn't used: its exit would wait without limit for a server that hangs. After a
+        # failure the connection is dropped, and the transaction with it.
         async with asyncio.timeout(_WRITE_SECONDS):
             await connection.execute("BEGIN")
             for cluster, mark in marks.items():
@@ -253,7 +252,7 @@ class Journal:
             await connection.execute(_DELETE, *map(list, zip(*gone, strict=True)))
 
     def _outgrown(self, batch: Mapping[_Row, tuple[int, Obj | None]]) -> dict[str, int]:
-        """New marks for the clusters that have used half of the versions reserved for them."""
+        """New marks for clusters that used half of their reserved versions."""
         highest: dict[str, int] = {}
         for row, (version, _) in batch.items():
             highest[row[0]] = max(version, highest.get(row[0], 0))
@@ -268,9 +267,9 @@ class Journal:
         lost, self._connection = self._connection, None
         if lost is not None:
             lost.terminate()
-        _log.warning(f"the simulator's database went away: {why}", action="journal.away", changes=self.backlog)
+        _log.warning(f"Lost the simulator's database: {why}", action="journal.away", changes=self.backlog)
         await self.open()
-        _log.info("the simulator's database is back", action="journal.back", changes=self.backlog)
+        _log.info("Reconnected to the simulator's database", action="journal.back", changes=self.backlog)
 
     def _require(self) -> asyncpg.Connection[Any]:
         if self._connection is None:

@@ -1,11 +1,11 @@
-"""One cluster's objects: the single place where a change becomes real.
+"""The objects of one cluster, and the only place where they change.
 
-Every write goes through `create`, `replace` or `delete`, whoever makes it, API or controller. Each takes the next
-resourceVersion, enters the watch log, is handed to the journal and calls the hooks, in this order and without
-giving up control in between, so that readers, watchers, controllers and database see one history. A write that
-changes nothing takes no version and tells nobody.
+The API and the controllers write with `create`, `replace` and `delete`. A write gets the next resourceVersion, is
+given to the journal, is appended to the watch log and calls the hooks, in this order and without yielding to the
+event loop, so that readers, watchers, controllers and database see the same history. A write that changes nothing
+gets no version and triggers nothing.
 
-Names are kept sorted, so that a list has etcd's order and a page can start at a key.
+Keys are kept sorted, so that lists have etcd's order and a page can start at any key.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Hook = Callable[[str, Obj | None, Obj | None], None]
 
 _DEFAULT_POD_GRACE_SECONDS = 30
 _LONGEST_GRACE_SECONDS = 10 * 365 * 86_400
-"""A client may ask for 2^63 seconds, of which no calendar has a date."""
+"""A client may request 2^63 seconds, which is beyond the range of `datetime`."""
 
 
 class StoreError(Exception):
-    """A write that the state of the store does not allow; `current` is the object in the way, if there is one."""
+    """A write that the stored state doesn't allow; `current` is the conflicting object, if there is one."""
 
     def __init__(self, resource: str, name: str, current: Obj | None = None) -> None:
         super().__init__(f"{resource} {name!r}")
@@ -48,13 +48,13 @@ class Conflict(StoreError):
 
 
 class ChangeRecorder(Protocol):
-    """What the store asks of a journal: remember this change, without waiting."""
+    """A journal as the store uses it: records a change without waiting."""
 
     def record(self, resource: str, key: ObjectKey, obj: Obj | None, version: int) -> None: ...
 
 
 class _Table:
-    """Objects of one resource: by key, the keys in order, and the last changes."""
+    """Objects of one resource by key, the sorted keys, and the latest changes."""
 
     __slots__ = ("keys", "log", "records")
 
@@ -65,7 +65,7 @@ class _Table:
 
 
 class Store:
-    """Objects of one cluster. `version` is the highest resourceVersion given out; it never falls."""
+    """Objects of one cluster. `version` is the highest resourceVersion so far; it never decreases."""
 
     def __init__(self, now: Callable[[], datetime], journal: ChangeRecorder | None = None, version: int = 1) -> None:
         self.hooks: list[Hook] = []
@@ -76,7 +76,7 @@ class Store:
         self._tables: dict[str, _Table] = {}
 
     def load(self, objects: Iterable[tuple[str, Obj]], version: int) -> None:
-        """Fill an empty store from the journal, and go on above `version`. No hooks are called."""
+        """Fill an empty store from the journal; new versions are above `version`. Calls no hooks."""
         self.version = self._floor = version
         for resource, obj in objects:
             self._table(resource).records[key_of(obj)] = StoredObject(obj)
@@ -98,11 +98,11 @@ class Store:
         return None if record is None else record.obj
 
     def list(self, resource: str, namespace: str | None = None) -> list[Obj]:
-        """Objects by namespace and name; of every namespace where none is given."""
+        """Objects sorted by namespace and name; those of every namespace if `namespace` is None."""
         return [record.obj for record in self.records(resource, namespace)]
 
     def records(self, resource: str, namespace: str | None = None) -> Iterator[StoredObject]:
-        """Like `list`, with the encoded form beside each object."""
+        """Like `list`, with the encoded form of each object."""
         table = self._table(resource)
         if namespace is None:
             return iter([table.records[key] for key in table.keys])
@@ -111,17 +111,17 @@ class Store:
         return iter([table.records[key] for key in table.keys[first:last]])
 
     def record(self, resource: str, namespace: str, name: str) -> StoredObject | None:
-        """Like `get`, with the encoded form beside the object."""
+        """Like `get`, with the encoded form of the object."""
         return self._table(resource).records.get((namespace, name))
 
     def log(self, resource: str) -> WatchLog:
-        """The last changes of a resource."""
+        """The latest changes of a resource."""
         return self._table(resource).log
 
     def create(self, resource: str, obj: Obj, *, dry_run: bool = False) -> Obj:
-        """Add an object; sets uid, creationTimestamp, resourceVersion and, where there is a spec, generation 1.
+        """Add an object; sets uid, creationTimestamp, resourceVersion and, if it has a spec, generation 1.
 
-        A dry run answers what it would be, without a resourceVersion. Raises AlreadyExists.
+        A dry run returns the object that would be stored, without a resourceVersion. Raises AlreadyExists.
         """
         key = key_of(obj)
         current = self._table(resource).records.get(key)
@@ -139,11 +139,11 @@ class Store:
         return self._commit(resource, "ADDED", None, created)
 
     def replace(self, resource: str, obj: Obj, *, dry_run: bool = False) -> Obj:
-        """Put a new state in the place of the present one, which keeps its identity (uid, creationTimestamp).
+        """Replace an object; the server-set metadata (uid, creationTimestamp, generation) stays.
 
-        Where `metadata.resourceVersion` is set it must be the present one. Without any difference the present
-        object is answered and nothing happens. `generation` rises only when the spec changed. A terminating object
-        without finalizers goes. A dry run only answers what it would be. Raises NotFound, Conflict.
+        If `metadata.resourceVersion` is set, it must be the current one. If nothing differs, the current object is
+        returned and nothing happens. `generation` increases only when the spec changes. A terminating object without
+        finalizers is removed. A dry run only returns the new state. Raises NotFound, Conflict.
         """
         current = self._require(resource, key_of(obj))
         if (
@@ -176,11 +176,11 @@ class Store:
         grace_seconds: int | None = None,
         finalizer: str | None = None,
     ) -> Obj | None:
-        """Remove an object, or mark it as terminating where something has to happen first.
+        """Remove an object, or mark it as terminating if it can't be removed yet.
 
-        That is so for finalizers (`finalizer` adds one in the same step), a namespace, and a pod on a node whose
-        grace is not zero. `grace_seconds` is for pods; None means what the pod says. Answers the last state, or the
-        terminating one; None where there was nothing.
+        An object with finalizers (`finalizer` adds one in the same step), a namespace, and a bound pod with a grace
+        period can't be removed yet. `grace_seconds` is for pods; None means the pod's own grace period. Returns the
+        last or the terminating state; None if there was no such object.
         """
         record = self._table(resource).records.get((namespace, name))
         if record is None:
@@ -196,7 +196,7 @@ class Store:
         return self._commit(resource, "MODIFIED", current, marked)
 
     def _mark(self, obj: Obj, grace: int, finalizer: str | None) -> Obj:
-        """The object as terminating; a second deletion can only shorten the grace."""
+        """The object marked as terminating; a second deletion can only shorten the grace period."""
         metadata = obj["metadata"]
         finalizers = list(metadata.get("finalizers") or ())
         if finalizer and finalizer not in finalizers and not is_terminating(obj):
@@ -252,18 +252,18 @@ class Store:
 
 
 def _pod_grace(pod: Obj, asked: int | None) -> int:
-    """Seconds that a pod gets: none where it never ran or has ended, as in a real API server."""
+    """The grace period in seconds: 0 if the pod never ran or has ended, as in a real API server."""
     if not (pod.get("spec") or {}).get("nodeName") or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
         return 0
     if asked is not None:
-        # Less than nothing is the least, as in a real API server.
+        # A negative grace period becomes the shortest one, as in a real API server.
         return min(max(asked, 1), _LONGEST_GRACE_SECONDS) if asked else 0
     grace: int = pod["spec"].get("terminationGracePeriodSeconds", _DEFAULT_POD_GRACE_SECONDS)
     return min(grace, _LONGEST_GRACE_SECONDS)
 
 
 def _may_go(obj: Obj) -> bool:
-    """A terminating object that nothing holds back."""
+    """Whether a terminating object can be removed: no finalizers and no grace period."""
     metadata = obj["metadata"]
     held = metadata.get("finalizers") or (obj.get("kind") == "Namespace" and (obj.get("spec") or {}).get("finalizers"))
     return not held and not metadata.get("deletionGracePeriodSeconds")

@@ -1,9 +1,8 @@
-"""The last changes of one resource type, which is what a watch reads.
+"""The latest changes of one resource, from which watches read.
 
-A bounded list: a watcher holds a cursor into it, and one that fell behind what is still there is told so
-(`VersionExpired`), which the API turns into 410 Gone. The object before the change is kept beside the one after it,
-because a selector can turn a change into an appearance or a disappearance. A change is encoded to JSON at most
-once, however many clients watch.
+The list is bounded. A watcher holds a cursor into it; if the cursor's changes were dropped, reading raises
+`VersionExpired`, which the API answers with 410 Gone. The object before a change is kept as well, because a selector
+can turn a modification into an addition or a deletion. A change is encoded to JSON at most once for all watchers.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 
 class VersionExpired(Exception):
-    """The wanted version is older than what the log still has. `floor` is the oldest version one can start after."""
+    """The requested version is older than the log. `floor` is the oldest version after which a watch can start."""
 
     def __init__(self, wanted: int, floor: int) -> None:
         super().__init__(f"too old resource version: {wanted} ({floor})")
@@ -27,7 +26,7 @@ class VersionExpired(Exception):
 
 
 class StoredObject:
-    """An object with its JSON, which is made when somebody first asks for it."""
+    """An object and its JSON, which is encoded when it is first needed."""
 
     __slots__ = ("_encoded", "obj")
 
@@ -43,7 +42,7 @@ class StoredObject:
 
 
 class WatchEvent:
-    """One committed change; `record` has the object after it (DELETED: the last state, at the deletion's version)."""
+    """One committed change; `record` is the object after it (DELETED: the last state, with the deletion's version)."""
 
     __slots__ = ("old", "record", "type", "version")
 
@@ -62,7 +61,7 @@ class WatchLog:
         self.wakers: set[Callable[[], None]] = set()
 
     def append(self, change: WatchEvent) -> None:
-        """Add the newest change and wake who waits. Trims to `capacity` only now and then, so that it costs little."""
+        """Add the newest change and wake the watchers. Trims rarely, to keep the cost per change low."""
         self._changes.append(change)
         if len(self._changes) > 2 * self._capacity:
             cut = len(self._changes) - self._capacity
@@ -73,7 +72,7 @@ class WatchLog:
             wake()
 
     def cursor_after(self, version: int) -> int:
-        """The cursor from which every change newer than `version` is read. Raises VersionExpired."""
+        """The cursor for reading every change newer than `version`. Raises VersionExpired."""
         if version < self._floor:
             raise VersionExpired(version, self._floor)
         position = len(self._changes)
@@ -82,11 +81,11 @@ class WatchLog:
         return self._first + position
 
     def cursor_at_end(self) -> int:
-        """The cursor that reads only what is still to come."""
+        """The cursor for reading future changes only."""
         return self._first + len(self._changes)
 
     def read(self, cursor: int, limit: int = 256) -> tuple[list[WatchEvent], int]:
-        """At most `limit` changes from the cursor on, and the cursor behind them. Raises VersionExpired."""
+        """At most `limit` changes from the cursor on, and the cursor after them. Raises VersionExpired."""
         if cursor < self._first:
             raise VersionExpired(0, self._floor)
         start = cursor - self._first

@@ -1,4 +1,4 @@
-"""What every controller works with, and the few small things that all of them do."""
+"""The dependencies that every controller gets."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from shared.kube.objects import is_terminating
 
 @dataclass(frozen=True, slots=True)
 class ControllerContext:
-    """One cluster's store, time, work queue and indexes; `seed` makes two runs alike or different."""
+    """Store, clock, work queue and indexes of one cluster; runs with the same `seed` are alike."""
 
     store: Store
     clock: Clock
@@ -26,14 +26,14 @@ class ControllerContext:
     seed: int
 
     def timestamp(self) -> str:
-        """Now, as Kubernetes writes times (whole seconds)."""
+        """The current time as a Kubernetes timestamp (whole seconds)."""
         return timestamp(self.clock.now())
 
     def terminating(self, namespace: str) -> bool:
-        """True when the namespace ends or is gone: then nothing may be made in it."""
+        """True if the namespace is terminating or doesn't exist, so that nothing may be created in it."""
         found = self.store.get("namespaces", "", namespace)
         return found is None or is_terminating(found)
 
     def fraction(self, *about: object) -> float:
-        """A number in [0, 1) that depends on the seed and on what it is about, and on nothing else."""
+        """A number in [0, 1) that depends only on the seed and on `about`."""
         return seeded.fraction(self.seed, *about)

@@ -1,9 +1,9 @@
-"""Events (core/v1) as Kubernetes' components record them: repeated ones counted, floods held back, old ones dropped.
+"""Events (core/v1) as Kubernetes' components record them: repetitions are counted, bursts limited, old ones deleted.
 
-A namespace keeps its newest 500 for one hour. Both bounds matter here: one crash loop would otherwise fill the store,
-and etcd's default retention is that hour. As in Kubernetes events are written a moment after what they tell of, and
-one component may write about one object 25 times and then once in five minutes, so a ReplicaSet with a thousand
-pods does not drown everything else.
+A namespace keeps its newest 500 events for one hour, which is etcd's default; without a bound one crash loop would
+fill the store. As in Kubernetes, events are written shortly after what they report, and one component can record 25
+events about one object and then one every five minutes, so that a ReplicaSet with a thousand pods doesn't displace
+all other events.
 """
 
 from collections import OrderedDict, deque
@@ -19,17 +19,17 @@ from shared.kube.objects import Obj, is_terminating
 EVENTS_PER_NAMESPACE = 500
 RETENTION = timedelta(hours=1)
 CLUSTER_EVENTS_NAMESPACE = "default"
-# Kubernetes' limits on what one component writes about one object.
+# Kubernetes' limits for the events of one component about one object.
 BURST, REFILL_SECONDS = 25, 300.0
-# In one go, so that of a flood only what would be kept is written at all.
+# Events are written in groups, so that of a burst only those that would be kept are written.
 FLUSH_SECONDS = 0.5
 WRITES_AT_ONCE = 25
-# Looking for expired events once a minute is as good as doing it for each.
+# How often expired events are deleted.
 _EXPIRY_SECONDS = 60.0
 
 
 class _Series(NamedTuple):
-    """What two events share when the second only raises the first one's count."""
+    """The fields in which two events agree when the second only increments the count of the first."""
 
     uid: str
     component: str
@@ -40,7 +40,7 @@ class _Series(NamedTuple):
 
 
 class _Note(NamedTuple):
-    """An event that is to be written: about which object, what, from which node, when."""
+    """An event that is not written yet: its object, its content, the reporting node and the time."""
 
     about: Obj
     series: _Series
@@ -49,7 +49,7 @@ class _Note(NamedTuple):
 
 
 class EventRecorder:
-    """Writes events; `observe` is a store hook that also indexes events written by others."""
+    """Writes events. `observe` handles changes of events, also of those that clients wrote."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -73,7 +73,7 @@ class EventRecorder:
         host: str = "",
         field_path: str = "",
     ) -> None:
-        """Records an event about an object; `kind` is Normal or Warning, `host` the node that reports it."""
+        """Record an event about an object; `kind` is Normal or Warning, `host` the reporting node."""
         uid = about["metadata"]["uid"]
         if not self._allows(component, uid):
             return
@@ -85,14 +85,14 @@ class EventRecorder:
             self._flush_timer = self._clock.call_on_tick(FLUSH_SECONDS, self._flush)
 
     def observe(self, old: Obj | None, new: Obj | None) -> None:
-        """Index events from any writer."""
+        """Update the index of events, whichever client wrote them."""
         if new is not None:
             book = self._books.setdefault(new["metadata"]["namespace"], OrderedDict())
             series = _series(new)
             book[series] = new["metadata"]["name"]
             book.move_to_end(series)
             if self._expiry_timer is None:
-                # One that was loaded after a restart may have little of its hour left.
+                # An event that was loaded after a restart may expire soon.
                 age = self._clock.since(texts.parse_time(_last_seen(new)))
                 left = max(_EXPIRY_SECONDS, RETENTION.total_seconds() - age)
                 self._expiry_timer = self._clock.call_later(left, self._expire)
@@ -105,7 +105,7 @@ class EventRecorder:
                     del self._books[namespace]
 
     def _allows(self, component: str, uid: str) -> bool:
-        """Takes one of the tokens that the component has for this object; False when there is none."""
+        """Use a token of the component for this object; False if none is left."""
         now = self._clock.steady().timestamp()
         tokens, since = self._allowances.pop((component, uid), (float(BURST), now))
         tokens = min(float(BURST), tokens + (now - since) / REFILL_SECONDS)
@@ -124,7 +124,7 @@ class EventRecorder:
             self._backlog.extend((namespace, note) for note in notes)
 
     def _write_some(self) -> None:
-        """A few at a time, so that requests aren't delayed by a flood of events."""
+        """Write a few events at a time, so that a burst doesn't delay requests."""
         for _ in range(min(WRITES_AT_ONCE, len(self._backlog))):
             namespace, note = self._backlog.popleft()
             home = self._store.get("namespaces", "", namespace)

@@ -1,4 +1,4 @@
-"""Names that controllers give: in Kubernetes' alphabet, which has no vowels, so that no word comes out by chance."""
+"""Generated names, in Kubernetes' alphabet, which has no vowels, so that no words appear by chance."""
 
 from hashlib import blake2b
 
@@ -9,12 +9,12 @@ from shared.kube.objects import Obj
 
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 SUFFIX_LENGTH = 5
-# What generateName leaves of a long base, so that name and suffix are a valid name together.
+# generateName shortens a longer base, so that base and suffix together are a valid name.
 LONGEST_BASE = 63 - SUFFIX_LENGTH
 
 
 def free_name(context: ControllerContext, resource: str, namespace: str, base: str) -> str:
-    """`base` and five letters that no object of this resource in the namespace has yet."""
+    """`base` and five letters: a name that no object of this resource in the namespace has."""
     attempt = 0
     while True:
         name = base[:LONGEST_BASE] + _letters(context.fraction("name", namespace, base, context.store.version, attempt))
@@ -24,9 +24,9 @@ def free_name(context: ControllerContext, resource: str, namespace: str, base: s
 
 
 def template_hash(template: Obj, collisions: int) -> str:
-    """The pod-template-hash of a template: other bits than Kubernetes', the same properties and look.
+    """The pod-template-hash of a template; its value differs from Kubernetes', its form is the same.
 
-    `collisions` is the Deployment's collisionCount, which makes another name for the same template.
+    `collisions` is the Deployment's collisionCount, which changes the hash of the same template.
     """
     canonical = orjson.dumps(template, option=orjson.OPT_SORT_KEYS)
     digest = int.from_bytes(blake2b(canonical + str(collisions).encode(), digest_size=4).digest())

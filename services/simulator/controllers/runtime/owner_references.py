@@ -13,7 +13,7 @@ def controller_uid(obj: Obj) -> str | None:
 
 
 def owned_by(owner: Obj) -> list[Obj]:
-    """The ownerReferences of something that `owner` makes and manages."""
+    """The ownerReferences of an object that `owner` creates and controls."""
     return [
         {
             "apiVersion": owner["apiVersion"],

@@ -1,7 +1,7 @@
-"""Indexes of owners, of namespaces and of existing uids, updated at each change.
+"""Indexes of objects by owner, by namespace and by uid, updated by each change.
 
-Without them every ReplicaSet would look through all pods after each change of one. They hold references, not objects,
-and are rebuilt from the store at start by replaying each object once.
+Without them, a ReplicaSet would search all pods after each change of one. They hold references, not objects, and are
+rebuilt at start, when every object is dispatched once.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ _K = TypeVar("_K")
 
 
 class ObjectRef(NamedTuple):
-    """Where an object is: `resource` as the store names it, `namespace` "" for cluster-wide ones."""
+    """The place of an object in the store; `namespace` is "" for a cluster-scoped one."""
 
     resource: str
     namespace: str
@@ -24,7 +24,7 @@ class ObjectRef(NamedTuple):
 
 
 class Ownership:
-    """Indexes by owner's uid, by namespace and by uid; a dict with None stands for an ordered set."""
+    """Indexes by owner's uid, by namespace and by uid; a dict with values of None is an ordered set."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -34,7 +34,7 @@ class Ownership:
         self._refs: dict[str, ObjectRef] = {}
 
     def observe(self, resource: str, old: Obj | None, new: Obj | None) -> None:
-        """A store hook."""
+        """Update the indexes after a change."""
         if old is not None and new is not None:
             before, after = old["metadata"].get("ownerReferences"), new["metadata"].get("ownerReferences")
             if before is not after and before != after:
@@ -50,15 +50,15 @@ class Ownership:
             self._unlink(ref_of(resource, old), old["metadata"].get("ownerReferences"))
 
     def find(self, uid: str) -> ObjectRef | None:
-        """Where the object with this uid is; None when it doesn't exist (any more)."""
+        """The reference of the object with this uid; None if it doesn't exist."""
         return self._refs.get(uid)
 
     def dependents(self, uid: str) -> list[ObjectRef]:
-        """What names this uid as one of its owners."""
+        """The objects that have this uid among their owners."""
         return list(self._dependents.get(uid, ()))
 
     def controlled(self, uid: str, resource: str) -> Iterator[Obj]:
-        """The objects of one resource whose managing controller has this uid."""
+        """The objects of one resource that the controller with this uid manages."""
         for ref in self._dependents.get(uid, ()):
             if ref.resource == resource:
                 found = self._store.get(*ref)
@@ -73,7 +73,7 @@ class Ownership:
                 yield found
 
     def contents(self, namespace: str) -> list[ObjectRef]:
-        """Everything in the namespace, oldest first, and its events, which are not indexed."""
+        """All objects in the namespace, oldest first, and its events, which are not indexed."""
         events = [ref_of(EVENTS, event) for event in self._store.list(EVENTS, namespace)]
         return [*self._contents.get(namespace, ()), *events]
 
@@ -96,7 +96,7 @@ class Ownership:
 
 
 class PodOwners:
-    """Brings pods' changes to the controllers that made them: one look at a pod, however many kinds of controller."""
+    """Enqueues the controller of each pod that changes; one handler for all kinds of controller."""
 
     def __init__(self, changes: ChangeDispatcher, queue: WorkQueue) -> None:
         self._queue = queue
@@ -104,7 +104,7 @@ class PodOwners:
         changes.watch("pods", self._on_pod)
 
     def register(self, kind: str, reconcile: Reconcile) -> None:
-        """Reconciles an object of this kind whenever a pod that it controls changes."""
+        """Reconcile objects of this kind whenever a pod that they control changes."""
         self._reconcilers[kind] = reconcile
 
     def _on_pod(self, old: Obj | None, new: Obj | None) -> None:
@@ -116,7 +116,7 @@ class PodOwners:
 
 
 def ref_of(resource: str, obj: Obj) -> ObjectRef:
-    """Where an object of this resource is."""
+    """The reference of an object of this resource."""
     return ObjectRef(resource, *key_of(obj))
 
 

@@ -1,11 +1,11 @@
-"""From a change in the store to the work it causes: nothing here polls.
+"""The dispatch of store changes to controllers, and the queue of their reconciliations. There is no polling.
 
-A store hook hands each change to the handlers that watch its resource; a handler names work (`queue.add(reconcile,
-key)`), and equal work that waits is done once. Reconcile functions are level-triggered: they read what is there and
-bring it one step closer to what should be, so losing an event, a restart or a repeated call is harmless.
+A store hook dispatches each change to the handlers of its resource; a handler enqueues work (`queue.add(reconcile,
+key)`), and equal pending work runs once. Reconcile functions are level-triggered: they read the current state and move
+it one step towards the desired state, so that a lost change, a restart or a repeated call does no harm.
 
-Handlers run inside a write and only enqueue; reconcile functions run one by one from the clock, which is where the
-slices that keep HTTP responsive are cut.
+Handlers run inside a write and only enqueue. The clock runs the reconcile functions one by one, in slices between
+which HTTP requests are answered.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 
 class WorkQueue:
-    """Work keys, coalesced, in the order in which they were first asked for."""
+    """Pending reconciliations in the order in which they were enqueued, each at most once."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -39,26 +39,26 @@ class WorkQueue:
         self._failures: dict[Work, int] = {}
 
     def add(self, reconcile: Reconcile, key: ObjectKey) -> None:
-        """Does it soon; a second request before that is the same one."""
+        """Reconcile soon; no effect if it is pending already."""
         work = (reconcile, key)
         if work not in self._waiting:
             self._waiting.add(work)
             self._clock.call_soon(partial(self._do, work))
 
     def add_after(self, delay_seconds: float, reconcile: Reconcile, key: ObjectKey) -> None:
-        """Does it after a delay, on a tick of the clock; a later call for the same work replaces the delay."""
+        """Reconcile after a delay, on a tick of the clock; a later call for the same work replaces the delay."""
         work = (reconcile, key)
         if earlier := self._later.pop(work, None):
             earlier.cancel()
         self._later[work] = self._clock.call_on_tick(delay_seconds, partial(self._ripen, work))
 
     def add_within(self, delay_seconds: float, reconcile: Reconcile, key: ObjectKey) -> None:
-        """Does it after a delay unless that is planned already: for summaries of many changes."""
+        """Reconcile after a delay; an earlier delay stays. For work that summarizes many changes."""
         if (reconcile, key) not in self._later:
             self.add_after(delay_seconds, reconcile, key)
 
     def forget(self, reconcile: Reconcile, key: ObjectKey) -> None:
-        """Takes back delayed work for something that is gone."""
+        """Cancel delayed work, because its object was deleted."""
         if timer := self._later.pop((reconcile, key), None):
             timer.cancel()
 
@@ -71,7 +71,7 @@ class WorkQueue:
         try:
             work[0](work[1])
         except Exception:
-            # One object that a controller can't digest must not stop the cluster for all others.
+            # A fault in the handling of one object must not stop the cluster.
             self._retry(work)
         else:
             if self._failures:
@@ -81,38 +81,38 @@ class WorkQueue:
         failures = self._failures.get(work, 0)
         self._failures[work] = failures + 1
         delay = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures, 10))
-        log.exception("a controller failed and will try again", action="reconcile", key=work[1], retry_seconds=delay)
+        log.exception("Reconcile failed, retrying", action="reconcile", key=work[1], retry_seconds=delay)
         self.add_after(delay, *work)
 
 
 class ChangeDispatcher:
-    """Who watches what; `dispatch` is the store hook."""
+    """Dispatches changes to the handlers that watch them; `dispatch` is the store hook."""
 
     def __init__(self) -> None:
         self._indexes: list[AnyHandler] = []
         self._handlers: dict[str, list[Handler]] = {}
 
     def watch(self, resource: str, handler: Handler) -> None:
-        """Calls `handler(old, new)` after each change of the resource; None stands for absent."""
+        """Call `handler(old, new)` after each change of the resource; None is an absent object."""
         self._handlers.setdefault(resource, []).append(handler)
 
     def watch_objects(self, handler: AnyHandler) -> None:
-        """Calls `handler(resource, old, new)` before all others, for every resource but events.
+        """Call `handler(resource, old, new)` before all other handlers, for every resource but events.
 
-        Events outnumber everything else and no controller needs them: they own nothing and nothing depends on them.
+        Events are the most frequent objects, and no controller needs them: they neither own nor depend on others.
         """
         self._indexes.append(handler)
 
     def dispatch(self, resource: str, old: Obj | None, new: Obj | None) -> None:
-        """Notify the controllers. Never raises: the change is made, and their faults aren't the caller's."""
+        """Call the handlers of a change. Never raises, because the change was made already."""
         if resource != EVENTS:
             for observe in self._indexes:
                 try:
                     observe(resource, old, new)
                 except Exception:
-                    log.exception("a change could not be indexed", action="dispatch", resource=resource)
+                    log.exception("Indexing a change failed", action="dispatch", resource=resource)
         for handler in self._handlers.get(resource, ()):
             try:
                 handler(old, new)
             except Exception:
-                log.exception("a change could not be handled", action="dispatch", resource=resource)
+                log.exception("Handling a change failed", action="dispatch", resource=resource)
