@@ -1,9 +1,8 @@
-"""The HorizontalPodAutoscaler (autoscaling/v2): keeps a workload between its bounds, and scales it by how busy its
-pods are.
+"""The HorizontalPodAutoscaler (autoscaling/v2): scales a workload by the usage of its pods, within bounds.
 
-The bounds hold at once, whenever the autoscaler or its target changes; the metrics decide every 15 s, as in
-Kubernetes (see `hpa_algorithm`). Only Resource and ContainerResource metrics exist here; any other answers as in a
-cluster without a metrics adapter.
+Bounds are applied whenever the autoscaler or its target changes; metrics are evaluated every 15 s, as in Kubernetes
+(see `hpa_algorithm`). There are Resource and ContainerResource metrics only; any other fails as in a cluster without
+a metrics adapter.
 """
 
 from services.simulator.controllers.autoscaling.hpa_algorithm import (
@@ -28,7 +27,7 @@ TARGETS = {"Deployment": "deployments.apps", "ReplicaSet": "replicasets.apps", "
 
 
 class Autoscaler:
-    """Reads usage as metrics.k8s.io would give it, and writes its target's spec.replicas."""
+    """Reads the usage of pods and writes spec.replicas of the target."""
 
     def __init__(self, context: ControllerContext) -> None:
         self._context = context
@@ -38,11 +37,11 @@ class Autoscaler:
             context.changes.watch(resource, self._on_target)
 
     def reconcile(self, key: ObjectKey) -> None:
-        """Holds the bounds, and shows the metrics if there are any yet; called when something changed."""
+        """Apply the bounds and report the metrics that exist; called after a change."""
         self._sync(key, periodic=False)
 
     def measure(self, key: ObjectKey) -> None:
-        """Lets the metrics decide; called every 15 s."""
+        """Scale by the metrics; called every 15 s."""
         if self._context.store.get(AUTOSCALERS, *key) is not None:
             self._context.queue.add_after(PERIOD_SECONDS, self.measure, key)
             self._sync(key, periodic=True)
@@ -84,7 +83,7 @@ class Autoscaler:
             try:
                 proposals = [self._proposal(metric, target, current) for metric in _metrics(autoscaler)]
             except MetricError as error:
-                # Between two periods: pods that have just started aren't a failure to report.
+                # Outside of the period it isn't reported, because pods may have just started.
                 if periodic:
                     self._fail(autoscaler, error, report)
                 return
@@ -145,7 +144,7 @@ class Autoscaler:
         usages = [used for name, used in container_usages(pod, self._context.clock.now()) if only in (None, name)]
         if not usages:
             return MetricSample(pod["metadata"]["name"], asked, None, False)
-        # Usage has billionths of a core; the arithmetic has thousandths.
+        # Usage is in billionths of a core, the algorithm uses thousandths.
         used = sum(one.cpu // 1_000_000 if resource == "cpu" else one.memory for one in usages)
         return MetricSample(pod["metadata"]["name"], asked, used, is_ready(pod))
 
@@ -177,7 +176,7 @@ class Autoscaler:
 
 
 class AutoscalerStatus:
-    """The status that an autoscaler will have, written once at the end of a pass."""
+    """The new status of an autoscaler, written once at the end of a reconciliation."""
 
     def __init__(self, context: ControllerContext, autoscaler: Obj) -> None:
         self._context, self._autoscaler = context, autoscaler
@@ -187,12 +186,12 @@ class AutoscalerStatus:
         }
 
     def reason(self, kind: str) -> str | None:
-        """The present reason of a condition; None where there is no such condition."""
+        """The current reason of a condition; None if there is no such condition."""
         found = condition({"status": self._status}, kind)
         return found["reason"] if found else None
 
     def set(self, kind: str, state: str, reason: str, message: str) -> None:
-        """A condition."""
+        """Set a condition."""
         found = {
             "type": kind,
             "status": state,
@@ -203,7 +202,7 @@ class AutoscalerStatus:
         self._status["conditions"] = with_condition(self._status.get("conditions") or [], found, refresh=True)
 
     def limited(self, proposed: int, least: int, most: int) -> None:
-        """The condition ScalingLimited: whether the bounds change what the metrics ask for."""
+        """Set the condition ScalingLimited: whether the bounds change the proposal of the metrics."""
         if proposed < least:
             message = "the desired replica count is less than the minimum replica count"
             self.set("ScalingLimited", "True", "TooFewReplicas", message)
@@ -216,17 +215,17 @@ class AutoscalerStatus:
             )
 
     def replicas(self, current: int, desired: int, *, scaled: bool = False) -> None:
-        """The target's size now and the one it is to have; `scaled` notes the time."""
+        """Set the current and the desired size of the target; `scaled` also sets the time of scaling."""
         self._status |= {"currentReplicas": current, "desiredReplicas": desired}
         if scaled:
             self._status["lastScaleTime"] = self._context.timestamp()
 
     def metrics(self, lines: list[Obj]) -> None:
-        """status.currentMetrics."""
+        """Set status.currentMetrics."""
         self._status["currentMetrics"] = lines
 
     def write(self) -> None:
-        """Puts it in the store; nothing happens if nothing changed."""
+        """Store the status; no effect if nothing changed."""
         self._context.store.replace(AUTOSCALERS, {**self._autoscaler, "status": self._status})
 
 

@@ -1,9 +1,9 @@
-"""How many replicas the metrics ask for: the autoscaler's arithmetic. Pure.
+"""The number of replicas that metrics propose: the autoscaler's algorithm. Pure.
 
-Kubernetes' documented formula, ceil(current * used / wanted) with a tolerance of 10 %, and its caution: pods that
-aren't ready or have no metrics yet count as idle before scaling up and as fully busy before scaling down, and if that
-turns the decision around nothing is done. Then the behaviour: recent recommendations (stabilisation), and how fast it
-may go (policies).
+It is the formula in Kubernetes' documentation, ceil(current * usage / target) with a tolerance of 10 %. Pods that
+aren't ready or have no metrics yet count as idle for scaling up and as fully busy for scaling down; if that reverses
+the decision, the size stays. Then the `behavior` applies: recent recommendations (stabilization) and the allowed speed
+(policies).
 """
 
 import math
@@ -32,7 +32,7 @@ _DEFAULT_RULES: dict[str, Obj] = {
 
 
 class MetricError(Exception):
-    """A metric that can't be had; `reason` is that of the condition ScalingActive."""
+    """A metric that isn't available; `reason` is that of the condition ScalingActive."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class MetricError(Exception):
 
 
 class MetricSample(NamedTuple):
-    """One pod: what it asks for and uses, in thousandths of a core or bytes; `used` None before it has metrics."""
+    """A pod's request and usage, in thousandths of a core or bytes; `used` is None before it has metrics."""
 
     pod: str
     requested: int
@@ -49,7 +49,7 @@ class MetricSample(NamedTuple):
 
 
 class Proposal(NamedTuple):
-    """Replicas that one metric asks for, its line in status.currentMetrics, and what it is called."""
+    """The replicas that one metric proposes, its entry in status.currentMetrics, and its name in messages."""
 
     replicas: int
     metric: Obj
@@ -57,7 +57,7 @@ class Proposal(NamedTuple):
 
 
 def propose(metric: Obj, current: int, samples: list[MetricSample]) -> Proposal:
-    """What a Resource or ContainerResource metric asks for; raises MetricError."""
+    """The proposal of a Resource or ContainerResource metric. Raises MetricError."""
     field = source_field(metric)
     source = metric[field]
     resource, by_request = source["name"], source["target"].get("type") == "Utilization"
@@ -74,13 +74,13 @@ def propose(metric: Obj, current: int, samples: list[MetricSample]) -> Proposal:
 
 
 def source_field(metric: Obj) -> str:
-    """The field in which a metric of this type describes itself: `ContainerResource` is in `containerResource`."""
+    """The field that describes a metric of this type, such as `containerResource` for `ContainerResource`."""
     kind: str = metric["type"]
     return kind[0].lower() + kind[1:]
 
 
 def _goal(resource: str, target: Obj, sample: MetricSample) -> float:
-    """What the pod would use if it were exactly as busy as wanted."""
+    """The pod's usage at the target value."""
     if target.get("type") == "Utilization":
         return float(sample.requested * target["averageUtilization"] / 100)
     return milli(target["averageValue"]) / (1 if resource == "cpu" else 1000)
@@ -106,9 +106,9 @@ def _problem(resource: str, samples: list[MetricSample], by_request: bool) -> st
 
 
 def _replicas(current: int, samples: list[MetricSample], goals: list[float], resource: str) -> int:
-    """`goals` is what each pod would use if it were exactly as busy as wanted."""
+    """The proposed number of replicas; `goals` is the usage of each pod at the target value."""
     pairs = list(zip(samples, goals, strict=True))
-    # Only cpu is expected to be odd while a pod starts; its memory is what it is.
+    # Only cpu usage is unusual while a pod starts; memory counts from the start.
     counted = [(s.used, goal) for s, goal in pairs if s.used is not None and (s.ready or resource != "cpu")]
     absent = [(s, goal) for s, goal in pairs if s.used is None or not (s.ready or resource != "cpu")]
     if not counted:
@@ -130,19 +130,19 @@ def _replicas(current: int, samples: list[MetricSample], goals: list[float], res
 
 
 class RecommendationHistory:
-    """What was recommended and done lately: kept while the process lives, as Kubernetes' controller keeps it."""
+    """Recent recommendations and scalings; in memory only, as in Kubernetes' controller."""
 
     def __init__(self) -> None:
         self._recommended: list[tuple[datetime, int]] = []
         self._scaled: list[tuple[datetime, int]] = []
 
     def note_scaling(self, now: datetime, change: int) -> None:
-        """The target was scaled by so many replicas."""
+        """Record that the target was scaled by `change` replicas."""
         self._scaled.append((now, change))
         self._scaled = [(when, by) for when, by in self._scaled if now - when <= timedelta(hours=1)]
 
     def settle(self, autoscaler: Obj, current: int, recommended: int, now: datetime) -> int:
-        """The recommendation after stabilisation and within the speed that the behaviour allows."""
+        """The recommendation after stabilization, limited by the policies."""
         self._recommended.append((now, recommended))
         self._recommended = [(when, n) for when, n in self._recommended if now - when <= timedelta(hours=1)]
         up, down = (_rules(autoscaler, name) for name in ("scaleUp", "scaleDown"))

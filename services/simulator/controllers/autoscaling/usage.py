@@ -1,11 +1,11 @@
-"""What a pod uses now: cpu, memory and GPU as shares of what it asked for.
+"""Simulated usage of pods: cpu, memory and GPU as shares of their requests. Pure.
 
-A pure function of the pod's uid and the time, so that a restart, a second reader or a rehearsal sees the same
-numbers. It is a sum of slow waves: a working day's profile (quiet at night, two peaks, as call centres have), and
-each pod's own drift with periods from one to twenty minutes. Nothing in it moves by more than a few hundredths
-between two samples five seconds apart. cpu averages about 60 % of its request over the pods of a cluster at noon and
-about 40 % at night; memory fills to some 70 % within minutes of the start and then breathes; a GPU follows the cpu's
-load. Before a pod runs it uses nothing, and it takes up its load gradually.
+Usage is a function of the pod's uid and the time, so that it is the same after a restart and for every reader. It is
+a sum of slow waves: the profile of a working day (quiet at night, two peaks, as in call centres), and a drift of each
+pod with periods from one to twenty minutes. It changes by a few hundredths at most within five seconds. Over the pods
+of a cluster, cpu averages about 60 % of the requests at noon and 40 % at night; memory rises to about 70 % within
+minutes of the start and then varies slightly; GPU usage follows the cpu. A pod that doesn't run uses nothing, and its
+load increases gradually after the start.
 """
 
 import math
@@ -18,28 +18,28 @@ from services.simulator.controllers.scheduling.placement import Amounts, amounts
 from shared.kube.objects import Obj
 from shared.kube.texts import parse_time
 
-# The call centres that the product is made for work in Korean time.
+# The time zone of the call centres for which the product is made.
 BUSINESS_TIME = timezone(timedelta(hours=9))
 WARM_UP_SECONDS = 90.0
 MEMORY_FILL_SECONDS = 120.0
-# What a container without a request is taken to use at full load: thousandths of a core, bytes.
+# Usage of a container without requests at full load: thousandths of a core, bytes.
 UNREQUESTED: Amounts = {"cpu": 50, "memory": 64 * 2**20}
 
 
 class ResourceUsage(NamedTuple):
-    """What something uses: cpu in billionths of a core (nanocores), memory in bytes, GPUs in thousandths."""
+    """Usage: cpu in billionths of a core (nanocores), memory in bytes, GPUs in thousandths."""
 
     cpu: int = 0
     memory: int = 0
     gpu: int = 0
 
     def plus(self, other: "ResourceUsage") -> "ResourceUsage":
-        """Both together."""
+        """The sum of both."""
         return ResourceUsage(self.cpu + other.cpu, self.memory + other.memory, self.gpu + other.gpu)
 
 
 class LoadShares(NamedTuple):
-    """Use as a share of the request, 0 to 1."""
+    """Usage as a share of the request, 0 to 1."""
 
     cpu: float
     memory: float
@@ -47,7 +47,7 @@ class LoadShares(NamedTuple):
 
 
 class _LoadPattern(NamedTuple):
-    """What makes one pod unlike the next: a level, and four waves of (period in seconds, phase)."""
+    """How one pod differs from others: a level, and four waves of (period in seconds, phase)."""
 
     level: float
     memory: float
@@ -58,7 +58,7 @@ IDLE = LoadShares(0.0, 0.0, 0.0)
 
 
 def shares(uid: str, running_since: datetime, now: datetime) -> LoadShares:
-    """Shares of its requests that the pod with this uid uses at `now`."""
+    """The usage at `now` of the pod with this uid, as shares of its requests."""
     age = (now - running_since).total_seconds()
     if age < 0:
         return IDLE
@@ -80,7 +80,7 @@ def day_profile(now: datetime) -> float:
 
 
 def container_usages(pod: Obj, now: datetime) -> list[tuple[str, ResourceUsage]]:
-    """(container name, use) for each container of the pod that runs; empty before it runs and after it ended."""
+    """(container name, usage) for each running container of the pod."""
     status = pod.get("status") or {}
     if status.get("phase") != "Running":
         return []
@@ -92,14 +92,14 @@ def container_usages(pod: Obj, now: datetime) -> list[tuple[str, ResourceUsage]]
     found = []
     for container in pod["spec"]["containers"]:
         if started := running.get(container["name"]):
-            # Each container lives by its own rhythm, or two in one pod would rise and fall as one.
+            # Each container has waves of its own, so that the containers of a pod don't rise and fall together.
             rhythm = shares(f"{pod['metadata']['uid']}/{container['name']}", parse_time(started), now)
             found.append((container["name"], _applied(rhythm, requested(container))))
     return found
 
 
 def pod_usage(pod: Obj, now: datetime) -> ResourceUsage:
-    """What all containers of the pod use together."""
+    """The usage of all containers of the pod together."""
     total = ResourceUsage()
     for _, used in container_usages(pod, now):
         total = total.plus(used)
@@ -107,13 +107,13 @@ def pod_usage(pod: Obj, now: datetime) -> ResourceUsage:
 
 
 def requested(container: Obj) -> Amounts:
-    """The container's requests (its limits where it has no request): cpu in thousandths, the rest in whole units."""
+    """The container's requests, or limits where it has no request: cpu in thousandths, others in whole units."""
     resources = container.get("resources") or {}
     return amounts({**(resources.get("limits") or {}), **(resources.get("requests") or {})})
 
 
 def gpus(request: Amounts) -> int:
-    """Whole GPUs of any maker in a request."""
+    """Whole GPUs of any vendor in a request."""
     return sum(amount for name, amount in request.items() if name.endswith("/gpu"))
 
 
@@ -137,13 +137,13 @@ def _load_pattern(uid: str) -> _LoadPattern:
 
 
 def _bump(hour: float, centre: float, width: float) -> float:
-    # Round the clock: 23:59 and 00:00 are neighbours.
+    # The day is a circle: 23:59 and 00:00 are adjacent.
     distance = min(abs(hour - centre), 24 - abs(hour - centre))
     return math.exp(-((distance / width) ** 2))
 
 
 def _risen(part: float) -> float:
-    """From 0 at 0 to 1 at 1, flat at both ends."""
+    """A smooth step from 0 at 0 to 1 at 1, flat at both ends."""
     part = _bounded(part)
     return part * part * (3 - 2 * part)
 

@@ -1,8 +1,8 @@
-"""How each tenant has fared: what the simulator knows about its SLA, by the rules of `shared.sla` as the monitor.
+"""The availability of each tenant, by the same rules of `shared.sla` that the monitor uses.
 
-Each slice of 5 s is sampled when it begins. What was deployed shows in the Namespace's annotation and in the workloads;
-how far a rollout, a start or a stop is, in what was seen before. Kept in memory: after a restart watching begins again.
-The monitor's record is the lasting one, and the only one that knows announced maintenance.
+Each slice of 5 s is sampled at its start. The Namespace's annotation and the workloads show what was deployed; earlier
+samples show whether a rollout, a start or a stop is in progress. The history is in memory and starts over with the
+process. The monitor's record is permanent, and the only one that knows about announced maintenance.
 """
 
 from collections.abc import Iterable
@@ -36,11 +36,11 @@ _AUTOSCALERS, _BUDGETS = "horizontalpodautoscalers.autoscaling", "poddisruptionb
 _log = structlog.get_logger()
 _ALWAYS = Span(0, 2**62)
 _DELAY = timedelta(milliseconds=20)
-"""As long as the monitor, which has to ask first, takes about."""
+"""About as long as the monitor needs to read a cluster, so that both see the same state."""
 
 
 class _Record:
-    """One tenant."""
+    """The observations of one tenant."""
 
     def __init__(self) -> None:
         self.observer = Observer()
@@ -48,7 +48,7 @@ class _Record:
 
 
 class AvailabilityTracker:
-    """The tenants of one cluster."""
+    """Samples the availability of the tenants of one cluster."""
 
     def __init__(self, clock: Clock, store: Store) -> None:
         self._clock = clock
@@ -56,7 +56,7 @@ class AvailabilityTracker:
         self._records: dict[str, _Record] = {}
 
     def start(self) -> None:
-        """Sample at the beginning of each slice from now on."""
+        """Sample at the start of each slice from now on."""
         self._clock.call_at(slice_start(slice_of(self._clock.now()) + 1) + _DELAY, self._tick)
 
     def of(self, tenant_id: str) -> Figures | None:
@@ -65,7 +65,7 @@ class AvailabilityTracker:
         return figures_of(record.history.runs, _ALWAYS, now=slice_of(self._clock.now())) if record else None
 
     def _tick(self) -> None:
-        """One tenant after the other, so that none of a thousand holds up a request."""
+        """Sample one tenant after the other, so that a thousand of them don't delay a request."""
         namespaces: dict[str, list[Obj]] = {}
         for each in self._store.list("namespaces"):
             if (tenant_id := labels_of(each).get(labels.TENANT)) and not is_terminating(each):
@@ -77,11 +77,11 @@ class AvailabilityTracker:
         self.start()
 
     def _try(self, tenant_id: str, record: _Record, namespaces: list[Obj], number: int) -> None:
-        """A tenant with an object that can't be read stays unknown, and stops nothing else."""
+        """Sample a tenant; if one of its objects can't be read, the tenant is unknown and the others go on."""
         try:
             self._sample(record, namespaces, number)
         except Exception:
-            _log.exception("a tenant could not be sampled", action="sample", tenant_id=tenant_id)
+            _log.exception("Sampling a tenant failed", action="sample", tenant_id=tenant_id)
 
     def _sample(self, record: _Record, namespaces: list[Obj], number: int) -> None:
         names = [each["metadata"]["name"] for each in namespaces]
@@ -100,7 +100,7 @@ class AvailabilityTracker:
 
 
 def _declared(needs: dict[WorkloadKey, Need], namespace: Obj) -> dict[WorkloadKey, Need]:
-    """`needs` as the Namespace declares them; where it does, what it leaves out was not deployed."""
+    """`needs` as the Namespace's annotation declares them; workloads that it doesn't list were not deployed."""
     declared = declared_in(namespace)
     if not declared:
         return needs

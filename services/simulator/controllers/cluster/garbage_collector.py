@@ -1,8 +1,8 @@
-"""Garbage collection by owner references, as Kubernetes' collector does it.
+"""Garbage collection by owner references, as in Kubernetes.
 
-Background: when an owner is gone, what it owned goes. Foreground: an owner that terminates with the finalizer
-`foregroundDeletion` waits until what blocks it is gone. Orphan: an owner that terminates with the finalizer `orphan`
-is first struck from what it owned. An object with several owners stays as long as one of them exists.
+Background: dependents are deleted after their owner. Foreground: an owner with the finalizer `foregroundDeletion`
+waits until its blocking dependents are deleted. Orphan: an owner with the finalizer `orphan` is first removed from the
+references of its dependents. An object with several owners stays as long as one of them exists.
 """
 
 from services.simulator.controllers.runtime.context import ControllerContext
@@ -14,14 +14,14 @@ FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 
 
 class GarbageCollector:
-    """Work keys are (resource, "namespace/name"), because any resource can own and be owned."""
+    """Deletes dependents of deleted owners. Work keys are (resource, "namespace/name"), since any object may be one."""
 
     def __init__(self, context: ControllerContext) -> None:
         self._context = context
         context.changes.watch_objects(self._on_anything)
 
     def reconcile(self, key: ObjectKey) -> None:
-        """Looks at one object: as one that is owned, and as an owner that terminates."""
+        """Reconcile one object, as a dependent or as a terminating owner."""
         resource, (namespace, _, name) = key[0], key[1].partition("/")
         found = self._context.store.get(resource, namespace, name)
         if found is None:
@@ -32,14 +32,14 @@ class GarbageCollector:
             self._collect(ObjectRef(resource, namespace, name), found)
 
     def _collect(self, ref: ObjectRef, found: Obj) -> None:
-        """Deletes the object if no owner is left; strikes owners that are gone if others are."""
+        """Delete the object if no owner exists; otherwise remove references to owners that don't."""
         owners = found["metadata"]["ownerReferences"]
         present = [owner for owner in owners if self._context.ownership.find(owner["uid"])]
         waiting = [owner for owner in present if self._waits_for_dependents(owner)]
         if not present:
             self._context.store.delete(*ref)
         elif len(waiting) == len(present):
-            # Its owner waits for it, so it waits in its turn for what it owns itself.
+            # Its owner waits for its deletion, so it is deleted in the foreground too.
             own = bool(self._context.ownership.dependents(found["metadata"]["uid"]))
             self._context.store.delete(*ref, finalizer=FOREGROUND if own else None)
         elif len(present) < len(owners):
@@ -103,7 +103,7 @@ class GarbageCollector:
                 self._enqueue(ref)
 
     def _lacks_an_owner(self, made: Obj) -> bool:
-        """True for an object that names an owner which is gone, or which waits for its dependents to go."""
+        """True if an owner of the object doesn't exist or waits for the deletion of its dependents."""
         for owner in made["metadata"].get("ownerReferences") or ():
             if self._context.ownership.find(owner["uid"]) is None or self._waits_for_dependents(owner):
                 return True

@@ -1,7 +1,7 @@
-"""The namespace controller: what every namespace has from the start, and how one ends.
+"""The namespace controller: default objects of new namespaces, and the deletion of terminating ones.
 
-A namespace that terminates is emptied, pods with their grace, and goes when nothing is left in it. Its conditions
-name what it still waits for, in Kubernetes' words.
+The objects in a terminating namespace are deleted, pods with their grace period, and the namespace is removed when it
+is empty. Its conditions name what remains, in Kubernetes' words.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from services.simulator.objects import with_condition
 from shared.kube.objects import Obj, ObjectKey, is_terminating
 
 NAMESPACES = "namespaces"
-# Objects deleted in one pass; the rest waits for the next, so that a pass stays short.
+# Objects deleted in one reconciliation; the rest follows in the next one, to keep each short.
 BATCH = 200
 
 _QUIET = (
@@ -27,7 +27,7 @@ _QUIET = (
 
 
 class NamespaceController:
-    """Furnishes new namespaces and empties terminating ones."""
+    """Adds default objects to namespaces and empties terminating ones."""
 
     def __init__(self, context: ControllerContext) -> None:
         self._context = context
@@ -35,7 +35,7 @@ class NamespaceController:
         context.changes.watch_objects(self._on_anything)
 
     def reconcile(self, key: ObjectKey) -> None:
-        """One pass over the namespace ("", name)."""
+        """Reconcile the namespace with the key ("", name)."""
         namespace = self._context.store.get(NAMESPACES, *key)
         if namespace is None:
             return
@@ -116,11 +116,11 @@ class NamespaceController:
             self._context.queue.add(self.reconcile, ("", new["metadata"]["name"]))
 
     def _on_anything(self, resource: str, old: Obj | None, new: Obj | None) -> None:
-        """Something that leaves, or comes late into, a terminating namespace; or a default that was deleted."""
+        """An object was created in or deleted from a terminating namespace, or a default object was deleted."""
         changed = old if new is None else new if old is None else None
         namespace = changed["metadata"].get("namespace") if changed else None
         if namespace and (self._context.terminating(namespace) or resource in ("serviceaccounts", "configmaps")):
-            # Not once for each of a thousand pods.
+            # One reconciliation for many deleted pods.
             self._context.queue.add_within(0.0, self.reconcile, ("", namespace))
 
 
@@ -134,6 +134,6 @@ def _root_certificate(namespace: str) -> Obj:
             "namespace": namespace,
             "annotations": {"kubernetes.io/description": about},
         },
-        # The simulator is spoken to without TLS: there is no certificate, and the map exists because pods mount it.
+        # The simulator's API has no TLS and so no certificate; the map exists because pods mount it.
         "data": {"ca.crt": ""},
     }

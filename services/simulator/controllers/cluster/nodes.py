@@ -1,4 +1,4 @@
-"""The clusters' nodes, made from `nodes.yaml`: capacity, labels, taints, addresses. Pure but for reading that file."""
+"""The nodes of the clusters, from `nodes.yaml`: capacity, labels, taints, addresses. Pure but for reading that file."""
 
 from functools import lru_cache
 from importlib.resources import files
@@ -23,7 +23,7 @@ def cluster_names() -> list[str]:
 
 
 def nodes_of(cluster: str, now: str) -> list[Obj]:
-    """All nodes of a cluster, as they have just become ready; raises KeyError for a cluster that isn't described."""
+    """All nodes of a cluster, in the state of just having become ready. Raises KeyError for an unknown cluster."""
     description = _description()
     layout = description["clusters"][cluster]
     pools = {pool["name"]: pool for pool in description["pools"]}

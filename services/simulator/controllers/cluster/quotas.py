@@ -1,6 +1,6 @@
-"""ResourceQuota status: what a namespace uses of what it may, a second after it changed.
+"""ResourceQuota status: what a namespace uses of its quota, updated a second after a change.
 
-Counted, not enforced: refusing a pod over quota is admission's business, in the API.
+Quotas are reported and not enforced: the API admits a pod that exceeds one.
 """
 
 from services.simulator.controllers.runtime.context import ControllerContext
@@ -9,7 +9,7 @@ from shared.kube.objects import Obj, ObjectKey, key_of
 from shared.kube.quantities import from_bytes, from_milli
 
 QUOTAS = "resourcequotas"
-# What is counted by pieces, and where the pieces are.
+# Quotas on the number of objects, and the resource that each of them counts.
 _COUNTED = {
     "services": "services",
     "configmaps": "configmaps",
@@ -24,7 +24,7 @@ _SETTLE_SECONDS = 1.0
 
 
 class QuotaController:
-    """Keeps status.hard and status.used."""
+    """Reports status.hard and status.used."""
 
     def __init__(self, context: ControllerContext) -> None:
         self._context = context
@@ -33,7 +33,7 @@ class QuotaController:
             context.changes.watch(resource, self._on_content)
 
     def reconcile(self, key: ObjectKey) -> None:
-        """Counts the namespace of the quota with this key."""
+        """Reconcile the quota with this key."""
         quota = self._context.store.get(QUOTAS, *key)
         if quota is None:
             return
@@ -43,7 +43,7 @@ class QuotaController:
         self._context.store.replace(QUOTAS, {**quota, "status": {"hard": hard, "used": used}})
 
     def _totals(self, namespace: str) -> Amounts:
-        """pods, requests.<resource> and limits.<resource> of all pods that have not ended, and claimed storage."""
+        """pods, requests.<resource> and limits.<resource> of all pods that haven't ended, and the claimed storage."""
         totals: Amounts = {"pods": 0, "requests.storage": 0}
         for claim in self._context.store.list("persistentvolumeclaims", namespace):
             requests = (claim["spec"].get("resources") or {}).get("requests") or {}

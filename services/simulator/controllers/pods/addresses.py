@@ -1,4 +1,4 @@
-"""Pod addresses: each node has a range (spec.podCIDR), and a running pod holds one address of it until it is gone."""
+"""Pod addresses: each node has a range (spec.podCIDR), of which a running pod has one address until it is deleted."""
 
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -8,7 +8,7 @@ from shared.kube.objects import Obj
 
 
 class Addresses:
-    """Who holds which address; `observe` is called for each change of a pod."""
+    """The addresses in use; call `observe` for each change of a pod."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -16,7 +16,7 @@ class Addresses:
         self._next: dict[str, int] = {}
 
     def observe(self, old: Obj | None, new: Obj | None) -> None:
-        """Notes the address that a pod has, and frees that of a pod that is gone."""
+        """Record the address of a pod, or free that of a deleted one."""
         if new is None:
             if old is not None and (address := _address(old)) and self._held.get(address) == old["metadata"]["uid"]:
                 del self._held[address]
@@ -24,7 +24,7 @@ class Addresses:
             self._held.setdefault(address, new["metadata"]["uid"])
 
     def host(self, node: str) -> str:
-        """The node's own address; "" for a node without one."""
+        """The node's own address; "" if it has none."""
         found = self._store.get("nodes", "", node)
         for address in ((found or {}).get("status") or {}).get("addresses") or ():
             if address["type"] == "InternalIP":
@@ -32,7 +32,7 @@ class Addresses:
         return ""
 
     def assign(self, pod: Obj) -> str:
-        """A free address of the pod's node; the node's own for a pod on the host's network, or when none is free."""
+        """A free address of the pod's node; the node's own one for host networking, or if none is free."""
         node = pod["spec"]["nodeName"]
         found = self._store.get("nodes", "", node)
         cidr = ((found or {}).get("spec") or {}).get("podCIDR")
@@ -41,7 +41,7 @@ class Addresses:
         network = _network(cidr)
         usable = network.num_addresses - 2
         for _ in range(usable):
-            # Round and round, so that an address isn't given out again the moment it is free.
+            # In turn, so that a freed address isn't reused immediately.
             self._next[node] = self._next.get(node, 0) % usable + 1
             address = str(network[self._next[node]])
             if address not in self._held:

@@ -1,8 +1,8 @@
-"""Fault injection: an annotation `simulator.ecp.ai/fail` on a pod template makes its pods fail as real ones do.
+"""Fault injection: the annotation `simulator.ecp.ai/fail` on a pod template makes its pods fail.
 
-`image-pull`: ErrImagePull and ImagePullBackOff in turn. `crash-loop`: runs a second, ends with exit code 1,
-CrashLoopBackOff with a growing wait. `never-ready`: runs, and its readiness probe never succeeds. A pod without
-the annotation recovers at its next retry.
+`image-pull`: alternates between ErrImagePull and ImagePullBackOff. `crash-loop`: ends with exit code 1 after a second
+or two, then CrashLoopBackOff with an increasing delay. `never-ready`: runs, but its readiness probe always fails.
+When the annotation is removed, the pod recovers at its next retry.
 """
 
 from services.simulator.controllers.pods import pod_status
@@ -11,19 +11,19 @@ from services.simulator.controllers.pods.pod_steps import PodSteps, backoff
 from services.simulator.controllers.pods.pod_timing import PodTiming
 from shared.kube.objects import Obj, is_ready
 
-# How long ErrImagePull is shown before it turns into ImagePullBackOff.
+# How long the reason is ErrImagePull before it becomes ImagePullBackOff.
 PULL_ERROR_SECONDS = 2.0
 
 
 class FaultInjection:
-    """Takes the steps of failing pods instead of the kubelet."""
+    """Takes the steps of failing pods in place of the kubelet."""
 
     def __init__(self, steps: PodSteps) -> None:
         self._steps = steps
         self._pull_failures: dict[str, int] = {}
 
     def step(self, pod: Obj, timing: PodTiming, seconds_to_start: float) -> bool:
-        """True if the pod's next step, taken or awaited, belongs to a fault; False if the kubelet should take it."""
+        """True if the pod's next step belongs to a fault, whether due or not; False if the kubelet takes it."""
         state = pod["status"]["containerStatuses"][0]["state"]
         reason = (state.get("waiting") or {}).get("reason")
         failure = failure_of(pod)
@@ -44,7 +44,7 @@ class FaultInjection:
         return True
 
     def forget(self, pod: Obj) -> None:
-        """The pod is gone."""
+        """Drop the state of a deleted pod."""
         self._pull_failures.pop(pod["metadata"]["uid"], None)
 
     def _pull(self, pod: Obj, seconds: float) -> None:
@@ -111,7 +111,7 @@ class FaultInjection:
             self._restart(pod, container.get("lastState") or {})
 
     def _restart(self, pod: Obj, last: Obj) -> None:
-        """Run the containers again, under the same address."""
+        """Restart the containers; the pod keeps its address."""
         restarts = pod["status"]["containerStatuses"][0]["restartCount"] + 1
         now = self._steps.context.timestamp()
         pod = self._steps.take(pod_status.running(pod, pod["status"]["podIP"], now, restarts, last))

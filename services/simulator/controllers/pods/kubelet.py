@@ -1,8 +1,8 @@
-"""All nodes' kubelets: what becomes of a pod once it is bound.
+"""The kubelets of all nodes: the life of a pod after its binding.
 
-Pulling, starting, ready, and in the end stopping; each step is taken when its time has come and asks to be called
-back for the next. Where a pod stands is in its status alone, so a restarted simulator goes on where it was. Pods that
-are annotated to fail are handled by `fault_injection`.
+A pod pulls its images, starts, becomes ready and finally stops. Each step is taken when it is due and enqueues the
+next. A pod's progress is in its status alone, so that a restarted simulator continues from it. `fault_injection`
+handles pods that are annotated to fail.
 """
 
 from datetime import datetime
@@ -18,7 +18,7 @@ from shared.kube.objects import Obj, ObjectKey, is_ready, is_terminating, key_of
 
 
 class Kubelets:
-    """Moves bound pods through their life."""
+    """Takes the steps in the life of bound pods."""
 
     def __init__(self, context: ControllerContext) -> None:
         self._context = context
@@ -32,7 +32,7 @@ class Kubelets:
         context.changes.watch("nodes", self._on_node)
 
     def reconcile(self, key: ObjectKey) -> None:
-        """Takes the next step of this pod if it is due, otherwise comes back when it is."""
+        """Take the pod's next step if it is due; otherwise enqueue the pod for that time."""
         pod = self._context.store.get("pods", *key)
         if pod is None or not node_of(pod):
             return
@@ -86,7 +86,7 @@ class Kubelets:
             self._steps.take(pod_status.ready(pod, self._context.timestamp()))
 
     def _stop(self, pod: Obj) -> None:
-        """SIGTERM, then the end: after a second or two, or when the grace period is over if that is sooner."""
+        """Stop the pod after one or two seconds, or at the end of its grace period if that is sooner."""
         uid, grace = pod["metadata"]["uid"], pod["metadata"].get("deletionGracePeriodSeconds") or 0
         if uid not in self._stopping:
             self._stopping[uid] = self._context.clock.now()
@@ -141,7 +141,7 @@ class Kubelets:
                 self._images.add((node_of(pod), status["image"]))
 
     def _on_node(self, old: Obj | None, new: Obj | None) -> None:
-        """Pods of a node that is gone go with it."""
+        """Delete the pods of a deleted node."""
         if new is None and old is not None:
             for pod in self._context.store.list("pods"):
                 if node_of(pod) == old["metadata"]["name"]:

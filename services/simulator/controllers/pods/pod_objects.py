@@ -1,4 +1,4 @@
-"""What controllers ask of a pod and how they make one. Pure."""
+"""New pods as controllers create them, and properties of pods that controllers need. Pure."""
 
 from datetime import datetime
 
@@ -7,18 +7,18 @@ from shared.kube.labels import FAULT
 from shared.kube.objects import Obj, annotations_of, condition, is_terminating
 from shared.kube.texts import parse_time
 
-# Admission gives every pod these: a node that is away for five minutes loses its pods.
+# Tolerations that admission adds to every pod: an unreachable node loses its pods after five minutes.
 _NODE_LOSS_TOLERATIONS = [
     {"key": f"node.kubernetes.io/{taint}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
     for taint in ("not-ready", "unreachable")
 ]
 
-# On a pod (usually by its template): makes it fail in one of these ways.
+# Values of the annotation FAULT.
 IMAGE_PULL, CRASH_LOOP, NEVER_READY = "image-pull", "crash-loop", "never-ready"
 
 
 def new_pod(owner: Obj, name: str, template: Obj, spec: Obj, *, generate_name: str | None = None) -> Obj:
-    """A pod from a workload's template; `spec` is the template's, admitted, and may be shared by many pods."""
+    """A pod from a workload's template; `spec` is the template's after `admitted`, and pods may share it."""
     metadata = template.get("metadata") or {}
     made = {
         "name": name,
@@ -39,7 +39,7 @@ def new_pod(owner: Obj, name: str, template: Obj, spec: Obj, *, generate_name: s
 
 
 def admitted(spec: Obj) -> Obj:
-    """A pod's spec with the defaults that admission plugins set; the service account's token volume is left out."""
+    """A pod's spec with the defaults that admission plugins set, except the service account's token volume."""
     present = {toleration.get("key") for toleration in spec.get("tolerations") or ()}
     added = [toleration for toleration in _NODE_LOSS_TOLERATIONS if toleration["key"] not in present]
     account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
@@ -70,12 +70,12 @@ def qos_class(spec: Obj) -> str:
 
 
 def is_active(pod: Obj) -> bool:
-    """True unless the pod has ended or is on its way out."""
+    """True unless the pod has ended or is terminating."""
     return not is_terminating(pod) and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
 
 
 def ready_since(pod: Obj) -> datetime | None:
-    """When the pod last became ready; None when it isn't."""
+    """When the pod became ready; None if it isn't."""
     found = condition(pod, "Ready")
     if found is None or found["status"] != "True":
         return None
@@ -83,10 +83,10 @@ def ready_since(pod: Obj) -> datetime | None:
 
 
 def failure_of(pod: Obj) -> str | None:
-    """How the pod is told to fail, if it is."""
+    """The fault to inject into the pod, or None."""
     return annotations_of(pod).get(FAULT)
 
 
 def node_of(pod: Obj) -> str:
-    """The node that the pod is bound to; "" before."""
+    """The node to which the pod is bound; "" before."""
     return pod["spec"].get("nodeName") or ""

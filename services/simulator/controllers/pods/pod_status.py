@@ -1,7 +1,7 @@
-"""What the kubelet writes into a pod's status at each stage of its life. Pure.
+"""The status that a kubelet reports for each stage of a pod's life. Pure.
 
-The containers of a pod move together: all wait, then all run. That is coarser than a real kubelet and enough for
-everyone who watches readiness, restarts and reasons.
+All containers of a pod change their state together. This is simpler than a real kubelet and enough for clients that
+read readiness, restarts and reasons.
 """
 
 from hashlib import sha256
@@ -14,7 +14,7 @@ NOT_READY = "ContainersNotReady"
 
 
 def admitted(pod: Obj, host_ip: str, now: str) -> Obj:
-    """The node has taken the pod and starts to pull."""
+    """The status of a pod that its node has admitted and whose images are being pulled."""
     waits = "PodInitializing" if pod["spec"].get("initContainers") else "ContainerCreating"
     status = {
         **(pod.get("status") or {}),
@@ -32,7 +32,7 @@ def admitted(pod: Obj, host_ip: str, now: str) -> Obj:
 
 
 def held_up(pod: Obj, reason: str, message: str, now: str, last: Obj | None = None) -> Obj:
-    """The containers wait for a reason such as ErrImagePull or CrashLoopBackOff; `last` is how they ended before."""
+    """The status while the containers wait for `reason`, such as ErrImagePull; `last` is their previous end."""
     status = pod["status"]
     known = {one["name"]: one for one in status.get("containerStatuses") or ()}
     state = {"waiting": {"reason": reason, "message": message}}
@@ -46,7 +46,7 @@ def held_up(pod: Obj, reason: str, message: str, now: str, last: Obj | None = No
 
 
 def running(pod: Obj, pod_ip: str, now: str, restarts: int = 0, last: Obj | None = None) -> Obj:
-    """The containers run; those without probes are ready at once."""
+    """The status of running containers; those without probes are ready."""
     containers = [_running(pod, container, now, restarts, last) for container in _containers(pod)]
     status = {
         **pod["status"],
@@ -62,14 +62,14 @@ def running(pod: Obj, pod_ip: str, now: str, restarts: int = 0, last: Obj | None
 
 
 def ready(pod: Obj, now: str) -> Obj:
-    """All probes have passed."""
+    """The status after all probes have passed."""
     containers = [{**one, "ready": True, "started": True} for one in pod["status"]["containerStatuses"]]
     status = {**pod["status"], "containerStatuses": containers}
     return _with_conditions(pod, status, now, sandbox=True, initialized=True, ready=True)
 
 
 def ended(pod: Obj, phase: str, now: str) -> Obj:
-    """The containers have run to their end; `phase` is Succeeded or Failed."""
+    """The status after all containers have ended; `phase` is Succeeded or Failed."""
     reason, code = ("Completed", 0) if phase == "Succeeded" else ("Error", 1)
     containers = [
         {**one, "state": terminated(one, reason, code, now), "ready": False, "started": False}
@@ -88,7 +88,7 @@ def ended(pod: Obj, phase: str, now: str) -> Obj:
 
 
 def terminated(container: Obj, reason: str, code: int, now: str) -> Obj:
-    """A state `terminated` for a container status that runs."""
+    """The state `terminated` of a container that was running."""
     started = ((container.get("state") or {}).get("running") or {}).get("startedAt", now)
     return {
         "terminated": {
@@ -138,7 +138,7 @@ def _init_done(pod: Obj, container: Obj, now: str) -> Obj:
 
 
 def image_id(image: str) -> str:
-    """A digest reference that depends on the image's name alone."""
+    """A reference by digest, which depends only on the image's name."""
     repository = image.partition("@")[0]
     head, _, tail = repository.rpartition("/")
     plain = tail.partition(":")[0]
@@ -159,7 +159,7 @@ def _containers(pod: Obj) -> list[Obj]:
 def _with_conditions(
     pod: Obj, status: Obj, now: str, *, sandbox: bool, initialized: bool, ready: bool, reason: str = NOT_READY
 ) -> Obj:
-    """The pod with this status and Kubernetes' five conditions."""
+    """The pod with this status and the five standard conditions."""
     unready = " ".join(container["name"] for container in _containers(pod))
     why = {} if ready else {"reason": reason}
     if not ready and reason == NOT_READY:

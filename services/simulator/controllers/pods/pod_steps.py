@@ -1,7 +1,7 @@
-"""Taking one step in a pod's life: writing it, remembering when, and coming back for the next.
+"""The steps in a pod's life: storing the new status, and scheduling the next step.
 
-A status has whole seconds; the moment of a pod's last step is remembered exactly while the process lives, and taken
-from the status after a restart.
+A status has whole seconds. The exact time of each pod's last step is kept in memory; after a restart the time in the
+status is used.
 """
 
 from datetime import datetime
@@ -17,7 +17,7 @@ FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 10, 300
 
 
 class PodSteps:
-    """Shared by what moves pods: `again` is called with a pod's key when its next step is due."""
+    """Steps of pods, for kubelets and fault injection; `again` is called with a pod's key when its next step is due."""
 
     def __init__(self, context: ControllerContext, again: Reconcile) -> None:
         self.context = context
@@ -25,25 +25,25 @@ class PodSteps:
         self._last: dict[str, datetime] = {}
 
     def take(self, pod: Obj) -> Obj:
-        """Writes the pod's new state and starts the clock of this step."""
+        """Store the pod's new state and remember the time of this step."""
         self._last[pod["metadata"]["uid"]] = self.context.clock.now()
         return self.context.store.replace("pods", pod)
 
     def is_due(self, pod: Obj, seconds: float) -> bool:
-        """True when the pod's last step was so long ago; otherwise it will be looked at again then."""
+        """True if the pod's last step was at least `seconds` ago; otherwise the pod is enqueued for that time."""
         left = seconds - self.context.clock.since(self._last.get(pod["metadata"]["uid"]) or _last_step(pod))
-        # Below a millisecond it is a rounding error of the clock, not time to wait.
+        # Less than a millisecond is a rounding error of the clock.
         if left < 0.001:
             return True
         self.again_after(pod, left)
         return False
 
     def again_after(self, pod: Obj, seconds: float) -> None:
-        """Looks at the pod again after so many seconds."""
+        """Enqueue the pod after a delay in seconds."""
         self.context.queue.add_after(seconds, self._again, key_of(pod))
 
     def note(self, pod: Obj, reason: str, message: str, container: Obj, *, warning: bool = False) -> None:
-        """An event about one container of the pod."""
+        """Record an event about one container of the pod."""
         self.context.events.record(
             pod,
             reason,
@@ -55,18 +55,18 @@ class PodSteps:
         )
 
     def forget(self, pod: Obj) -> None:
-        """The pod is gone."""
+        """Drop the state of a deleted pod."""
         self._last.pop(pod["metadata"]["uid"], None)
         self.context.queue.forget(self._again, key_of(pod))
 
 
 def backoff(failures: int) -> int:
-    """Seconds before the next try after so many failures (from 0): 10, 20, 40 ... 300, as the kubelet waits."""
+    """Seconds before the retry after `failures` earlier retries: 10, 20, 40 ... 300, as in the kubelet."""
     return min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS << min(failures, 10))
 
 
 def _last_step(pod: Obj) -> datetime:
-    """The latest time in the status: when the containers started or ended, else when the node took the pod."""
+    """The latest time in the status: when the containers started or ended, otherwise when the node admitted the pod."""
     status = pod["status"]
     first = (status.get("containerStatuses") or [{}])[0]
     started = ((first.get("state") or {}).get("running") or {}).get("startedAt")

@@ -1,9 +1,8 @@
-"""How long a pod takes to do things: pulling, starting, loading a model, stopping. Pure, and the same for the same
-pod and seed.
+"""Durations in a pod's life: pulling, starting, loading a model, stopping. Pure, and fixed for a pod and a seed.
 
-Brisk on purpose: a cpu service is Ready some 3 to 8 s after it was bound, one with GPUs after 8 to 20 s, because it
-loads a model. A probe counts as passed when the application is up and its initialDelaySeconds are over; its period
-isn't simulated.
+They are short on purpose: a cpu service is ready 3 to 8 s after its binding, one with GPUs after 8 to 20 s, because it
+loads a model. A probe passes when the application has started and its initialDelaySeconds are over; its period isn't
+simulated.
 """
 
 from functools import cached_property
@@ -16,18 +15,18 @@ _MEGABYTE = 1_000_000
 
 
 class ValueRange(NamedTuple):
-    """Seconds, from least to most."""
+    """A range of values, in seconds or megabytes."""
 
     least: float
     most: float
 
     def at(self, share: float) -> float:
-        """The point at this share (0 to 1) of the way."""
+        """The value at this share (0 to 1) of the range."""
         return self.least + share * (self.most - self.least)
 
 
 class TimingProfile(NamedTuple):
-    """How a class of pods behaves; `image` is in megabytes, the rest in seconds."""
+    """Ranges for a class of pods; `image` is in megabytes, the others in seconds."""
 
     image: ValueRange
     pull: ValueRange
@@ -48,14 +47,14 @@ CRASH = ValueRange(1.0, 2.0)
 
 
 class ImagePull(NamedTuple):
-    """What pulling an image costs."""
+    """Duration in seconds and size in bytes of an image pull."""
 
     seconds: float
     size: int
 
 
 class PodTiming:
-    """The times of one pod; what is asked for again and again is worked out once."""
+    """The durations of one pod; those that are read often are computed once."""
 
     def __init__(self, seed: int, pod: Obj) -> None:
         self._about = (seed, pod["metadata"].get("namespace", ""), pod["metadata"]["name"])
@@ -64,7 +63,7 @@ class PodTiming:
         self._pulls: dict[str, ImagePull] = {}
 
     def pull(self, image: str) -> ImagePull:
-        """Seconds for an image that isn't on the node, by its size class, and its size in bytes."""
+        """The pull of an image that isn't on the node."""
         found = self._pulls.get(image)
         if found is None:
             share = fraction("image", image)
@@ -88,21 +87,21 @@ class PodTiming:
         return max((self._container_ready(container) for container in self._spec["containers"]), default=0.0)
 
     def complete(self) -> float:
-        """Seconds that a pod which runs to completion runs."""
+        """Seconds for which a pod of a Job runs."""
         return RUN_TO_COMPLETION.at(fraction(*self._about, "complete"))
 
     def crash(self, restarts: int) -> float:
-        """Seconds that a container which crashes lives."""
+        """Seconds until a crashing container ends."""
         return CRASH.at(fraction(*self._about, "crash", restarts))
 
     def stop(self) -> float:
-        """Seconds from SIGTERM to the end, never past the pod's grace period."""
+        """Seconds from SIGTERM to the end; the grace period may end it earlier."""
         return STOP.at(fraction(*self._about, "stop"))
 
     def _container_ready(self, container: Obj) -> float:
         probes = [container[name] for name in ("startupProbe", "readinessProbe") if container.get(name)]
         if not probes:
-            # Kubernetes takes a container without probes for ready as soon as it runs.
+            # In Kubernetes a container without probes is ready as soon as it runs.
             return 0.0
         seconds = self._profile.boot.at(fraction(*self._about, "boot", container["name"]))
         for probe in probes:
@@ -112,7 +111,7 @@ class PodTiming:
 
 
 def uses_gpu(spec: Obj) -> bool:
-    """True when a container asks for a GPU of any maker."""
+    """True if a container requests a GPU of any vendor."""
     for container in spec["containers"]:
         resources = container.get("resources") or {}
         for name in {**(resources.get("limits") or {}), **(resources.get("requests") or {})}:

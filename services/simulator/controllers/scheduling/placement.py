@@ -1,7 +1,7 @@
-"""Where a pod fits: the scheduler's filters and scores for one node at a time. Pure.
+"""The scheduler's filters and scores for one pod on one node. Pure.
 
-Refusals are Kubernetes' own phrases, because people and our deployer read `0/24 nodes are available: ...` to learn
-what to change. cpu is counted in thousandths of a core, everything else in whole units (bytes, GPUs, pods).
+Refusals have Kubernetes' wording, because people and our deployer read `0/24 nodes are available: ...` to find out
+what to change. cpu is in thousandths of a core, every other resource in whole units (bytes, GPUs, pods).
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ _CORDON_TAINT = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedul
 
 
 class NodeInfo:
-    """One node as the scheduler sees it: what it offers, and what the pods on it have asked for."""
+    """A node in the scheduler: its allocatable resources, and the requests of its pods."""
 
     __slots__ = ("allocatable", "labels", "name", "pods", "taints", "unschedulable", "used")
 
@@ -38,14 +38,14 @@ class NodeInfo:
         self.allocatable: Amounts = amounts(status.get("allocatable") or status.get("capacity") or {})
 
     def add(self, key: tuple[str, str], demand: Amounts) -> None:
-        """Counts a pod in; a second time is the same time."""
+        """Add a pod's requests; no effect if the pod was added already."""
         if key not in self.pods:
             self.pods[key] = demand
             for name, amount in demand.items():
                 self.used[name] = self.used.get(name, 0) + amount
 
     def remove(self, key: tuple[str, str]) -> None:
-        """Counts a pod out."""
+        """Subtract a pod's requests."""
         for name, amount in self.pods.pop(key, {}).items():
             self.used[name] -= amount
 
@@ -56,7 +56,7 @@ def amounts(quantities: Mapping[str, str | int | float]) -> Amounts:
 
 
 def demand_of(spec: Obj) -> Amounts:
-    """What a pod asks for: its containers and sidecars together, or its largest init container, and its overhead."""
+    """A pod's requests: containers and sidecars together, or its largest init container, plus its overhead."""
     total: Amounts = {}
     for container in spec["containers"]:
         _add(total, _requests(container))
@@ -74,7 +74,7 @@ def demand_of(spec: Obj) -> Amounts:
 
 
 def refusals(node: NodeInfo, spec: Obj) -> list[str]:
-    """Why the node will never take this pod as things are: cordon, taints, labels. Empty where it may."""
+    """Why the node's cordon, taints or labels exclude the pod. Empty if they don't."""
     if node.unschedulable and not _tolerates(spec, _CORDON_TAINT):
         return [UNSCHEDULABLE]
     for taint in node.taints:
@@ -84,7 +84,7 @@ def refusals(node: NodeInfo, spec: Obj) -> list[str]:
 
 
 def shortages(node: NodeInfo, demand: Amounts) -> list[str]:
-    """What there is too little of on the node just now. Empty where the pod fits."""
+    """The resources that the node currently lacks for the pod. Empty if it fits."""
     lacking = []
     if len(node.pods) >= node.allocatable.get("pods", 110):
         lacking.append(TOO_MANY_PODS)
@@ -95,7 +95,7 @@ def shortages(node: NodeInfo, demand: Amounts) -> list[str]:
 
 
 def score(node: NodeInfo, demand: Amounts) -> float:
-    """0 to 100: how empty the node would be with the pod, averaged over what it asks for (see `scored`)."""
+    """0 to 100: the free share of the node with the pod, averaged over the resources in `demand` (see `scored`)."""
     total, used, allocatable = 0.0, node.used, node.allocatable
     for name, amount in demand.items():
         if offered := allocatable.get(name):
@@ -104,12 +104,12 @@ def score(node: NodeInfo, demand: Amounts) -> float:
 
 
 def scored(demand: Amounts) -> Amounts:
-    """The demand with cpu and memory in any case: a pod that asks for nothing goes where both are free."""
+    """The demand with cpu and memory in any case, so that a pod without requests is scored by both."""
     return {"cpu": 0, "memory": 0, **demand}
 
 
 def preference(node: NodeInfo, spec: Obj) -> float:
-    """What soft rules add or take: preferred node affinity up to 100, each soft taint not tolerated 100."""
+    """The score from preferences: preferred node affinity adds up to 100, each untolerated soft taint subtracts 100."""
     affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
     terms = affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
     gained = sum(term["weight"] for term in terms if _term_holds(node, term["preference"]))
@@ -118,9 +118,9 @@ def preference(node: NodeInfo, spec: Obj) -> float:
 
 
 def sentence(nodes: int, reasons: Iterable[list[str]], hopeless: int) -> str:
-    """The scheduler's message: reasons counted over the nodes and sorted, then what preemption could do about it.
+    """The scheduler's message: reasons with their numbers of nodes, then the result for preemption.
 
-    `hopeless` is the number of nodes where evicting other pods wouldn't help.
+    `hopeless` is the number of nodes on which preemption wouldn't help.
     """
     counted = Counter(reason for refused in reasons for reason in refused)
     if not nodes:
@@ -134,7 +134,7 @@ def sentence(nodes: int, reasons: Iterable[list[str]], hopeless: int) -> str:
 
 def _requests(container: Obj) -> Amounts:
     resources = container.get("resources") or {}
-    # What has a limit and no request asks for its limit.
+    # A resource with a limit and no request has the limit as its request.
     return amounts({**(resources.get("limits") or {}), **(resources.get("requests") or {})})
 
 

@@ -1,4 +1,4 @@
-"""Persistent volume claims: each is bound as soon as it is made, and grows as soon as it may. Nothing is stored."""
+"""Persistent volume claims: each is bound and resized immediately. There is no real storage."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _DEFAULT = "storageclass.kubernetes.io/is-default-class"
 
 
 def standard_class() -> Obj:
-    """The class that every simulated cluster has: the default one, and it can expand."""
+    """The StorageClass of every simulated cluster: the default one, with expansion allowed."""
     return {
         "apiVersion": "storage.k8s.io/v1",
         "kind": "StorageClass",
@@ -25,7 +25,7 @@ def standard_class() -> Obj:
 
 
 def with_default_class(store: Store, spec: dict[str, Any]) -> dict[str, Any]:
-    """A claim's spec with the default class where it names none; of several the newest."""
+    """A claim's spec, with the default class if it names none; of several defaults the newest."""
     if spec.get("storageClassName") is not None:
         return spec
     defaults = [each for each in store.list(STORAGE_CLASSES) if annotations_of(each).get(_DEFAULT) == "true"]
@@ -34,14 +34,14 @@ def with_default_class(store: Store, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 class VolumeController:
-    """Plays the provisioner and the resizer."""
+    """Acts as provisioner and resizer of volumes."""
 
     def __init__(self, context: ControllerContext) -> None:
         self._context = context
         context.changes.watch(CLAIMS, self._on_claim)
 
     def reconcile(self, key: ObjectKey) -> None:
-        """Binds the claim with this key, if it isn't yet, or lets its volume grow."""
+        """Bind the claim with this key, or resize its volume."""
         claim = self._context.store.get(CLAIMS, *key)
         if claim is None or is_terminating(claim):
             return
@@ -54,7 +54,7 @@ class VolumeController:
             self._context.events.record(grown, "FileSystemResizeSuccessful", message, component="kubelet")
 
     def _bind(self, claim: Obj, requests: dict[str, Any]) -> None:
-        # Again, as Kubernetes does: it may have been made before there was a class.
+        # Defaulted once more, as in Kubernetes: the claim may have been created before any class.
         classed = with_default_class(self._context.store, claim["spec"])
         spec = {"volumeMode": "Filesystem", **classed, "volumeName": f"pvc-{claim['metadata']['uid']}"}
         status = {"phase": "Bound", "accessModes": spec.get("accessModes") or [], "capacity": requests}

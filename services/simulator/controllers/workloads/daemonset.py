@@ -1,4 +1,4 @@
-"""The DaemonSet controller: one pod on each node that would take it."""
+"""The DaemonSet controller: one pod on each node that allows it."""
 
 from services.simulator.controllers.pods.pod_objects import admitted, is_active, new_pod
 from services.simulator.controllers.runtime.context import ControllerContext
@@ -11,7 +11,7 @@ DAEMON_SETS = "daemonsets.apps"
 COMPONENT = "daemonset-controller"
 REVISION_LABEL = "controller-revision-hash"
 NODE_AFFINITY_FIELD = "metadata.name"
-# Daemons run also where others may not: on nodes that are cordoned or not ready.
+# Daemons also run on nodes that are cordoned or not ready.
 _TOLERATIONS = [
     {"key": f"node.kubernetes.io/{taint}", "operator": "Exists", "effect": effect}
     for taint, effect in (
@@ -23,7 +23,7 @@ _TOLERATIONS = [
 
 
 class DaemonSetController:
-    """Makes a pod for each node, pinned to it by affinity, so that the scheduler still has the last word."""
+    """Creates a pod for each node with a required affinity to it; the scheduler still checks the node's resources."""
 
     def __init__(self, context: ControllerContext) -> None:
         self._context = context
@@ -32,7 +32,7 @@ class DaemonSetController:
         context.changes.watch("nodes", self._on_node)
 
     def reconcile(self, key: ObjectKey) -> None:
-        """One pass over the DaemonSet with this key."""
+        """Reconcile the DaemonSet with this key."""
         owner = self._context.store.get(DAEMON_SETS, *key)
         if owner is None:
             return
@@ -56,7 +56,7 @@ class DaemonSetController:
         self._update(owner, pods, revision)
 
     def _update(self, owner: Obj, pods: dict[str, Obj], revision: str) -> None:
-        """Replaces one outdated pod at a time, while all the others are ready."""
+        """Replace one outdated pod at a time, if all pods are ready."""
         if (owner["spec"].get("updateStrategy") or {}).get("type") == "OnDelete":
             return
         if all(is_ready(pod) and is_active(pod) for pod in pods.values()):
@@ -93,7 +93,7 @@ class DaemonSetController:
         return {**spec, "tolerations": [*spec["tolerations"], *_TOLERATIONS]}
 
     def _pods(self, owner: Obj) -> dict[str, Obj]:
-        """The pods by the node that they are for."""
+        """The pods by their intended node."""
         found = self._context.ownership.controlled(owner["metadata"]["uid"], "pods")
         return {_pinned_to(pod): pod for pod in found}
 

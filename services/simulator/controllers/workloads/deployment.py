@@ -1,7 +1,7 @@
-"""The Deployment controller: one step of a rollout for each pass, then the status.
+"""The Deployment controller: each reconciliation makes one step of a rollout and writes the status.
 
-A pass acts on the store's state, and each change triggers the next pass: ReplicaSets report, the Deployment is looked
-at again. The arithmetic is in `rollout`, the sentences in `deployment_status`, the ReplicaSets in `revisions`.
+Each change of a ReplicaSet's status triggers the next reconciliation. The sizes are computed in `rollout`, the status
+in `deployment_status`; `revisions` manages the ReplicaSets.
 """
 
 from services.simulator.controllers.runtime.context import ControllerContext
@@ -16,7 +16,7 @@ DEPLOYMENTS = "deployments.apps"
 
 
 class DeploymentController:
-    """Brings ReplicaSets in line with their Deployment."""
+    """Scales the ReplicaSets of Deployments and reports their status."""
 
     def __init__(self, context: ControllerContext) -> None:
         self._context = context
@@ -26,7 +26,7 @@ class DeploymentController:
         context.changes.watch("pods", self._on_pod)
 
     def reconcile(self, key: ObjectKey) -> None:
-        """One pass over the Deployment with this key."""
+        """Reconcile the Deployment with this key."""
         deployment = self._context.store.get(DEPLOYMENTS, *key)
         if deployment is None:
             self._context.queue.forget(self.reconcile, key)
@@ -43,7 +43,7 @@ class DeploymentController:
             self._roll(deployment, sets)
 
     def _roll(self, deployment: Obj, sets: list[Obj]) -> None:
-        """One step towards the present template."""
+        """One step towards the current template."""
         new, old = split(deployment, sets)
         recreates = not is_rolling(deployment)
         if recreates and self._stop_old(deployment, old):
@@ -68,7 +68,7 @@ class DeploymentController:
         self._report(deployment, new, [*old, new], conditions)
 
     def _stop_old(self, deployment: Obj, old: list[Obj]) -> bool:
-        """For Recreate: True while old pods are still there."""
+        """For Recreate: scale old ReplicaSets to 0; True while old pods remain."""
         running = [one for one in old if wanted(one)]
         for one in running:
             self._revisions.scale(deployment, one, 0)
@@ -82,7 +82,7 @@ class DeploymentController:
         ]
 
     def _resize(self, deployment: Obj, sets: list[Obj]) -> None:
-        """A new number of replicas, or a pause: sizes change, templates do not."""
+        """Scale a paused or resized Deployment; templates don't change."""
         new, old = split(deployment, sets)
         active = [one for one in sets if wanted(one)]
         if len(active) <= 1:
@@ -103,7 +103,7 @@ class DeploymentController:
         self._report(deployment, new, scaled, [])
 
     def _with_pause_noted(self, deployment: Obj) -> Obj:
-        """The Deployment with the condition DeploymentPaused or DeploymentResumed."""
+        """The Deployment with the condition DeploymentPaused or DeploymentResumed where it applies."""
         current = condition(deployment, "Progressing")
         if report.deadline_of(deployment) is None or (current and current["reason"] == report.TIMED_OUT):
             return deployment
@@ -119,7 +119,7 @@ class DeploymentController:
         return self._context.store.replace(DEPLOYMENTS, {**deployment, "status": {**status, "conditions": conditions}})
 
     def _report(self, deployment: Obj, new: Obj | None, sets: list[Obj], news: list[Obj]) -> None:
-        """Writes the status, and the revision of the new ReplicaSet into the Deployment's annotations."""
+        """Write the status, and the new ReplicaSet's revision as an annotation of the Deployment."""
         context, now = self._context, self._context.clock.now()
         conditions = (deployment.get("status") or {}).get("conditions") or []
         for found in news:
@@ -150,7 +150,7 @@ class DeploymentController:
         self._enqueue_owner(new or old or {})
 
     def _on_pod(self, old: Obj | None, new: Obj | None) -> None:
-        """A pod that is gone may be what a Recreate waits for."""
+        """A Recreate may be waiting for the deletion of this pod."""
         if new is None and old is not None and (uid := controller_uid(old)):
             ref = self._context.ownership.find(uid)
             owner = self._context.store.get(*ref) if ref and ref.resource == REPLICA_SETS else None
@@ -165,14 +165,14 @@ class DeploymentController:
 
 
 def _is_resized(deployment: Obj, sets: list[Obj]) -> bool:
-    """True when spec.replicas is not what the ReplicaSets with pods were last sized for."""
+    """True if spec.replicas differs from the number for which the ReplicaSets were last sized."""
     goal = str(wanted(deployment))
     noted = [annotations_of(one).get(DESIRED) for one in sets if wanted(one)]
     return any(desired is not None and desired != goal for desired in noted)
 
 
 def _is_saturated(deployment: Obj, new: Obj) -> bool:
-    """True when the new ReplicaSet has all the pods it should have, and all are available."""
+    """True if the new ReplicaSet has all its replicas and all are available."""
     goal = wanted(deployment)
     desired = annotations_of(new).get(DESIRED)
     available = (new.get("status") or {}).get("availableReplicas") or 0

@@ -1,6 +1,6 @@
 """A Deployment's status: counts and the conditions Available, Progressing and ReplicaFailure. Pure.
 
-Reasons and sentences are Kubernetes' own, because `kubectl rollout status`, Argo CD and our own deployer read them.
+Reasons and messages are those of Kubernetes, because `kubectl rollout status`, Argo CD and our deployer read them.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -17,14 +17,14 @@ COMPLETE = "NewReplicaSetAvailable"
 TIMED_OUT = "ProgressDeadlineExceeded"
 PAUSED = "DeploymentPaused"
 RESUMED = "DeploymentResumed"
-# What the API server takes as "no deadline" (the largest int32).
+# The value (the largest int32) that means "no deadline".
 NO_DEADLINE = 2**31 - 1
 
 
 def status(deployment: Obj, new: Obj | None, sets: list[Obj], conditions: list[Obj], now: datetime) -> Obj:
-    """The new status without progress; `sets` are all ReplicaSets, `conditions` those known so far.
+    """The new status but for progress; `sets` are all ReplicaSets, `conditions` the present conditions.
 
-    Zero counts are left out, as Go does.
+    Counts of zero are omitted, as in Go's encoding.
     """
     counts = _counts(new, sets)
     result = {
@@ -39,9 +39,9 @@ def status(deployment: Obj, new: Obj | None, sets: list[Obj], conditions: list[O
 
 
 def with_progress(deployment: Obj, new: Obj | None, result: Obj, now: datetime, elapsed: float) -> Obj:
-    """The status with its Progressing condition brought up to date.
+    """The status with an updated condition Progressing.
 
-    `elapsed` is the seconds of simulation since that condition last moved on.
+    `elapsed` is the time in simulated seconds since that condition was last updated.
     """
     if deadline_of(deployment) is None:
         return {**result, "conditions": [c for c in result["conditions"] if c["type"] != "Progressing"]}
@@ -62,7 +62,7 @@ def with_progress(deployment: Obj, new: Obj | None, result: Obj, now: datetime, 
 
 
 def is_complete(deployment: Obj, result: Obj) -> bool:
-    """True when all pods, and no others, are of the present template and available."""
+    """True if all pods belong to the current template and are available."""
     goal = wanted(deployment)
     counts = ("updatedReplicas", "replicas", "availableReplicas")
     return all(result.get(name, 0) == goal for name in counts)
@@ -88,7 +88,7 @@ def progressing(state: str, reason: str, message: str, now: datetime) -> Obj:
 
 
 def moment(condition_found: Obj) -> datetime:
-    """When the condition last moved on."""
+    """When the condition was last updated."""
     written = condition_found.get("lastUpdateTime") or condition_found.get("lastTransitionTime")
     return texts.parse_time(written) if written else datetime.min.replace(tzinfo=UTC)
 
@@ -143,7 +143,7 @@ def _condition(kind: str, state: str, reason: str, message: str, now: datetime) 
 
 
 def earliest_check(deployment: Obj, result: Obj, elapsed: float) -> timedelta | None:
-    """How long until the deadline has to be looked at again; None when nothing is due."""
+    """The time until the deadline must be checked; None if there is nothing to check."""
     current, deadline = condition({"status": result}, "Progressing"), deadline_of(deployment)
     if current is None or deadline is None or current["reason"] in (COMPLETE, TIMED_OUT, PAUSED):
         return None

@@ -1,4 +1,4 @@
-"""PodDisruptionBudget status: how many pods are healthy, how many must be, and so how many may be evicted now."""
+"""PodDisruptionBudget status: healthy pods, required pods, and how many evictions are allowed."""
 
 from services.simulator.controllers.pods.pod_objects import is_active
 from services.simulator.controllers.runtime.context import ControllerContext
@@ -12,7 +12,7 @@ _SETTLE_SECONDS = 0.5
 
 
 class DisruptionController:
-    """Keeps the counts; refusing an eviction is the API's business."""
+    """Reports the counts; budgets aren't enforced, because the API doesn't serve evictions."""
 
     def __init__(self, context: ControllerContext) -> None:
         self._context = context
@@ -20,7 +20,7 @@ class DisruptionController:
         context.changes.watch("pods", self._on_pod)
 
     def reconcile(self, key: ObjectKey) -> None:
-        """Counts the pods of the budget with this key."""
+        """Reconcile the budget with this key."""
         budget = self._context.store.get(BUDGETS, *key)
         if budget is None:
             return
@@ -41,7 +41,7 @@ class DisruptionController:
         self._context.store.replace(BUDGETS, {**budget, "status": status})
 
     def _expected(self, pods: list[Obj]) -> int:
-        """Pods that the workloads behind these pods want; a pod without a workload stands for itself."""
+        """Desired replicas of the workloads that these pods belong to; a pod without a workload counts as one."""
         workloads: dict[str, int] = {}
         for pod in pods:
             top = self._top_owner(pod)

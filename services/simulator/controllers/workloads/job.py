@@ -1,4 +1,4 @@
-"""The Job controller: pods that run to completion, some at a time, until enough have succeeded or too many failed."""
+"""The Job controller: runs pods to completion until enough have succeeded or too many have failed."""
 
 from services.simulator.controllers.pods.pod_objects import admitted, is_active, new_pod
 from services.simulator.controllers.runtime.context import ControllerContext
@@ -11,7 +11,7 @@ COMPONENT = "job-controller"
 
 
 class JobController:
-    """Creates the pods of jobs and reports when they are done."""
+    """Creates the pods of Jobs and reports their completion."""
 
     def __init__(self, context: ControllerContext) -> None:
         self._context = context
@@ -19,7 +19,7 @@ class JobController:
         context.pod_owners.register("Job", self.reconcile)
 
     def reconcile(self, key: ObjectKey) -> None:
-        """One pass over the job with this key."""
+        """Reconcile the Job with this key."""
         job = self._context.store.get(JOBS, *key)
         if job is None or is_terminating(job) or self._context.terminating(key[0]):
             return
@@ -99,7 +99,7 @@ class JobController:
         ]
 
     def _expire(self, job: Obj) -> None:
-        """Deletes a finished job when its ttlSecondsAfterFinished have passed."""
+        """Delete a finished Job after its ttlSecondsAfterFinished."""
         seconds = job["spec"].get("ttlSecondsAfterFinished")
         if seconds is None:
             return
@@ -116,7 +116,7 @@ class JobController:
 
 
 def is_finished(job: Obj) -> bool:
-    """True when the job is complete or has failed."""
+    """True if the Job is complete or has failed."""
     found = [condition(job, "Complete"), condition(job, "Failed")]
     return any(one is not None and one["status"] == "True" for one in found)
 

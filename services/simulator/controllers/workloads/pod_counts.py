@@ -1,7 +1,7 @@
-"""Pods and ready pods of each controller, counted by difference.
+"""Counts of pods and ready pods for each controller, updated by each change.
 
-A ReplicaSet with a thousand pods reports its status a thousand times while they start; a full count each time would
-visit a million pods.
+A ReplicaSet with a thousand pods reports its status a thousand times while they start; counting all pods each time
+would visit a million.
 """
 
 from typing import NamedTuple
@@ -32,7 +32,7 @@ class PodCountsByOwner:
         return self._by_owner.get(uid, NOTHING)
 
     def observe(self, old: Obj | None, new: Obj | None) -> list[str]:
-        """Account for a change of a pod; returns the uids whose counts it changed."""
+        """Update the counts after a change of a pod; returns the uids whose counts changed."""
         before, after = _contribution(old), _contribution(new)
         if before == after:
             return []

@@ -1,4 +1,4 @@
-"""The ReplicaSet controller: as many pods as asked for, and a status that counts them."""
+"""The ReplicaSet controller: keeps the desired number of pods and reports their counts."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -26,12 +26,12 @@ from shared.kube.texts import parse_time
 REPLICA_SETS = "replicasets.apps"
 COMPONENT = "replicaset-controller"
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
-# Pods made or deleted in one pass; the rest waits for the next, so that a pass stays short.
+# Pods created or deleted in one reconciliation; the rest follows in the next one, to keep each short.
 BATCH = 20
 
 
 class ReplicaSetController:
-    """Makes and deletes pods."""
+    """Creates and deletes the pods of ReplicaSets."""
 
     def __init__(self, context: ControllerContext) -> None:
         self._context = context
@@ -40,7 +40,7 @@ class ReplicaSetController:
         context.changes.watch(REPLICA_SETS, self._on_replica_set)
 
     def reconcile(self, key: ObjectKey) -> None:
-        """One pass over the ReplicaSet with this key."""
+        """Reconcile the ReplicaSet with this key."""
         replica_set = self._context.store.get(REPLICA_SETS, *key)
         if replica_set is None:
             self._context.queue.forget(self.reconcile, key)
@@ -81,7 +81,7 @@ class ReplicaSetController:
                 self._context.store.replace("pods", with_metadata(pod, ownerReferences=owned_by(replica_set)))
 
     def _release(self, key: ObjectKey) -> None:
-        """Lets go of a pod whose labels don't match any more; another one will be made in its place."""
+        """Release a pod whose labels no longer match; the next reconciliation replaces it."""
         pod = self._context.store.get("pods", *key)
         ref = self._context.ownership.find(controller_uid(pod) or "") if pod else None
         owner = self._context.store.get(*ref) if ref and ref.resource == REPLICA_SETS else None
@@ -104,7 +104,7 @@ class ReplicaSetController:
             self._context.store.replace(REPLICA_SETS, {**replica_set, "status": status})
 
     def _available(self, replica_set: Obj, ready: int) -> int:
-        """Pods that have been ready for minReadySeconds; comes back when the next one will have been."""
+        """Pods ready for at least minReadySeconds; enqueues the ReplicaSet for when the next one becomes available."""
         least = replica_set["spec"].get("minReadySeconds") or 0
         if not least or not ready:
             return ready
@@ -132,7 +132,7 @@ class ReplicaSetController:
 
 
 def _usefulness(pods: list[Obj]) -> Callable[[Obj], tuple[Any, ...]]:
-    """A sort key by which the least useful pods come first, in Kubernetes' order of reasons."""
+    """A sort key for deletions: least useful pods first, by Kubernetes' criteria in their order."""
     on_node = Counter(node_of(pod) for pod in pods)
 
     def usefulness(pod: Obj) -> tuple[Any, ...]:

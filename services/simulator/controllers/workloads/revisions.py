@@ -1,7 +1,7 @@
-"""The ReplicaSets of a Deployment: finding, making, numbering and dropping them.
+"""The ReplicaSets of a Deployment: finding, creating, numbering and deleting them.
 
-A Deployment's present template has one ReplicaSet (the new one); all others are its history, which `kubectl rollout
-history` and `undo` read from the revision annotations kept here.
+The current template has one ReplicaSet, the new one. The others are old revisions; `kubectl rollout history` and
+`undo` read them by the revision annotations that are maintained here.
 """
 
 from services.simulator.controllers.runtime.context import ControllerContext
@@ -16,7 +16,7 @@ HASH_LABEL = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
 REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
 COMPONENT = "deployment-controller"
-# Annotations of a Deployment that are about the Deployment itself, and stay with it.
+# Annotations that describe the Deployment itself and aren't copied to its ReplicaSets.
 _NOT_INHERITED = {
     "kubectl.kubernetes.io/last-applied-configuration",
     REVISION,
@@ -28,13 +28,13 @@ _NOT_INHERITED = {
 
 
 class Revisions:
-    """Reads and writes ReplicaSets on a Deployment's behalf."""
+    """Finds, creates, scales and deletes the ReplicaSets of Deployments."""
 
     def __init__(self, context: ControllerContext) -> None:
         self._context = context
 
     def all(self, deployment: Obj) -> list[Obj]:
-        """Its ReplicaSets, oldest first; matching ones without a controller are adopted."""
+        """The Deployment's ReplicaSets, oldest first; adopts matching ones without a controller."""
         context, uid, namespace = self._context, deployment["metadata"]["uid"], deployment["metadata"]["namespace"]
         if not is_terminating(deployment):
             for orphan in context.ownership.uncontrolled(REPLICA_SETS, namespace):
@@ -46,7 +46,7 @@ class Revisions:
         return sorted(found, key=lambda one: (one["metadata"]["creationTimestamp"], one["metadata"]["name"]))
 
     def create(self, deployment: Obj, sets: list[Obj]) -> Obj | None:
-        """The ReplicaSet of the present template; None after a name collision, which raises status.collisionCount."""
+        """Create the ReplicaSet of the current template; None after a name collision, which the status counts."""
         context = self._context
         collisions = (deployment.get("status") or {}).get("collisionCount") or 0
         digest = template_hash(deployment["spec"]["template"], collisions)
@@ -63,7 +63,7 @@ class Revisions:
         return made
 
     def annotate(self, deployment: Obj, new: Obj, old: list[Obj]) -> Obj:
-        """The new ReplicaSet with its revision above all others', as after going back to an earlier template."""
+        """Give the new ReplicaSet the highest revision, for example after a rollback to an earlier template."""
         annotations = dict(annotations_of(new)) | _inherited(deployment)
         revision = _next_revision(old)
         if revision_of(new) < revision:
@@ -76,7 +76,7 @@ class Revisions:
         return self._context.store.replace(REPLICA_SETS, with_metadata(new, annotations=annotations))
 
     def scale(self, deployment: Obj, one: Obj, size: int) -> Obj:
-        """The ReplicaSet at this size, with the annotations that tell a later resize what it was meant for."""
+        """Scale the ReplicaSet and annotate it with the Deployment's size, which a later resize needs."""
         noted = {DESIRED: str(wanted(deployment)), MAXIMUM: str(wanted(deployment) + limits(deployment).surge)}
         annotations = dict(annotations_of(one)) | noted
         before = wanted(one)
@@ -91,7 +91,7 @@ class Revisions:
         return scaled
 
     def drop_history(self, deployment: Obj, old: list[Obj]) -> None:
-        """Deletes what revisionHistoryLimit doesn't keep, lowest revision first; never one that has pods."""
+        """Delete revisions beyond revisionHistoryLimit, oldest first, but none that has pods."""
         limit = deployment["spec"].get("revisionHistoryLimit", 10)
         excess = len(old) - (10 if limit is None else limit)
         for one in sorted(old, key=revision_of)[: max(0, excess)]:
@@ -100,7 +100,7 @@ class Revisions:
                 self._context.store.delete(REPLICA_SETS, *key_of(one))
 
     def has_pods(self, sets: list[Obj]) -> bool:
-        """True while any of these ReplicaSets has a pod that has not ended, terminating ones included."""
+        """True if any of these ReplicaSets has a pod that hasn't ended; terminating pods count."""
         for one in sets:
             for pod in self._context.ownership.controlled(one["metadata"]["uid"], "pods"):
                 if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
@@ -109,14 +109,14 @@ class Revisions:
 
 
 def split(deployment: Obj, sets: list[Obj]) -> tuple[Obj | None, list[Obj]]:
-    """(the ReplicaSet of the present template or None, the others); the oldest one where several match."""
+    """(the ReplicaSet of the current template or None, the others); of several matches the oldest."""
     template = _plain(deployment["spec"]["template"])
     new = next((one for one in sets if _plain(one["spec"]["template"]) == template), None)
     return new, [one for one in sets if one is not new]
 
 
 def revision_of(obj: Obj) -> int:
-    """The revision number in the annotations; 0 where there is none."""
+    """The revision number in the annotations; 0 if there is none."""
     text = annotations_of(obj).get(REVISION, "0")
     return int(text) if text.isdigit() else 0
 
@@ -131,7 +131,7 @@ def _inherited(deployment: Obj) -> dict[str, str]:
 
 
 def _plain(template: Obj) -> Obj:
-    """The template without what differs between a Deployment's copy and a ReplicaSet's."""
+    """The template without the fields in which a Deployment's copy differs from a ReplicaSet's."""
     metadata = {name: value for name, value in (template.get("metadata") or {}).items() if value is not None}
     labels = {name: value for name, value in (metadata.get("labels") or {}).items() if name != HASH_LABEL}
     return {**template, "metadata": {**metadata, "labels": labels}}

@@ -1,4 +1,4 @@
-"""The arithmetic of a rollout: how many pods each ReplicaSet of a Deployment should have next. Pure.
+"""The sizes of a Deployment's ReplicaSets in each step of a rollout. Pure.
 
 The rules are those of Kubernetes' deployment controller: never more than replicas + maxSurge pods, never fewer
 available ones than replicas - maxUnavailable, broken old pods go first, and a Deployment that is resized in the
@@ -15,7 +15,7 @@ MAXIMUM = "deployment.kubernetes.io/max-replicas"
 
 
 class RolloutLimits(NamedTuple):
-    """Pods that a rollout may have above (`surge`) and be short of (`unavailable`) the wanted number."""
+    """How many pods a rollout may have above the desired number (`surge`), or lack (`unavailable`)."""
 
     surge: int
     unavailable: int
@@ -39,7 +39,7 @@ def is_rolling(deployment: Obj) -> bool:
 
 
 def limits(deployment: Obj) -> RolloutLimits:
-    """maxSurge (rounded up) and maxUnavailable (rounded down); with both zero, one may be missing."""
+    """maxSurge (rounded up) and maxUnavailable (rounded down; at least 1 if both are zero)."""
     replicas = wanted(deployment)
     if not is_rolling(deployment):
         return RolloutLimits(0, 0)
@@ -60,7 +60,7 @@ def resolve(value: int | str, total: int, *, up: bool) -> int:
 
 
 def new_size(deployment: Obj, new: Obj | None, sets: list[Obj]) -> int:
-    """Replicas that the new ReplicaSet should have now; `sets` are all there are, `new` None before it is made."""
+    """The next size of the new ReplicaSet; `sets` are all ReplicaSets, `new` is None before its creation."""
     present, goal = (wanted(new) if new else 0), wanted(deployment)
     if not is_rolling(deployment) or present > goal:
         return goal
@@ -69,7 +69,7 @@ def new_size(deployment: Obj, new: Obj | None, sets: list[Obj]) -> int:
 
 
 def shrink_old(deployment: Obj, new: Obj | None, old: list[Obj]) -> dict[str, int]:
-    """New sizes of old ReplicaSets by name, only of those that may shrink now."""
+    """The next sizes of the old ReplicaSets that can shrink now, by name."""
     least = wanted(deployment) - limits(deployment).unavailable
     everything = [*old, new] if new else old
     starting = wanted(new) - available(new) if new else 0
@@ -94,7 +94,7 @@ def _take(sizes: dict[str, int], one: Obj, most: int) -> int:
 
 
 def spread(deployment: Obj, sets: list[Obj]) -> dict[str, int]:
-    """Sizes by name after a resize in the middle of a rollout: in proportion, the rest to the largest."""
+    """Sizes by name after a resize during a rollout: proportional, with the remainder added to the largest."""
     goal = wanted(deployment)
     allowed = goal + limits(deployment).surge if goal else 0
     missing = allowed - sum(map(wanted, sets))
@@ -114,7 +114,7 @@ def spread(deployment: Obj, sets: list[Obj]) -> dict[str, int]:
 
 
 def _share(deployment: Obj, one: Obj, allowed: int) -> int:
-    """How many more (or fewer) pods are this ReplicaSet's part of the new total."""
+    """The change of this ReplicaSet's size that keeps its proportion of the new total."""
     if wanted(deployment) == 0:
         return -wanted(one)
     noted = annotations_of(one).get(MAXIMUM)

@@ -1,6 +1,7 @@
-"""The StatefulSet controller: numbered pods, one after the other, each with claims of its own.
- The lowest missing number is made first and the highest surplus number goes first; with OrderedReady each waits for
-the one before. An update replaces pods from the highest number down to the partition. Revisions are hashes without
+"""The StatefulSet controller: numbered pods, each with volume claims of its own.
+
+Pods are created from the lowest number and deleted from the highest; with OrderedReady each waits until the one before
+is ready. An update replaces pods from the highest number down to the partition. Revisions are hashes; there are no
 ControllerRevision objects.
 """
 
@@ -18,7 +19,7 @@ REVISION_LABEL = "controller-revision-hash"
 
 
 class StatefulSetController:
-    """Makes, updates and deletes numbered pods."""
+    """Creates, updates and deletes the pods of StatefulSets."""
 
     def __init__(self, context: ControllerContext) -> None:
         self._context = context
@@ -26,7 +27,7 @@ class StatefulSetController:
         context.pod_owners.register("StatefulSet", self.reconcile)
 
     def reconcile(self, key: ObjectKey) -> None:
-        """One step for the StatefulSet with this key."""
+        """Reconcile the StatefulSet with this key."""
         owner = self._context.store.get(STATEFUL_SETS, *key)
         if owner is None:
             return
@@ -36,7 +37,7 @@ class StatefulSetController:
         self._report(owner, revision)
 
     def _step(self, owner: Obj, revision: str) -> None:
-        """Makes, deletes or updates: in order one at a time, in parallel all at once."""
+        """Create, delete or update pods: one at a time if ordered, otherwise all at once."""
         parallel = owner["spec"].get("podManagementPolicy") == "Parallel"
         pods = self._pods(owner)
         for number in range(wanted(owner)):
@@ -76,7 +77,7 @@ class StatefulSetController:
         self._note(owner, "SuccessfulCreate", f"create Pod {name} in StatefulSet {base} successful")
 
     def _claim(self, owner: Obj, template: Obj, pod: str) -> Obj:
-        """Makes a pod's claim unless it is there from the pod's earlier life; answers the volume that uses it."""
+        """Create a pod's claim unless an earlier pod of this number left it; returns the volume that uses it."""
         namespace, name = owner["metadata"]["namespace"], f"{template['metadata']['name']}-{pod}"
         if self._context.store.get(CLAIMS, namespace, name) is None:
             metadata = {**template["metadata"], "name": name, "namespace": namespace}
@@ -115,7 +116,7 @@ class StatefulSetController:
         self._context.store.replace(STATEFUL_SETS, {**owner, "status": status})
 
     def _pods(self, owner: Obj) -> dict[int, Obj]:
-        """The pods by their number, those that still terminate included: a name is free only when its pod is gone."""
+        """The pods by number, with terminating ones, because a name is free only after the deletion of its pod."""
         found = self._context.ownership.controlled(owner["metadata"]["uid"], "pods")
         return {int(pod["metadata"]["name"].rpartition("-")[2]): pod for pod in found}
 
