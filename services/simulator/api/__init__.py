@@ -5,7 +5,7 @@ Served: discovery (aggregated and old), OpenAPI v3, get, list (selectors, pages)
 field validation, Tables, `/status`, `/scale`, `/log`, a namespace's `/finalize`, metrics.k8s.io, for the resources
 in `services.simulator.resources`.
 
-Not served, and answered as an API server answers what it doesn't have: protobuf bodies (415; kubectl 1.32 and later
+Not supported, and refused as by a real API server without the feature: protobuf bodies (415; kubectl 1.32 and later
 send them for `create <kind>`, not for `apply` or `create -f`) and protobuf answers, exec, attach, port-forward,
 eviction, binding, OpenAPI v2, admission webhooks, CEL, conversion between versions, authentication and
 authorization.

@@ -1,7 +1,7 @@
-"""The ASGI callable: from a path to the function that answers it, and from a failure to its Status.
+"""The ASGI application of the Kubernetes API: dispatches requests to verbs, and turns failures into Status bodies.
 
-A stream (watch, followed log) ends when its client goes: the answer and the waiting for a disconnect run side by
-side, and the first to end ends the other.
+A stream (watch, followed log) ends when its client disconnects: sending and waiting for the disconnect run
+concurrently, and the first to end cancels the other.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ _WRITERS: Final[Mapping[tuple[str, str], Handler]] = {
 
 
 class KubernetesAPI:
-    """The API of several clusters: `default` at the root, every one below `/clusters/<name>`."""
+    """The API of several clusters: `default` at the root, and each one under `/clusters/<name>`."""
 
     def __init__(self, clusters: Mapping[str, ClusterBackend], telemetry: Telemetry, names: Collection[str]) -> None:
-        """`clusters` may be filled later: until then the clusters in `names` are answered 503."""
+        """`clusters` may be filled later; until then requests to the clusters in `names` are answered 503."""
         self._clusters = clusters
         self._telemetry = telemetry
         self._names = names
@@ -65,7 +65,7 @@ class KubernetesAPI:
         self._stopping = asyncio.Event()
 
     def end_streams(self) -> None:
-        """End open watches and followed logs in an orderly way; their clients come again."""
+        """End open watches and followed logs in an orderly way; clients reconnect."""
         self._stopping.set()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -83,7 +83,7 @@ class KubernetesAPI:
         except ConnectionResetError:
             return
         except Exception:
-            _log.exception("a request failed", action="api.failed", method=request.method, path=scope["path"])
+            _log.exception("Request failed", action="api.failed", method=request.method, path=scope["path"])
             await send_object(send, 500, errors.internal("see the simulator's log").status, Accepted())
 
     async def _answer(self, request: Request, path: str, send: Send) -> None:
@@ -98,7 +98,7 @@ class KubernetesAPI:
             await send_bytes(send, 404, b"404 page not found\n", "text/plain")
 
     async def _counted(self, call: Call, verb: str, send: Send) -> None:
-        """Answer a call of a resource, and count it by how it ended."""
+        """Answer a call of a resource and count it by its status code."""
         began, code = time.perf_counter(), "500"
 
         async def counting(message: MutableMapping[str, Any]) -> None:
@@ -135,7 +135,7 @@ class KubernetesAPI:
             await send_object(send, answer.code, reads.shaped(call, answer.body, accepted), accepted, headers)
 
     async def _stream(self, request: Request, send: Send, chunks: AsyncIterator[bytes], media_type: str) -> None:
-        """Send a stream until it ends, its client goes, or the simulator stops."""
+        """Send a stream until it ends, its client disconnects, or the simulator stops."""
         answer = asyncio.ensure_future(send_stream(send, chunks, media_type))
         ends = {
             answer,
@@ -169,7 +169,7 @@ class KubernetesAPI:
 
 
 def _verb(call: Call) -> str:
-    """What the request does, by method, path and `watch`."""
+    """The verb of the request, from method, path and the parameter `watch`."""
     method, target = call.request.method, call.target
     if method in ("GET", "HEAD"):
         if call.request.flag("watch"):
@@ -203,7 +203,7 @@ async def _get(call: Call) -> Answer:
 
 
 async def _described(request: Request, parts: list[str], prefix: str, send: Send) -> bool:
-    """Answer what describes the API itself; False where the path is not of that kind."""
+    """Answer a path that describes the API itself; False for other paths."""
     aggregated = discovery.wants_aggregated(request.headers.get("accept", ""))
     match parts:
         case ["livez" | "readyz" | "healthz", *_]:
@@ -222,7 +222,7 @@ async def _described(request: Request, parts: list[str], prefix: str, send: Send
 
 
 def _description(request: Request, parts: list[str], prefix: str) -> Obj | None:
-    """What a path that describes the API answers, None for another path."""
+    """The body for a path that describes the API; None for other paths."""
     found: Obj | None = None
     match parts:
         case ["version"]:

@@ -1,4 +1,4 @@
-"""What the API needs of one cluster: its objects, its clock, its metrics, and to know when a change is durable."""
+"""The dependencies of the API for one cluster: its objects, clock, metrics, and when changes are durable."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from shared.kube.objects import Obj
 
 
 async def _nothing_to_wait_for() -> None:
-    """For a cluster that lives in memory only."""
+    """Used for a cluster without a journal."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterBackend:
     """One cluster behind the API.
 
-    `ready_to_write` returns once a write can be made durable, and `committed` once everything written until now is;
-    both raise ApiError 503 where that takes too long.
+    `ready_to_write` returns once a write can be made durable, and `committed` once all writes so far are durable;
+    both raise ApiError 503 if that takes too long.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Every failure of the API as the Status body that a real API server sends: its reason, its code, its sentence.
+"""The failures of the API, each as the Status body that a real API server sends.
 
 Clients decide by `reason` and `code` (client-go's IsNotFound, IsConflict), people read `message`, and kubectl prints
-`details.causes`; so each function here builds all of them, with the words of apimachinery's `errors.go`.
+`details.causes`. Each function here builds all of them, with the wording of apimachinery's `errors.go`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ApiError(Exception):
 
 
 def success(resource: Resource, name: str, uid: str) -> Obj:
-    """The Status that answers a deletion which is already complete."""
+    """The Status that is returned for a deletion that is complete."""
     return {
         "kind": "Status",
         "apiVersion": "v1",
@@ -58,29 +58,29 @@ def unknown_path() -> ApiError:
 
 
 def already_exists(resource: Resource, name: str) -> ApiError:
-    """409 on a create."""
+    """409: an object with this name exists."""
     return ApiError(409, "AlreadyExists", f'{resource.key} "{name}" already exists', _details(resource, name))
 
 
 def conflict(resource: Resource, name: str, why: str) -> ApiError:
-    """409 on an update or a delete whose precondition doesn't hold."""
+    """409: a precondition of an update or a delete doesn't hold."""
     message = f'Operation cannot be fulfilled on {resource.key} "{name}": {why}'
     return ApiError(409, "Conflict", message, _details(resource, name))
 
 
 def modified_meanwhile(resource: Resource, name: str) -> ApiError:
-    """409: the writer's resourceVersion is no longer the present one."""
+    """409: the object changed since the client read it."""
     why = "the object has been modified; please apply your changes to the latest version and try again"
     return conflict(resource, name, why)
 
 
 def apply_conflict(message: str, causes: Sequence[Obj]) -> ApiError:
-    """409 of server-side apply, with one cause a field."""
+    """409: other managers own applied fields; one cause for each field."""
     return ApiError(409, "Conflict", message, {"causes": list(causes)})
 
 
 def invalid(resource: Resource, name: str, causes: Iterable[Cause]) -> ApiError:
-    """422: the object breaks rules; one cause for each."""
+    """422: the object violates rules; one cause for each."""
     found = list(causes)
     kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
     sentences = [f"{cause.field}: {cause.message}" for cause in found]
@@ -91,48 +91,48 @@ def invalid(resource: Resource, name: str, causes: Iterable[Cause]) -> ApiError:
 
 
 def invalid_options(kind: str, cause: Cause) -> ApiError:
-    """422: the options of a delete or a patch break a rule."""
+    """422: the options of a delete or a patch violate a rule."""
     listed = {"reason": cause.reason, "message": cause.message, "field": cause.field}
     details = {"group": "meta.k8s.io", "kind": kind, "causes": [listed]}
     return ApiError(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {cause.field}: {cause.message}', details)
 
 
 def bad_request(message: str) -> ApiError:
-    """400."""
+    """400: the request is malformed."""
     return ApiError(400, "BadRequest", message)
 
 
 def forbidden(resource: Resource, name: str, why: str, causes: Sequence[Obj] = ()) -> ApiError:
-    """403."""
+    """403: the cluster doesn't allow the request."""
     message = f'{resource.key} "{name}" is forbidden: {why}'
     return ApiError(403, "Forbidden", message, _details(resource, name, causes=list(causes)))
 
 
 def method_not_allowed(resource: Resource, verb: str) -> ApiError:
-    """405: this resource lacks this verb."""
+    """405: the resource doesn't support this verb."""
     message = f'{verb} is not supported on resources of kind "{resource.key}"'
     return ApiError(405, "MethodNotAllowed", message, {"group": resource.group, "kind": resource.plural})
 
 
 def not_acceptable(accepted: Sequence[str]) -> ApiError:
-    """406: no representation that the client takes."""
+    """406: the client accepts none of the representations."""
     return ApiError(406, "NotAcceptable", f"only the following media types are accepted: {', '.join(accepted)}", {})
 
 
 def unsupported_media_type(accepted: Sequence[str]) -> ApiError:
-    """415: a body in a format that is not read here."""
+    """415: the body has an unsupported format."""
     known = ", ".join(accepted)
     message = f"the body of the request was in an unknown format - accepted media types include: {known}"
     return ApiError(415, "UnsupportedMediaType", message)
 
 
 def misdirected(why: str) -> ApiError:
-    """421: a host that this isn't."""
+    """421: the request's Host header names another host."""
     return ApiError(421, "MisdirectedRequest", why)
 
 
 def foreign_origin(why: str) -> ApiError:
-    """403: a web page that may not use this API."""
+    """403: the request comes from a web page of a foreign origin."""
     return ApiError(403, "Forbidden", why)
 
 
@@ -148,33 +148,33 @@ def too_many_operations(limit: int, found: int) -> ApiError:
 
 
 def expired(message: str) -> ApiError:
-    """410: a resourceVersion or a continue token that is too old; the client lists again."""
+    """410: a resourceVersion or a continue token is too old, and the client must list again."""
     return ApiError(410, "Expired", message)
 
 
 def future_version(wanted: int, current: int) -> ApiError:
-    """504: a resourceVersion that was not given out yet."""
+    """504: a resourceVersion is higher than the current one."""
     causes = [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]
     message = f"Timeout: Too large resource version: {wanted}, current: {current}"
     return ApiError(504, "Timeout", message, {"causes": causes, "retryAfterSeconds": 1})
 
 
 def unpatchable(why: str) -> ApiError:
-    """422: a patch that can't be applied to the present object."""
+    """422: the patch can't be applied to the current object."""
     message = "the server rejected our request due to an error in our request"
     return ApiError(422, "Invalid", message, {"causes": [{"reason": "UnexpectedServerResponse", "message": why}]})
 
 
 def unavailable(why: str, retry_after_seconds: int = 1) -> ApiError:
-    """503: a dependency is away."""
+    """503: a dependency is unavailable, or the server is overloaded."""
     return ApiError(503, "ServiceUnavailable", why, {"retryAfterSeconds": retry_after_seconds})
 
 
 def unknown_failure(message: str) -> ApiError:
-    """500 with a plain sentence and no reason: how a real API server shows errors that have no type of their own."""
+    """500 without a reason, as a real API server answers errors that are no API errors."""
     return ApiError(500, "", message)
 
 
 def internal(why: str) -> ApiError:
-    """500: a fault of ours."""
+    """500: an internal fault."""
     return ApiError(500, "InternalError", f"Internal error occurred: {why}", {"causes": [{"message": why}]})

@@ -1,7 +1,7 @@
-"""The owners of an object's fields (`metadata.managedFields`), and the two ways a write changes them.
+"""The owners of an object's fields (`metadata.managedFields`), and how writes change them.
 
-An *update* (POST, PUT, PATCH) takes what it changes: the writer becomes the owner, others lose it. An *apply* sends
-all that it wants to own: fields it stopped sending are removed unless others own them, and a value that differs
+An *update* (POST, PUT, PATCH) makes the writer the only owner of the fields that it changes. An *apply* contains all
+fields that its manager owns: a field that it omits is removed unless another manager owns it, and a value that differs
 from another owner's is a conflict.
 """
 
@@ -31,7 +31,7 @@ _MOST_UPDATERS: Final = 10
 
 @dataclass(frozen=True, slots=True, order=True)
 class FieldManager:
-    """Who owns fields. `operation` is Apply or Update: the same name has separate sets for the two."""
+    """An owner of fields. `operation` is Apply or Update; one name has separate sets of fields for the two."""
 
     operation: str
     name: str
@@ -39,7 +39,7 @@ class FieldManager:
     subresource: str = ""
 
     def described(self, time: str) -> str:
-        """How a conflict names this owner."""
+        """The manager as a conflict's message names it."""
         text = f'"{self.name}"' + (f' with subresource "{self.subresource}"' if self.subresource else "")
         if self.operation == "Apply":
             return text
@@ -48,7 +48,7 @@ class FieldManager:
 
 @dataclass(frozen=True, slots=True)
 class OwnedFields:
-    """What a manager owns, and when this last changed."""
+    """The fields that a manager owns, and when this set last changed."""
 
     fields: FieldSet
     time: str = ""
@@ -58,7 +58,7 @@ Owners = dict[FieldManager, OwnedFields]
 
 
 def owners_of(obj: Obj) -> Owners:
-    """The owners that an object records. Raises ValueError for a record that can't be read."""
+    """The owners in an object's managedFields. Raises ValueError if these are malformed."""
     owners: Owners = {}
     for entry in obj["metadata"].get("managedFields") or ():
         if entry.get("operation") in ("Apply", "Update") and "manager" in entry:
@@ -70,7 +70,7 @@ def owners_of(obj: Obj) -> Owners:
 
 
 def with_owners(obj: Obj, owners: Owners) -> Obj:
-    """The object with these owners recorded, in Kubernetes' order."""
+    """The object with these owners in its managedFields, in Kubernetes' order."""
     entries = []
     for manager, owned in sorted(owners.items(), key=lambda item: (item[0].operation, item[1].time, item[0].name)):
         entry = {
@@ -89,15 +89,15 @@ def with_owners(obj: Obj, owners: Owners) -> Obj:
 def record_update(live: Obj | None, new: Obj, schema: Schema, manager: FieldManager, now: str) -> Obj:
     """`new` with its managedFields after an update by `manager`; `live` is None for a creation.
 
-    Objects that only controllers wrote carry no owners, and an update does not begin to record them. A client may
-    change the record itself by sending another one.
+    Objects that only controllers wrote have no owners, and an update doesn't add any. A client can replace the owners
+    by sending managedFields.
     """
     sent = new["metadata"].get("managedFields")
     if sent in ([{}], []):
         return with_metadata(new, managedFields=None)
     try:
         owners = owners_of(new)
-    except ValueError:  # as in a real API server: a broken record is as good as none
+    except ValueError:  # malformed managedFields are ignored, as in a real API server
         owners = {}
     owners = owners or (owners_of(live) if live else {})
     if live is not None and not owners:
@@ -113,7 +113,7 @@ def record_update(live: Obj | None, new: Obj, schema: Schema, manager: FieldMana
 
 
 def apply(live: Obj | None, config: Obj, schema: Schema, manager: FieldManager, now: str, *, force: bool) -> Obj:
-    """The object after `manager` applied `config` to `live` (None where there is no object yet), owners recorded.
+    """The object after `manager` applied `config` to `live` (None for a new object), with updated owners.
 
     `config` is decoded but not defaulted. Raises ApiError 409 with one cause for each field that another manager
     owns with another value, unless `force`.
@@ -140,10 +140,10 @@ def apply(live: Obj | None, config: Obj, schema: Schema, manager: FieldManager, 
 
 
 def settled(live: Obj, new: Obj) -> Obj:
-    """`new` with the owners as `live` has them, where nothing but the times of ownership differs.
+    """`new`, with the owners of `live` if the two differ only in times of ownership.
 
-    An apply that changes nothing would otherwise be a change each time: an atomic list is sent without its defaults
-    and gets them back only afterwards.
+    Otherwise an apply without effect would be a change: an atomic list is applied without its defaults, which are
+    added only afterwards.
     """
     if _timeless(live) == _timeless(new):
         return with_metadata(new, managedFields=live["metadata"].get("managedFields"))
@@ -160,7 +160,7 @@ def _timeless(obj: Obj) -> Obj:
 def _prune(
     merged: Obj, schema: Schema, last: FieldSet, applied: FieldSet, others: Mapping[FieldManager, OwnedFields]
 ) -> Obj:
-    """Remove what this manager applied last time and nobody owns now, with all that stands in it."""
+    """Remove the fields of this manager's previous apply that no manager owns now, with their contents."""
     owned = applied.union(*(other.fields for other in others.values()))
     orphans = typed.with_named_parents(last, schema) - typed.with_named_parents(owned, schema) - _UNOWNED
     pruned: Obj = typed.remove(merged, schema, orphans) or {}
@@ -168,7 +168,7 @@ def _prune(
 
 
 def _refuse_conflicts(others: Mapping[FieldManager, OwnedFields], changed: FieldSet) -> None:
-    """Raise the 409 for every changed field that somebody else owns."""
+    """Raise ApiError 409 if another manager owns a changed field."""
     found: list[tuple[str, Path]] = []
     for manager, owned in sorted(others.items()):
         found += [(manager.described(owned.time), path) for path in sorted(owned.fields & changed)]
@@ -193,7 +193,7 @@ def _grouped(found: list[tuple[str, Path]]) -> str:
 
 
 def _without(owners: Mapping[FieldManager, OwnedFields], lost: FieldSet) -> Owners:
-    """The owners after they lost these fields; who owns nothing any more is gone."""
+    """The owners without these fields; managers that own nothing else are dropped."""
     remaining = {}
     for manager, owned in owners.items():
         fields = owned.fields - lost
@@ -203,7 +203,7 @@ def _without(owners: Mapping[FieldManager, OwnedFields], lost: FieldSet) -> Owne
 
 
 def _capped(owners: Owners) -> Owners:
-    """Kubernetes' bound: beyond ten updaters the oldest are folded into one called `ancient-changes`."""
+    """Kubernetes' bound: of more than ten updaters the oldest are merged into one, `ancient-changes`."""
     updaters = sorted((m for m in owners if m.operation == "Update"), key=lambda m: owners[m].time)
     surplus = updaters[: max(0, len(updaters) - _MOST_UPDATERS)]
     if not surplus:

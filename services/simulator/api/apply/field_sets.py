@@ -1,6 +1,6 @@
-"""Sets of fields: paths, their FieldsV1 encoding in managedFields, and how a conflict message writes them.
+"""Sets of fields: their paths, their FieldsV1 encoding in managedFields, and their form in conflict messages.
 
-A path is a tuple of elements in FieldsV1's own spelling: `f:spec` a field or a map's key, `k:{"name":"app"}` an
+A path is a tuple of elements as FieldsV1 encodes them: `f:spec` a field or a map's key, `k:{"name":"app"}` an
 item of an associative list, `v:"x"` a member of a set. A set of fields is a frozenset of such paths, so that union,
 intersection and difference are Python's own.
 """
@@ -24,17 +24,17 @@ def field(name: str) -> str:
 
 
 def keyed(key: dict[str, Any]) -> str:
-    """The element of a list item that is known by its key fields."""
+    """The element of a list item, by its key fields."""
     return "k:" + orjson.dumps(key, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def valued(value: Any) -> str:
-    """The element of a set's member."""
+    """The element of a member of a set."""
     return "v:" + orjson.dumps(value).decode()
 
 
 def encode(fields: FieldSet) -> dict[str, Any]:
-    """The FieldsV1 form: nested by element, with `.` where a path with members below is itself a member."""
+    """The FieldsV1 form: nested by element, with `.` for a path that is a member and has members below it."""
     root: dict[str, Any] = {}
     parents = {path[:depth] for path in fields for depth in range(1, len(path))}
     for path in sorted(fields):
@@ -47,7 +47,7 @@ def encode(fields: FieldSet) -> dict[str, Any]:
 
 
 def decode(encoded: Any) -> FieldSet:
-    """The set that a FieldsV1 form stands for. Raises ValueError for something that isn't one."""
+    """The set of fields of a FieldsV1 form. Raises ValueError if it is malformed."""
     return frozenset(_paths(encoded, ()))
 
 

@@ -1,8 +1,7 @@
 """JSON patch (RFC 6902) and JSON merge patch (RFC 7396) on plain values. Neither changes its arguments.
 
-A JSON patch is a small program: thirty `copy` operations can double a value thirty times. So it has a budget of
-operations, as in a real API server, of copied values, and of list items that move; and the document stays as shallow
-as a body has to be.
+Thirty `copy` operations of a JSON patch can double a value thirty times. Therefore the number of operations is
+limited, as in a real API server, and so are copied values, moved list items, and the depth of the result.
 """
 
 from __future__ import annotations
@@ -15,16 +14,16 @@ from services.simulator.api import errors
 from shared.reading import MAX_DEPTH
 
 _MOST_OPERATIONS: Final = 10_000
-"""A real API server's limit."""
+"""The limit of a real API server."""
 _MOST_COPIED: Final = 100_000
-"""Values that all `copy` and `move` operations of a patch duplicate."""
+"""Values that all `copy` and `move` operations of a patch may duplicate."""
 _MOST_SHIFTED: Final = 50_000_000
-"""List items that inserting and removing in front of them moves: some tens of milliseconds."""
+"""List items that insertions and removals may shift: some tens of milliseconds."""
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
-    """`target` with the patch's members; a null removes, a list replaces."""
+    """`target` after a merge patch: null removes a member, a list replaces the list."""
     if not isinstance(patch, dict):
         return patch
     merged = dict(target) if isinstance(target, dict) else {}
@@ -37,7 +36,7 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 
 def json_patch(target: Any, operations: Any) -> Any:
-    """`target` after the operations in their order.
+    """`target` after a JSON patch.
 
     Raises ApiError: 400 for a malformed patch, 422 for one that can't be applied.
     """
@@ -52,7 +51,7 @@ def json_patch(target: Any, operations: Any) -> Any:
 
 
 class _Document:
-    """What is patched, as the only item of `root`, and how much the patch may still cost."""
+    """The patched document, as the only item of `root`, and the remaining budget of the patch."""
 
     def __init__(self, value: Any) -> None:
         self.root = [value]
@@ -91,7 +90,7 @@ class _Document:
         self._add(path, value, name)
 
     def _container(self, path: str, operation: str) -> tuple[Any, Any]:
-        """What holds the value at `path`, and the key or index of it there."""
+        """The container of the value at `path`, and its key or index there."""
         holder: Any = self.root
         key: Any = 0
         for part in _parts(path, operation):
@@ -136,7 +135,7 @@ class _Document:
 
 
 def _size(value: Any) -> int:
-    """How many values there are in a value, itself included."""
+    """The number of values in a value, including itself."""
     count, pending = 0, [value]
     while pending:
         each = pending.pop()
@@ -169,7 +168,7 @@ def _index(holder: list[Any], part: str, path: str, operation: str) -> int:
 
 
 def _at(holder: Any, key: Any, path: str, operation: str) -> Any:
-    # Of a text or a number nothing can be taken, though Python would give a letter.
+    # A scalar has no members; Python would return a letter of a text.
     if isinstance(holder, dict | list):
         try:
             return holder[key]

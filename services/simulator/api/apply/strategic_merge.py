@@ -1,4 +1,4 @@
-"""Strategic merge patch: a merge patch that knows Kubernetes' lists.
+"""Strategic merge patch: a merge patch that merges Kubernetes' lists by their keys.
 
 A list with a merge key is merged item by item, one of scalars with the strategy `merge` is a set, any other is
 replaced. Directives inside the patch: `$patch: delete|replace`, `$retainKeys`, `$deleteFromPrimitiveList/<field>`,
@@ -55,7 +55,7 @@ def strategic_merge(target: Any, patch: Any, schema: Schema | None) -> Any:
 
 
 def _directed(patch: dict[str, Any], directive: str) -> list[str]:
-    """The fields that a directive of this kind is for."""
+    """The fields to which directives of this kind apply."""
     return [name.removeprefix(directive) for name in patch if name.startswith(directive)]
 
 
@@ -97,7 +97,7 @@ def _merge_list(present: list[Any], patch: list[Any], schema: Schema | None, ord
 
 
 def _merge_items(present: list[Any], patch: list[Any], schema: Schema, key: str) -> list[Any]:
-    """Items by their key, in the order of first appearance; of several with one key, a patch changes the first."""
+    """Merge items by key, keeping their order; of several items with one key, the patch changes the first."""
     merged: list[Any] = list(present)
     positions: dict[str, list[int]] = {}
     for position, item in enumerate(present):
@@ -120,12 +120,12 @@ def _merge_items(present: list[Any], patch: list[Any], schema: Schema, key: str)
 
 
 def _identity(value: Any) -> str:
-    """The same text for equal values; a list's items are found by it, since a value may be unhashable."""
+    """A text that is the same for equal values; used as a key, because values may be unhashable."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def _ordered(members: list[Any], order: list[Any], schema: Schema | None) -> list[Any]:
-    """Members in the asked order; one that it doesn't name stays behind its predecessor."""
+    """Members in the given order; a member that it doesn't contain stays after its predecessor."""
     key = schema.merge_key if schema is not None else None
     ranks: dict[str, int] = {}
     for number, entry in enumerate(order):
@@ -143,7 +143,7 @@ def _named(entry: Any, key: str | None) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A value of the patch as it is stored where nothing was before: without directives and nulls."""
+    """A value of the patch as a new value: without directives and nulls."""
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items() if v is not None and not k.startswith("$")}
     return [_plain(item) for item in value] if isinstance(value, list) else value

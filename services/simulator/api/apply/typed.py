@@ -1,8 +1,8 @@
-"""Values seen through their schema: which fields a value has, how two values differ, what a merge of them is.
+"""Operations on values by their schema: the fields of a value, the difference of two values, and their merge. Pure.
 
-Three kinds of list exist. An atomic one is one field. An associative one (`map`) has items known by key fields, and
-each of them is merged by itself. A `set` has members that are their own keys. Structs and maps are merged by field
-unless the schema calls them atomic. A field that the schema does not know is treated as atomic.
+There are three kinds of list. An atomic list is one field. The items of an associative list (`map`) have key fields
+and are merged one by one. The members of a `set` are their own keys. Structs and maps are merged by field unless the
+schema declares them atomic. A field that the schema doesn't contain is treated as atomic.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class FieldComparison:
 
 
 class TypedError(ValueError):
-    """A value that can't be merged by its schema; the message is structured-merge-diff's, one line a fault."""
+    """A value that violates its schema; the message is that of structured-merge-diff, one line for each fault."""
 
 
 def child_schema(schema: Schema | None, name: str) -> Schema | None:
-    """The schema of a struct's field or a map's value, None where it has none."""
+    """The schema of a struct's field or a map's value; None if it has none."""
     if schema is None:
         return None
     return schema.fields.get(name) if schema.type == "struct" else schema.element if schema.type == "map" else None
@@ -41,12 +41,12 @@ def _is_leaf(schema: Schema | None, value: Any) -> bool:
 
 
 def item_element(schema: Schema, item: Any) -> str:
-    """The path element of an item of an associative list or a set. Raises KeyError where a key field is missing."""
+    """The path element of an item of an associative list or a set. Raises KeyError if a key field is missing."""
     return keyed(schema.item_key(item)) if schema.list_type == "map" else valued(item)
 
 
 def children(schema: Schema, value: Any) -> Iterator[tuple[str, Schema | None, Any]]:
-    """(path element, schema, value) of what lies directly in a granular value."""
+    """(path element, schema, value) of each direct child of a granular value."""
     if isinstance(value, dict):
         for name, child in value.items():
             yield field(name), child_schema(schema, name), child
@@ -54,18 +54,18 @@ def children(schema: Schema, value: Any) -> Iterator[tuple[str, Schema | None, A
         for index, item in enumerate(value):
             try:
                 element = item_element(schema, item)
-            except KeyError:  # an item that was stored without its key is at least an item
+            except KeyError:  # an item that was stored without its key is named by its index
                 element = f"i:{index}"
             yield element, schema.element, item
 
 
 def _is_member_above_children(parent: Schema, element: str) -> bool:
-    """Items of lists and keys of maps are fields of their own; a struct's field only through what is in it."""
+    """Whether a child is a field besides its contents: items of lists and keys of maps are, fields of structs no."""
     return element[0] != "f" or parent.type == "map"
 
 
 def field_set(value: Any, schema: Schema | None, path: Path = ()) -> FieldSet:
-    """Every field that the value has, as an applier of this value owns them."""
+    """The fields of a value: those that a manager owns after applying it."""
     found: set[Path] = set()
     _collect(value, schema, path, found)
     return frozenset(found)
@@ -84,7 +84,7 @@ def _collect(value: Any, schema: Schema | None, path: Path, found: set[Path]) ->
 
 
 def compare(old: Any, new: Any, schema: Schema) -> FieldComparison:
-    """What was added, modified and removed between two values of one type."""
+    """The added, modified and removed fields between two values of one type."""
     added: set[Path] = set()
     modified: set[Path] = set()
     removed: set[Path] = set()
@@ -112,7 +112,7 @@ def compare(old: Any, new: Any, schema: Schema) -> FieldComparison:
 
 
 def _appeared(value: Any, schema: Schema | None, path: Path) -> FieldSet:
-    """The fields of a value that was not there: what an applier would own, and the maps and items that hold it."""
+    """The fields of a new value: those of an apply, and the maps and items that contain them."""
     found: set[Path] = set()
     if not _is_plain_struct(schema, path):
         found.add(path)
@@ -137,7 +137,7 @@ def _maps_above(leaf: Path, path: Path, schema: Schema | None) -> Iterator[Path]
 
 
 def _everything(value: Any, schema: Schema | None, path: Path) -> FieldSet:
-    """Every path from this value downwards, structs included: nobody can own any of it once it is gone."""
+    """All paths in a removed value, including structs; none of them can have an owner any more."""
     found = {path}
     if schema is not None and not _is_leaf(schema, value):
         for element, below, child in children(schema, value):
@@ -146,7 +146,7 @@ def _everything(value: Any, schema: Schema | None, path: Path) -> FieldSet:
 
 
 def merge(old: Any, applied: Any, schema: Schema | None) -> Any:
-    """`old` with everything that `applied` has; what only `old` has stays."""
+    """`old` with the fields of `applied`; the other fields of `old` stay."""
     if schema is None or _is_leaf(schema, old) or _is_leaf(schema, applied):
         return applied
     if isinstance(applied, dict):
@@ -158,7 +158,7 @@ def merge(old: Any, applied: Any, schema: Schema | None) -> Any:
 
 
 def _merge_items(old: list[Any], applied: list[Any], schema: Schema) -> list[Any]:
-    """Applied items in the applied order; an item that only `old` has stays behind the one that was before it."""
+    """Applied items in their order; an item that only `old` has stays after its predecessor."""
     olds = {element: item for element, _, item in children(schema, old)}
     applieds = {element: item for element, _, item in children(schema, applied)}
     followers: dict[str, list[Any]] = {}
@@ -176,7 +176,7 @@ def _merge_items(old: list[Any], applied: list[Any], schema: Schema) -> list[Any
 
 
 def remove(value: Any, schema: Schema | None, fields: FieldSet) -> Any:
-    """`value` without these fields; None where nothing is left of it."""
+    """`value` without these fields; None if nothing remains."""
     if not fields or schema is None or _is_leaf(schema, value) or not value:
         return value
     below_element: defaultdict[str, set[Path]] = defaultdict(set)
@@ -196,7 +196,7 @@ def remove(value: Any, schema: Schema | None, fields: FieldSet) -> Any:
 
 
 def with_named_parents(fields: FieldSet, schema: Schema) -> FieldSet:
-    """The set with every struct field on the way to a member as a member itself."""
+    """The set with every struct field above its members added to it."""
     found = set(fields)
     for path in fields:
         found.update(_named_prefixes(path, schema))
@@ -217,9 +217,9 @@ def _named_prefixes(path: Path, schema: Schema) -> Iterator[Path]:
 
 
 def check(value: Any, schema: Schema) -> None:
-    """Refuse what can't be applied: unknown fields, wrong types, items without their key, items that occur twice.
+    """Refuse a value with unknown fields, wrong types, items without their key, or duplicate items.
 
-    Raises TypedError with one line a fault.
+    Raises TypedError with one line for each fault.
     """
     faults = list(_faults(value, schema, ""))
     if faults:

@@ -1,4 +1,4 @@
-"""What Prometheus sees of the simulator: requests of the API, open watches, objects, and the journal's backlog."""
+"""Prometheus metrics of the simulator: API requests, open watches, objects, and the journal's backlog."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ class Telemetry:
         ProcessCollector(registry=self._registry)
         self.requests = Counter(
             "simulator_api_requests_total",
-            "Answered requests of the Kubernetes API",
+            "Requests of the Kubernetes API",
             ("cluster", "verb", "resource", "code"),
             registry=self._registry,
         )
         self.seconds = Histogram(
             "simulator_api_request_seconds",
-            "Time until a request other than a stream was answered",
+            "Duration of requests other than streams, in seconds",
             ("verb",),
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
             registry=self._registry,
         )
-        self.streams = Gauge("simulator_api_open_streams", "Watches and followed logs", registry=self._registry)
+        self.streams = Gauge("simulator_api_open_streams", "Open watches and followed logs", registry=self._registry)
 
     def exposition(self) -> bytes:
         """Prometheus' text format."""
@@ -39,7 +39,7 @@ class Telemetry:
 
 
 class _Objects(Collector):
-    """Counts at the moment of a scrape, so that no write pays for them."""
+    """Counts that are computed at each scrape, so that writes don't have to maintain them."""
 
     def __init__(self, clusters: Mapping[str, ClusterBackend], backlog: Callable[[], int]) -> None:
         self._clusters, self._backlog = clusters, backlog

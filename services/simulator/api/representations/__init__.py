@@ -1,1 +1,1 @@
-"""Forms in which an object is returned besides its own: Tables and PartialObjectMetadata."""
+"""Representations of objects other than their own: Tables and PartialObjectMetadata."""

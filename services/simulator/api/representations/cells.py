@@ -1,4 +1,4 @@
-"""What stands in the cells of a Table: short texts computed from objects, as Kubernetes' printers write them."""
+"""The cells of Tables: short texts computed from objects, in the format of Kubernetes' printers. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NONE: Final = "<none>"
 _UNKNOWN: Final = "<unknown>"
 
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365 * 86_400
-# Below so many seconds: the unit and its letter, and the smaller unit that follows it (0: none).
+# For less than so many seconds: the unit and its letter, and the smaller unit that follows it (0: none).
 _DURATIONS: Final = (
     (2 * _MINUTE, 1, "s", 0, ""),
     (10 * _MINUTE, _MINUTE, "m", 1, "s"),
@@ -28,12 +28,12 @@ _DURATIONS: Final = (
 
 
 def spec(obj: Obj) -> Obj:
-    """The object's spec; empty where it has none."""
+    """The object's spec; empty if it has none."""
     return obj.get("spec") or {}
 
 
 def status(obj: Obj) -> Obj:
-    """The object's status; empty where it has none."""
+    """The object's status; empty if it has none."""
     return obj.get("status") or {}
 
 
@@ -43,7 +43,7 @@ def age(obj: Obj, now: datetime) -> str:
 
 
 def since(moment: str | None, now: datetime) -> str:
-    """The time since a timestamp, in kubectl's short form."""
+    """The time since a timestamp, in kubectl's short format."""
     if not moment:
         return _UNKNOWN
     seconds = int((now - texts.parse_time(moment)).total_seconds())
@@ -56,7 +56,7 @@ def duration(seconds: int) -> str:
         if limit is None or seconds < limit:
             rest = seconds % unit // rest_unit if rest_unit else 0
             return f"{seconds // unit}{name}" + (f"{rest}{rest_name}" if rest else "")
-    raise AssertionError("the last row of the table has no limit")
+    raise AssertionError("the last entry of _DURATIONS has no limit")
 
 
 def joined(texts: Iterable[Any], empty: str = _NONE) -> str:
@@ -86,7 +86,7 @@ def template_containers(obj: Obj, field: str) -> str:
 
 
 def pod_ready(pod: Obj) -> str:
-    """Ready containers of all, such as `1/2`."""
+    """Ready and total containers, such as `1/2`."""
     statuses = status(pod).get("containerStatuses") or ()
     return f"{sum(bool(s.get('ready')) for s in statuses)}/{len(spec(pod).get('containers') or ())}"
 
@@ -101,7 +101,7 @@ def pod_restarts(pod: Obj, now: datetime) -> str:
 
 
 def pod_status(pod: Obj) -> str:
-    """The one word for a pod's state: its phase, or what keeps a container from running."""
+    """The state of a pod: its phase, or the reason why a container isn't running."""
     state = status(pod)
     word = state.get("reason") or state.get("phase", "Unknown")
     initial = _initial_word(pod)
@@ -141,7 +141,7 @@ def _container_word(container: Obj) -> str | None:
 
 
 def node_status(node: Obj) -> str:
-    """Ready, NotReady or Unknown, and whether it takes no more pods."""
+    """Ready, NotReady or Unknown, and SchedulingDisabled for a cordoned node."""
     ready = next((c for c in status(node).get("conditions") or () if c["type"] == "Ready"), None)
     words = [{"True": "Ready", "False": "NotReady"}.get(ready["status"], "NotReady") if ready else "Unknown"]
     if spec(node).get("unschedulable"):
@@ -171,7 +171,7 @@ def service_ports(service: Obj) -> str:
 
 
 def service_external(service: Obj) -> str:
-    """Where the service is reached from outside."""
+    """The external addresses of a service."""
     kind = spec(service).get("type")
     if kind == "ExternalName":
         return str(spec(service).get("externalName", _NONE))
@@ -181,7 +181,7 @@ def service_external(service: Obj) -> str:
 
 
 def autoscaler_targets(autoscaler: Obj) -> str:
-    """Each metric's present and wanted value, such as `cpu: 45%/70%`."""
+    """The current and target value of each metric, such as `cpu: 45%/70%`."""
     current = status(autoscaler).get("currentMetrics") or []
     texts = []
     for index, metric in enumerate(spec(autoscaler).get("metrics") or ()):

@@ -1,4 +1,4 @@
-"""The columns of each resource's Table, one line a column; priority 1 is what `-o wide` adds."""
+"""The columns of each resource's Table; those with priority 1 are shown by `-o wide`. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Cell = Callable[[Obj, datetime], Any]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its title, how a cell is made, its type and its priority."""
+    """A column: its title, the function of its cells, its type and its priority."""
 
     name: str
     cell: Cell
@@ -35,7 +35,7 @@ class Column:
 
 
 def columns_of(resource: Resource) -> tuple[Column, ...]:
-    """The columns of a resource; name and age where nothing better is known."""
+    """The columns of a resource; name and age if it has none of its own."""
     return _COLUMNS.get(resource.key, _DEFAULT)
 
 
@@ -48,7 +48,7 @@ def _number(name: str, make: Callable[[Obj], Any]) -> Column:
 
 
 def _from(field: str) -> Callable[[str], Callable[[Obj], Any]]:
-    """Makes accessors of one part of an object; a number that isn't there is 0."""
+    """Return functions that read a number of one part of an object; an absent number is 0."""
     return lambda name: lambda obj: (obj.get(field) or {}).get(name, 0)
 
 

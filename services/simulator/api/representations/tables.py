@@ -1,4 +1,4 @@
-"""Tables (`meta.k8s.io/v1`): the server-side half of what `kubectl get` prints."""
+"""Tables (`meta.k8s.io/v1`), which `kubectl get` prints, and metadata without the rest of an object. Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from services.simulator.api.representations.columns import columns_of
-from services.simulator.api.representations.partial_metadata import partial_metadata
 from services.simulator.resources import Resource
 from shared.kube.objects import Obj
 
 
 def table_head(resource: Resource, *, columns: bool = True) -> dict[str, Any]:
-    """A Table without rows; later events of a watch leave the columns out."""
+    """A Table without rows; later events of a watch omit the columns."""
     definitions = [
         {
             "name": column.name,
@@ -27,10 +26,15 @@ def table_head(resource: Resource, *, columns: bool = True) -> dict[str, Any]:
 
 
 def table_row(resource: Resource, obj: Obj, now: datetime, include: str) -> dict[str, Any]:
-    """An object's row; `include` is how much of the object goes with it: Metadata, Object or None."""
+    """An object's row; `include` is how much of the object it includes: Metadata, Object or None."""
     row: dict[str, Any] = {"cells": [column.cell(obj, now) for column in columns_of(resource)]}
     if include == "Object":
         row["object"] = obj
     elif include != "None":
         row["object"] = partial_metadata(obj)
     return row
+
+
+def partial_metadata(obj: Obj) -> Obj:
+    """A PartialObjectMetadata, for clients that need only the metadata."""
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}

@@ -1,1 +1,1 @@
-"""From bytes to a call and back: paths, parameters, content negotiation, discovery and OpenAPI documents."""
+"""Requests and responses: paths, parameters, content negotiation, discovery and OpenAPI documents."""

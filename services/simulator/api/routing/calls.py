@@ -1,4 +1,4 @@
-"""One call of the API: the cluster it is for, what it asks, what it names; and its answer."""
+"""A routed request with its cluster and its target, and the result of handling it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.kube.objects import Obj
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that was routed."""
+    """A routed request."""
 
     cluster: ClusterBackend
     request: Request
@@ -25,7 +25,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished answer: one object, with warnings for the client."""
+    """The result of a call: status code, object, and warnings for the client."""
 
     code: int
     body: Obj

@@ -1,7 +1,7 @@
-"""Discovery: which groups, versions and resources there are, in the aggregated form (v2) and in the old one.
+"""Discovery: the groups, versions and resources of the API, in the aggregated form (v2) and in the old one.
 
-Clients choose by their Accept header; the aggregated answer must echo its parameters in Content-Type, or kubectl
-falls back to one request a group.
+The client's Accept header selects the form. The Content-Type of the aggregated form must repeat its parameters, or
+kubectl falls back to one request per group.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SUBRESOURCE_VERBS: Final = {"log": ["get"], "finalize": ["update"]}
 
 
 def wants_aggregated(accept: str) -> bool:
-    """Whether the client takes the aggregated form."""
+    """Whether the client accepts the aggregated form."""
     return "as=APIGroupDiscoveryList" in accept and "v=v2;" in accept + ";"
 
 
@@ -90,7 +90,7 @@ def group_list() -> Obj:
 
 
 def group(name: str) -> Obj | None:
-    """`/apis/<group>`, None for an unknown group."""
+    """`/apis/<group>`; None for an unknown group."""
     return {"kind": "APIGroup", "apiVersion": "v1", **_old_group(name)} if name in groups() else None
 
 
@@ -101,7 +101,7 @@ def _old_group(name: str) -> dict[str, Any]:
 
 
 def resource_list(group_name: str, version_name: str) -> Obj | None:
-    """`/api/v1` or `/apis/<group>/<version>`, None for an unknown one."""
+    """`/api/v1` or `/apis/<group>/<version>`; None for an unknown one."""
     members = [r for r in RESOURCES if (r.group, r.version) == (group_name, version_name)]
     if not members:
         return None

@@ -1,6 +1,6 @@
-"""What stands before both APIs of the simulator: foreign hosts and origins are refused, with a Status.
+"""Middleware of both APIs: refuses foreign hosts and origins and too many connections, with a Status.
 
-The type of a body decides nothing, unlike at the gateway: a real API server takes an absent one for JSON.
+Unlike the gateway it doesn't check the content type, because a real API server reads a body without one as JSON.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from shared.http.settings import HttpSettings
 
 
 def guarded(app: ASGIApp, settings: HttpSettings) -> ASGIApp:
-    """`app` for our own hosts and pages, those that are configured, and as many connections as there may be."""
-    # The API has no WebSockets, and closes them itself.
+    """`app` for allowed hosts and origins, and for as many connections as the settings allow."""
+    # The API closes WebSockets itself.
     crowd = Crowd(app, lambda: settings.max_connections, _busy)
     return Gate(crowd, settings.rules, _refusal, exposed_headers=("Warning", "Retry-After"))
 

@@ -1,8 +1,7 @@
-"""OpenAPI v3: an index, and for each group version a document made from the definitions when it is first asked for.
+"""OpenAPI v3 of the Kubernetes API: an index and a document for each group version, built at the first request.
 
-kubectl needs them for `explain`, for the merge keys of client-side apply, and to learn whether the server validates
-fields and does dry runs: for that it looks for a PATCH of the kind that has the parameters `fieldValidation` and
-`dryRun`.
+kubectl uses them for `explain`, for the merge keys of client-side apply, and to find out whether the server supports
+field validation and dry runs: it searches for the parameters `fieldValidation` and `dryRun` of the kind's PATCH.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _PATCHES: Final = ("merge-patch+json", "strategic-merge-patch+json", "apply-patc
 
 
 def index(prefix: str) -> Obj:
-    """`/openapi/v3`; `prefix` is the cluster's part of the path, empty for the default one."""
+    """`/openapi/v3`; `prefix` is the path of the cluster, empty for the default one."""
     paths = {}
     for path in _documents():
         digest = hashlib.sha256(document(path)).hexdigest().upper()
@@ -83,7 +82,7 @@ def _definition_name(resource: Resource) -> str:
 
 
 def _list_name(resource: Resource) -> str:
-    """The definition of a list of the kind."""
+    """The name of the definition of the kind's list."""
     return f"{_definition_name(resource)}List"
 
 
@@ -96,7 +95,7 @@ def _paths(resource: Resource) -> Iterator[tuple[str, Obj]]:
 
 
 def _described(resource: Resource, verbs: list[str], names: list[str]) -> Obj:
-    """One path: its operations, and the parameters in it that all of them have."""
+    """The operations of one path, and the path parameters that they share."""
     described: Obj = {_METHODS[verb]: _operation(resource, verb) for verb in verbs}
     if names:
         described["parameters"] = [_parameter(name, "path") for name in names]
@@ -124,7 +123,7 @@ def _operation(resource: Resource, verb: str) -> Obj:
 
 
 def _request_body(resource: Resource, verb: str) -> Obj:
-    """What a write sends: an object, options, or a patch, which is an object too unless it is a JSON patch."""
+    """The request body of a verb: an object, options, or a patch; a JSON patch is a list, any other an object."""
     if verb in ("create", "update"):
         return {"requestBody": {"required": True, "content": _json(_definition_name(resource))}}
     if verb == "delete":
@@ -137,7 +136,7 @@ def _request_body(resource: Resource, verb: str) -> Obj:
 
 
 def _responses(resource: Resource, verb: str) -> Obj:
-    """What is answered: the object or the list; a Status for a deletion that is complete and for every failure."""
+    """The responses: the object or the list; a Status for a complete deletion and for every failure."""
     name = _list_name(resource) if verb == "list" else _definition_name(resource)
     success = {"description": "OK", "content": _json(name)}
     if verb == "delete":
@@ -153,7 +152,7 @@ def _json(definition: str) -> Obj:
 
 
 def _reachable(names: list[str]) -> set[str]:
-    """The named definitions and all that they refer to."""
+    """The named definitions and all definitions that they refer to."""
     found: set[str] = set()
     waiting = list(names)
     while waiting:
@@ -176,7 +175,7 @@ def _references(value: Any) -> Iterator[str]:
 
 
 def _converted(schema: Any) -> Any:
-    """JSON Schema as OpenAPI 3.0: one type in place of `[type, null]`, references with a description wrapped."""
+    """JSON Schema as OpenAPI 3.0: `[type, null]` becomes the type, and references with a description are wrapped."""
     if isinstance(schema, list):
         return [_converted(child) for child in schema]
     if not isinstance(schema, dict):

@@ -1,8 +1,8 @@
-"""What a request asks for: cluster, resource, name, verb, parameters, body.
+"""Requests: their cluster, resource, name, parameters and body.
 
-Paths are split by hand, because Kubernetes' are regular: `/api/v1/...` or `/apis/<group>/<version>/...`, with
-`namespaces/<namespace>` before a namespaced resource, all of it under `/clusters/<cluster>` for a cluster other
-than `default`. Parameters are parsed as Go does, so that `watch=True` and `watch=1` are both true.
+Paths are regular and need no router: `/api/v1/...` or `/apis/<group>/<version>/...`, with `namespaces/<namespace>`
+before a namespaced resource, and under `/clusters/<cluster>` for clusters other than `default`. Parameters are parsed
+as in Go, so that `watch=True` and `watch=1` are both true.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 MAX_BODY_BYTES = 3 * 1024 * 1024
 """The limit of a real API server."""
 _MOST_HELD_BYTES = 128 * 1024 * 1024
-"""Of all bodies that are being read: without a bound a thousand connections with a half one each hold 3 GB."""
+"""Limit of all unfinished bodies together; without it, a thousand connections could hold 3 GB."""
 _LONGEST_MANAGER = 128
 """Bytes, as in a real API server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The resource, and as much of namespace, name and subresource as the path says (empty where it says nothing)."""
+    """The resource of a path, with namespace, name and subresource, each empty if the path has none."""
 
     resource: Resource
     namespace: str = ""
@@ -45,7 +45,7 @@ class Request:
     """One HTTP request; header names are lower case."""
 
     held: ClassVar[int] = 0
-    """Bytes of the bodies that this process is reading."""
+    """Bytes of all bodies that this process is reading."""
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:
         self.method: str = scope["method"]
@@ -58,12 +58,12 @@ class Request:
         self._receive = receive
 
     def flag(self, name: str) -> bool:
-        """A boolean parameter: absent, `false` and `0` are false, everything else is true."""
+        """A boolean parameter: false if absent, `false` or `0`; otherwise true."""
         value = self.query.get(name)
         return value is not None and value.lower() not in ("false", "0")
 
     def number(self, name: str) -> int | None:
-        """A whole number of 64 bits, None where the parameter is absent. Raises ApiError 400 in Go's words."""
+        """A 64-bit integer parameter; None if absent. Raises ApiError 400 with Go's wording."""
         text = self.query.get(name)
         if text is None:
             return None
@@ -74,7 +74,7 @@ class Request:
 
     @property
     def dry_run(self) -> bool:
-        """Whether nothing is to be kept. Raises ApiError 400 for a value other than All."""
+        """Whether nothing must be stored. Raises ApiError 400 for a value other than All."""
         value = self.query.get("dryRun", "")
         if value not in ("", "All"):
             raise errors.bad_request(f'invalid dryRun value: "{value}": must be All')
@@ -82,12 +82,12 @@ class Request:
 
     @property
     def media_type(self) -> str:
-        """The body's type without parameters; JSON where the client says nothing."""
+        """The content type of the body without parameters; JSON if the client sends none."""
         return self.headers.get("content-type", "application/json").split(";")[0].strip().lower()
 
     @property
     def manager(self) -> str:
-        """Who writes, for managedFields: the parameter, or the client's name (User-Agent). Raises ApiError 422."""
+        """The field manager: the parameter, or the client's name in User-Agent. Raises ApiError 422."""
         if named := self.query.get("fieldManager"):
             _refuse_manager(named)
             return named
@@ -95,14 +95,14 @@ class Request:
         return "".join(letter for letter in agent if letter.isprintable())[:_LONGEST_MANAGER]
 
     async def body(self) -> bytes:
-        """The whole body. Raises ApiError: 413 past the limit, 503 where other bodies take all the room."""
+        """The whole body. Raises ApiError: 413 if it is too large, 503 if unfinished bodies fill their limit."""
         chunks: list[bytes] = []
         size = 0
         try:
             while True:
                 message = await self._receive()
                 if message["type"] == "http.disconnect":
-                    raise ConnectionResetError("the client went away while it sent its body")
+                    raise ConnectionResetError("the client disconnected while sending its body")
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
                 Request.held += len(chunks[-1])
@@ -116,7 +116,7 @@ class Request:
             Request.held -= size
 
     async def until_disconnected(self) -> None:
-        """Returns when the client has gone."""
+        """Return when the client has disconnected."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
@@ -132,7 +132,7 @@ def _refuse_manager(name: str) -> None:
 
 
 def split_cluster(path: str) -> tuple[str, list[str]]:
-    """The cluster that a path is for and the rest of it, as unquoted parts."""
+    """The cluster of a path, and the rest of the path as unquoted segments."""
     parts = [unquote(part) for part in path.strip("/").split("/") if part]
     if len(parts) >= 2 and parts[0] == "clusters":
         return parts[1], parts[2:]
@@ -140,7 +140,7 @@ def split_cluster(path: str) -> tuple[str, list[str]]:
 
 
 def parse_target(parts: list[str]) -> Target:
-    """The target of `api/v1/...` or `apis/<group>/<version>/...`. Raises ApiError 404 for what is not served."""
+    """The target of `api/v1/...` or `apis/<group>/<version>/...`. Raises ApiError 404 for an unknown one."""
     group, version, rest = ("", parts[1], parts[2:]) if parts[0] == "api" else (parts[1], parts[2], parts[3:])
     namespace = ""
     if len(rest) >= 3 and rest[0] == "namespaces" and (group, version, rest[2]) in BY_PATH:

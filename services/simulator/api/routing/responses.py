@@ -1,8 +1,7 @@
-"""How an answer leaves: JSON or YAML, whole or in pieces, and which representation the client asked for.
+"""Responses: content negotiation, JSON or YAML encoding, and sending, at once or in chunks.
 
-kubectl asks for Tables and takes plain objects as a fallback, both in one Accept header; the first that is served
-here wins. Lists go out in pieces and give way to other requests between them, so that a list of many thousand pods
-does not hold up the rest.
+kubectl accepts Tables and, as a fallback, plain objects; the first supported entry of its Accept header is used. Lists
+are sent in chunks, between which other requests are handled, so that a list of thousands of pods doesn't block them.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ _SERVED_TYPES: Final = ("application/json", "application/yaml")
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What the client will take: a media type, and the shape of objects in it."""
+    """The negotiated representation: a media type and the shape of objects."""
 
     media_type: str = "application/json"
     shape: Shape = "object"
 
 
 def negotiate(header: str) -> Accepted:
-    """The first entry of an Accept header that is served. Raises ApiError 406 where there is none."""
+    """The first supported entry of an Accept header. Raises ApiError 406 if there is none."""
     for entry in header.split(",") if header else ["*/*"]:
         media_type, *parameters = [part.strip() for part in entry.split(";")]
         options = dict(part.split("=", 1) for part in parameters if "=" in part)
@@ -51,7 +50,7 @@ def negotiate(header: str) -> Accepted:
 
 
 def encode(body: Any, media_type: str) -> bytes:
-    """An object as JSON, or as YAML where that was asked for."""
+    """An object encoded as JSON, or as YAML for that media type."""
     if media_type == "application/yaml":
         return yaml.dump(body, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False).encode()
     return orjson.dumps(body) + b"\n"
@@ -60,7 +59,7 @@ def encode(body: Any, media_type: str) -> bytes:
 async def send_bytes(
     send: Send, code: int, body: bytes, media_type: str = "application/json", headers: Mapping[str, str] | None = None
 ) -> None:
-    """Send a whole answer."""
+    """Send a complete response."""
     every = {"content-type": media_type, "content-length": str(len(body)), **(headers or {})}
     await send_start(send, code, every)
     await send({"type": "http.response.body", "body": body})
@@ -69,12 +68,12 @@ async def send_bytes(
 async def send_object(
     send: Send, code: int, body: Any, accepted: Accepted, headers: Mapping[str, str] | None = None
 ) -> None:
-    """Send one object as it is."""
+    """Send one object as the body of a response."""
     await send_bytes(send, code, encode(body, accepted.media_type), accepted.media_type, headers)
 
 
 async def send_stream(send: Send, chunks: AsyncIterable[bytes], media_type: str) -> None:
-    """Send pieces as they come; the answer ends when they do."""
+    """Send chunks as they are produced; the response ends after the last one."""
     await send_start(send, 200, {"content-type": media_type})
     async for chunk in chunks:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -82,15 +81,15 @@ async def send_stream(send: Send, chunks: AsyncIterable[bytes], media_type: str)
 
 
 async def send_start(send: Send, code: int, headers: Mapping[str, str]) -> None:
-    """Send the head of an answer."""
+    """Send the status and headers of a response."""
     raw = [(name.encode(), value.encode("utf-8")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": code, "headers": raw})
 
 
 def warning_header(texts: Iterable[str]) -> str:
-    """A Warning header's value; what comes after its first four thousand characters is left out.
+    """The value of a Warning header, limited to about 4,000 characters.
 
-    An unescaped quote would make kubectl drop it silently, and a control character would break the answer.
+    kubectl silently drops a warning with an unescaped quote, and a control character would break the response.
     """
     values: list[str] = []
     for text in texts:

@@ -1,1 +1,1 @@
-"""From a request body to an object that may be stored: decoding, defaults, admission, and selectors in parameters."""
+"""Checks of requests: decoding of bodies, defaults, admission, and selectors in parameters."""

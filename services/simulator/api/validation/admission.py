@@ -1,7 +1,7 @@
-"""What stands between a valid request and the store: namespaces that must exist, and values that the cluster gives out.
+"""Admission and allocation: the last checks of a valid object, and the values that the cluster assigns to it.
 
-Kubernetes calls the first admission (NamespaceLifecycle, ServiceAccount, DefaultStorageClass,
-PersistentVolumeClaimResize) and the second allocation (cluster IPs, node ports).
+It has the parts of Kubernetes' admission plugins NamespaceLifecycle, ServiceAccount, DefaultStorageClass and
+PersistentVolumeClaimResize that clients depend on, and allocates cluster IPs and node ports.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _KEPT_NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-l
 
 
 def require_namespace(store: Store, resource: Resource, namespace: str, name: str) -> None:
-    """Refuse a creation in a namespace that isn't there (404) or that is going away (403)."""
+    """Refuse a creation in a namespace that doesn't exist (404) or is terminating (403)."""
     found = store.get("namespaces", "", namespace)
     if found is None:
         raise errors.not_found(BY_KEY["namespaces"], namespace)
@@ -44,13 +44,13 @@ def require_namespace(store: Store, resource: Resource, namespace: str, name: st
 
 
 def refuse_kept_namespace(resource: Resource, name: str) -> None:
-    """The namespaces that every cluster has can't be deleted."""
+    """Refuse the deletion of the namespaces that every cluster has."""
     if resource.key == "namespaces" and name in _KEPT_NAMESPACES:
         raise errors.forbidden(resource, name, "this namespace may not be deleted")
 
 
 def refuse_growth(store: Store, resource: Resource, live: Obj, obj: Obj) -> None:
-    """A claim that asks for more is refused unless it is bound and its StorageClass allows expansion."""
+    """Refuse the growth of a claim that isn't bound or whose StorageClass doesn't allow expansion."""
     if obj["kind"] != "PersistentVolumeClaim" or _requested(obj) <= _requested(live):
         return
     name = obj["metadata"]["name"]
@@ -63,7 +63,7 @@ def refuse_growth(store: Store, resource: Resource, live: Obj, obj: Obj) -> None
 
 
 def initial_state(store: Store, obj: Obj) -> Obj:
-    """A new object with what the cluster gives it: addresses, a first status, a namespace's finalizer."""
+    """A new object with the values that the cluster sets: addresses, initial status, a namespace's finalizer."""
     match obj["kind"]:
         case "Service":
             return {**_with_addresses(store, obj, None), "status": {"loadBalancer": {}}}
@@ -80,7 +80,7 @@ def initial_state(store: Store, obj: Obj) -> Obj:
 
 
 def updated_state(store: Store, live: Obj, obj: Obj) -> Obj:
-    """A changed object with what the cluster gave it before, and with what its new form needs."""
+    """A changed object with the values that the cluster set before, and those that its new form needs."""
     if obj["kind"] == "Service":
         return _with_addresses(store, obj, live)
     if obj["kind"] == "Namespace":
@@ -118,7 +118,7 @@ def _with_addresses(store: Store, obj: Obj, live: Obj | None) -> Obj:
 
 def _free_address(store: Store) -> str:
     used = {service["spec"].get("clusterIP") for service in store.list("services")}
-    # The first ten addresses are for the cluster's own services, as kubeadm has it.
+    # The first ten addresses are reserved for the cluster's own services, as in kubeadm.
     candidates = (str(address) for address in itertools.islice(_SERVICE_NETWORK.hosts(), 10, None))
     return next(address for address in candidates if address not in used)
 

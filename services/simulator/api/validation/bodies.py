@@ -1,7 +1,7 @@
-"""From the bytes of a request to an object of the expected kind, decoded as the API server would.
+"""Decoding of request bodies into objects of the expected kind, as in a real API server.
 
-JSON and YAML are read, by readers whose cost is bounded (`shared.reading`). Protobuf bodies, which kubectl from 1.32
-on sends for `create <kind>`, are answered 415.
+JSON and YAML are parsed by parsers with a bounded cost (`shared.reading`). Protobuf bodies, which kubectl sends for
+`create <kind>` since 1.32, are answered 415.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ JSON_TYPES: Final = ("application/json", "*/*", "")
 YAML_TYPES: Final = ("application/yaml", "application/x-yaml", "text/yaml")
 _OBJECT_TYPES: Final = ("application/json", "application/yaml")
 _SMALL_BYTES: Final = 32 * 1024
-"""Parsed and decoded within about two milliseconds."""
+"""Bodies up to this size are parsed and decoded within about two milliseconds."""
 _MOST_FAULTS: Final = 100
 _LONGEST_FAULT: Final = 1000
-"""Of what strict decoding lists; the rest would be an answer larger than the request."""
+"""Limits of the list of strict decoding errors, which could be larger than the request."""
 _DELETE_OPTIONS: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 _VALIDATIONS: Final = ("Strict", "Warn", "Ignore")
 
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 async def read(raw: bytes, media_type: str) -> Any:
-    """The value of a JSON or YAML body. Raises ApiError: 415 for another format, 400 for one that can't be parsed."""
+    """The value of a JSON or YAML body. Raises ApiError: 415 for another format, 400 if it can't be parsed."""
     if media_type in YAML_TYPES:
         return await beside(raw, parse_yaml, raw)
     if media_type not in JSON_TYPES:
@@ -54,7 +54,7 @@ async def read_yaml(raw: bytes) -> Any:
 
 
 async def beside(raw: bytes, work: Callable[..., T], *arguments: Any, **named: Any) -> T:
-    """`work`, in a thread where the body is so large that it would hold up the other requests."""
+    """Run `work`, in a thread if the body is so large that it would block other requests."""
     if len(raw) < _SMALL_BYTES:
         return work(*arguments, **named)
     return await asyncio.to_thread(work, *arguments, **named)
@@ -69,7 +69,7 @@ def parse_json(raw: bytes) -> Any:
 
 
 def parse_yaml(raw: bytes) -> Any:
-    """The value of a YAML text; a key that is a number becomes text. Raises ApiError 400."""
+    """The value of a YAML text; numeric keys become strings. Raises ApiError 400."""
     try:
         return single.parse_yaml(raw)
     except reading.InvalidText as error:
@@ -85,7 +85,7 @@ def schema_of(resource: Resource) -> Schema:
 
 
 def delete_options(value: Any) -> Obj:
-    """A body as DeleteOptions. Raises ApiError 400 for values of another type."""
+    """A body as DeleteOptions. Raises ApiError 400 for wrong types."""
     if value is None:
         return {}
     try:
@@ -95,10 +95,10 @@ def delete_options(value: Any) -> Obj:
 
 
 def typed_object(value: Any, resource: Resource, *, validation: str, raw: bytes | None = None) -> tuple[Obj, list[str]]:
-    """`value` as an object of the resource's kind, and warnings about what was dropped.
+    """`value` as an object of the resource's kind, and warnings about dropped fields.
 
-    `validation` is Strict (faults are refused), Warn or Ignore; `raw` is the JSON text where there is one, to find
-    fields that occur twice. Raises ApiError 400 in the API server's words.
+    `validation` is Strict (faults are refused), Warn or Ignore. `raw` is the JSON text, if there is one, in which
+    duplicate fields are found. Raises ApiError 400 with a real API server's wording.
     """
     if validation not in _VALIDATIONS:
         raise errors.bad_request(f'invalid fieldValidation value "{validation}"')
@@ -126,7 +126,7 @@ def _decoded(value: Obj, resource: Resource) -> Decoded:
 
 
 def _expected_kind(value: Any, resource: Resource) -> Obj:
-    """The value with kind and apiVersion, which typed clients leave out. Raises ApiError 400 for another kind."""
+    """The value with kind and apiVersion, which typed clients omit. Raises ApiError 400 for another kind."""
     if not isinstance(value, dict):
         raise errors.bad_request(
             "couldn't get version/kind; json parse error: json: cannot unmarshal"

@@ -1,8 +1,8 @@
-"""The defaults that Kubernetes fills in when it decodes an object; OpenAPI does not carry them, so they stand here.
+"""The defaults that Kubernetes sets when it decodes an object. Pure. The OpenAPI definitions don't contain them.
 
-They matter to clients: a Deployment read back without its strategy looks changed to `kubectl diff`, and a port
-without its protocol is another list item to server-side apply. Each function takes a spec and answers a new one;
-what the client set always stays.
+Clients depend on them: without the strategy of a Deployment `kubectl diff` shows a change, and a port without its
+protocol is another list item for server-side apply. Each function returns a copy of a spec; values that the client
+set are never changed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Spec = dict[str, Any]
 
 
 def with_defaults(obj: Obj, schema: Schema) -> Obj:
-    """The object with its kind's defaults; a kind that has a spec always gets one, as a Go struct has it."""
+    """The object with its kind's defaults; an object whose kind has a spec always gets one, as in Go."""
     kind = obj["kind"]
     if "spec" in schema.fields:
         obj = _filled(obj, spec={})
@@ -31,7 +31,7 @@ def with_defaults(obj: Obj, schema: Schema) -> Obj:
 
 
 def _filled(spec: Spec, /, **defaults: Any) -> Spec:
-    """`spec` with the defaults that it lacks, at its end."""
+    """`spec` with the missing defaults appended."""
     return {**spec, **{name: value for name, value in defaults.items() if name not in spec}}
 
 
@@ -42,7 +42,7 @@ def _mapped(spec: Spec, name: str, function: Callable[[Spec], Spec]) -> Spec:
 
 
 def _inside(spec: Spec, name: str, function: Callable[[Spec], Spec]) -> Spec:
-    """`spec` with a function applied to the object under `name`, where there is one."""
+    """`spec` with a function applied to the object under `name`, if there is one."""
     value = spec.get(name)
     return {**spec, name: function(value)} if isinstance(value, dict) else spec
 
@@ -214,7 +214,7 @@ def _namespace(obj: Obj) -> Obj:
 
 
 def _secret(obj: Obj) -> Obj:
-    """`stringData` is write-only: it ends up in `data`."""
+    """Move `stringData`, which is write-only, into `data`."""
     texts = obj.get("stringData")
     obj = _filled(obj, type="Opaque")
     if texts:

@@ -1,10 +1,10 @@
-"""The grammar of label selectors, in apimachinery's tokens and sentences, in one pass over the text.
+"""A parser of label selectors with apimachinery's grammar and messages. Pure.
 
     selector    = [ requirement { "," requirement } ]
     requirement = [ "!" ] key | key operator value | key ( "in" | "notin" ) "(" value { "," value } ")"
     operator    = "=" | "==" | "!=" | ">" | "<"
 
-Whatever the text is, its cost grows with its length alone: it comes from a URL of up to 64 kB.
+It makes one pass, so that the cost is proportional to the length of the text, which may be up to 64 kB of a URL.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PREFIX: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _LONGEST_NAME: Final = 63
 _LONGEST_PREFIX: Final = 253
 _MOST_REQUIREMENTS: Final = 200
-"""Each is asked of every object. The clients that we know send ten at most; `in` takes any number of values."""
+"""Each is evaluated for every object. Known clients send at most ten; `in` accepts any number of values."""
 _OPERATORS: Final = ("=", "==", "!=", "<", ">")
 _END: Final = ""
 
@@ -37,7 +37,7 @@ class Requirement:
 
 
 def parse(text: str) -> list[Requirement]:
-    """The requirements of a selector, all of which have to hold. Raises InvalidText."""
+    """The requirements of a selector, all of which must hold. Raises InvalidText."""
     tokens = _Tokens(text)
     found: list[Requirement] = []
     while tokens.next != _END:
@@ -54,7 +54,7 @@ def parse(text: str) -> list[Requirement]:
 
 
 class _Tokens:
-    """The tokens of a text, with one token's look ahead."""
+    """The tokens of a text, with a lookahead of one."""
 
     def __init__(self, text: str) -> None:
         self._tokens = _split(text)
@@ -62,7 +62,7 @@ class _Tokens:
         self.next = next(self._tokens)
 
     def take(self) -> str:
-        """The next token, `""` at the end."""
+        """The next token; `""` at the end."""
         self.last, self.next = self.next, next(self._tokens, _END)
         return self.last
 
@@ -76,7 +76,7 @@ def _split(text: str) -> Iterator[str]:
 
 
 _SHOWN: Final = 400
-"""Characters of a token: more than a key may have, so that a longer one is still refused."""
+"""Characters of a token that are kept: more than a key may have, so that a longer one is still refused."""
 
 
 def _requirement(tokens: _Tokens) -> Requirement:

@@ -1,8 +1,7 @@
-"""Label and field selectors as clients write them in a URL, compiled into predicates over objects.
+"""Label and field selectors of requests, compiled into predicates over objects.
 
-Label selectors are Kubernetes' whole grammar. Field selectors know `=`, `==` and `!=` on any field of an object
-that is a scalar: a real API server knows a short list for each resource, and the clients ask only for fields of
-that list.
+Label selectors support Kubernetes' whole grammar. Field selectors support `=`, `==` and `!=` on every scalar field; a
+real API server has a short list for each resource, and clients use only fields of that list.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from shared.reading import InvalidText, int64
 Predicate = Callable[[Obj], bool]
 
 _MOST_FIELDS = 50
-"""Requirements of a field selector, each of which is asked of every object."""
+"""Requirements of a field selector, each of which is evaluated for every object."""
 
 
 def label_predicate(text: str) -> Predicate | None:
-    """The predicate of a label selector, None for an empty one. Raises ApiError 400 for one that can't be parsed."""
+    """The predicate of a label selector; None for an empty one. Raises ApiError 400 if it can't be parsed."""
     try:
         return _all_of([_label_term(requirement) for requirement in label_selectors.parse(text)])
     except InvalidText as error:
@@ -31,7 +30,7 @@ def label_predicate(text: str) -> Predicate | None:
 
 
 def field_predicate(text: str) -> Predicate | None:
-    """The predicate of a field selector, None for an empty one. Raises ApiError 400 for one that can't be parsed."""
+    """The predicate of a field selector; None for an empty one. Raises ApiError 400 if it can't be parsed."""
     terms = [_field_term(term, text) for term in _unescaped_split(text, ",") if term.strip()]
     if len(terms) > _MOST_FIELDS:
         raise errors.bad_request(f"invalid field selector: more than {_MOST_FIELDS} requirements")
@@ -39,7 +38,7 @@ def field_predicate(text: str) -> Predicate | None:
 
 
 def both(first: Predicate | None, second: Predicate | None) -> Predicate | None:
-    """What fulfils both; None where there is nothing to fulfil."""
+    """The conjunction of two predicates; None if both are None."""
     return _all_of([predicate for predicate in (first, second) if predicate is not None])
 
 
@@ -85,14 +84,14 @@ def _field_term(term: str, whole: str) -> Predicate:
 def _operands(term: str, whole: str) -> tuple[list[str], str, str]:
     for operator in ("!=", "==", "="):
         path, found, value = term.partition(operator)
-        # The first of the operators in the text: a value may have others.
+        # The first operator in the text counts; the value may contain others.
         if found and not any(other in path for other in ("=", "!")):
             return path.strip().split("."), operator, value
     raise errors.bad_request(f"invalid selector: '{whole[:200]}'; can't understand '{term[:200]}'")
 
 
 def _unescaped_split(text: str, separator: str) -> list[str]:
-    r"""The parts between separators, except for those behind a backslash."""
+    r"""The parts between separators, except separators after a backslash."""
     parts, begin, position = [], 0, 0
     while position < len(text):
         if text[position] == separator:
@@ -103,7 +102,7 @@ def _unescaped_split(text: str, separator: str) -> list[str]:
 
 
 def _unescaped(value: str) -> str:
-    r"""A value without its backslashes, which stand before a comma, an equals sign or a backslash. ApiError 400."""
+    r"""A value without escapes of comma, equals sign and backslash. Raises ApiError 400."""
     letters: list[str] = []
     rest = iter(value)
     for letter in rest:
@@ -120,7 +119,7 @@ def _unescaped(value: str) -> str:
 
 
 def _text_at(obj: Any, names: list[str]) -> str:
-    """A field as field selectors compare it: absent is empty, booleans are lower case."""
+    """A field as field selectors compare it: an absent one is empty, booleans are in lower case."""
     for name in names:
         obj = obj.get(name) if isinstance(obj, dict) else None
     if obj is None:

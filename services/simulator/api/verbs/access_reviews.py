@@ -1,6 +1,6 @@
-"""What a caller may do: everything, since the simulator has no authentication and so nothing to refuse.
+"""SelfSubjectAccessReview: every request is allowed, because the simulator has no authentication.
 
-Answered all the same, because clients ask before they act: `kubectl auth can-i`, and our deployer's preflight.
+It is served because clients check their rights first: `kubectl auth can-i`, and our deployer's preflight.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ KIND = "SelfSubjectAccessReview"
 
 
 async def review(call: Call) -> Answer:
-    """POST of a SelfSubjectAccessReview: 201 with its status; nothing is kept. Raises ApiError 400."""
+    """POST of a SelfSubjectAccessReview: 201 with its status; nothing is stored. Raises ApiError 400."""
     body = await bodies.read(await call.request.body(), call.request.media_type)
     if not isinstance(body, dict) or not isinstance(body.get("spec"), dict):
         raise errors.bad_request(f"a {KIND} needs a spec")

@@ -1,7 +1,7 @@
-"""Delete and deletecollection: preconditions, grace, and what becomes of the objects that the deleted one owns.
+"""Delete and deletecollection: preconditions, grace periods and propagation to dependents.
 
-`propagationPolicy` Background (the default) leaves the dependents to the garbage collector, Foreground and Orphan
-put a finalizer on the object, which the collector removes when it has done its part.
+With `propagationPolicy` Background (the default) the garbage collector deletes dependents later; Foreground and Orphan
+add a finalizer to the object, which the collector removes when it has handled the dependents.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SLICE: Final = 500
 
 
 async def delete(call: Call) -> Answer:
-    """DELETE of one object: its last state while it is still going, a Status of success once it is gone."""
+    """DELETE of one object: its terminating state if it still exists, otherwise a Status of success."""
     options = await _options(call)
     await call.cluster.ready_to_write()
     live = require(call)
@@ -36,7 +36,7 @@ async def delete(call: Call) -> Answer:
 
 
 async def delete_collection(call: Call) -> Answer:
-    """DELETE of a collection: everything that the selectors choose."""
+    """DELETE of the objects of a collection that the selectors match."""
     options = await _options(call)
     await call.cluster.ready_to_write()
     found = page(call, KeptLists())
@@ -44,7 +44,7 @@ async def delete_collection(call: Call) -> Answer:
         for index, record in enumerate(found.records):
             _delete(call, record.obj, options)
             if index % _SLICE == _SLICE - 1:
-                await asyncio.sleep(0)  # other requests get their turn
+                await asyncio.sleep(0)  # let other requests run
         await call.cluster.committed()
     resource = call.resource
     items = [record.obj for record in found.records]
@@ -55,7 +55,7 @@ async def delete_collection(call: Call) -> Answer:
 
 
 async def _options(call: Call) -> dict[str, Any]:
-    """DeleteOptions from the body, completed by the parameters. Raises ApiError 400 and 422."""
+    """DeleteOptions from body and parameters; the body takes precedence. Raises ApiError 400 and 422."""
     raw = await call.request.body()
     body = await bodies.read(raw, call.request.media_type) if raw.strip() else {}
     body = bodies.delete_options(body)
@@ -83,7 +83,7 @@ def _refuse_bad_options(options: dict[str, Any]) -> None:
 
 
 def _refuse_unmet(call: Call, live: Obj, options: dict[str, Any]) -> None:
-    """Raise the 409 of a precondition that doesn't hold."""
+    """Raise ApiError 409 if a precondition doesn't hold."""
     wanted = options.get("preconditions") or {}
     for name, shown, meta in (("uid", "UID", "uid"), ("resourceVersion", "ResourceVersion", "resourceVersion")):
         expected, found = wanted.get(name), live["metadata"][meta]
@@ -97,7 +97,7 @@ def _is_dry_run(call: Call, options: dict[str, Any]) -> bool:
 
 
 def _delete(call: Call, live: Obj, options: dict[str, Any]) -> Obj | None:
-    """Delete one object; answers it while it is still there."""
+    """Delete one object; returns it if it still exists."""
     namespace, name = key_of(live)
     store, resource = call.cluster.store, call.resource
     finalizer = _FINALIZERS[options.get("propagationPolicy") or "Background"]

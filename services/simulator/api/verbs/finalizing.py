@@ -1,4 +1,4 @@
-"""`/finalize` of a namespace: the one way to change `spec.finalizers`, which holds a namespace until it is empty."""
+"""`/finalize` of a namespace: the only way to change `spec.finalizers`, which keep a namespace until it is empty."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.simulator.storage.store import Conflict
 
 
 async def finalize(call: Call) -> Answer:
-    """PUT: replaces `spec.finalizers`; a terminating namespace without any goes."""
+    """PUT: replaces `spec.finalizers`; a terminating namespace without finalizers is removed."""
     raw = await call.request.body()
     value = await bodies.read(raw, call.request.media_type)
     obj, warnings = bodies.typed_object(value, call.resource, validation="Ignore")

@@ -1,7 +1,7 @@
-"""`/log` of a pod: a plausible text stream, made from the pod itself and the same each time it is asked for.
+"""`/log` of a pod: a plausible log, generated from the pod's uid and the time, and so the same at every request.
 
-Lines begin when the container started. A container that has not started has no log, and asking for it is answered
-400 as by a kubelet.
+It begins with the container's start. A request for the log of a container that hasn't started is answered 400, as by
+a kubelet.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PATHS: Final = ("/healthz", "/ready", "/v1/sessions", "/v1/stream", "/v1/infer"
 
 
 async def stream(call: Call) -> AsyncIterator[bytes]:
-    """The lines, and with `follow` those to come. Raises ApiError 400 before the first one where there is no log."""
+    """The lines, and with `follow` future lines. Raises ApiError 400 before the first line if there is no log."""
     tail, seconds = _number(call, "tailLines", 0), _number(call, "sinceSeconds", 1)
     pod = require(call)
     container = _container(call, pod)
@@ -40,7 +40,7 @@ async def stream(call: Call) -> AsyncIterator[bytes]:
 
 
 def _number(call: Call, name: str, least: int) -> int | None:
-    """A parameter of the log. Raises ApiError 400, and 422 for one below `least`."""
+    """A parameter of the log. Raises ApiError 400, and 422 if it is below `least`."""
     value = call.request.number(name)
     if value is not None and value < least:
         bound = "greater than or equal to 0" if least == 0 else "greater than 0"
@@ -76,7 +76,7 @@ def _is_there(call: Call, pod: Obj) -> bool:
 
 
 def _container(call: Call, pod: Obj) -> str:
-    """The container that is asked for, the only or first one where none is named."""
+    """The requested container, or the first one if none is named. Raises ApiError 400."""
     names = [c["name"] for field in ("containers", "initContainers") for c in pod["spec"].get(field) or ()]
     wanted = call.request.query.get("container") or names[0]
     if wanted not in names:
@@ -85,7 +85,7 @@ def _container(call: Call, pod: Obj) -> str:
 
 
 def _started(pod: Obj, container: str) -> datetime:
-    """When the container started. Raises ApiError 400 for one that waits."""
+    """When the container started. Raises ApiError 400 if it hasn't."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()
     found: Obj = next((s for s in statuses if s["name"] == container), {})
     state = found.get("state") or {}

@@ -1,8 +1,7 @@
-"""Get and list, with selectors, pages, and the representations that clients ask for.
+"""Get and list, with selectors, pages and representations.
 
-A page's continue token names the version at which the list began. The objects of that version are kept for a while,
-as references, so that the pages of one list fit together; a token whose list is no longer kept is answered 410, as
-by etcd after a compaction.
+A continue token has the version of its list. The objects of that version are kept for a while, as references, so that
+the pages of a list are consistent. A token whose list is no longer kept is answered 410, as by etcd after compaction.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import orjson
 
 from services.simulator.api import errors
 from services.simulator.api.representations import tables
-from services.simulator.api.representations.partial_metadata import partial_metadata
+from services.simulator.api.representations.tables import partial_metadata
 from services.simulator.api.routing.calls import Call
 from services.simulator.api.routing.responses import Accepted
 from services.simulator.api.validation.selectors import Predicate, both, field_predicate, label_predicate
@@ -37,7 +36,7 @@ _TOO_OLD: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """What one list request answers: records, their version, where the next page begins, and how many remain."""
+    """One page of a list: objects, their version, the token of the next page, and how many objects remain."""
 
     records: list[StoredObject]
     version: int
@@ -46,25 +45,25 @@ class ListPage:
 
 
 class KeptLists:
-    """Lists that were begun in pages, by what they list and version; the oldest make room."""
+    """Unfinished paged lists, by their selection and version; the oldest are dropped first."""
 
     def __init__(self) -> None:
         self._lists: OrderedDict[tuple[str, str, str, int], list[StoredObject]] = OrderedDict()
 
     def keep(self, key: tuple[str, str, str, int], records: list[StoredObject]) -> None:
-        """Remember the records of a list that has more pages."""
+        """Keep the objects of a list that has more pages."""
         self._lists[key] = records
         self._lists.move_to_end(key)
         while len(self._lists) > _KEPT_LISTS:
             self._lists.popitem(last=False)
 
     def find(self, key: tuple[str, str, str, int]) -> list[StoredObject] | None:
-        """The records, None where they are no longer kept."""
+        """The objects of a list; None if they are no longer kept."""
         return self._lists.get(key)
 
 
 def selection(call: Call) -> Predicate | None:
-    """What the call's selectors and name let through, None where they let everything through."""
+    """The predicate of the call's selectors and name; None if there are none."""
     query, target = call.request.query, call.target
     chosen = both(label_predicate(query.get("labelSelector", "")), field_predicate(query.get("fieldSelector", "")))
     if target.name:
@@ -73,10 +72,10 @@ def selection(call: Call) -> Predicate | None:
 
 
 def page(call: Call, kept: KeptLists) -> ListPage:
-    """The page that a list request asks for. Raises ApiError: 410 for an old token, 504 for a version still to come."""
+    """The requested page. Raises ApiError: 410 for an old token, 504 for a future version."""
     store, target, query = call.cluster.store, call.target, call.request.query
     token = query.get("continue", "")
-    # A negative limit is none, as in a real API server.
+    # A negative limit means no limit, as in a real API server.
     limit = max(0, call.request.number("limit") or 0)
     call.request.number("timeoutSeconds")
     begin = 0
@@ -117,7 +116,7 @@ def _refuse_other_version(call: Call, current: int) -> None:
 
 
 def parse_version(call: Call) -> int:
-    """The resourceVersion parameter; 0 where it is absent. Raises ApiError 400."""
+    """The resourceVersion parameter; 0 if absent. Raises ApiError 400."""
     text = call.request.query.get("resourceVersion", "")
     try:
         return uint64(text) if text else 0
@@ -159,7 +158,7 @@ def list_metadata(found: ListPage, *, selected: bool) -> dict[str, Any]:
 
 
 async def encoded_list(call: Call, found: ListPage, accepted: Accepted) -> AsyncIterator[bytes]:
-    """A page as JSON in pieces, in the shape that was asked for."""
+    """A page as chunks of JSON, in the negotiated shape."""
     selected = bool(call.request.query.get("labelSelector") or call.request.query.get("fieldSelector"))
     metadata = list_metadata(found, selected=selected)
     if accepted.shape == "table":
@@ -170,7 +169,7 @@ async def encoded_list(call: Call, found: ListPage, accepted: Accepted) -> Async
     for start in range(0, len(found.records), _SLICE):
         pieces = [_encoded(call, record, accepted) for record in found.records[start : start + _SLICE]]
         yield (b"," if start else b"") + b",".join(pieces)
-        await asyncio.sleep(0)  # others get their turn
+        await asyncio.sleep(0)  # let other requests run
     yield b"]}\n"
 
 
@@ -189,12 +188,12 @@ def _encoded(call: Call, record: StoredObject, accepted: Accepted) -> bytes:
 
 
 def include_object(call: Call) -> str:
-    """How much of each object a Table carries: Metadata (the default), Object or None."""
+    """How much of each object a Table includes: Metadata (the default), Object or None."""
     return call.request.query.get("includeObject", "Metadata")
 
 
 def shaped(call: Call, obj: Obj, accepted: Accepted) -> Obj:
-    """One object in the shape that was asked for."""
+    """One object in the negotiated shape."""
     if accepted.shape == "table" and obj.get("kind") == call.resource.kind:
         row = tables.table_row(call.resource, obj, call.cluster.now(), include_object(call))
         metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}

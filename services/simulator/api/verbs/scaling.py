@@ -1,4 +1,4 @@
-"""The `/scale` subresource: an `autoscaling/v1` Scale that stands for `spec.replicas` of what it belongs to."""
+"""The `/scale` subresource: an `autoscaling/v1` Scale that represents `spec.replicas` of a workload."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _MERGING: Final = (writes.MERGE_PATCH, writes.STRATEGIC_PATCH)
 
 
 async def get(call: Call) -> Answer:
-    """GET: the scale now."""
+    """GET: the current Scale."""
     return Answer(200, scale_of(writes.require(call)))
 
 
 async def update(call: Call) -> Answer:
-    """PUT: the wanted scale."""
+    """PUT: sets the replicas of the Scale."""
     raw = await call.request.body()
     return await _set(call, await bodies.read(raw, call.request.media_type))
 
 
 async def patch(call: Call) -> Answer:
-    """PATCH of the scale as JSON patch, merge patch or strategic merge patch."""
+    """PATCH of the Scale as JSON patch, merge patch or strategic merge patch."""
     media_type = call.request.media_type
     if media_type not in (writes.JSON_PATCH, *_MERGING):
         raise errors.unsupported_media_type((writes.JSON_PATCH, *_MERGING))
@@ -40,7 +40,7 @@ async def patch(call: Call) -> Answer:
 
 
 async def _set(call: Call, scale: Any) -> Answer:
-    """Write `spec.replicas`; a resourceVersion in the scale guards against a change in between."""
+    """Store `spec.replicas`; a resourceVersion in the Scale must be the current one."""
     await call.cluster.ready_to_write()
     live = writes.require(call)
     metadata, spec = _part(scale, "metadata"), _part(scale, "spec")
@@ -89,7 +89,7 @@ def scale_of(obj: Obj) -> Obj:
 
 
 def _requirements(selector: Obj) -> list[str]:
-    """A LabelSelector as the text that a list request takes."""
+    """A LabelSelector in the form of a request parameter."""
     texts = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
     for expression in selector.get("matchExpressions") or ():
         key, operator = expression["key"], expression["operator"]

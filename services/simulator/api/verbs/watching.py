@@ -1,9 +1,8 @@
-"""Watch: changes of one resource as a stream of JSON lines, from a version on.
+"""Watch: the changes of one resource since a version, as a stream of JSON lines.
 
-A selector changes what a change is: an object that begins to match is ADDED, one that no longer matches is DELETED.
-A client that asked for bookmarks gets one now and then, so that after a pause it can go on from a version that is
-not too old. A version that the log no longer has ends the watch with an ERROR event whose object is the 410 Status;
-the client lists again.
+With a selector, an object that starts to match is ADDED, and one that no longer matches is DELETED. Bookmarks are sent
+to clients that allow them, so that after a reconnect they can continue from a recent version. If the log no longer has
+the requested version, the watch ends with an ERROR event whose object is the 410 Status, and the client lists again.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import orjson
 
 from services.simulator.api import errors
 from services.simulator.api.representations import tables
-from services.simulator.api.representations.partial_metadata import partial_metadata
+from services.simulator.api.representations.tables import partial_metadata
 from services.simulator.api.routing.calls import Call
 from services.simulator.api.routing.responses import Accepted
 from services.simulator.api.verbs.reads import include_object, parse_version, selection
@@ -43,19 +42,19 @@ class WatchStream:
         self._bookmarks = call.request.flag("allowWatchBookmarks")
         self._version = parse_version(call)
         self._seconds = call.request.number("timeoutSeconds") or _default_seconds()
-        """Zero is the default time, and a negative one has passed, as in a real API server."""
+        """A timeout of zero means the default, and a negative one has expired, as in a real API server."""
         self._sent_columns = False
         self._plain = accepted.shape == "object"
 
     async def events(self) -> AsyncIterator[bytes]:
-        """The stream, until its time is over. Raises nothing: an old version is an event too."""
+        """The stream until its timeout. Doesn't raise: an expired version is an event."""
         try:
             if self._wants_state():
                 cursor = self._log.cursor_at_end()
                 pieces = self._state()
                 for start in range(0, len(pieces), _SLICE):
                     yield b"".join(pieces[start : start + _SLICE])
-                    await asyncio.sleep(0)  # others get their turn
+                    await asyncio.sleep(0)  # let other requests run
             else:
                 cursor = self._log.cursor_after(self._version)
             async for piece in self._changes(cursor):
@@ -64,7 +63,7 @@ class WatchStream:
             yield _line("ERROR", orjson.dumps(errors.expired(str(error)).status))
 
     def _wants_state(self) -> bool:
-        """Whether the watch begins with what there is: asked for, or implied by the absence of a version."""
+        """Whether the watch starts with the current objects: by parameter, or if no version is given."""
         query = self._call.request.query
         return self._call.request.flag("sendInitialEvents") if "sendInitialEvents" in query else self._version == 0
 
@@ -78,7 +77,7 @@ class WatchStream:
         return pieces
 
     async def _changes(self, cursor: int) -> AsyncIterator[bytes]:
-        """What happens from the cursor on, woken by the log, with bookmarks in quiet times."""
+        """Changes from the cursor on, as the log reports them, with bookmarks when there are none."""
         loop = asyncio.get_running_loop()
         woken = asyncio.Event()
         end = loop.time() + self._seconds
@@ -103,7 +102,7 @@ class WatchStream:
             self._log.wakers.discard(woken.set)
 
     def _seen(self, change: WatchEvent) -> bytes | None:
-        """What this client sees of a change, None where it sees nothing."""
+        """The event for this client of a change; None if its selector doesn't match."""
         obj = change.record.obj
         if self._namespace and obj["metadata"].get("namespace") != self._namespace:
             return None
@@ -125,7 +124,7 @@ class WatchStream:
         return _line(event, orjson.dumps(self._table(record.obj)))
 
     def _table(self, obj: Obj) -> Obj:
-        """A Table of one row; only the first event of a watch has the columns."""
+        """A Table of one row; only the first event of a watch includes the columns."""
         call = self._call
         row = tables.table_row(call.resource, obj, call.cluster.now(), include_object(call))
         head = tables.table_head(call.resource, columns=not self._sent_columns)
@@ -152,7 +151,7 @@ def _line(event: str, encoded: bytes) -> bytes:
 
 
 def _default_seconds() -> float:
-    # As a real API server does, so that many watches do not end at one moment.
+    # Random as in a real API server, so that many watches don't end at the same time.
     return _SHORTEST_DEFAULT_SECONDS * (1 + random.random())  # noqa: S311
 
 

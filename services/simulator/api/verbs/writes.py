@@ -1,8 +1,8 @@
-"""Create, update, patch and apply: from a decoded body to the store.
+"""Create, update, patch and apply.
 
-Each takes the same way: find the present object, compute the wanted one (body, patch or apply), keep what a client
-can't change through this endpoint, default, validate, record the owners of the fields, store. Between reading the
-present object and storing the wanted one nothing is awaited, so a write is atomic without locks.
+All have the same steps: find the current object, compute the new one (body, patch or apply), restore what this
+endpoint can't change, set defaults, validate, record field owners, store. Nothing is awaited between reading the
+current object and storing the new one, so that a write is atomic without locks.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ async def update(call: Call) -> Answer:
 
 
 async def patch(call: Call) -> Answer:
-    """PATCH of an object or of its status, in any of the four formats: 200, or 201 where an apply creates."""
+    """PATCH of an object or of its status in one of four formats: 200, or 201 if an apply creates the object."""
     media_type = call.request.media_type
     if media_type not in PATCH_TYPES:
         raise errors.unsupported_media_type(PATCH_TYPES)
@@ -79,7 +79,7 @@ async def patch(call: Call) -> Answer:
 
 
 def patched(live: Obj, body: Any, media_type: str, call: Call) -> Any:
-    """`live` after a JSON, merge or strategic merge patch, not yet decoded."""
+    """`live` after a JSON, merge or strategic merge patch; not decoded yet."""
     if media_type == JSON_PATCH:
         return patches.json_patch(live, body)
     if not isinstance(body, dict):
@@ -127,7 +127,7 @@ async def _apply(call: Call, body: Any) -> Answer:
 
 
 def _applied_configuration(call: Call, body: Any) -> Obj:
-    """The applied object without what this endpoint ignores (status here, everything but status at `/status`)."""
+    """The applied object without the fields that this endpoint ignores (`status`; at `/status` all others)."""
     target, resource = call.target, call.resource
     if isinstance(body, dict):
         _refuse_unmergeable(call, body)
@@ -143,7 +143,7 @@ def _applied_configuration(call: Call, body: Any) -> Obj:
 
 
 def _refuse_unmergeable(call: Call, body: Obj) -> None:
-    """Refuse what the schema can't place; a real API server answers it with a plain 500."""
+    """Refuse an object that violates the schema, with a plain 500 as in a real API server."""
     target, resource = call.target, call.resource
     metadata = body.get("metadata")
     if isinstance(metadata, dict) and metadata.get("managedFields"):
@@ -164,7 +164,7 @@ def _decoded(call: Call, value: Any, raw: bytes | None) -> tuple[Obj, list[str]]
 
 
 def _placed(call: Call, obj: Obj) -> Obj:
-    """The object in the namespace of the URL. Raises ApiError 400 where it says another one."""
+    """The object in the namespace of the URL. Raises ApiError 400 if it has another one."""
     sent, wanted = obj["metadata"].get("namespace", ""), call.target.namespace
     if sent and sent != wanted:
         raise errors.bad_request(
@@ -188,7 +188,7 @@ def _manager(call: Call, operation: str) -> FieldManager:
 
 
 def _create(call: Call, obj: Obj, *, record: bool = True) -> Obj:
-    """Store a new object; `record` is False where its owners are already recorded."""
+    """Store a new object; `record` is False if its owners are recorded already."""
     resource, store = call.resource, call.cluster.store
     metadata = obj["metadata"]
     if not metadata.get("name") and not metadata.get("generateName"):
@@ -200,7 +200,7 @@ def _create(call: Call, obj: Obj, *, record: bool = True) -> Obj:
         shown = metadata.get("name") or metadata["generateName"]
         admission.require_namespace(store, resource, call.target.namespace, shown)
     obj = with_metadata(obj, **dict.fromkeys(_SET_BY_SERVER))
-    # A node brings its status along: the kubelet that registers it knows its capacity.
+    # A node is created with its status: the kubelet that registers it knows the capacity.
     if resource.has_status and resource.plural != "nodes":
         obj = {name: value for name, value in obj.items() if name != "status"}
     generated = not metadata.get("name")
@@ -215,7 +215,7 @@ def _create(call: Call, obj: Obj, *, record: bool = True) -> Obj:
 
 
 def _generated_name(prefix: str) -> str:
-    # Kubernetes cuts the prefix so that prefix and suffix fit a DNS label.
+    # Kubernetes shortens the prefix so that prefix and suffix fit a DNS label.
     return prefix[:58] + "".join(random.choices(_SUFFIX_ALPHABET, k=5))  # noqa: S311 (a name, not a secret)
 
 
@@ -231,7 +231,7 @@ def _store_new(call: Call, obj: Obj, *, record: bool) -> Obj:
 
 
 def store_update(call: Call, live: Obj, obj: Obj, *, record: bool = True) -> Obj:
-    """Store a changed object; `record` is False where its owners are already recorded."""
+    """Store a changed object; `record` is False if its owners are recorded already."""
     resource, store = call.resource, call.cluster.store
     uid = obj["metadata"].get("uid")
     if uid and uid != live["metadata"]["uid"]:
@@ -252,7 +252,7 @@ def store_update(call: Call, live: Obj, obj: Obj, *, record: bool = True) -> Obj
 
 
 def _through_endpoint(call: Call, live: Obj, obj: Obj) -> Obj:
-    """What the endpoint lets through: `/status` changes the status alone, the object's own address everything else."""
+    """The changes that this endpoint allows: `/status` changes only the status, the object's path everything else."""
     kept = {name: live["metadata"].get(name) for name in _SET_BY_SERVER}
     if call.target.subresource == "status":
         metadata = {**live["metadata"], "managedFields": obj["metadata"].get("managedFields")}
@@ -269,7 +269,7 @@ def _through_endpoint(call: Call, live: Obj, obj: Obj) -> Obj:
 
 
 def _refuse_faults(call: Call, obj: Obj, live: Obj | None) -> None:
-    """Raise the 422 with every rule that the object breaks."""
+    """Raise ApiError 422 with every rule that the object violates."""
     causes = [
         Cause(path, "FieldValueRequired", "Required value")
         for path in missing_required(obj, bodies.schema_of(call.resource))
