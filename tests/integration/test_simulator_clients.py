@@ -89,7 +89,7 @@ async def test_the_products_own_paths_answer_beside_the_kubernetes_api(address: 
     async with httpx.AsyncClient(base_url=address) as client:
         assert (await client.get("/health")).json()["status"] == "healthy"
         assert (await client.get("/api/v1/metrics/system")).json()["nodes"] > 0
-        missing = await client.get("/api/v1/metrics/nobody")
+        missing = await client.get("/api/v1/metrics/unknown")
         assert (missing.status_code, missing.json()["error"]["code"]) == (404, "TENANT_NOT_FOUND")
         wrong = await client.get("/api/metrics", headers={"X-Demo-Mode": "maybe"})
         assert (wrong.status_code, wrong.json()["error"]["code"]) == (400, "INVALID_MODE")

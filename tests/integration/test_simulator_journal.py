@@ -199,7 +199,7 @@ async def test_versions_from_before_a_restart_are_410_so_that_clients_list_again
     assert (event["type"], event["object"]["code"]) == ("ERROR", 410)
 
 
-async def test_without_its_database_the_simulator_says_so_refuses_writes_and_recovers(
+async def test_without_its_database_the_simulator_logs_it_refuses_writes_and_recovers(
     tmp_path: Path, unused_tcp_port: int
 ) -> None:
     server = PostgresServer(tmp_path / "postgres")

@@ -21,11 +21,11 @@ OLDEST = 27
 
 
 def minor_version() -> int:
-    """Of Kubernetes 1 as the client says; 0 without one. A development version may be `28+`."""
+    """The minor version of the client; 0 without kubectl. A development version may be `28+`."""
     if not KUBECTL:
         return 0
-    said = subprocess.run([KUBECTL, "version", "--client", "-o", "json"], capture_output=True, check=True).stdout
-    return int(json.loads(said)["clientVersion"]["minor"].rstrip("+"))
+    output = subprocess.run([KUBECTL, "version", "--client", "-o", "json"], capture_output=True, check=True).stdout
+    return int(json.loads(output)["clientVersion"]["minor"].rstrip("+"))
 
 
 pytestmark = pytest.mark.skipif(

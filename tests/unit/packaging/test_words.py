@@ -38,7 +38,6 @@ ALLOWED: Final = {
     "services/gateway": 189,
     "services/manifest": 28,
     "services/monitor": 48,
-    "services/simulator": 25,
     "shared": 8,
     "tests": 1,
     "tests/support": 15,
@@ -56,7 +55,6 @@ ALLOWED: Final = {
     "tests/integration/test_deployer": 34,
     "tests/integration/test_embedded": 4,
     "tests/integration/test_monitor": 34,
-    "tests/integration/test_simulator": 5,
     "tests/integration/test_sizing": 10,
     "tests/integration/test_sla": 3,
     "tests/integration/test_worker": 4,
@@ -70,7 +68,6 @@ ALLOWED: Final = {
     "tests/unit/packaging": 15,
     "tests/unit/reliability": 1,
     "tests/unit/shared": 6,
-    "tests/unit/simulator": 11,
 }
 
 

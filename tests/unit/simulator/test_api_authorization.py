@@ -1,4 +1,4 @@
-"""Callers may do everything in the simulator, and are told so when they ask."""
+"""Access reviews: the simulator allows every request."""
 
 from tests.support.simulator_api import Api
 

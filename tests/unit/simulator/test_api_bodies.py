@@ -1,4 +1,4 @@
-"""Bodies that mean more than they contain: none ends the process, and none holds it up."""
+"""Hostile bodies, such as YAML bombs: none ends or blocks the process."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Decoding: the normal form of objects, and the API server's sentences for what does not fit; no input is a 500."""
+"""Decoding: the normal form of objects, and the messages for invalid ones; no input causes a 500."""
 
 from __future__ import annotations
 

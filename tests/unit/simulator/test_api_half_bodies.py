@@ -1,4 +1,4 @@
-"""Bodies that are half there hold a bounded number of bytes, however many clients send them."""
+"""Unfinished bodies of all clients together use a bounded amount of memory."""
 
 import asyncio
 from typing import Any

@@ -74,7 +74,7 @@ async def test_a_field_that_is_no_longer_applied_is_removed(api: Api) -> None:
     assert owned(reply.body, "tester") == {"f:data": {"f:a": {}}}
 
 
-async def test_a_field_that_somebody_else_applies_too_stays_when_one_of_them_stops(api: Api) -> None:
+async def test_a_field_with_two_appliers_stays_when_one_of_them_stops(api: Api) -> None:
     await api.apply(MAP, config_map("settings", a="1", b="2"), "first")
     await api.apply(MAP, config_map("settings", b="2"), "second")
     reply = await api.apply(MAP, config_map("settings", a="1"), "first")
@@ -200,14 +200,14 @@ async def test_applied_order_wins_among_shared_items(api: Api) -> None:
     assert [c["name"] for c in reply.body["spec"]["template"]["spec"]["containers"]] == ["b", "a"]
 
 
-async def test_a_struct_that_nobody_applies_any_more_goes_with_its_content(api: Api) -> None:
+async def test_a_struct_without_appliers_is_removed_with_its_content(api: Api) -> None:
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 2}}
     await api.apply(WEB, deployment(strategy=rolling))
     reply = await api.apply(WEB, deployment())
     assert reply.body["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": "25%", "maxUnavailable": "25%"}
 
 
-async def test_an_object_that_only_controllers_wrote_belongs_to_nobody_before_the_first_apply(api: Api) -> None:
+async def test_an_object_of_controllers_has_no_field_owners_before_the_first_apply(api: Api) -> None:
     api.store.create(
         "configmaps", {**config_map("settings", a="1"), "metadata": {"name": "settings", "namespace": "default"}}
     )
@@ -260,7 +260,7 @@ async def test_two_items_with_one_key_can_not_be_applied(api: Api) -> None:
     assert 'duplicate entries for key [name="app"]' in reply.body["message"]
 
 
-async def test_who_applies_must_say_so(api: Api) -> None:
+async def test_an_apply_without_a_field_manager_is_refused(api: Api) -> None:
     reply = await api.patch(MAP, config_map("settings"), APPLY)
     assert reply.code == 422
     assert reply.body["message"] == (
@@ -299,7 +299,7 @@ async def test_quantities_are_compared_in_their_canonical_form(api: Api) -> None
 
 
 def _only_container(*items: dict[str, Any]) -> dict[str, Any]:
-    """A configuration that says nothing but which containers there are."""
+    """A configuration with nothing but the names of containers."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",

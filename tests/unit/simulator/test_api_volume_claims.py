@@ -1,4 +1,4 @@
-"""Claims for volumes as a real API server treats them: a default class, and growth only where a class allows it."""
+"""Volume claims in the API: the default class, and growth only if the class allows it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def bound(api: Api, **storage_class: Any) -> None:
 
 
 @pytest.mark.parametrize("expands", [False, None])
-async def test_a_claim_can_t_grow_unless_its_class_says_that_it_can(expands: bool | None) -> None:
+async def test_a_claim_can_t_grow_unless_its_class_allows_expansion(expands: bool | None) -> None:
     api = Api()
     await bound(api, allowVolumeExpansion=expands)
     reply = await api.request("PATCH", CLAIM, claim("2Gi"), media_type=APPLY, fieldManager="x", force="true")

@@ -1,4 +1,4 @@
-"""Create, update, patch and delete, and the Status bodies of what is refused."""
+"""Create, update, patch and delete, and the Status bodies of refused requests."""
 
 from __future__ import annotations
 

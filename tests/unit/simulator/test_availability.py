@@ -1,4 +1,4 @@
-"""The simulator's figure of a tenant's availability, and that the monitor has the same one."""
+"""The availability of tenants in the simulator, compared with the monitor's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The autoscaler: bounds at once, metrics every 15 s, Kubernetes' conditions, and its arithmetic by itself."""
+"""The autoscaler: bounds, metrics every 15 s, conditions, and its algorithm."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

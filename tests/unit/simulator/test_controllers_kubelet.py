@@ -1,4 +1,4 @@
-"""A pod's life on its node: the happy one, the failing ones, and the end."""
+"""A pod's life on its node: start, readiness, injected faults and deletion."""
 
 import pytest
 
@@ -162,7 +162,7 @@ def test_a_deleted_pod_terminates_for_a_second_or_two() -> None:
     assert [event["message"] for event in harness.events("Killing")] == ["Stopping container main"]
 
 
-def test_pods_of_a_node_that_is_removed_are_made_anew_elsewhere() -> None:
+def test_pods_of_a_removed_node_are_replaced_on_other_nodes() -> None:
     harness = ClusterHarness()
     harness.add(DEPLOYMENTS, deployment(replicas=3))
     harness.until(lambda: harness.is_rolled_out("web"))

@@ -1,4 +1,4 @@
-"""Beginnings and ends: namespaces, garbage, events, restarts, and doing the same twice."""
+"""Namespaces, garbage collection, events, restarts, and deterministic runs."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_a_namespace_has_a_service_account_and_a_certificate_map_and_gets_them_b
     assert harness.get("configmaps", "kube-root-ca.crt")
 
 
-def test_a_terminating_namespace_says_what_it_waits_for_and_ends() -> None:
+def test_a_terminating_namespace_reports_what_remains_and_is_removed() -> None:
     harness = with_deployment()
     harness.store.delete("namespaces", "", "shop")
     harness.step(0.5)

@@ -1,4 +1,4 @@
-"""Where pods go, and what is said when they can go nowhere."""
+"""Where the scheduler binds pods, and its messages when no node fits."""
 
 import pytest
 
@@ -103,7 +103,7 @@ def test_a_new_pod_is_placed_at_once_while_others_wait() -> None:
     assert harness.get("pods", "new")["spec"]["nodeName"]
 
 
-def test_a_cordoned_node_takes_nothing_and_says_so() -> None:
+def test_a_cordoned_node_gets_no_pods_and_the_message_names_the_reason() -> None:
     harness = ClusterHarness()
     for node in harness.store.list("nodes"):
         harness.store.replace("nodes", {**node, "spec": {**node["spec"], "unschedulable": True}})

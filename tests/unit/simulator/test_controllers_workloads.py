@@ -1,4 +1,4 @@
-"""StatefulSets, DaemonSets, Jobs, and what is kept beside workloads: claims, quotas, disruption budgets."""
+"""StatefulSets, DaemonSets, Jobs, volume claims, quotas and disruption budgets."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The OpenAPI v3 documents describe what is served, and not only what kubectl reads of them."""
+"""The OpenAPI v3 documents describe the whole API, not only the parts that kubectl reads."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What pods use: smooth, repeatable, and about as much as services use in real life."""
+"""Simulated usage: smooth, repeatable and realistic."""
 
 from datetime import UTC, datetime, timedelta
 from statistics import mean

@@ -1,4 +1,4 @@
-"""Time that has passed since a timestamp, though the machine's clock was set in between."""
+"""The age of a timestamp when the machine's clock was set after it was made."""
 
 from datetime import UTC, datetime, timedelta
 

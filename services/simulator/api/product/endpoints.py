@@ -205,7 +205,7 @@ def _error(error: ProductError) -> Response:
 _DOCS: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>ECP simulator</title></head>
 <body><h1>ECP simulator</h1>
-<p>This is a Kubernetes API. Point any client at it: <code>kubectl --server http://127.0.0.1:6360 get pods -A</code>;
+<p>This is a Kubernetes API. Use it with any client: <code>kubectl --server http://127.0.0.1:6360 get pods -A</code>;
 the cluster of the demo mode is at <code>/clusters/demo</code>.
 Its OpenAPI documents are at <a href="/openapi/v3">/openapi/v3</a>.</p>
 <h2>Other endpoints</h2>

@@ -122,7 +122,7 @@ def _requests_from_limits(container: Spec) -> Spec:
 
 
 def _rolling(strategy: Spec, **defaults: Any) -> Spec:
-    """An update strategy: RollingUpdate unless it says otherwise, with that type's own defaults."""
+    """An update strategy, RollingUpdate by default, with the defaults of its type."""
     strategy = _filled(strategy, type="RollingUpdate")
     if strategy["type"] != "RollingUpdate":
         return strategy

@@ -39,7 +39,7 @@ def is_rolling(deployment: Obj) -> bool:
 
 
 def limits(deployment: Obj) -> RolloutLimits:
-    """maxSurge (rounded up) and maxUnavailable (rounded down; at least 1 if both are zero)."""
+    """The limits maxSurge (rounded up) and maxUnavailable (rounded down; at least 1 if both are zero)."""
     replicas = wanted(deployment)
     if not is_rolling(deployment):
         return RolloutLimits(0, 0)
