@@ -24,6 +24,7 @@ READY_SECONDS = 30.0
 ANY_PORT = -1
 WRITE_ERROR = "write error"
 DEFAULT_ACCOUNT = "$G"
+_TEST_USER = "tests"
 
 
 def nats_server() -> Path:
@@ -61,6 +62,13 @@ def with_authorization(configuration: str, authorization: str) -> str:
     if not found:
         raise EmbeddedError("this configuration of NATS has no accounts")
     return f"{before}\n{authorization}"
+
+
+def one_account() -> str:
+    """Our account without permissions, in which every client is: for tests that aren't about permissions."""
+    users = [{"user": _TEST_USER, "password": _TEST_USER}]
+    accounts = {OUR_ACCOUNT: {"jetstream": "enabled", "users": users}}
+    return f"accounts: {json.dumps(accounts)}\nno_auth_user: {_TEST_USER}\n"
 
 
 def adopt_streams(store: Path) -> None:
@@ -108,9 +116,10 @@ async def write_error(monitor_url: str) -> str | None:
 class NatsServer:
     """A NATS server of one's own below `directory`; it keeps ports and streams over `stop`, `kill` and `start`."""
 
-    def __init__(self, directory: Path, authorization: str = "") -> None:
+    def __init__(self, directory: Path, authorization: str | None = None) -> None:
+        """`authorization` is the block of accounts: by default `one_account()`; with an empty text there are none."""
         self._directory = directory
-        self._authorization = authorization
+        self._authorization = one_account() if authorization is None else authorization
         self._port = self._monitor_port = ANY_PORT
         self._child: Child | None = None
 

@@ -20,7 +20,6 @@ from shared.subjects import (
     DEPLOYER_ACCEPTS_OPERATIONS,
     DURABLES,
     GATEWAY_FAILS_DEAD_LETTERS,
-    GATEWAY_INGESTS,
     GATEWAY_INGESTS_OUTSIDE,
     GATEWAY_KEEPS_SLA,
     GATEWAY_PROJECTS,
@@ -28,6 +27,7 @@ from shared.subjects import (
     MONITOR_INGESTS_OUTSIDE,
     MONITOR_STORES,
     PUBLISHED_BY_OTHERS,
+    REQUESTS_OF_OTHERS,
     STREAM_SUBJECTS,
     Bucket,
     Durable,
@@ -45,6 +45,8 @@ OUTSIDE = "outside"
 OPERATOR = "operator"
 """The account of operators at a terminal: dead letters."""
 BOOTSTRAP = "bootstrap"
+USER_INFO = "$SYS.REQ.USER.INFO"
+"""The server replies with the user, the account and the permissions of the client that asks."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,6 @@ ACCESS: dict[str, Access] = {
         consumes=(
             GATEWAY_PROJECTS,
             GATEWAY_KEEPS_SLA,
-            GATEWAY_INGESTS,
             GATEWAY_INGESTS_OUTSIDE,
             GATEWAY_FAILS_DEAD_LETTERS,
         ),
@@ -179,8 +180,9 @@ def permissions(account: str) -> Permissions:
     """The NATS permissions of an account of `ACCESS`."""
     access = ACCESS[account]
     granted = Permissions(subscribe=[f"{inbox(account)}.>"], respond=bool(access.answers))
+    granted.publish += [USER_INFO] if access.consumes or access.administers else []
     if access.administers:
-        granted.publish += ["$JS.API.>", "$JS.FC.>"]
+        granted.publish += ["$JS.API.>", "$JS.FC.>", *_moving_intake()]
     for mode in Mode:
         granted.publish += [mode.subject(subject) for subject in (*access.publishes, *access.requests)]
         granted.subscribe += [mode.subject(question) for question in access.answers]
@@ -199,6 +201,11 @@ def permissions(account: str) -> Permissions:
             granted.publish += [f"$JS.API.STREAM.INFO.{mode.stream(stream)}" for stream in Stream]
     granted.publish, granted.never = sorted(set(granted.publish)), sorted(granted.never)
     return granted
+
+
+def _moving_intake() -> list[str]:
+    """To publish events of other systems that an earlier version took from our stream (`shared.bus.earlier_intake`)."""
+    return [mode.subject(from_outside(subject)) for mode in Mode for subject in REQUESTS_OF_OTHERS]
 
 
 def inbox(account: str) -> str:

@@ -132,8 +132,7 @@ containers. The user `outside` always exists and is one more system. Each may pu
 - Don't name a stream when you publish (`stream=` in nats-py), or name your own (`OUTSIDE_crm`, `DEMO_OUTSIDE_crm`).
 - The monitor publishes a sample again as its own and stores it in PostgreSQL within seconds. The `source` "kubernetes"
   is reserved for the monitor and refused.
-- On a NATS without our accounts the same subjects lie in our own streams, and the header `ce-source`, which anybody
-  can write there, is what tells the gateway's events from others': keep such a server to yourself.
+- A NATS without our accounts is refused: the services don't start there.
 """
 
 

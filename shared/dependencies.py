@@ -5,6 +5,9 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from shared.errors import PermanentError
+from shared.process.backoff import Backoff
+
 _log = structlog.get_logger(__name__)
 _CHECK_TIMEOUT = 2.0
 _REMIND_EVERY = 10.0
@@ -13,7 +16,10 @@ DependencyCheck = Callable[[], Awaitable[None]]
 
 
 class Dependencies:
-    """Named checks. A check returns while its dependency is available, and raises while it isn't."""
+    """Named checks. A check returns while its dependency is available, and raises while it isn't.
+
+    A check that raises PermanentError ends the start: waiting would not help.
+    """
 
     def __init__(self) -> None:
         self._checks: dict[str, DependencyCheck] = {}
@@ -25,34 +31,44 @@ class Dependencies:
 
     async def missing(self) -> dict[str, str]:
         """The unavailable dependencies, each with the reason."""
-        return await _missing(self._checks | self._later)
+        return _reasons(await _failures(self._checks | self._later))
 
     async def wait(self) -> None:
-        """Return when all are available. Logs what is missing at once, when it changes, and every 10 s."""
+        """Return when all are available. Logs what is missing at once, when it changes, and every 10 s.
+
+        Raises the PermanentError of a check.
+        """
         loop = asyncio.get_running_loop()
         logged: dict[str, str] = {}
         remind_at = 0.0
-        pause = 0.05
-        while missing := await _missing(self._checks):
+        backoff = Backoff(0.05, 1.0, factor=1.5)
+        while failures := await _failures(self._checks):
+            for failure in failures.values():
+                if isinstance(failure, PermanentError):
+                    raise failure
+            missing = _reasons(failures)
             if missing.keys() != logged.keys() or loop.time() >= remind_at:
                 logged, remind_at = missing, loop.time() + _REMIND_EVERY
                 for name, reason in missing.items():
                     _log.info(f"Waiting for {name}: {reason}", action="wait-for-dependency", dependency=name)
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, 1.0)
+            await backoff.sleep()
 
 
-async def _missing(checks: dict[str, DependencyCheck]) -> dict[str, str]:
-    answers = await asyncio.gather(*(_ask(check) for check in checks.values()))
+async def _failures(checks: dict[str, DependencyCheck]) -> dict[str, Exception]:
+    answers = await asyncio.gather(*(_failure(check) for check in checks.values()))
     return {name: answer for name, answer in zip(checks, answers, strict=True) if answer is not None}
 
 
-async def _ask(check: DependencyCheck) -> str | None:
+async def _failure(check: DependencyCheck) -> Exception | None:
     try:
         async with asyncio.timeout(_CHECK_TIMEOUT):
             await check()
     except TimeoutError:
-        return f"no answer within {_CHECK_TIMEOUT:g} s"
+        return TimeoutError(f"no answer within {_CHECK_TIMEOUT:g} s")
     except Exception as error:
-        return str(error) or type(error).__name__
+        return error
     return None
+
+
+def _reasons(failures: dict[str, Exception]) -> dict[str, str]:
+    return {name: str(error) or type(error).__name__ for name, error in failures.items()}

@@ -152,16 +152,13 @@ class Durable(NamedTuple):
     name: str
     stream: Stream
     subjects: tuple[str, ...]
-    ingests: bool = False
-    """Reads what other systems ask for on a stream of ours, and nothing else; every other durable leaves that out."""
 
 
-OPEN_TO_OTHERS = frozenset((Subject.TENANT_CREATED, Subject.TENANT_UPDATED, Subject.DEPLOY_REQUESTED))
-"""Subjects on which requests of other systems come, which the gateway takes in, numbers, and says again as its own.
+REQUESTS_OF_OTHERS = frozenset((Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED))
+"""What the gateway ingests of other systems: it validates, numbers and publishes these again as its own events."""
 
-On a NATS without our accounts they come on these themselves, and the header `ce-source` tells whose they are. With
-our accounts only the gateway may say these; what others say comes on `outside.`, and is theirs whatever it says.
-"""
+EARLIER_INTAKE = "gateway-takes-in"
+"""A durable of version 0.1, which read other systems' events from our stream on a NATS without accounts."""
 
 _RESULTS = tuple(
     subject
@@ -186,9 +183,6 @@ DEPLOYER_ACCEPTS_MANIFESTS = Durable("deployer-accepts-manifests", Stream.ECP, (
 DEPLOYER_ACCEPTS_OPERATIONS = Durable("deployer-accepts-operations", Stream.ECP, (Subject.OPERATION_REQUESTED,))
 GATEWAY_PROJECTS = Durable("gateway-projects", Stream.ECP, _RESULTS)
 GATEWAY_KEEPS_SLA = Durable("gateway-keeps-sla", Stream.METRICS, (Subject.SLA_REPORTED,))
-GATEWAY_INGESTS = Durable(
-    "gateway-takes-in", Stream.ECP, (Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED), ingests=True
-)
 GATEWAY_INGESTS_OUTSIDE = Durable(
     "gateway-takes-in-outside",
     Stream.OUTSIDE,
@@ -208,7 +202,6 @@ DURABLES: tuple[Durable, ...] = (
     DEPLOYER_ACCEPTS_OPERATIONS,
     GATEWAY_PROJECTS,
     GATEWAY_KEEPS_SLA,
-    GATEWAY_INGESTS,
     GATEWAY_INGESTS_OUTSIDE,
     GATEWAY_FAILS_DEAD_LETTERS,
     MONITOR_STORES,

@@ -62,12 +62,12 @@ from services.gateway.workers import Questions
 from shared.bus import Worker
 from shared.catalog import Catalog, load_catalog
 from shared.database import Databases
+from shared.errors import PermanentError
 from shared.events import Event, MetricsCollected
 from shared.http.crowd import Crowd
 from shared.http.gate import Gate
 from shared.subjects import (
     GATEWAY_FAILS_DEAD_LETTERS,
-    GATEWAY_INGESTS,
     GATEWAY_INGESTS_OUTSIDE,
     GATEWAY_KEEPS_SLA,
     GATEWAY_PROJECTS,
@@ -183,8 +183,7 @@ def _wire(parts: Parts, settings: Settings) -> None:
     observe = metrics.observe_deployment
     worker.on(GATEWAY_PROJECTS, partial(project, databases=databases, observe=observe), concurrency=_PROJECTIONS)
     worker.on(GATEWAY_KEEPS_SLA, partial(keep_sla, databases=databases), concurrency=1)
-    for durable in (GATEWAY_INGESTS, GATEWAY_INGESTS_OUTSIDE):
-        worker.on(durable, partial(take_in, commands=parts.commands))
+    worker.on(GATEWAY_INGESTS_OUTSIDE, partial(take_in, commands=parts.commands))
     worker.on(GATEWAY_FAILS_DEAD_LETTERS, partial(fail_dead_letter, databases=databases), concurrency=1)
     forget = partial(housekeeping.forget_tenants, databases, metrics)
     worker.background("forgetting tenants", partial(housekeeping.repeat, _COUNT_EVERY, forget))
@@ -285,7 +284,14 @@ async def _run(worker: Worker, on_failure: Callable[[], None] | None) -> None:
         await worker.start()
         if worker.failed is not None:
             await asyncio.shield(worker.failed)
+    except PermanentError as error:
+        _log.error(error.message, action="service-refused", code=error.code)
+        _report(on_failure)
     except Exception:
-        _log.exception("The gateway can't go on.", action="gateway-failed")
-        if on_failure is not None:
-            on_failure()
+        _log.exception("A background task of the gateway failed.", action="gateway-failed")
+        _report(on_failure)
+
+
+def _report(on_failure: Callable[[], None] | None) -> None:
+    if on_failure is not None:
+        on_failure()

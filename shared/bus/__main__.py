@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import sys
 from typing import Any
 
 import nats
@@ -9,6 +10,7 @@ from nats.aio.client import Client
 from pydantic import Field
 
 from shared.access import BOOTSTRAP, inbox
+from shared.bus.accounts_check import AccountsMissing, check_accounts
 from shared.bus.bootstrap import bootstrap
 from shared.dependencies import Dependencies
 from shared.logging import configure_logging
@@ -32,8 +34,11 @@ async def _connect(settings: BootstrapSettings, **options: Any) -> Client:
 async def _bootstrap(settings: BootstrapSettings) -> None:
     async def nats_answers() -> None:
         client = await _connect(settings, allow_reconnect=False, connect_timeout=1)
-        await client.jetstream().account_info()
-        await client.close()
+        try:
+            await check_accounts(client)
+            await client.jetstream().account_info()
+        finally:
+            await client.close()
 
     dependencies = Dependencies()
     dependencies.add("NATS", nats_answers)
@@ -53,7 +58,10 @@ def main() -> None:
     parser.parse_args()
     settings = load(BootstrapSettings)
     configure_logging("bootstrap", settings.log_level)
-    asyncio.run(_bootstrap(settings))
+    try:
+        asyncio.run(_bootstrap(settings))
+    except AccountsMissing as error:
+        sys.exit(error.message)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from nats.js.api import (
 from nats.js.errors import BucketNotFoundError, NotFoundError, ObjectNotFoundError
 from nats.js.object_store import ObjectStore
 
+from shared.bus.earlier_intake import move_earlier_intake
 from shared.subjects import DURABLES, STREAM_SUBJECTS, Bucket, Durable, Mode, Stream, manifest_key
 from shared.systems import durables_of_system, stream_of_system, subjects_of_system
 
@@ -76,6 +77,7 @@ async def bootstrap(jetstream: JetStreamContext, *, replicas: int = 1, systems: 
         for bucket in Bucket:
             await _ensure_key_value(jetstream, mode, bucket, replicas)
         await _move_manifests(jetstream, mode)
+        await move_earlier_intake(jetstream, mode)
     for system in systems:
         await make_system(jetstream, system, replicas=replicas)
     _log.info("Streams, consumers and buckets are in place.", action="bootstrap")

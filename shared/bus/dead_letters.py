@@ -26,7 +26,7 @@ from shared.bus.envelope import CORRELATION_ID, MESSAGE_ID, REPLAY_FOR, TENANT_I
 from shared.bus.publishing import size_of
 from shared.bus.stream_scan import scan_stream
 from shared.errors import EcpError, Refused
-from shared.subjects import Mode, Stream, dead_letter
+from shared.subjects import EARLIER_INTAKE, Mode, Stream, dead_letter, from_outside
 
 CUT = "dlq-cut"
 """Header of a letter whose body is incomplete: how much of it was kept."""
@@ -96,7 +96,8 @@ class DeadLetters:
             raise Refused(f"dead letter {sequence} has only {letter.headers[CUT]}: it can't be replayed", code="CUT")
         headers = {name: value for name, value in own_headers(letter.headers).items() if not name.startswith(_PREFIX)}
         headers |= {MESSAGE_ID: str(uuid.uuid4()), "ce-id": letter.event_id, REPLAY_FOR: letter.consumer}
-        await self._jetstream.publish(self._mode.subject(letter.subject), letter.body, headers=headers, timeout=5)
+        subject = from_outside(letter.subject) if letter.consumer == EARLIER_INTAKE else letter.subject
+        await self._jetstream.publish(self._mode.subject(subject), letter.body, headers=headers, timeout=5)
         await self.drop(sequence)
         return letter
 

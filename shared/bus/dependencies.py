@@ -5,12 +5,13 @@ import nats.errors
 import nats.js.errors
 
 from shared.access import inbox
+from shared.bus.accounts_check import check_accounts
 from shared.errors import DependencyUnavailable
 from shared.subjects import Mode, Stream
 
 
 async def bus_is_ready(url: str, account: str) -> None:
-    """Raise DependencyUnavailable unless NATS answers and the streams of both modes exist.
+    """Raise DependencyUnavailable unless NATS answers and the streams of both modes exist; AccountsMissing.
 
     It opens a connection of its own: the broker's doesn't exist before the start and reconnects by itself later.
     """
@@ -26,6 +27,7 @@ async def bus_is_ready(url: str, account: str) -> None:
     except (OSError, nats.errors.Error, TimeoutError) as error:
         raise DependencyUnavailable("NATS", f"{error or type(error).__name__}") from error
     try:
+        await check_accounts(client)
         for mode in Mode:
             for stream in Stream:
                 await client.jetstream().stream_info(mode.stream(stream))

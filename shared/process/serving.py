@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import structlog
 import uvicorn
 
+from shared.errors import PermanentError
 from shared.http.connections import ConnectionLimits, bounded, raise_descriptor_limit
 from shared.http.listening import HttpServer
 from shared.logging import configure_logging
@@ -120,5 +121,7 @@ async def _end_work(running: asyncio.Task[Any]) -> None:
     running.cancel()
     await asyncio.wait([running])
     error = None if running.cancelled() else running.exception()
-    if ended_by_itself:
+    if ended_by_itself and isinstance(error, PermanentError):
+        _log.error(error.message, action="service-refused", code=error.code)
+    elif ended_by_itself:
         _log.error("The service ended by itself; the process exits.", action="service-ended", exc_info=error)

@@ -28,7 +28,6 @@ from shared.subjects import (
     CALCULATOR_SIZES_DEPLOYMENTS,
     DURABLES,
     GATEWAY_FAILS_DEAD_LETTERS,
-    GATEWAY_INGESTS,
     MONITOR_STORES,
     Bucket,
     Durable,
@@ -100,10 +99,9 @@ async def failures_said(client: Client) -> int:
 
 
 async def say_for(client: Client, consumer: str, subject: str, event_id: str) -> None:
-    """An event that `consumer` takes: what it takes in comes from elsewhere, anything else from the gateway."""
-    source = "elsewhere" if consumer == GATEWAY_INGESTS.name else "gateway"
+    """Publish an event for `consumer`."""
     example = EXAMPLES[Subject(subject.removeprefix("outside."))]
-    encoded = encode(example, mode=Mode.DEMO, event_id=event_id, correlation_id="c", source=source)
+    encoded = encode(example, mode=Mode.DEMO, event_id=event_id, correlation_id="c", source="gateway")
     await client.jetstream().publish(Mode.DEMO.subject(subject), encoded.body, headers=encoded.headers)
 
 
@@ -300,7 +298,7 @@ def test_passwords_are_made_once_and_readable_by_their_owner_only(tmp_path: Path
 
 async def test_manifests_of_an_earlier_version_are_moved_by_the_bootstrap(tmp_path: Path) -> None:
     name, long = Mode.DEMO.bucket(Bucket.MANIFESTS), b"x" * 1_500_000
-    unguarded = NatsServer(tmp_path)
+    unguarded = NatsServer(tmp_path, authorization="")
     await unguarded.start()
     client = await nats.connect(unguarded.url)
     store = await client.jetstream().create_object_store(name)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import nats.errors
 import pytest
 from nats.aio.client import Client
 from nats.js.api import ConsumerConfig
-from nats.js.errors import ServiceUnavailableError
+from nats.js.errors import NotFoundError, ServiceUnavailableError
 from sqlalchemy import text
 
 from embedded.accounts import authorization, passwords
@@ -29,15 +29,17 @@ from services.monitor.collect.readings import SOURCE
 from services.monitor.collect.sampler import sample_id
 from services.monitor.handlers import take_in_sample
 from shared.access import BOOTSTRAP, OPERATOR, OUTSIDE, crossings, inbox
-from shared.bus.bootstrap import bootstrap
+from shared.bus.bootstrap import bootstrap, consumer_config
 from shared.bus.dead_letters import DeadLetters, Letter
 from shared.bus.envelope import encode
 from shared.events import MetricsCollected
 from shared.examples import EXAMPLES
 from shared.subjects import (
+    EARLIER_INTAKE,
     GATEWAY_INGESTS_OUTSIDE,
     MONITOR_INGESTS_OUTSIDE,
     PUBLISHED_BY_OTHERS,
+    Durable,
     Mode,
     Stream,
     Subject,
@@ -365,13 +367,18 @@ async def test_two_sets_of_streams_are_left_as_they_are_and_stop_the_start(
 async def test_streams_of_a_version_without_accounts_are_kept_with_what_waits_in_them(
     tmp_path: Path, again: Callable[[Path], Awaitable[tuple[str, dict[str, str], Callable[[], Awaitable[None]]]]]
 ) -> None:
-    earlier = NatsServer(tmp_path)
+    earlier = NatsServer(tmp_path, authorization="")
     await earlier.start()
     client = await nats.connect(earlier.url)
     jetstream = client.jetstream()
     await bootstrap(jetstream)
     for mode in Mode:
         await jetstream.delete_stream(mode.stream(Stream.OUTSIDE))
+        subjects = [mode.subject(subject) for subject in (Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED)]
+        intake = Durable(EARLIER_INTAKE, Stream.ECP, tuple(subjects))
+        await jetstream.add_consumer(
+            mode.stream(Stream.ECP), replace(consumer_config(mode, intake), filter_subjects=subjects)
+        )
     ours = encode(
         EXAMPLES[Subject.TENANT_CREATED], mode=Mode.DEMO, event_id="ours", correlation_id="c", source="gateway"
     )
@@ -389,11 +396,14 @@ async def test_streams_of_a_version_without_accounts_are_kept_with_what_waits_in
         guarded = GuardedBus(url, secrets, tmp_path / "nats.conf")
         await guarded.prepare()
         client = await guarded.client(BOOTSTRAP)
-        waiting = {
-            name: (await client.jetstream().consumer_info("DEMO_ECP", name)).num_pending
-            for name in ("calculator-sizes-tenants", "gateway-takes-in")
-        }
-        assert waiting == {"calculator-sizes-tenants": 0, "gateway-takes-in": 2}
+        jetstream = client.jetstream()
+        assert (await jetstream.consumer_info("DEMO_ECP", "calculator-sizes-tenants")).num_pending == 0
+        with pytest.raises(NotFoundError):
+            await jetstream.consumer_info("DEMO_ECP", EARLIER_INTAKE)
+        moved = await jetstream.get_last_msg("DEMO_OUTSIDE", "demo.outside.tenant.created")
+        assert moved.data == b'{"tenant_id": "of-before"}'
+        assert (await jetstream.stream_info("DEMO_OUTSIDE")).state.messages == 1
+        assert (await jetstream.stream_info("DEMO_ECP")).state.messages == 1, "only ours stays"
         assert (await client.jetstream().get_last_msg("KV_demo_desired", "$KV.demo_desired.simulator.a")).data == b"1"
         await client.close()
     finally:

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from embedded.nats import NatsServer
 from embedded.ports import free_ports
 
@@ -157,3 +159,25 @@ async def test_a_worker_stops_though_nats_has_gone(tmp_path: Path) -> None:
         async with asyncio.timeout(15):
             _, errors = await child.communicate()
         assert child.returncode == 0, errors
+
+
+@pytest.mark.parametrize("program", ["bootstrap", "worker"])
+async def test_a_nats_without_accounts_is_refused_at_the_start_with_a_sentence(tmp_path: Path, program: str) -> None:
+    server = NatsServer(tmp_path, authorization="")
+    await server.start()
+    try:
+        if program == "worker":
+            async with process(server.url, free_port()) as child:
+                _, errors = await asyncio.wait_for(child.communicate(), 60)
+        else:
+            child = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "shared.bus", "bootstrap"),
+                env={**os.environ, "NATS_URL": server.url},
+                stderr=asyncio.subprocess.PIPE,
+            )
+            _, errors = await asyncio.wait_for(child.communicate(), 60)
+    finally:
+        await server.stop()
+    assert child.returncode == 1
+    assert b"NATS has no accounts, so other systems could publish events as if they were ours" in errors
+    assert b"Traceback" not in errors

@@ -20,7 +20,7 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
 from embedded.child import until
-from embedded.nats import MAX_PAYLOAD_BYTES
+from embedded.nats import MAX_PAYLOAD_BYTES, one_account
 from embedded.postgres import TEST_LOGIN, PostgresServer, is_ready
 from tools.locks import ROOT
 
@@ -84,7 +84,8 @@ def _why_no_engine() -> str | None:
 @asynccontextmanager
 async def container_nats() -> AsyncIterator[str]:
     """The URL of a NATS with JetStream."""
-    config = f"max_payload: {MAX_PAYLOAD_BYTES}\njetstream {{ store_dir: /tmp/jetstream, sync_interval: always }}\n"
+    jetstream = "jetstream { store_dir: /tmp/jetstream, sync_interval: always }"
+    config = f"max_payload: {MAX_PAYLOAD_BYTES}\n{jetstream}\n{one_account()}"
     container = (
         DockerContainer(IMAGES["nats"])
         .with_copy_into_container(config.encode(), "/etc/nats-test.conf")

@@ -28,7 +28,7 @@ from shared.events import (
     TenantDeleted,
 )
 from shared.subjects import (
-    GATEWAY_INGESTS,
+    EARLIER_INTAKE,
     GATEWAY_INGESTS_OUTSIDE,
     GATEWAY_PROJECTS,
     MONITOR_INGESTS_OUTSIDE,
@@ -37,13 +37,12 @@ from shared.subjects import (
 
 _log = structlog.get_logger(__name__)
 _HARMLESS = frozenset(
-    each.name
-    for each in (
-        GATEWAY_PROJECTS,
-        MONITOR_STORES,
-        GATEWAY_INGESTS,
-        GATEWAY_INGESTS_OUTSIDE,
-        MONITOR_INGESTS_OUTSIDE,
+    (
+        EARLIER_INTAKE,
+        GATEWAY_PROJECTS.name,
+        MONITOR_STORES.name,
+        GATEWAY_INGESTS_OUTSIDE.name,
+        MONITOR_INGESTS_OUTSIDE.name,
     )
 )
 """Consumers whose failure stops no deployment: they only watch, or refuse another system, whatever it names."""

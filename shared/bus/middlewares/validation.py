@@ -1,20 +1,17 @@
-"""The body of an event, read into its model. What the model refuses will never be accepted: a permanent failure."""
+"""Decodes the body of an event into its model. A body that the model refuses is a permanent failure."""
 
 from typing import Any
 
 from faststream import BaseMiddleware
-from faststream.exceptions import AckMessage
 from faststream.nats import NatsMessage
 from pydantic import ValidationError
 
-from shared.bus.envelope import MESSAGE_ID, SOURCE, source_of
+from shared.bus.envelope import MESSAGE_ID
 from shared.errors import InvalidEvent
 from shared.events import EVENTS, DeadLetter, Event, OutsideRequest
 from shared.reading import InvalidText, parse_json
-from shared.subjects import DEAD_LETTER_PREFIX, DURABLES, OPEN_TO_OTHERS, split_mode, split_outside
+from shared.subjects import DEAD_LETTER_PREFIX, REQUESTS_OF_OTHERS, split_mode, split_outside
 
-_TAKE_IN = frozenset(durable.name for durable in DURABLES if durable.ingests)
-_OURS = source_of("gateway")
 _NUL = b"\\u0000"
 """How JSON has to write U+0000."""
 
@@ -38,10 +35,7 @@ async def decode(message: NatsMessage) -> Event | DeadLetter | OutsideRequest:
     if subject.startswith(f"{DEAD_LETTER_PREFIX}."):
         return _dead_letter(message)
     system, subject = split_outside(subject)
-    if system:
-        if subject in OPEN_TO_OTHERS:
-            return _request(subject, message)
-    elif subject in OPEN_TO_OTHERS and not _is_ours(message):
+    if system and subject in REQUESTS_OF_OTHERS:
         return _request(subject, message)
     model = EVENTS.get(subject)
     if model is None:
@@ -52,27 +46,15 @@ async def decode(message: NatsMessage) -> Event | DeadLetter | OutsideRequest:
 
 
 def _refuse_nul(body: bytes) -> None:
-    """PostgreSQL can't store it, and would refuse the event at each delivery. Raises InvalidEvent."""
+    """Raise InvalidEvent for U+0000, which PostgreSQL can't store: the event would fail at each delivery."""
     try:
         parse_json(body)
     except InvalidText as error:
         raise InvalidEvent(f"body: {error}") from error
 
 
-def _is_ours(message: NatsMessage) -> bool:
-    """Whether the gateway says this. One half of the consumers leaves out what the other half takes.
-
-    Who speaks decides, and not what is said: a number that the gateway hasn't given would take the place of its own.
-    On a NATS with our accounts nobody else speaks on this subject; on another one the header is all there is.
-    """
-    is_ours = (message.raw_message.headers or {}).get(SOURCE) == _OURS
-    if is_ours is (message.raw_message.metadata.consumer in _TAKE_IN):
-        raise AckMessage
-    return is_ours
-
-
 def _request(subject: str, message: NatsMessage) -> OutsideRequest:
-    """What another system asks for."""
+    """The request of another system."""
     fields = _object(message.body)
     if fields is None:
         raise InvalidEvent("body: must be a JSON object")

@@ -29,7 +29,7 @@ async def outside(nats_url: str) -> Any:
 async def publish(jetstream: JetStreamContext, subject: str, body: Any) -> int:
     """As three lines of nats-py do it: no headers at all. Returns the sequence."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return (await jetstream.publish(f"demo.{subject}", data)).seq
+    return (await jetstream.publish(f"demo.outside.{subject}", data)).seq
 
 
 async def dead_letters_for(jetstream: JetStreamContext, wanted: str) -> list[Letter]:
@@ -93,7 +93,7 @@ async def like(gateway: Gateway, prefix: str) -> dict[str, Any]:
 
 async def test_a_missing_id_is_made_from_stream_and_sequence(gateway: Gateway, outside: JetStreamContext) -> None:
     sequence = await publish(outside, "tenant.created", {"service_requirements": {"stt": 1}, "deploy": False})
-    stored = await like(gateway, f"tenant-demo-ecp-{sequence}-")
+    stored = await like(gateway, f"tenant-demo-outside-{sequence}-")
     assert stored["name"] == stored["tenant_id"]
 
 
@@ -117,7 +117,7 @@ async def test_an_event_that_comes_twice_is_done_once(gateway: Gateway, outside:
     encoded = json.dumps(wanted).encode()
     for message_id in ("first", "second"):
         headers = {"ce-id": f"the-same-{wanted['tenant_id']}", "Nats-Msg-Id": f"{message_id}-{wanted['tenant_id']}"}
-        await outside.publish("demo.deploy.requested", encoded, headers=headers)
+        await outside.publish("demo.outside.deploy.requested", encoded, headers=headers)
     await appears(gateway, wanted["tenant_id"])
     marker = body()
     await publish(outside, "deploy.requested", marker)
@@ -128,7 +128,7 @@ async def test_an_event_that_comes_twice_is_done_once(gateway: Gateway, outside:
 async def say_again(jetstream: JetStreamContext, subject: str, wanted: dict[str, Any], headers: dict[str, str]) -> None:
     """The same event as another message, as a delivery after JetStream has forgotten its id."""
     message_id = {"Nats-Msg-Id": f"again-{next(_NUMBERS)}-{wanted['tenant_id']}"}
-    await jetstream.publish(f"demo.{subject}", json.dumps(wanted).encode(), headers={**headers, **message_id})
+    await jetstream.publish(f"demo.outside.{subject}", json.dumps(wanted).encode(), headers={**headers, **message_id})
 
 
 async def until_taken_in(gateway: Gateway, jetstream: JetStreamContext) -> None:
@@ -233,7 +233,7 @@ async def test_what_rest_would_refuse_is_one_dead_letter_and_nothing_else(
     wanted = body(**changes)
     await publish(outside, "tenant.created", wanted)
     letters = await dead_letters_for(outside, wanted["tenant_id"])
-    assert [each.consumer for each in letters] == ["gateway-takes-in"]
+    assert [each.consumer for each in letters] == ["gateway-takes-in-outside"]
     assert reason in letters[0].reason
     answer = await gateway.http.get(f"/tenants/{wanted['tenant_id']}", headers=DEMO)
     assert answer.status_code == 404
@@ -251,5 +251,5 @@ async def test_a_body_that_is_no_json_object_is_one_dead_letter(
             if new:
                 break
             await asyncio.sleep(0.05)
-    assert [(each.code, each.consumer) for each in new] == [("VALIDATION_ERROR", "gateway-takes-in")]
+    assert [(each.code, each.consumer) for each in new] == [("VALIDATION_ERROR", "gateway-takes-in-outside")]
     assert new[0].body == data
