@@ -1,4 +1,4 @@
-"""`python -m services.monitor`"""
+"""Run the monitor: `python -m services.monitor`."""
 
 from services.monitor.app import build
 from services.monitor.settings import Settings

@@ -1,162 +1,184 @@
-"""Wiring: settings -> clusters, leases, databases -> samplers, reporters, rollups, and the handlers."""
+"""Wiring: settings -> a context for each mode -> samplers, reporters, rollups, and the handlers."""
 
-import asyncio
 import os
 import socket
 import uuid
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
-import structlog
 from prometheus_client import Gauge
+from structlog.contextvars import bind_contextvars
 
-from services.monitor.collect.kubernetes import Endpoint, KubernetesCluster
+from services.monitor.clock import utc_now
+from services.monitor.collect.kubernetes import KubernetesCluster
 from services.monitor.collect.prometheus import Prometheus
-from services.monitor.collect.promises import Promises
-from services.monitor.collect.sampler import Cluster, Sampler, utc_now
+from services.monitor.collect.sampler import ObservedCluster, Sampler
 from services.monitor.collect.scraper import Scraper
-from services.monitor.handlers import store_sample, take_in_sample
-from services.monitor.outage_log import Outage
+from services.monitor.handlers import answer_maintenance, answer_sla_report, ingest_sample, store_sample
+from services.monitor.mode_context import ModeContext, mode_context, observed_endpoint, observed_target
 from services.monitor.reports.reporter import Reporter
-from services.monitor.reports.sla_report import Reports
+from services.monitor.reports.sla_report import SlaReports
 from services.monitor.settings import Settings
-from services.monitor.storage.availability_store import Ledger
-from services.monitor.storage.maintenance_windows import Maintenance
+from services.monitor.storage.availability_store import AvailabilityStore
+from services.monitor.storage.housekeeping import Housekeeping
+from services.monitor.storage.maintenance_windows import MaintenanceWindows
+from services.monitor.storage.request_counts import RequestCounts
 from services.monitor.storage.rollups import Rollups
 from services.monitor.storage.sample_writer import SampleWriter
 from shared.bus import Worker
-from shared.bus.leases import Leases
-from shared.database import Database, Databases, ensure_partitions
-from shared.errors import TemporaryError
-from shared.rpc import MaintenanceReply, MaintenanceRequest, SlaReport, SlaReportRequest
-from shared.sla import ServiceState
-from shared.subjects import MONITOR_INGESTS_OUTSIDE, MONITOR_STORES, Bucket, Mode, Rpc
+from shared.bus.leases import Lease
+from shared.database import Database, Databases
+from shared.process.periodic import repeat
+from shared.rpc import MaintenanceRequest, SlaReportRequest
+from shared.subjects import MONITOR_INGESTS_OUTSIDE, MONITOR_STORES, Mode, Rpc
 
-_log = structlog.get_logger(__name__)
-_CONCURRENCY = 4
-"""Samples of a mode that are stored at once; they share a write."""
-_TEND_SECONDS = 3600.0
+_CONCURRENT_WRITES = 4
+"""Samples of a mode that are handled concurrently; they share a transaction."""
+_HOUSEKEEPING_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModeStores:
+    """The monitor's tables in one mode's database."""
+
+    samples: SampleWriter
+    availability: AvailabilityStore
+    maintenance: MaintenanceWindows
+    rollups: Rollups
+    requests: RequestCounts
 
 
 def build(
-    settings: Settings, *, clusters: Mapping[Mode, Cluster] | None = None, databases: Databases | None = None
+    settings: Settings, *, clusters: Mapping[Mode, ObservedCluster] | None = None, databases: Databases | None = None
 ) -> Worker:
-    """The monitor, ready to run; a test may give it adapters of its own."""
+    """Wire the monitor. Tests may pass adapters of their own."""
     worker = Worker("monitor", settings)
     databases = databases or Databases(settings, "monitor")
-    clusters = clusters or {
-        mode: KubernetesCluster(endpoint(mode, settings), timeout=settings.cluster_timeout) for mode in Mode
-    }
-    writers = {mode: SampleWriter(databases[mode]) for mode in Mode}
-    _consume(worker, writers, settings)
-    held = Gauge("ecp_lease_held", "1 while this process has the lease", ["lease", "mode"], registry=worker.registry)
-    owner = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4()}"
-    reports: dict[Mode, Reports] = {}
-    maintenance: dict[Mode, Maintenance] = {}
-    for mode in Mode:
-        database = databases[mode]
-        worker.requires(database.name, database.check)
-        ledger = Ledger(database)
-        maintenance[mode] = Maintenance(database, utc_now)
-        rollups = _rollups(database, settings)
-        reports[mode] = Reports(ledger, maintenance[mode], rollups, utc_now)
-        sampler = _sample(worker, mode, clusters[mode], ledger=ledger, owner=owner, settings=settings)
-        held.labels("monitor.sampler", mode).set_function(lambda sampler=sampler: float(sampler.leads()))  # type: ignore[misc]
-        reporter = Reporter(
-            mode,
-            ledger,
-            maintenance[mode],
-            worker.publisher.publish,
-            leads=sampler.leads,
-            changed=sampler.changed,
-            interval=settings.sla_interval,
-            services=partial(_services, sampler),
-        )
-        worker.background(f"report {mode}", reporter.run)
-        worker.background(
-            f"roll up {mode}", partial(rollups.run, settings.rollup_interval, writers[mode].late, Outage(mode=mode))
-        )
-        worker.background(f"tend {mode}", partial(tend, mode, database, ledger, days=settings.rollup_days))
-    _answer(worker, reports, maintenance)
+    contexts = _contexts(worker, settings, clusters, databases)
+    stores = {mode: _stores(context.database, settings) for mode, context in contexts.items()}
+    for mode, context in contexts.items():
+        worker.requires(context.database.name, context.database.check)
+        sampler = _run_sampler(worker, context, stores[mode], settings)
+        _run_reporter(worker, context, stores[mode], sampler, settings)
+        _run_housekeeping(worker, context, stores[mode], settings)
+    _show_leases(worker, contexts.values())
+    _handle(worker, stores, settings)
     worker.closes(databases.dispose)
     return worker
 
 
-def _consume(worker: Worker, writers: Mapping[Mode, SampleWriter], settings: Settings) -> None:
-    """Store our samples, and take in those of other systems as far back as they are kept."""
-    retention = timedelta(days=settings.retention_days)
-    worker.on(MONITOR_STORES, partial(store_sample, writers=writers), concurrency=_CONCURRENCY)
-    worker.on(MONITOR_INGESTS_OUTSIDE, partial(take_in_sample, publish=worker.publisher.publish, retention=retention))
+def _contexts(
+    worker: Worker, settings: Settings, clusters: Mapping[Mode, ObservedCluster] | None, databases: Databases
+) -> dict[Mode, ModeContext]:
+    holder = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4()}"
+    return {
+        mode: mode_context(
+            mode,
+            worker,
+            databases[mode],
+            clusters[mode] if clusters else _cluster(mode, settings),
+            target=observed_target(mode, settings),
+            holder=holder,
+        )
+        for mode in Mode
+    }
 
 
-def _rollups(database: Database, settings: Settings) -> Rollups:
-    return Rollups(
+def _cluster(mode: Mode, settings: Settings) -> KubernetesCluster:
+    return KubernetesCluster(observed_endpoint(mode, settings), timeout=settings.cluster_timeout)
+
+
+def _stores(database: Database, settings: Settings) -> ModeStores:
+    rollups = Rollups(
         database,
         utc_now,
         raw_hours=settings.raw_hours,
         days=settings.rollup_days,
         retention_days=settings.retention_days,
     )
+    return ModeStores(
+        samples=SampleWriter(database),
+        availability=AvailabilityStore(database),
+        maintenance=MaintenanceWindows(database, utc_now),
+        rollups=rollups,
+        requests=RequestCounts(database),
+    )
 
 
-def _services(sampler: Sampler, tenant_id: str) -> Mapping[str, ServiceState]:
-    """A tenant's services as they were sampled last."""
-    reading = sampler.latest.get(tenant_id)
-    return reading.services if reading else {}
-
-
-def endpoint(mode: Mode, settings: Settings) -> Endpoint:
-    """The cluster of a mode: the simulator's, or in production the kubeconfig's where one is set."""
-    if mode is Mode.PRODUCTION and settings.kubeconfig is not None:
-        return Endpoint("production", kubeconfig=settings.kubeconfig)
-    name = "demo" if mode is Mode.DEMO else "default"
-    return Endpoint(name, server=f"{settings.k8s_simulator_url.rstrip('/')}/clusters/{name}")
-
-
-async def tend(
-    mode: Mode, database: Database, ledger: Ledger, *, days: int, now: Callable[[], datetime] = utc_now
-) -> None:
-    """Make the table's partitions as months pass, two months ahead, so that there is time to see that it fails.
-
-    And forget the availability of more than so many `days` ago.
-    """
-    outage = Outage(mode=mode)
-    while True:
-        try:
-            async with database.begin() as connection:
-                await ensure_partitions(connection, now().date())
-            if forgotten := await ledger.forget(now() - timedelta(days=days)):
-                _log.info(f"{forgotten} runs of more than {days} days ago are forgotten.", action="forget-runs")
-            outage.ends("Partitions are made again.")
-        except TemporaryError as error:
-            outage.begins(f"No partitions are made: {error.message}")
-        await asyncio.sleep(_TEND_SECONDS)
-
-
-def _sample(worker: Worker, mode: Mode, cluster: Cluster, *, ledger: Ledger, owner: str, settings: Settings) -> Sampler:
-    """The sampler of a mode's cluster, and in production what Prometheus adds to it."""
-    lease = Leases(partial(worker.key_value, Bucket.LEASES, mode), owner).lease("monitor.sampler")
-    has_kubeconfig = mode is Mode.PRODUCTION and settings.kubeconfig is not None
-    target = "kubernetes" if has_kubeconfig else "simulator"
-    promises = Promises(mode, target, lambda: worker.jetstream, partial(worker.key_value, Bucket.MANIFESTS, mode))
-    expected = partial(ledger.expected, [target])
-    sampler = Sampler(mode, cluster, lease, worker.publisher.publish, deployed=promises.read, expected=expected)
-    worker.background(f"sample {mode}", sampler.run)
-    # A Prometheus knows nothing of modes; the demo's cluster is the simulator, which no Prometheus scrapes.
-    if settings.monitoring_endpoint and mode is Mode.PRODUCTION:
-        source = Prometheus(settings.monitoring_endpoint, settings.monitoring_queries)
-        scraper = Scraper(mode, source, worker.publisher.publish, leads=sampler.leads)
-        worker.background(f"scrape {mode}", scraper.run)
+def _run_sampler(worker: Worker, context: ModeContext, stores: ModeStores, settings: Settings) -> Sampler:
+    """Sample the mode's cluster; in production also Prometheus, which doesn't scrape the demo's virtual cluster."""
+    publish = context.publisher.publish_sample
+    sampler = Sampler(
+        context.cluster,
+        context.lease,
+        publish,
+        deployed=context.promises.read,
+        expected=partial(stores.availability.expected, [context.target]),
+    )
+    _background(worker, context, "sample", sampler.run)
+    if settings.monitoring_endpoint and context.mode is Mode.PRODUCTION:
+        prometheus = Prometheus(settings.monitoring_endpoint, settings.monitoring_queries)
+        _background(worker, context, "scrape", Scraper(prometheus, publish, leads=sampler.leads).run)
     return sampler
 
 
-def _answer(worker: Worker, reports: Mapping[Mode, Reports], maintenance: Mapping[Mode, Maintenance]) -> None:
-    async def report_sla(request: SlaReportRequest, mode: Mode) -> SlaReport:
-        return await reports[mode].answer(request)
+def _run_reporter(
+    worker: Worker, context: ModeContext, stores: ModeStores, sampler: Sampler, settings: Settings
+) -> None:
+    reporter = Reporter(
+        stores.availability,
+        stores.maintenance,
+        context.publisher.publish_report,
+        leads=sampler.leads,
+        changed=sampler.changed,
+        interval=settings.sla_interval,
+        services=sampler.services_of,
+    )
+    _background(worker, context, "report", reporter.run)
 
-    async def plan_maintenance(request: MaintenanceRequest, mode: Mode) -> MaintenanceReply:
-        return await maintenance[mode].answer(request)
 
-    worker.answer(Rpc.SLA_REPORT, SlaReportRequest, report_sla)
-    worker.answer(Rpc.MAINTENANCE, MaintenanceRequest, plan_maintenance)
+def _run_housekeeping(worker: Worker, context: ModeContext, stores: ModeStores, settings: Settings) -> None:
+    """Roll up and remove samples, make partitions, and remove old availability."""
+    roll_up = partial(stores.rollups.run, settings.rollup_interval, stores.samples.late)
+    _background(worker, context, "roll up", roll_up)
+    tidy = Housekeeping(context.database, stores.availability, days=settings.rollup_days).run_once
+    _background(
+        worker, context, "tidy", partial(repeat, "the monitor's housekeeping", tidy, every=_HOUSEKEEPING_SECONDS)
+    )
+
+
+def _background(worker: Worker, context: ModeContext, name: str, task: Callable[[], Awaitable[None]]) -> None:
+    """Run `task` from start to stop, with the mode in each of its log lines."""
+
+    async def run() -> None:
+        bind_contextvars(mode=context.mode)
+        await task()
+
+    worker.background(f"{name} {context.mode}", run)
+
+
+def _show_leases(worker: Worker, contexts: Iterable[ModeContext]) -> None:
+    held = Gauge("ecp_lease_held", "1 while this process has the lease", ["lease", "mode"], registry=worker.registry)
+    for context in contexts:
+        held.labels("monitor.sampler", context.mode).set_function(partial(_held, context.lease))
+
+
+def _held(lease: Lease) -> float:
+    return float(lease.is_held)
+
+
+def _handle(worker: Worker, stores: Mapping[Mode, ModeStores], settings: Settings) -> None:
+    """Store our samples, ingest those of other systems, and answer requests."""
+    retention = timedelta(days=settings.retention_days)
+    writers = {mode: each.samples for mode, each in stores.items()}
+    windows = {mode: each.maintenance for mode, each in stores.items()}
+    reports = {
+        mode: SlaReports(each.availability, each.maintenance, each.requests, utc_now) for mode, each in stores.items()
+    }
+    worker.on(MONITOR_STORES, partial(store_sample, writers=writers), concurrency=_CONCURRENT_WRITES)
+    buses = {mode: worker.bus(mode) for mode in Mode}
+    worker.on(MONITOR_INGESTS_OUTSIDE, partial(ingest_sample, buses=buses, retention=retention))
+    worker.answer(Rpc.SLA_REPORT, SlaReportRequest, partial(answer_sla_report, reports=reports))
+    worker.answer(Rpc.MAINTENANCE, MaintenanceRequest, partial(answer_maintenance, windows=windows))

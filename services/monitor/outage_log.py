@@ -1,26 +1,24 @@
-"""Says once that something is away, and once that it is back: what is asked every few seconds would fill the log."""
+"""Logs the begin and the end of an outage once each, although the dependency is polled every few seconds."""
 
 import structlog
 
 _log = structlog.get_logger(__name__)
 
 
-class Outage:
-    """The state of one dependency as the log knows it."""
+class OutageLog:
+    """Whether one dependency was last logged as unavailable."""
 
-    def __init__(self, **context: str) -> None:
-        """`context` goes into each line."""
-        self._context = context
+    def __init__(self) -> None:
         self._lasts = False
 
     def begins(self, sentence: str) -> None:
-        """`sentence` says what is away and what that means. Silent while the outage lasts."""
+        """Log that a dependency is unavailable, and the consequence. Does nothing during an outage."""
         if not self._lasts:
-            _log.warning(sentence, action="outage-begins", **self._context)
+            _log.warning(sentence, action="outage-begins")
         self._lasts = True
 
     def ends(self, sentence: str) -> None:
-        """Silent if there was no outage."""
+        """Log that the dependency is available again. Does nothing if there was no outage."""
         if self._lasts:
-            _log.info(sentence, action="outage-ends", **self._context)
+            _log.info(sentence, action="outage-ends")
         self._lasts = False

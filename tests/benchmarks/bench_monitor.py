@@ -24,10 +24,10 @@ from sqlalchemy import text
 from embedded.postgres import running_postgres
 from services.gateway.monitoring.repository import series
 from services.gateway.monitoring.series import most_hours, series_of
-from services.monitor.reports.sla_report import Reports
-from services.monitor.storage.availability_store import Ledger
-from services.monitor.storage.maintenance_windows import Maintenance
-from services.monitor.storage.rollups import Rollups
+from services.monitor.reports.sla_report import SlaReports
+from services.monitor.storage.availability_store import AvailabilityStore
+from services.monitor.storage.maintenance_windows import MaintenanceWindows
+from services.monitor.storage.request_counts import RequestCounts
 from services.monitor.storage.sample_writer import SampleWriter
 from shared.database import Database, Databases, DatabaseSettings, ensure_partitions
 from shared.database.upgrade import upgrade_one
@@ -209,12 +209,11 @@ async def reports(database: Database) -> Table:
     generated = await timed(lambda: execute(database, _SLICES, start=START, tenants=SLA_TENANTS))
     await analyze(database)
     counted, (ups, downs) = await timed_with(lambda: count(database))
-    ledger = Ledger(database)
+    ledger = AvailabilityStore(database)
     folded = await timed(ledger.fold)
     # As autovacuum does it: five million rows have just gone through the queue.
     await analyze(database)
-    rollups = Rollups(database, lambda: NOW, raw_hours=48, days=400)
-    answering = Reports(ledger, Maintenance(database, lambda: NOW), rollups, lambda: NOW)
+    answering = SlaReports(ledger, MaintenanceWindows(database, lambda: NOW), RequestCounts(database), lambda: NOW)
 
     async def report() -> tuple[float, float]:
         found = [

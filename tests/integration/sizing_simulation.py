@@ -1,16 +1,16 @@
-"""A sized tenant, played: requests that queue for its servers, and replicas that fail and come back.
+"""A discrete-event simulation of a sized tenant: requests that queue for its servers, and replicas that fail.
 
-The two are played apart, since failures are a million times rarer than requests. The queue has as many servers as the
-sizing says are needed, the worst case that doesn't count as an outage; an outage is any time at which some
-service has fewer. So a tenant that passes both keeps its response time for as much of the time as it promised.
+The two are simulated separately, since failures are a million times rarer than requests. The queue has the servers that
+the sizing needs, the worst case that doesn't count as an outage; an outage is any time at which some service has fewer.
+A tenant that passes both meets its response time for the promised fraction of time.
 
-How it is judged (C. Stein, 1945, in two stages), so that nobody looks until it fits:
+The test is sequential in two stages (C. Stein, 1945), so that its length doesn't depend on its outcome:
 
-1. A pilot of a fixed length shows how much the batches of a play scatter. It decides nothing else.
-2. From that, and from how far below the limit the formulae say that the mean lies, follows how long the play has to be
-   for a sound sizing to pass but once in ten thousand plays. That length is fixed before the play begins.
-3. The play itself, on random numbers of its own, is judged once: the upper bound of its mean, at 99.9 % and to one
-   side, must not exceed the limit. A sizing that just misses its promise passes one play in a thousand.
+1. A pilot of a fixed length measures the variance of the batches. It decides nothing else.
+2. From the variance, and from the distance between the limit and the mean by the formulae, follows the length at which
+   a sound sizing fails only once in ten thousand runs. It is fixed before the simulation begins.
+3. The simulation, with random numbers of its own, is judged once: the one-sided upper 99.9 % confidence bound of its
+   mean must not exceed the limit. A sizing that just misses its target passes once in a thousand runs.
 """
 
 from array import array
@@ -69,7 +69,7 @@ def judged(limit: float, predicted: float, play: Play) -> Verdict:
 def planned(margin: float, pilot: list[float]) -> int:
     """How many times the pilot's length is enough: (t_confidence + t_power) standard errors fit into the margin."""
     if margin <= 0:
-        raise ValueError("the formulae themselves say that the limit isn't kept")
+        raise ValueError("by the formulae themselves the limit isn't kept")
     spread = stdev(pilot) / BATCHES**0.5
     return max(1, ceil((spread * (_quantile(CONFIDENCE) + _quantile(POWER)) / margin) ** 2))
 

@@ -25,9 +25,9 @@ from services.calculator import app as calculator
 from services.calculator.settings import Settings as CalculatorSettings
 from services.manifest import app as manifest
 from services.manifest.settings import Settings as ManifestSettings
-from services.monitor.collect.readings import SOURCE
-from services.monitor.collect.sampler import sample_id
-from services.monitor.handlers import take_in_sample
+from services.monitor.handlers import ingest_sample
+from services.monitor.metric_names import KUBERNETES
+from services.monitor.publisher import sample_id
 from shared.access import BOOTSTRAP, OPERATOR, OUTSIDE, crossings, inbox
 from shared.bus.bootstrap import bootstrap, consumer_config
 from shared.bus.dead_letters import DeadLetters, Letter
@@ -280,11 +280,11 @@ async def test_a_sample_of_others_is_said_again_and_displaces_none_of_the_monito
     bus: GuardedBus, outside: Client, operator: Client
 ) -> None:
     monitor = bus.worker("monitor")
-    monitor.on(MONITOR_INGESTS_OUTSIDE, partial(take_in_sample, publish=monitor.publisher.publish))
+    monitor.on(MONITOR_INGESTS_OUTSIDE, partial(ingest_sample, buses={mode: monitor.bus(mode) for mode in Mode}))
     sample = EXAMPLES[Subject.METRICS_COLLECTED]
     assert isinstance(sample, MetricsCollected)
     genuine = sample_id(Mode.DEMO, sample.tenant_id, sample.time)
-    under_our_name = sample.model_copy(update={"source": SOURCE}).model_dump(mode="json")
+    under_our_name = sample.model_copy(update={"source": KUBERNETES}).model_dump(mode="json")
     theirs = sample.model_copy(update={"source": "their-own"}).model_dump(mode="json")
     await monitor.start()
     try:
@@ -296,7 +296,7 @@ async def test_a_sample_of_others_is_said_again_and_displaces_none_of_the_monito
             config=ConsumerConfig(name="gateway-feed-x"),
         )
         await publish(outside, Subject.METRICS_COLLECTED, under_our_name, {**FORGED, "ce-id": genuine})
-        [letter] = await letters_for(operator, SOURCE)
+        [letter] = await letters_for(operator, KUBERNETES)
         assert (letter.code, letter.consumer) == ("VALIDATION_ERROR", MONITOR_INGESTS_OUTSIDE.name)
         for message_id in (genuine, "another"):
             headers = {**FORGED, "ce-id": genuine, "Nats-Msg-Id": message_id}

@@ -30,7 +30,7 @@ def status(code: int, reason: str) -> Answer:
 
 @dataclass
 class ApiServer:
-    """Empty lists everywhere, but for what `answers` says of a path."""
+    """Empty lists everywhere, except for the paths in `answers`."""
 
     url: str = ""
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -104,7 +104,7 @@ async def test_a_hanging_api_is_given_up_in_time(api: ApiServer, cluster: Kubern
         await cluster.read()
 
 
-async def test_what_the_api_server_says_is_in_the_error(api: ApiServer, cluster: KubernetesCluster) -> None:
+async def test_the_error_has_the_api_server_s_message(api: ApiServer, cluster: KubernetesCluster) -> None:
     api.answers[PODS] = status(403, "Forbidden")
     with pytest.raises(DependencyUnavailable, match=r"403 Forbidden: .*Forbidden!"):
         await cluster.read()
@@ -126,7 +126,7 @@ async def test_a_cluster_that_is_not_there_is_an_outage(unused_tcp_port: int) ->
     await cluster.close()
 
 
-async def test_expired_credentials_of_a_kubeconfig_are_loaded_anew(api: ApiServer, tmp_path: Path) -> None:
+async def test_expired_credentials_of_a_kubeconfig_are_loaded_again(api: ApiServer, tmp_path: Path) -> None:
     async def guarded(request: web.Request) -> web.StreamResponse:
         known = request.headers.get("authorization") == "Bearer second"
         return await (empty if known else status(401, "Unauthorized"))(request)

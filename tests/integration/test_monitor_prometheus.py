@@ -23,6 +23,7 @@ from embedded.ports import free_ports
 from embedded.postgres import PostgresServer
 from services.monitor.collect.prometheus import QUERIES, Prometheus
 from services.monitor.collect.scraper import Scraper
+from services.monitor.publisher import ObservationPublisher
 from services.monitor.settings import Settings
 from shared.errors import DependencyUnavailable
 from shared.events import Event, MetricsCollected
@@ -122,7 +123,7 @@ def with_targets(configuration: str, gateway: str, pods: list[str]) -> dict[str,
 
 
 def discovered() -> list[dict[str, str]]:
-    """What the discovery says of the pods of the first two Deployments of a manifest of ours."""
+    """What the discovery finds for the pods of the first two Deployments of a manifest of ours."""
     objects = [each for each in yaml.safe_load_all(MANIFEST.read_text()) if each["kind"] == "Deployment"]
     return [_meta_labels(each["spec"]["template"]) for each in objects[:2]]
 
@@ -349,28 +350,30 @@ async def test_promql_gives_latency_errors_requests_and_gpus_by_tenant(tmp_path:
         await source.read(datetime.now(UTC).timestamp())
 
 
-async def test_what_prometheus_says_becomes_one_sample_a_tenant_and_moment() -> None:
-    class Source:
+async def test_values_of_prometheus_become_one_sample_a_tenant_and_moment() -> None:
+    class FakePrometheus:
         async def read(self, time: float) -> dict[str, dict[str, float]]:
             assert time % 15 == 0
             return {"acme": {"response_time": 120.0}}
 
-    said: list[tuple[Event, str]] = []
+    published: list[tuple[Event, str]] = []
 
-    async def publish(event: Event, **how: Any) -> None:
-        said.append((event, how["event_id"]))
+    class FakeBus:
+        async def publish(self, event: Event, *, event_id: str, **_: Any) -> None:
+            published.append((event, event_id))
 
     now = datetime(2026, 11, 20, 12, 0, 7, tzinfo=UTC)
-    scraper = Scraper(Mode.PRODUCTION, Source(), publish, leads=lambda: True, now=lambda: now)
+    publish = ObservationPublisher(Mode.PRODUCTION, FakeBus()).publish_sample
+    scraper = Scraper(FakePrometheus(), publish, leads=lambda: True, now=lambda: now)
     await scraper.scrape()
     await scraper.scrape()
-    (first, first_id), (_, second_id) = said
+    (first, first_id), (_, second_id) = published
     assert isinstance(first, MetricsCollected)
     assert (first.source, first.values, first.time.second) == ("prometheus", {"response_time": 120.0}, 0)
     assert first_id == second_id
 
 
-async def test_our_configuration_is_one_that_prometheus_takes() -> None:
+async def test_prometheus_accepts_our_configuration() -> None:
     process = await asyncio.create_subprocess_exec(
         "promtool", "check", "config", str(OURS / "prometheus.yml"), stdout=asyncio.subprocess.PIPE
     )
@@ -378,7 +381,7 @@ async def test_our_configuration_is_one_that_prometheus_takes() -> None:
     assert process.returncode == 0, out.decode()
 
 
-async def test_our_rules_are_ones_that_prometheus_takes() -> None:
+async def test_prometheus_accepts_our_rules() -> None:
     process = await asyncio.create_subprocess_exec(
         "promtool", "check", "rules", str(OURS / "ecp-rules.yml"), stdout=asyncio.subprocess.PIPE
     )

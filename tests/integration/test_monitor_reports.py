@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from embedded.postgres import PostgresServer
 from services.monitor.app import build
-from services.monitor.collect.readings import ClusterState
+from services.monitor.collect.readings import ClusterSnapshot
 from services.monitor.settings import Settings
 from services.monitor.storage.rollups import Rollups
 from shared.bus import BusSettings, Worker
@@ -42,8 +42,8 @@ class EmptyCluster:
 
     name = "the Kubernetes API of a test"
 
-    async def read(self) -> ClusterState:
-        return ClusterState(pods=[], deployments=[], usage=[])
+    async def read(self) -> ClusterSnapshot:
+        return ClusterSnapshot(pods=[], deployments=[], usage=[])
 
     async def close(self) -> None:
         """There is nothing to leave."""
@@ -277,7 +277,7 @@ async def test_a_report_that_can_not_be_is_refused_with_what_to_change(stage: St
 
 
 async def test_an_unknown_tenant_has_no_report(stage: Stage) -> None:
-    for path in ("/tenants/nobody/sla/report", "/simulator/sla/nobody/analysis", "/tenants/nobody/maintenance"):
+    for path in ("/tenants/unknown/sla/report", "/simulator/sla/unknown/analysis", "/tenants/unknown/maintenance"):
         error_of(await stage.gateway.http.get(path, headers=DEMO), 404, "TENANT_NOT_FOUND")
 
 
@@ -330,16 +330,16 @@ async def test_the_dashboard_shows_the_alerts_that_follow_from_what_was_reported
 
 
 @pytest.mark.parametrize(
-    ("time", "said"), [(timedelta(hours=1), "future"), (timedelta(days=-401), "past"), (timedelta(days=-399), None)]
+    ("time", "side"), [(timedelta(hours=1), "future"), (timedelta(days=-401), "past"), (timedelta(days=-399), None)]
 )
-async def test_a_time_that_can_not_be_meant_is_refused(stage: Stage, time: timedelta, said: str | None) -> None:
+async def test_a_time_out_of_range_is_refused(stage: Stage, time: timedelta, side: str | None) -> None:
     tenant_id = await stage.tenant([])
     body = {"timestamp": (datetime.now(UTC) + time).isoformat(), "metrics": {"cpu": 1}}
     answer = await stage.gateway.http.post(f"/tenants/{tenant_id}/monitoring", json=body, headers=DEMO)
-    if said is None:
+    if side is None:
         assert answer.status_code == 202
     else:
-        assert said in error_of(answer, 422, "VALIDATION_ERROR")["message"]
+        assert side in error_of(answer, 422, "VALIDATION_ERROR")["message"]
 
 
 async def test_what_is_posted_of_yesterday_is_shown_soon_although_its_hour_was_rolled(stage: Stage) -> None:

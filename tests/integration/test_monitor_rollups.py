@@ -151,7 +151,7 @@ async def test_what_is_stored_after_an_hour_was_rolled_is_shown_with_the_next_pa
 
 
 async def test_samples_are_kept_for_48_hours_and_then_only_by_minute_five_minutes_and_hour(database: Database) -> None:
-    """As the settings have it when nobody sets them."""
+    """With the default settings."""
     rollups = Rollups(database, lambda: NOW, raw_hours=Settings().raw_hours, days=Settings().rollup_days)
     samples = [
         ("cpu", float(number % 61), NOW - timedelta(minutes=10) - timedelta(seconds=50 * number))

@@ -26,9 +26,9 @@ from embedded.ports import free_ports
 from embedded.postgres import PostgresServer
 from services.monitor.app import build
 from services.monitor.collect.kubernetes import DEPLOYMENTS, PODS
-from services.monitor.collect.readings import ClusterState
+from services.monitor.collect.readings import ClusterSnapshot
 from services.monitor.settings import Settings
-from services.monitor.storage.availability_store import Ledger
+from services.monitor.storage.availability_store import AvailabilityStore
 from shared.bus import Worker, encode
 from shared.bus.bootstrap import bootstrap
 from shared.database import Databases
@@ -54,11 +54,11 @@ class FakeCluster:
     reads: int = 0
     name: str = "the Kubernetes API of a test"
 
-    async def read(self) -> ClusterState:
+    async def read(self) -> ClusterSnapshot:
         self.reads += 1
         if not self.is_up:
             raise DependencyUnavailable(self.name, "connection refused")
-        return ClusterState(
+        return ClusterSnapshot(
             pods=[self._object(each, {"containers": []}, "Ready", str(self.ready)) for each in self.tenants],
             deployments=[
                 self._object(each, {"selector": {"matchLabels": {"app": "a"}}}, "Progressing", "True")
@@ -236,7 +236,7 @@ async def test_what_can_not_be_stored_becomes_a_dead_letter_and_the_rest_goes_on
     assert all("a name has 1 to 50" in reason for reason in letters)
 
 
-async def test_another_system_can_not_say_what_the_monitor_observes(world: World) -> None:
+async def test_another_system_can_not_publish_observed_availability(world: World) -> None:
     tenant_id = await world.tenant()
     time = slice_start(slice_of(datetime.now(UTC)))
     async with world.monitor(FakeCluster()) as monitor:
@@ -246,7 +246,7 @@ async def test_another_system_can_not_say_what_the_monitor_observes(world: World
         [reason] = await eventually(lambda: _dead_letters(world, tenant_id))
         assert "what the monitor samples itself" in reason
         assert await eventually(lambda: world.stored(tenant_id, "available")) == [(time, 0.0)]
-        ledger = Ledger(world.databases[Mode.DEMO])
+        ledger = AvailabilityStore(world.databases[Mode.DEMO])
         await ledger.fold()
         row_ids = await ledger.histories()
     async with world.databases[Mode.DEMO].begin() as connection:
@@ -308,13 +308,13 @@ async def test_when_the_sampling_monitor_is_killed_another_one_takes_over(
             slices = [slice_of(time) for time, _ in found]
             assert [slice_start(number) for number in slices] == [time for time, _ in found]
             assert len(set(slices)) == len(slices)
-            # What nobody sampled meanwhile is shown as that.
+            # Time without samples is reported as unknown.
             missing = (slices[-1] - slices[0] + 1 - len(slices)) * SLICE_SECONDS
-            said = await eventually(
-                lambda: world.reports(tenant_id), lambda said: bool(said and said[-1].time > found[-1][0])
+            reported = await eventually(
+                lambda: world.reports(tenant_id), lambda reported: bool(reported and reported[-1].time > found[-1][0])
             )
-            assert said[-1].unknown_seconds >= missing
-            assert (said[-1].failures, said[-1].availability) == (0, 100.0)
+            assert reported[-1].unknown_seconds >= missing
+            assert (reported[-1].failures, reported[-1].availability) == (0, 100.0)
         finally:
             await asyncio.gather(*(stop_process(each) for each in monitors))
     await world.databases.dispose()

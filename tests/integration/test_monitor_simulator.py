@@ -14,7 +14,7 @@ import pytest
 
 from embedded.ports import free_ports
 from services.monitor.collect.kubernetes import Endpoint, KubernetesCluster
-from services.monitor.collect.readings import ClusterState, by_tenant, needs_found, read_tenants
+from services.monitor.collect.readings import ClusterSnapshot, by_tenant, needs_found, read_tenants
 from shared.sla import Observer
 
 DEADLINE = 60.0
@@ -81,7 +81,7 @@ class Watched:
         self._cluster = cluster
         self._observer = Observer()
 
-    async def read(self) -> tuple[ClusterState, Values]:
+    async def read(self) -> tuple[ClusterSnapshot, Values]:
         """What the cluster has, and what is sampled of it."""
         state = await self._cluster.read()
         found = by_tenant(state).get("acme")

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import text
 
 from embedded.postgres import PostgresServer
-from services.monitor.app import tend
-from services.monitor.storage.availability_store import WHOLE, Ledger, Promise
+from services.monitor.storage.availability_store import WHOLE, AvailabilityStore, TenantObjective
+from services.monitor.storage.housekeeping import Housekeeping
 from services.monitor.storage.sample_writer import SampleWriter
 from shared.database import Database, Databases, DatabaseSettings, ensure_partitions
 from shared.database.upgrade import upgrade_one
@@ -22,7 +22,6 @@ from shared.errors import InvalidEvent
 from shared.events import MetricsCollected, Moment
 from shared.sla import SLICE_SECONDS, AvailabilityHistory, Run, slice_of, slice_start
 from shared.subjects import Mode
-from tests.support.polling import eventually
 
 MIDNIGHT = datetime(2031, 7, 1, tzinfo=UTC)
 """Where two partitions meet. The tenants of these tests are as old as the year."""
@@ -116,7 +115,7 @@ async def test_another_source_s_values_of_the_same_moment_stand_beside(database:
 
 
 async def test_a_sample_of_an_unknown_tenant_is_dropped(database: Database) -> None:
-    await SampleWriter(database).write(sample("nobody"))
+    await SampleWriter(database).write(sample("unknown"))
     assert await rows(database) == []
 
 
@@ -164,8 +163,8 @@ async def test_a_time_of_a_day_that_is_cut_is_refused_and_holds_nothing_up(datab
         )
     writer = SampleWriter(database)
     left_out = datetime(2023, 3, 15, 11, tzinfo=UTC)
-    said = [writer.write(sample(time=time, source="api")) for time in (MIDNIGHT, left_out, MIDNIGHT)]
-    ends = await asyncio.gather(*said, return_exceptions=True)
+    writes = [writer.write(sample(time=time, source="api")) for time in (MIDNIGHT, left_out, MIDNIGHT)]
+    ends = await asyncio.gather(*writes, return_exceptions=True)
     assert [type(end) for end in ends] == [type(None), InvalidEvent, type(None)]
     assert [row[0] for row in await rows(database, "timestamp")] == [MIDNIGHT]
 
@@ -181,10 +180,10 @@ async def test_every_moment_of_a_list_is_stored_in_months_of_another_cut_too(dat
         )
     times = [datetime(2022, 4, 30, tzinfo=UTC), datetime(2022, 5, 10, tzinfo=UTC), datetime(2022, 5, 20, tzinfo=UTC)]
     earlier = tuple(Moment(time=time, values={"cpu": 1.0, "memory": 2.0}) for time in times)
-    said = sample(source="api", cpu=3.0).model_copy(update={"earlier": earlier})
+    late = sample(source="api", cpu=3.0).model_copy(update={"earlier": earlier})
     writer = SampleWriter(database)
     for _ in range(2):
-        await writer.write(said)
+        await writer.write(late)
     assert await rows(database, "timestamp, metric_value") == [
         *((time, Decimal(value)) for time in times for value in (1, 2)),
         (MIDNIGHT, Decimal(3)),
@@ -199,7 +198,7 @@ async def test_few_and_many_values_are_written_alike(database: Database, count: 
         sample(time=MIDNIGHT + timedelta(seconds=5 * number), cpu=number / 7, available=1.0) for number in range(count)
     ]
     for _ in range(2):
-        await asyncio.gather(*(writer.write(each) for each in samples), writer.write(sample("nobody", cpu=1.0)))
+        await asyncio.gather(*(writer.write(each) for each in samples), writer.write(sample("unknown", cpu=1.0)))
     written = await rows(database, "metric_name, metric_value")
     assert len(written) == 2 * count
     assert [float(value) for name, value in written if name == "cpu"] == pytest.approx([n / 7 for n in range(count)])
@@ -218,7 +217,7 @@ async def test_one_sample_that_can_not_be_written_fails_alone(database: Database
     assert len(await rows(database)) == 2
 
 
-async def test_a_writer_that_is_cancelled_takes_nobody_along(database: Database) -> None:
+async def test_a_cancelled_write_leaves_the_others_of_its_batch_alone(database: Database) -> None:
     await tenant(database)
     writer = SampleWriter(database)
     times = [MIDNIGHT + timedelta(seconds=5 * number) for number in range(10)]
@@ -235,7 +234,7 @@ async def test_what_is_folded_in_whatever_order_is_the_history_that_was_observed
     random = Random(seed)
     row_id = await tenant(database)
     await tenant(database, "globex")
-    writer, ledger = SampleWriter(database), Ledger(database)
+    writer, store = SampleWriter(database), AvailabilityStore(database)
     first = slice_of(MIDNIGHT) - 100
     letters = "".join(random.choice("ud?") * random.randint(1, 30) for _ in range(20))
     known = [(first + offset, letter == "u") for offset, letter in enumerate(letters) if letter != "?"]
@@ -246,34 +245,34 @@ async def test_what_is_folded_in_whatever_order_is_the_history_that_was_observed
     for start in range(0, len(known), 50):
         part = known[start : start + 50]
         await asyncio.gather(*(writer.write(sample(time=slice_start(number), available=up)) for number, up in part))
-        await ledger.fold()
+        await store.fold()
     await writer.write(sample("globex", time=MIDNIGHT, available=0.0))
     await writer.write(sample(time=slice_start(first - 5), available=0.0, source="api"))
-    await ledger.fold()
-    histories = await ledger.histories()
+    await store.fold()
+    histories = await store.histories()
     assert tuple(histories[row_id]) == observed.runs
     assert len(histories) == 2
-    assert await ledger.fold() == 0
+    assert await store.fold() == 0
 
 
 async def test_of_two_samples_of_one_slice_the_first_one_stands(database: Database) -> None:
     row_id = await tenant(database)
-    writer, ledger = SampleWriter(database), Ledger(database)
+    writer, store = SampleWriter(database), AvailabilityStore(database)
     for seconds, up in ((0, 1.0), (2, 0.0), (SLICE_SECONDS, 0.0), (SLICE_SECONDS + 1, 1.0)):
         await writer.write(sample(time=MIDNIGHT + timedelta(seconds=seconds), available=up))
-    await ledger.fold()
+    await store.fold()
     number = slice_of(MIDNIGHT)
-    assert (await ledger.services(row_id))[WHOLE] == [Run(number, number + 1, True), Run(number + 1, number + 2, False)]
+    assert (await store.services(row_id))[WHOLE] == [Run(number, number + 1, True), Run(number + 1, number + 2, False)]
 
 
 async def test_each_service_has_its_own_history(database: Database) -> None:
     row_id = await tenant(database)
     event = sample(available=0.0).model_copy(update={"services": {"callbot": False, "tts": True}})
     await SampleWriter(database).write(event)
-    ledger = Ledger(database)
-    await ledger.fold()
+    store = AvailabilityStore(database)
+    await store.fold()
     number = slice_of(MIDNIGHT)
-    assert await ledger.services(row_id) == {
+    assert await store.services(row_id) == {
         WHOLE: [Run(number, number + 1, False)],
         "callbot": [Run(number, number + 1, False)],
         "tts": [Run(number, number + 1, True)],
@@ -283,9 +282,9 @@ async def test_each_service_has_its_own_history(database: Database) -> None:
 async def test_availability_of_more_than_its_days_ago_is_forgotten_but_for_the_last_time_that_it_was_up(
     database: Database,
 ) -> None:
-    """As the monitor's own task does it, with its clock far ahead."""
+    """By the monitor's housekeeping, with its clock far ahead."""
     row_id, other = await tenant(database), await tenant(database, "globex")
-    writer, ledger = SampleWriter(database), Ledger(database)
+    writer, store = SampleWriter(database), AvailabilityStore(database)
     first = slice_of(MIDNIGHT)
     states = ((0, 1.0), (1, 0.0), (2, 1.0), (3, 0.0))
     for offset, up in states:
@@ -293,19 +292,10 @@ async def test_availability_of_more_than_its_days_ago_is_forgotten_but_for_the_l
         await writer.write(sample("globex", time=slice_start(first + offset), available=up))
     later = first + 50 * 17_280
     await writer.write(sample(time=slice_start(later), available=1.0))
-    await ledger.fold()
-    tending = asyncio.create_task(
-        tend(Mode.DEMO, database, ledger, days=40, now=lambda: slice_start(first + 60 * 17_280))
-    )
+    await store.fold()
+    await Housekeeping(database, store, days=40, now=lambda: slice_start(first + 60 * 17_280)).run_once()
     wanted = {row_id: [Run(later, later + 1, True)], other: [Run(first + 2, first + 3, True)]}
-
-    async def is_forgotten() -> bool:
-        return bool(await ledger.histories() == wanted)
-
-    try:
-        await eventually(is_forgotten)
-    finally:
-        tending.cancel()
+    assert await store.histories() == wanted
 
 
 async def test_two_that_fold_at_once_lose_nothing(database: Database) -> None:
@@ -317,26 +307,26 @@ async def test_two_that_fold_at_once_lose_nothing(database: Database) -> None:
         for number in numbers:
             await writer.write(sample(time=slice_start(number)))
 
-    async def fold(ledger: Ledger) -> None:
+    async def fold(store: AvailabilityStore) -> None:
         while not writing.done():
-            await ledger.fold()
-        await ledger.fold()
+            await store.fold()
+        await store.fold()
 
     writing = asyncio.create_task(write())
-    await asyncio.gather(writing, fold(Ledger(database)), fold(Ledger(database)))
-    assert await Ledger(database).histories() == {row_id: [Run(numbers[0], numbers[-1] + 1, True)]}
+    await asyncio.gather(writing, fold(AvailabilityStore(database)), fold(AvailabilityStore(database)))
+    assert await AvailabilityStore(database).histories() == {row_id: [Run(numbers[0], numbers[-1] + 1, True)]}
 
 
 async def test_a_tenant_that_is_deleted_meanwhile_holds_nothing_up(database: Database) -> None:
     await tenant(database)
     row_id = await tenant(database, "globex")
-    writer, ledger = SampleWriter(database), Ledger(database)
+    writer, store = SampleWriter(database), AvailabilityStore(database)
     await writer.write(sample())
     await writer.write(sample("globex"))
     async with database.begin() as connection:
         await connection.execute(text("DELETE FROM tenants WHERE tenant_id = 'acme'"))
-    await ledger.fold()
-    assert set(await ledger.histories()) == {row_id}
+    await store.fold()
+    assert set(await store.histories()) == {row_id}
 
 
 @pytest.mark.parametrize(
@@ -350,7 +340,9 @@ async def test_a_tenant_that_is_deleted_meanwhile_holds_nothing_up(database: Dat
 )
 async def test_a_target_is_read_as_it_was_promised(database: Database, written: str, target: str, zone: str) -> None:
     row_id = await tenant(database, target=written)
-    assert await Ledger(database).promises() == [Promise(row_id, "acme", "Acme", Fraction(target), zone)]
+    assert await AvailabilityStore(database).objectives() == [
+        TenantObjective(row_id, "acme", "Acme", Fraction(target), zone)
+    ]
 
 
 async def test_who_is_expected_to_run_is_deployed_on_that_target_and_neither_stopped_nor_deleted(
@@ -365,4 +357,4 @@ async def test_who_is_expected_to_run_is_deployed_on_that_target_and_neither_sto
                 text("UPDATE tenants SET status = :status, generation = :generation, target = :target WHERE id = :id"),
                 {"status": status, "generation": generation, "target": target, "id": row_id},
             )
-    assert await Ledger(database).expected(["simulator"]) == ["tenant-0"]
+    assert await AvailabilityStore(database).expected(["simulator"]) == ["tenant-0"]

@@ -58,7 +58,7 @@ def requested(spec: TenantSpec) -> DeployRequested:
     )
 
 
-async def said(url: str, event: type[Event], tenant_id: str) -> Event:
+async def published(url: str, event: type[Event], tenant_id: str) -> Event:
     """The first event of its kind that names the tenant, in demo mode."""
     config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL)
     async with connected(url) as client, asyncio.timeout(20):
@@ -75,21 +75,21 @@ async def said(url: str, event: type[Event], tenant_id: str) -> Event:
 
 async def request(worker: Worker, spec: TenantSpec) -> None:
     """As the gateway does it: only what it has numbered drives a deployment."""
-    said = encode(
+    encoded = encode(
         requested(spec),
         mode=Mode.DEMO,
         event_id=f"event-{spec.tenant_id}",
         correlation_id=f"req-{spec.tenant_id}",
         source="gateway",
     )
-    await worker.publisher.publish_encoded(said.subject, said.body, said.headers)
+    await worker.publisher.publish_encoded(encoded.subject, encoded.body, encoded.headers)
 
 
 async def test_a_requested_deployment_ends_as_a_manifest_under_its_digest(nats_url: str, workers: Worker) -> None:
     tenant = spec("rendered", **CALL_CENTRE)
     await request(workers, tenant)
-    calculated = await said(nats_url, ResourcesCalculated, "rendered")
-    rendered = await said(nats_url, ManifestRendered, "rendered")
+    calculated = await published(nats_url, ResourcesCalculated, "rendered")
+    rendered = await published(nats_url, ManifestRendered, "rendered")
     assert isinstance(calculated, ResourcesCalculated)
     assert isinstance(rendered, ManifestRendered)
     assert calculated.deployment == rendered.deployment == requested(tenant).deployment
@@ -103,7 +103,7 @@ async def test_a_request_that_cannot_be_sized_is_rejected_and_nothing_is_rendere
     nats_url: str, workers: Worker
 ) -> None:
     await request(workers, spec("unsizable", callbott=1))
-    rejected = await said(nats_url, ResourcesRejected, "unsizable")
+    rejected = await published(nats_url, ResourcesRejected, "unsizable")
     assert isinstance(rejected, ResourcesRejected)
     assert "did you mean callbot" in rejected.message
     assert rejected.deployment == requested(spec("unsizable", callbott=1)).deployment

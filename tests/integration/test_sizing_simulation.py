@@ -41,7 +41,7 @@ CLEAR = 0.9
 
 
 def tenant(seed: int) -> tuple[dict[str, int], SlaTarget]:
-    """The first tenant of a seed whose limits can be told from what the formulae say. Nothing is played for that."""
+    """The first tenant of a seed whose limits follow from the formulae, without a simulation."""
     random = Random(seed)
     return next(each for each in iter(lambda: drawn(random), None) if is_clear(*each))
 
@@ -75,7 +75,7 @@ def pool(service: ServiceSizing) -> Pool:
 
 
 class Claim(NamedTuple):
-    """What the formulae say of a mean, and how it is played."""
+    """The mean by the formulae, and how it is simulated."""
 
     predicted: float
     play: Play

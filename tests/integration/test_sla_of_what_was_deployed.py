@@ -14,10 +14,11 @@ import yaml
 from embedded.accounts import passwords
 from services.deployer.cluster.api import ref_of
 from services.monitor.collect.kubernetes import Endpoint, KubernetesCluster
-from services.monitor.collect.promises import Promises
-from services.monitor.collect.readings import AVAILABLE, Reading
+from services.monitor.collect.promises import DeployedPromises
+from services.monitor.collect.readings import TenantReading
 from services.monitor.collect.sampler import Sampler
-from shared.events import DeployCompleted, Event, MetricsCollected, Operation
+from services.monitor.metric_names import AVAILABLE
+from shared.events import DeployCompleted, MetricsCollected, Operation
 from shared.kube.objects import Obj
 from shared.sla import SLICE_SECONDS, ServiceState
 from shared.subjects import Bucket
@@ -48,12 +49,12 @@ class Watch:
     time: datetime
     samples: list[MetricsCollected] = field(default_factory=list)
 
-    async def step(self) -> Reading:
+    async def step(self) -> TenantReading:
         self.time += timedelta(seconds=SLICE_SECONDS)
         await self.sampler.sample()
-        return self.sampler.latest.get(self.tenant, Reading({}, {}))
+        return self.sampler.latest.get(self.tenant, TenantReading({}, {}))
 
-    async def until(self, enough: Callable[[Reading], bool]) -> list[float | None]:
+    async def until(self, enough: Callable[[TenantReading], bool]) -> list[float | None]:
         """Sample until it is enough; what was seen of the tenant's availability."""
         seen = []
         async with asyncio.timeout(DEADLINE):
@@ -99,16 +100,18 @@ async def watching(bench: WatchedBench, tenant: str) -> AsyncIterator[Watch]:
     client = await nats.connect(bench.monitor_url, inbox_prefix=b"_INBOX.monitor")
     cluster = KubernetesCluster(Endpoint("demo", server=f"{bench.simulator_url}/clusters/demo"), timeout=4.0)
     jetstream = client.jetstream()
-    promises = Promises(
-        MODE, "simulator", lambda: jetstream, lambda: jetstream.key_value(MODE.bucket(Bucket.MANIFESTS))
+    promises = DeployedPromises(
+        MODE.bucket(Bucket.APPLIED),
+        "simulator",
+        lambda: jetstream,
+        lambda: jetstream.key_value(MODE.bucket(Bucket.MANIFESTS)),
     )
 
-    async def publish(event: Event, **_: Any) -> None:
-        assert isinstance(event, MetricsCollected)
-        if event.tenant_id == tenant:
-            watch.samples.append(event)
+    async def publish(sample: MetricsCollected) -> None:
+        if sample.tenant_id == tenant:
+            watch.samples.append(sample)
 
-    sampler = Sampler(MODE, cluster, AlwaysHeld(), publish, lambda: watch.time, deployed=promises.read)
+    sampler = Sampler(cluster, AlwaysHeld(), publish, lambda: watch.time, deployed=promises.read)
     watch = Watch(tenant, sampler, datetime.now(UTC))
     try:
         yield watch
@@ -132,11 +135,11 @@ def sized(tenant: str, needed: int, *services: str) -> str:
     return yaml.safe_dump_all(objects)
 
 
-def is_up(reading: Reading) -> bool:
+def is_up(reading: TenantReading) -> bool:
     return reading.values.get(AVAILABLE) == 1.0
 
 
-def is_down(reading: Reading) -> bool:
+def is_down(reading: TenantReading) -> bool:
     return reading.values.get(AVAILABLE) == 0.0
 
 

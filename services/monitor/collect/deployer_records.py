@@ -1,8 +1,7 @@
-"""What was deployed, as the deployer recorded it: pure.
+"""The deployer's records of what was deployed, and the promise that follows from them. Pure.
 
-The bucket `applied` has a record for each target and tenant, which outlives whatever happens in the cluster. The
-manifests that it names are kept under their digests, so the promise follows from what was deployed, and nothing that
-is done to a cluster changes it.
+The bucket `applied` has a record for each target and tenant, and the bucket `manifests` has each manifest that a record
+names, by digest. The promise is derived from these, so changes in the cluster can't alter it.
 """
 
 from collections.abc import Callable
@@ -15,40 +14,40 @@ from shared.tenants import Model
 _DONE = frozenset({"completed", "rolled-back"})
 
 PromiseOf = Callable[[str], Promise | None]
-"""The promise of the manifest with a digest; None where that isn't there any more."""
+"""The promise of the manifest with a digest; None if the manifest is gone."""
 
 
-class Wanted(Model):
-    """What a generation is to bring about."""
+class AppliedGeneration(Model):
+    """What a generation should bring about."""
 
     action: str = "deploy"
     operation: str | None = None
     digest: str | None = None
 
 
-class Record(Model):
-    """What the monitor reads of the deployer's record of a tenant (`services.deployer.state.records.Applied`)."""
+class AppliedRecord(Model):
+    """The fields that the monitor reads from `services.deployer.state.records.Applied`, a tenant's record."""
 
     outcome: str
     digest: str | None = None
-    """The manifest that rolled out last."""
+    """The manifest of the last completed rollout."""
     unfinished: tuple[str, ...] = ()
-    """Manifests of earlier generations that were begun since."""
+    """Manifests of rollouts that began after it and didn't complete."""
     stopped: bool = False
-    """Whether nothing has run since a stop began."""
-    wanted: Wanted = Field(default_factory=Wanted)
+    """Whether the tenant has been stopped, and no start has completed since."""
+    wanted: AppliedGeneration = Field(default_factory=AppliedGeneration)
 
     @property
     def digests(self) -> tuple[str, ...]:
-        """Every manifest that the promise depends on; none of a tenant that is deleted, whose manifests go."""
+        """The manifests that the promise depends on; none for a deleted tenant, whose manifests are removed."""
         if self.outcome == "deleted":
             return ()
         named = (self.digest, *self.unfinished, self.wanted.digest)
         return tuple(dict.fromkeys(each for each in named if each is not None))
 
 
-def promise_in(record: Record, promise_of: PromiseOf) -> Promise | None:
-    """The promise that counts. None where a manifest that it depends on isn't there."""
+def promise_in(record: AppliedRecord, promise_of: PromiseOf) -> Promise | None:
+    """The promise in force. None if a manifest that it depends on is gone."""
     promises = {digest: promise_of(digest) for digest in record.digests}
     known = {digest: each for digest, each in promises.items() if each is not None}
     if len(known) < len(promises):

@@ -1,7 +1,7 @@
 """The adapter to a cluster: six list calls through the Kubernetes client, whose exceptions don't leave this module.
 
-Answers are read as plain JSON and not into the client's models, which cost more than the calls and refuse what they
-don't know. A simulated cluster and a real one are read in the same way.
+Responses are read as plain JSON: parsing them into the client's models takes longer than the calls, and fails on
+unknown fields. A simulated cluster and a real one are read in the same way.
 """
 
 import asyncio
@@ -15,9 +15,10 @@ import orjson
 from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 
-from services.monitor.collect.readings import TENANT_LABEL, ClusterState
+from services.monitor.collect.readings import ClusterSnapshot
 from shared.errors import DependencyUnavailable
 from shared.kube.client import connect
+from shared.kube.labels import TENANT
 from shared.kube.objects import Obj
 
 PODS = "/api/v1/pods"
@@ -42,19 +43,19 @@ class Endpoint:
 
 
 class KubernetesCluster:
-    """Reads what the tenants of one cluster have and use. Connects when it is first asked."""
+    """Lists the objects and usage of the tenants in one cluster. Connects at the first read."""
 
     def __init__(self, endpoint: Endpoint, *, timeout: float) -> None:
-        """`timeout` in seconds bounds a whole reading."""
+        """`timeout` in seconds bounds a whole read."""
         self._endpoint = endpoint
         self._timeout = timeout
         self._client: ApiClient | None = None
         self.name = f"the Kubernetes API of cluster {endpoint.name}"
 
-    async def read(self) -> ClusterState:
-        """All objects of all tenants. Raises DependencyUnavailable.
+    async def read(self) -> ClusterSnapshot:
+        """List the objects of all tenants. Raises DependencyUnavailable.
 
-        A missing metrics API only leaves `usage` out; without the right to list budgets there are none.
+        Without a metrics API `usage` is None; without the permission to list PodDisruptionBudgets there are none.
         """
         try:
             async with asyncio.timeout(self._timeout):
@@ -69,9 +70,9 @@ class KubernetesCluster:
                 )
         except _FAILURES as error:
             if isinstance(error, ApiException) and error.status == _UNAUTHORIZED:
-                await self.close()  # credentials of a kubeconfig expire; the next reading loads them anew
+                await self.close()  # a kubeconfig's credentials expire; the next read loads them again
             raise DependencyUnavailable(self.name, _describe(error, self._timeout)) from error
-        return ClusterState(
+        return ClusterSnapshot(
             pods=pods,
             deployments=deployments,
             stateful_sets=stateful_sets,
@@ -81,7 +82,7 @@ class KubernetesCluster:
         )
 
     async def close(self) -> None:
-        """Leave the cluster; the next reading connects again."""
+        """Close the connection; the next read opens another."""
         client, self._client = self._client, None
         if client is not None:
             await client.close()  # type: ignore[no-untyped-call]
@@ -102,7 +103,7 @@ async def _list(client: ApiClient, path: str, timeout: float) -> Sequence[Obj]:
 
 
 async def _list_or_none(client: ApiClient, path: str, timeout: float) -> Sequence[Obj] | None:
-    """None where the API isn't served or isn't allowed, or hangs: what is ready still shows without it."""
+    """None if the API isn't served, isn't allowed, or times out: readiness is known without it."""
     try:
         return await _list(client, path, timeout)
     except (ApiException, TimeoutError):
@@ -110,8 +111,8 @@ async def _list_or_none(client: ApiClient, path: str, timeout: float) -> Sequenc
 
 
 async def _get(client: ApiClient, path: str, position: str, timeout: float) -> dict[str, Any]:
-    """One page. Raises ApiException for an answer that is none."""
-    query = [("labelSelector", TENANT_LABEL), ("limit", _PAGE)] + ([("continue", position)] if position else [])
+    """Get one page. Raises ApiException for a status other than 200."""
+    query = [("labelSelector", TENANT), ("limit", _PAGE)] + ([("continue", position)] if position else [])
     request = await client.param_serialize(
         "GET", path, query_params=query, header_params={"Accept": "application/json"}, auth_settings=["BearerToken"]
     )

@@ -1,8 +1,9 @@
-"""The adapter to Prometheus: what a cluster's API doesn't say of a tenant, by PromQL. aiohttp's errors stay here.
+"""The adapter to Prometheus: values that a cluster's API doesn't have, by PromQL. aiohttp's errors don't leave it.
 
-The expressions suit the usual names: `http_requests_total` and its duration histogram with a label `tenant_id` (the
-guides' scrape configuration makes it of the pods' label), and the DCGM exporter's GPU utilisation by namespace. Others
-are set by `MONITORING_QUERIES`, a JSON object of metric names and expressions; each must give one value a `tenant_id`.
+The default expressions use the customary names: `http_requests_total` and its duration histogram with a label
+`tenant_id` (which the documented scrape configuration sets from the pods' label), and the DCGM exporter's GPU
+utilisation by namespace. `MONITORING_QUERIES` replaces them: a JSON object of metric names and expressions, each of
+which must return one value per `tenant_id`.
 """
 
 import asyncio
@@ -18,9 +19,8 @@ import orjson
 from shared.errors import DependencyUnavailable
 from shared.measuring import name_problem
 
-SOURCE = "prometheus"
 INTERVAL_SECONDS = 15
-"""The guides' scrape interval: asking more often gives the same values again."""
+"""The documented scrape interval: more frequent queries would return the same values."""
 
 _ALL = 'http_requests_total{tenant_id!=""}'
 _FAILED = 'http_requests_total{tenant_id!="",code=~"5.."}'
@@ -48,7 +48,7 @@ class Prometheus:
     """One Prometheus server."""
 
     def __init__(self, url: str, queries: Mapping[str, str] | None = None, *, timeout: float = 4.0) -> None:
-        """`timeout` in seconds is for all queries together."""
+        """`timeout` in seconds bounds all queries together."""
         self._url = f"{url.rstrip('/')}/api/v1/query"
         self._queries = queries or QUERIES
         self._timeout = timeout
@@ -56,7 +56,7 @@ class Prometheus:
     async def read(self, time: float) -> dict[str, dict[str, float]]:
         """The values of each tenant at `time` (Unix seconds). Raises DependencyUnavailable.
 
-        An expression that the server refuses leaves its metric out for as long as others are answered.
+        A metric whose expression fails is left out, unless all of them fail.
         """
         timeout = aiohttp.ClientTimeout(total=self._timeout)
         async with aiohttp.ClientSession(timeout=timeout) as session:
@@ -83,9 +83,9 @@ class Prometheus:
 
 
 def _values(data: Any) -> dict[str, float]:
-    """By tenant. A ratio of nothing is NaN, which says that there is no value."""
+    """The values by tenant. NaN, such as the ratio of two zeros, means that there is no value."""
     if data.get("resultType") != "vector":
-        raise ValueError(f"the expression gives a {data.get('resultType')}, and not one value a tenant_id")
+        raise ValueError(f"the expression returns a {data.get('resultType')} instead of one value per tenant_id")
     found = {}
     for each in data["result"]:
         tenant_id, value = each["metric"].get("tenant_id"), float(each["value"][1])

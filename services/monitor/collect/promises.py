@@ -1,7 +1,7 @@
-"""Reads what was deployed: the deployer's records in key-value, and the manifests that they name.
+"""Reads what was deployed: the deployer's records in key-value buckets, and the manifests that they name.
 
-Nothing has to be consumed or kept for it, so that it is the same after a restart, and for every copy of the monitor.
-Records are read again only when the bucket has something new; a manifest never changes under its digest.
+Nothing is consumed or stored, so every replica gets the same result, also after a restart. Records are read again only
+after the bucket has changed; a manifest never changes under its digest.
 """
 
 import asyncio
@@ -15,8 +15,7 @@ from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 from pydantic import ValidationError
 
-from services.monitor.collect.deployer_records import Record, promise_in
-from shared.access import stream_behind
+from services.monitor.collect.deployer_records import AppliedRecord, promise_in
 from shared.bus.publishing import NATS_ERRORS
 from shared.bus.stream_scan import scan_stream
 from shared.errors import DependencyUnavailable
@@ -24,47 +23,48 @@ from shared.kube.objects import Obj
 from shared.reading import InvalidText
 from shared.reading.single import parse_documents
 from shared.sla import Promise, promise_of
-from shared.subjects import Bucket, Mode, manifest_key
+from shared.subjects import manifest_key
 from shared.tenants import NAMESPACE_PREFIX
 
 _KEPT = 2000
-"""Manifests whose promise is kept in memory: some hundred bytes each."""
+"""Manifests whose promise is cached: some hundred bytes each."""
 _PROMISING = re.compile("Deployment|StatefulSet|HorizontalPodAutoscaler|PodDisruptionBudget")
 _log = structlog.get_logger(__name__)
 
 
-class Promises:
-    """What was deployed on one target of one mode."""
+class DeployedPromises:
+    """What was deployed on one target."""
 
     def __init__(
         self,
-        mode: Mode,
+        records: str,
         target: str,
         jetstream: Callable[[], JetStreamContext],
         manifests: Callable[[], Awaitable[KeyValue]],
     ) -> None:
-        self._stream = stream_behind(mode, Bucket.APPLIED)
-        self._prefix = f"$KV.{mode.bucket(Bucket.APPLIED)}.{target}."
+        """`records` is the name of the bucket of records on the server."""
+        self._stream = f"KV_{records}"
+        self._prefix = f"$KV.{records}.{target}."
         self._jetstream = jetstream
         self._manifests = manifests
-        self._records: dict[str, Record] = {}
+        self._records: dict[str, AppliedRecord] = {}
         self._seen = 0
         self._created: datetime | None = None
         self._known: dict[str, Promise | None] = {}
-        """By digest."""
+        """By digest; None for a manifest that was missing at the last read."""
         self._unreadable: set[str] = set()
-        """Digests of manifests that are there and can't be read, which no second look changes."""
+        """Digests of manifests that can't be parsed; they aren't read again."""
 
     async def read(self) -> Mapping[str, Promise]:
-        """The promise of each tenant that was deployed. Raises DependencyUnavailable."""
+        """The promise of each deployed tenant, by id. Raises DependencyUnavailable."""
         try:
             await self._read_records()
             return await self._read_promises()
         except NATS_ERRORS as error:
-            raise DependencyUnavailable("NATS", f"what was deployed: {error or type(error).__name__}") from error
+            raise DependencyUnavailable("NATS", f"records of deployments: {error or type(error).__name__}") from error
 
     async def _read_records(self) -> None:
-        """What is new since the last time; all of it where the bucket isn't the one that it was."""
+        """Read the changes since the last read; everything if the bucket was created again."""
         info = await self._jetstream().stream_info(self._stream)
         if info.created != self._created or info.state.last_seq < self._seen:
             self._records, self._seen, self._created = {}, 0, info.created
@@ -96,16 +96,16 @@ class Promises:
         except KeyNotFoundError:
             return None
         try:
-            # A thread, since a large manifest is a tenth of a second of work.
+            # In a thread, since parsing a large manifest takes a tenth of a second.
             return await asyncio.to_thread(read_promise, (entry.value or b"").decode(), tenant_id)
         except (InvalidText, ValueError, KeyError, TypeError, AttributeError) as error:
             self._unreadable.add(digest)
-            _log.warning(f"A manifest can't be read: {error!r}", action="skip-manifest", tenant_id=tenant_id)
+            _log.warning(f"Skipped an unreadable manifest: {error!r}", action="skip-manifest", tenant_id=tenant_id)
             return None
 
 
 def read_promise(text: str, tenant_id: str) -> Promise:
-    """The promise of a manifest's text. Objects without a namespace are in the tenant's."""
+    """The promise of a manifest. Objects without a namespace are in the tenant's."""
     parts = [part for part in text.split("\n---\n") if _PROMISING.search(part)]
     documents = (document for part in parts for document in parse_documents(part))
     objects = (obj for each in documents if each for obj in (each["items"] if each.get("kind") == "List" else [each]))
@@ -116,12 +116,12 @@ def _placed(obj: Obj, namespace: str) -> Obj:
     return {**obj, "metadata": {"namespace": namespace, **obj["metadata"]}}
 
 
-def _readable(tenant_id: str, body: bytes) -> Record | None:
-    """None for what was removed, or was written by a version that we can't read."""
+def _readable(tenant_id: str, body: bytes) -> AppliedRecord | None:
+    """None for a removed record, and for one of an incompatible version."""
     if not body:
         return None
     try:
-        return Record.model_validate_json(body)
+        return AppliedRecord.model_validate_json(body)
     except ValidationError as error:
-        _log.error(f"A record of the deployer can't be read: {error}", action="skip-record", tenant_id=tenant_id)
+        _log.error(f"Skipped an unreadable record of the deployer: {error}", action="skip-record", tenant_id=tenant_id)
         return None

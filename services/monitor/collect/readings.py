@@ -1,13 +1,13 @@
 """From a cluster's objects and its tenants' promises to the values of each tenant: pure.
 
-A tenant's objects carry the label `ecp.ai/tenant`. The values, each left out where it can't be known:
+A tenant's objects carry the label `ecp.ai/tenant`. The values, each left out if it is unknown:
 
-    cpu, memory, gpu   what the pods use, in percent of what they request. A container counts where both are known.
+    cpu, memory, gpu   usage of the pods in percent of their requests; a container counts if both are known
     pods_ready         pods of the promised workloads that are Ready and not terminating
-    pods_wanted        replicas that were deployed, or that the workloads ask for now where that is more
-    available          1 or 0; none where that is unknown (`shared.sla`: what is promised, and what up means)
+    pods_wanted        the deployed number of replicas, or the workloads' current one if that is higher
+    available          1 or 0; left out if unknown (`shared.sla` defines promises and availability)
 
-A tenant that is expected (by the database) and of which neither a promise nor a workload is left is down.
+A tenant that the database expects to run, but that has neither a promise nor a workload, is down.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,24 +17,21 @@ from typing import NamedTuple
 
 import structlog
 
-from shared.kube.objects import Obj
+from services.monitor.metric_names import AVAILABLE
+from shared.kube.labels import TENANT
+from shared.kube.objects import Obj, is_terminating, key_of, labels_of
 from shared.kube.quantities import QuantityError, parse
 from shared.sla import Promise, ServiceState, is_available, needs_of, service_states
 from shared.sla.promise import Need, WorkloadKey
 
 _log = structlog.get_logger(__name__)
-TENANT_LABEL = "ecp.ai/tenant"
-SOURCE = "kubernetes"
-"""The source of what is sampled here, and of nothing else."""
-AVAILABLE = "available"
-"""The name of the value that the SLA is computed from."""
 GPU = "nvidia.com/gpu"
 _METRICS = {"cpu": "cpu", "memory": "memory", GPU: "gpu"}
 
 
 @dataclass(frozen=True, slots=True)
-class ClusterState:
-    """What the API server listed. `usage` (PodMetrics) is None where the metrics API doesn't answer."""
+class ClusterSnapshot:
+    """The objects that the API server listed. `usage` (PodMetrics) is None if the metrics API is unavailable."""
 
     pods: Sequence[Obj]
     deployments: Sequence[Obj]
@@ -51,8 +48,8 @@ class ClusterState:
 
 
 @dataclass(slots=True)
-class Found:
-    """What a cluster has of one tenant."""
+class TenantObjects:
+    """The objects of one tenant."""
 
     pods: list[Obj] = field(default_factory=list)
     workloads: list[Obj] = field(default_factory=list)
@@ -60,52 +57,52 @@ class Found:
     budgets: list[Obj] = field(default_factory=list)
 
 
-class Reading(NamedTuple):
-    """One tenant at one moment: its values, and its services' states by name."""
+class TenantReading(NamedTuple):
+    """The values of one tenant at one moment, and the states of its services by name."""
 
     values: dict[str, float]
     services: dict[str, ServiceState]
 
     @property
     def known(self) -> dict[str, bool]:
-        """Which services are up, or down."""
+        """Whether each service is up; a service in an unknown state is left out."""
         return {name: each.up for name, each in self.services.items() if each.up is not None}
 
 
 def read_tenants(
-    state: ClusterState, promises: Mapping[str, Promise], *, expected: Collection[str] = ()
-) -> dict[str, Reading]:
-    """Each tenant that has a pod or a workload, was promised something, or is expected."""
-    usage = {_name_of(each): each for each in state.usage or ()}
+    state: ClusterSnapshot, promises: Mapping[str, Promise], *, expected: Collection[str] = ()
+) -> dict[str, TenantReading]:
+    """The reading of each tenant that has a pod, a workload or a promise, or that is expected to run."""
+    usage = {key_of(each): each for each in state.usage or ()}
     tenants = by_tenant(state)
     readings = {}
     for tenant_id in tenants.keys() | promises.keys() | set(expected):
-        found, promise = tenants.get(tenant_id, Found()), promises.get(tenant_id)
+        found, promise = tenants.get(tenant_id, TenantObjects()), promises.get(tenant_id)
         if promise is None and not found.workloads and tenant_id in expected:
-            readings[tenant_id] = Reading(_shares(found.pods, usage) | {"pods_ready": 0.0, AVAILABLE: 0.0}, {})
+            readings[tenant_id] = TenantReading(_shares(found.pods, usage) | {"pods_ready": 0.0, AVAILABLE: 0.0}, {})
             continue
         try:
             reading = _readiness(promise or Promise(), found)
             readings[tenant_id] = reading._replace(values=_shares(found.pods, usage) | reading.values)
         except Exception:
-            note_unreadable(tenant_id)
+            log_unreadable(tenant_id)
     return readings
 
 
-def note_unreadable(tenant_id: str) -> None:
-    """Log what was raised: a tenant with an object that can't be read stays unknown, and no other one with it."""
-    _log.exception("A tenant can't be sampled.", action="skip-tenant", tenant_id=tenant_id)
+def log_unreadable(tenant_id: str) -> None:
+    """Log the current exception: a tenant with an unreadable object is unknown, and the others aren't affected."""
+    _log.exception("Skipped a tenant with an unreadable object.", action="skip-tenant", tenant_id=tenant_id)
 
 
-def by_tenant(state: ClusterState) -> dict[str, Found]:
-    """The pods and workloads of each tenant that has any."""
-    tenants: dict[str, Found] = {}
+def by_tenant(state: ClusterSnapshot) -> dict[str, TenantObjects]:
+    """The objects of each tenant that has a pod or a workload."""
+    tenants: dict[str, TenantObjects] = {}
     for pod in state.pods:
         if tenant_id := _tenant_of(pod):
-            tenants.setdefault(tenant_id, Found()).pods.append(pod)
+            tenants.setdefault(tenant_id, TenantObjects()).pods.append(pod)
     for workload in state.workloads:
         if tenant_id := _tenant_of(workload):
-            tenants.setdefault(tenant_id, Found()).workloads.append(workload)
+            tenants.setdefault(tenant_id, TenantObjects()).workloads.append(workload)
     for autoscaler in state.autoscalers:
         if found := tenants.get(_tenant_of(autoscaler) or ""):
             found.autoscalers.append(autoscaler)
@@ -115,31 +112,31 @@ def by_tenant(state: ClusterState) -> dict[str, Found]:
     return tenants
 
 
-def needs_found(found: Found) -> dict[WorkloadKey, Need]:
-    """What the workloads that are there ask for, where nothing else tells what was deployed."""
-    staying = [each for each in found.workloads if not each["metadata"].get("deletionTimestamp")]
+def needs_found(found: TenantObjects) -> dict[WorkloadKey, Need]:
+    """The needs of the workloads in the cluster, for tenants that the deployer didn't deploy."""
+    staying = [each for each in found.workloads if not is_terminating(each)]
     return needs_of(staying, found.autoscalers, found.budgets)
 
 
-def _readiness(promise: Promise, found: Found) -> Reading:
+def _readiness(promise: Promise, found: TenantObjects) -> TenantReading:
     states = service_states(promise, found.workloads, found.pods)
     if not states:
-        return Reading({}, {})
+        return TenantReading({}, {})
     values = {
         "pods_ready": float(sum(each.ready for each in states.values())),
         "pods_wanted": float(sum(each.wanted for each in states.values())),
     }
     if (available := is_available(states)) is not None:
         values[AVAILABLE] = float(available)
-    return Reading(values, {key.name: state for key, state in states.items()})
+    return TenantReading(values, {key.name: state for key, state in states.items()})
 
 
 def _shares(pods: Iterable[Obj], usage: Mapping[tuple[str, str], Obj]) -> dict[str, float]:
-    """Use in percent of the requests, by metric."""
+    """Usage in percent of the requests, by metric."""
     used, requested = dict.fromkeys(_METRICS, Decimal(0)), dict.fromkeys(_METRICS, Decimal(0))
     for pod in pods:
         containers = {
-            each["name"]: each.get("usage") or {} for each in usage.get(_name_of(pod), {}).get("containers", ())
+            each["name"]: each.get("usage") or {} for each in usage.get(key_of(pod), {}).get("containers", ())
         }
         for container in pod["spec"]["containers"]:
             requests = (container.get("resources") or {}).get("requests") or {}
@@ -157,7 +154,7 @@ def _shares(pods: Iterable[Obj], usage: Mapping[tuple[str, str], Obj]) -> dict[s
 
 
 def _quantity(text: str | None) -> Decimal | None:
-    """None for what an extension of the metrics API may say that is no quantity."""
+    """None for text that isn't a quantity, which an aggregated metrics API may return."""
     try:
         return None if text is None else parse(text)
     except QuantityError:
@@ -165,9 +162,4 @@ def _quantity(text: str | None) -> Decimal | None:
 
 
 def _tenant_of(obj: Obj) -> str | None:
-    found: str | None = (obj["metadata"].get("labels") or {}).get(TENANT_LABEL)
-    return found
-
-
-def _name_of(obj: Obj) -> tuple[str, str]:
-    return obj["metadata"]["namespace"], obj["metadata"]["name"]
+    return labels_of(obj).get(TENANT)

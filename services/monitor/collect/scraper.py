@@ -1,6 +1,6 @@
-"""Publishes what Prometheus knows of the tenants, as long as this process holds the cluster's lease.
+"""Publishes the tenants' values from Prometheus every 15 s, while this process holds the cluster's lease.
 
-Every 15 s of wall time; the event's id is of the moment, so that whoever asks again says nothing new.
+Timestamps and event ids are aligned to 15 s of wall time: a replica that repeats a scrape publishes duplicates.
 """
 
 import asyncio
@@ -8,40 +8,39 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-from services.monitor.collect.prometheus import INTERVAL_SECONDS, SOURCE
-from services.monitor.collect.sampler import Publish, utc_now
-from services.monitor.outage_log import Outage
-from shared.bus import derived_id
+from services.monitor.clock import Now, utc_now
+from services.monitor.collect.prometheus import INTERVAL_SECONDS
+from services.monitor.metric_names import PROMETHEUS
+from services.monitor.outage_log import OutageLog
+from services.monitor.publisher import PublishSample
 from shared.errors import TemporaryError
 from shared.events import MetricsCollected
-from shared.subjects import Mode
 
 
-class Source(Protocol):
-    """What scraping needs of Prometheus."""
+class ScrapedPrometheus(Protocol):
+    """A Prometheus server, as far as the scraper needs it."""
 
     async def read(self, time: float) -> dict[str, dict[str, float]]:
-        """The values of each tenant. Raises DependencyUnavailable."""
+        """The values of each tenant at `time` (Unix seconds). Raises DependencyUnavailable."""
 
 
 class Scraper:
-    """Reads one Prometheus for one mode's tenants."""
+    """Reads one Prometheus server."""
 
     def __init__(
         self,
-        mode: Mode,
-        source: Source,
-        publish: Publish,
+        prometheus: ScrapedPrometheus,
+        publish: PublishSample,
         *,
         leads: Callable[[], bool],
-        now: Callable[[], datetime] = utc_now,
+        now: Now = utc_now,
     ) -> None:
-        self._mode = mode
-        self._source = source
+        """Scrapes only while `leads` returns True."""
+        self._prometheus = prometheus
         self._publish = publish
         self._leads = leads
         self._now = now
-        self._outage = Outage(mode=mode)
+        self._outage = OutageLog()
 
     async def run(self) -> None:
         """Scrape until cancelled."""
@@ -52,17 +51,16 @@ class Scraper:
                 await self.scrape()
 
     async def scrape(self) -> None:
-        """Publish this moment's values. What can't be read, or said, now is missing and not made up."""
+        """Publish the values of the current interval. After a failure they are missing: gaps are never filled."""
         time = datetime.fromtimestamp(self._now().timestamp() // INTERVAL_SECONDS * INTERVAL_SECONDS, UTC)
         try:
-            values = await self._source.read(time.timestamp())
-            await asyncio.gather(*(self._say(tenant_id, time, each) for tenant_id, each in values.items()))
+            values = await self._prometheus.read(time.timestamp())
+            samples = [
+                MetricsCollected(tenant_id=tenant_id, time=time, values=each, source=PROMETHEUS)
+                for tenant_id, each in values.items()
+            ]
+            await asyncio.gather(*(self._publish(each) for each in samples))
         except TemporaryError as error:
-            self._outage.begins(f"Nothing comes from Prometheus: {error.message}")
+            self._outage.begins(f"No values from Prometheus: {error.message}")
         else:
-            self._outage.ends("Prometheus answers again.")
-
-    async def _say(self, tenant_id: str, time: datetime, values: dict[str, float]) -> None:
-        event_id = derived_id(self._mode, MetricsCollected.subject, SOURCE, tenant_id, time.isoformat())
-        event = MetricsCollected(tenant_id=tenant_id, time=time, values=values, source=SOURCE)
-        await self._publish(event, mode=self._mode, event_id=event_id, correlation_id=event_id, time=time)
+            self._outage.ends("Prometheus is available again.")

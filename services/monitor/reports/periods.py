@@ -1,7 +1,7 @@
-"""Which time a report is about: a day, a week or a month of somebody's calendar, or the last so many hours.
+"""The period of a report: a day, week or month in a time zone, or a rolling window that ends now. Pure.
 
-A calendar's period begins at local midnight, so that with clock changes a day has 23 or 25 hours. Its parts (hours of
-a day, days of a week or month) follow the same calendar.
+A calendar period begins at local midnight, so a day has 23 or 25 hours when the clocks change. Its parts (hours of a
+day, days of a week or month) follow the same calendar.
 """
 
 import re
@@ -18,12 +18,12 @@ _MOST_PARTS = 48
 
 
 class UnknownPeriod(ValueError):
-    """What was asked for is no period; the message says what is possible."""
+    """The text isn't a period; the message lists the possible ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A stretch of time in whole slices, and its parts, in order and without gaps."""
+    """A span of whole slices, and its parts in order and without gaps."""
 
     span: Span
     parts: tuple[Span, ...]
@@ -31,9 +31,10 @@ class Period:
 
 
 def read_period(name: str, *, now: datetime, zone: tzinfo, day: date | None = None, rolling: bool = False) -> Period:
-    """`day`, `week` (from Monday) or `month` that has `day` (today if None) in it; the last one if `rolling`.
+    """Read `day`, `week` (from Monday) or `month`: the one that contains `day` (default: today).
 
-    `24h`, `7d` and the like are always rolling, up to 366 days. Raises UnknownPeriod.
+    With `rolling` it is a window of 1, 7 or 30 days that ends now, as `24h` or `7d` always are, up to 366 days.
+    Raises UnknownPeriod.
     """
     if name in _DAYS and not rolling:
         return _calendar(name, day or now.astimezone(zone).date(), zone)
@@ -43,7 +44,7 @@ def read_period(name: str, *, now: datetime, zone: tzinfo, day: date | None = No
     elif match:
         length = timedelta(hours=int(match[1])) if match[2] == "h" else timedelta(days=int(match[1]))
     else:
-        raise UnknownPeriod(f"{name!r} is no period: write day, week, month, or hours or days as 24h, 7d, 30d")
+        raise UnknownPeriod(f"{name!r} is not a period: use day, week, month, or hours or days such as 24h, 7d, 30d")
     if length > _LONGEST:
         raise UnknownPeriod(f"{name!r} is too long: at most {_LONGEST.days}d")
     if day is not None:
@@ -84,5 +85,5 @@ def _hours(span: Span) -> list[int]:
 
 
 def _midnight(day: date, zone: tzinfo) -> int:
-    """The slice with which a local day begins. Where midnight doesn't exist, or twice, it is the day's first moment."""
+    """The first slice of a local day, also if midnight doesn't exist or exists twice."""
     return slice_of(datetime.combine(day, time(0), zone).astimezone(UTC))

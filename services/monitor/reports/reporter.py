@@ -1,88 +1,84 @@
-"""Says `sla.reported`: what has been observed of each tenant so far.
+"""Publishes `sla.reported`: what has been observed of each tenant so far.
 
-Whoever leads folds the samples that were stored into the ledger's runs and reports what they amount to. Nothing is
-kept in memory but what was said last, so that another monitor goes on where this one ended.
+The replica that leads adds stored samples to the availability runs and reports the figures that follow from them. Only
+the last report of each tenant is kept in memory, so another replica can take over at any time.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from services.monitor.collect.sampler import Publish, utc_now
-from services.monitor.outage_log import Outage
-from services.monitor.storage.availability_store import Promise
-from services.monitor.storage.maintenance_windows import Window
-from shared.bus import derived_id
+from services.monitor.clock import Now, utc_now
+from services.monitor.outage_log import OutageLog
+from services.monitor.publisher import PublishReport
+from services.monitor.storage.availability_store import TenantObjective
+from services.monitor.storage.maintenance_windows import MaintenanceWindow
 from shared.errors import TemporaryError
 from shared.events import ErrorBudget, ServiceReadiness, SlaReported
 from shared.sla import Budget, Figures, Run, ServiceState, Span, budget_of, burn_rates, figures_of, slice_of
-from shared.subjects import Mode
 
 STORING_SECONDS = 1.0
-"""From a change that was sampled until it is surely stored, in the ordinary case. Otherwise the next report has it."""
+"""The usual time from sampling a change until it is stored. If it takes longer, the next report has the change."""
 BUDGET_SLICES = 30 * 86_400 // 5
-"""The rolling 30 days that a promise is usually about."""
+"""The error budget covers the last 30 days, the usual period of an SLA."""
 _ALWAYS = Span(0, 2**62)
 
 
-class Known(Protocol):
-    """The ledger, as far as reporting needs it. Every method raises DependencyUnavailable."""
+class ObservedAvailability(Protocol):
+    """The availability store, as far as reporting needs it. Every method raises DependencyUnavailable."""
 
     async def fold(self) -> int:
-        """Add what has been stored since."""
+        """Add the samples stored since the last call."""
 
-    async def promises(self) -> Sequence[Promise]:
-        """All tenants."""
+    async def objectives(self) -> Sequence[TenantObjective]:
+        """The objectives of all tenants."""
 
     async def histories(self) -> Mapping[int, Sequence[Run]]:
         """The runs of each tenant, by row id."""
 
 
-class Planned(Protocol):
-    """The maintenance windows."""
+class PlannedMaintenance(Protocol):
+    """The maintenance windows, as far as reporting needs them."""
 
-    async def windows(self) -> Sequence[Window]:
-        """Those of all tenants. Raises DependencyUnavailable."""
+    async def windows(self) -> Sequence[MaintenanceWindow]:
+        """The windows of all tenants. Raises DependencyUnavailable."""
 
 
-Services = Callable[[str], Mapping[str, ServiceState]]
-"""A tenant's services as they were sampled last, by name."""
+ServicesOf = Callable[[str], Mapping[str, ServiceState]]
+"""A tenant's services in the latest sample, by name."""
 
 
 def no_services(tenant_id: str) -> Mapping[str, ServiceState]:
-    """Nothing is known of any service."""
+    """No service of the tenant is known."""
     return {}
 
 
 class _Reported(NamedTuple):
-    """What was reported of a tenant."""
+    """The contents of a tenant's report."""
 
     figures: Figures
     services: Mapping[str, ServiceState]
 
 
 class Reporter:
-    """Reports the tenants of one mode while this process leads."""
+    """Reports all tenants while this process leads."""
 
     def __init__(
         self,
-        mode: Mode,
-        known: Known,
-        planned: Planned,
-        publish: Publish,
+        availability: ObservedAvailability,
+        maintenance: PlannedMaintenance,
+        publish: PublishReport,
         *,
         leads: Callable[[], bool],
         changed: asyncio.Event,
         interval: float,
-        services: Services = no_services,
-        now: Callable[[], datetime] = utc_now,
+        services: ServicesOf = no_services,
+        now: Now = utc_now,
     ) -> None:
-        """A tenant is reported when `changed` is set and its state is another, and every `interval` seconds."""
-        self._mode = mode
-        self._known = known
-        self._planned = planned
+        """Report a tenant when `changed` is set and its state differs, and every `interval` seconds."""
+        self._availability = availability
+        self._maintenance = maintenance
         self._publish = publish
         self._leads = leads
         self._changed = changed
@@ -90,7 +86,7 @@ class Reporter:
         self._services = services
         self._now = now
         self._reported: dict[int, _Reported] = {}
-        self._outage = Outage(mode=mode)
+        self._outage = OutageLog()
 
     async def run(self) -> None:
         """Report until cancelled."""
@@ -113,43 +109,46 @@ class Reporter:
         try:
             await self.report(everyone=everyone)
         except TemporaryError as error:
-            self._outage.begins(f"No SLA is reported: {error.message}")
+            self._outage.begins(f"SLA reports are interrupted: {error.message}")
         else:
-            self._outage.ends("The SLA is reported again.")
+            self._outage.ends("SLA reports continue.")
 
     async def report(self, *, everyone: bool) -> None:
-        """Publish what changed, or of `everyone` what was observed since. Raises DependencyUnavailable."""
-        await self._known.fold()
-        promises = await self._known.promises()
-        histories = await self._known.histories()
-        windows = await self._planned.windows()
+        """Publish the tenants whose state changed; with `everyone` also those observed since their last report.
+
+        Raises DependencyUnavailable.
+        """
+        await self._availability.fold()
+        objectives = await self._availability.objectives()
+        histories = await self._availability.histories()
+        windows = await self._maintenance.windows()
         now = slice_of(self._now())
         self._reported = {row_id: self._reported[row_id] for row_id in self._reported.keys() & histories.keys()}
-        for promise in promises:
-            runs = histories.get(promise.row_id, ())
-            maintenance = [each.span for each in windows if each.row_id in (None, promise.row_id)]
+        for objective in objectives:
+            runs = histories.get(objective.row_id, ())
+            maintenance = [each.span for each in windows if each.row_id in (None, objective.row_id)]
             figures = figures_of(runs, _ALWAYS, now=now, maintenance=maintenance)
             if figures is None:
                 continue
-            current = _Reported(figures, dict(self._services(promise.tenant_id)))
-            if _is_news(current, self._reported.get(promise.row_id), everyone=everyone):
-                await self._publish_report(promise, current, runs, maintenance)
-                self._reported[promise.row_id] = current
+            current = _Reported(figures, dict(self._services(objective.tenant_id)))
+            if _is_news(current, self._reported.get(objective.row_id), everyone=everyone):
+                await self._publish_report(objective, current, runs, maintenance)
+                self._reported[objective.row_id] = current
 
     async def _publish_report(
-        self, promise: Promise, report: _Reported, runs: Sequence[Run], maintenance: Sequence[Span]
+        self, objective: TenantObjective, report: _Reported, runs: Sequence[Run], maintenance: Sequence[Span]
     ) -> None:
         figures = report.figures
         end = figures.window.end
         period = Span(end - BUDGET_SLICES, end)
-        budget = budget_of(runs, period, promise.target, now=end, maintenance=maintenance)
+        budget = budget_of(runs, period, objective.target, now=end, maintenance=maintenance)
         event = SlaReported(
-            tenant_id=promise.tenant_id,
+            tenant_id=objective.tenant_id,
             time=figures.until,
             since=figures.since,
             availability=figures.availability,
-            target=promise.percent,
-            status=figures.status(promise.target),
+            target=objective.percent,
+            status=figures.status(objective.target),
             downtime_seconds=figures.down_seconds,
             observed_seconds=figures.observed_seconds,
             failures=len(figures.failures),
@@ -158,11 +157,10 @@ class Reporter:
             mttr_seconds=figures.mttr_seconds,
             mtbf_seconds=figures.mtbf_seconds,
             error_budget=budget_model(budget),
-            burn_rates=burn_rates(runs, promise.target, now=end, maintenance=maintenance),
+            burn_rates=burn_rates(runs, objective.target, now=end, maintenance=maintenance),
             services={name: ServiceReadiness(**each._asdict()) for name, each in report.services.items()},
         )
-        event_id = derived_id(self._mode, event.subject, event.model_dump_json())
-        await self._publish(event, mode=self._mode, event_id=event_id, correlation_id=event_id, time=figures.until)
+        await self._publish(event)
 
 
 def budget_model(budget: Budget) -> ErrorBudget:
@@ -176,7 +174,7 @@ def budget_model(budget: Budget) -> ErrorBudget:
 
 
 def _is_news(now: _Reported, before: _Reported | None, *, everyone: bool) -> bool:
-    """A stopped tenant has no news: nothing is observed of it."""
+    """Whether a tenant must be reported. A stopped tenant isn't observed, so nothing changes."""
     if before is None or _state(now.figures) != _state(before.figures) or now.services != before.services:
         return True
     return everyone and now.figures.observed_seconds != before.figures.observed_seconds

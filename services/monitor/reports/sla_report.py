@@ -1,16 +1,17 @@
-"""Answers `rpc.sla_report`: one tenant's SLA in a period, from the ledger. Any copy of the monitor can."""
+"""Answers `rpc.sla_report`: one tenant's SLA in a period, from the stored availability. Any replica can answer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
+from services.monitor.clock import Now
 from services.monitor.reports.periods import Period, UnknownPeriod, read_period
 from services.monitor.reports.reporter import budget_model
-from services.monitor.storage.availability_store import WHOLE, Ledger, Promise
-from services.monitor.storage.maintenance_windows import Maintenance, Window, window_model
-from services.monitor.storage.rollups import Rollups
+from services.monitor.storage.availability_store import WHOLE, AvailabilityStore, TenantObjective
+from services.monitor.storage.maintenance_windows import MaintenanceWindow, MaintenanceWindows, window_model
+from services.monitor.storage.request_counts import RequestCounts
 from shared.errors import Refused
 from shared.rpc import SlaFailure, SlaFigures, SlaPart, SlaReport, SlaReportRequest, SlaRequests, SlaService
 from shared.sla import (
@@ -32,17 +33,17 @@ _MOST_FAILURES = 200
 
 
 @dataclass(frozen=True)
-class _Case:
-    """What a report is about."""
+class _ReportContext:
+    """The request of a report, and the data that it is made from."""
 
     request: SlaReportRequest
-    promise: Promise
+    objective: TenantObjective
     target: Fraction
     zone: str
     period: Period
     now: int
     runs: Mapping[str, Sequence[Run]]
-    windows: Sequence[Window]
+    windows: Sequence[MaintenanceWindow]
     minutes: Sequence[Minute] | None
 
     @property
@@ -62,50 +63,52 @@ class _Case:
         return requests_of(self.minutes, span, maintenance=self.maintenance)
 
 
-class Reports:
-    """The reports of one mode."""
+class SlaReports:
+    """The SLA reports of one mode."""
 
-    def __init__(self, ledger: Ledger, maintenance: Maintenance, rollups: Rollups, now: Callable[[], datetime]) -> None:
-        self._ledger = ledger
+    def __init__(
+        self, availability: AvailabilityStore, maintenance: MaintenanceWindows, requests: RequestCounts, now: Now
+    ) -> None:
+        self._availability = availability
         self._maintenance = maintenance
-        self._rollups = rollups
+        self._requests = requests
         self._now = now
 
     async def answer(self, request: SlaReportRequest) -> SlaReport:
-        """Raises Refused for an unknown tenant or period, DependencyUnavailable."""
-        await self._ledger.fold()
-        promise = await self._ledger.promise(request.tenant_id)
-        if promise is None:
+        """Report one tenant. Raises Refused for an unknown tenant or period, DependencyUnavailable."""
+        await self._availability.fold()
+        objective = await self._availability.objective(request.tenant_id)
+        if objective is None:
             raise Refused(
                 f"there is no tenant {request.tenant_id!r}",
                 code="TENANT_NOT_FOUND",
                 details={"tenant_id": request.tenant_id},
             )
-        zone = request.time_zone or promise.time_zone
+        zone = request.time_zone or objective.time_zone
         now = self._now()
         period = _period(request, now, zone)
-        windows = [each for each in await self._maintenance.windows() if each.row_id in (None, promise.row_id)]
-        case = _Case(
+        windows = [each for each in await self._maintenance.windows() if each.row_id in (None, objective.row_id)]
+        context = _ReportContext(
             request=request,
-            promise=promise,
-            target=promise.target if request.target is None else Fraction(str(request.target)) / 100,
+            objective=objective,
+            target=objective.target if request.target is None else Fraction(str(request.target)) / 100,
             zone=zone,
             period=period,
             now=slice_of(now),
-            runs=await self._ledger.services(promise.row_id),
+            runs=await self._availability.services(objective.row_id),
             windows=windows,
-            minutes=await self._minutes(request, promise, period, slice_of(now)),
+            minutes=await self._minutes(request, objective, period, slice_of(now)),
         )
-        return _report(case, now)
+        return _report(context, now)
 
     async def _minutes(
-        self, request: SlaReportRequest, promise: Promise, period: Period, now: int
+        self, request: SlaReportRequest, objective: TenantObjective, period: Period, now: int
     ) -> Sequence[Minute] | None:
         if request.by != "requests":
             return None
         earliest = min(period.span.start, now - max(BURN_WINDOWS.values()) // SLICE_SECONDS)
         latest = max(period.span.end, now)
-        return await self._rollups.requests(promise.row_id, slice_start(earliest), slice_start(latest))
+        return await self._requests.by_minute(objective.row_id, slice_start(earliest), slice_start(latest))
 
 
 def _period(request: SlaReportRequest, now: datetime, zone: str) -> Period:
@@ -116,27 +119,27 @@ def _period(request: SlaReportRequest, now: datetime, zone: str) -> Period:
         raise Refused(f"period: {error}", details=details) from error
 
 
-def _report(case: _Case, now: datetime) -> SlaReport:
-    span = case.period.span
-    figures, requests = case.figures(case.whole, span), case.requests(span)
+def _report(context: _ReportContext, now: datetime) -> SlaReport:
+    span = context.period.span
+    figures, requests = context.figures(context.whole, span), context.requests(span)
     failures = figures.failures if figures else ()
     return SlaReport(
-        tenant_id=case.promise.tenant_id,
-        name=case.promise.name,
-        period=case.request.period,
-        rolling=case.period.is_rolling,
-        time_zone=case.zone,
+        tenant_id=context.objective.tenant_id,
+        name=context.objective.name,
+        period=context.request.period,
+        rolling=context.period.is_rolling,
+        time_zone=context.zone,
         start=slice_start(span.start),
         end=slice_start(span.end),
         reported_at=now,
-        target=float(case.target * 100),
-        by=case.request.by,
-        figures=SlaFigures(**_figures(figures, case.target)) if figures else None,
-        requests=_requests(requests, case.target) if requests else None,
-        error_budget=budget_model(_budget(case)),
-        burn_rates=_burn_rates(case),
-        services=tuple(_services(case)),
-        parts=tuple(_part(case, part) for part in case.period.parts),
+        target=float(context.target * 100),
+        by=context.request.by,
+        figures=SlaFigures(**_figures(figures, context.target)) if figures else None,
+        requests=_requests(requests, context.target) if requests else None,
+        error_budget=budget_model(_budget(context)),
+        burn_rates=_burn_rates(context),
+        services=tuple(_services(context)),
+        parts=tuple(_part(context, part) for part in context.period.parts),
         failures=tuple(
             SlaFailure(
                 start=slice_start(each.start),
@@ -146,9 +149,9 @@ def _report(case: _Case, now: datetime) -> SlaReport:
             for each in failures[-_MOST_FAILURES:]
         ),
         maintenance=tuple(
-            window_model(each) for each in case.windows if each.span.start < span.end and each.span.end > span.start
+            window_model(each) for each in context.windows if each.span.start < span.end and each.span.end > span.start
         ),
-        notes=tuple(_notes(case, figures, requests)),
+        notes=tuple(_notes(context, figures, requests)),
     )
 
 
@@ -168,23 +171,23 @@ def _figures(figures: Figures, target: Fraction) -> dict[str, object]:
     }
 
 
-def _services(case: _Case) -> list[SlaService]:
+def _services(context: _ReportContext) -> list[SlaService]:
     found = []
-    for service, runs in case.runs.items():
-        if service != WHOLE and (figures := case.figures(runs, case.period.span)):
-            found.append(SlaService(service=service, **_figures(figures, case.target)))
+    for service, runs in context.runs.items():
+        if service != WHOLE and (figures := context.figures(runs, context.period.span)):
+            found.append(SlaService(service=service, **_figures(figures, context.target)))
     return found
 
 
-def _part(case: _Case, span: Span) -> SlaPart:
-    figures, requests = case.figures(case.whole, span), case.requests(span)
+def _part(context: _ReportContext, span: Span) -> SlaPart:
+    figures, requests = context.figures(context.whole, span), context.requests(span)
     known = figures.availability if figures else None
     return SlaPart(
         start=slice_start(span.start),
         end=slice_start(span.end),
         availability=requests.availability if requests is not None else known,
         downtime_seconds=figures.down_seconds if figures else 0,
-        # Before the first time that it was up, and after now, a part is neither observed nor unknown.
+        # Before the tenant was first up, and in the future, time is neither observed nor unknown.
         unknown_seconds=figures.unknown_seconds if figures else 0,
         maintenance_seconds=figures.maintenance_seconds if figures else 0,
     )
@@ -200,24 +203,26 @@ def _requests(requests: Requests, target: Fraction) -> SlaRequests:
     )
 
 
-def _budget(case: _Case) -> Budget:
-    return budget_of(case.whole, case.period.span, case.target, now=case.now, maintenance=case.maintenance)
+def _budget(context: _ReportContext) -> Budget:
+    return budget_of(
+        context.whole, context.period.span, context.target, now=context.now, maintenance=context.maintenance
+    )
 
 
-def _burn_rates(case: _Case) -> dict[str, float | None]:
-    if case.minutes is None:
-        return burn_rates(case.whole, case.target, now=case.now, maintenance=case.maintenance)
+def _burn_rates(context: _ReportContext) -> dict[str, float | None]:
+    if context.minutes is None:
+        return burn_rates(context.whole, context.target, now=context.now, maintenance=context.maintenance)
     rates = {}
     for name, seconds in BURN_WINDOWS.items():
-        requests = case.requests(Span(case.now - seconds // SLICE_SECONDS, case.now))
-        rates[name] = requests.burn_rate(case.target) if requests is not None else None
+        requests = context.requests(Span(context.now - seconds // SLICE_SECONDS, context.now))
+        rates[name] = requests.burn_rate(context.target) if requests is not None else None
     return rates
 
 
-def _notes(case: _Case, figures: Figures | None, requests: Requests | None) -> list[str]:
+def _notes(context: _ReportContext, figures: Figures | None, requests: Requests | None) -> list[str]:
     notes = []
     if figures is None:
-        notes.append("Nothing is known of the period: the tenant wasn't up before its end.")
+        notes.append("There is no data for the period: the tenant wasn't up before its end.")
     elif figures.unknown_seconds:
         share = 100 * figures.unknown_seconds / figures.window.seconds
         notes.append(f"{share:.2f} % of the time is unknown: it counts neither as up nor as down.")
@@ -225,6 +230,6 @@ def _notes(case: _Case, figures: Figures | None, requests: Requests | None) -> l
         notes.append("No requests were counted: send request_count and error_count, or let Prometheus count them.")
     elif requests is not None and requests.is_low_traffic:
         notes.append(f"Fewer than {LOW_TRAFFIC} requests: too few to judge by.")
-    if case.now < case.period.span.end:
+    if context.now < context.period.span.end:
         notes.append("The period hasn't ended yet.")
     return notes

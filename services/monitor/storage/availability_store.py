@@ -1,8 +1,8 @@
-"""The tenants' availability in PostgreSQL: a queue of samples, and the runs that they are folded into.
+"""The tenants' availability in PostgreSQL: a queue of samples, and the runs of equal slices made from them.
 
-Samples are taken out of the queue in the transaction that writes the runs, so that each counts once, whenever it comes
-and whoever dies in between. What a report reads are runs: they grow with what changed and not with time, and need no
-rebuilding when another monitor takes over.
+Samples are removed from the queue in the transaction that writes the runs, so that each counts exactly once, however
+late it arrives and whichever process crashes. Reports read runs: their number grows with state changes instead of time,
+and another replica that takes over has nothing to rebuild.
 """
 
 from collections import defaultdict
@@ -21,18 +21,18 @@ from shared.sla import SLICE_SECONDS, AvailabilityHistory, Run, Span, slice_of, 
 from shared.tenants import SlaTarget
 
 WHOLE = ""
-"""The service under which a tenant as a whole is kept."""
+"""The service name of the runs of a tenant as a whole."""
 
 _LOCK = 0x6563_7003
-_TAKEN_AT_ONCE = 200_000
+_LARGEST_BATCH = 200_000
 _SLICE = f"floor(date_part('epoch', time) / {SLICE_SECONDS})::bigint"
 
-# Neighbouring slices of one state have the same difference to their rank: an island. Of two samples in one slice the
-# first one stands.
-_TAKE = text(f"""
+# Gaps and islands: consecutive slices of one state have the same difference to their rank. Of two samples in one
+# slice the first one counts.
+_DEQUEUE = text(f"""
     WITH taken AS (
         DELETE FROM availability_samples
-        WHERE id < (SELECT min(id) FROM availability_samples) + {_TAKEN_AT_ONCE}
+        WHERE id < (SELECT min(id) FROM availability_samples) + {_LARGEST_BATCH}
         RETURNING id, tenant_id, service, {_SLICE} AS number, up
     ), firsts AS (
         SELECT DISTINCT ON (tenant_id, service, number) tenant_id, service, number, up
@@ -74,7 +74,7 @@ _EXPECTED = text("""
     SELECT tenant_id FROM tenants
     WHERE status = 'running' AND generation > 0 AND (target IS NULL OR target = ANY(:targets))
 """)
-# Since a history begins with the first time that something was up, the last such time stays, however old.
+# A history begins with the first run that is up, so the latest such run stays, however old.
 _FORGET_OLD = text("""
     DELETE FROM availability_runs AS old
     WHERE ended < :before AND (NOT up OR EXISTS (
@@ -88,8 +88,8 @@ _Key = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
-    """A tenant, and what it was promised. `target` is between 0 and 1."""
+class TenantObjective:
+    """A tenant and its availability objective (SLO). `target` is between 0 and 1."""
 
     row_id: int
     tenant_id: str
@@ -99,10 +99,11 @@ class Promise:
 
     @property
     def percent(self) -> float:
+        """The target in percent."""
         return float(self.target * 100)
 
 
-class _New(NamedTuple):
+class _NewRuns(NamedTuple):
     key: _Key
     runs: list[Run]
 
@@ -111,37 +112,37 @@ class _New(NamedTuple):
         return Span(self.runs[0].start, max(run.end for run in self.runs))
 
 
-class Ledger:
-    """The availability that is known in one mode. Every method raises DependencyUnavailable, or TemporaryError."""
+class AvailabilityStore:
+    """The availability in one mode's database. Every method raises DependencyUnavailable, or TemporaryError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def fold(self) -> int:
-        """Add all samples that wait to the runs. How many runs changed."""
+        """Add the queued samples to the runs. Returns the number of runs that changed."""
         changed = 0
         while True:
             async with self._database.begin() as connection:
-                # Two at once would each write runs without the other's samples.
+                # Two concurrent calls would each write runs that lack the other's samples.
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-                new = await _take(connection)
+                new = await _dequeue(connection)
                 changed += await _merge(connection, new)
             if not new:
                 return changed
 
-    async def promises(self) -> Sequence[Promise]:
-        """All tenants."""
+    async def objectives(self) -> Sequence[TenantObjective]:
+        """The objectives of all tenants."""
         async with self._database.begin() as connection:
-            return [_promise(row) for row in await connection.execute(_TENANTS)]
+            return [_objective(row) for row in await connection.execute(_TENANTS)]
 
-    async def promise(self, tenant_id: str) -> Promise | None:
-        """One tenant, or None."""
+    async def objective(self, tenant_id: str) -> TenantObjective | None:
+        """The objective of one tenant; None if the tenant doesn't exist."""
         async with self._database.begin() as connection:
             row = (await connection.execute(_TENANT, {"tenant_id": tenant_id})).one_or_none()
-        return None if row is None else _promise(row)
+        return None if row is None else _objective(row)
 
     async def histories(self) -> Mapping[int, Sequence[Run]]:
-        """The runs of each tenant as a whole, by row id."""
+        """The runs of each tenant as a whole, by the tenant's row id."""
         async with self._database.begin() as connection:
             rows = (await connection.execute(_WHOLE_RUNS)).all()
         return {row_id: runs for (row_id, _), runs in _by_key(rows).items()}
@@ -153,25 +154,25 @@ class Ledger:
         return {service: runs for (_, service), runs in _by_key(rows).items()}
 
     async def expected(self, targets: Sequence[str]) -> Sequence[str]:
-        """The tenants that should be found running on one of `targets`."""
+        """The ids of the tenants that should be running on one of `targets`."""
         async with self._database.begin() as connection:
             return [row.tenant_id for row in await connection.execute(_EXPECTED, {"targets": list(targets)})]
 
     async def forget(self, before: datetime) -> int:
-        """Drop the runs that ended before. How many."""
+        """Remove the runs that ended before `before`. Returns their number."""
         async with self._database.begin() as connection:
             return (await connection.execute(_FORGET_OLD, {"before": before})).rowcount
 
 
-async def _take(connection: AsyncConnection) -> list[_New]:
-    rows = (await connection.execute(_TAKE)).all()
+async def _dequeue(connection: AsyncConnection) -> list[_NewRuns]:
+    rows = (await connection.execute(_DEQUEUE)).all()
     found: dict[_Key, list[Run]] = defaultdict(list)
     for row in rows:
         found[row.tenant_id, row.service].append(Run(row.first, row.after, row.up))
-    return [_New(key, runs) for key, runs in found.items()]
+    return [_NewRuns(key, runs) for key, runs in found.items()]
 
 
-async def _merge(connection: AsyncConnection, new: Sequence[_New]) -> int:
+async def _merge(connection: AsyncConnection, new: Sequence[_NewRuns]) -> int:
     ids = sorted({each.key[0] for each in new})
     kept = set((await connection.execute(_KEEP_TENANTS, {"ids": ids})).scalars()) if ids else set()
     new = [each for each in new if each.key[0] in kept]
@@ -200,8 +201,8 @@ async def _merge(connection: AsyncConnection, new: Sequence[_New]) -> int:
     return len(written)
 
 
-async def _touched(connection: AsyncConnection, new: Sequence[_New]) -> dict[_Key, list[Run]]:
-    """The runs that are known where the new ones are, and right beside them."""
+async def _touched(connection: AsyncConnection, new: Sequence[_NewRuns]) -> dict[_Key, list[Run]]:
+    """The stored runs that overlap or touch the new ones."""
     parameters = {
         "ids": [each.key[0] for each in new],
         "services": [each.key[1] for each in new],
@@ -218,8 +219,8 @@ def _by_key(rows: Sequence[Any]) -> dict[_Key, list[Run]]:
     return found
 
 
-def _promise(row: Any) -> Promise:
-    """The default's where somebody wrote by hand what can't be read."""
+def _objective(row: Any) -> TenantObjective:
+    """The default target replaces values that can't be parsed, such as ones edited by hand."""
     stored = row.sla_target if isinstance(row.sla_target, dict) else {}
     target = SlaTarget()
     for name in ("availability", "time_zone"):
@@ -229,4 +230,4 @@ def _promise(row: Any) -> Promise:
             continue
         target = target.model_copy(update={name: getattr(read, name)})
     ratio = Fraction(target.availability.rstrip("%")) / 100
-    return Promise(row.id, row.tenant_id, row.name, ratio, target.time_zone or "UTC")
+    return TenantObjective(row.id, row.tenant_id, row.name, ratio, target.time_zone or "UTC")

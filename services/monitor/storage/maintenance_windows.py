@@ -1,16 +1,17 @@
-"""Planned maintenance: windows that were announced before they began, and so are no downtime.
+"""Planned maintenance: windows announced before they begin don't count as downtime.
 
-One that began can't be announced any more, nor cancelled: otherwise an outage could be planned after the fact. A window
-that lasts can be cut short.
+A window that has begun can be neither announced nor cancelled, or an outage could be declared as maintenance
+afterwards. A window in progress can be ended early.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import text
 
+from services.monitor.clock import Now
 from shared.database import Database
 from shared.errors import Refused
 from shared.rpc import AnnouncedWindow, MaintenanceReply, MaintenanceRequest, SlaMaintenance
@@ -32,8 +33,8 @@ _CUT_SHORT = text("""
 """)
 
 
-class Window(NamedTuple):
-    """A planned window. `row_id` is the tenant's; None means every tenant."""
+class MaintenanceWindow(NamedTuple):
+    """A planned window. `row_id` is the tenant's row; None means all tenants."""
 
     id: int
     row_id: int | None
@@ -44,21 +45,21 @@ class Window(NamedTuple):
 
     @property
     def span(self) -> Span:
-        """The slices that lie in it; one that does so in part counts as planned."""
+        """Its slices; one that is partly in the window counts as planned."""
         return Span(slice_of(self.began), math.ceil(self.ended.timestamp() / SLICE_SECONDS))
 
 
-class Maintenance:
+class MaintenanceWindows:
     """The windows of one mode's database."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, now: Now) -> None:
         self._database = database
         self._now = now
 
-    async def windows(self) -> Sequence[Window]:
-        """Those of all tenants, the latest first. Raises DependencyUnavailable."""
+    async def windows(self) -> Sequence[MaintenanceWindow]:
+        """The windows of all tenants, the latest first. Raises DependencyUnavailable."""
         async with self._database.begin() as connection:
-            return [Window(*row) for row in await connection.execute(_ALL)]
+            return [MaintenanceWindow(*row) for row in await connection.execute(_ALL)]
 
     async def answer(self, request: MaintenanceRequest) -> MaintenanceReply:
         """Announce, cancel or list. Raises Refused, DependencyUnavailable."""
@@ -76,8 +77,8 @@ class Maintenance:
                 if not gone and not (await connection.execute(_CUT_SHORT, values)).rowcount:
                     advice = "only one that hasn't ended can be cancelled"
                     raise Refused(f"there is no window {request.cancel} to cancel; {advice}", code="NOT_FOUND")
-        mine = [each for each in await self.windows() if each.row_id in (None, row_id)]
-        return MaintenanceReply(tenant_id=request.tenant_id, windows=tuple(window_model(each) for each in mine))
+        own = [each for each in await self.windows() if each.row_id in (None, row_id)]
+        return MaintenanceReply(tenant_id=request.tenant_id, windows=tuple(window_model(each) for each in own))
 
     def _checked(self, window: AnnouncedWindow) -> AnnouncedWindow:
         problem = None
@@ -94,7 +95,7 @@ class Maintenance:
         return window
 
 
-def window_model(window: Window) -> SlaMaintenance:
+def window_model(window: MaintenanceWindow) -> SlaMaintenance:
     """The contract's form of a window."""
     return SlaMaintenance(
         id=window.id, tenant_id=window.tenant_id, start=window.began, end=window.ended, reason=window.reason

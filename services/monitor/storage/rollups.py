@@ -1,57 +1,59 @@
-"""Samples as means and maxima by minute, five minutes and hour; of our own, that is all that stays.
+"""Rolls samples up to means and maxima by minute, five minutes and hour, and removes samples that are old enough.
 
-A row of `monitoring_rollups` is an hour of a series. An hour is rolled when it has ended, and again when something of
-it comes late, from all its samples: so that doing it twice changes nothing. When the samples that we collected have
-served their time they are removed in the transaction that makes its row final; what comes later still is added to the
-final row and removed in the same way.
+A row of `monitoring_rollups` is one hour of a series. An hour is rolled up when it has ended, and again from all its
+samples when a late sample arrives, so that repeating it changes nothing. Samples that the monitor took itself are
+removed after the raw retention, in the transaction that makes their row final; samples that arrive even later are added
+to the final row and removed in the same way.
 
-What others wrote stays for the retention, in the partition it is in. It is rolled into rows of its own (`kept`), which
-never are final: they are made from its samples again when more come, however old. A partition of ours is dropped when
-nothing is left in it; one that a customer made never.
+Samples of other systems stay for the whole retention. They are rolled up into rows of their own (`kept`), which are
+never final: they are rolled up again from the samples whenever more arrive. A partition that the monitor made is
+dropped when it is empty; a partition that a user made is never dropped.
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import TextClause
 
-from services.monitor.collect.prometheus import SOURCE as PROMETHEUS
-from services.monitor.collect.readings import SOURCE
-from services.monitor.outage_log import Outage
+from services.monitor.clock import Now
+from services.monitor.metric_names import KUBERNETES, PROMETHEUS
+from services.monitor.outage_log import OutageLog
+from services.monitor.storage.progress import (
+    OVERLAP,
+    PURGE,
+    ROLLUPS,
+    Progress,
+    hour_of,
+    last_id,
+    read_progress,
+    write_progress,
+)
 from shared.database import Database, drop_partition
 from shared.database.partitions import last_day
 from shared.errors import TemporaryError
 from shared.measuring import LARGEST
-from shared.sla import slice_of
-from shared.sla.requests import Minute
 
-TOTAL, BAD = "request_count", "error_count"
-"""The metrics that requests are counted by; both are counts of what happened since the sample before."""
 _LOCK = 0x6563_7004
-_OVERLAP = 10_000
-"""Ids are given out before they are committed: those of writes that were under way at the last look are read again."""
 _MOST_HOURS = 500
 """Hours whose samples are removed in one pass."""
 _PAUSE = 2.0
-"""Seconds between two passes at least, however much comes late."""
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+"""The shortest pause in seconds between two passes, however many samples are late."""
 
 _log = structlog.get_logger(__name__)
 
 _SERIES = "tenant_id, metric_type, metric_name, kept"
-_IS_OURS = f"coalesce(data_source, '') IN ('{SOURCE}', '{PROMETHEUS}')"
+_IS_OURS = f"coalesce(data_source, '') IN ('{KUBERNETES}', '{PROMETHEUS}')"
 _SAMPLE = f"tenant_id, metric_type, metric_name, NOT ({_IS_OURS}) AS kept, timestamp, metric_value"
 _OF_HOUR = "tenant_id IS NOT NULL AND timestamp >= :hour AND timestamp < CAST(:hour AS timestamptz) + interval '1 hour'"
 _READ = f"SELECT {_SAMPLE} FROM monitoring_data WHERE {_OF_HOUR}"  # noqa: S608 - constants of ours
 _READ_KEPT = f"{_READ} AND NOT ({_IS_OURS})"
 _REMOVE = f"DELETE FROM monitoring_data WHERE {_OF_HOUR} AND {_IS_OURS} RETURNING {_SAMPLE}"  # noqa: S608
-# 15 digits of it, as a person would write it: sums of binary fractions have a tail that nobody measured.
+# Rounded to 15 digits: further digits of a sum of binary fractions are rounding errors.
 _MEAN = "(total / samples)::numeric::float8"
-# What was inserted by hand may be NaN, or too large to be added up: it is no measurement.
+# Values inserted by hand may be NaN, or overflow a sum: they aren't measurements.
 _ROLL = f"""
     WITH samples AS ({{samples}}), parts AS (
         SELECT {_SERIES}, date_part('minute', timestamp)::smallint AS minute,
@@ -97,9 +99,6 @@ _ROLL = f"""
 _ROLL_READ = text(_ROLL.format(samples=_READ))
 _ROLL_KEPT = text(_ROLL.format(samples=_READ_KEPT))
 _ROLL_REMOVED = text(_ROLL.format(samples=_REMOVE))
-_PROGRESS = text("SELECT position, rolled_until FROM monitoring_progress WHERE name = :name")
-_ROLLING, _PURGING = "rollups", "purge"
-_LAST = text("SELECT coalesce(max(id), 0) FROM monitoring_data")
 _STALE_HOURS = text(f"""
     SELECT DISTINCT date_trunc('hour', timestamp) FROM monitoring_data
     WHERE id > :position AND id <= :upto AND timestamp < :closed
@@ -108,11 +107,7 @@ _STALE_HOURS = text(f"""
     SELECT generate_series(CAST(:first AS timestamptz), CAST(:last AS timestamptz), interval '1 hour')
     ORDER BY 1
 """)  # noqa: S608 - constants of ours
-_NOTE = text("""
-    INSERT INTO monitoring_progress (name, position, rolled_until) VALUES (:name, :position, :rolled_until)
-    ON CONFLICT (name) DO UPDATE SET position = excluded.position, rolled_until = excluded.rolled_until
-""")
-# By tenant, since that is how the table is indexed: others' samples of a year are passed over, not read.
+# By tenant, as the table is indexed: then a year of other systems' samples is skipped instead of read.
 _AGED_HOURS = text(f"""
     SELECT DISTINCT aged.hour FROM tenants, LATERAL (
         SELECT DISTINCT date_trunc('hour', timestamp) AS hour FROM monitoring_data
@@ -124,79 +119,66 @@ _AGED_HOURS = text(f"""
     ORDER BY 1 LIMIT {_MOST_HOURS}
 """)  # noqa: S608 - constants of ours
 _FORGET = text("DELETE FROM monitoring_rollups WHERE hour < :before")
-# By way of the table, on which the monitor's role has rights, and not on its partitions.
+# Through the parent table, since the monitor's role has no rights on its partitions.
 _EMPTY = text("DELETE FROM monitoring_data WHERE tableoid = to_regclass(:name)")
 _PARTITIONS = text("""
     SELECT child.relname FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
     WHERE inhparent = 'monitoring_data'::regclass ORDER BY 1
 """)
-_MINUTES = text(f"""
-    SELECT metric_name, hour + part.minute * interval '1 minute' AS at, part.mean * part.samples AS value
-    FROM monitoring_rollups, unnest(minutes, minute_means, minute_samples) AS part (minute, mean, samples)
-    WHERE tenant_id = :row_id AND metric_type = ANY(:names) AND metric_name = ANY(:names)
-        AND hour >= :first_hour AND hour < :rolled_end
-    UNION ALL
-    SELECT metric_name, date_trunc('minute', timestamp), sum(metric_value)::float8 FROM monitoring_data
-    WHERE tenant_id = :row_id AND metric_type = ANY(:names) AND metric_name = ANY(:names)
-        AND timestamp >= :raw_start AND timestamp < :end
-        AND metric_value BETWEEN -{LARGEST:.0f} AND {LARGEST:.0f}
-    GROUP BY 1, 2
-""")  # noqa: S608 - a constant of ours
 
 
 class Rollups:
     """The rollups of one mode's database. Every method raises DependencyUnavailable, or TemporaryError."""
 
-    def __init__(
-        self, database: Database, now: Callable[[], datetime], *, raw_hours: int, days: int, retention_days: int = 400
-    ) -> None:
-        """Our samples are kept for `raw_hours`, others' for `retention_days`, rollups for `days`."""
+    def __init__(self, database: Database, now: Now, *, raw_hours: int, days: int, retention_days: int = 400) -> None:
+        """Keep the monitor's samples for `raw_hours`, other systems' for `retention_days`, rollups for `days`."""
         self._database = database
         self._now = now
         self._raw = timedelta(hours=raw_hours)
         self._kept = timedelta(days=days)
         self._retention = timedelta(days=retention_days)
+        self._outage = OutageLog()
 
-    async def run(self, every: float, late: asyncio.Event, outage: Outage) -> None:
-        """Roll and remove every so many seconds, and soon after `late` is set, until cancelled."""
+    async def run(self, every: float, late: asyncio.Event) -> None:
+        """Roll up and remove every `every` seconds, and soon after `late` is set, until cancelled."""
         while True:
             late.clear()
             try:
                 await self.roll()
                 await self.purge()
-                outage.ends("Samples are rolled up again.")
+                self._outage.ends("Samples are rolled up again.")
             except TemporaryError as error:
-                outage.begins(f"No samples are rolled up: {error.message}")
+                self._outage.begins(f"Samples are not rolled up: {error.message}")
             await asyncio.sleep(min(every, _PAUSE))
             with suppress(TimeoutError):
                 async with asyncio.timeout(every):
                     await late.wait()
 
     async def roll(self) -> None:
-        """Roll the hours that have ended since, and those of which something came late."""
-        closed, horizon = _hour(self._now()), _hour(self._now() - self._raw)
+        """Roll up the hours that have ended since the last pass, and those with late samples."""
+        closed, horizon = hour_of(self._now()), hour_of(self._now() - self._raw)
         async with self._database.begin() as connection:
-            position, rolled_until = await _progress(connection, _ROLLING)
-            upto = int(await connection.scalar(_LAST) or 0)
+            done = await read_progress(connection, ROLLUPS)
+            upto = await last_id(connection)
             parameters = {
-                "position": position - _OVERLAP,
+                "position": done.position - OVERLAP,
                 "upto": upto,
                 "horizon": horizon,
                 "oldest": self._now() - self._retention,
                 "closed": closed,
-                "first": max(rolled_until, horizon),
+                "first": max(done.until, horizon),
                 "last": closed - timedelta(hours=1),
             }
             hours = (await connection.execute(_STALE_HOURS, parameters)).scalars().all()
         for hour in hours:
             await self._write(_ROLL_READ if hour >= horizon else _ROLL_KEPT, hour, final=False)
         async with self._database.begin() as connection:
-            await connection.execute(_NOTE, {"name": _ROLLING, "position": upto, "rolled_until": closed})
+            await write_progress(connection, ROLLUPS, Progress(upto, closed))
 
     async def purge(self) -> None:
-        """Remove what has served its time: our samples, others' with their partitions, and the oldest rollups."""
+        """Remove what is past its retention: own samples, other systems' partitions, and rollups."""
         now = self._now()
-        await self._purge_ours(_hour(now - self._raw))
+        await self._purge_own(hour_of(now - self._raw))
         async with self._database.begin() as connection:
             await connection.execute(_FORGET, {"before": now - self._kept})
             names = (await connection.execute(_PARTITIONS)).scalars().all()
@@ -205,60 +187,30 @@ class Rollups:
             if last is not None and last < (now - self._raw).date():
                 await self._drop(name, expired=last < (now - self._retention).date())
 
-    async def _purge_ours(self, horizon: datetime) -> None:
-        """Remove our samples of before `horizon`, hour by hour, as many hours as one pass may."""
+    async def _purge_own(self, horizon: datetime) -> None:
+        """Remove the monitor's own samples from before `horizon`, at most `_MOST_HOURS` hours in a pass."""
         async with self._database.begin() as connection:
-            position, purged_until = await _progress(connection, _PURGING)
-            upto = int(await connection.scalar(_LAST) or 0)
-            parameters = {"purged_until": purged_until, "horizon": horizon, "position": position - _OVERLAP}
+            done = await read_progress(connection, PURGE)
+            upto = await last_id(connection)
+            parameters = {"purged_until": done.until, "horizon": horizon, "position": done.position - OVERLAP}
             hours = (await connection.execute(_AGED_HOURS, parameters)).scalars().all()
         for hour in hours:
             await self._write(_ROLL_REMOVED, hour, final=True)
         if len(hours) < _MOST_HOURS:
             async with self._database.begin() as connection:
-                await connection.execute(_NOTE, {"name": _PURGING, "position": upto, "rolled_until": horizon})
+                await write_progress(connection, PURGE, Progress(upto, horizon))
 
-    async def requests(self, row_id: int, start: datetime, end: datetime) -> list[Minute]:
-        """A tenant's requests by minute."""
-        async with self._database.begin() as connection:
-            _, rolled_until = await _progress(connection, _ROLLING)
-            parameters = {
-                "row_id": row_id,
-                "names": [TOTAL, BAD],
-                "first_hour": _hour(start),
-                "rolled_end": min(end, rolled_until),
-                "raw_start": max(start, rolled_until),
-                "end": end,
-            }
-            rows = (await connection.execute(_MINUTES, parameters)).all()
-        found: dict[datetime, dict[str, float]] = {}
-        for row in rows:
-            counts = found.setdefault(row.at, {})
-            counts[row.metric_name] = counts.get(row.metric_name, 0.0) + row.value
-        return [
-            Minute(slice_of(at), each[TOTAL], each.get(BAD, 0.0)) for at, each in sorted(found.items()) if TOTAL in each
-        ]
-
-    async def _write(self, statement: object, hour: datetime, *, final: bool) -> None:
+    async def _write(self, statement: TextClause, hour: datetime, *, final: bool) -> None:
         async with self._database.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            await connection.execute(statement, {"hour": hour, "final": final})  # type: ignore[call-overload]
+            await connection.execute(statement, {"hour": hour, "final": final})
 
     async def _drop(self, name: str, *, expired: bool) -> None:
-        """Drop a partition of ours if it is empty; before, remove what is left of one that is past the retention."""
+        """Drop a partition of ours if it is empty; empty it before if it is past the retention."""
         async with self._database.begin() as connection:
             if expired:
                 await connection.execute(_EMPTY, {"name": name})
-            # Everybody who writes would wait behind us: rather try again later.
+            # All writers wait behind a waiting lock: give up early, the next pass tries again.
             await connection.execute(text("SET LOCAL lock_timeout = '2s'"))
             if await drop_partition(connection, name):
-                _log.info(f"{name} is dropped: its samples are rolled up.", action="drop-partition")
-
-
-async def _progress(connection: AsyncConnection, name: str) -> tuple[int, datetime]:
-    row = (await connection.execute(_PROGRESS, {"name": name})).one_or_none()
-    return (row.position, row.rolled_until) if row is not None else (0, _EPOCH)
-
-
-def _hour(time: datetime) -> datetime:
-    return time.replace(minute=0, second=0, microsecond=0)
+                _log.info(f"Dropped partition {name}: its samples are rolled up.", action="drop-partition")

@@ -1,10 +1,10 @@
-"""Writes samples to `monitoring_data`, one row a value, however often a sample comes.
+"""Writes samples to `monitoring_data`, one row per value; a sample that is delivered again changes nothing.
 
-Samples that arrive while two writes are under way go together in the next one: no sample waits for a timer, and the
-busier it gets the larger the batches are. Large ones go by COPY into a table of the session's, and from there into the
-partitions. What our own sampler says of availability also goes into the queue that the ledger folds.
+Samples that arrive while two writes are in progress share the next one: no sample waits for a timer, and batches grow
+with the load. Large batches go by COPY into a temporary table, and from there into the partitions. The availability in
+the monitor's own samples is also queued for the availability store.
 
-What isn't written, without an error: a sample that is stored already, and one of a tenant that isn't there (any more).
+Skipped without an error: samples that are already stored, and samples of tenants that don't exist (any more).
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.monitor.collect.readings import AVAILABLE, SOURCE
+from services.monitor.metric_names import AVAILABLE, KUBERNETES
 from services.monitor.storage.availability_store import WHOLE
 from shared.database import Database, ensure_partitions
 from shared.database.partitions import ensure_day
@@ -29,10 +29,10 @@ from shared.events import MetricsCollected
 _LARGEST_BATCH = 30_000
 """Values in one transaction: a few tenths of a second."""
 _WRITES = 2
-"""At once: one is encoded and sent while the database inserts the other."""
+"""Concurrent writes: one is encoded and sent while the database inserts the other."""
 _COPIED = 500
-"""Rows from which on COPY pays; below it, it costs two more round trips than it saves."""
-# SQLSTATEs: a class, and the one for a row that no partition takes.
+"""Rows from which COPY is faster; for fewer, its two additional round trips cost more."""
+# SQLSTATE: the class of invalid data, and the code for a row without a partition.
 _BAD_DATA = "22"
 _NO_PARTITION = "23514"
 
@@ -44,8 +44,8 @@ _STAGE = text("""
         tenant text, name text, value float8, time timestamptz, source text
     ) ON COMMIT DELETE ROWS
 """)
-# An id may be used again after a deletion: what was sampled before the tenant's row is of the one before.
-_IS_ITS_OWN = f"sample.source <> '{SOURCE}' OR tenants.created_at IS NULL OR sample.time >= tenants.created_at"
+# A tenant id can be used again after a deletion: samples older than the tenant's row belong to its predecessor.
+_IS_ITS_OWN = f"sample.source <> '{KUBERNETES}' OR tenants.created_at IS NULL OR sample.time >= tenants.created_at"
 _INSERT = f"""
     INSERT INTO monitoring_data (tenant_id, metric_type, metric_name, metric_value, timestamp, data_source)
     SELECT tenants.id, sample.name, sample.name, sample.value, sample.time, sample.source
@@ -76,7 +76,7 @@ _QUEUE = text("""
 
 
 _Row = tuple[str, str, float, datetime, str]
-"""As `_COLUMNS` names them."""
+"""The values of `_COLUMNS`."""
 
 
 class _State(NamedTuple):
@@ -101,12 +101,12 @@ class SampleWriter:
         self._waiting: list[_Entry] = []
         self._writing = asyncio.Semaphore(_WRITES)
         self.late = asyncio.Event()
-        """Set when a sample was stored of an hour that has ended: it is rolled up already, perhaps without it."""
+        """Set when a sample of a past hour was stored: the hour may have been rolled up without it."""
 
     async def write(self, sample: MetricsCollected) -> None:
         """Return when `sample` is committed.
 
-        Raises DependencyUnavailable while the database is away, and InvalidEvent for what it can't hold.
+        Raises DependencyUnavailable while the database is unavailable, and InvalidEvent for what it can't hold.
         """
         entry = _Entry(sample)
         self._waiting.append(entry)
@@ -127,7 +127,7 @@ class SampleWriter:
         try:
             await self._write_batch(batch)
         finally:
-            # Not finished are those of a batch whose writer was cancelled: another one takes them along.
+            # After a cancellation the batch is unfinished: the next writer includes it.
             self._waiting = [entry for entry in batch if not entry.finished] + self._waiting
 
     async def _write_batch(self, batch: Sequence[_Entry]) -> None:
@@ -137,7 +137,7 @@ class SampleWriter:
         except Exception as failure:
             error = failure
         if error is not None and len(batch) > 1 and not isinstance(error, DependencyUnavailable):
-            # One that can't be written must not hold up the others: halves, so that it is found in few steps.
+            # One invalid sample must not block the others: bisect the batch to find it.
             middle = len(batch) // 2
             await self._write_batch(batch[:middle])
             await self._write_batch(batch[middle:])
@@ -150,11 +150,11 @@ class SampleWriter:
             await self._insert_once(samples)
         except (DBAPIError, asyncpg.PostgresError) as error:
             if _sqlstate(error) != _NO_PARTITION:
-                _refuse(error)
+                _raise_refusal(error)
             await self._insert_into_new_partitions(samples)
 
     async def _insert_into_new_partitions(self, samples: Sequence[MetricsCollected]) -> None:
-        """What was measured in a month that nobody has made yet, or that is dropped already."""
+        """Insert samples of months whose partition doesn't exist yet, or was dropped."""
         times = (time.astimezone(UTC) for sample in samples for time, _ in _moments(sample))
         months = sorted({time.date().replace(day=1) for time in times})
         async with self._database.begin() as connection:
@@ -164,25 +164,29 @@ class SampleWriter:
             await self._insert_once(samples)
         except (DBAPIError, asyncpg.PostgresError) as error:
             if _sqlstate(error) != _NO_PARTITION or len(samples) > 1:
-                _refuse(error)
+                _raise_refusal(error)
             if not samples[0].earlier:
                 await self._insert_into_new_day(samples[0])
                 return
-            for each in _apart(samples[0]):
+            for each in _split_moments(samples[0]):
                 await self._insert([each])
 
     async def _insert_into_new_day(self, sample: MetricsCollected) -> None:
-        """What was measured in a month of which another partition has taken a part, but not this day."""
+        """Insert a sample of a month that another partition covers in part, but not on this day."""
         async with self._database.begin() as connection:
             await ensure_day(connection, sample.time.astimezone(UTC).date())
         try:
             await self._insert_once([sample])
         except (DBAPIError, asyncpg.PostgresError) as error:
             if _sqlstate(error) != _NO_PARTITION:
-                _refuse(error)
+                _raise_refusal(error)
             moment = sample.time.astimezone(UTC)
-            reason = f"no partition of monitoring_data has {moment:%Y-%m-%dT%H:%M}Z, and one has a part of that day"
-            raise InvalidEvent(f"time: {reason}; make one by CREATE TABLE ... PARTITION OF monitoring_data") from error
+            reason = (
+                f"no partition of monitoring_data covers {moment:%Y-%m-%dT%H:%M}Z, but one covers a part of that day"
+            )
+            raise InvalidEvent(
+                f"time: {reason}; create one by CREATE TABLE ... PARTITION OF monitoring_data"
+            ) from error
 
     async def _insert_once(self, samples: Sequence[MetricsCollected]) -> None:
         rows = [
@@ -191,7 +195,7 @@ class SampleWriter:
             for time, values in _moments(each)
             for name, value in values.items()
         ]
-        states = [state for each in samples if each.source == SOURCE for state in _states(each)]
+        states = [state for each in samples if each.source == KUBERNETES for state in _states(each)]
         async with self._database.begin() as connection:
             written = await _copy(connection, rows) if len(rows) >= _COPIED else await _insert_few(connection, rows)
             if states:
@@ -199,7 +203,7 @@ class SampleWriter:
         if written and min(time for each in samples for time, _ in _moments(each)) < _this_hour():
             self.late.set()
         if written < len(rows):
-            _log.debug("Samples were known already, or of unknown tenants.", values=len(rows), written=written)
+            _log.debug("Skipped duplicate samples, or samples of unknown tenants.", values=len(rows), written=written)
 
 
 async def _copy(connection: AsyncConnection, rows: Sequence[_Row]) -> int:
@@ -218,7 +222,7 @@ def _by_column(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[st
 
 
 def _batch_size(entries: Sequence[_Entry]) -> int:
-    """How many of `entries` go together: one at least."""
+    """How many of `entries` form the next batch: at least one."""
     values = 0
     for count, entry in enumerate(entries):
         values += sum(len(each) for _, each in _moments(entry.sample))
@@ -228,14 +232,14 @@ def _batch_size(entries: Sequence[_Entry]) -> int:
 
 
 def _moments(sample: MetricsCollected) -> Iterator[tuple[datetime, Mapping[str, float]]]:
-    """Times and values, without a model for each: this is done for everything that is stored."""
+    """Times and values; without a model for each, since this runs for every stored sample."""
     for each in sample.earlier:
         yield each.time, each.values
     yield sample.time, sample.values
 
 
-def _apart(sample: MetricsCollected) -> Iterator[MetricsCollected]:
-    """Its moments as samples of their own; what is said of services belongs to the last."""
+def _split_moments(sample: MetricsCollected) -> Iterator[MetricsCollected]:
+    """The moments of a sample as samples of their own; the states of services belong to the last one."""
     for each in sample.earlier:
         yield sample.model_copy(update={"time": each.time, "values": each.values, "earlier": (), "services": {}})
     yield sample.model_copy(update={"earlier": ()})
@@ -257,9 +261,9 @@ def _sqlstate(error: Exception) -> str:
     return getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None) or ""
 
 
-def _refuse(error: Exception) -> None:
-    """What the database's refusal means. Raises InvalidEvent or TemporaryError."""
-    said = error.orig if isinstance(error, DBAPIError) else error
+def _raise_refusal(error: Exception) -> None:
+    """Raise InvalidEvent for data that the database can't hold, and TemporaryError for any other refusal."""
+    reason = error.orig if isinstance(error, DBAPIError) else error
     if _sqlstate(error).startswith(_BAD_DATA):
-        raise InvalidEvent(f"the database can't hold it: {said}") from error
-    raise TemporaryError(f"not written: {said}") from error
+        raise InvalidEvent(f"the database can't hold it: {reason}") from error
+    raise TemporaryError(f"not written: {reason}") from error

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.monitor.handlers import check_sample
+from services.monitor.storage.sample_rules import check_sample
 from shared.errors import InvalidEvent
 from shared.events import MetricsCollected, Moment
 
@@ -14,7 +14,7 @@ def sample(values: dict[str, float], source: str = "api") -> MetricsCollected:
 
 
 @pytest.mark.parametrize("name", ["cpu", "network_in", "sla/availability", "p99.latency", "a" * 50])
-def test_names_as_people_give_them_are_taken(name: str) -> None:
+def test_common_names_are_accepted(name: str) -> None:
     check_sample(sample({name: 1.5}))
 
 
@@ -37,11 +37,11 @@ def test_a_source_that_the_table_could_not_hold_is_refused(source: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ahead", "said"),
+    ("ahead", "side"),
     [(timedelta(minutes=6), "future"), (timedelta(days=-3700), "past"), (timedelta(days=365_000), "future")],
 )
-def test_a_time_that_can_not_be_meant_is_refused(ahead: timedelta, said: str) -> None:
-    with pytest.raises(InvalidEvent, match=f"time: lies .*{said}"):
+def test_a_time_out_of_range_is_refused(ahead: timedelta, side: str) -> None:
+    with pytest.raises(InvalidEvent, match=f"time: lies .*{side}"):
         check_sample(sample({"cpu": 1.0}).model_copy(update={"time": datetime.now(UTC) + ahead}))
 
 

@@ -1,4 +1,4 @@
-"""What is read of key-value for what was deployed, and how often: a bus in memory."""
+"""Which records and manifests are read, and how often: with a bus in memory."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -6,9 +6,8 @@ from typing import Any, cast
 import orjson
 from nats.js.errors import NotFoundError
 
-from services.monitor.collect.promises import Promises
+from services.monitor.collect.promises import DeployedPromises
 from shared.sla import Promise
-from shared.subjects import Mode
 
 
 class Bus:
@@ -31,13 +30,13 @@ class Bus:
         return SimpleNamespace(value=b"kind: Deployment\nmetadata: 7\n")
 
 
-async def test_a_manifest_that_can_not_be_read_is_read_once_and_not_at_every_sample() -> None:
+async def test_an_unreadable_manifest_is_read_only_once() -> None:
     bus = Bus()
 
     async def manifests() -> Any:
         return bus
 
-    promises = Promises(Mode.DEMO, "simulator", lambda: cast(Any, bus), manifests)
+    promises = DeployedPromises("demo_applied", "simulator", lambda: cast(Any, bus), manifests)
     found = [await promises.read() for _ in range(3)]
     assert found == [dict[str, Promise]()] * 3
     assert len(bus.fetched) == 1

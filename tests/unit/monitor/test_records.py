@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from services.deployer.state.records import AppliedState, DesiredState
-from services.monitor.collect.deployer_records import Record, promise_in
+from services.monitor.collect.deployer_records import AppliedRecord, promise_in
 from services.monitor.collect.promises import read_promise
 from services.monitor.collect.sampler import unchanged
 from shared.events import Operation
@@ -40,7 +40,8 @@ async def promise_of(scenario: TenantScenario) -> Promise:
     """What the monitor makes of the record as it is now."""
     entry = await scenario.buckets[Bucket.APPLIED].get(KEY)
     promise = promise_in(
-        Record.model_validate_json(entry.value or b""), lambda digest: read_promise(scenario.manifests[digest], TENANT)
+        AppliedRecord.model_validate_json(entry.value or b""),
+        lambda digest: read_promise(scenario.manifests[digest], TENANT),
     )
     assert promise is not None
     return promise
@@ -148,17 +149,17 @@ async def test_a_tenant_that_is_being_deleted_rests() -> None:
 
 def test_a_record_of_a_version_before_is_read() -> None:
     text = yaml.safe_dump_all([deployment("callbot", None), autoscaler("callbot", 3)])
-    record = Record.model_validate({"outcome": "completed", "digest": "sha256:1", "deployment_id": "dep-1"})
+    record = AppliedRecord.model_validate({"outcome": "completed", "digest": "sha256:1", "deployment_id": "dep-1"})
     assert promise_in(record, lambda _: read_promise(text, "other")) == Promise({CALLBOT: Need(1, 3)})
 
 
 def test_of_a_deleted_tenant_no_manifest_is_looked_for() -> None:
     """Its record stays for ever, and manifests that it had begun are removed."""
-    assert Record(outcome="deleted", unfinished=("sha256:1",)).digests == ()
+    assert AppliedRecord(outcome="deleted", unfinished=("sha256:1",)).digests == ()
 
 
 def test_a_record_whose_manifest_is_gone_promises_nothing_that_could_be_known() -> None:
-    assert promise_in(Record(outcome="completed", digest="sha256:1"), lambda _: None) is None
+    assert promise_in(AppliedRecord(outcome="completed", digest="sha256:1"), lambda _: None) is None
 
 
 def test_what_has_changed_while_the_cluster_was_read_does_not_count_yet() -> None:
@@ -176,6 +177,6 @@ def test_a_manifest_without_a_workload_promises_nothing(text: str) -> None:
 
 def test_the_field_manager_is_the_deployer_s_and_every_field_of_the_record_is_its_own() -> None:
     assert observing.FIELD_MANAGER == FIELD_MANAGER
-    assert Record.model_fields.keys() <= AppliedState.model_fields.keys()
-    assert Record.model_fields["wanted"].annotation is not None
+    assert AppliedRecord.model_fields.keys() <= AppliedState.model_fields.keys()
+    assert AppliedRecord.model_fields["wanted"].annotation is not None
     assert {"action", "operation", "digest"} <= DesiredState.model_fields.keys()

@@ -1,33 +1,31 @@
-"""What is reported of the SLA, and when."""
+"""What the reporter publishes, and when."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fractions import Fraction
-from typing import Any
 
 import pytest
 
 from services.monitor.reports.reporter import Reporter
-from services.monitor.storage.availability_store import Promise
-from services.monitor.storage.maintenance_windows import Window
+from services.monitor.storage.availability_store import TenantObjective
+from services.monitor.storage.maintenance_windows import MaintenanceWindow
 from shared.errors import DependencyUnavailable
-from shared.events import ErrorBudget, Event, SlaReported
+from shared.events import ErrorBudget, SlaReported
 from shared.sla import AvailabilityHistory, Run, slice_of, slice_start
-from shared.subjects import Mode
 
 BEGIN = slice_of(datetime(2026, 11, 20, tzinfo=UTC))
-ACME = Promise(1, "acme", "Acme", Fraction("0.995"))
+ACME = TenantObjective(1, "acme", "Acme", Fraction("0.995"))
 
 
 @dataclass
-class FakeLedger:
+class FakeStore:
     """Stored samples in the order in which they were stored, and announced windows."""
 
-    targets: list[Promise] = field(default_factory=lambda: [ACME])
+    targets: list[TenantObjective] = field(default_factory=lambda: [ACME])
     stored: list[tuple[int, int, bool]] = field(default_factory=list)
-    planned: list[Window] = field(default_factory=list)
+    planned: list[MaintenanceWindow] = field(default_factory=list)
     is_up: bool = True
 
     def store(self, letters: str, *, first: int = 0, row_id: int = ACME.row_id) -> None:
@@ -40,7 +38,7 @@ class FakeLedger:
             raise DependencyUnavailable("PostgreSQL", "connection refused")
         return 0
 
-    async def promises(self) -> Sequence[Promise]:
+    async def objectives(self) -> Sequence[TenantObjective]:
         return self.targets
 
     async def histories(self) -> Mapping[int, Sequence[Run]]:
@@ -49,7 +47,7 @@ class FakeLedger:
             found.setdefault(row_id, AvailabilityHistory()).observe(number, up=up)
         return {row_id: history.runs for row_id, history in found.items()}
 
-    async def windows(self) -> Sequence[Window]:
+    async def windows(self) -> Sequence[MaintenanceWindow]:
         return self.planned
 
 
@@ -57,14 +55,13 @@ class FakeLedger:
 class Stage:
     """A reporter with everything around it, at the end of slice `now`."""
 
-    samples: FakeLedger = field(default_factory=FakeLedger)
-    said: list[SlaReported] = field(default_factory=list)
+    samples: FakeStore = field(default_factory=FakeStore)
+    published: list[SlaReported] = field(default_factory=list)
     now: int = 0
     leads: bool = True
 
     def __post_init__(self) -> None:
         self.reporter = Reporter(
-            Mode.DEMO,
             self.samples,
             self.samples,
             self._publish,
@@ -74,15 +71,14 @@ class Stage:
             now=lambda: slice_start(BEGIN + self.now),
         )
 
-    async def _publish(self, event: Event, **_: Any) -> None:
-        assert isinstance(event, SlaReported)
-        self.said.append(event)
+    async def _publish(self, report: SlaReported) -> None:
+        self.published.append(report)
 
     async def report(self, *, everyone: bool = True) -> list[SlaReported]:
-        """What is said in one round."""
-        before = len(self.said)
+        """The events published in one round."""
+        before = len(self.published)
         await self.reporter.report(everyone=everyone)
-        return self.said[before:]
+        return self.published[before:]
 
 
 async def test_a_tenant_that_has_not_run_yet_is_not_reported() -> None:
@@ -125,10 +121,12 @@ async def test_what_was_stored_since_is_added() -> None:
     assert report.observed_seconds == 30
 
 
-async def test_planned_maintenance_is_no_downtime_and_is_shown() -> None:
+async def test_planned_maintenance_is_shown_and_is_no_downtime() -> None:
     stage = Stage(now=4)
     stage.samples.store("uddu")
-    stage.samples.planned = [Window(1, 1, "acme", slice_start(BEGIN + 1), slice_start(BEGIN + 3), "database upgrade")]
+    stage.samples.planned = [
+        MaintenanceWindow(1, 1, "acme", slice_start(BEGIN + 1), slice_start(BEGIN + 3), "database upgrade")
+    ]
     (report,) = await stage.report()
     assert (report.downtime_seconds, report.maintenance_seconds, report.failures) == (0, 10, 0)
     stage.samples.planned = [stage.samples.planned[0]._replace(row_id=2)]
@@ -145,7 +143,7 @@ async def test_samples_that_were_stored_late_are_counted() -> None:
     assert (report.observed_seconds, report.downtime_seconds, report.failures) == (45, 25, 1)
 
 
-async def test_between_the_rounds_only_a_change_is_said() -> None:
+async def test_between_the_rounds_only_a_change_is_published() -> None:
     stage = Stage(now=2)
     stage.samples.store("uu")
     await stage.report()
@@ -158,7 +156,7 @@ async def test_between_the_rounds_only_a_change_is_said() -> None:
     assert report.failures == 1
 
 
-async def test_of_a_stopped_tenant_nothing_is_said_again() -> None:
+async def test_a_stopped_tenant_is_not_reported_again() -> None:
     stage = Stage(now=2)
     stage.samples.store("uu")
     await stage.report()
@@ -166,11 +164,11 @@ async def test_of_a_stopped_tenant_nothing_is_said_again() -> None:
     assert await stage.report() == []
 
 
-async def test_a_tenant_that_is_gone_is_forgotten_and_one_with_the_same_id_begins_anew() -> None:
+async def test_a_new_tenant_with_the_id_of_a_deleted_one_has_a_history_of_its_own() -> None:
     stage = Stage(now=3)
     stage.samples.store("udd")
     await stage.report()
-    again = Promise(2, "acme", None, Fraction("0.999"))
+    again = TenantObjective(2, "acme", None, Fraction("0.999"))
     stage.samples.targets = [again]
     stage.samples.store("uu", first=3, row_id=again.row_id)
     stage.now = 5
@@ -189,7 +187,7 @@ async def test_a_new_target_holds_for_the_next_report() -> None:
     assert (report.status, report.target) == ("violated", 99.9)
 
 
-async def test_without_the_database_it_waits_and_then_goes_on() -> None:
+async def test_reports_continue_after_an_outage_of_the_database() -> None:
     stage = Stage(now=2)
     stage.samples.store("uu")
     stage.samples.is_up = False

@@ -1,4 +1,4 @@
-"""When the sampler samples, what it says, and what it does when something is away."""
+"""When the sampler samples, what it publishes, and what it does in an outage."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from services.monitor.collect.readings import ClusterState
+from services.monitor.collect.readings import ClusterSnapshot
 from services.monitor.collect.sampler import Sampler
+from services.monitor.publisher import ObservationPublisher
 from shared.errors import DependencyUnavailable
 from shared.events import Event, MetricsCollected
 from shared.subjects import Mode
@@ -19,7 +20,7 @@ from shared.subjects import Mode
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 
 
-def state(*tenants: str, ready: bool = True, usage: bool = True) -> ClusterState:
+def state(*tenants: str, ready: bool = True, usage: bool = True) -> ClusterSnapshot:
     """One workload with one pod for each tenant."""
 
     def metadata(tenant: str) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def state(*tenants: str, ready: bool = True, usage: bool = True) -> ClusterState
 
     conditions = [{"type": "Ready", "status": str(ready)}]
     done = {"conditions": [{"type": "Progressing", "reason": "NewReplicaSetAvailable"}]}
-    return ClusterState(
+    return ClusterSnapshot(
         pods=[
             {"metadata": metadata(each), "spec": {"containers": []}, "status": {"conditions": conditions}}
             for each in tenants
@@ -44,12 +45,12 @@ def state(*tenants: str, ready: bool = True, usage: bool = True) -> ClusterState
 class FakeCluster:
     """Answers with `state`, or doesn't while it is None."""
 
-    state: ClusterState | None
+    state: ClusterSnapshot | None
     name: str = "the Kubernetes API of cluster test"
     reads: int = 0
     is_open: bool = True
 
-    async def read(self) -> ClusterState:
+    async def read(self) -> ClusterSnapshot:
         self.reads += 1
         if self.state is None:
             raise DependencyUnavailable(self.name, "connection refused")
@@ -75,17 +76,17 @@ class FakeLease:
 
 @dataclass
 class FakeBus:
-    said: dict[str, Event] = field(default_factory=dict)
+    events: dict[str, Event] = field(default_factory=dict)
     is_up: bool = True
 
-    async def publish(self, event: Event, *, mode: Mode, event_id: str, correlation_id: str, **_: Any) -> None:
+    async def publish(self, event: Event, *, event_id: str, **_: Any) -> None:
         if not self.is_up:
             raise DependencyUnavailable("NATS", "not acknowledged")
-        self.said.setdefault(event_id, event)
+        self.events.setdefault(event_id, event)
 
     @property
     def samples(self) -> list[MetricsCollected]:
-        return [event for event in self.said.values() if isinstance(event, MetricsCollected)]
+        return [event for event in self.events.values() if isinstance(event, MetricsCollected)]
 
 
 @dataclass
@@ -109,7 +110,8 @@ class Stage:
     clock: Clock = field(default_factory=Clock)
 
     def sampler(self) -> Sampler:
-        return Sampler(Mode.DEMO, self.cluster, self.lease, self.bus.publish, self.clock.now)
+        publisher = ObservationPublisher(Mode.DEMO, self.bus)
+        return Sampler(self.cluster, self.lease, publisher.publish_sample, self.clock.now)
 
 
 @contextmanager
@@ -118,7 +120,7 @@ def logged() -> Iterator[list[Any]]:
         yield lines
 
 
-async def test_a_sample_belongs_to_the_slice_that_it_is_taken_in() -> None:
+async def test_a_sample_belongs_to_the_slice_in_which_it_was_made() -> None:
     stage = Stage(FakeCluster(state("acme")))
     stage.clock.advance(13.2)
     await stage.sampler().sample()
@@ -129,7 +131,7 @@ async def test_a_sample_belongs_to_the_slice_that_it_is_taken_in() -> None:
 
 
 @pytest.mark.parametrize("broken", ["budget", "autoscaler", "pod"])
-async def test_a_tenant_with_an_object_that_can_not_be_read_takes_no_other_with_it(broken: str) -> None:
+async def test_an_unreadable_object_affects_only_its_tenant(broken: str) -> None:
     """As an API server accepts it that validates less than Kubernetes does."""
     there = state("acme", "broken")
     metadata = {"name": "x", "namespace": "ecp-ai-broken", "labels": {"ecp.ai/tenant": "broken"}}
@@ -168,18 +170,19 @@ async def test_a_slice_is_read_once() -> None:
     assert stage.cluster.reads == 2
 
 
-async def test_two_monitors_that_sample_the_same_slice_say_the_same_event() -> None:
+async def test_two_replicas_that_sample_the_same_slice_publish_the_same_event() -> None:
     stage = Stage(FakeCluster(state("acme")))
     await stage.sampler().sample()
     await stage.sampler().sample()
-    assert len(stage.bus.said) == 1
+    assert len(stage.bus.events) == 1
 
 
 async def test_the_modes_never_share_an_event_id() -> None:
     stage = Stage(FakeCluster(state("acme")))
     await stage.sampler().sample()
-    await Sampler(Mode.PRODUCTION, stage.cluster, stage.lease, stage.bus.publish, stage.clock.now).sample()
-    assert len(stage.bus.said) == 2
+    publisher = ObservationPublisher(Mode.PRODUCTION, stage.bus)
+    await Sampler(stage.cluster, stage.lease, publisher.publish_sample, stage.clock.now).sample()
+    assert len(stage.bus.events) == 2
 
 
 async def test_a_cluster_that_does_not_answer_leaves_no_sample_and_one_line_an_outage() -> None:
@@ -199,7 +202,7 @@ async def test_a_cluster_that_does_not_answer_leaves_no_sample_and_one_line_an_o
     assert "cluster test" in lines[0]["event"]
 
 
-async def test_a_missing_metrics_api_is_said_once_and_hides_only_what_is_used() -> None:
+async def test_a_missing_metrics_api_is_logged_once_and_hides_only_the_usage() -> None:
     stage = Stage(FakeCluster(state("acme", usage=False)))
     sampler = stage.sampler()
     with logged() as lines:
@@ -244,7 +247,7 @@ async def test_when_the_bus_is_away_the_slice_is_tried_again() -> None:
     sampler = stage.sampler()
     stage.bus.is_up = False
     await _run_for_a_moment(sampler)
-    assert not stage.bus.said
+    assert not stage.bus.events
     stage.bus.is_up = True
     await _run_for_a_moment(sampler)
     assert len(stage.bus.samples) == 1

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from services.monitor.app import endpoint
 from services.monitor.collect.kubernetes import Endpoint
+from services.monitor.mode_context import observed_endpoint
 from services.monitor.settings import Settings
 from shared.subjects import Mode
 
@@ -45,19 +45,21 @@ def test_a_reading_must_end_within_its_slice() -> None:
 
 def test_without_a_kubeconfig_each_mode_has_its_cluster_of_the_simulator() -> None:
     settings = Settings(k8s_simulator_url="http://simulator:6360/")
-    assert endpoint(Mode.DEMO, settings) == Endpoint("demo", server="http://simulator:6360/clusters/demo")
-    assert endpoint(Mode.PRODUCTION, settings) == Endpoint("default", server="http://simulator:6360/clusters/default")
+    assert observed_endpoint(Mode.DEMO, settings) == Endpoint("demo", server="http://simulator:6360/clusters/demo")
+    assert observed_endpoint(Mode.PRODUCTION, settings) == Endpoint(
+        "default", server="http://simulator:6360/clusters/default"
+    )
 
 
 def test_a_kubeconfig_is_for_production_alone() -> None:
     settings = Settings(kubernetes_config_path=Path("/etc/kubeconfig"))
-    assert endpoint(Mode.PRODUCTION, settings) == Endpoint("production", kubeconfig=Path("/etc/kubeconfig"))
-    assert endpoint(Mode.DEMO, settings).kubeconfig is None
+    assert observed_endpoint(Mode.PRODUCTION, settings) == Endpoint("production", kubeconfig=Path("/etc/kubeconfig"))
+    assert observed_endpoint(Mode.DEMO, settings).kubeconfig is None
 
 
 def test_the_monitor_may_have_a_kubeconfig_of_its_own_which_only_reads() -> None:
     settings = Settings(
         kubernetes_config_path=Path("/etc/kubeconfig"), monitor_kubernetes_config_path=Path("/etc/reader")
     )
-    assert endpoint(Mode.PRODUCTION, settings) == Endpoint("production", kubeconfig=Path("/etc/reader"))
-    assert endpoint(Mode.DEMO, settings).kubeconfig is None
+    assert observed_endpoint(Mode.PRODUCTION, settings) == Endpoint("production", kubeconfig=Path("/etc/reader"))
+    assert observed_endpoint(Mode.DEMO, settings).kubeconfig is None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.monitor.collect.deployer_records import Record, Wanted, promise_in
-from services.monitor.collect.readings import AVAILABLE, ClusterState, read_tenants
+from services.monitor.collect.deployer_records import AppliedGeneration, AppliedRecord, promise_in
+from services.monitor.collect.readings import ClusterSnapshot, read_tenants
+from services.monitor.metric_names import AVAILABLE
 from services.simulator.api.product import cluster_metrics
 from services.simulator.objects import with_metadata
 from shared.kube.labels import NEEDED_REPLICAS, SERVICES
@@ -48,7 +49,7 @@ class Hotel:
         self.harness = ClusterHarness()
         self.history = AvailabilityHistory()
         self.manifests: dict[str, Promise] = {}
-        self.record = Record(outcome="completed")
+        self.record = AppliedRecord(outcome="completed")
         self.harness.store.create("namespaces", namespace(PLACE, **LABELS))
         self.harness.step(0.03)  # a slice is sampled when it has just begun
 
@@ -56,7 +57,7 @@ class Hotel:
         """Apply a manifest, and wait until it has rolled out."""
         digest = f"sha256:{len(self.manifests)}"
         self.manifests[digest] = promise_of(workloads)
-        wanted = Wanted(action="deploy", operation=operation, digest=digest)
+        wanted = AppliedGeneration(action="deploy", operation=operation, digest=digest)
         self.record = self.record.model_copy(update={"outcome": "running", "wanted": wanted})
         self._declare(workloads)
         for each in workloads:
@@ -65,7 +66,7 @@ class Hotel:
         self.record = self.record.model_copy(update={"outcome": "completed", "digest": digest, "stopped": False})
 
     def stop(self, *workloads: Obj) -> None:
-        self.record = self.record.model_copy(update={"wanted": Wanted(action="stop"), "stopped": True})
+        self.record = self.record.model_copy(update={"wanted": AppliedGeneration(action="stop"), "stopped": True})
         for each in workloads:
             self.put({**each, "spec": {**each["spec"], "replicas": 0}})
 
@@ -117,7 +118,7 @@ class Hotel:
 
     def sample(self) -> None:
         store = self.harness.store
-        state = ClusterState(pods=store.list("pods", PLACE), deployments=store.list(DEPLOYMENTS, PLACE))
+        state = ClusterSnapshot(pods=store.list("pods", PLACE), deployments=store.list(DEPLOYMENTS, PLACE))
         promise = promise_in(self.record, self.manifests.get)
         assert promise is not None
         available = read_tenants(state, {TENANT: promise})[TENANT].values.get(AVAILABLE)
