@@ -244,7 +244,7 @@ async def test_another_system_can_not_publish_observed_availability(world: World
             event = MetricsCollected(tenant_id=tenant_id, time=time, values={"available": 0.0}, source=source)
             await monitor.publisher.publish(event, mode=Mode.DEMO, event_id=uuid4().hex, correlation_id="c")
         [reason] = await eventually(lambda: _dead_letters(world, tenant_id))
-        assert "what the monitor samples itself" in reason
+        assert "reserved for the monitor" in reason
         assert await eventually(lambda: world.stored(tenant_id, "available")) == [(time, 0.0)]
         ledger = AvailabilityStore(world.databases[Mode.DEMO])
         await ledger.fold()
