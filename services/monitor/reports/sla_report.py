@@ -222,7 +222,7 @@ def _burn_rates(context: _ReportContext) -> dict[str, float | None]:
 def _notes(context: _ReportContext, figures: Figures | None, requests: Requests | None) -> list[str]:
     notes = []
     if figures is None:
-        notes.append("There is no data for the period: the tenant wasn't up before its end.")
+        notes.append("Nothing is known of the period: the tenant wasn't up before its end.")
     elif figures.unknown_seconds:
         share = 100 * figures.unknown_seconds / figures.window.seconds
         notes.append(f"{share:.2f} % of the time is unknown: it counts neither as up nor as down.")
