@@ -57,6 +57,7 @@ _CALLBOT = ServiceSizing(
     reason="100 sessions at 50 a replica",
 )
 SIZING = Sizing(
+    catalog_version="5d2c0f1e9b7a4836",
     recommended_preset="large",
     preset="large",
     services=(_CALLBOT,),
@@ -84,7 +85,9 @@ _ALL: tuple[Event, ...] = (
     TenantCreated(tenant_id=_TENANT, spec=SPEC, revision=1),
     TenantUpdated(tenant_id=_TENANT, spec=SPEC, revision=2),
     TenantDeleted(tenant_id=_TENANT, deletion_id="del-01hv2k7zq3w8", generation=4),
-    DeployRequested(tenant_id=_TENANT, spec=SPEC, deployment_id=_DEPLOYMENT, generation=1, target="simulator"),
+    DeployRequested(
+        tenant_id=_TENANT, spec=SPEC, deployment_id=_DEPLOYMENT, generation=1, target="simulator", sizing=SIZING
+    ),
     OperationRequested(tenant_id=_TENANT, operation=Operation.DELETE, deployment=CONTEXT),
     ResourcesCalculated(tenant_id=_TENANT, spec=SPEC, sizing=SIZING, deployment=CONTEXT),
     ResourcesRejected(

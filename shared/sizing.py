@@ -123,6 +123,9 @@ class Alternative(Model):
 class Sizing(Model):
     """What a tenant needs, and what that costs."""
 
+    catalog_version: str | None = None
+    """The catalogue and exchange rate that it was made with; None for a sizing that can't be deployed as it is."""
+
     recommended_preset: str
     preset: str
     """The preset in force: the user's, or the recommended one."""

@@ -4,8 +4,8 @@ from functools import partial
 
 from services.calculator.handlers import advise, calculate, size_deployment, size_tenant
 from services.calculator.settings import Settings
-from services.calculator.sizer import Sizer
 from services.calculator.sizing.planning import SizingOptions
+from services.calculator.sizing.sizer import Sizer
 from shared.bus import Worker
 from shared.catalog import Catalog, load_catalog
 from shared.rpc import CalculateRequest, RecommendRequest

@@ -2,8 +2,8 @@
 
 import structlog
 
-from services.calculator.sizer import Sizer
 from services.calculator.sizing.recommendation import recommend
+from services.calculator.sizing.sizer import Sizer
 from shared.bus import Delivery
 from shared.catalog import Catalog
 from shared.errors import Refused
@@ -18,23 +18,22 @@ from shared.events import (
 from shared.rpc import CalculateRequest, Recommendation, RecommendRequest
 from shared.sizing import Sizing
 from shared.subjects import Mode
-from shared.tenants import TenantSpec
 
 _log = structlog.get_logger(__name__)
 
 
 async def size_tenant(event: TenantCreated, delivery: Delivery, *, sizer: Sizer) -> list[Event]:
-    """Size a tenant that was created or changed. One without a revision goes through the gateway first."""
+    """Size a created or changed tenant. An event without a revision is skipped: the gateway ingests it first."""
     if event.revision is None:
         return []
-    return [_sized(event.spec, event.revision, None, sizer)]
+    return [_resources(event, event.revision, None, sizer)]
 
 
 async def size_deployment(event: DeployRequested, delivery: Delivery, *, sizer: Sizer) -> list[Event]:
-    """Size what is to be deployed. One without a generation goes through the gateway first."""
+    """Size what should be deployed. An event without a generation is skipped: the gateway ingests it first."""
     if event.deployment is None:
         return []
-    return [_sized(event.spec, None, event.deployment, sizer)]
+    return [_resources(event, None, event.deployment, sizer)]
 
 
 async def calculate(request: CalculateRequest, mode: Mode, *, sizer: Sizer) -> Sizing:
@@ -47,10 +46,15 @@ async def advise(request: RecommendRequest, mode: Mode, *, catalog: Catalog) -> 
     return recommend(request.sizing, request.usage, catalog)
 
 
-def _sized(spec: TenantSpec, revision: int | None, deployment: DeploymentContext | None, sizer: Sizer) -> Event:
+def _resources(
+    event: TenantCreated | DeployRequested, revision: int | None, deployment: DeploymentContext | None, sizer: Sizer
+) -> Event:
+    """Pass on a current sizing; size an event without one, or with another catalogue's."""
+    spec = event.spec
     log = _log.bind(tenant_id=spec.tenant_id, deployment_id=deployment and deployment.deployment_id)
+    known = event.sizing if event.sizing is not None and sizer.is_current(event.sizing) else None
     try:
-        sizing = sizer.size_spec(spec)
+        sizing = known or sizer.size_spec(spec)
     except Refused as error:
         log.info(f"Sizing refused: {error.message}", action="sizing-refused", code=error.code)
         return ResourcesRejected(
@@ -60,7 +64,8 @@ def _sized(spec: TenantSpec, revision: int | None, deployment: DeploymentContext
             details=error.details,
             deployment=deployment,
         )
-    log.info(f"Sized: preset {sizing.preset}, {sizing.estimated_cost}.", action="sized")
+    sentence, action = ("Passed on", "sizing-passed-on") if known else ("Sized", "sized")
+    log.info(f"{sentence}: preset {sizing.preset}, {sizing.estimated_cost}.", action=action)
     return ResourcesCalculated(
         tenant_id=spec.tenant_id, spec=spec, sizing=sizing, revision=revision, deployment=deployment
     )

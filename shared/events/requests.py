@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from shared.events.base import Event, Generation
+from shared.sizing import Sizing
 from shared.subjects import Subject
 from shared.tenants import Duration, Model, TenantSpec
 
@@ -69,6 +70,8 @@ class TenantCreated(Event):
     spec: TenantSpec
     revision: int | None = None
     """None in an event of another system: the gateway numbers the revision when it ingests the event."""
+    sizing: Sizing | None = None
+    """The sizing that the gateway answered with; the calculator passes it on if its catalogue's version is current."""
 
 
 class TenantUpdated(TenantCreated):
@@ -87,6 +90,8 @@ class DeployRequested(Event):
     """None when another system asks; workers skip it and the gateway's intake numbers it."""
     target: str | None = None
     options: DeployOptions = DeployOptions()
+    sizing: Sizing | None = None
+    """As in `TenantCreated`."""
 
     @property
     def deployment(self) -> DeploymentContext | None:

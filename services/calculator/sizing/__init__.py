@@ -6,5 +6,6 @@ placement, planning                    the cheapest GPU types for all services o
 cost, presets, reasons                 what a plan costs, which preset fits, why it has so many replicas
 service_sizings, alternatives          the result in the contract's form
 tenant_sizing                          a whole tenant: `size`
+sizer                                  the same with this process's catalogue, whose version the sizing has
 recommendation                         requests and limits from observed usage
 """

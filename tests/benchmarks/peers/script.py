@@ -20,7 +20,7 @@ import nats
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-from services.calculator.sizer import Sizer
+from services.calculator.sizing.sizer import Sizer
 from services.deployer.cluster.kubernetes import KubernetesAdapter
 from services.deployer.cluster.manifest_objects import parse
 from services.manifest.handlers import validate_rendered

@@ -7,13 +7,14 @@ import pytest
 
 from services.calculator.handlers import advise, calculate, size_deployment, size_tenant
 from services.calculator.settings import Settings
-from services.calculator.sizer import Sizer
 from services.calculator.sizing.planning import SizingOptions
+from services.calculator.sizing.sizer import Sizer
 from shared.bus import Delivery
 from shared.catalog import load_catalog
 from shared.errors import Refused
 from shared.events import DeployRequested, ResourcesCalculated, ResourcesRejected, TenantCreated, TenantUpdated
 from shared.rpc import CalculateRequest, RecommendRequest, Usage
+from shared.sizing import Sizing
 from shared.subjects import Mode
 from shared.tenants import TenantSpec
 
@@ -93,21 +94,54 @@ async def test_a_question_may_allow_what_no_tenant_gets() -> None:
     assert (sizing.gpu_type, sizing.gpu_sharing) == ("l4", "time-slicing")
 
 
-def test_what_was_asked_before_is_not_worked_out_again_and_what_differs_is() -> None:
-    sizer, asked = Sizer(CATALOG), spec(service_requirements={"callbot": 20, "chatbot": 5})
-    again = sizer.answer(CalculateRequest(service_requirements=asked.service_requirements))
-    assert sizer.size_spec(asked) is again
-    assert sizer.size_spec(asked.model_copy(update={"tenant_id": "b", "name": "B"})) is again
-    for changes in (
-        {"service_requirements": {"callbot": 21, "chatbot": 5}},
-        {"service_requirements": {"chatbot": 5, "callbot": 20}},
-        {"sla_target": {"availability": "99.9%"}},
-        {"preset": "large"},
-        {"gpu_type": "v100"},
-    ):
-        other = spec(**{"service_requirements": asked.service_requirements, **changes})
-        assert sizer.size_spec(other) is not again
-        assert sizer.size_spec(other) == Sizer(CATALOG).size_spec(other)
+class CountingSizer(Sizer):
+    """Counts the sizings that it makes."""
+
+    sizings = 0
+
+    def size_spec(self, spec: TenantSpec) -> Sizing:
+        self.sizings += 1
+        return super().size_spec(spec)
+
+
+async def test_a_current_sizing_is_passed_on_as_it_is() -> None:
+    quoted = SIZER.size_spec(spec()).model_copy(update={"warnings": ("as answered",)})
+    sizer = CountingSizer(CATALOG)
+    created = TenantCreated(tenant_id="a", spec=spec(), revision=1, sizing=quoted)
+    events = [
+        *await size_tenant(created, DELIVERY, sizer=sizer),
+        *await size_deployment(requested(spec()).model_copy(update={"sizing": quoted}), DELIVERY, sizer=sizer),
+    ]
+    assert [isinstance(each, ResourcesCalculated) and each.sizing for each in events] == [quoted, quoted]
+    assert sizer.sizings == 0
+
+
+@pytest.mark.parametrize("options", [SizingOptions(), SizingOptions(krw_per_usd=Fraction(1000))])
+async def test_a_sizing_of_another_catalogue_or_exchange_rate_is_replaced(options: SizingOptions) -> None:
+    prices = CATALOG.prices.model_copy(update={"hours_a_month": 700})
+    other = Sizer(CATALOG if options.krw_per_usd else CATALOG.model_copy(update={"prices": prices}), options)
+    outdated = other.size_spec(spec())
+    sizer = CountingSizer(CATALOG)
+    [event] = await size_deployment(requested(spec()).model_copy(update={"sizing": outdated}), DELIVERY, sizer=sizer)
+    assert isinstance(event, ResourcesCalculated)
+    assert (event.sizing, sizer.sizings) == (SIZER.size_spec(spec()), 1)
+    assert event.sizing.catalog_version != outdated.catalog_version
+
+
+async def test_a_sizing_without_a_version_is_replaced() -> None:
+    request = CalculateRequest(service_requirements={"tts": 50}, gpu_sharing="time-slicing")
+    shared_gpus = await calculate(request, Mode.DEMO, sizer=SIZER)
+    sizer = CountingSizer(CATALOG)
+    [event] = await size_deployment(requested(spec()).model_copy(update={"sizing": shared_gpus}), DELIVERY, sizer=sizer)
+    assert shared_gpus.catalog_version is None
+    assert isinstance(event, ResourcesCalculated)
+    assert (event.sizing.gpu_sharing, sizer.sizings) == ("none", 1)
+
+
+def test_a_request_and_a_tenant_with_the_same_needs_have_the_same_sizing() -> None:
+    asked = spec(service_requirements={"callbot": 20, "chatbot": 5})
+    request = CalculateRequest(service_requirements=asked.service_requirements)
+    assert SIZER.answer(request) == SIZER.size_spec(asked) == Sizer(CATALOG).size_spec(asked)
 
 
 async def test_the_rate_for_won_is_configuration_on_the_event_path_too() -> None:
