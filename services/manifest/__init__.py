@@ -1,9 +1,9 @@
-"""The manifest service owns rendering and validation: from a sized tenant to Kubernetes objects, and what any is worth.
+"""The manifest service owns rendering and validation: from a sized tenant to Kubernetes objects, and checks of any.
 
 It consumes `resources.calculated`, validates what it renders, stores the text under its digest, publishes
-`manifest.rendered` or `manifest.rejected`, and answers `rpc.render` and `rpc.validate`. It asks `rpc.capacity`. It
-keeps no state: any number of copies can run.
+`manifest.rendered` or `manifest.rejected`, and answers `rpc.render` and `rpc.validate`. It requests `rpc.capacity`. It
+is stateless and scales by replicas.
 
-    rendering/    typed builders, one module a kind of object: tenant -> objects -> text
+    rendering/    builders, a module for each kind of object: tenant -> objects -> text
     validation/   text -> objects -> findings
 """

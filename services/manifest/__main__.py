@@ -1,4 +1,4 @@
-"""`python -m services.manifest`"""
+"""Run the manifest service: `python -m services.manifest`."""
 
 import sys
 

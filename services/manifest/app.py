@@ -1,4 +1,4 @@
-"""Wiring: settings, catalogue, buckets and the deployer's answers -> handlers."""
+"""Wiring: settings, catalogue, buckets and the deployer's capacity -> handlers."""
 
 from functools import partial
 
@@ -12,8 +12,8 @@ from services.manifest.handlers import (
 )
 from services.manifest.rendering import render
 from services.manifest.settings import Settings
-from services.manifest.store import ManifestStore
-from shared.bus import Worker
+from services.manifest.store import RenderedManifests
+from shared.bus import ModeBus, Worker
 from shared.catalog import Catalog, load_catalog
 from shared.events import DeployOptions
 from shared.examples import SIZING, SPEC
@@ -22,24 +22,25 @@ from shared.subjects import MANIFEST_RENDERS, Bucket, Mode, Rpc
 
 
 def build(settings: Settings, catalog: Catalog | None = None) -> Worker:
-    """The manifest service, ready to run. Raises CatalogInvalid."""
+    """Wire the manifest service. Raises CatalogInvalid."""
     catalog = catalog or load_catalog()
     renderer: Renderer = partial(render, catalog=catalog, platform=settings.platform)
-    worker = Worker("manifest", settings)
-
-    async def capacity(target: str, mode: Mode) -> CapacityReply:
-        request = CapacityRequest(target=target)
-        return await worker.rpc.ask(Rpc.CAPACITY, request, CapacityReply, mode=mode, timeout=settings.capacity_timeout)
-
-    stores = {mode: ManifestStore(partial(worker.key_value, Bucket.MANIFESTS, mode)) for mode in Mode}
     validator = partial(validate_rendered, catalog=catalog)
-    _try_out(renderer, validator)
+    _warm_up(renderer, validator)
+    worker = Worker("manifest", settings)
+    buses = {mode: worker.bus(mode) for mode in Mode}
+    stores = {mode: RenderedManifests(partial(bus.key_value, Bucket.MANIFESTS)) for mode, bus in buses.items()}
+    ask_capacity = {mode: partial(_capacity, bus, settings.capacity_timeout) for mode, bus in buses.items()}
     worker.on(MANIFEST_RENDERS, partial(render_manifest, renderer=renderer, validator=validator, stores=stores))
     worker.answer(Rpc.RENDER, RenderRequest, partial(answer_render, renderer=renderer))
-    worker.answer(Rpc.VALIDATE, ValidateRequest, partial(answer_validate, catalog=catalog, ask_capacity=capacity))
+    worker.answer(Rpc.VALIDATE, ValidateRequest, partial(answer_validate, catalog=catalog, ask_capacity=ask_capacity))
     return worker
 
 
-def _try_out(renderer: Renderer, validator: Validator) -> None:
-    """Render and validate an example, or the first tenant would wait for Kubernetes' definitions to be read."""
-    validator(renderer(SPEC, SIZING, DeployOptions(), None), SPEC.tenant_id)
+async def _capacity(bus: ModeBus, timeout: float, target: str) -> CapacityReply:
+    return await bus.ask(Rpc.CAPACITY, CapacityRequest(target=target), CapacityReply, timeout=timeout)
+
+
+def _warm_up(renderer: Renderer, validator: Validator) -> None:
+    """Render and validate an example, so that the first tenant needn't wait until the definitions are loaded."""
+    validator(renderer(SPEC, SIZING, DeployOptions(), None))

@@ -6,8 +6,8 @@ from typing import Protocol
 
 import structlog
 
-from services.manifest.rendering import Obj, digest, summary, to_json, to_yaml
-from services.manifest.validation import Question, validate_objects, validate_text
+from services.manifest.rendering import digest, summary, to_json, to_yaml
+from services.manifest.validation import ValidationOptions, validate_objects, validate_text
 from shared.bus import Delivery
 from shared.catalog import Catalog
 from shared.errors import DependencyUnavailable, PermanentError, Refused
@@ -20,6 +20,7 @@ from shared.events import (
     ResourcesCalculated,
 )
 from shared.kube.definitions import DEFAULT_VERSION
+from shared.kube.objects import Obj
 from shared.rpc import CapacityReply, Finding, RenderReply, RenderRequest, ValidateReply, ValidateRequest
 from shared.sizing import Sizing
 from shared.subjects import Mode
@@ -27,22 +28,22 @@ from shared.tenants import TenantSpec
 
 Renderer = Callable[[TenantSpec, Sizing, DeployOptions, str | None], list[Obj]]
 """`rendering.render` with this service's catalogue and settings."""
-
-Validator = Callable[[Sequence[Obj], str], ValidateReply]
-"""What is wrong with the objects of this tenant: ours should have no faults, and would never be deployed with one."""
-AskCapacity = Callable[[str, Mode], Awaitable[CapacityReply]]
+Validator = Callable[[Sequence[Obj]], ValidateReply]
+"""Validates rendered objects, which are never deployed if they have an error."""
+AskCapacity = Callable[[str], Awaitable[CapacityReply]]
 """The capacity of a target. Raises DependencyUnavailable or a PermanentError."""
 
 KUBERNETES_VERSIONS = tuple(f"1.{minor}" for minor in range(28, 38))
-"""Those that a manifest can be validated for."""
+"""The versions that a manifest can be validated for."""
 
 _log = structlog.get_logger(__name__)
 
 
-class Keeper(Protocol):
-    """What stores manifests."""
+class ManifestWriter(Protocol):
+    """Stores manifests of one mode."""
 
-    async def keep(self, digest: str, text: str) -> None: ...
+    async def keep(self, digest: str, text: str) -> None:
+        """Store a text under its digest. Raises DependencyUnavailable."""
 
 
 async def render_manifest(
@@ -51,32 +52,34 @@ async def render_manifest(
     *,
     renderer: Renderer,
     validator: Validator,
-    stores: Mapping[Mode, Keeper],
+    stores: Mapping[Mode, ManifestWriter],
 ) -> list[Event]:
-    """Render and validate what is to be deployed, and store it before anybody hears of it.
+    """Render and validate a deployment's manifest, and store it before the event that names it.
 
-    A sizing alone needs no manifest.
+    A sizing without a deployment has no manifest.
     """
     if event.deployment is None:
         return []
     log = _log.bind(tenant_id=event.tenant_id, deployment_id=event.deployment.deployment_id)
     try:
         objects = renderer(event.spec, event.sizing, event.deployment.options, None)
-        verdict = validator(objects, event.tenant_id)
+        verdict = validator(objects)
         if not verdict.valid:
             raise _invalid(verdict)
     except Refused as error:
-        log.info(f"It can't be deployed: {error.message}", action="rendering-refused", code=error.code)
+        log.info(f"Rendering refused: {error.message}", action="rendering-refused", code=error.code)
         return [_rejected(event.tenant_id, event.deployment, error)]
     text = to_yaml(objects)
     name = digest(text)
     await stores[delivery.mode].keep(name, text)
     log.info(f"Rendered {len(objects)} objects.", action="rendered", digest=name)
-    findings = tuple(describe(each) for each in verdict.findings)
-    counts = summary(objects)
     return [
         ManifestRendered(
-            tenant_id=event.tenant_id, deployment=event.deployment, digest=name, summary=counts, findings=findings
+            tenant_id=event.tenant_id,
+            deployment=event.deployment,
+            digest=name,
+            summary=summary(objects),
+            findings=tuple(describe(each) for each in verdict.findings),
         )
     ]
 
@@ -89,44 +92,44 @@ def _rejected(tenant_id: str, deployment: DeploymentContext, error: Refused) -> 
 
 
 async def answer_render(request: RenderRequest, mode: Mode, *, renderer: Renderer) -> RenderReply:
-    """Answer `rpc.render`; the digest is that of the text in the format that was asked for."""
+    """Answer `rpc.render`; the digest is that of the text in the requested format."""
     objects = renderer(request.spec, request.sizing, request.options, request.namespace)
     text = to_json(objects) if request.format == "json" else to_yaml(objects)
     return RenderReply(text=text, digest=digest(text), summary=summary(objects))
 
 
-def validate_rendered(objects: Sequence[Obj], tenant_id: str, *, catalog: Catalog) -> ValidateReply:
-    """Hold what was rendered against every rule, as a user's manifest would be."""
-    return validate_objects(objects, Question(), catalog)
+def validate_rendered(objects: Sequence[Obj], *, catalog: Catalog) -> ValidateReply:
+    """Validate rendered objects by the same rules as a user's manifest."""
+    return validate_objects(objects, ValidationOptions(), catalog)
 
 
 async def answer_validate(
-    request: ValidateRequest, mode: Mode, *, catalog: Catalog, ask_capacity: AskCapacity
+    request: ValidateRequest, mode: Mode, *, catalog: Catalog, ask_capacity: Mapping[Mode, AskCapacity]
 ) -> ValidateReply:
-    """Answer `rpc.validate`. In a thread of its own: a large manifest takes a second of pure Python."""
-    capacity = await _capacity(request.target, mode, ask_capacity)
-    question = Question(
+    """Answer `rpc.validate`, in a thread, since a large manifest takes a second of CPU time."""
+    capacity = await _capacity(request.target, ask_capacity[mode])
+    options = ValidationOptions(
         tenant_id=request.tenant_id,
         strict=request.strict_validation,
         simulator=request.target_simulator,
         version=_version(request.kubernetes_version),
         capacity=capacity,
     )
-    return await asyncio.to_thread(validate_text, request.manifest, question, catalog)
+    return await asyncio.to_thread(validate_text, request.manifest, options, catalog)
 
 
-async def _capacity(target: str | None, mode: Mode, ask: AskCapacity) -> CapacityReply | str | None:
-    """The reply, or why there is none: a cluster that is away must not keep anybody from validating."""
+async def _capacity(target: str | None, ask: AskCapacity) -> CapacityReply | str | None:
+    """The reply, or the reason why there is none: an unavailable cluster must not prevent a validation."""
     if target is None:
         return None
     try:
-        return await ask(target, mode)
+        return await ask(target)
     except (DependencyUnavailable, PermanentError) as error:
         return error.message
 
 
 def _version(wanted: str | None) -> str:
-    """`1.31`, `v1.31` or `1.31.4` as the version of the definitions. Raises Refused."""
+    """The definitions' version for `1.31`, `v1.31` or `1.31.4`. Raises Refused."""
     if wanted is None:
         return DEFAULT_VERSION
     minor = ".".join(wanted.removeprefix("v").split(".")[:2])
@@ -139,13 +142,13 @@ def _version(wanted: str | None) -> str:
 
 
 def describe(finding: Finding) -> str:
-    """A finding in one line: `SELECTS_NOTHING Service x/y /spec/selector: ...`."""
+    """A finding on one line: `SELECTS_NOTHING Service x/y /spec/selector: ...`."""
     place = " ".join(part for part in (finding.code, finding.object, finding.pointer) if part)
     return f"{place}: {finding.message}"
 
 
 def _invalid(verdict: ValidateReply) -> Refused:
-    """All findings, and the first errors as the reason."""
+    """A refusal with all findings, and the first errors as its reason."""
     errors = [describe(each) for each in verdict.findings if each.severity == "error"]
     more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""
     message = f"The manifest is not valid: {'; '.join(errors[:3])}{more}"

@@ -1,7 +1,6 @@
-"""Where manifests lie: a key-value bucket, each text under its digest.
+"""Stores rendered manifests in a key-value bucket, each text under its digest.
 
-No object store, though JetStream has them: a manifest fits into one message, which is there as a whole or not at all,
-and takes one write instead of two and two looks.
+Not in a JetStream object store: a manifest fits into one message, which is written atomically in one step.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,7 +12,7 @@ from shared.errors import DependencyUnavailable
 from shared.subjects import manifest_key
 
 
-class ManifestStore:
+class RenderedManifests:
     """The manifests of one mode."""
 
     def __init__(self, bucket: Callable[[], Awaitable[KeyValue]]) -> None:
@@ -22,8 +21,8 @@ class ManifestStore:
     async def keep(self, digest: str, text: str) -> None:
         """Store a text under its digest. Raises DependencyUnavailable.
 
-        Also when it is there: that refreshes its age, and garbage collection removes only what is old
-        (`services.gateway.manifests.manifest_gc`).
+        Writing an existing text again refreshes its age: garbage collection (`services.gateway.manifests.manifest_gc`)
+        removes only old manifests.
         """
         try:
             await (await self._bucket()).put(manifest_key(digest), text.encode())

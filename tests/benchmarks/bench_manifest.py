@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from services.calculator.sizing.tenant_sizing import size
 from services.manifest.rendering import render, to_yaml
-from services.manifest.validation import Question, validate_objects, validate_text
+from services.manifest.validation import ValidationOptions, validate_objects, validate_text
 from shared.catalog import load_catalog
 from shared.events import DeployOptions
 from shared.kube.definitions import definitions
@@ -96,7 +96,7 @@ def schema(console: Console) -> None:
         "strict schema": best(schemas_alone, 5),
         "strict schema and rules of one object": best(rules_alone, 5),
         "everything: references, limits, security too": best(
-            lambda: validate_objects(OBJECTS, Question(simulator=True), CATALOG), 3
+            lambda: validate_objects(OBJECTS, ValidationOptions(simulator=True), CATALOG), 3
         ),
     }
     for name, seconds in rows.items():
@@ -115,8 +115,10 @@ def end_to_end(console: Console) -> None:
     rows = {
         "libyaml's load alone (CSafeLoader)": load,
         "our reading, with limits and duplicate keys": best(lambda: read(TEXT)),
-        "validation of a good manifest": best(lambda: validate_text(TEXT, Question(simulator=True), CATALOG)),
-        "validation of one with faults, with their lines": best(lambda: validate_text(careless, Question(), CATALOG)),
+        "validation of a good manifest": best(lambda: validate_text(TEXT, ValidationOptions(simulator=True), CATALOG)),
+        "validation of one with faults, with their lines": best(
+            lambda: validate_text(careless, ValidationOptions(), CATALOG)
+        ),
     }
     for name, seconds in rows.items():
         table.add_row(name, f"{seconds * 1e3:.1f}", f"{seconds / load:.2f}")

@@ -16,7 +16,7 @@ from services.calculator.settings import Settings as CalculatorSettings
 from services.manifest import app as manifest
 from services.manifest.rendering import digest
 from services.manifest.settings import Settings as ManifestSettings
-from services.manifest.store import ManifestStore
+from services.manifest.store import RenderedManifests
 from shared.bus import Worker
 from shared.bus.envelope import encode
 from shared.errors import Refused
@@ -134,7 +134,7 @@ async def test_a_recommendation_is_asked_for_by_request_and_reply(workers: Worke
 
 async def test_a_manifest_that_is_kept_already_is_new_again(workers: Worker) -> None:
     bucket = await workers.key_value(Bucket.MANIFESTS, Mode.DEMO)
-    manifests = ManifestStore(partial(workers.key_value, Bucket.MANIFESTS, Mode.DEMO))
+    manifests = RenderedManifests(partial(workers.key_value, Bucket.MANIFESTS, Mode.DEMO))
     await manifests.keep("sha256:beef", "text")
     first = await bucket.get("beef")
     await manifests.keep("sha256:beef", "text")

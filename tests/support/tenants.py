@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from services.calculator.sizing.tenant_sizing import size
-from services.manifest.rendering import Obj, render
+from services.manifest.rendering import render
 from shared.catalog import load_catalog
 from shared.events import DeployOptions
+from shared.kube.objects import Obj
 from shared.sizing import Sizing
 from shared.tenants import SlaTarget, TenantSpec
 

@@ -1,19 +1,20 @@
-"""The Deployment of a service: its pods, and how they are replaced without an outage."""
+"""The Deployment of a service: its pods, and their rolling update without an outage."""
 
 from services.manifest.rendering.configuration import configuration_digest, settings
-from services.manifest.rendering.naming import Obj, Place, instance, selector
+from services.manifest.rendering.naming import TenantScope, instance, selector
 from services.manifest.rendering.pod import pod_spec
-from services.manifest.rendering.tenancy import Workload
+from services.manifest.rendering.tenancy import RenderedWorkload
 from shared.kube.labels import NEEDED_REPLICAS
+from shared.kube.objects import Obj
 
 _REVISIONS = 5
 _PROGRESS_FACTOR = 3
-"""A rollout that hasn't moved for three times a pod's start has failed."""
+"""A rollout fails after this many times the startup time of a pod without progress."""
 _LEAST_PROGRESS_SECONDS = 600
 """Kubernetes' own default."""
 
 
-def deployment(workload: Workload, place: Place, *, monitoring: bool) -> Obj:
+def deployment(workload: RenderedWorkload, scope: TenantScope, *, monitoring: bool) -> Obj:
     """A Deployment named as the service.
 
     With an HPA, `replicas` is left out: an apply would undo the scaling.
@@ -23,7 +24,7 @@ def deployment(workload: Workload, place: Place, *, monitoring: bool) -> Obj:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": _metadata(workload, place),
+        "metadata": _metadata(workload, scope),
         "spec": {
             **replicas,
             "revisionHistoryLimit": _REVISIONS,
@@ -32,30 +33,30 @@ def deployment(workload: Workload, place: Place, *, monitoring: bool) -> Obj:
             "selector": {"matchLabels": selector(workload.name)},
             "template": {
                 "metadata": {
-                    "labels": {**selector(workload.name), "ecp.ai/service": workload.name, **place.pod_labels},
+                    "labels": {**selector(workload.name), "ecp.ai/service": workload.name, **scope.pod_labels},
                     "annotations": _annotations(workload, monitoring),
                 },
-                "spec": pod_spec(workload, place),
+                "spec": pod_spec(workload, scope),
             },
         },
     }
 
 
-def _metadata(workload: Workload, place: Place) -> Obj:
-    """Polaris wants `replicas` even where an HPA sets them, which kube-score and a rollout forbid: exempt from that."""
+def _metadata(workload: RenderedWorkload, scope: TenantScope) -> Obj:
+    """Polaris requires `replicas` even with an HPA, which kube-score and server-side apply forbid: exempt from it."""
     exempt = {"polaris.fairwinds.com/deploymentMissingReplicas-exempt": "true"} if workload.has_autoscaler else {}
     return {
-        **instance(place.metadata_of(workload.name)),
+        **instance(scope.metadata_of(workload.name)),
         "annotations": {NEEDED_REPLICAS: str(workload.needed), **exempt},
     }
 
 
-def _rolling_update(workload: Workload) -> Obj:
-    """New pods first, then the old ones go: an update costs no capacity."""
+def _rolling_update(workload: RenderedWorkload) -> Obj:
+    """New pods become ready before old ones end, so that an update keeps the capacity."""
     return {"maxSurge": 1 if workload.sizing.gpu else "25%", "maxUnavailable": 0}
 
 
-def _annotations(workload: Workload, monitoring: bool) -> Obj:
+def _annotations(workload: RenderedWorkload, monitoring: bool) -> Obj:
     found = {"ecp.ai/config-digest": configuration_digest(settings(workload))}
     if not monitoring:
         return found

@@ -1,12 +1,13 @@
-"""How many pods of a service may be taken away at once when a node is emptied."""
+"""The PodDisruptionBudget: how many pods of a service may be evicted at once when a node is drained."""
 
-from services.manifest.rendering.naming import Obj, Place, selector
-from services.manifest.rendering.tenancy import Workload
+from services.manifest.rendering.naming import TenantScope, selector
+from services.manifest.rendering.tenancy import RenderedWorkload
+from shared.kube.objects import Obj
 
 
-def disruption_budget(workload: Workload, place: Place) -> Obj:
-    """One at a time, whatever the autoscaler has made of it: a minimum would stop all evictions when it meets that."""
-    return budget(place.metadata_of(workload.name), workload.name)
+def disruption_budget(workload: RenderedWorkload, scope: TenantScope) -> Obj:
+    """One at a time at any scale. `minAvailable` would block all evictions at the autoscaler's minimum."""
+    return budget(scope.metadata_of(workload.name), workload.name)
 
 
 def budget(metadata: Obj, app: str) -> Obj:

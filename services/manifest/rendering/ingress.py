@@ -1,19 +1,20 @@
-"""The way in from outside, for the services that customers reach."""
+"""The Ingress of the services that customers call."""
 
-from services.manifest.rendering.naming import SERVICE_PORT, Obj, service_name
+from services.manifest.rendering.naming import SERVICE_PORT, service_name
 from services.manifest.rendering.tenancy import Tenancy
+from shared.kube.objects import Obj
 
 NAME = "ecp-entry"
 CERTIFICATE = "ecp-entry-tls"
 
 
 def ingress(tenancy: Tenancy) -> Obj:
-    """One Ingress on `<tenant>.<domain>`, HTTPS only, a path for each service: `/callbot` leads to `callbot-service`.
+    """One Ingress for `<tenant>.<domain>`, HTTPS only, with a path for each service: `/callbot` -> `callbot-service`.
 
-    cert-manager makes the certificate's Secret, because of the annotation.
+    The annotation lets cert-manager create the Secret with the certificate.
     """
-    place, platform = tenancy.place, tenancy.platform
-    host = f"{place.tenant_id}.{platform.ingress_domain}"
+    scope, platform = tenancy.scope, tenancy.platform
+    host = f"{scope.tenant_id}.{platform.ingress_domain}"
     paths = [
         {
             "path": f"/{entry.name}",
@@ -29,7 +30,7 @@ def ingress(tenancy: Tenancy) -> Obj:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
-        "metadata": {**place.metadata(NAME), "annotations": annotations},
+        "metadata": {**scope.metadata(NAME), "annotations": annotations},
         "spec": {
             "ingressClassName": platform.ingress_class,
             "tls": [{"hosts": [host], "secretName": CERTIFICATE}],

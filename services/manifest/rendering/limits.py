@@ -1,15 +1,15 @@
-"""What the tenant may use in all, and what one container may: the guides' figures, raised where the sizing needs more.
+"""ResourceQuota and LimitRange of the tenant: the documented values, raised where the sizing needs more.
 
-The quota holds every autoscaler at its maximum while an update is under way. A pod that ends still counts until it is
-gone, so an update takes its surge twice: the new pods that start, and the old ones that finish their sentences.
+The quota allows for every autoscaler at its maximum during a rolling update. A terminating pod counts until it is gone,
+so an update needs its surge twice: for the new pods, and for the old ones that finish their sessions.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from services.manifest.rendering import redis
-from services.manifest.rendering.naming import Obj
 from services.manifest.rendering.tenancy import Tenancy
+from shared.kube.objects import Obj
 from shared.kube.quantities import from_bytes, from_milli
 
 _MIB = 2**20
@@ -21,7 +21,7 @@ _PODS, _SERVICES, _CLAIMS = 50, 100, 50
 
 
 class _Demand(NamedTuple):
-    """So many pods of one kind; CPU in millicores, memory in MiB, each for one pod."""
+    """A number of equal pods. CPU in millicores and memory in MiB are per pod."""
 
     pods: int
     cpu_request: int
@@ -32,7 +32,7 @@ class _Demand(NamedTuple):
 
 
 def quota(tenancy: Tenancy) -> Obj:
-    """The tenant's ResourceQuota. Nothing may be reachable past the Ingress: no node ports, no load balancers."""
+    """The tenant's ResourceQuota. Without node ports and load balancers, the Ingress is the only way in."""
     demands = list(_demands(tenancy))
     pods = sum(each.pods for each in demands)
     hard = {
@@ -51,7 +51,7 @@ def quota(tenancy: Tenancy) -> Obj:
     return {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
-        "metadata": tenancy.place.metadata("ecp-tenant-quota"),
+        "metadata": tenancy.scope.metadata("ecp-tenant-quota"),
         "spec": {"hard": hard},
     }
 
@@ -71,7 +71,7 @@ def limit_range(tenancy: Tenancy) -> Obj:
     return {
         "apiVersion": "v1",
         "kind": "LimitRange",
-        "metadata": tenancy.place.metadata("ecp-tenant-limits"),
+        "metadata": tenancy.scope.metadata("ecp-tenant-limits"),
         "spec": {"limits": [limits]},
     }
 
@@ -92,16 +92,16 @@ def _demands(tenancy: Tenancy) -> Iterator[_Demand]:
 
 
 def _raised(name: str, needed: int) -> int:
-    """At least the guides' figure; above it in whole cores."""
+    """At least the documented value; above it in whole cores."""
     return max(_QUOTA[name], -(-needed // 1000) * 1000)
 
 
 def _raised_mib(name: str, needed: int) -> int:
-    """At least the guides' figure, in bytes; above it in whole GiB."""
+    """At least the documented value, in bytes; above it in whole GiB."""
     return max(_QUOTA_MIB[name], -(-needed // 1024) * 1024) * _MIB
 
 
 def _storage_gib(tenancy: Tenancy) -> int:
-    """All claims, and half as much again for those that grow."""
+    """The storage of all claims, with a reserve of 50 % for growth."""
     claimed = sum(each.recordings_gib for each in tenancy.workloads) + redis.storage_gib(tenancy)
     return claimed + -(-claimed // 2)

@@ -1,21 +1,21 @@
-"""For clusters with the Prometheus Operator: what to scrape, and when this tenant's promise is in danger.
+"""For clusters with the Prometheus Operator: scrape targets, and alerts on this tenant's error budget.
 
-Alerts are on the burn of the error budget over two windows each (the SRE workbook's, chapter 5): the long one shows
-that it matters, the short one that it still goes on. A moment counts as good when every service has a pod that answers.
+Alerts are multi-window, multi-burn-rate (the SRE workbook, chapter 5): the long window shows that the burn is
+significant, the short one that it continues. A tenant counts as available while every service has a pod that is up.
 """
 
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.manifest.rendering.naming import Obj
 from services.manifest.rendering.tenancy import Tenancy
+from shared.kube.objects import Obj
 
 _AVAILABLE = "ecp:tenant_available"
 
 
 class _Alert(NamedTuple):
-    """A burn rate of 1 uses up a 30 days' budget in 30 days."""
+    """One alert. A burn rate of 1 consumes the error budget of 30 days in 30 days."""
 
     severity: str
     long: str
@@ -33,28 +33,28 @@ _ALERTS = (
 
 
 def service_monitor(tenancy: Tenancy) -> Obj:
-    """Scrapes every AI service of the tenant; redis, which speaks no HTTP, lacks the label."""
+    """Scrapes every AI service of the tenant, but not redis, which lacks the label since it doesn't serve HTTP."""
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",
-        "metadata": tenancy.place.metadata("ecp-ai-services"),
+        "metadata": tenancy.scope.metadata("ecp-ai-services"),
         "spec": {
             "selector": {
-                "matchLabels": {"ecp.ai/tenant": tenancy.place.tenant_id},
+                "matchLabels": {"ecp.ai/tenant": tenancy.scope.tenant_id},
                 "matchExpressions": [{"key": "ecp.ai/service", "operator": "Exists"}],
             },
-            "namespaceSelector": {"matchNames": [tenancy.place.namespace]},
+            "namespaceSelector": {"matchNames": [tenancy.scope.namespace]},
             "endpoints": [{"port": "http", "path": "/metrics", "interval": "30s", "scrapeTimeout": "10s"}],
         },
     }
 
 
 def prometheus_rule(tenancy: Tenancy) -> Obj:
-    """The tenant's availability as a recording rule, alerts on its burn rate, and one for missing data."""
+    """Recording rules for the tenant's availability, alerts on its burn rate, and an alert for missing data."""
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
-        "metadata": tenancy.place.metadata("ecp-ai-slo"),
+        "metadata": tenancy.scope.metadata("ecp-ai-slo"),
         "spec": {
             "groups": [
                 {"name": "ecp-ai-availability", "interval": "30s", "rules": list(_recordings(tenancy))},
@@ -65,22 +65,22 @@ def prometheus_rule(tenancy: Tenancy) -> Obj:
 
 
 def _recordings(tenancy: Tenancy) -> Iterator[Obj]:
-    place = tenancy.place
-    labels = {"tenant_id": place.tenant_id}
-    answering = f'count(max by (service) (up{{namespace="{place.namespace}"}} == 1))'
+    scope = tenancy.scope
+    labels = {"tenant_id": scope.tenant_id}
+    answering = f'count(max by (service) (up{{namespace="{scope.namespace}"}} == 1))'
     yield {
         "record": _AVAILABLE,
         "expr": f"({answering} or vector(0)) >= bool {len(tenancy.workloads)}",
         "labels": labels,
     }
     for window in dict.fromkeys(window for alert in _ALERTS for window in (alert.short, alert.long)):
-        over_time = f'avg_over_time({_AVAILABLE}{{tenant_id="{place.tenant_id}"}}[{window}])'
+        over_time = f'avg_over_time({_AVAILABLE}{{tenant_id="{scope.tenant_id}"}}[{window}])'
         yield {"record": f"ecp:tenant_error_ratio:{window}", "expr": f"1 - {over_time}", "labels": labels}
 
 
 def _burn_alerts(tenancy: Tenancy) -> Iterator[Obj]:
     budget = 1 - Decimal(tenancy.sla.availability.rstrip("%")) / 100
-    tenant = tenancy.place.tenant_id
+    tenant = tenancy.scope.tenant_id
     for alert in _ALERTS:
         most = f"{(Decimal(alert.burn) * budget).normalize():f}"
         long, short = (f'ecp:tenant_error_ratio:{w}{{tenant_id="{tenant}"}}' for w in (alert.long, alert.short))
@@ -98,10 +98,10 @@ def _burn_alerts(tenancy: Tenancy) -> Iterator[Obj]:
 
 
 def _missing_data(tenancy: Tenancy) -> Obj:
-    tenant = tenancy.place.tenant_id
+    tenant = tenancy.scope.tenant_id
     return {
         "alert": "EcpTenantNotMeasured",
-        "expr": f'absent(up{{namespace="{tenancy.place.namespace}"}})',
+        "expr": f'absent(up{{namespace="{tenancy.scope.namespace}"}})',
         "for": "10m",
         "labels": {"severity": "ticket", "tenant_id": tenant},
         "annotations": {

@@ -1,21 +1,22 @@
-"""The tenant's Namespace, which everything else is in, and its rank among the tenants."""
+"""The tenant's Namespace and PriorityClass."""
 
 from collections.abc import Iterable
 
-from services.manifest.rendering.naming import Obj, Place, selector
+from services.manifest.rendering.naming import TenantScope, selector
 from shared.kube.labels import SERVICES
+from shared.kube.objects import Obj
 from shared.sla import services_annotation
 
 _BASE = 100_000
 _STEP = 10_000
-"""Far below the system's classes (2,000,000,000), with room between presets for an operator's own."""
+"""Far below the system's classes (2,000,000,000), with gaps between presets for classes of an operator."""
 
 
-def namespace(place: Place, workloads: Iterable[Obj]) -> Obj:
-    """A Namespace with the documented labels, in which Kubernetes refuses pods that are not `restricted`.
+def namespace(scope: TenantScope, workloads: Iterable[Obj]) -> Obj:
+    """A Namespace with the documented labels, which enforces the Pod Security standard `restricted`.
 
-    The tenant's name, which no label could hold, is an annotation; so is what each workload needs, since one that is
-    missing can't show it.
+    Annotations hold the tenant's name, which isn't a valid label value, and the replicas that each workload needs,
+    which are thus known even if the workload itself is deleted.
     """
     guarded = {
         f"pod-security.kubernetes.io/{mode}{what}": level
@@ -26,25 +27,25 @@ def namespace(place: Place, workloads: Iterable[Obj]) -> Obj:
         "apiVersion": "v1",
         "kind": "Namespace",
         "metadata": {
-            "name": place.namespace,
-            "labels": {**place.tenant_labels, **guarded},
-            "annotations": {"ecp.ai/tenant-name": place.tenant_name, SERVICES: services_annotation(workloads)},
+            "name": scope.namespace,
+            "labels": {**scope.tenant_labels, **guarded},
+            "annotations": {"ecp.ai/tenant-name": scope.tenant_name, SERVICES: services_annotation(workloads)},
         },
     }
 
 
-def priority_class(place: Place, rank: int) -> Obj:
-    """The tenant's own PriorityClass, with its namespace's name since the cluster has it in common with others.
+def priority_class(scope: TenantScope, rank: int) -> Obj:
+    """The tenant's own PriorityClass. It is cluster-scoped, so its name begins with that of the namespace.
 
-    Its value can't be changed later, so another preset has another class. It decides which pod waits for a node, and
-    never whose sessions are cut off for it: hence no preemption.
+    Its value is immutable, so another preset has another class. It orders pods that wait for a node, but doesn't
+    preempt, since that would end other tenants' sessions.
     """
     return {
         "apiVersion": "scheduling.k8s.io/v1",
         "kind": "PriorityClass",
-        "metadata": {"name": place.priority, "labels": {**selector(place.namespace), **place.tenant_labels}},
+        "metadata": {"name": scope.priority, "labels": {**selector(scope.namespace), **scope.tenant_labels}},
         "value": _BASE + rank * _STEP,
         "preemptionPolicy": "Never",
         "globalDefault": False,
-        "description": f"Pods of tenant {place.tenant_id}, preset {place.preset}.",
+        "description": f"Pods of tenant {scope.tenant_id}, preset {scope.preset}.",
     }

@@ -1,14 +1,12 @@
-"""Names and labels, so that every object that refers to another does it in the same words."""
+"""Names and labels that objects refer to each other by."""
 
 from dataclasses import dataclass
-from typing import Any
 
-Obj = dict[str, Any]
-"""A Kubernetes object, or a part of one. The order of its keys is the order in the text."""
+from shared.kube.objects import Obj
 
 MANAGED_BY = "ecp-orchestrator"
 SERVICE_PORT = 80
-"""Of every AI service's Service; the container's is the catalogue's."""
+"""The port of every AI service's Service; the container's port is the catalogue's."""
 ACCOUNT = "ecp-ai"
 """The ServiceAccount of all pods."""
 CREDENTIALS = "ecp-ai-credentials"
@@ -16,8 +14,8 @@ CREDENTIALS = "ecp-ai-credentials"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a tenant's objects go, and what marks them as its own."""
+class TenantScope:
+    """The tenant's namespace, and the labels of its objects."""
 
     tenant_id: str
     tenant_name: str
@@ -26,35 +24,36 @@ class Place:
 
     @property
     def pod_labels(self) -> Obj:
-        """What marks a pod. Without the preset: a change of it alone must not restart pods."""
+        """The labels of a pod. Not the preset, since a change of it alone must not restart pods."""
         return {"ecp.ai/tenant": self.tenant_id, "ecp.ai/managed-by": MANAGED_BY}
 
     @property
     def tenant_labels(self) -> Obj:
+        """The labels of any other object."""
         return {**self.pod_labels, "ecp.ai/preset": self.preset}
 
     @property
     def priority(self) -> str:
-        """The name of the PriorityClass: one for each preset, since the value of a class can't be changed."""
+        """The name of the PriorityClass: one for each preset, since the value of a class is immutable."""
         return f"{self.namespace}-{self.preset}"
 
     def metadata(self, name: str, app: str | None = None) -> Obj:
-        """Of an object in the namespace; `app` is the label of what it belongs to, its own name if nothing."""
+        """The metadata of an object in the namespace; the label `app` defaults to the object's own name."""
         return {"name": name, "namespace": self.namespace, "labels": {**selector(app or name), **self.tenant_labels}}
 
     def metadata_of(self, service: str, name: str | None = None) -> Obj:
-        """Of an object that belongs to one AI service, and has its name unless another is given."""
+        """The metadata of an object of one AI service, whose name is the default."""
         found = self.metadata(name or service, service)
         return {**found, "labels": {**selector(service), "ecp.ai/service": service, **self.tenant_labels}}
 
 
 def instance(metadata: Obj) -> Obj:
-    """The metadata of a workload, with the label by which common tools tell instances apart: its own name."""
+    """The metadata of a workload, with its name in the common label `app.kubernetes.io/instance`."""
     return {**metadata, "labels": {**metadata["labels"], "app.kubernetes.io/instance": metadata["name"]}}
 
 
 def selector(app: str) -> Obj:
-    """The documented label by which Deployments and Services find their pods. It can't be changed later."""
+    """The documented label by which Deployments and Services select their pods. Selectors are immutable."""
     return {"app": app}
 
 
@@ -64,9 +63,10 @@ def service_name(service: str) -> str:
 
 
 def config_name(app: str) -> str:
+    """The name of a service's ConfigMap."""
     return f"{app}-config"
 
 
 def recordings_name(service: str) -> str:
-    """The claim for what the sessions of a service leave behind."""
+    """The name of the claim for a service's recordings."""
     return f"{service}-recordings"

@@ -3,29 +3,30 @@
 from collections.abc import Iterable, Iterator
 
 from services.manifest.rendering import redis
-from services.manifest.rendering.naming import Obj, Place, selector
-from services.manifest.rendering.tenancy import Tenancy, Workload
+from services.manifest.rendering.naming import TenantScope, selector
+from services.manifest.rendering.tenancy import RenderedWorkload, Tenancy
+from shared.kube.objects import Obj
 
 _DNS_PORT = 53
 _HTTPS_PORT = 443
 _CALLS_OUTSIDE = frozenset({"qa"})
-"""An external language model does most of an evaluation: HTTPS to public addresses."""
+"""Services that call an external language model, by HTTPS to public addresses."""
 _PRIVATE = ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
-"""The cluster's networks and the clouds' metadata services, which are none of `outside`."""
+"""Private networks, which include the cluster's own, and the clouds' metadata services: not public addresses."""
 
 
 def policies(tenancy: Tenancy) -> Iterator[Obj]:
-    """First what denies everything, then one policy for each service, and redis'."""
-    yield _policy("default-deny", tenancy.place, {}, ["Ingress", "Egress"])
+    """A policy that denies everything, and one for each service and for redis."""
+    yield _policy("default-deny", tenancy.scope, {}, ["Ingress", "Egress"])
     for workload in tenancy.workloads:
         yield _workload(workload, tenancy)
     yield _redis(tenancy)
 
 
-def _workload(workload: Workload, tenancy: Tenancy) -> Obj:
+def _workload(workload: RenderedWorkload, tenancy: Tenancy) -> Obj:
     port, name = workload.sizing.port, workload.name
     ports_of = {each.name: each.sizing.port for each in tenancy.workloads}
-    # A service without a caller among ours is called by the tenant's own pods in the namespace.
+    # A service that no other AI service calls may be called by any pod in the namespace.
     sources: list[Obj] = [_pods(caller) for caller in workload.asked_by] or [{"podSelector": {}}]
     if workload.service.entry_point:
         sources.append(_namespace(tenancy.platform.ingress_namespace))
@@ -35,29 +36,29 @@ def _workload(workload: Workload, tenancy: Tenancy) -> Obj:
     egress.append(_to([_pods(redis.NAME)], redis.PORT))
     if name in _CALLS_OUTSIDE:
         egress.append(_to([{"ipBlock": {"cidr": "0.0.0.0/0", "except": list(_PRIVATE)}}], _HTTPS_PORT))
-    found = _policy(name, tenancy.place, {"matchLabels": selector(name)}, ["Ingress", "Egress"])
-    found["metadata"] = tenancy.place.metadata_of(name)
+    found = _policy(name, tenancy.scope, {"matchLabels": selector(name)}, ["Ingress", "Egress"])
+    found["metadata"] = tenancy.scope.metadata_of(name)
     found["spec"] |= {"ingress": [{"from": sources, "ports": [_port(port)]}], "egress": [_dns_rule(), *egress]}
     return found
 
 
 def _redis(tenancy: Tenancy) -> Obj:
-    found = _policy(redis.NAME, tenancy.place, {"matchLabels": selector(redis.NAME)}, ["Ingress", "Egress"])
+    found = _policy(redis.NAME, tenancy.scope, {"matchLabels": selector(redis.NAME)}, ["Ingress", "Egress"])
     clients = [_pods(each.name) for each in tenancy.workloads]
     found["spec"] |= {"ingress": [{"from": clients, "ports": [_port(redis.PORT)]}], "egress": [_dns_rule()]}
     return found
 
 
 def _dns_rule() -> Obj:
-    """Names are looked up in kube-system, over UDP, and over TCP where answers are long."""
+    """DNS lookups in kube-system, by UDP, and by TCP for long answers."""
     return {"to": [_namespace("kube-system")], "ports": [_port(_DNS_PORT, "UDP"), _port(_DNS_PORT, "TCP")]}
 
 
-def _policy(name: str, place: Place, pods: Obj, kinds: list[str]) -> Obj:
+def _policy(name: str, scope: TenantScope, pods: Obj, kinds: list[str]) -> Obj:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": place.metadata(name),
+        "metadata": scope.metadata(name),
         "spec": {"podSelector": pods, "policyTypes": kinds},
     }
 
@@ -75,5 +76,5 @@ def _pods(app: str) -> Obj:
 
 
 def _namespace(name: str) -> Obj:
-    """By the label that Kubernetes itself sets on every namespace, which can't be forged."""
+    """A namespace by the label that Kubernetes itself sets, which can't be forged."""
     return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}

@@ -1,22 +1,23 @@
-"""Where pods may run: apart from each other, and with the GPU that they were measured on."""
+"""Scheduling constraints of pods: spread over nodes and zones, on nodes with the sizing's GPU type."""
 
-from services.manifest.rendering.naming import Obj, selector
+from services.manifest.rendering.naming import selector
+from shared.kube.objects import Obj
 from shared.kube.placement import on_gpu_nodes
 
 _HOST, _ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
 
 def gpu_placement(product: str | None) -> Obj:
-    """Onto the nodes with this GPU; anywhere without one."""
+    """Restrict pods to nodes with this GPU; None: no restriction."""
     return on_gpu_nodes(product) if product is not None else {}
 
 
 def apart(app: str) -> Obj:
-    """Rather on different nodes, evenly over zones. Wishes, not conditions: a pod in a full zone beats none."""
+    """Prefer different nodes, evenly over zones. Not required, so that pods run even if a zone is full."""
     term = {"labelSelector": {"matchLabels": selector(app)}, "topologyKey": _HOST}
-    wish = {"weight": 100, "podAffinityTerm": term}
+    preferred = {"weight": 100, "podAffinityTerm": term}
     return {
-        "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [wish]}},
+        "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [preferred]}},
         "topologySpreadConstraints": [_spread(app, key) for key in (_ZONE, _HOST)],
     }
 

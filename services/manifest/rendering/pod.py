@@ -3,38 +3,39 @@
 from math import ceil
 
 from services.manifest.rendering.configuration import CREDENTIALS_PATH, RECORDINGS_PATH
-from services.manifest.rendering.naming import ACCOUNT, CREDENTIALS, Obj, Place, config_name, recordings_name
+from services.manifest.rendering.naming import ACCOUNT, CREDENTIALS, TenantScope, config_name, recordings_name
 from services.manifest.rendering.placement import apart, gpu_placement
 from services.manifest.rendering.redis import URL as REDIS_URL
 from services.manifest.rendering.security import container_security, pod_security
-from services.manifest.rendering.tenancy import Workload
+from services.manifest.rendering.tenancy import RenderedWorkload
+from shared.kube.objects import Obj
 from shared.kube.placement import GPU
 from shared.kube.quantities import from_bytes, from_milli
 
 _GRACE_SECONDS = 60
-"""For the sentences that are being spoken when a pod has to go."""
+"""Time for a terminating pod to finish its calls."""
 _MIB = 2**20
 _SCRATCH = {"request": "1Gi", "limit": "4Gi", "tmp": "2Gi"}
-"""A node's disk for logs and temporary files. Images and models aren't counted by Kubernetes."""
+"""Ephemeral storage for logs and temporary files; Kubernetes doesn't count images."""
 
 
-def pod_spec(workload: Workload, place: Place) -> Obj:
+def pod_spec(workload: RenderedWorkload, scope: TenantScope) -> Obj:
     """A pod with one container named as the service, spread over zones and nodes."""
     return {
         "serviceAccountName": ACCOUNT,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "priorityClassName": place.priority,
+        "priorityClassName": scope.priority,
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "securityContext": pod_security(),
         **gpu_placement(workload.gpu_product),
         **apart(workload.name),
-        "containers": [_container(workload, place.tenant_id)],
+        "containers": [_container(workload, scope.tenant_id)],
         "volumes": _volumes(workload),
     }
 
 
-def _container(workload: Workload, tenant_id: str) -> Obj:
+def _container(workload: RenderedWorkload, tenant_id: str) -> Obj:
     sizing = workload.sizing
     return {
         "name": sizing.service,
@@ -54,8 +55,8 @@ def _container(workload: Workload, tenant_id: str) -> Obj:
     }
 
 
-def _resources(workload: Workload) -> Obj:
-    """Kubernetes wants a GPU's request and limit to be equal."""
+def _resources(workload: RenderedWorkload) -> Obj:
+    """Requests and limits; Kubernetes requires them to be equal for GPUs."""
     sizing = workload.sizing
     gpu = {GPU: str(sizing.gpu)} if sizing.gpu else {}
     return {
@@ -75,7 +76,7 @@ def _resources(workload: Workload) -> Obj:
 
 
 def _probes(port: int, startup_seconds: int) -> Obj:
-    """The documented two, not asked until the startup probe is content, for which a pod has twice the usual time."""
+    """The documented probes, preceded by a startup probe that allows twice the usual startup time."""
 
     def get(path: str) -> Obj:
         return {"httpGet": {"path": path, "port": port, "scheme": "HTTP"}}
@@ -92,10 +93,10 @@ def _probes(port: int, startup_seconds: int) -> Obj:
     }
 
 
-def _volumes(workload: Workload) -> list[Obj]:
+def _volumes(workload: RenderedWorkload) -> list[Obj]:
     found: list[Obj] = [
         {"name": "tmp", "emptyDir": {"sizeLimit": _SCRATCH["tmp"]}},
-        # Optional: with External Secrets it may come a moment after the pods.
+        # Optional: External Secrets may create it after the pods.
         {"name": "credentials", "secret": {"secretName": CREDENTIALS, "optional": True}},
     ]
     if workload.recordings_gib:
@@ -104,8 +105,8 @@ def _volumes(workload: Workload) -> list[Obj]:
     return found
 
 
-def _mounts(workload: Workload) -> list[Obj]:
-    """The root filesystem is read-only: what isn't mounted here can't be written to."""
+def _mounts(workload: RenderedWorkload) -> list[Obj]:
+    """The mounts; the root filesystem is read-only, so only they are writable."""
     found: list[Obj] = [
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
         {"name": "credentials", "mountPath": CREDENTIALS_PATH, "readOnly": True},

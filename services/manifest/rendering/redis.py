@@ -1,19 +1,20 @@
-"""The redis that the documented `REDIS_URL` names: session state and caches of this tenant alone.
+"""The redis behind the documented `REDIS_URL`: session state and caches of one tenant.
 
-One replica with its data on a volume: a second one would need a failover that the documented URL, a single address,
-couldn't follow. While it restarts, sessions wait for seconds and lose nothing.
+One replica with its data on a volume: the documented URL is a single address, which couldn't follow a failover to
+another one. During a restart sessions wait for seconds, without data loss.
 """
 
 from collections.abc import Iterator
 
 from services.manifest.rendering.configuration import config_map, configuration_digest
 from services.manifest.rendering.disruption import budget
-from services.manifest.rendering.naming import ACCOUNT, Obj, Place, config_name, instance, selector
+from services.manifest.rendering.naming import ACCOUNT, TenantScope, config_name, instance, selector
 from services.manifest.rendering.placement import apart
 from services.manifest.rendering.security import container_security, pod_security
 from services.manifest.rendering.storage import claim_spec
 from services.manifest.rendering.tenancy import Tenancy
-from shared.kube.labels import NEEDED_REPLICAS
+from shared.kube.labels import CONFIG_DIGEST, NEEDED_REPLICAS, PRESET
+from shared.kube.objects import Obj
 from shared.kube.quantities import from_bytes, from_milli
 
 NAME = "redis"
@@ -24,18 +25,18 @@ URL = f"redis://{SERVICE}:{PORT}"
 CPU_REQUEST_M, CPU_LIMIT_M = 250, 1000
 
 _SESSION_KIB = 256
-"""State of a session: some turns of a conversation, and what was looked up for it. An estimate."""
+"""The state of a session: some turns of a conversation, and search results for it. An estimate."""
 _LEAST_MIB = 256
 _MIB = 2**20
 
 
 def data_mib(tenancy: Tenancy) -> int:
-    """What redis may hold, in steps of 256 MiB."""
+    """The maximum data of redis, in steps of 256 MiB."""
     return max(_LEAST_MIB, -(-tenancy.sessions * _SESSION_KIB // 1024 // _LEAST_MIB) * _LEAST_MIB)
 
 
 def memory_mib(tenancy: Tenancy) -> int:
-    """Twice that: rewriting its log, redis forks, and may need every page again."""
+    """Twice the data: to rewrite its log redis forks, and copy-on-write may double every page."""
     return 2 * data_mib(tenancy)
 
 
@@ -43,47 +44,47 @@ _SMALL_GIB, _LARGE_GIB = 16, 256
 
 
 def storage_gib(tenancy: Tenancy) -> int:
-    """The log before and after a rewrite, each at most the data twice over; in steps that few tenants ever cross.
+    """The log before and after a rewrite, each at most twice the data, in two steps.
 
-    The size is part of what is immutable, so it must not follow every change of the sessions.
+    The size of a claim template is immutable, so it must not follow every change of the sessions.
     """
     needed = -(-4 * data_mib(tenancy) // 1024)
     return _SMALL_GIB if needed <= _SMALL_GIB else max(_LARGE_GIB, needed)
 
 
 def configuration(tenancy: Tenancy) -> Obj:
-    """Its ConfigMap."""
-    return config_map(tenancy.place.metadata(config_name(NAME), NAME), _settings(tenancy))
+    """The ConfigMap of redis."""
+    return config_map(tenancy.scope.metadata(config_name(NAME), NAME), _settings(tenancy))
 
 
-def services(place: Place) -> Iterator[Obj]:
+def services(scope: TenantScope) -> Iterator[Obj]:
     """The documented Service, and the headless one that a StatefulSet needs."""
     port = {"name": "redis", "protocol": "TCP", "port": PORT, "targetPort": PORT}
     for name, kind in ((SERVICE, {"type": "ClusterIP"}), (HEADLESS, {"type": "ClusterIP", "clusterIP": "None"})):
         yield {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": place.metadata(name, NAME),
+            "metadata": scope.metadata(name, NAME),
             "spec": {**kind, "selector": selector(NAME), "ports": [port]},
         }
 
 
-def disruption_budget(place: Place) -> Obj:
-    """A node may be emptied: one replica less is all there is, and it is back in seconds."""
-    return budget(place.metadata(NAME), NAME)
+def disruption_budget(scope: TenantScope) -> Obj:
+    """Allows the eviction of the only replica: it restarts on another node within seconds."""
+    return budget(scope.metadata(NAME), NAME)
 
 
 def stateful_set(tenancy: Tenancy) -> Obj:
     """One pod with a stable name and a volume of its own."""
-    place = tenancy.place
-    annotations = {"ecp.ai/config-digest": configuration_digest(_settings(tenancy))}
-    # Immutable once made: nothing in it may change with the tenant's size, as its preset would.
-    labels = {name: value for name, value in place.tenant_labels.items() if name != "ecp.ai/preset"}
+    scope = tenancy.scope
+    annotations = {CONFIG_DIGEST: configuration_digest(_settings(tenancy))}
+    # Claim templates are immutable, so they must not have the preset, which changes with the tenant's size.
+    labels = {name: value for name, value in scope.tenant_labels.items() if name != PRESET}
     data = {"metadata": {"name": "data", "labels": {**selector(NAME), **labels}}}
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
-        "metadata": {**instance(place.metadata(NAME)), "annotations": {NEEDED_REPLICAS: "1"}},
+        "metadata": {**instance(scope.metadata(NAME)), "annotations": {NEEDED_REPLICAS: "1"}},
         "spec": {
             "serviceName": HEADLESS,
             "replicas": 1,
@@ -92,7 +93,7 @@ def stateful_set(tenancy: Tenancy) -> Obj:
             "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Retain"},
             "selector": {"matchLabels": selector(NAME)},
             "template": {
-                "metadata": {"labels": {**selector(NAME), **place.pod_labels}, "annotations": annotations},
+                "metadata": {"labels": {**selector(NAME), **scope.pod_labels}, "annotations": annotations},
                 "spec": _pod_spec(tenancy),
             },
             "volumeClaimTemplates": [{**data, "spec": claim_spec("ReadWriteOnce", storage_gib(tenancy))}],
@@ -105,7 +106,7 @@ def _pod_spec(tenancy: Tenancy) -> Obj:
         "serviceAccountName": ACCOUNT,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "priorityClassName": tenancy.place.priority,
+        "priorityClassName": tenancy.scope.priority,
         "terminationGracePeriodSeconds": 30,
         "securityContext": pod_security(),
         **apart(NAME),
@@ -130,7 +131,7 @@ def _container(tenancy: Tenancy) -> Obj:
         "resources": {"requests": requests, "limits": limits},
         "startupProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 2, "failureThreshold": 150},
         "livenessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 10, "timeoutSeconds": 5},
-        # While it reads its log redis listens, and answers -LOADING: only a ping tells that it serves.
+        # While redis loads its log it accepts connections and answers -LOADING: only PING shows readiness.
         "readinessProbe": {
             "exec": {"command": ["sh", "-c", f"redis-cli -p {PORT} ping | grep -q PONG"]},
             "periodSeconds": 5,
@@ -146,7 +147,7 @@ def _container(tenancy: Tenancy) -> Obj:
 
 
 def _settings(tenancy: Tenancy) -> dict[str, str]:
-    """`protected-mode no`, since it would refuse all but the pod itself; the NetworkPolicy lets in whom it should."""
+    """The settings. Protected mode would refuse all other pods; the NetworkPolicy restricts access instead."""
     lines = (
         "bind * -::*",
         "protected-mode no",

@@ -1,38 +1,39 @@
-"""What pods may and may not know: a ServiceAccount without a token, and a Secret whose values are not ours.
+"""A ServiceAccount without a token, and a Secret without values.
 
-No secret value ever passes through here. The Secret is created without data, so that its owner, a person or
-External Secrets, owns every key of it: applying the manifest again leaves them alone.
+No secret value passes through this service. The Secret is created without data, so that an operator or External Secrets
+owns all of its keys, and applying the manifest again doesn't change them.
 """
 
-from services.manifest.rendering.naming import ACCOUNT, CREDENTIALS, Obj, Place
+from services.manifest.rendering.naming import ACCOUNT, CREDENTIALS, TenantScope
 from services.manifest.rendering.tenancy import Tenancy
+from shared.kube.objects import Obj
 
 
-def service_account(place: Place) -> Obj:
-    """The account of all pods. They don't talk to the Kubernetes API, so no token is mounted."""
+def service_account(scope: TenantScope) -> Obj:
+    """The account of all pods. They don't call the Kubernetes API, so no token is mounted."""
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
-        "metadata": place.metadata(ACCOUNT),
+        "metadata": scope.metadata(ACCOUNT),
         "automountServiceAccountToken": False,
     }
 
 
-def credentials(place: Place) -> Obj:
-    """An empty Secret, which pods see as files, and which is filled where it runs."""
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": place.metadata(CREDENTIALS), "type": "Opaque"}
+def credentials(scope: TenantScope) -> Obj:
+    """An empty Secret, mounted as files and filled in the cluster."""
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": scope.metadata(CREDENTIALS), "type": "Opaque"}
 
 
 def external_credentials(tenancy: Tenancy) -> Obj:
-    """In its stead: External Secrets makes the Secret from the store's entry `ecp/<tenant>`, and keeps it so."""
+    """Instead of it: External Secrets creates the Secret from the store's entry `ecp/<tenant>`, and refreshes it."""
     return {
         "apiVersion": "external-secrets.io/v1",
         "kind": "ExternalSecret",
-        "metadata": tenancy.place.metadata(CREDENTIALS),
+        "metadata": tenancy.scope.metadata(CREDENTIALS),
         "spec": {
             "refreshInterval": "15m",
             "secretStoreRef": {"kind": "ClusterSecretStore", "name": tenancy.platform.secret_store},
             "target": {"name": CREDENTIALS, "creationPolicy": "Owner"},
-            "dataFrom": [{"extract": {"key": f"ecp/{tenancy.place.tenant_id}"}}],
+            "dataFrom": [{"extract": {"key": f"ecp/{tenancy.scope.tenant_id}"}}],
         },
     }

@@ -1,12 +1,13 @@
-"""As whom pods run and what they may: no more than the Pod Security standard `restricted`, and a little less."""
+"""Security contexts: the Pod Security standard `restricted`, with a read-only root filesystem and a fixed user."""
 
-from services.manifest.rendering.naming import Obj
+from shared.kube.objects import Obj
 
 USER = 10001
-"""Above 10000, so that it is no user of the node's."""
+"""Above 10000, so that it isn't a user of the node."""
 
 
 def pod_security() -> Obj:
+    """The security context of a pod."""
     return {
         "runAsNonRoot": True,
         "runAsUser": USER,
@@ -18,7 +19,7 @@ def pod_security() -> Obj:
 
 
 def container_security() -> Obj:
-    """Said again for the container, since not every tool looks at the pod."""
+    """The security context of a container. It repeats the pod's, which some tools don't read."""
     return {
         "runAsNonRoot": True,
         "runAsUser": USER,

@@ -1,24 +1,26 @@
-"""Volumes for what sessions leave behind."""
+"""Volumes for recordings."""
 
-from services.manifest.rendering.naming import Obj, recordings_name
-from services.manifest.rendering.tenancy import Tenancy, Workload
+from services.manifest.rendering.naming import recordings_name
+from services.manifest.rendering.tenancy import RenderedWorkload, Tenancy
+from shared.kube.objects import Obj
 
 
-def recordings(workload: Workload, tenancy: Tenancy) -> Obj:
-    """One claim for all replicas of a service, wherever they run: that takes a class that many nodes can write to."""
+def recordings(workload: RenderedWorkload, tenancy: Tenancy) -> Obj:
+    """One claim for all replicas of a service: needs a class whose volumes several nodes can write to."""
     chosen = tenancy.platform.shared_storage_class
     return claim(
-        tenancy.place.metadata_of(workload.name, recordings_name(workload.name)),
+        tenancy.scope.metadata_of(workload.name, recordings_name(workload.name)),
         claim_spec("ReadWriteMany", workload.recordings_gib, chosen),
     )
 
 
 def claim(metadata: Obj, spec: Obj) -> Obj:
+    """A PersistentVolumeClaim."""
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
 
 
 def claim_spec(mode: str, size_gib: int, storage_class: str | None = None) -> Obj:
-    """Of a claim, or of a template for claims."""
+    """The spec of a claim or of a claim template."""
     named = {"storageClassName": storage_class} if storage_class else {}
     return {"accessModes": [mode], **named, "resources": {"requests": {"storage": _size(size_gib)}}}
 

@@ -1,13 +1,13 @@
-"""What is rendered, gathered from spec, sizing, catalogue and options before any object is written.
+"""The input of rendering, gathered from spec, sizing, catalogue and options.
 
-Builders get these and nothing else: each is a function from a workload and a place to one object.
+Builders depend on nothing else: each is a function from a workload and a scope to one object.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from services.manifest.rendering.naming import Place
+from services.manifest.rendering.naming import TenantScope
 from shared.catalog import Catalog, CatalogService
 from shared.errors import Refused
 from shared.events import DeployOptions
@@ -20,23 +20,23 @@ _GIB = 2**30
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What the cluster's operators have set up, and how they call it."""
+    """Names of what the cluster's operators have installed."""
 
     ingress_domain: str = "ecp-ai.internal"
     ingress_class: str = "nginx"
     ingress_namespace: str = "ingress-nginx"
     cluster_issuer: str = "letsencrypt-prod"
-    """cert-manager's ClusterIssuer, which makes the Secret with an Ingress' certificate."""
+    """cert-manager's ClusterIssuer for the certificates of Ingresses."""
     monitoring_namespace: str = "monitoring"
     secret_store: str = "vault-backend"  # noqa: S105 - the name of a store
     """External Secrets' ClusterSecretStore."""
     shared_storage_class: str | None = None
-    """For volumes that several nodes write to; None is the cluster's default class."""
+    """The StorageClass of volumes that several nodes write to; None: the cluster's default."""
     redis_image: str = "redis:7.2.5-alpine"
 
 
 @dataclass(frozen=True)
-class Workload:
+class RenderedWorkload:
     """One AI service of the tenant."""
 
     sizing: ServiceSizing
@@ -52,22 +52,22 @@ class Workload:
 
     @property
     def has_autoscaler(self) -> bool:
-        """A workload that may not grow has no HPA; its Deployment has `replicas` instead."""
+        """Whether it can scale. Otherwise its Deployment sets `replicas`."""
         return self.sizing.max_replicas > self.sizing.replicas
 
     @property
     def needed(self) -> int:
-        """Replicas that must be ready for the tenant's promise to hold; a sizing without spare ones needs all."""
+        """Replicas that must be ready for the service to count as up; all of them if the sizing doesn't have it."""
         return self.sizing.needed or self.sizing.replicas
 
     @property
     def surge(self) -> int:
-        """Most pods above the wanted number in an update. Of GPUs there are rarely more than one to spare."""
+        """The most additional pods during an update: a quarter, but one on GPUs, of which few are spare."""
         return 1 if self.sizing.gpu else -(-self.sizing.max_replicas // 4)
 
     @cached_property
     def recordings_gib(self) -> int:
-        """What its sessions leave behind for as long as it is kept, rounded up; 0 if nothing."""
+        """The recordings of its sessions within their retention, rounded up; 0 without recordings."""
         storage = self.service.storage
         if storage is None or self.sizing.sessions == 0:
             return 0
@@ -76,13 +76,13 @@ class Workload:
 
 @dataclass(frozen=True)
 class Tenancy:
-    """A tenant, ready to be written down."""
+    """Everything about a tenant that builders need."""
 
-    place: Place
-    workloads: tuple[Workload, ...]
+    scope: TenantScope
+    workloads: tuple[RenderedWorkload, ...]
     sla: SlaTarget
     priority: int
-    """0 for the first preset; a tenant with a stricter promise comes first when nodes are short."""
+    """The index of its preset: larger presets have priority when nodes are short."""
     options: DeployOptions
     platform: Platform
 
@@ -91,26 +91,32 @@ class Tenancy:
         return sum(each.sizing.sessions for each in self.workloads)
 
     @property
-    def entries(self) -> list[Workload]:
-        """What customers reach."""
+    def entries(self) -> list[RenderedWorkload]:
+        """The services that customers call."""
         return [each for each in self.workloads if each.service.entry_point]
 
 
 def _stepped(gib: int) -> int:
-    """Up to the next of four steps between two powers of two: a volume is not to be resized for every few sessions."""
+    """Round up to one of four steps between powers of two, so that few changes of the sessions resize the volume."""
     step = max(1, 1 << max(gib - 1, 0).bit_length() >> 3)
     return max(1, -(-gib // step) * step)
 
 
 def gather(
-    spec: TenantSpec, sizing: Sizing, options: DeployOptions, *, place: Place, catalog: Catalog, platform: Platform
+    spec: TenantSpec,
+    sizing: Sizing,
+    options: DeployOptions,
+    *,
+    scope: TenantScope,
+    catalog: Catalog,
+    platform: Platform,
 ) -> Tenancy:
-    """Everything that builders need. Raises Refused when the sizing is of another catalogue."""
+    """Gather the input of the builders. Raises Refused if the catalogue lacks a service or GPU of the sizing."""
     _check_known(sizing, catalog)
     names = [each.service for each in sizing.services]
     presets = list(catalog.presets)
     return Tenancy(
-        place=place,
+        scope=scope,
         workloads=tuple(_workload(each, names, catalog) for each in sizing.services),
         sla=spec.sla_target,
         priority=presets.index(sizing.preset) if sizing.preset in presets else 0,
@@ -119,9 +125,9 @@ def gather(
     )
 
 
-def _workload(sizing: ServiceSizing, present: Iterable[str], catalog: Catalog) -> Workload:
+def _workload(sizing: ServiceSizing, present: Iterable[str], catalog: Catalog) -> RenderedWorkload:
     service = catalog.services[sizing.service]
-    return Workload(
+    return RenderedWorkload(
         sizing=sizing,
         service=service,
         gpu_product=catalog.gpus[sizing.gpu_type].product if sizing.gpu and sizing.gpu_type else None,
@@ -131,7 +137,7 @@ def _workload(sizing: ServiceSizing, present: Iterable[str], catalog: Catalog) -
 
 
 def _check_known(sizing: Sizing, catalog: Catalog) -> None:
-    """A sizing may come from a calculator with another catalogue than ours."""
+    """Refuse a sizing of a calculator whose catalogue has services or GPUs that this one lacks."""
     unknown = [each.service for each in sizing.services if each.service not in catalog.services]
     unknown += sorted({each.gpu_type for each in sizing.services if each.gpu_type} - catalog.gpus.keys())
     if unknown:

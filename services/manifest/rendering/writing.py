@@ -1,7 +1,7 @@
 """Objects as text, and the text's digest.
 
-A manifest is read by others: by Go's mixture of YAML 1.1 and 1.2, where `1e3` and `0o17` aren't the strings that PyYAML
-takes them for. So a string is written without quotes only if no parser can mistake it.
+Other parsers read a manifest, such as Go's mixture of YAML 1.1 and 1.2, for which `1e3` and `0o17` are numbers, while
+PyYAML reads them as strings. A string is therefore unquoted only if it is a string for every parser.
 """
 
 import hashlib
@@ -14,21 +14,21 @@ from typing import Any
 
 import orjson
 
-from services.manifest.rendering.naming import Obj
+from shared.kube.objects import Obj
 
 _UNMISTAKABLE = re.compile(r"[A-Za-z/](?:[A-Za-z0-9._/-]|:(?=[A-Za-z0-9._/-]))*")
 _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"))
 _NEEDS_NO_ESCAPE = re.compile(r"[^\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]*")
 _INDENT = "  "
 
-# Only JSON's own values, which is all that an object consists of. PyYAML with libyaml writes the same text in more than
-# ten times the time, which was most of a manifest's way through this service.
+# Objects consist of JSON values only, so a small writer is enough. PyYAML with libyaml takes more than ten times as
+# long for the same text, which was most of the time that this service spent on a manifest.
 
 
 def to_yaml(objects: Sequence[Obj]) -> str:
-    """The objects as YAML documents, in this order, keys in theirs; no line is folded and nothing is an alias.
+    """The objects as YAML documents, with objects and keys in the given order, without folded lines or aliases.
 
-    Raises TypeError or ValueError for what JSON can't express either.
+    Raises TypeError or ValueError for values that JSON doesn't have.
     """
     out: list[str] = []
     for each in objects:
@@ -38,7 +38,7 @@ def to_yaml(objects: Sequence[Obj]) -> str:
 
 
 def _mapping(out: list[str], mapping: Mapping[str, Any], pad: str, lead: str) -> None:
-    """Write a mapping. `lead` stands before its first line, `pad` before the others."""
+    """Write a mapping. `lead` is the prefix of its first line, `pad` of the others."""
     for key, value in mapping.items():
         out.append(f"{lead}{_string(key)}:")
         lead = pad
@@ -53,7 +53,7 @@ def _mapping(out: list[str], mapping: Mapping[str, Any], pad: str, lead: str) ->
 
 
 def _sequence(out: list[str], items: Sequence[Any], pad: str, lead: str) -> None:
-    """The same for a sequence; its dashes stand below the key that it belongs to."""
+    """Write a sequence; its dashes are aligned with the key."""
     for item in items:
         out.append(f"{lead}- ")
         lead = pad
@@ -66,13 +66,13 @@ def _sequence(out: list[str], items: Sequence[Any], pad: str, lead: str) -> None
 
 
 def _scalar(value: object) -> str:
-    """One value, or an empty collection, as YAML and JSON both write it."""
+    """A scalar or an empty collection, in the notation that YAML and JSON share."""
     return _string(value) if isinstance(value, str) else json.dumps(value, allow_nan=False)
 
 
 @lru_cache(maxsize=4096)
 def _string(text: str) -> str:
-    """A string; JSON's quotes and escapes are a part of YAML's, but for a few characters that YAML wants escaped."""
+    """A string. JSON's quoting is valid YAML, except for a few characters that YAML requires to be escaped."""
     if _UNMISTAKABLE.fullmatch(text) and text.lower() not in _WORDS:
         return text
     quoted = orjson.dumps(text).decode()
@@ -88,10 +88,10 @@ def to_json(objects: Sequence[Obj]) -> str:
 
 
 def digest(text: str) -> str:
-    """What names this text everywhere: `sha256:` and 64 hex digits of its UTF-8."""
+    """The digest that identifies a text: `sha256:` and 64 hex digits, of its UTF-8."""
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def summary(objects: Iterable[Obj]) -> dict[str, int]:
-    """Objects by kind, in the order of their first: `{"Namespace": 1, "Service": 5}`."""
+    """The number of objects by kind, in order of appearance: `{"Namespace": 1, "Service": 5}`."""
     return dict(Counter(each["kind"] for each in objects))

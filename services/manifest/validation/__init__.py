@@ -1,11 +1,11 @@
-"""Validation of any manifest, ours or a user's: text, schema, semantics, security, capacity.
+"""Validates any manifest, rendered or a user's: text, schema, semantics, security, capacity.
 
     reading ─▶ schema ─▶ references, workloads, limits, security, capacity ─▶ findings with lines, in two languages
 
-Pure, bounded in time and memory whatever the text holds, and without a connection of its own.
+Pure, and bounded in time and memory for any input.
 """
 
-from services.manifest.validation.checking import Question, validate_objects, validate_text
+from services.manifest.validation.checking import ValidationOptions, validate_objects, validate_text
 from services.manifest.validation.codes import CODES
 
-__all__ = ["CODES", "Question", "validate_objects", "validate_text"]
+__all__ = ["CODES", "ValidationOptions", "validate_objects", "validate_text"]

@@ -1,8 +1,8 @@
-"""Whether a cluster has room: all pods together, and each of them on some node."""
+"""Whether a cluster has the capacity for a manifest: in total, and on a node for each pod."""
 
 from decimal import Decimal
 
-from services.manifest.validation.findings import Findings
+from services.manifest.validation.findings import FindingCollector
 from services.manifest.validation.limits import amount, demand
 from services.manifest.validation.manifest import Manifest, Pods
 from services.manifest.validation.workloads import least_replicas
@@ -15,8 +15,8 @@ _TIGHT = Decimal("0.8")
 _PREFIX = "requests."
 
 
-def check_capacity(manifest: Manifest, capacity: CapacityReply, findings: Findings) -> None:
-    """The pods as they start (autoscalers at their minimum) against what the cluster has free now."""
+def check_capacity(manifest: Manifest, capacity: CapacityReply, findings: FindingCollector) -> None:
+    """Compare the initial pods (autoscalers at their minimum) with the free capacity of the cluster."""
     nodes = [_node(each) for each in capacity.nodes]
     _check_sums(manifest, nodes, findings)
     for pods in sorted(manifest.pods, key=lambda each: -demand(each.spec).get("requests.cpu", Decimal(0))):
@@ -30,7 +30,7 @@ def _node(known: NodeCapacity) -> Node:
     return Node(known.name, allocatable, free, known.labels, known.taints)
 
 
-def _check_sums(manifest: Manifest, nodes: list[Node], findings: Findings) -> None:
+def _check_sums(manifest: Manifest, nodes: list[Node], findings: FindingCollector) -> None:
     for name, title in _RESOURCES.items():
         needed = sum(
             (demand(p.spec).get(f"{_PREFIX}{name}", Decimal(0)) * least_replicas(p, manifest) for p in manifest.pods),
@@ -45,8 +45,8 @@ def _check_sums(manifest: Manifest, nodes: list[Node], findings: Findings) -> No
             findings.add("CAPACITY_TIGHT", resource=title, percent=str(percent))
 
 
-def _place(pods: Pods, count: int, nodes: list[Node], findings: Findings) -> None:
-    """It is no scheduler: it shows what no scheduler could place."""
+def _place(pods: Pods, count: int, nodes: list[Node], findings: FindingCollector) -> None:
+    """Place pods on nodes. Unlike a scheduler it reports only pods that no scheduler could place."""
     group = _group(pods, count)
     placed = place(group, nodes)
     if placed == count:

@@ -1,4 +1,4 @@
-"""The table of findings, `codes.yaml`, read once: a text belongs beside its translation, not into a check."""
+"""The table of findings, `codes.yaml`: texts and translations are maintained together, apart from the checks."""
 
 from dataclasses import dataclass
 from importlib.resources import files
@@ -11,7 +11,7 @@ Severity = Literal["error", "warning", "info"]
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One kind of finding; texts are for `str.format_map`. `lenient` is the severity without `strict_validation`."""
+    """One kind of finding, with texts for `str.format_map`. `lenient` is the severity without `strict_validation`."""
 
     severity: Severity
     en: str

@@ -1,7 +1,7 @@
 """API versions that Kubernetes has deprecated or removed, and what replaces them.
 
-From the deprecated API migration guide (kubernetes.io/docs/reference/using-api/deprecation-guide), by what each release
-stopped serving, and what later releases' definitions lack; versions that were gone before 1.16 are not in it.
+Sources: the deprecated API migration guide (kubernetes.io/docs/reference/using-api/deprecation-guide), and the
+definitions of later releases. Versions removed before 1.16 aren't included.
 """
 
 import re
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 
-class Change(NamedTuple):
-    """Minor versions such as `1.22`; `removed` is None for what is only deprecated."""
+class ApiChange(NamedTuple):
+    """Deprecation of a version; minor Kubernetes versions such as `1.22`. `removed` is None if it is still served."""
 
     deprecated: str
     removed: str | None
@@ -25,10 +25,10 @@ _WEBHOOKS = "MutatingWebhookConfiguration ValidatingWebhookConfiguration"
 _CLAIMS = "ResourceClaim ResourceClaimTemplate ResourceSlice"
 _CLASSES = "ResourceClaimParameters ResourceClass ResourceClassParameters"
 _DEVICES = "resource.k8s.io/v1 DeviceClass"
-_NOTHING = "nothing: it was given up"
+_NOTHING = "nothing: it was abandoned"
 _FLOW_CONTROL = "FlowSchema PriorityLevelConfiguration"
 
-# API version, deprecated in, removed in, kinds, and what replaces it: a version of the group, another one, or words.
+# API version, deprecated in, removed in, kinds, and the replacement: a version of the group, another group, or text.
 _TABLE = f"""
 extensions/v1beta1                    | 1.8  | 1.16 | Deployment DaemonSet ReplicaSet | apps/v1
 apps/v1beta1                          | 1.8  | 1.16 | Deployment StatefulSet | v1
@@ -84,20 +84,20 @@ v1                                    | 1.33 | -    | Endpoints | {_SLICES}
 """
 
 
-def _changes() -> Iterator[tuple[tuple[str, str], Change]]:
+def _changes() -> Iterator[tuple[tuple[str, str], ApiChange]]:
     for row in _TABLE.strip().splitlines():
         api_version, deprecated, removed, kinds, replacement = (cell.strip() for cell in row.split("|"))
         if re.fullmatch(r"v\d+", replacement):
             replacement = f"{api_version.rpartition('/')[0]}/{replacement}"
-        change = Change(deprecated, None if removed == "-" else removed, replacement)
+        change = ApiChange(deprecated, None if removed == "-" else removed, replacement)
         yield from (((api_version, kind), change) for kind in kinds.split())
 
 
 CHANGES = dict(_changes())
 
 
-def find(api_version: str, kind: str, kubernetes: str) -> Change | None:
-    """The change that concerns a kind in this version of Kubernetes (`1.33.0`); None if there is none yet."""
+def find(api_version: str, kind: str, kubernetes: str) -> ApiChange | None:
+    """The change that affects a kind in a version of Kubernetes (`1.33.0`); None if there is none."""
     change = CHANGES.get((api_version, kind))
     return change if change is not None and _minor(kubernetes) >= _minor(change.deprecated) else None
 

@@ -1,12 +1,12 @@
-"""Collects findings while checks run, and writes them out with lines and both languages at the end."""
+"""Collects findings during the checks, and finally adds lines and texts in both languages."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from services.manifest.validation.codes import CODES, Severity
-from services.manifest.validation.lines import Place, Spot, locate
-from services.manifest.validation.manifest import Item
+from services.manifest.validation.lines import Position, Spot, locate
+from services.manifest.validation.manifest import ManifestObject
 from services.manifest.validation.pointers import written
 from shared.reading.yaml_text import Pointer, Problem
 from shared.rpc import Finding
@@ -18,29 +18,29 @@ _ORDER: Mapping[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class _Note:
+class _Draft:
     code: str
-    item: Item | None
+    item: ManifestObject | None
     pointer: Pointer
-    place: Place | None
+    place: Position | None
     details: Mapping[str, str]
 
 
 @dataclass
-class Findings:
-    """The findings so far. Past `MAX_FINDINGS` a last one tells that there are more."""
+class FindingCollector:
+    """The findings so far. After `MAX_FINDINGS` a last one reports that there are more."""
 
     strict: bool
-    _notes: list[_Note] = field(default_factory=list)
+    _notes: list[_Draft] = field(default_factory=list)
     _seen: set[tuple[str, int, Pointer, str]] = field(default_factory=set)
     left_out: bool = False
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """Whether there are findings."""
         return bool(self._notes)
 
-    def add(self, code: str, item: Item | None = None, pointer: Pointer = (), **details: str) -> None:
-        """A finding about an object, or about the manifest as a whole. The same one twice is one."""
+    def add(self, code: str, item: ManifestObject | None = None, pointer: Pointer = (), **details: str) -> None:
+        """Add a finding about an object, or about the whole manifest. Duplicates are ignored."""
         if len(self._notes) >= MAX_FINDINGS:
             self.left_out = True
             return
@@ -48,29 +48,29 @@ class Findings:
         key = (code, item.number if item else -1, pointer, str(sorted(short.items())))
         if key not in self._seen:
             self._seen.add(key)
-            self._append(_Note(code, item, pointer, None, short))
+            self._append(_Draft(code, item, pointer, None, short))
 
     def add_problem(self, problem: Problem) -> None:
-        """What is wrong with the text itself."""
-        self._append(_Note(problem.code, None, (), (problem.line, problem.column), problem.details))
+        """Add a problem of the text itself."""
+        self._append(_Draft(problem.code, None, (), (problem.line, problem.column), problem.details))
 
     def room_for(self, faults: Iterable[T]) -> Iterator[T]:
-        """Those of `faults` for which there is still room: to look for the places of others would cost, for nothing."""
+        """The `faults` up to the limit: locating further ones would cost time for nothing."""
         for fault in faults:
             if len(self._notes) >= MAX_FINDINGS:
                 self.left_out = True
                 return
             yield fault
 
-    def has_one_at(self, item: Item, pointer: Pointer) -> bool:
-        """Whether something has been found just there: that a value is missing then is no news."""
+    def has_one_at(self, item: ManifestObject, pointer: Pointer) -> bool:
+        """Whether there is a finding at this pointer, which makes a missing value there redundant."""
         return any(note.item is item and note.pointer == pointer for note in self._notes)
 
     def written(self, text: str | None) -> tuple[Finding, ...]:
-        """All of them, errors first, then by line. Without the text they have no lines."""
+        """All findings, errors first, then by line. Without the text they have no lines."""
         notes = list(self._notes)
         if self.left_out:
-            notes.append(_Note("TOO_MANY_FINDINGS", None, (), None, {"limit": str(MAX_FINDINGS)}))
+            notes.append(_Draft("TOO_MANY_FINDINGS", None, (), None, {"limit": str(MAX_FINDINGS)}))
         spots = {_spot(note) for note in notes if note.item is not None}
         places = locate(text, spots) if text is not None and spots else {}
         findings = [
@@ -78,13 +78,13 @@ class Findings:
         ]
         return tuple(sorted(findings, key=lambda each: (_ORDER[each.severity], each.line or 0)))
 
-    def _append(self, note: _Note) -> None:
+    def _append(self, note: _Draft) -> None:
         if len(self._notes) >= MAX_FINDINGS:
             self.left_out = True
         else:
             self._notes.append(note)
 
-    def _finding(self, note: _Note, place: Place | None) -> Finding:
+    def _finding(self, note: _Draft, place: Position | None) -> Finding:
         code = CODES[note.code]
         severity = code.severity if self.strict or code.lenient is None else code.lenient
         return Finding(
@@ -102,6 +102,6 @@ class Findings:
         )
 
 
-def _spot(note: _Note) -> Spot:
+def _spot(note: _Draft) -> Spot:
     assert note.item is not None  # noqa: S101 - asked for notes about objects alone
     return note.item.document, (*note.item.base, *note.pointer)

@@ -1,18 +1,19 @@
-"""Quota against sum, and containers against the limit range: what would be refused pod by pod, long after the apply."""
+"""Checks quotas and limit ranges, which the cluster would enforce pod by pod, long after the apply."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from services.manifest.validation.findings import Findings
-from services.manifest.validation.manifest import Container, Item, Manifest, Obj, Pods
+from services.manifest.validation.findings import FindingCollector
+from services.manifest.validation.manifest import Container, Manifest, ManifestObject, Pods
 from services.manifest.validation.workloads import least_replicas, most_replicas
+from shared.kube.objects import Obj
 from shared.kube.quantities import QuantityError, canonical, parse
 
 Amounts = dict[str, Decimal]
 _MOST_EACH = 10
-"""Quotas and limit ranges of one namespace that are checked: more are unusual, and each is compared with every pod."""
+"""Quotas and limit ranges checked in a namespace: each is compared with every pod, and more are unusual."""
 _OF_PODS = {"requests.cpu", "requests.memory", "limits.cpu", "limits.memory", "cpu", "memory"}
 _COUNTED = {
     "services": "Service",
@@ -23,8 +24,8 @@ _COUNTED = {
 }
 
 
-def check_limits(manifest: Manifest, findings: Findings) -> None:
-    """Every ResourceQuota and LimitRange against what is in its namespace."""
+def check_limits(manifest: Manifest, findings: FindingCollector) -> None:
+    """Check every ResourceQuota and LimitRange against the objects in its namespace."""
     seen: Counter[tuple[str, str]] = Counter()
     needs: dict[str, tuple[Amounts, Amounts]] = {}
     for item in manifest.of_kind("ResourceQuota", "LimitRange"):
@@ -43,7 +44,7 @@ def check_limits(manifest: Manifest, findings: Findings) -> None:
 
 
 def amount(value: Any) -> Decimal:
-    """A quantity; what is none counts as nothing, since it has a finding of its own."""
+    """A quantity; 0 for an invalid one, which has a finding of its own."""
     try:
         return parse(value)
     except QuantityError:
@@ -51,16 +52,16 @@ def amount(value: Any) -> Decimal:
 
 
 def demand(spec: Obj) -> Amounts:
-    """What one pod asks for and may use: `requests.cpu`, `limits.memory`, `requests.nvidia.com/gpu`.
+    """The effective requests and limits of a pod: `requests.cpu`, `limits.memory`, `requests.nvidia.com/gpu`.
 
-    Containers and sidecars add up; an init container runs before them, beside the sidecars that are there by then, and
-    counts where that is larger. (kubernetes.io/docs/concepts/workloads/pods/sidecar-containers)
+    Containers and sidecars add up. An init container runs before the containers, beside the sidecars already started,
+    and counts if that sum is larger. (kubernetes.io/docs/concepts/workloads/pods/sidecar-containers)
     """
     starting: Amounts = {}
     running: Amounts = {}
     for container in spec.get("initContainers") or ():
         own = _of_container(container)
-        # What it has beside it but doesn't ask for itself is not more now than later.
+        # Resources that only the sidecars request are counted with the containers below.
         for name, value in own.items():
             starting[name] = max(starting.get(name, Decimal(0)), running.get(name, Decimal(0)) + value)
         if container.get("restartPolicy") == "Always":
@@ -85,7 +86,9 @@ def _of_container(container: Obj) -> Amounts:
     }
 
 
-def _check_quota(quota: Item, needs: tuple[Amounts, Amounts], manifest: Manifest, findings: Findings) -> None:
+def _check_quota(
+    quota: ManifestObject, needs: tuple[Amounts, Amounts], manifest: Manifest, findings: FindingCollector
+) -> None:
     spec = quota.value.get("spec") or {}
     if spec.get("scopes") or spec.get("scopeSelector"):
         return
@@ -128,8 +131,10 @@ def _storage(claim: Obj) -> Decimal:
     return amount((((claim.get("spec") or {}).get("resources") or {}).get("requests") or {}).get("storage", "0"))
 
 
-def _check_stated(quota: Item, name: str, resource: str, manifest: Manifest, findings: Findings) -> None:
-    """A pod under a quota needs requests and limits, its own or a LimitRange's defaults."""
+def _check_stated(
+    quota: ManifestObject, name: str, resource: str, manifest: Manifest, findings: FindingCollector
+) -> None:
+    """Pods under a quota must set requests and limits, unless a LimitRange has defaults."""
     if any(item.namespace == quota.namespace for item in manifest.of_kind("LimitRange")):
         return
     for pods in manifest.pods_in(quota.namespace):
@@ -141,15 +146,15 @@ def _check_stated(quota: Item, name: str, resource: str, manifest: Manifest, fin
                 )
 
 
-def _check_range(item: Item, limit: Obj, manifest: Manifest, findings: Findings) -> None:
+def _check_range(item: ManifestObject, limit: Obj, manifest: Manifest, findings: FindingCollector) -> None:
     for pods in manifest.pods_in(item.namespace):
         for container in pods.containers:
             resources = container.value.get("resources") or {}
             _check_bounds(pods, container, resources, limit, findings)
 
 
-def _check_bounds(pods: Pods, container: Container, resources: Obj, limit: Obj, findings: Findings) -> None:
-    """Limits against the maximum, requests against the minimum, as the admission plugin does."""
+def _check_bounds(pods: Pods, container: Container, resources: Obj, limit: Obj, findings: FindingCollector) -> None:
+    """Compare limits with the maximum and requests with the minimum, as the admission plugin does."""
     for field, bounds, side in (("limits", limit.get("max"), "above"), ("requests", limit.get("min"), "below")):
         stated: Mapping[str, Any] = resources.get(field) or {}
         for name, bound in (bounds or {}).items():
@@ -165,6 +170,6 @@ def _check_bounds(pods: Pods, container: Container, resources: Obj, limit: Obj, 
 
 
 def _shown(needed: Decimal, like: Any) -> str:
-    """A quantity in the notation of another one."""
+    """A quantity in the notation of `like`."""
     binary = str(like).endswith("i")
     return canonical(f"{-(-int(needed) // 2**20)}Mi") if binary else canonical(f"{needed:f}")

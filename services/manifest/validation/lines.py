@@ -1,6 +1,6 @@
-"""Where in the text something stands: looked up afterwards, and only for what has a finding.
+"""Locates findings in the text, in a second pass that only runs if there are findings.
 
-A second pass over libyaml's events costs less than keeping the position of every node of every valid manifest.
+A second pass over libyaml's events costs less than storing the position of every node of every valid manifest.
 """
 
 from collections.abc import Iterable
@@ -12,15 +12,15 @@ from yaml._yaml import CParser
 from shared.reading.scalars import as_key, resolve
 from shared.reading.yaml_text import Pointer
 
-Place = tuple[int, int]
+Position = tuple[int, int]
 Spot = tuple[int, Pointer]
 """A document's index, and a pointer into it."""
 
 
-def locate(text: str, wanted: Iterable[Spot]) -> dict[Spot, Place]:
-    """Line and column, from 1, of each spot, or of the nearest thing around it that is in the text.
+def locate(text: str, wanted: Iterable[Spot]) -> dict[Spot, Position]:
+    """Line and column, from 1, of each spot; if the text doesn't have it, of the nearest enclosing node.
 
-    For a field it is the place of its key. `text` must be a reading's, without a fatal problem up to the spots.
+    The position of a field is that of its key. `text` must be readable up to the spots.
     """
     spots = set(wanted)
     around = {(index, pointer[:length]) for index, pointer in spots for length in range(len(pointer) + 1)}
@@ -28,13 +28,13 @@ def locate(text: str, wanted: Iterable[Spot]) -> dict[Spot, Place]:
     return {spot: place for spot in spots if (place := _nearest(found, spot)) is not None}
 
 
-def _nearest(found: dict[Spot, Place], spot: Spot) -> Place | None:
+def _nearest(found: dict[Spot, Position], spot: Spot) -> Position | None:
     index, pointer = spot
     lengths = range(len(pointer), -1, -1)
     return next((found[(index, pointer[:n])] for n in lengths if (index, pointer[:n]) in found), None)
 
 
-def _places(text: str, wanted: set[Spot]) -> dict[Spot, Place]:
+def _places(text: str, wanted: set[Spot]) -> dict[Spot, Position]:
     walk = _Walk(wanted)
     parser = CParser(text)
     last = max((index for index, _ in wanted), default=-1)
@@ -42,23 +42,24 @@ def _places(text: str, wanted: set[Spot]) -> dict[Spot, Place]:
         while walk.document <= last and (event := parser.get_event()) is not None:
             walk.step(event)
     except yaml.YAMLError:
-        # What comes after a syntax error has no findings; that itself has one already.
+        # There are no findings after a syntax error, which has a finding of its own.
         return walk.found
     return walk.found
 
 
 class _Walk:
-    """Follows events and notes the places of what is wanted."""
+    """Follows the parser's events and records the positions of the wanted spots."""
 
     def __init__(self, wanted: set[Spot]) -> None:
         self.document = -1
-        self.found: dict[Spot, Place] = {}
+        self.found: dict[Spot, Position] = {}
         self._wanted = wanted
         self._path: list[str | int] = []
         self._open: list[str] = []
-        """`list`, `key` (a mapping that waits for a key) or `value`, for each open collection."""
+        """For each open collection `list`, `key` (a mapping before a key) or `value` (after it)."""
 
     def step(self, event: Any) -> None:
+        """Process one event."""
         kind = type(event)
         if kind is yaml.DocumentStartEvent:
             self.document += 1
@@ -98,7 +99,7 @@ class _Walk:
             self.found[spot] = (event.start_mark.line + 1, event.start_mark.column + 1)
 
     def _done(self) -> None:
-        """A value is over: the next one has the next number, or a new key."""
+        """A value ended: in a list the index advances, in a mapping a key follows."""
         if not self._open:
             return
         if self._open[-1] == "list":

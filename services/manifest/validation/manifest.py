@@ -1,29 +1,13 @@
-"""A manifest as checks see it: objects with their places, pods with their workloads, and look-ups by name."""
+"""The model of a manifest for checks: objects with pointers into the text, pods, and look-ups by name."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from shared.kube.objects import Obj, selector_matches
 from shared.reading.yaml_text import Pointer
 
-Obj = dict[str, Any]
-CLUSTER_SCOPED = frozenset(
-    {
-        "APIService",
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "CustomResourceDefinition",
-        "IngressClass",
-        "Namespace",
-        "Node",
-        "PersistentVolume",
-        "PriorityClass",
-        "RuntimeClass",
-        "StorageClass",
-        "ValidatingWebhookConfiguration",
-        "MutatingWebhookConfiguration",
-    }
-)
+_OPERATORS = frozenset(("In", "NotIn", "Exists", "DoesNotExist"))
 _TEMPLATE: Pointer = ("spec", "template")
 _TEMPLATES: Mapping[str, Pointer] = {
     "Deployment": _TEMPLATE,
@@ -37,8 +21,8 @@ _TEMPLATES: Mapping[str, Pointer] = {
 
 
 @dataclass(slots=True)
-class Item:
-    """One object. `value` is its normal form once it has been decoded; `base` leads to it within its document."""
+class ManifestObject:
+    """One object. `value` is in normal form once it is decoded; `base` is its pointer within its document."""
 
     number: int
     document: int
@@ -49,16 +33,16 @@ class Item:
     namespace: str
     name: str
     typed: bool = False
-    """Whether it has been decoded. What hasn't may hold anything anywhere, and only its name is known."""
+    """Whether it was decoded. Otherwise only its name is known, and its fields may have any type."""
 
     @property
     def title(self) -> str:
-        """As a person names it: `Deployment ecp-ai-x/callbot`."""
+        """Its name in messages: `Deployment ecp-ai-x/callbot`."""
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
 class Container(NamedTuple):
-    """A container of a pod; `pointer` leads to it from the object."""
+    """A container of a pod; `pointer` is relative to the object."""
 
     value: Obj
     pointer: Pointer
@@ -66,6 +50,7 @@ class Container(NamedTuple):
 
     @property
     def name(self) -> str:
+        """Its name; empty if it has none."""
         return str(self.value.get("name", ""))
 
 
@@ -73,29 +58,30 @@ class Container(NamedTuple):
 class Pods:
     """The pods of one object."""
 
-    item: Item
+    item: ManifestObject
     labels: Mapping[str, str]
     spec: Obj
     pointer: Pointer
-    """To the pod's spec."""
+    """The pointer of the pod's spec, relative to the object."""
     containers: tuple[Container, ...]
 
     @property
     def replicas(self) -> int:
-        """From the object; a DaemonSet's depend on the cluster and count as one."""
+        """The object's replicas; 1 for a DaemonSet, whose number depends on the cluster."""
         spec = self.item.value.get("spec") or {}
         if self.item.kind in {"Deployment", "StatefulSet", "ReplicaSet"}:
             return int(spec.get("replicas", 1))
         return int(spec.get("parallelism") or 1) if self.item.kind == "Job" else 1
 
 
-class Ports(NamedTuple):
-    """Numbers and names that are declared; `open` where a pod declares none, and so may listen on any number."""
+class ListeningPorts(NamedTuple):
+    """Declared port numbers and names. `open` if a pod declares none, and so may listen on any number."""
 
     declared: frozenset[int | str]
     open: bool
 
     def has(self, port: Any) -> bool:
+        """Whether a pod may listen on this number or name."""
         return port in self.declared or (self.open and isinstance(port, int))
 
 
@@ -103,19 +89,19 @@ class Ports(NamedTuple):
 class Manifest:
     """All objects, indexed."""
 
-    items: list[Item]
+    items: list[ManifestObject]
     pods: list[Pods] = field(default_factory=list)
-    _by_name: dict[tuple[str, str, str], Item] = field(default_factory=dict)
-    _scalers: dict[tuple[str, str, str], Item] = field(default_factory=dict)
+    _by_name: dict[tuple[str, str, str], ManifestObject] = field(default_factory=dict)
+    _scalers: dict[tuple[str, str, str], ManifestObject] = field(default_factory=dict)
 
     _pods_in: dict[str, list[Pods]] = field(default_factory=dict)
     _selected: dict[tuple[str, str], list[Pods]] = field(default_factory=dict)
-    _ports: dict[tuple[str, str], Ports] = field(default_factory=dict)
+    _ports: dict[tuple[str, str], ListeningPorts] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for item in self.items:
             key = (item.kind, item.namespace, item.name)
-            # Of two kinds of one name (Knative has a Service, too) the one that is known is Kubernetes' own.
+            # If two groups have a kind of one name (Knative also has a Service), Kubernetes' own is the decoded one.
             if key not in self._by_name or (item.typed and not self._by_name[key].typed):
                 self._by_name[key] = item
             if item.typed and (found := _pods(item)) is not None:
@@ -125,65 +111,56 @@ class Manifest:
                 target = (item.value.get("spec") or {}).get("scaleTargetRef") or {}
                 self._scalers[(str(target.get("kind")), item.namespace, str(target.get("name")))] = item
 
-    def find(self, kind: str, namespace: str, name: str) -> Item | None:
+    def find(self, kind: str, namespace: str, name: str) -> ManifestObject | None:
         return self._by_name.get((kind, namespace, name))
 
-    def scaler(self, item: Item) -> Item | None:
+    def scaler(self, item: ManifestObject) -> ManifestObject | None:
         """The HorizontalPodAutoscaler of a workload."""
         return self._scalers.get((item.kind, item.namespace, item.name))
 
-    def of_kind(self, *kinds: str) -> Iterator[Item]:
-        """Those of these kinds that have been decoded."""
+    def of_kind(self, *kinds: str) -> Iterator[ManifestObject]:
+        """The decoded objects of these kinds."""
         return (item for item in self.items if item.typed and item.kind in kinds)
 
     def pods_in(self, namespace: str) -> list[Pods]:
         return self._pods_in.get(namespace, [])
 
     def selected(self, namespace: str, selector: Any) -> list[Pods]:
-        """Pods of a namespace that a LabelSelector matches; none for no selector. Remembered: many may ask the same."""
+        """Pods of a namespace that a LabelSelector matches; none without a selector. Cached for repeated selectors."""
         key = (namespace, repr(selector))
         if key not in self._selected:
             self._selected[key] = [each for each in self.pods_in(namespace) if matches(selector, each.labels)]
         return self._selected[key]
 
-    def ports(self, namespace: str, selector: Any) -> Ports:
-        """What the pods that a LabelSelector matches listen on."""
+    def ports(self, namespace: str, selector: Any) -> ListeningPorts:
+        """The ports of the pods that a LabelSelector matches."""
         key = (namespace, repr(selector))
         if key not in self._ports:
             self._ports[key] = _ports(self.selected(namespace, selector))
         return self._ports[key]
 
 
-def _ports(chosen: list[Pods]) -> Ports:
+def _ports(chosen: list[Pods]) -> ListeningPorts:
     declared: set[int | str] = set()
     is_open = False
     for pods in chosen:
         own = [port for container in pods.containers for port in container.value.get("ports") or ()]
         declared.update(value for port in own for value in (port.get("containerPort"), port.get("name")) if value)
         is_open = is_open or not own
-    return Ports(frozenset(declared), is_open)
+    return ListeningPorts(frozenset(declared), is_open)
 
 
 def matches(selector: Any, labels: Mapping[str, str]) -> bool:
-    """Whether a LabelSelector selects these labels: None selects nothing, an empty one everything."""
+    """Whether a LabelSelector selects these labels. None, and an invalid selector, which has a finding, select none."""
     if not isinstance(selector, dict):
         return False
-    if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
+    expressions = selector.get("matchExpressions") or ()
+    if any(not each.get("key") or each.get("operator") not in _OPERATORS for each in expressions):
         return False
-    return all(_holds(rule, labels) for rule in selector.get("matchExpressions") or ())
+    return selector_matches(selector, labels)
 
 
-def _holds(rule: Obj, labels: Mapping[str, str]) -> bool:
-    key, values = rule.get("key"), rule.get("values") or ()
-    return {
-        "In": labels.get(str(key)) in values,
-        "NotIn": labels.get(str(key)) not in values,
-        "Exists": key in labels,
-        "DoesNotExist": key not in labels,
-    }.get(str(rule.get("operator")), False)
-
-
-def _pods(item: Item) -> Pods | None:
+def _pods(item: ManifestObject) -> Pods | None:
     if item.kind not in _TEMPLATES:
         return None
     template: Any = item.value

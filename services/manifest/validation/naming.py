@@ -1,22 +1,23 @@
-"""What pods name: accounts, classes, claims, ConfigMaps and Secrets."""
+"""The objects that pods refer to by name: accounts, classes, claims, ConfigMaps and Secrets."""
 
 from collections.abc import Iterator
 
-from services.manifest.validation.manifest import Obj, Pods
+from services.manifest.validation.manifest import Pods
+from shared.kube.objects import Obj
 from shared.reading.yaml_text import Pointer
 
-Named = tuple[str, str, Pointer, str | None, bool]
-"""Kind, name, pointer, key or None, and whether it may be missing."""
+PodReference = tuple[str, str, Pointer, str | None, bool]
+"""Kind, name, pointer, key or None, and whether it is optional."""
 _GIVEN_CLASSES = ("system-cluster-critical", "system-node-critical")
 _GIVEN_MAPS = ("kube-root-ca.crt",)
 _SOURCES = (("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName"))
 _PROJECTED = (("configMap", "ConfigMap", "name"), ("secret", "Secret", "name"))
 GIVEN_ACCOUNT = "default"
-"""What every namespace has."""
+"""The account that every namespace has."""
 
 
-def named_by(pods: Pods) -> Iterator[Named]:
-    """Everything that a pod can't start without."""
+def named_by(pods: Pods) -> Iterator[PodReference]:
+    """All objects that the pods refer to."""
     spec, at = pods.spec, pods.pointer
     account, priority = spec.get("serviceAccountName"), spec.get("priorityClassName")
     if account and account != GIVEN_ACCOUNT:
@@ -32,7 +33,7 @@ def named_by(pods: Pods) -> Iterator[Named]:
         yield from _environment(container.value, container.pointer)
 
 
-def _volume(volume: Obj, at: Pointer) -> Iterator[Named]:
+def _volume(volume: Obj, at: Pointer) -> Iterator[PodReference]:
     claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
     if claim:
         yield "PersistentVolumeClaim", claim, (*at, "persistentVolumeClaim", "claimName"), None, False
@@ -41,7 +42,7 @@ def _volume(volume: Obj, at: Pointer) -> Iterator[Named]:
         yield from _sources(source, (*at, "projected", "sources", index), _PROJECTED)
 
 
-def _sources(volume: Obj, at: Pointer, known: tuple[tuple[str, str, str], ...]) -> Iterator[Named]:
+def _sources(volume: Obj, at: Pointer, known: tuple[tuple[str, str, str], ...]) -> Iterator[PodReference]:
     for field, kind, name in known:
         source = volume.get(field) or {}
         if source.get(name) and source[name] not in _GIVEN_MAPS:
@@ -50,7 +51,7 @@ def _sources(volume: Obj, at: Pointer, known: tuple[tuple[str, str, str], ...]) 
                 yield kind, source[name], (*at, field, name), key, optional
 
 
-def _environment(container: Obj, at: Pointer) -> Iterator[Named]:
+def _environment(container: Obj, at: Pointer) -> Iterator[PodReference]:
     for index, variable in enumerate(container.get("env") or ()):
         for field, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
             source = (variable.get("valueFrom") or {}).get(field) or {}

@@ -1,6 +1,6 @@
 """From the API server's field paths (`spec.containers[0].image`, `limits[nvidia.com/gpu]`) to JSON pointers.
 
-A path doesn't show where a key with dots ends, so the object's own keys decide.
+A path doesn't show where a key with dots ends, so it is resolved against the object's keys.
 """
 
 import re
@@ -13,7 +13,7 @@ _MOST_DOTS = 64
 
 
 def pointer_to(value: Any, path: str) -> Pointer:
-    """The pointer of a field path, as far as the object has it; a last name that is missing is kept."""
+    """The pointer of a field path, as far as it exists in the object; a missing last name is kept."""
     found: list[str | int] = []
     rest = path
     while rest:
@@ -28,12 +28,12 @@ def pointer_to(value: Any, path: str) -> Pointer:
 
 
 def written(pointer: Pointer) -> str:
-    """RFC 6901: `/metadata/labels/app~1name`; the whole document is the empty text."""
+    """A pointer by RFC 6901: `/metadata/labels/app~1name`; empty for the whole document."""
     return "".join(f"/{str(token).replace('~', '~0').replace('/', '~1')}" for token in pointer)
 
 
 def _step(value: Any, rest: str) -> tuple[str | int, str] | None:
-    """The next token that the value has, and what is left of the path."""
+    """The next token that the value has, and the rest of the path."""
     if rest.startswith("["):
         inside, bracket, after = rest[1:].partition("]")
         key: str | int = int(inside) if isinstance(value, list) and inside.isdecimal() else inside

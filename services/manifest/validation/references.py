@@ -1,19 +1,21 @@
-"""References between objects: they exist, are unique, and lie in one namespace."""
+"""Checks references between objects: their targets exist, names are unique, and all are in one namespace."""
 
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from services.manifest.validation.findings import Findings
-from services.manifest.validation.manifest import CLUSTER_SCOPED, Item, Manifest, Obj, Pods
+from services.manifest.validation.findings import FindingCollector
+from services.manifest.validation.manifest import Manifest, ManifestObject, Pods
 from services.manifest.validation.naming import GIVEN_ACCOUNT, named_by
+from shared.kube.kinds import CLUSTER_SCOPED
+from shared.kube.objects import Obj
 from shared.reading.yaml_text import Pointer
 
 _GIVEN_ROLES = ("admin", "cluster-admin", "edit", "view")
 
 
-def check_references(manifest: Manifest, findings: Findings, expected: str | None) -> None:
-    """Everything that an object names; `expected` is the tenant's namespace, if a tenant was named."""
+def check_references(manifest: Manifest, findings: FindingCollector, expected: str | None) -> None:
+    """Check all references; `expected` is the tenant's namespace, or None without a tenant."""
     _check_unique(manifest, findings)
     _check_namespaces(manifest, findings, expected)
     for service in manifest.of_kind("Service"):
@@ -34,7 +36,7 @@ def check_references(manifest: Manifest, findings: Findings, expected: str | Non
         _check_pods(pods, manifest, findings)
 
 
-def _check_unique(manifest: Manifest, findings: Findings) -> None:
+def _check_unique(manifest: Manifest, findings: FindingCollector) -> None:
     seen: set[tuple[str, str, str, str]] = set()
     for item in manifest.items:
         key = (item.api_version.rpartition("/")[0], item.kind, item.namespace, item.name)
@@ -43,7 +45,7 @@ def _check_unique(manifest: Manifest, findings: Findings) -> None:
         seen.add(key)
 
 
-def _check_namespaces(manifest: Manifest, findings: Findings, expected: str | None) -> None:
+def _check_namespaces(manifest: Manifest, findings: FindingCollector, expected: str | None) -> None:
     here = Counter(item.namespace for item in manifest.items if item.namespace)
     here.update(item.name for item in manifest.of_kind("Namespace") if item.name not in here)
     if len(here) > 1:
@@ -55,12 +57,12 @@ def _check_namespaces(manifest: Manifest, findings: Findings, expected: str | No
         findings.add("NAMESPACE_UNEXPECTED", item, pointer, object=item.title, namespace=place, expected=expected or "")
 
 
-def _place(item: Item) -> str | None:
-    """The namespace that an object is in, or is; None for one of the cluster."""
+def _place(item: ManifestObject) -> str | None:
+    """The namespace that an object is in, or is itself; None for a cluster-scoped one."""
     return item.name if item.kind == "Namespace" else item.namespace or None
 
 
-def _check_service(service: Item, manifest: Manifest, findings: Findings) -> None:
+def _check_service(service: ManifestObject, manifest: Manifest, findings: FindingCollector) -> None:
     spec = service.value.get("spec") or {}
     selector = spec.get("selector")
     if not selector or spec.get("type") == "ExternalName":
@@ -75,7 +77,7 @@ def _check_service(service: Item, manifest: Manifest, findings: Findings) -> Non
             findings.add("PORT_NOT_FOUND", service, ("spec", "ports", index, "targetPort"), port=str(target))
 
 
-def _check_ingress(ingress: Item, manifest: Manifest, findings: Findings) -> None:
+def _check_ingress(ingress: ManifestObject, manifest: Manifest, findings: FindingCollector) -> None:
     spec = ingress.value.get("spec") or {}
     for pointer, backend in _backends(spec):
         service = backend.get("service") or {}
@@ -102,7 +104,7 @@ def _backends(spec: Obj) -> Iterator[tuple[Pointer, Obj]]:
             yield ("spec", "rules", number, "http", "paths", index, "backend"), path.get("backend") or {}
 
 
-def _check_scaler(scaler: Item, manifest: Manifest, findings: Findings) -> None:
+def _check_scaler(scaler: ManifestObject, manifest: Manifest, findings: FindingCollector) -> None:
     target = (scaler.value.get("spec") or {}).get("scaleTargetRef") or {}
     kind, name = str(target.get("kind")), str(target.get("name"))
     found = manifest.find(kind, scaler.namespace, name)
@@ -112,7 +114,7 @@ def _check_scaler(scaler: Item, manifest: Manifest, findings: Findings) -> None:
         findings.add("REPLICAS_CONFLICT", found, ("spec", "replicas"), scaler=scaler.name)
 
 
-def _check_selector(item: Item, manifest: Manifest, findings: Findings) -> None:
+def _check_selector(item: ManifestObject, manifest: Manifest, findings: FindingCollector) -> None:
     spec = item.value.get("spec") or {}
     name = "podSelector" if item.kind == "NetworkPolicy" else "selector"
     selector = spec.get(name)
@@ -120,14 +122,14 @@ def _check_selector(item: Item, manifest: Manifest, findings: Findings) -> None:
         findings.add("SELECTS_NOTHING", item, ("spec", name), selector=_labels(selector.get("matchLabels") or selector))
 
 
-def _check_binding(binding: Item, manifest: Manifest, findings: Findings) -> None:
+def _check_binding(binding: ManifestObject, manifest: Manifest, findings: FindingCollector) -> None:
     for kind, namespace, name, pointer in _bound(binding):
         if manifest.find(kind, namespace, name) is None:
             findings.add("REFERENCE_NOT_FOUND", binding, pointer, target=f"{kind} {name}")
 
 
-def _bound(binding: Item) -> Iterator[tuple[str, str, str, Pointer]]:
-    """Kind, namespace, name and pointer of the role, and of the accounts that get it."""
+def _bound(binding: ManifestObject) -> Iterator[tuple[str, str, str, Pointer]]:
+    """Kind, namespace, name and pointer of the role, and of the accounts that it is bound to."""
     role = binding.value.get("roleRef") or {}
     kind, name = str(role.get("kind")), str(role.get("name"))
     if name not in _GIVEN_ROLES and not name.startswith("system:"):
@@ -138,7 +140,7 @@ def _bound(binding: Item) -> Iterator[tuple[str, str, str, Pointer]]:
             yield "ServiceAccount", namespace, str(subject.get("name")), ("subjects", index, "name")
 
 
-def _check_pods(pods: Pods, manifest: Manifest, findings: Findings) -> None:
+def _check_pods(pods: Pods, manifest: Manifest, findings: FindingCollector) -> None:
     for kind, name, pointer, key, optional in named_by(pods):
         found = manifest.find(kind, "" if kind in CLUSTER_SCOPED else pods.item.namespace, name)
         if found is None and not optional:
@@ -147,8 +149,8 @@ def _check_pods(pods: Pods, manifest: Manifest, findings: Findings) -> None:
             findings.add("REFERENCE_KEY_NOT_FOUND", pods.item, pointer, target=found.title, key=key)
 
 
-def _holds_key(item: Item, key: str) -> bool:
-    """A Secret without data is filled where it runs: nothing is known of its keys."""
+def _holds_key(item: ManifestObject, key: str) -> bool:
+    """Whether an object has a key. A Secret without data is filled in the cluster, so it may have any key."""
     held = [name for field in ("data", "stringData", "binaryData") for name in item.value.get(field) or {}]
     return key in held or (item.kind == "Secret" and not held)
 

@@ -1,7 +1,7 @@
-"""Each object against its type: what the API server reports while decoding, and rules beyond the type.
+"""Checks each object against its schema, and against the API server's further validation rules.
 
-A real API server stops at the first value of a wrong type. Here that value is set aside and the rest is looked at
-again, so that one validation finds them all.
+An API server stops at the first value of a wrong type. Here that value is removed and decoding is repeated, so that one
+validation reports all of them.
 """
 
 import re
@@ -10,10 +10,12 @@ from difflib import get_close_matches
 from typing import Any
 
 from services.manifest.validation import deprecation
-from services.manifest.validation.findings import MAX_FINDINGS, Findings
-from services.manifest.validation.manifest import CLUSTER_SCOPED, Item, Obj
+from services.manifest.validation.findings import MAX_FINDINGS, FindingCollector
+from services.manifest.validation.manifest import ManifestObject
 from services.manifest.validation.pointers import pointer_to
 from shared.kube.definitions import Definitions, Schema, definitions
+from shared.kube.kinds import CLUSTER_SCOPED
+from shared.kube.objects import Obj
 from shared.kube.semantics import Cause, validate
 from shared.kube.validation import DecodeError, decode, missing_required
 from shared.reading.yaml_text import Pointer, YamlDocument
@@ -30,7 +32,9 @@ _REASONS = {
 }
 
 
-def objects_of(documents: tuple[YamlDocument, ...], findings: Findings, namespace: str) -> Iterator[Item]:
+def objects_of(
+    documents: tuple[YamlDocument, ...], findings: FindingCollector, namespace: str
+) -> Iterator[ManifestObject]:
     """The objects of all documents, with `kind: List` expanded; `namespace` is the default of an object without one."""
     number = 0
     for document in documents:
@@ -49,8 +53,8 @@ def objects_of(documents: tuple[YamlDocument, ...], findings: Findings, namespac
                 yield item
 
 
-def check_schema(item: Item, version: str, findings: Findings) -> None:
-    """Fields, types, and rules of one object; `item.value` becomes its normal form, without what is wrong."""
+def check_schema(item: ManifestObject, version: str, findings: FindingCollector) -> None:
+    """Check fields, types and rules of one object; sets `item.value` to its normal form without invalid values."""
     known = definitions(version)
     schema = _schema(item, known, version, findings)
     if schema is None:
@@ -60,20 +64,20 @@ def check_schema(item: Item, version: str, findings: Findings) -> None:
     for path in findings.room_for(missing_required(item.value, schema)):
         pointer = pointer_to(item.value, path)
         if not findings.has_one_at(item, pointer):
-            findings.add("FIELD_REQUIRED", item, pointer, said=f"{path}: Required value")
+            findings.add("FIELD_REQUIRED", item, pointer, detail=f"{path}: Required value")
     _check_rules(item, findings)
 
 
-def _check_rules(item: Item, findings: Findings) -> None:
+def _check_rules(item: ManifestObject, findings: FindingCollector) -> None:
     for cause in findings.room_for((*validate(item.value), *_of_claims(item))):
         pointer = pointer_to(item.value, cause.field)
         code = _REASONS.get(cause.reason, "FIELD_INVALID")
         if code != "FIELD_REQUIRED" or not findings.has_one_at(item, pointer):
-            findings.add(code, item, pointer, said=f"{cause.field}: {cause.message}")
+            findings.add(code, item, pointer, detail=f"{cause.field}: {cause.message}")
 
 
-def _of_claims(item: Item) -> Iterator[Cause]:
-    """The API server takes any template for claims; that nothing can be made of it shows when pods wait."""
+def _of_claims(item: ManifestObject) -> Iterator[Cause]:
+    """Faults of claim templates: the API server accepts any, and the pods then wait for their claims."""
     if item.kind != "StatefulSet":
         return
     for index, template in enumerate((item.value.get("spec") or {}).get("volumeClaimTemplates") or ()):
@@ -81,7 +85,7 @@ def _of_claims(item: Item) -> Iterator[Cause]:
             yield Cause(f"spec.volumeClaimTemplates[{index}].{cause.field}", cause.reason, cause.message)
 
 
-def _schema(item: Item, known: Definitions, version: str, findings: Findings) -> Schema | None:
+def _schema(item: ManifestObject, known: Definitions, version: str, findings: FindingCollector) -> Schema | None:
     group, _, group_version = item.api_version.rpartition("/")
     schema = known.for_kind(group, group_version, item.kind)
     change = deprecation.find(item.api_version, item.kind, version)
@@ -101,7 +105,7 @@ def _schema(item: Item, known: Definitions, version: str, findings: Findings) ->
 
 
 def _served(known: Definitions, group: str, kind: str) -> str | None:
-    """The most mature version of a kind in its group that this Kubernetes serves: which one that is changes with it."""
+    """The most mature version of a kind in its group that this version of Kubernetes serves."""
     versions = [version for each, version, name in known.kinds() if (each, name) == (group, kind) and group]
     return f"{group}/{max(versions, key=_maturity)}" if versions else None
 
@@ -116,18 +120,18 @@ def _maturity(version: str) -> tuple[int, ...]:
 
 
 def is_custom(group: str) -> bool:
-    """Whether a group is a custom one: Kubernetes' own have no dot, or end in `.k8s.io`."""
+    """Whether a group is custom: Kubernetes' own have no dot, or end in `.k8s.io`."""
     return "." in group and not group.endswith(".k8s.io")
 
 
-def _decoded(item: Item, schema: Schema, findings: Findings) -> Obj:
+def _decoded(item: ManifestObject, schema: Schema, findings: FindingCollector) -> Obj:
     value = item.value
     for _ in range(_MOST_RETRIES):
         try:
             found = decode(value, schema)
         except DecodeError as error:
             pointer = _narrowed(value, pointer_to(value, error.path), schema)
-            findings.add("WRONG_TYPE", item, pointer, said=str(error))
+            findings.add("WRONG_TYPE", item, pointer, detail=str(error))
             if not pointer:
                 break
             value = _without(value, pointer)
@@ -139,7 +143,7 @@ def _decoded(item: Item, schema: Schema, findings: Findings) -> Obj:
 
 
 def _narrowed(value: Any, pointer: Pointer, schema: Schema) -> Pointer:
-    """Of a map the entry that is wrong: the API server names only the map."""
+    """The pointer of the invalid entry of a map, of which the API server reports only the map."""
     here, found = schema, value
     for token in pointer:
         inner = here.fields.get(str(token)) if here.type == "struct" else here.element
@@ -159,7 +163,7 @@ def _fits(key: str, entry: Any, schema: Schema) -> bool:
     return True
 
 
-def _report_unknown(item: Item, value: Obj, schema: Schema, name: str, findings: Findings) -> None:
+def _report_unknown(item: ManifestObject, value: Obj, schema: Schema, name: str, findings: FindingCollector) -> None:
     pointer = pointer_to(value, name)
     meant = _meant(schema, pointer)
     hint = f' (did you mean "{meant}"?)' if meant else ""
@@ -167,7 +171,7 @@ def _report_unknown(item: Item, value: Obj, schema: Schema, name: str, findings:
 
 
 def _meant(schema: Schema, pointer: Pointer) -> str | None:
-    """A field that is spelled alike, where the unknown one stands."""
+    """A known field with a similar spelling beside the unknown one."""
     here = schema
     for token in pointer[:-1]:
         found = here.fields.get(str(token)) if here.type == "struct" else here.element
@@ -180,7 +184,7 @@ def _meant(schema: Schema, pointer: Pointer) -> str | None:
 
 
 def _without(value: Any, pointer: Pointer) -> Any:
-    """A copy without what stands there; in a list, those behind it move up."""
+    """A copy without the value at the pointer; the following elements of a list move up."""
     token, *rest = pointer
     if isinstance(value, dict):
         if rest:
@@ -192,7 +196,7 @@ def _without(value: Any, pointer: Pointer) -> Any:
 
 
 def _unfolded(value: Any, base: Pointer = ()) -> Iterator[tuple[Pointer, Any]]:
-    """The objects of a document; lists hold lists only as deep as the reader goes."""
+    """The objects of a document, with lists expanded; the reader bounds their nesting."""
     if not _is_list(value):
         yield base, value
         return
@@ -201,7 +205,7 @@ def _unfolded(value: Any, base: Pointer = ()) -> Iterator[tuple[Pointer, Any]]:
 
 
 def _is_list(value: Any) -> bool:
-    """`kind: List`, or one for a single kind such as `ConfigMapList`, as `kubectl get --output=yaml` writes them."""
+    """Whether it is a `List`, or a list of one kind such as `ConfigMapList`, as `kubectl get --output=yaml` prints."""
     if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
         return False
     if value["kind"] == "List":
@@ -210,19 +214,19 @@ def _is_list(value: Any) -> bool:
 
 
 def _completed(each: Any, parent: Obj) -> Any:
-    """An object of a list for a single kind may leave its kind to the list."""
+    """An object with the kind of its list, which objects in a list of one kind may omit."""
     if parent["kind"] == "List" or not isinstance(each, dict) or {"kind", "apiVersion"} & each.keys():
         return each
     return {"apiVersion": parent.get("apiVersion"), "kind": parent["kind"].removesuffix("List"), **each}
 
 
-def _item(number: int, document: int, base: Pointer, value: Any, namespace: str) -> Item:
+def _item(number: int, document: int, base: Pointer, value: Any, namespace: str) -> ManifestObject:
     fields = value if isinstance(value, dict) else {}
     metadata = fields.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     kind, name = _text(fields.get("kind")), _text(metadata.get("name") or metadata.get("generateName"))
     place = "" if kind in CLUSTER_SCOPED else _text(metadata.get("namespace")) or namespace
-    return Item(number, document, base, fields, _text(fields.get("apiVersion")), kind, place, name)
+    return ManifestObject(number, document, base, fields, _text(fields.get("apiVersion")), kind, place, name)
 
 
 def _text(value: Any) -> str:

@@ -1,15 +1,16 @@
-"""What a manifest gives away: privileges, the node, secrets, and open doors.
+"""Security checks: privileges, access to the node, secrets, TLS and roles.
 
-Two voices: the Pod Security standard that the namespace enforces refuses pods, so that is an error; everything else is
-advice.
+Violations of the Pod Security standard that the namespace enforces are errors, since the cluster would refuse the pods;
+everything else is a warning.
 """
 
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from services.manifest.validation.findings import Findings
-from services.manifest.validation.manifest import Container, Item, Manifest, Obj, Pods
+from services.manifest.validation.findings import FindingCollector
+from services.manifest.validation.manifest import Container, Manifest, ManifestObject, Pods
+from shared.kube.objects import Obj
 from shared.reading.yaml_text import Pointer
 
 _ENFORCE = "pod-security.kubernetes.io/enforce"
@@ -33,15 +34,15 @@ _RESTRICTED_VOLUMES = frozenset(
 )
 
 
-def check_security(manifest: Manifest, findings: Findings) -> None:
-    """Pods, Secrets, Ingresses and roles."""
+def check_security(manifest: Manifest, findings: FindingCollector) -> None:
+    """Check pods, Secrets, Ingresses and roles."""
     for pods in manifest.pods:
         _check_pod(pods, findings)
         namespace = manifest.find("Namespace", "", pods.item.namespace)
         level = _level(namespace)
         if level in {"baseline", "restricted"}:
             for pointer, text in _violations(pods, level):
-                findings.add("POD_SECURITY_REFUSED", pods.item, pointer, level=level, said=text)
+                findings.add("POD_SECURITY_REFUSED", pods.item, pointer, level=level, detail=text)
     for secret in manifest.of_kind("Secret"):
         if field := next((name for name in ("data", "stringData") if secret.value.get(name)), None):
             findings.add("SECRET_IN_MANIFEST", secret, (field,))
@@ -53,12 +54,12 @@ def check_security(manifest: Manifest, findings: Findings) -> None:
                 findings.add("ROLE_TOO_WIDE", role, ("rules", index), rule="verbs [*] on resources [*]")
 
 
-def _level(namespace: Item | None) -> str:
+def _level(namespace: ManifestObject | None) -> str:
     metadata = (namespace.value.get("metadata") or {}) if namespace and namespace.typed else {}
     return str((metadata.get("labels") or {}).get(_ENFORCE, ""))
 
 
-def _check_pod(pods: Pods, findings: Findings) -> None:
+def _check_pod(pods: Pods, findings: FindingCollector) -> None:
     for field in ("hostNetwork", "hostPID", "hostIPC"):
         if pods.spec.get(field):
             findings.add("HOST_NAMESPACE", pods.item, (*pods.pointer, field), field=field)
@@ -72,7 +73,7 @@ def _check_pod(pods: Pods, findings: Findings) -> None:
         _check_environment(pods, container, findings)
 
 
-def _check_container(pods: Pods, container: Container, findings: Findings) -> None:
+def _check_container(pods: Pods, container: Container, findings: FindingCollector) -> None:
     own, pod = container.value.get("securityContext") or {}, pods.spec.get("securityContext") or {}
     pointer: Pointer = (*container.pointer, "securityContext")
     name = container.name
@@ -97,7 +98,7 @@ def _check_container(pods: Pods, container: Container, findings: Findings) -> No
         )
 
 
-def _check_image(pods: Pods, container: Container, findings: Findings) -> None:
+def _check_image(pods: Pods, container: Container, findings: FindingCollector) -> None:
     image = str(container.value.get("image") or "")
     if not image or "@sha256:" in image:
         return
@@ -106,14 +107,14 @@ def _check_image(pods: Pods, container: Container, findings: Findings) -> None:
         findings.add("IMAGE_NOT_PINNED", pods.item, (*container.pointer, "image"), image=image)
 
 
-def _check_environment(pods: Pods, container: Container, findings: Findings) -> None:
+def _check_environment(pods: Pods, container: Container, findings: FindingCollector) -> None:
     for index, variable in enumerate(container.value.get("env") or ()):
         name = str(variable.get("name"))
         if variable.get("value") and _SECRET_NAME.search(name):
             findings.add("SECRET_IN_ENVIRONMENT", pods.item, (*container.pointer, "env", index, "value"), name=name)
 
 
-def _check_ingress(ingress: Item, findings: Findings) -> None:
+def _check_ingress(ingress: ManifestObject, findings: FindingCollector) -> None:
     spec = ingress.value.get("spec") or {}
     covered = {host for tls in spec.get("tls") or () for host in tls.get("hosts") or ()}
     for index, rule in enumerate(spec.get("rules") or ()):
@@ -124,7 +125,10 @@ def _check_ingress(ingress: Item, findings: Findings) -> None:
 
 
 def _violations(pods: Pods, level: str) -> Iterator[tuple[Pointer, str]]:
-    """The findings of the Pod Security admission, after kubernetes.io/docs/concepts/security/pod-security-standards."""
+    """The violations that Pod Security admission reports.
+
+    Source: kubernetes.io/docs/concepts/security/pod-security-standards.
+    """
     for field in ("hostNetwork", "hostPID", "hostIPC"):
         if pods.spec.get(field):
             yield (*pods.pointer, field), f"host namespaces ({field}=true)"

@@ -1,7 +1,4 @@
-"""Which kinds the simulator serves: a copy of the table of its resources, since services don't import each other.
-
-A test compares the two.
-"""
+"""The kinds that the simulator serves. A test compares them with the simulator, which this service can't import."""
 
 from typing import Final
 
@@ -24,5 +21,5 @@ _KINDS = {(version, kind) for version, kinds in SERVED.items() for kind in kinds
 
 
 def is_served(api_version: str, kind: str) -> bool:
-    """Whether the simulator stores and answers objects of this kind."""
+    """Whether the simulator serves this kind."""
     return (api_version, kind) in _KINDS

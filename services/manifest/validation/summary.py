@@ -1,7 +1,7 @@
-"""What a manifest asks for, in the documented form: counts, totals, and what they cost a month.
+"""The summary of a manifest in the documented form: object counts, resource totals, and monthly cost.
 
-Totals are of the pods as they start. A GPU's price is that of an instance with one, so the CPUs and the memory beside
-it are paid already; that is how the calculator reckons as well.
+Totals are those of the initial pods. A GPU's price is that of an instance with it, so it includes CPUs and memory, as
+in the calculator.
 """
 
 from decimal import Decimal
@@ -23,7 +23,7 @@ _COUNTED = {"namespaces": "Namespace", "deployments": "Deployment", "services": 
 
 
 def summarize(manifest: Manifest, catalog: Catalog) -> ResourceSummary:
-    """Counts by kind, and the sums over all pods."""
+    """Counts by kind, and totals over all pods."""
     totals: dict[str, Decimal] = {}
     for pods in manifest.pods:
         for name, value in demand(pods.spec).items():
@@ -39,7 +39,7 @@ def summarize(manifest: Manifest, catalog: Catalog) -> ResourceSummary:
 
 
 def deployment_time(manifest: Manifest, catalog: Catalog) -> str:
-    """Workload after workload, with the loading of models, in steps of five minutes: `15-20 minutes`."""
+    """One workload starting after the other, models loaded, rounded to steps of five minutes: `15-20 minutes`."""
     seconds = 0
     for pods in manifest.pods:
         known = catalog.services.get(pods.item.name)
@@ -49,12 +49,12 @@ def deployment_time(manifest: Manifest, catalog: Catalog) -> str:
 
 
 def _monthly_cost(manifest: Manifest, catalog: Catalog) -> int:
-    """US dollars, to the nearest whole one."""
+    """US dollars a month, rounded."""
     return round(sum((_cost(pods, catalog) * least_replicas(pods, manifest) for pods in manifest.pods), Decimal(0)))
 
 
 def _cost(pods: Pods, catalog: Catalog) -> Decimal:
-    """Of one pod. A GPU of an unknown product costs as much as the cheapest."""
+    """The monthly cost of one pod. An unknown GPU product is priced as the cheapest one."""
     needs, prices = demand(pods.spec), catalog.prices
     gpus = needs.get(_GPU, Decimal(0))
     if gpus:

@@ -1,17 +1,17 @@
-"""What makes a workload run well or badly: resources, probes, autoscaling and budgets that agree."""
+"""Checks workloads: resources, probes, autoscalers and disruption budgets."""
 
 from typing import Any
 
-from services.manifest.validation.findings import Findings
-from services.manifest.validation.manifest import Container, Item, Manifest, Pods
+from services.manifest.validation.findings import FindingCollector
+from services.manifest.validation.manifest import Container, Manifest, ManifestObject, Pods
 
-_LEAST_PATIENCE_SECONDS = 30
-"""Documented: a liveness probe that restarts sooner than this is shorter than recommended."""
+_SHORTEST_STARTUP_SECONDS = 30
+"""The documented minimum before a liveness probe may restart a container."""
 _ONCE = frozenset({"Job", "CronJob", "Pod"})
 
 
-def check_workloads(manifest: Manifest, findings: Findings) -> None:
-    """Every workload's containers, and what scales and protects it."""
+def check_workloads(manifest: Manifest, findings: FindingCollector) -> None:
+    """Check the containers, autoscalers and disruption budgets of all workloads."""
     for pods in manifest.pods:
         for container in pods.containers:
             _check_resources(pods, container, findings)
@@ -27,17 +27,18 @@ def check_workloads(manifest: Manifest, findings: Findings) -> None:
 
 
 def least_replicas(pods: Pods, manifest: Manifest) -> int:
-    """The replicas that there will be at least: the autoscaler's minimum, where there is one."""
+    """The lowest number of replicas: the autoscaler's minimum, if there is one."""
     scaler = manifest.scaler(pods.item)
     return int((scaler.value.get("spec") or {}).get("minReplicas") or 1) if scaler else pods.replicas
 
 
 def most_replicas(pods: Pods, manifest: Manifest) -> int:
+    """The highest number of replicas: the autoscaler's maximum, if there is one."""
     scaler = manifest.scaler(pods.item)
     return int((scaler.value.get("spec") or {}).get("maxReplicas") or 1) if scaler else pods.replicas
 
 
-def _check_resources(pods: Pods, container: Container, findings: Findings) -> None:
+def _check_resources(pods: Pods, container: Container, findings: FindingCollector) -> None:
     resources = container.value.get("resources") or {}
     limits = resources.get("limits") or {}
     requests = {**limits, **(resources.get("requests") or {})}
@@ -48,7 +49,7 @@ def _check_resources(pods: Pods, container: Container, findings: Findings) -> No
         findings.add("RESOURCES_MISSING", pods.item, pointer, container=container.name, missing=", ".join(missing))
 
 
-def _check_variables(pods: Pods, container: Container, findings: Findings) -> None:
+def _check_variables(pods: Pods, container: Container, findings: FindingCollector) -> None:
     seen: set[str] = set()
     for index, variable in enumerate(container.value.get("env") or ()):
         name = str(variable.get("name"))
@@ -58,7 +59,7 @@ def _check_variables(pods: Pods, container: Container, findings: Findings) -> No
         seen.add(name)
 
 
-def _check_probes(pods: Pods, container: Container, findings: Findings) -> None:
+def _check_probes(pods: Pods, container: Container, findings: FindingCollector) -> None:
     value, name = container.value, container.name
     for probe in ("livenessProbe", "readinessProbe"):
         if not value.get(probe):
@@ -70,7 +71,7 @@ def _check_probes(pods: Pods, container: Container, findings: Findings) -> None:
         seconds = alive.get("initialDelaySeconds", 0) + alive.get("periodSeconds", 10) * alive.get(
             "failureThreshold", 3
         )
-        if seconds < _LEAST_PATIENCE_SECONDS:
+        if seconds < _SHORTEST_STARTUP_SECONDS:
             pointer = (*container.pointer, "livenessProbe")
             findings.add("PROBE_IMPATIENT", pods.item, pointer, container=name, seconds=str(seconds))
     for probe in ("livenessProbe", "readinessProbe"):
@@ -83,7 +84,7 @@ def _check_probes(pods: Pods, container: Container, findings: Findings) -> None:
             )  # fmt: skip
 
 
-def _check_probe_port(pods: Pods, container: Container, name: str, findings: Findings) -> None:
+def _check_probe_port(pods: Pods, container: Container, name: str, findings: FindingCollector) -> None:
     probe = container.value.get(name) or {}
     ports = [p for port in container.value.get("ports") or () for p in (port.get("containerPort"), port.get("name"))]
     for handler in ("httpGet", "tcpSocket", "grpc"):
@@ -97,7 +98,7 @@ def _handler(probe: Any) -> list[Any]:
     return [probe.get(name) for name in ("httpGet", "tcpSocket", "exec", "grpc")]
 
 
-def _check_scaler(scaler: Item, manifest: Manifest, findings: Findings) -> None:
+def _check_scaler(scaler: ManifestObject, manifest: Manifest, findings: FindingCollector) -> None:
     spec = scaler.value.get("spec") or {}
     target = spec.get("scaleTargetRef") or {}
     wanted = (target.get("kind"), target.get("name"), scaler.namespace)
@@ -116,7 +117,7 @@ def _check_scaler(scaler: Item, manifest: Manifest, findings: Findings) -> None:
                 )  # fmt: skip
 
 
-def _check_budget(budget: Item, manifest: Manifest, findings: Findings) -> None:
+def _check_budget(budget: ManifestObject, manifest: Manifest, findings: FindingCollector) -> None:
     spec = budget.value.get("spec") or {}
     for pods in manifest.selected(budget.namespace, spec.get("selector")):
         replicas = least_replicas(pods, manifest)
@@ -126,7 +127,7 @@ def _check_budget(budget: Item, manifest: Manifest, findings: Findings) -> None:
 
 
 def _allowed(spec: Any, replicas: int) -> int:
-    """Evictions at full strength; Kubernetes rounds percentages up, for both fields."""
+    """Allowed evictions with all replicas ready; Kubernetes rounds percentages up for both fields."""
     if "maxUnavailable" in spec:
         return _share(spec["maxUnavailable"], replicas)
     return replicas - _share(spec["minAvailable"], replicas) if "minAvailable" in spec else 1

@@ -99,7 +99,8 @@ class Sampler:
         self._observers: dict[str, Observer] = {}
         """By id, of tenants that the deployer didn't deploy."""
         self._last_slice = 0
-        self._latest: Mapping[str, TenantReading] = {}
+        self.latest: Mapping[str, TenantReading] = {}
+        """The readings of the latest sample, by tenant."""
         self._cluster_outage = OutageLog()
         self._metrics_outage = OutageLog()
         self._bus_outage = OutageLog()
@@ -112,7 +113,7 @@ class Sampler:
 
     def services_of(self, tenant_id: str) -> Mapping[str, ServiceState]:
         """The states of a tenant's services in the latest sample, by name; empty if it isn't in it."""
-        reading = self._latest.get(tenant_id)
+        reading = self.latest.get(tenant_id)
         return reading.services if reading else {}
 
     async def run(self) -> None:
@@ -193,7 +194,7 @@ class Sampler:
         return state
 
     def _notice_changes(self, readings: Mapping[str, TenantReading]) -> None:
-        before, self._latest = self._latest, readings
+        before, self.latest = self.latest, readings
         if _states(before) != _states(readings):
             self.changed.set()
 

@@ -51,7 +51,7 @@ async def render_manifest(jetstream: JetStreamContext, message: Msg, catalog: Ca
     assert event.deployment is not None
     options = event.deployment.options
     objects = render(event.spec, event.sizing, options, None, catalog=catalog, platform=settings.platform)
-    assert validate_rendered(objects, event.tenant_id, catalog=catalog).valid
+    assert validate_rendered(objects, catalog=catalog).valid
     text = to_yaml(objects)
     name = digest(text)
     await (await jetstream.key_value(BUCKET)).put(manifest_key(name), text.encode())

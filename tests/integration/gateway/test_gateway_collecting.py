@@ -15,7 +15,7 @@ from nats.js.kv import KeyValue
 from services.gateway import housekeeping
 from services.gateway.manifests import manifest_gc as collecting
 from services.gateway.manifests.manifest_gc import Kept, collect, remove
-from services.manifest.store import ManifestStore
+from services.manifest.store import RenderedManifests
 from shared.bus import Worker
 from shared.subjects import Bucket, Mode, manifest_key
 from tests.support.gateway import Gateway
@@ -43,7 +43,7 @@ class World:
     """The manifests as the deployer may read them."""
 
     async def keep(self, *numbers: int) -> None:
-        manifests = ManifestStore(partial(self.manifest.key_value, Bucket.MANIFESTS, Mode.DEMO))
+        manifests = RenderedManifests(partial(self.manifest.key_value, Bucket.MANIFESTS, Mode.DEMO))
         for number in numbers:
             await manifests.keep(digest(number), text(number))
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from services.manifest.rendering import Obj
+from shared.kube.objects import Obj
 from shared.kube.quantities import parse
 
 WORKLOADS = ("Deployment", "StatefulSet")

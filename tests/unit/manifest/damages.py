@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from services.manifest.rendering import Obj
+from shared.kube.objects import Obj
 
 from .cluster_view import pod_of
 

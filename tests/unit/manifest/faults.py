@@ -3,20 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
-from services.manifest.rendering import Obj
-from services.manifest.validation import Question, validate_objects
+from services.manifest.validation import ValidationOptions, validate_objects
+from shared.kube.objects import Obj
 from shared.rpc import Finding
 from tests.support.tenants import CATALOG, Tenant
 
 GOOD = Tenant("good", {"chatbot": 10, "stt": 5}).render()
-PODS = validate_objects(GOOD, Question(), CATALOG).resource_summary.estimated_pods
+PODS = validate_objects(GOOD, ValidationOptions(), CATALOG).resource_summary.estimated_pods
 Change = Callable[[dict[str, Obj]], None]
 POD = "/spec/template/spec"
 BOX = f"{POD}/containers/0"
 
 
 def found(objects: list[Obj], **question: Any) -> list[Finding]:
-    return list(validate_objects(objects, Question(**question), CATALOG).findings)
+    return list(validate_objects(objects, ValidationOptions(**question), CATALOG).findings)
 
 
 def by_name(objects: list[Obj]) -> dict[str, Obj]:

@@ -8,7 +8,7 @@ import atheris
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 with atheris.instrument_imports(include=["services.manifest.validation", "shared.kube", "shared.reading"]):
-    from services.manifest.validation import Question, validate_text
+    from services.manifest.validation import ValidationOptions, validate_text
     from shared.catalog import load_catalog
 
 CATALOG = load_catalog()
@@ -16,7 +16,7 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 def look(data: bytes) -> None:
-    validate_text(data, Question(simulator=True, tenant_id="fuzz"), CATALOG)
+    validate_text(data, ValidationOptions(simulator=True, tenant_id="fuzz"), CATALOG)
 
 
 def seed(directory: Path) -> None:

@@ -1,6 +1,6 @@
 """kube-linter's default checks, each a function that yields what it finds; named as in its documentation.
 
-After what the tool does (stackrox/kube-linter, internal/defaultchecks and pkg/templates), written anew for ours.
+After what the tool does (stackrox/kube-linter, internal/defaultchecks and pkg/templates), rewritten for our manifests.
 """
 
 import re
@@ -63,7 +63,7 @@ def _drops_net_raw(m: Manifest) -> Iterator[str]:
 
 
 def _privilege_escalation(m: Manifest) -> Iterator[str]:
-    """The tool lets pass what is not said; here it has to be refused aloud."""
+    """The tool accepts missing fields; here they have to be refused explicitly."""
     for _, container in m.containers():
         context = container["securityContext"]
         added = context.get("capabilities", {}).get("add", ())

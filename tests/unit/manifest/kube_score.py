@@ -1,6 +1,6 @@
 """kube-score's 33 default checks and one more, each a function that yields what it finds; named by their ids.
 
-After what the tool does (zegl/kube-score, score/), written anew for our manifests. Where it lets something pass that
+After what the tool does (zegl/kube-score, score/), rewritten for our manifests. Where it lets something pass that
 ours has, such as the budget of a StatefulSet with one replica, these ask for it nevertheless.
 """
 

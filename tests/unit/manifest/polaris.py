@@ -1,6 +1,6 @@
 """What Polaris checks by default beyond kube-score and kube-linter; named as in its configuration.
 
-From FairwindsOps/polaris, pkg/config/default.yaml and pkg/config/checks, written anew for our manifests.
+From FairwindsOps/polaris, pkg/config/default.yaml and pkg/config/checks, rewritten for our manifests.
 """
 
 import re

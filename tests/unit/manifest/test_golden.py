@@ -1,4 +1,4 @@
-"""Whole manifests, to the byte. `UPDATE_GOLDEN=1` writes them anew: then read the difference before it is committed."""
+"""Whole manifests, to the byte. `UPDATE_GOLDEN=1` rewrites them: review the difference before committing it."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ def test_a_manifest_is_what_it_was(name: str) -> None:
     file = GOLDEN / f"{name}.yaml"
     if os.environ.get("UPDATE_GOLDEN") == "1":
         file.write_text(text, encoding="utf-8")
-    assert text == file.read_text(encoding="utf-8"), f"{file.name} differs; UPDATE_GOLDEN=1 writes it anew"
+    assert text == file.read_text(encoding="utf-8"), f"{file.name} differs; UPDATE_GOLDEN=1 rewrites it"
 
 
 def test_there_is_no_golden_file_that_no_tenant_makes() -> None:

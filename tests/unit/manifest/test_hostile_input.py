@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.manifest.rendering import to_yaml
-from services.manifest.validation import CODES, Question, validate_objects, validate_text
+from services.manifest.validation import CODES, ValidationOptions, validate_objects, validate_text
 from services.manifest.validation.lines import locate
 from shared.reading.scalars import resolve
 from shared.reading.yaml_text import MAX_NODES, read
@@ -102,7 +102,7 @@ HOSTILE: dict[str, str | bytes] = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_costs_little_and_is_answered(name: str) -> None:
     began = time.process_time()
-    verdict = validate_text(HOSTILE[name], Question(simulator=True), CATALOG)
+    verdict = validate_text(HOSTILE[name], ValidationOptions(simulator=True), CATALOG)
     spent = time.process_time() - began
     assert verdict.findings or verdict.valid
     assert len(verdict.findings) <= 201
@@ -113,7 +113,7 @@ def test_hostile_text_costs_little_and_is_answered(name: str) -> None:
 def test_hostile_text_takes_little_memory(name: str) -> None:
     text = HOSTILE[name]
     tracemalloc.start()
-    validate_text(text, Question(), CATALOG)
+    validate_text(text, ValidationOptions(), CATALOG)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < _MOST_MEMORY
@@ -137,7 +137,7 @@ OBJECTS = [each for tenant in TENANTS.values() for each in tenant.render()]
 @settings(max_examples=150, deadline=None)
 @given(st.text() | st.binary())
 def test_any_text_and_any_bytes_are_answered(text: str | bytes) -> None:
-    for finding in validate_text(text, Question(), CATALOG).findings:
+    for finding in validate_text(text, ValidationOptions(), CATALOG).findings:
         assert finding.code in CODES
 
 
@@ -159,7 +159,7 @@ def test_of_what_has_no_schema_nothing_is_taken_for_granted(kind: str) -> None:
         name: [[{}], {"a": 1}, None] for name in ("tls", "rules", "selector", "ports", "scaleTargetRef", "template")
     }
     broken = {"apiVersion": "v9", "kind": kind, "metadata": {"name": "a", "labels": [1]}, "spec": spec, "items": [1]}
-    assert not validate_objects([broken, *OBJECTS], Question(simulator=True), CATALOG).valid
+    assert not validate_objects([broken, *OBJECTS], ValidationOptions(simulator=True), CATALOG).valid
 
 
 @settings(max_examples=250, deadline=None)
@@ -168,7 +168,7 @@ def test_an_object_with_anything_anywhere_is_answered(data: st.DataObject) -> No
     """No value of no field makes a check fail instead of finding something."""
     index = data.draw(st.integers(0, len(OBJECTS) - 1))
     broken = _mutated(data, OBJECTS[index])
-    verdict = validate_objects([*OBJECTS[:3], broken, OBJECTS[-1]], Question(simulator=True), CATALOG)
+    verdict = validate_objects([*OBJECTS[:3], broken, OBJECTS[-1]], ValidationOptions(simulator=True), CATALOG)
     assert all(each.message and each.message_ko for each in verdict.findings)
 
 
@@ -233,7 +233,7 @@ JSON_VALUES = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(JSON_TEXTS, JSON_VALUES, min_size=1, max_size=3), st.booleans(), st.sampled_from([None, 2]))
-def test_json_is_read_as_json_whoever_wrote_it(value: dict[str, Any], ascii_only: bool, indent: int | None) -> None:
+def test_json_is_read_as_json_in_any_notation(value: dict[str, Any], ascii_only: bool, indent: int | None) -> None:
     """With pairs of surrogates for an emoji, as Python writes them, and with an escaped slash, as PHP does."""
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent).replace("/", "\\/")
     reading = read(text)
@@ -253,7 +253,7 @@ def test_what_only_looks_like_json_is_left_as_it_is() -> None:
 
 def test_lines_are_right_in_json_with_escapes_too() -> None:
     text = '{"apiVersion": "v1",\n "kind": "ConfigMap",\n "metadata": {"name": "a\\/b \\ud83d\\ude00"},\n "dta": {}}'
-    findings = validate_text(text, Question(), CATALOG).findings
+    findings = validate_text(text, ValidationOptions(), CATALOG).findings
     assert [(each.code, each.line) for each in findings] == [("FIELD_INVALID", 3), ("UNKNOWN_FIELD", 4)]
     assert "a/b 😀" in findings[0].message
 

@@ -98,7 +98,7 @@ async def test_a_question_is_answered_in_the_format_asked_for() -> None:
     assert (answer.digest, listed.digest) == (digest(answer.text), digest(listed.text))
 
 
-async def test_what_is_rendered_and_not_valid_is_never_stored_and_the_reason_is_said() -> None:
+async def test_an_invalid_manifest_is_rejected_with_the_reason_and_never_stored() -> None:
     def careless(*_: object) -> list[dict[str, object]]:
         return [{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}, "spec": {"replica": 1}}]
 
@@ -112,24 +112,24 @@ async def test_what_is_rendered_and_not_valid_is_never_stored_and_the_reason_is_
     assert stores[Mode.DEMO].kept == {}
 
 
-async def small_cluster(target: str, mode: Mode) -> CapacityReply:
+async def small_cluster(target: str) -> CapacityReply:
     return CapacityReply(target=target, nodes=(NodeCapacity(name="n", allocatable={"cpu": "1"}, free={"cpu": "1"}),))
 
 
-async def no_cluster(target: str, mode: Mode) -> CapacityReply:
+async def no_cluster(target: str) -> CapacityReply:
     raise DependencyUnavailable("deployer", "no deployer answered")
 
 
 async def test_a_validation_is_held_against_the_capacity_of_the_target() -> None:
     request = ValidateRequest(manifest=to_yaml(TENANT.render()), target="simulator")
-    answer = await answer_validate(request, Mode.DEMO, catalog=CATALOG, ask_capacity=small_cluster)
+    answer = await answer_validate(request, Mode.DEMO, catalog=CATALOG, ask_capacity={Mode.DEMO: small_cluster})
     assert answer.valid
     assert {"CAPACITY_EXCEEDED", "POD_FITS_NOWHERE"} <= {each.code for each in answer.findings}
 
 
 async def test_a_cluster_that_is_away_is_left_out_with_a_note() -> None:
     request = ValidateRequest(manifest=to_yaml(TENANT.render()), target="simulator")
-    answer = await answer_validate(request, Mode.DEMO, catalog=CATALOG, ask_capacity=no_cluster)
+    answer = await answer_validate(request, Mode.DEMO, catalog=CATALOG, ask_capacity={Mode.DEMO: no_cluster})
     assert answer.valid
     assert [(each.code, each.severity) for each in answer.findings] == [("CAPACITY_UNKNOWN", "info")]
 
@@ -137,4 +137,4 @@ async def test_a_cluster_that_is_away_is_left_out_with_a_note() -> None:
 async def test_an_unknown_version_of_kubernetes_is_refused_with_those_that_are_known() -> None:
     request = ValidateRequest(manifest="", kubernetes_version="1.99")
     with pytest.raises(Refused, match=r"1\.28, .*1\.37"):
-        await answer_validate(request, Mode.DEMO, catalog=CATALOG, ask_capacity=no_cluster)
+        await answer_validate(request, Mode.DEMO, catalog=CATALOG, ask_capacity={Mode.DEMO: no_cluster})

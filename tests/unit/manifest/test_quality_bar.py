@@ -43,7 +43,7 @@ def test_all_default_checks_are_here() -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 def test_a_check_finds_what_it_is_there_for(damage: Damage) -> None:
-    """Each does look: of a manifest that is damaged in its way, it has something to say."""
+    """Each check works: it reports a manifest that is damaged in its way."""
     objects = copy.deepcopy(manifests()[0][1].objects)
     damage({f"{each['kind']} {each['metadata']['name']}": each for each in objects}, objects)
     manifest = Manifest(objects)

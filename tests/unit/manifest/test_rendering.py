@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.deployer.cluster.manifest_objects import rank
-from services.manifest.rendering import Obj, digest, render, to_yaml
-from services.manifest.validation import Question, validate_objects, validate_text
+from services.manifest.rendering import digest, render, to_yaml
+from services.manifest.validation import ValidationOptions, validate_objects, validate_text
 from services.manifest.validation.schema import is_custom
 from shared.errors import Refused
 from shared.events import DeployOptions
 from shared.kube.definitions import definitions
+from shared.kube.objects import Obj
 from shared.kube.quantities import milli, parse
 from shared.kube.semantics import validate
 from shared.kube.validation import decode, missing_required
@@ -82,7 +83,7 @@ def test_every_object_is_in_the_namespace_or_of_the_cluster_and_carries_the_docu
 @pytest.mark.parametrize("tenant", ALL)
 def test_every_reference_resolves(tenant: Tenant) -> None:
     """The validator is strict about all that an object can name; there is nothing to be found in ours."""
-    verdict = validate_objects(tenant.render(), Question(simulator=True), CATALOG)
+    verdict = validate_objects(tenant.render(), ValidationOptions(simulator=True), CATALOG)
     assert [each for each in verdict.findings if each.code != "KIND_CUSTOM"] == []
     assert verdict.valid
     assert verdict.simulator_compatible
@@ -90,7 +91,7 @@ def test_every_reference_resolves(tenant: Tenant) -> None:
 
 @pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.yaml")), ids=lambda file: file.stem)
 def test_every_reference_of_a_golden_file_resolves(file: Path) -> None:
-    verdict = validate_text(file.read_text(encoding="utf-8"), Question(simulator=True), CATALOG)
+    verdict = validate_text(file.read_text(encoding="utf-8"), ValidationOptions(simulator=True), CATALOG)
     assert [each for each in verdict.findings if each.code != "KIND_CUSTOM"] == []
 
 
@@ -119,7 +120,7 @@ def test_objects_come_in_the_order_in_which_they_are_applied() -> None:
 
 
 @pytest.mark.parametrize("tenant", ALL)
-def test_the_wanted_replicas_are_said_once_by_the_hpa_or_by_the_deployment(tenant: Tenant) -> None:
+def test_replicas_are_set_by_either_the_hpa_or_the_deployment(tenant: Tenant) -> None:
     objects = tenant.render()
     scalers = of_kind(objects, "HorizontalPodAutoscaler")
     deployments = of_kind(objects, "Deployment")
@@ -276,7 +277,7 @@ def test_volumes_come_in_steps_so_that_few_changes_of_a_tenant_resize_one() -> N
         assert needed <= size_gib <= max(1.25 * needed + 1, 1)
 
 
-def test_services_may_talk_to_those_that_they_ask_and_to_nobody_else() -> None:
+def test_services_may_only_call_the_services_that_they_ask() -> None:
     policies = of_kind(CALL_CENTRE.render(), "NetworkPolicy")
     assert policies["default-deny"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from services.manifest.rendering import Obj
+from shared.kube.objects import Obj
 from tests.support.tenants import CATALOG, TENANTS, Tenant
 
 PROMTOOL = shutil.which("promtool")
@@ -30,7 +30,7 @@ def rule_of(tenant: Tenant) -> Obj:
 
 
 def promtool(folder: Path, *arguments: str) -> str:
-    """What promtool says. Fails when it refuses."""
+    """The output of promtool. Fails if it exits with an error."""
     command = [PROMTOOL or "promtool", *arguments]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -51,7 +51,7 @@ def up(service: str, values: str, pod: str = "a") -> dict[str, str]:
 def fired(alert: str, at: str, *windows: tuple[str, str]) -> dict[str, Any]:
     """Which burn alerts are firing at a time: (severity, window) each."""
     labels = [{"severity": severity, "tenant_id": ID, "window": window} for severity, window in windows]
-    said = {
+    burns = {
         "1h": ("5m", "14.4"),
         "6h": ("30m", "6"),
         "1d": ("2h", "3"),
@@ -62,8 +62,8 @@ def fired(alert: str, at: str, *windows: tuple[str, str]) -> dict[str, Any]:
             "exp_labels": each,
             "exp_annotations": {
                 "summary": f"Tenant {ID} uses up its error budget",
-                "description": f"Over {each['window']} and {said[each['window']][0]} it burns more than "
-                f"{said[each['window']][1]} times as fast as 99.5% allows.",
+                "description": f"Over {each['window']} and {burns[each['window']][0]} it burns more than "
+                f"{burns[each['window']][1]} times as fast as 99.5% allows.",
             },
         }
         for each in labels
@@ -122,14 +122,14 @@ def test_one_replica_of_two_is_no_outage(tmp_path: Path) -> None:
 
 @needs_promtool
 def test_a_page_ends_soon_after_the_outage_and_the_slow_burn_stays_a_ticket(tmp_path: Path) -> None:
-    """Ten minutes' outage: the short windows forget it, so nobody is kept awake by what is over."""
+    """Ten minutes' outage: the short windows forget it, so that it doesn't alert after the end."""
     healthy = [up(service, "1x600") for service in SERVICES[1:]]
     series = [*healthy, up(SERVICES[0], "1x120 0x19 1x460")]
     run(tmp_path, series, [fired(BURN, "69m", ("page", "1h")), fired(BURN, "76m"), fired(BURN, "2h")])
 
 
 @needs_promtool
-def test_a_tenant_that_nobody_scrapes_is_noticed(tmp_path: Path) -> None:
+def test_a_tenant_that_is_not_scraped_is_noticed(tmp_path: Path) -> None:
     missing = {
         "exp_labels": {"severity": "ticket", "tenant_id": ID, "namespace": NAMESPACE},
         "exp_annotations": {

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from services.manifest.rendering import to_yaml
-from services.manifest.validation import CODES, Question, validate_objects, validate_text
+from services.manifest.validation import CODES, ValidationOptions, validate_objects, validate_text
 from services.manifest.validation.deprecation import CHANGES
 from services.manifest.validation.simulated import SERVED
 from services.simulator.resources import RESOURCES
@@ -52,7 +52,7 @@ TEXTS: dict[str, tuple[str | bytes, int | None, int | None]] = {
 @pytest.mark.parametrize("code", TEXTS)
 def test_a_fault_of_the_text_has_a_line_and_a_column(code: str) -> None:
     text, line, column = TEXTS[code]
-    verdict = validate_text(text, Question(), CATALOG)
+    verdict = validate_text(text, ValidationOptions(), CATALOG)
     finding = next(each for each in verdict.findings if each.code == code)
     assert finding.line == line
     assert column is None or finding.column == column
@@ -82,23 +82,23 @@ spec:
 
 
 @pytest.mark.parametrize(("code", "pointer", "change"), CASES, ids=[f"{c} {p or 'whole'}" for c, p, _ in CASES])
-def test_a_finding_says_what_where_and_what_to_do_in_both_languages(code: str, pointer: str, change: Change) -> None:
+def test_a_finding_has_place_message_and_advice_in_both_languages(code: str, pointer: str, change: Change) -> None:
     """Whatever is wrong: a stable code, the object, the place in the text, a message and advice, in both languages."""
     objects = copy.deepcopy(GOOD)
     change(by_name(objects))
     text = to_yaml(objects)
-    verdict = validate_text(text, Question(), CATALOG)
+    verdict = validate_text(text, ValidationOptions(), CATALOG)
     finding = next(each for each in verdict.findings if (each.code, each.pointer) == (code, pointer))
     assert finding.object or code == "OBJECT_UNIDENTIFIED"
     assert finding.severity == CODES[code].severity
     assert finding.line is not None
     assert finding.column is not None
     assert_is_at(text, finding)
-    for said in (finding.message, finding.advice):
-        assert said
-        assert "{" not in said.replace(str(finding.pointer), "") or "Invalid value" in said
-    for said in (finding.message_ko, finding.advice_ko):
-        assert any("가" <= letter <= "힣" for letter in said)
+    for sentence in (finding.message, finding.advice):
+        assert sentence
+        assert "{" not in sentence.replace(str(finding.pointer), "") or "Invalid value" in sentence
+    for sentence in (finding.message_ko, finding.advice_ko):
+        assert any("가" <= letter <= "힣" for letter in sentence)
 
 
 def assert_is_at(text: str, finding: Finding) -> None:
@@ -112,7 +112,7 @@ def assert_is_at(text: str, finding: Finding) -> None:
 
 
 def test_findings_have_the_line_of_the_key_in_the_text() -> None:
-    findings = validate_text(MANIFEST, Question(), CATALOG).findings
+    findings = validate_text(MANIFEST, ValidationOptions(), CATALOG).findings
     places = {each.pointer: (each.line, each.column) for each in findings if each.code == "UNKNOWN_FIELD"}
     assert places == {"/spec/replica": (11, 3), "/spec/template/spec/containers/1/imagee": (18, 11)}
     [missing] = [each for each in findings if each.pointer == "/spec/selector"]
@@ -144,7 +144,7 @@ def test_gpus_are_whole_and_equal() -> None:
 
 def test_a_list_is_taken_apart_and_its_items_have_their_places() -> None:
     text = "apiVersion: v1\nkind: List\nitems:\n  - {apiVersion: v1, kind: ConfigMap, metadata: {name: a}, dta: {}}\n"
-    [finding] = validate_text(text, Question(), CATALOG).findings
+    [finding] = validate_text(text, ValidationOptions(), CATALOG).findings
     assert (finding.object, finding.pointer, finding.line) == ("ConfigMap default/a", "/dta", 4)
 
 
@@ -161,7 +161,7 @@ A_MAP = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, dta: {}}"
     ],
 )
 def test_objects_are_found_in_lists_of_lists_in_lists_of_a_kind_and_between_empty_documents(text: str) -> None:
-    [finding] = validate_text(text, Question(), CATALOG).findings
+    [finding] = validate_text(text, ValidationOptions(), CATALOG).findings
     assert (finding.code, finding.object, finding.pointer) == ("UNKNOWN_FIELD", "ConfigMap default/a", "/dta")
 
 
@@ -169,12 +169,12 @@ def test_objects_are_found_in_lists_of_lists_in_lists_of_a_kind_and_between_empt
     "text", ["", "---\n---\n", "apiVersion: v1\nkind: List\n", "{apiVersion: v1, kind: List, items: []}"]
 )
 def test_nothing_is_no_manifest(text: str) -> None:
-    assert [each.code for each in validate_text(text, Question(), CATALOG).findings] == ["EMPTY_MANIFEST"]
+    assert [each.code for each in validate_text(text, ValidationOptions(), CATALOG).findings] == ["EMPTY_MANIFEST"]
 
 
-def test_a_key_that_can_not_be_is_left_out_and_said_once() -> None:
+def test_an_impossible_key_is_left_out_and_reported_once() -> None:
     text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  null: a\n  ? [x]\n  : b\n"
-    findings = validate_text(text, Question(), CATALOG).findings
+    findings = validate_text(text, ValidationOptions(), CATALOG).findings
     assert [(each.code, each.line) for each in findings] == [("KEY_UNUSABLE", 5), ("KEY_UNUSABLE", 6)]
 
 
@@ -234,8 +234,8 @@ def test_what_replaces_a_removed_api_is_what_that_version_serves(version: str, r
 def test_without_strictness_what_kubernetes_would_drop_or_wait_for_is_a_warning() -> None:
     objects = copy.deepcopy(GOOD)
     put("/spec/replica", 3)(by_name(objects))
-    assert not validate_objects(objects, Question(strict=True), CATALOG).valid
-    assert validate_objects(objects, Question(strict=False), CATALOG).valid
+    assert not validate_objects(objects, ValidationOptions(strict=True), CATALOG).valid
+    assert validate_objects(objects, ValidationOptions(strict=False), CATALOG).valid
 
 
 def test_the_simulators_kinds_are_those_that_it_serves() -> None:
@@ -250,7 +250,7 @@ def test_a_kind_that_the_simulator_lacks_makes_a_manifest_incompatible_and_not_i
         "metadata": {"name": "a"},
         "spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "nfs": {"server": "s", "path": "/"}},
     }
-    verdict = validate_objects([volume], Question(simulator=True), CATALOG)
+    verdict = validate_objects([volume], ValidationOptions(simulator=True), CATALOG)
     assert (verdict.valid, verdict.simulator_compatible) == (True, False)
     assert [each.code for each in verdict.findings] == ["SIMULATOR_UNSERVED"]
 
@@ -307,7 +307,7 @@ def test_capacity_is_held_against_sums_and_against_single_nodes() -> None:
     assert [each.code for each in found(GOOD, capacity="no deployer answered")] == ["CAPACITY_UNKNOWN"]
 
 
-def test_past_the_most_findings_one_says_that_there_is_more() -> None:
+def test_after_the_most_findings_a_last_one_reports_that_there_are_more() -> None:
     careless = [{"apiVersion": "v1", "kind": f"Nope{n}", "metadata": {"name": "a"}} for n in range(300)]
     findings = found(careless)
     assert len(findings) == 201
@@ -326,7 +326,7 @@ def test_every_code_is_brought_up_by_a_test_here() -> None:
 
 def test_the_summary_has_the_documented_fields_and_the_calculators_sums() -> None:
     tenant = Tenant("sums", {"callbot": 100, "chatbot": 200})
-    verdict = validate_objects(tenant.render(), Question(), CATALOG)
+    verdict = validate_objects(tenant.render(), ValidationOptions(), CATALOG)
     summary = verdict.resource_summary
     redis_cpu_m = 250
     assert int(summary.total_cpu.removesuffix("m")) == int(tenant.sizing.resources.cpu.removesuffix("m")) + redis_cpu_m

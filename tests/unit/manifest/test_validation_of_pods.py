@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.manifest.validation import Question, validate_objects
+from services.manifest.validation import ValidationOptions, validate_objects
 from tests.support.tenants import CATALOG
 
 from .faults import GOOD, by_name, found
@@ -34,7 +34,7 @@ def test_sidecars_add_up_and_init_containers_run_before(
 ) -> None:
     starting = [asking(cpu, **({"restartPolicy": policy} if policy else {})) for cpu, policy in initial]
     spec = pod(containers=[asking(cpu) for cpu in containers], initContainers=starting)
-    verdict = validate_objects([spec], Question(), CATALOG)
+    verdict = validate_objects([spec], ValidationOptions(), CATALOG)
     assert verdict.resource_summary.total_cpu == f"{needed * 1000}m"
 
 
@@ -64,7 +64,7 @@ def binding(role: tuple[str, str], account: str) -> dict[str, Any]:
 
 
 def test_a_binding_is_of_a_role_and_an_account_that_are_there() -> None:
-    findings = found([binding(("Role", "nobody"), "nobody")])
+    findings = found([binding(("Role", "missing"), "missing")])
     assert [(each.code, each.pointer) for each in findings] == [
         ("REFERENCE_NOT_FOUND", "/roleRef/name"),
         ("REFERENCE_NOT_FOUND", "/subjects/0/name"),
@@ -83,7 +83,7 @@ def test_a_template_for_claims_is_checked_although_the_api_server_takes_any() ->
     )
 
 
-def test_a_kind_of_somebody_elses_does_not_stand_in_for_kubernetes_own() -> None:
+def test_another_group_s_kind_does_not_replace_kubernetes_own() -> None:
     knative = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": "s"}}
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}]}}
     backend = {"service": {"name": "s", "port": {"number": 81}}}

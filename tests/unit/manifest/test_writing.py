@@ -1,4 +1,4 @@
-"""Objects as text: nothing is taken for what it isn't, whoever reads it."""
+"""Objects as text: every parser reads the same values."""
 
 import json
 import string
@@ -59,7 +59,7 @@ def test_what_some_reader_would_take_for_something_else_is_quoted(text: str) -> 
 @pytest.mark.parametrize(
     "text", ["callbot", "ecp-ai/callbot:1.51", "redis://redis-service:6379", "/health", "v1", "Tesla-T4"]
 )
-def test_what_nobody_can_mistake_is_not_quoted(text: str) -> None:
+def test_an_unambiguous_string_is_not_quoted(text: str) -> None:
     assert to_yaml([{"key": text}]) == f"---\nkey: {text}\n"
 
 
@@ -85,6 +85,6 @@ def test_the_summary_counts_by_kind() -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object()])
-def test_what_json_can_t_say_is_refused(value: object) -> None:
+def test_a_value_that_json_does_not_have_is_refused(value: object) -> None:
     with pytest.raises((TypeError, ValueError)):
         to_yaml([{"key": value}])
