@@ -1,7 +1,7 @@
 # What a person does here, and what CI does: the same targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test test-fuzz test-long test-containers coverage check format bench dlq env docs update-golden install clean clean-all
+.PHONY: help run up down test test-unit test-fuzz test-long test-containers coverage check format bench dlq env docs update-golden install clean clean-all
 
 PYTHON_IN_VENV := .venv/bin/python
 # What was installed, and where, by content: a comparison of dates would be fooled by a checkout.
@@ -22,6 +22,10 @@ down:
 ## Run every test on real NATS and PostgreSQL (about 14 minutes); ARGS="-k name" for some of them
 test: install
 	@$(PYTHON_IN_VENV) -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+## Run the unit tests that are quick, with few examples of each property (about 20 s)
+test-unit: install
+	@HYPOTHESIS_PROFILE=quick $(PYTHON_IN_VENV) -m pytest -q -n 2 --dist worksteal -m "not slow and not long" tests/unit $(ARGS)
 
 ## Send gateway and simulator 2,000 cases from their OpenAPI documents in each mode
 test-fuzz: install

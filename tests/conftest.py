@@ -24,8 +24,9 @@ if ON_CONTAINERS:
 _SERVERS = {"nats_url", "postgres"}
 
 # A deadline for each example measures the machine, which others use too.
-settings.register_profile("shared-machine", deadline=None)
-settings.load_profile("shared-machine")
+settings.register_profile("whole", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=20)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "whole"))
 configure_logging("tests", as_json=True)
 # A test that captures logs must reach the loggers that others have used before.
 structlog.configure(cache_logger_on_first_use=False)

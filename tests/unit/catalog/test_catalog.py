@@ -235,6 +235,7 @@ def test_a_path_that_is_no_directory_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("service", ["calculator", "gateway", "manifest"])
+@pytest.mark.slow
 def test_a_broken_catalogue_stops_the_start_with_a_sentence(directory: Path, service: str) -> None:
     change(directory, "prices.yaml", "core_hour", "value", to=-1)
     started = subprocess.run(

@@ -130,6 +130,7 @@ SCENES: list[Any] = [
 
 
 @pytest.mark.parametrize(("scene", "deployment_id", "end", "check"), SCENES)
+@pytest.mark.slow
 async def test_killed_at_any_step_a_successor_finishes_the_operation_and_says_it_once(
     scene: Scene, deployment_id: str, end: type[DeployEvent], check: Callable[[TenantScenario], Awaitable[None]]
 ) -> None:
@@ -241,6 +242,7 @@ async def failing(on_failure: str, scenario: TenantScenario | None = None) -> Te
     return scenario
 
 
+@pytest.mark.slow
 async def test_killed_at_any_step_a_failed_deployment_goes_back_to_what_was_healthy_last() -> None:
     for at in range(await steps_of(await failing("rollback"))):
         scenario = await failing("rollback")
@@ -254,6 +256,7 @@ async def test_killed_at_any_step_a_failed_deployment_goes_back_to_what_was_heal
         assert sum(isinstance(event, DeployRolledBack | DeployFailed) for event in scenario.events_of("dep-3")) == 1
 
 
+@pytest.mark.slow
 async def test_killed_at_any_step_what_a_failed_deployment_made_is_deleted_and_nothing_else() -> None:
     for at in range(await steps_of(await failing("delete"))):
         scenario = await failing("delete")

@@ -83,6 +83,7 @@ def check_story(scenario: TenantScenario, deployment_id: str) -> None:
     assert steps == sorted(steps)
 
 
+@pytest.mark.slow
 async def test_killed_at_any_step_a_successor_finishes_and_nothing_is_said_twice() -> None:
     count = await steps_of(await two_generations())
     assert count > 40
@@ -100,6 +101,7 @@ async def test_killed_at_any_step_a_successor_finishes_and_nothing_is_said_twice
         assert await scenario.inventory() == wanted, at
 
 
+@pytest.mark.slow
 async def test_killed_at_any_step_a_deletion_is_finished_and_said_once() -> None:
     async def deleting() -> TenantScenario:
         scenario = TenantScenario()

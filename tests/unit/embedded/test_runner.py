@@ -17,6 +17,9 @@ from embedded.report import ConsoleReport
 from embedded.runner import clean
 from embedded.settings import EmbeddedSettings
 
+pytestmark = pytest.mark.slow
+
+
 LIMIT = 60.0
 """Seconds, on a machine that others use too."""
 RUN = """

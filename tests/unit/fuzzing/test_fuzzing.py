@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 from .targets import SEEDS, TARGETS
 
+pytestmark = pytest.mark.slow
+
+
 ROOT = Path(__file__).parents[3]
 SHORT_RUNS, LONG_SECONDS = 2_000, 60
 

@@ -20,6 +20,9 @@ from shared.http.crowd import Crowd
 from shared.http.listening import HttpServer
 from shared.http.websocket_connections import bounded_socket
 
+pytestmark = pytest.mark.slow
+
+
 HALF_HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 HALF_BODY = HALF_HEAD + b"Content-Length: 62\r\n\r\n{"
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"

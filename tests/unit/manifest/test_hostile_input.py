@@ -100,6 +100,7 @@ HOSTILE: dict[str, str | bytes] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.slow
 def test_hostile_text_costs_little_and_is_answered(name: str) -> None:
     began = time.process_time()
     verdict = validate_text(HOSTILE[name], ValidationOptions(simulator=True), CATALOG)

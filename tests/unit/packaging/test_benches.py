@@ -7,6 +7,8 @@ from rich.console import Console
 
 from tools.benches import FOLDER, chosen, run
 
+pytestmark = pytest.mark.slow
+
 
 def test_without_names_all_of_them_run() -> None:
     assert chosen([]) == sorted(FOLDER.glob("bench_*.py"))

@@ -17,6 +17,9 @@ from shared.settings import EXAMPLE_PASSWORDS
 from tools.locks import IMAGES, ROOT
 from tools.nats_accounts import variable
 
+pytestmark = pytest.mark.slow
+
+
 TEXT = (ROOT / "compose.yaml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

@@ -10,6 +10,9 @@ import pytest
 from shared.settings import EXAMPLE_PASSWORDS
 from tools.locks import ROOT
 
+pytestmark = pytest.mark.slow
+
+
 DOCKER = """#!/bin/sh
 case "$*" in
     "compose ps -a -q") cat containers ;;

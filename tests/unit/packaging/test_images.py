@@ -19,6 +19,9 @@ from tools.locks import IMAGES, LOCKS, ROOT, closure, part
 from tools.nats_accounts import FILE as ACCOUNTS
 from tools.nats_accounts import TEMPLATE, configuration, template
 
+pytestmark = pytest.mark.slow
+
+
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 SERVICES = {"gateway", "calculator", "manifest", "deployer", "monitor", "simulator"}
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")

@@ -12,6 +12,8 @@ import pytest
 from embedded.ports import free_ports
 from tools.locks import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def answering(status: int) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 import yaml
 
 from services.deployer.cluster.manifest_objects import WORKLOADS
@@ -10,6 +11,9 @@ from services.monitor.collect import kubernetes as monitor
 from shared.kube.rights import APPLIED, DEPLOYER, MONITOR
 from tests.support.tenants import every_tenant
 from tools.kubernetes_rbac import FILE, configuration
+
+pytestmark = pytest.mark.slow
+
 
 RIGHTS = [right for rights in DEPLOYER.values() for right in rights]
 

@@ -7,6 +7,9 @@ import pytest
 
 from tests.support.readmes import OPERATIONS, READMES, ROOT, Example, Place, agrees, examples, place
 
+pytestmark = pytest.mark.slow
+
+
 ENGLISH, KOREAN = (path.read_text(encoding="utf-8") for path in READMES)
 TARGETS = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8")))
 

@@ -8,6 +8,9 @@ import pytest
 
 from tools.locks import ROOT
 
+pytestmark = pytest.mark.slow
+
+
 PAGE = ROOT / "docs" / "reliability.md"
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 

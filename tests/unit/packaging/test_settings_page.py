@@ -4,6 +4,8 @@ import pytest
 
 from tools.settings_page import FILE, SECTIONS, page, settings
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_page_is_what_the_code_says() -> None:
     assert FILE.read_text(encoding="utf-8") == page(), "run `make docs`"

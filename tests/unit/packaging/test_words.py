@@ -15,6 +15,9 @@ import pytest
 
 from tools.locks import ROOT
 
+pytestmark = pytest.mark.slow
+
+
 BANNED: Final = (
     "say|says|said|saying|whoever|anew|nobody|somebody|the books|a word|(?:put|puts|putting) off|"
     "(?:take|takes|taken|taking|took) in|(?<!look )(?<!looks )(?<!looked )(?<!looking )(?<!point )(?<!pointed )at it"

@@ -11,6 +11,9 @@ import pytest
 
 from tests.support.api_fuzzing import Campaign, Progress, check_long
 
+pytestmark = pytest.mark.slow
+
+
 NUMBER = {"application/json": {"schema": {"type": "object", "properties": {"n": {"type": "integer"}}}}}
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.0.0",
