@@ -41,7 +41,9 @@ def test_both_languages_have_the_same_figures_and_link_to_the_same_places() -> N
     assert links(ENGLISH) == links(KOREAN)
 
 
-@pytest.mark.parametrize("path", [*READMES, *sorted((ROOT / "docs").glob("*.md"))], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [*READMES, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda path: path.name
+)
 def test_every_link_leads_somewhere(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for link, anchor in re.findall(r"]\((?!https?://)([^)#]*)(#[^)]*)?\)", text):
@@ -71,7 +73,7 @@ def test_a_command_that_no_test_would_run_is_refused(command: str) -> None:
 
 
 def test_every_make_target_that_a_page_names_exists() -> None:
-    for path in [*READMES, *(ROOT / "docs").glob("*.md")]:
+    for path in [*READMES, ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         named = re.findall(r"`make ([a-z-]+)", path.read_text(encoding="utf-8"))
         assert set(named) <= TARGETS, path.name
 
