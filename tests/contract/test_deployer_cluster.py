@@ -134,7 +134,7 @@ async def test_what_is_not_there_reads_as_none(cluster: ClusterApi, namespace: s
     await cluster.remove(unknown, uid="none")
 
 
-async def test_a_kind_that_the_cluster_lacks_is_said_so(cluster: ClusterApi, namespace: str) -> None:
+async def test_a_kind_that_the_cluster_lacks_raises_kind_unknown(cluster: ClusterApi, namespace: str) -> None:
     monitor = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",
@@ -181,7 +181,7 @@ async def test_nothing_is_made_in_a_namespace_that_is_being_deleted(
 
 async def test_only_the_object_with_the_uid_is_removed(cluster: ClusterApi, namespace: str) -> None:
     made = await cluster.apply(config_map(namespace), force=False)
-    await cluster.remove(ref_of(made), uid="somebody-else-s")
+    await cluster.remove(ref_of(made), uid="of-another-object")
     assert await cluster.read(ref_of(made)) is not None
     await cluster.remove(ref_of(made), uid=made["metadata"]["uid"])
     assert await cluster.read(ref_of(made)) is None
@@ -220,7 +220,7 @@ async def test_a_patch_changes_a_field_that_an_apply_leaves_alone_until_it_sets_
 
 
 async def test_a_patch_takes_a_field_from_anybody(cluster: ClusterApi, outside: Outside, namespace: str) -> None:
-    await outside.apply("somebody", config_map(namespace, color="red"))
+    await outside.apply("another", config_map(namespace, color="red"))
     ref = ref_of(config_map(namespace))
     await cluster.patch(ref, {"data": {"color": "blue"}})
     patched = await cluster.read(ref)

@@ -1,4 +1,4 @@
-"""A bench for the deployer: a NATS server of its own, the real simulator as its cluster, and ears for what is said.
+"""A bench for the deployer: a NATS server of its own, the real simulator as its cluster, and the published events.
 
 With the shared server, it would deploy whatever other tests leave there.
 """
@@ -108,7 +108,7 @@ def manifest(tenant: str, *services: str, fail: str | None = None, image: str = 
 
 @dataclass
 class Bench:
-    """What a test holds: the bus, what was said on it, and the cluster."""
+    """What a test uses: the bus, the events that were published on it, and the cluster."""
 
     nats_url: str
     simulator_url: str
@@ -148,7 +148,7 @@ class Bench:
             raise AssertionError("; ".join(f"{type(e).__name__} {e}" for _, e in self.received[-5:])) from None
 
     async def until_published(self, deployment_id: str, kind: type[Event]) -> list[Event]:
-        """All that was said of a deployment, once `kind` was."""
+        """All events of a deployment, once one of `kind` was published."""
         await self.until(lambda: any(isinstance(event, kind) for event in self.of(deployment_id)))
         return self.of(deployment_id)
 
@@ -157,7 +157,7 @@ class Bench:
         await self.client.jetstream().publish(encoded.subject, encoded.body, headers=encoded.headers)
 
     async def deploy(self, tenant: str, generation: int, text: str, target: str = "simulator", **options: Any) -> str:
-        """Say manifest.rendered; the deployment's id."""
+        """Publish manifest.rendered; returns the deployment's id."""
         digest = digest_of(text)
         bucket = await self.client.jetstream().key_value(MODE.bucket(Bucket.MANIFESTS))
         await bucket.put(manifest_key(digest), text.encode())
@@ -177,7 +177,7 @@ class Bench:
         again: bool = False,
         **fields: Any,
     ) -> str:
-        """Say operation.requested, `again` as another message of the same; the deployment's id."""
+        """Publish operation.requested, `again` as another message with the same id; returns the deployment's id."""
         context = self.context(tenant, generation, target)
         event = OperationRequested(tenant_id=tenant, operation=operation, deployment=context, **fields)
         await self.publish(event, f"{context.deployment_id}{'-again' if again else ''}")

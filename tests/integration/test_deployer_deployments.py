@@ -1,4 +1,4 @@
-"""A deployment from event to event: what is said, what fails and in whose words."""
+"""A deployment from event to event: what is published, and how failures are reported."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -27,10 +27,10 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
 async def test_a_manifest_is_applied_and_watched_until_it_is_healthy(bench: Bench) -> None:
     async with bench.deployer():
         dep = await bench.deploy("first", 1, manifest("first", "callbot", "chatbot"))
-        said = await bench.until_published(dep, DeployCompleted)
-    assert isinstance(said[0], DeployStarted)
-    assert all(isinstance(event, DeployProgressed) for event in said[1:-1])
-    deploys = [event for event in said if isinstance(event, DeployEvent)]
+        events = await bench.until_published(dep, DeployCompleted)
+    assert isinstance(events[0], DeployStarted)
+    assert all(isinstance(event, DeployProgressed) for event in events[1:-1])
+    deploys = [event for event in events if isinstance(event, DeployEvent)]
     assert [event.progress for event in deploys] == sorted(event.progress for event in deploys)
     order = list(Phase)
     phases = [order.index(event.phase) for event in deploys]
@@ -70,7 +70,7 @@ async def test_a_manifest_that_comes_twice_is_deployed_once(bench: Bench) -> Non
     async with bench.deployer():
         text = manifest("twice", "callbot")
         dep = await bench.deploy("twice", 1, text)
-        said = await bench.until_published(dep, DeployCompleted)
+        events = await bench.until_published(dep, DeployCompleted)
         digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
         again = ManifestRendered(
             tenant_id="twice", deployment=bench.context("twice", 1, "simulator"), digest=digest, summary={}
@@ -78,14 +78,14 @@ async def test_a_manifest_that_comes_twice_is_deployed_once(bench: Bench) -> Non
         await bench.publish(again, "twice-again")
         other = await bench.deploy("twice", 2, text)
         await bench.until_published(other, DeployCompleted)
-    assert bench.of(dep) == said
+    assert bench.of(dep) == events
 
 
 async def test_an_image_that_can_t_be_pulled_fails_and_names_pod_and_reason(bench: Bench) -> None:
     async with bench.deployer():
         dep = await bench.deploy("pullless", 1, manifest("pullless", "callbot", fail="image-pull"))
-        said = await bench.until_published(dep, DeployFailed)
-    failed = said[-1]
+        events = await bench.until_published(dep, DeployFailed)
+    failed = events[-1]
     assert isinstance(failed, DeployFailed)
     assert failed.code == "DEPLOYMENT_FAILED"
     assert "pod callbot-" in failed.message
@@ -108,8 +108,8 @@ async def test_what_no_node_can_hold_fails_before_anything_of_it_is_applied(benc
     async with bench.deployer():
         text = manifest("huge", "callbot").replace("cpu: 100m", "cpu: '4000'")
         dep = await bench.deploy("huge", 1, text)
-        said = await bench.until_published(dep, DeployFailed)
-    failed = said[-1]
+        events = await bench.until_published(dep, DeployFailed)
+    failed = events[-1]
     assert isinstance(failed, DeployFailed)
     assert failed.message.startswith("there is no room on simulator: cpu: 8000 needed")
     assert "callbot: 2 of 2 pods fit on no node (Insufficient cpu" in failed.message

@@ -1,4 +1,4 @@
-"""Generations, deletions, takeovers and outages: whatever happens, the newest wish comes true and is said once."""
+"""Generations, deletions, takeovers and outages: the highest generation wins and is reported once."""
 
 import asyncio
 import os
@@ -75,8 +75,8 @@ async def test_a_lower_generation_changes_nothing(bench: Bench) -> None:
         newer = await bench.deploy("late", 5, manifest("late", "callbot", image="5"))
         await bench.until_published(newer, DeployCompleted)
         older = await bench.deploy("late", 4, manifest("late", "callbot", image="4"))
-        said = await bench.until_published(older, DeploySuperseded)
-    assert len(said) == 1
+        events = await bench.until_published(older, DeploySuperseded)
+    assert len(events) == 1
     live = await bench.read("Deployment", "late", "callbot", "apps/v1")
     assert live is not None
     assert live["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":5")
@@ -87,8 +87,8 @@ async def test_a_deletion_ends_when_the_namespace_is_gone_and_the_id_starts_clea
         dep = await bench.deploy("brief", 1, manifest("brief", "callbot"))
         await bench.until_published(dep, DeployCompleted)
         deletion = await bench.operate("brief", 2, Operation.DELETE)
-        said = await bench.until_published(deletion, TenantDeleted)
-        assert [type(event) for event in said] == [TenantDeleted]
+        events = await bench.until_published(deletion, TenantDeleted)
+        assert [type(event) for event in events] == [TenantDeleted]
         assert await bench.read("Namespace", "brief", "ecp-ai-brief") is None
         late = await bench.deploy("brief", 1, manifest("brief", "callbot"), prune=False)
         again = await bench.deploy("brief", 3, manifest("brief", "callbot"))
@@ -137,7 +137,7 @@ async def test_a_deletion_leaves_what_others_put_into_the_namespace_and_names_it
     assert await bench.read("Namespace", "shared", "ecp-ai-shared") is None
 
 
-async def test_a_deployer_that_is_killed_is_taken_over_and_nothing_is_said_twice(bench: Bench) -> None:
+async def test_a_deployer_that_is_killed_is_taken_over_and_nothing_is_published_twice(bench: Bench) -> None:
     environment = os.environ | {
         "NATS_URL": bench.nats_url,
         "K8S_SIMULATOR_URL": bench.simulator_url,
@@ -158,11 +158,11 @@ async def test_a_deployer_that_is_killed_is_taken_over_and_nothing_is_said_twice
         await child.wait()
     async with bench.deployer():
         await label_nodes(bench, "for-the-killed")
-        said = await bench.until_published(dep, DeployCompleted)
+        events = await bench.until_published(dep, DeployCompleted)
     ids = [event_id for event_id, event in bench.received if id_of(event) == dep]
     assert len(ids) == len(set(ids))
-    assert sum(isinstance(event, DeployStarted) for event in said) == 1
-    progress = [event.progress for event in said if isinstance(event, DeployEvent)]
+    assert sum(isinstance(event, DeployStarted) for event in events) == 1
+    progress = [event.progress for event in events if isinstance(event, DeployEvent)]
     assert progress == sorted(progress)
 
 
@@ -175,13 +175,13 @@ async def test_an_outage_of_the_cluster_is_waited_for_and_named(bench: Bench) ->
     await bench.until(lambda: any(waiting in getattr(event, "message", "") for event in bench.of(dep)))
     await worker.stop()
     async with bench.deployer():
-        said = await bench.until_published(dep, DeployCompleted)
-    assert not any(isinstance(event, DeployFailed) for event in said)
+        events = await bench.until_published(dep, DeployCompleted)
+    assert not any(isinstance(event, DeployFailed) for event in events)
 
 
-async def test_two_copies_share_the_work_and_say_everything_once(bench: Bench) -> None:
+async def test_two_replicas_share_the_work_and_publish_everything_once(bench: Bench) -> None:
     async with bench.deployer(), bench.deployer():
         deps = [await bench.deploy(f"shared-{n}", 1, manifest(f"shared-{n}", "callbot")) for n in range(4)]
         for dep in deps:
-            said = await bench.until_published(dep, DeployCompleted)
-            assert sum(isinstance(event, DeployStarted | DeployCompleted) for event in said) == 2
+            events = await bench.until_published(dep, DeployCompleted)
+            assert sum(isinstance(event, DeployStarted | DeployCompleted) for event in events) == 2

@@ -1,4 +1,4 @@
-"""The adapter against an API server that isn't well: what heals is waited for, what doesn't is said in its words."""
+"""The adapter against an API server with faults: which errors are temporary, and which message they have."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -64,7 +64,7 @@ async def discovery(request: web.Request) -> web.StreamResponse:
 
 @dataclass
 class ApiServer:
-    """Discovery, and what `answers` says, one answer after another; the last one stays."""
+    """Discovery, and `answers` one after another; the last one repeats."""
 
     url: str = ""
     answers: dict[str, list[Answer]] = field(default_factory=dict)
@@ -128,7 +128,7 @@ async def test_what_heals_is_an_unavailable_cluster_with_its_name(
     ],
     ids=["422", "403", "400", "500 of an unknown field"],
 )
-async def test_what_is_refused_is_said_in_the_api_server_s_words(
+async def test_a_refusal_has_the_api_server_s_message(
     api: ApiServer, cluster: KubernetesAdapter, answer: Answer, words: str
 ) -> None:
     api.answers[PATH] = [answer]
@@ -144,11 +144,11 @@ async def test_a_terminating_namespace_is_no_refusal(api: ApiServer, cluster: Ku
         await cluster.apply(SETTINGS, force=False)
 
 
-async def test_nobody_listening_is_an_unavailable_cluster(cluster: KubernetesAdapter, unused_tcp_port: int) -> None:
-    nobody = KubernetesAdapter("away", lambda: connect(server=f"http://127.0.0.1:{unused_tcp_port}"))
+async def test_a_refused_connection_is_an_unavailable_cluster(cluster: KubernetesAdapter, unused_tcp_port: int) -> None:
+    away = KubernetesAdapter("away", lambda: connect(server=f"http://127.0.0.1:{unused_tcp_port}"))
     with pytest.raises(ClusterUnavailable, match="cluster away"):
-        await nobody.list(CONFIG_MAP, "ns")
-    await nobody.close()
+        await away.list(CONFIG_MAP, "ns")
+    await away.close()
 
 
 async def test_refused_credentials_are_read_again(api: ApiServer, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ async def test_a_kubeconfig_that_is_not_there_yet_is_waited_for(tmp_path: Path) 
         await cluster.apply(SETTINGS, force=False)
 
 
-async def test_a_watch_that_expired_is_said_so(api: ApiServer, cluster: KubernetesAdapter) -> None:
+async def test_an_expired_watch_raises_watch_expired(api: ApiServer, cluster: KubernetesAdapter) -> None:
     gone = '{"type": "ERROR", "object": {"code": 410, "message": "too old resource version"}}'
     bookmark = '{"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "5"}}}'
     api.answers[f"watch {LIST}"] = [stream(bookmark, gone)]

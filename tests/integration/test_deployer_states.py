@@ -138,7 +138,7 @@ async def test_a_follower_ends_after_its_time(states: StateRepository) -> None:
             pass
 
 
-async def test_an_outage_of_nats_is_said_so(tmp_path: Path, tenant: str) -> None:
+async def test_an_outage_of_nats_raises_dependency_unavailable(tmp_path: Path, tenant: str) -> None:
     server = NatsServer(tmp_path)
     await server.start()
     client = await nats.connect(server.url, allow_reconnect=False)

@@ -49,7 +49,7 @@ def nothing(_: str) -> None:
 
 
 class FakeCluster:
-    """Applies, lists and watches. Deployments are healthy at once, unless `status` says otherwise."""
+    """Applies, lists and watches. Deployments are healthy at once, unless `status` is changed."""
 
     def __init__(self, name: str = "fake", step: Step = nothing) -> None:
         self.name = name

@@ -82,7 +82,7 @@ def test_a_deleted_tenant_s_generation_still_rules() -> None:
     assert again.replaces == ()
 
 
-def test_only_generations_of_which_nobody_has_said_the_end_are_replaced() -> None:
+def test_only_unreported_generations_are_superseded() -> None:
     for outcome, replaced in ((Outcome.COMPLETED, 0), (Outcome.FAILED, 0), (Outcome.RUNNING, 1)):
         decision = decide(desired(2), desired(1), applied(1, outcome))
         assert isinstance(decision, DesiredState)

@@ -186,7 +186,7 @@ CASES: list[tuple[str, Obj, HealthStatus]] = [
         ),
         HealthStatus.HEALTHY,
     ),
-    ("an autoscaler nobody looked at", obj("HorizontalPodAutoscaler"), HealthStatus.PROGRESSING),
+    ("an autoscaler without conditions", obj("HorizontalPodAutoscaler"), HealthStatus.PROGRESSING),
     (
         "an autoscaler of nothing",
         obj(
@@ -235,7 +235,7 @@ def test_an_object_is_assessed_by_the_rule_of_its_kind(found: Obj, expected: Hea
     assert assess(found, NOW).status is expected
 
 
-def test_an_ingress_need_not_have_an_address_where_nobody_waits_for_it() -> None:
+def test_an_ingress_needs_no_address_unless_it_is_waited_for() -> None:
     assert assess(obj("Ingress"), NOW, wait_for_ingress_address=False).is_healthy
 
 
@@ -247,7 +247,7 @@ def test_a_pod_without_a_node_fails_after_fifteen_seconds(seconds: int, expected
     assert health.status is expected
 
 
-def test_a_failure_keeps_the_cluster_s_words_and_says_whether_it_heals() -> None:
+def test_a_failure_keeps_the_cluster_s_message_and_whether_it_is_final() -> None:
     deadline = cond("Progressing", "False", "ProgressDeadlineExceeded", "has timed out progressing.")
     health = assess(rollout(conditions=[deadline | {"lastUpdateTime": "2026-01-01T11:00:00Z"}]), NOW)
     assert (health.reason, health.final) == ("ProgressDeadlineExceeded: has timed out progressing.", True)

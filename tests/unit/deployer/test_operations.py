@@ -131,18 +131,18 @@ SCENES: list[Any] = [
 
 @pytest.mark.parametrize(("scene", "deployment_id", "end", "check"), SCENES)
 @pytest.mark.slow
-async def test_killed_at_any_step_a_successor_finishes_the_operation_and_says_it_once(
+async def test_killed_at_any_step_a_successor_finishes_the_operation_and_reports_it_once(
     scene: Scene, deployment_id: str, end: type[DeployEvent], check: Callable[[TenantScenario], Awaitable[None]]
 ) -> None:
     for at in range(await steps_of(await scene())):
         scenario = await scene()
         await kill_and_settle(scenario, at)
         await check(scenario)
-        said = scenario.events_of(deployment_id)
-        assert isinstance(said[0], DeployStarted)
-        assert isinstance(said[-1], end), at
-        assert sum(isinstance(event, DeployCompleted | DeployRolledBack | DeployFailed) for event in said) == 1
-        progress = [event.progress for event in said if isinstance(event, DeployEvent)]
+        events = scenario.events_of(deployment_id)
+        assert isinstance(events[0], DeployStarted)
+        assert isinstance(events[-1], end), at
+        assert sum(isinstance(event, DeployCompleted | DeployRolledBack | DeployFailed) for event in events) == 1
+        progress = [event.progress for event in events if isinstance(event, DeployEvent)]
         assert progress == sorted(progress)
 
 
@@ -156,7 +156,7 @@ async def test_a_stop_waits_until_no_pod_is_left_and_spares_the_pods_of_others()
     seen: list[str] = []
 
     def end_the_pod(what: str) -> None:
-        """After the replicas are gone, and something was said of the pod that is left."""
+        """After the replicas are gone, and progress with the remaining pod was published."""
         if what == "after publish deploy.progressed":
             seen.extend(event.message for event in scenario.events_of("dep-3") if isinstance(event, DeployEvent))
             scenario.cluster.finish_removal(
@@ -215,7 +215,7 @@ async def test_a_restart_that_comes_late_does_not_restart_what_was_restarted_sin
     assert redis["template"]["metadata"]["annotations"] == {RESTARTED_AT: "2026-01-01T00:00:00Z"}
 
 
-async def test_a_start_takes_a_stop_s_place_and_says_which_operation_it_replaced() -> None:
+async def test_a_start_supersedes_a_stop_and_names_the_replaced_operation() -> None:
     scenario = await stopping()
     await scenario.operate(4, Operation.START, to=2)
     await scenario.settle()
@@ -224,7 +224,7 @@ async def test_a_start_takes_a_stop_s_place_and_says_which_operation_it_replaced
     assert (await spec_of(scenario, "redis"))["replicas"] == 2
 
 
-async def test_a_rollback_says_what_runs_now_and_where_it_came_from() -> None:
+async def test_a_rollback_reports_what_runs_now_and_its_origin() -> None:
     scenario = await rolling_back()
     await scenario.settle()
     done = scenario.events_of("dep-3")[-1]
@@ -284,7 +284,7 @@ async def test_without_anything_that_was_healthy_a_failure_is_just_that() -> Non
     assert "healthy last" not in failed.message
 
 
-async def test_a_rollback_that_fails_as_well_says_both() -> None:
+async def test_a_rollback_that_fails_as_well_reports_both_failures() -> None:
     scenario = await failing("rollback")
     scenario.step = lambda what: scenario.manifests.update({"sha256:2": "- no manifest"})
     await scenario.settle()

@@ -73,24 +73,24 @@ async def two_generations() -> TenantScenario:
     return scenario
 
 
-def check_story(scenario: TenantScenario, deployment_id: str) -> None:
-    """What was said is a whole story, once, and forwards."""
-    said = scenario.events_of(deployment_id)
-    assert isinstance(said[0], DeployStarted)
-    assert isinstance(said[-1], DeployCompleted)
-    assert all(isinstance(event, DeployProgressed) for event in said[1:-1])
-    steps = [(list(Phase).index(event.phase), event.progress) for event in said if isinstance(event, DeployEvent)]
+def check_events(scenario: TenantScenario, deployment_id: str) -> None:
+    """The published events are complete, without duplicates, and never go back."""
+    events = scenario.events_of(deployment_id)
+    assert isinstance(events[0], DeployStarted)
+    assert isinstance(events[-1], DeployCompleted)
+    assert all(isinstance(event, DeployProgressed) for event in events[1:-1])
+    steps = [(list(Phase).index(event.phase), event.progress) for event in events if isinstance(event, DeployEvent)]
     assert steps == sorted(steps)
 
 
 @pytest.mark.slow
-async def test_killed_at_any_step_a_successor_finishes_and_nothing_is_said_twice() -> None:
+async def test_killed_at_any_step_a_successor_finishes_and_nothing_is_published_twice() -> None:
     count = await steps_of(await two_generations())
     assert count > 40
     for at in range(count):
         scenario = await two_generations()
         await kill_and_settle(scenario, at)
-        check_story(scenario, "dep-2")
+        check_events(scenario, "dep-2")
         wanted = {
             ("Namespace", NAMESPACE),
             ("ConfigMap", "other"),
@@ -102,7 +102,7 @@ async def test_killed_at_any_step_a_successor_finishes_and_nothing_is_said_twice
 
 
 @pytest.mark.slow
-async def test_killed_at_any_step_a_deletion_is_finished_and_said_once() -> None:
+async def test_killed_at_any_step_a_deletion_is_finished_and_reported_once() -> None:
     async def deleting() -> TenantScenario:
         scenario = TenantScenario()
         await scenario.desire(1, OBJECTS)
@@ -133,12 +133,12 @@ async def test_a_failing_api_call_anywhere_never_ends_a_deployment() -> None:
 
         scenario.step = fail_once
         await scenario.settle()
-        said = scenario.events_of("dep-2")
-        assert isinstance(said[-1], DeployCompleted), at
-        assert not any(isinstance(event, DeployFailed) for event in said)
+        events = scenario.events_of("dep-2")
+        assert isinstance(events[-1], DeployCompleted), at
+        assert not any(isinstance(event, DeployFailed) for event in events)
 
 
-async def test_an_outage_is_said_with_the_name_of_the_cluster_and_ends_with_the_time() -> None:
+async def test_an_outage_is_reported_with_the_name_of_the_cluster_until_the_timeout() -> None:
     scenario = TenantScenario()
     await scenario.desire(1, OBJECTS, timeout="5m")
 
@@ -167,14 +167,14 @@ async def test_of_many_objects_of_a_phase_only_some_are_news(seconds: float, exp
     objects = [namespace(), *(config_map(f"c{number}") for number in range(6)), deployment("callbot")]
     deployment_id = await scenario.desire(1, objects)
     await scenario.settle()
-    said = [
+    events = [
         event for event in scenario.events_of(deployment_id) if getattr(event, "phase", "") == "creating-configuration"
     ]
-    assert len(said) == expected
+    assert len(events) == expected
     assert isinstance(scenario.events_of(deployment_id)[-1], DeployCompleted)
 
 
-async def test_a_newer_generation_stops_the_older_at_its_next_step_and_says_so() -> None:
+async def test_a_higher_generation_stops_the_lower_at_its_next_step_and_reports_it() -> None:
     scenario = TenantScenario()
     await scenario.desire(1, OBJECTS)
     applied: list[str] = []
@@ -195,7 +195,7 @@ async def test_a_newer_generation_stops_the_older_at_its_next_step_and_says_so()
     assert ("ConfigMap", "settings") not in scenario.cluster.names
 
 
-async def test_the_end_that_nobody_came_to_say_is_said_by_whoever_comes_next() -> None:
+async def test_a_final_event_that_was_not_published_is_published_by_the_next_attempt() -> None:
     scenario = TenantScenario()
     first = await scenario.desire(1, OBJECTS)
 
@@ -216,8 +216,8 @@ async def test_the_end_that_nobody_came_to_say_is_said_by_whoever_comes_next() -
 
 
 @pytest.mark.parametrize("operation", [Operation.DELETE, Operation.STOP])
-async def test_who_was_frozen_undoes_nothing_of_what_has_come_since(operation: Operation) -> None:
-    """Begun here, frozen, done by another copy, and asked for anew."""
+async def test_a_stale_replica_undoes_nothing_that_was_done_since(operation: Operation) -> None:
+    """Opened here, paused, done by another replica, and deployed again since."""
     scenario = TenantScenario()
     await scenario.desire(1, OBJECTS)
     await scenario.settle()
@@ -241,10 +241,10 @@ async def test_generations_that_never_began_are_superseded_too() -> None:
     await scenario.settle()
     for deployment_id in ("dep-1", "dep-2"):
         assert [type(event) for event in scenario.events_of(deployment_id)] == [DeploySuperseded]
-    check_story(scenario, "dep-3")
+    check_events(scenario, "dep-3")
 
 
-async def test_pruning_spares_what_somebody_else_made_anew_under_the_same_name() -> None:
+async def test_pruning_spares_an_object_that_others_created_under_the_same_name() -> None:
     scenario = TenantScenario()
     await scenario.desire(1, [*OBJECTS, config_map("shared")])
     await scenario.settle()
@@ -281,7 +281,7 @@ async def test_a_namespace_that_is_being_deleted_is_waited_for() -> None:
     await scenario.settle()
     messages = [event.message for event in scenario.events_of("dep-1") if isinstance(event, DeployEvent)]
     assert f"waiting for namespace {NAMESPACE} to be gone" in messages
-    check_story(scenario, "dep-1")
+    check_events(scenario, "dep-1")
 
 
 async def test_a_deletion_that_takes_too_long_fails_with_what_remains() -> None:
@@ -350,7 +350,7 @@ async def test_an_object_that_vanishes_while_it_is_waited_for_is_applied_again()
     scenario.step = remove_once
     await scenario.settle()
     assert ("Deployment", "callbot") in scenario.cluster.names
-    check_story(scenario, "dep-1")
+    check_events(scenario, "dep-1")
 
 
 async def test_a_fault_of_ours_does_not_go_on_for_ever() -> None:

@@ -72,7 +72,7 @@ def test_pods_that_fit_on_no_single_node_are_short_even_if_the_sum_suffices() ->
     assert unplaced.reason == "Insufficient cpu; each asks for 3 cpu, 1Gi memory, 10 nodes match"
 
 
-def test_a_node_takes_no_more_pods_than_it_says() -> None:
+def test_a_node_takes_no_more_pods_than_its_limit() -> None:
     assert verdict([node("a", "64", pods="5")], [], workload(6, "1")).unplaced[0].pods == 1
 
 

@@ -48,7 +48,7 @@ async def test_without_room_nothing_is_applied_and_what_is_short_is_named() -> N
     assert scenario.cluster.names == set()
 
 
-async def test_one_that_may_wait_says_what_for_and_goes_on_when_there_is_room() -> None:
+async def test_a_deployment_that_may_wait_reports_what_for_and_continues_when_there_is_room() -> None:
     scenario = world_with(SHORT, SHORT, ROOM)
     deployment_id = await scenario.desire(1, MANIFEST, wait_for_capacity=True, timeout="20m")
     for _ in range(2):

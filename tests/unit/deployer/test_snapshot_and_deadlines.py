@@ -1,4 +1,4 @@
-"""What is seen of a cluster, what is said of it, and when waiting ends."""
+"""How the objects of a cluster are assessed and reported, and when waiting ends."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

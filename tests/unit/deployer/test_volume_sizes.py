@@ -91,18 +91,18 @@ async def test_a_claim_that_is_refused_for_another_reason_is_still_refused() -> 
 async def test_applying_a_smaller_manifest_leaves_the_larger_volume() -> None:
     cluster = FakeCluster()
 
-    async def nobody(*_: object) -> None:
-        """Nobody wants to know how far it is."""
+    async def ignore(*_: object) -> None:
+        """Progress is not reported."""
 
     for size in ("40Gi", "10Gi", "80Gi"):
         objects = [namespace(), claim(size), stateful_set(data=size)]
-        await apply_all(cluster, objects, force=False, check=lambda: None, report=nobody)
+        await apply_all(cluster, objects, force=False, check=lambda: None, report=ignore)
     live = [await cluster.read(ref_of(each)) for each in (claim("1Gi"), stateful_set())]
     assert live[0] is not None
     assert live[1] is not None
     assert size_of(live[0]) == "80Gi"
     smaller = [namespace(), claim("10Gi")]
-    await apply_all(cluster, smaller, force=False, check=lambda: None, report=nobody)
+    await apply_all(cluster, smaller, force=False, check=lambda: None, report=ignore)
     there = await cluster.read(ref_of(claim("1Gi")))
     assert there is not None
     assert size_of(there) == "80Gi"
