@@ -1,14 +1,20 @@
 """The gateway: REST and WebSockets outside, events inside.
 
 Owns the tables `tenants`, `services`, `deployments`, `deployment_events`, `tenant_generations`, `outbox` and
-`idempotency_keys`, and allocates every operation's generation. Publishes `tenant.created`, `tenant.updated`,
-`deploy.requested`, `operation.requested` (through the outbox) and posted `metrics.collected`. Consumes what the workers
-say of deployments, sizings and SLAs into its rows and to its sockets, and dead letters, whose deployments it fails.
+`idempotency_keys`, and gives each operation its generation. Publishes `tenant.created`, `tenant.updated`,
+`deploy.requested`, `operation.requested` and posted `metrics.collected` through the outbox. Consumes the workers'
+events on deployments, sizings and SLAs, requests of other systems, and dead letters, whose deployments it reports as
+failed.
 
-A folder for each feature, with its routes, schemas, commands or queries, and repository:
+Layers, each of which imports only those below it:
 
-    tenants  deployments  lifecycle  monitoring  sla  manifests  dashboards  recommendations
-
-and for what carries them: `http` (middlewares, errors), `websockets`, `idempotency`, `outbox` (events on their way to
-NATS), `ingest` (the workers' events into rows) and `inbound` (requests of other systems).
+    app, housekeeping                                          wiring and periodic tasks
+    dashboards, recommendations, websockets, ingest, inbound, recovery
+    lifecycle, manifests, monitoring, sla                      features, each with routes, schemas, queries or commands
+    tenants
+    deployments
+    mode_context                                               what serves one mode: database, workers, outbox
+    workers, outbox, idempotency                               clients of the workers, of NATS, and idempotency keys
+    http                                                       middlewares, errors, languages, shared parameters
+    metrics, settings
 """

@@ -17,7 +17,7 @@ _LARGEST_SOCKET_MESSAGE = 16 * 1024
 
 
 def server_config(app: object, settings: Settings) -> uvicorn.Config:
-    """How uvicorn serves the gateway. Sans-I/O WebSockets without compression cost a third of the default's time."""
+    """The configuration of the server. Sans-I/O WebSockets without compression take a third of the default's time."""
     return serving.server_config(
         app,
         host=settings.host,
@@ -42,6 +42,7 @@ async def serve(settings: Settings) -> int:
 
 
 def main() -> None:
+    """Run the gateway as a process."""
     settings = load(Settings)
     try:
         serving.run_process("gateway", settings.log_level, lambda: serve(settings))

@@ -1,60 +1,79 @@
-"""What every copy of the gateway does from time to time. Doing it twice does no harm."""
+"""Periodic tasks of every replica. To run one twice does no harm."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
-import structlog
-
-from services.gateway.dashboards import repository as overview
-from services.gateway.deployments import repository as deployment_store
+from services.gateway.dashboards.repository import existing
+from services.gateway.deployments.repository import delete_old_events
+from services.gateway.idempotency.repository import delete_old_keys
+from services.gateway.manifests.manifest_gc import collect_garbage
 from services.gateway.metrics import GatewayMetrics
-from services.gateway.outbox import repository as outbox_store
-from services.gateway.outbox import request_repository as requests
-from services.gateway.tenants import repository as tenant_store
-from shared.database import Database, Databases
-from shared.errors import TemporaryError
-from shared.subjects import Mode
+from services.gateway.mode_context import ModeContext, ModeContexts
+from services.gateway.recovery.repository import clear_old_requests
+from services.gateway.recovery.republish import republish
+from services.gateway.recovery.stream_loss import detect_losses
+from services.gateway.tenants.repository import count_active
+from shared.bus import Worker
+from shared.process.periodic import repeat
 
-_log = structlog.get_logger(__name__)
-
-
-async def repeat(every: float, work: Callable[[], Awaitable[object]], *, first: float = 0.0) -> None:
-    """Do `work` after `first` and then every so many seconds, until cancelled. What is away now is there next time."""
-    await asyncio.sleep(first)
-    while True:
-        try:
-            await work()
-        except TemporaryError as error:
-            _log.info(f"Put off: {error.message}", action="housekeeping-waits")
-        await asyncio.sleep(every)
+_CLEAN_EVERY = 600.0
+_COUNT_EVERY = 10.0
+_COLLECT_GARBAGE_EVERY = 86400.0
+_COLLECT_GARBAGE_FIRST = 3600.0
+"""Seconds after the start. By then an upgrade is complete, and a start with the wrong database has been noticed."""
 
 
-async def clean(database: Database, *, key_hours: int, event_days: int) -> None:
-    """Remove idempotency keys and log lines that have served their time."""
-    async with database.begin() as connection:
-        await outbox_store.forget_keys(connection, key_hours)
-        await deployment_store.forget_events(connection, event_days)
-        await requests.forget_requests(connection)
+def schedule(context: ModeContext, metrics: GatewayMetrics) -> None:
+    """Register the periodic tasks of one mode."""
+    mode = context.mode
+    for name, every, task in (
+        ("deleting old rows", _CLEAN_EVERY, delete_old_rows),
+        ("checking streams", context.settings.stream_check, recover),
+        ("counting tenants", _COUNT_EVERY, partial(show_active, metrics=metrics)),
+    ):
+        _repeat(context.worker, f"{name} {mode}", partial(task, context), every=every)
+    collect = partial(collect_garbage, context)
+    collecting = f"collecting manifests {mode}"
+    _repeat(context.worker, collecting, collect, every=_COLLECT_GARBAGE_EVERY, first=_COLLECT_GARBAGE_FIRST)
 
 
-async def named_digests(database: Database) -> set[str]:
-    """The digest of every manifest that a deployment has."""
-    async with database.begin() as connection:
-        return await deployment_store.digests(connection)
+def schedule_metrics(worker: Worker, modes: ModeContexts, metrics: GatewayMetrics) -> None:
+    """Register the task that drops the metrics of deleted tenants."""
+    _repeat(worker, "dropping metrics", partial(drop_deleted_tenants, modes, metrics), every=_COUNT_EVERY)
 
 
-async def count_active(database: Database, report: Callable[[int], None]) -> None:
-    """Report how many tenants run."""
-    async with database.begin() as connection:
-        count = await tenant_store.count_active(connection)
-    report(count)
+def _repeat(
+    worker: Worker, name: str, task: Callable[[], Awaitable[object]], *, every: float, first: float = 0.0
+) -> None:
+    worker.background(name, partial(repeat, name, task, every=every, first=first))
 
 
-async def forget_tenants(databases: Databases, metrics: GatewayMetrics) -> None:
-    """Stop to show the metrics of tenants that neither mode has any more, whoever deleted them."""
-    # A copy: who comes in while the databases are asked, is not forgotten.
-    gone = set(metrics.tenants)
-    for mode in Mode:
-        async with databases[mode].begin() as connection:
-            gone -= await overview.existing(connection, gone)
-    metrics.forget(gone)
+async def delete_old_rows(context: ModeContext) -> None:
+    """Delete idempotency keys and log lines after their retention, and requests that no loss can need again."""
+    async with context.database.begin() as connection:
+        await delete_old_keys(connection, context.settings.idempotency_hours)
+        await delete_old_events(connection, context.settings.event_days)
+        await clear_old_requests(connection)
+
+
+async def recover(context: ModeContext) -> None:
+    """Detect lost messages, and publish the requests of unfinished deployments again."""
+    await detect_losses(context)
+    await republish(context)
+
+
+async def show_active(context: ModeContext, metrics: GatewayMetrics) -> None:
+    """Set the number of running tenants in the metrics."""
+    async with context.database.begin() as connection:
+        count = await count_active(connection)
+    metrics.set_active(context.mode, count)
+
+
+async def drop_deleted_tenants(modes: ModeContexts, metrics: GatewayMetrics) -> None:
+    """Drop metric series of tenants that exist in neither mode."""
+    # A copy, because tenants may be added while the databases are queried.
+    deleted = set(metrics.tenants)
+    for context in modes.values():
+        async with context.database.begin() as connection:
+            deleted -= await existing(connection, deleted)
+    metrics.forget(deleted)

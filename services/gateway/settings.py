@@ -1,4 +1,4 @@
-"""What the gateway reads from the environment."""
+"""The gateway's settings, read from the environment."""
 
 from pathlib import Path
 
@@ -15,51 +15,51 @@ class Settings(BusSettings, DatabaseSettings, HttpSettings):
     """The gateway's settings."""
 
     port: int = Field(default=8001, ge=1, le=65535)
-    """The guides' API port."""
+    """The documented API port."""
     kubernetes_config_path: Path | None = None
-    """A kubeconfig; with one, production deploys to that cluster unless told otherwise. The gateway doesn't read it."""
+    """A kubeconfig; with one, production deploys to that cluster by default. The gateway itself doesn't read it."""
     kubernetes_enabled: bool = False
-    """The same without a file: production has a cluster, whose kubeconfig only the deployer and the monitor have."""
+    """The same without a file: production has a cluster, and only the deployer and the monitor have its kubeconfig."""
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
-    """Bytes of a request's body. NATS takes 1 MiB a message, and no event of ours is as large as its request."""
+    """Bytes of the largest request body. NATS accepts messages of 1 MiB, and an event is smaller than its request."""
     rpc_timeout: float = Field(default=2.0, gt=0)
-    """Seconds that a worker has to answer a question; sizing takes milliseconds."""
+    """Seconds that a worker has for an answer; sizing takes milliseconds."""
     max_sockets: int = Field(default=500, ge=1)
-    """Open WebSockets, at most three quarters of the connections: the rest is for REST. More are answered 503."""
+    """Open WebSockets, at most three quarters of all connections; the rest is for REST. More are answered with 503."""
     socket_pool_size: int = Field(default=3, ge=1, le=100)
-    """Connections to each database for the first reading of sockets, besides DATABASE_POOL_SIZE."""
+    """Connections to each database for the snapshots of sockets, besides DATABASE_POOL_SIZE."""
     socket_queue: int = Field(default=256, ge=1)
-    """Messages that may wait for a slow WebSocket; what comes on top is counted and not sent."""
+    """Messages that may wait for a slow WebSocket; further ones are counted and not sent."""
     replay_messages: int = Field(default=2000, ge=1)
-    """Recent messages of a stream that are kept in memory for sockets that connect; 1 to 10 KB each."""
+    """Recent messages of a stream that are kept in memory for new sockets; 1 to 10 KB each."""
     outbox_poll: float = Field(default=2.0, gt=0)
-    """Seconds between two looks at the outbox when no notification came."""
+    """Seconds between two checks of the outbox without a notification."""
     stream_check: float = Field(default=5.0, gt=0)
-    """Seconds between two looks at the streams, and at deployments of which nothing is heard."""
+    """Seconds between two checks for lost messages and for deployments without events."""
     republish_after: float = Field(default=30.0, gt=0)
-    """Seconds without a sign of a deployment, and with idle workers, until its request is published again; the pause
-    doubles with each time."""
+    """Seconds without an event of a deployment, while the workers are idle, until its request is published again; the
+    pause doubles each time."""
     idempotency_hours: int = Field(default=24, ge=1)
-    """Hours that a first answer is kept for its Idempotency-Key."""
+    """Hours that the first answer to an Idempotency-Key is kept."""
     event_days: int = Field(default=90, ge=1)
     """Days that the log of a deployment is kept."""
     manifest_days: int = Field(default=90, ge=45)
-    """Days that a manifest is kept which nothing needs any more. At least 45: an event that names it can be on its way,
-    a dead letter and replayed for 44."""
+    """Days that an unreferenced manifest is kept. At least 45: an event that refers to it may be in transit, a dead
+    letter and replayed for 44."""
     stop_timeout: int = Field(default=3, ge=0)
-    """Seconds that a stop gives to requests in flight and open sockets."""
+    """Seconds that a stop waits for requests in flight and open sockets."""
     redis_url: str | None = Field(default=None, repr=False)
     k8s_simulator_redis_url: str | None = Field(default=None, repr=False)
-    """The guides' variables. Accepted and not used: JetStream's key-value does what the guides do with Redis."""
+    """Documented variables, accepted and ignored: JetStream key-value is used instead of Redis."""
 
     @property
     def connection_limits(self) -> ConnectionLimits:
-        """Bounds of the HTTP side: both databases' pools, their sessions, NATS and files need descriptors, too."""
+        """Limits of HTTP connections: the database pools and sessions, NATS and files need descriptors, too."""
         return self.limits(len(Mode) * (self.database_pool_size + self.socket_pool_size + 2) + 40)
 
     @property
     def unused(self) -> list[str]:
-        """Variables that are set and have no effect."""
+        """Variables that are set and ignored."""
         named = {"REDIS_URL": self.redis_url, "K8S_SIMULATOR_REDIS_URL": self.k8s_simulator_redis_url}
         return [name for name, value in named.items() if value is not None]
 

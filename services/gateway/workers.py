@@ -1,4 +1,7 @@
-"""Asks the workers, with the request's timings. Nobody in time is a 503 that names who is missing."""
+"""The client of the workers' request/reply endpoints, with the request's timings.
+
+A worker that doesn't answer in time is a 503 that names it.
+"""
 
 from typing import TypeVar
 
@@ -28,61 +31,60 @@ from shared.subjects import Mode, Rpc
 from shared.tenants import Model, TenantSpec
 
 R = TypeVar("R", bound=Model)
-_VALIDATION = 15.0
-"""Seconds for the largest manifest that a request's body may hold, on a busy machine."""
-_REPORT = 10.0
-"""Seconds for the SLA of a long period, after samples that waited for an outage's end."""
+_VALIDATION_TIMEOUT = 15.0
+"""Seconds: the largest manifest that fits into a request body, on a busy machine."""
+_REPORT_TIMEOUT = 10.0
+"""Seconds: the SLA of a long period, after an outage that delayed its samples."""
 
 
-class Questions:
-    """The questions that the gateway has. Each raises Refused, or DependencyUnavailable (WORKER_UNAVAILABLE)."""
+class WorkerClient:
+    """The requests of one mode. Each raises Refused, or DependencyUnavailable (WORKER_UNAVAILABLE)."""
 
-    def __init__(self, worker: Worker, timeout: float) -> None:
+    def __init__(self, mode: Mode, worker: Worker, timeout: float) -> None:
+        """`timeout` is in seconds, for every request that has no longer one of its own."""
         self._worker = worker
+        self._bus = worker.bus(mode)
         self._timeout = timeout
 
-    async def size(self, mode: Mode, request: CalculateRequest) -> Sizing:
-        return await self._ask(Rpc.CALCULATE, request, Sizing, mode)
+    async def size(self, request: CalculateRequest) -> Sizing:
+        return await self._call(Rpc.CALCULATE, request, Sizing)
 
-    async def size_spec(self, mode: Mode, spec: TenantSpec) -> Sizing:
-        """What a tenant takes."""
+    async def size_spec(self, spec: TenantSpec) -> Sizing:
+        """The sizing of a tenant's specification."""
         request = CalculateRequest(
             service_requirements=spec.service_requirements,
             sla_target=spec.sla_target,
             preset=spec.preset,
             gpu_type=spec.gpu_type,
         )
-        return await self.size(mode, request)
+        return await self.size(request)
 
-    async def recommend(self, mode: Mode, request: RecommendRequest) -> Recommendation:
-        return await self._ask(Rpc.RECOMMEND, request, Recommendation, mode)
+    async def recommend(self, request: RecommendRequest) -> Recommendation:
+        return await self._call(Rpc.RECOMMEND, request, Recommendation)
 
-    async def render(self, mode: Mode, request: RenderRequest) -> RenderReply:
-        return await self._ask(Rpc.RENDER, request, RenderReply, mode)
+    async def render(self, request: RenderRequest) -> RenderReply:
+        return await self._call(Rpc.RENDER, request, RenderReply)
 
-    async def validate(self, mode: Mode, request: ValidateRequest) -> ValidateReply:
-        """A large manifest takes a while."""
-        return await self._ask(Rpc.VALIDATE, request, ValidateReply, mode, timeout=max(self._timeout, _VALIDATION))
+    async def validate(self, request: ValidateRequest) -> ValidateReply:
+        return await self._call(Rpc.VALIDATE, request, ValidateReply, timeout=_VALIDATION_TIMEOUT)
 
-    async def sla_report(self, mode: Mode, request: SlaReportRequest) -> SlaReport:
-        return await self._ask(Rpc.SLA_REPORT, request, SlaReport, mode, timeout=max(self._timeout, _REPORT))
+    async def sla_report(self, request: SlaReportRequest) -> SlaReport:
+        return await self._call(Rpc.SLA_REPORT, request, SlaReport, timeout=_REPORT_TIMEOUT)
 
-    async def maintenance(self, mode: Mode, request: MaintenanceRequest) -> MaintenanceReply:
-        return await self._ask(Rpc.MAINTENANCE, request, MaintenanceReply, mode)
+    async def maintenance(self, request: MaintenanceRequest) -> MaintenanceReply:
+        return await self._call(Rpc.MAINTENANCE, request, MaintenanceReply)
 
-    async def room(self, mode: Mode, request: RoomRequest) -> RoomReply:
-        return await self._ask(Rpc.ROOM, request, RoomReply, mode)
+    async def room(self, request: RoomRequest) -> RoomReply:
+        return await self._call(Rpc.ROOM, request, RoomReply)
 
-    async def capacity(self, mode: Mode, request: CapacityRequest) -> CapacityReply:
-        return await self._ask(Rpc.CAPACITY, request, CapacityReply, mode)
+    async def capacity(self, request: CapacityRequest) -> CapacityReply:
+        return await self._call(Rpc.CAPACITY, request, CapacityReply)
 
-    async def _ask(
-        self, question: Rpc, request: Model, reply: type[R], mode: Mode, *, timeout: float | None = None
-    ) -> R:
-        name = ANSWERED_BY[question]
+    async def _call(self, endpoint: Rpc, request: Model, reply: type[R], *, timeout: float = 0.0) -> R:
+        name = ANSWERED_BY[endpoint]
         if not self._worker.started:
             raise DependencyUnavailable(name, "the gateway has no connection to NATS yet", code="WORKER_UNAVAILABLE")
-        with request_context.timed(question):
-            answer = await self._worker.rpc.ask(question, request, reply, mode=mode, timeout=timeout or self._timeout)
+        with request_context.timed(endpoint):
+            answer = await self._bus.ask(endpoint, request, reply, timeout=max(timeout, self._timeout))
         request_context.current().workers.append(name)
         return answer

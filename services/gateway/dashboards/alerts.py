@@ -1,10 +1,11 @@
-"""The operations dashboard's active alerts, from what is known of each tenant at the moment. Pure.
+"""The active alerts of the operations dashboard, from the present state of each tenant. Pure.
 
-Nothing is kept: an alert is active as long as what it says is so. Which burn rates are worth an alarm, and in which two
-windows each, is Google's SRE workbook, chapter 5 (both must be exceeded, so that it ends soon after its cause).
+Alerts aren't stored: an alert is active for as long as its condition holds. The burn rates and their pairs of windows
+are those of Google's SRE workbook, chapter 5; both windows must exceed the rate, so that an alert ends soon after its
+cause.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,28 +13,28 @@ from typing import Any, NamedTuple
 from services.gateway.deployments.observed import LATE, health_of, message_now, services_in
 from services.gateway.http.language import translate
 from services.gateway.http.request_context import Language
-from shared.bus import derived_id
-from shared.subjects import Mode
 
 
-class Burn(NamedTuple):
+class BurnRateRule(NamedTuple):
+    """An alert if the burn rates of two windows exceed `rate`."""
+
     rate: float
     long: str
     short: str
     severity: str
 
 
-BURNS = (
-    Burn(14.4, "1h", "5m", "critical"),
-    Burn(6.0, "6h", "30m", "critical"),
-    Burn(3.0, "1d", "2h", "warning"),
-    Burn(1.0, "3d", "6h", "warning"),
+BURN_RATE_RULES = (
+    BurnRateRule(14.4, "1h", "5m", "critical"),
+    BurnRateRule(6.0, "6h", "30m", "critical"),
+    BurnRateRule(3.0, "1d", "2h", "warning"),
+    BurnRateRule(1.0, "3d", "6h", "warning"),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """A tenant that is watched."""
+class ObservedTenant:
+    """A deployed tenant with its last report."""
 
     tenant_id: str
     status: str
@@ -44,7 +45,7 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class TenantAlert:
     """An alert, in the documented fields."""
 
     alert_id: str
@@ -58,32 +59,38 @@ class Alarm:
     timestamp: datetime
 
 
-def active_alarms(watched: Iterable[Watched], *, mode: Mode, now: datetime, language: Language) -> list[Alarm]:
-    """The critical ones first, then the newest."""
+Identify = Callable[[str, str], str]
+"""Derives a UUID from a tenant id and the type of an alert: the same for as long as the alert is active."""
+
+
+def active_alerts(
+    tenants: Iterable[ObservedTenant], *, identify: Identify, now: datetime, language: Language
+) -> list[TenantAlert]:
+    """The critical alerts first, then the newest."""
     found = [
-        _alarm(each, mode, language, fields)
-        for each in watched
+        _alert(each, identify, language, fields)
+        for each in tenants
         for fields in (*_violated(each, now), *_others(each, now))
     ]
-    return sorted(found, key=lambda alarm: (alarm.severity != "critical", -alarm.timestamp.timestamp()))
+    return sorted(found, key=lambda alert: (alert.severity != "critical", -alert.timestamp.timestamp()))
 
 
-def _is_fresh(watched: Watched, now: datetime) -> bool:
-    return watched.sla_time is not None and now - watched.sla_time <= LATE
+def _is_fresh(tenant: ObservedTenant, now: datetime) -> bool:
+    return tenant.sla_time is not None and now - tenant.sla_time <= LATE
 
 
-def _violated(watched: Watched, now: datetime) -> Iterator[dict[str, Any]]:
-    """The last 30 days' budget is used up. Of a tenant that was stopped long ago that isn't known any more."""
-    if not (_is_fresh(watched, now) or watched.status == "running"):
+def _violated(tenant: ObservedTenant, now: datetime) -> Iterator[dict[str, Any]]:
+    """The error budget of the last 30 days is used up. It isn't known of a tenant that was stopped long ago."""
+    if not (_is_fresh(tenant, now) or tenant.status == "running"):
         return
-    sla = watched.sla or {}
+    sla = tenant.sla or {}
     budget = sla.get("error_budget") or {}
     left = budget.get("left_percent")
     if left is not None and left < 0:
         yield {
             "severity": "critical",
             "type": "sla_violated",
-            "message": f"the error budget of 30 days is used up: {-left:.1f} % more than that was down",
+            "message": f"the error budget of 30 days is exceeded by {-left:.1f} %",
             "metric": "error_budget_left",
             "current_value": left,
             "threshold": 0.0,
@@ -92,19 +99,19 @@ def _violated(watched: Watched, now: datetime) -> Iterator[dict[str, Any]]:
         }
 
 
-def _others(watched: Watched, now: datetime) -> Iterator[dict[str, Any]]:
-    """What is only known while reports come, or that none does."""
-    if watched.sla is not None and watched.sla_time is not None and _is_fresh(watched, now):
-        yield from _down(watched.sla, watched.sla_time)
-        yield from _burning(watched.sla, watched.sla_time)
+def _others(tenant: ObservedTenant, now: datetime) -> Iterator[dict[str, Any]]:
+    """Alerts that need a current report, or the alert that there is none."""
+    if tenant.sla is not None and tenant.sla_time is not None and _is_fresh(tenant, now):
+        yield from _down(tenant.sla, tenant.sla_time)
+        yield from _burning(tenant.sla, tenant.sla_time)
         return
-    since = watched.sla_time or watched.updated_at
-    if watched.status == "running" and now - since > LATE:
+    since = tenant.sla_time or tenant.updated_at
+    if tenant.status == "running" and now - since > LATE:
         minutes = int((now - since).total_seconds() // 60)
         yield {
             "severity": "warning",
             "type": "monitoring_missing",
-            "message": f"nothing was observed for {minutes} minutes: whether it is up is unknown",
+            "message": f"no report for {minutes} minutes: its state is unknown",
             "metric": "minutes_unobserved",
             "current_value": float(minutes),
             "threshold": LATE.total_seconds() / 60,
@@ -114,7 +121,7 @@ def _others(watched: Watched, now: datetime) -> Iterator[dict[str, Any]]:
 
 
 def _down(sla: Mapping[str, Any], time: datetime) -> Iterator[dict[str, Any]]:
-    """Services that were down when they were seen last."""
+    """Services that were down in the last report."""
     services = services_in(sla)
     if health_of(services) == "down":
         down = sorted(name for name, each in services.items() if each.up is False)
@@ -131,31 +138,30 @@ def _down(sla: Mapping[str, Any], time: datetime) -> Iterator[dict[str, Any]]:
 
 
 def _burning(sla: Mapping[str, Any], time: datetime) -> Iterator[dict[str, Any]]:
-    """The worst one alone."""
+    """The worst burn rate alone."""
     rates = sla.get("burn_rates") or {}
-    for burn in BURNS:
-        if min(rates.get(burn.long) or 0.0, rates.get(burn.short) or 0.0) > burn.rate:
-            rate = rates[burn.long]
+    for rule in BURN_RATE_RULES:
+        if min(rates.get(rule.long) or 0.0, rates.get(rule.short) or 0.0) > rule.rate:
+            rate = rates[rule.long]
             yield {
-                "severity": burn.severity,
+                "severity": rule.severity,
                 "type": "error_budget_burn",
-                "message": f"the error budget burns {rate:.1f} times as fast as it may ({burn.long}, {burn.short})",
-                "metric": f"burn_rate_{burn.long}",
+                "message": f"the error budget is spent {rate:.1f} times as fast as allowed ({rule.long}, {rule.short})",
+                "metric": f"burn_rate_{rule.long}",
                 "current_value": rate,
-                "threshold": burn.rate,
+                "threshold": rule.rate,
                 "timestamp": time,
                 "rate": f"{rate:.1f}",
-                "windows": f"{burn.long}, {burn.short}",
+                "windows": f"{rule.long}, {rule.short}",
             }
             return
 
 
-def _alarm(watched: Watched, mode: Mode, language: Language, fields: Mapping[str, Any]) -> Alarm:
+def _alert(tenant: ObservedTenant, identify: Identify, language: Language, fields: Mapping[str, Any]) -> TenantAlert:
     kind = fields["type"]
-    return Alarm(
-        # The same as long as it lasts, and for every copy of the gateway.
-        alert_id=f"alert-{derived_id(mode, watched.tenant_id, kind).replace('-', '')[:12]}",
-        tenant_id=watched.tenant_id,
+    return TenantAlert(
+        alert_id=f"alert-{identify(tenant.tenant_id, kind).replace('-', '')[:12]}",
+        tenant_id=tenant.tenant_id,
         severity=fields["severity"],
         type=kind,
         message=translate(kind, fields["message"], fields, language),

@@ -1,4 +1,4 @@
-"""Reads what the dashboards count: tenants, deployments, the last measurements."""
+"""Reads what the dashboards show: counts of tenants and deployments, and means of the last measurements."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -30,7 +30,7 @@ _RECENT = text("""
     WHERE deployments.created_at > now() - interval '24 hours'
     ORDER BY deployments.created_at DESC LIMIT 100
 """)
-# By tenant, because that is what the index begins with.
+# By tenant, because it is the first column of the index.
 _MEANS = text("""
     SELECT found.metric_name AS name, avg(found.mean)::float8 AS mean
     FROM tenants, LATERAL (
@@ -42,8 +42,8 @@ _MEANS = text("""
     GROUP BY 1
 """)
 _CONNECTIONS = text("SELECT sum(numbackends) FROM pg_stat_database WHERE datname = current_database()")
-# An update of the row is the latest that its state may have begun.
-_WATCHED = text("""
+# `updated_at` is the latest time at which the present status can have begun.
+_OBSERVED = text("""
     SELECT tenant_id, status, sla, sla_time, updated_at FROM tenants
     WHERE status <> 'deleting' AND generation > 0 AND (sla_time IS NOT NULL OR status = 'running')
     ORDER BY tenant_id
@@ -51,47 +51,47 @@ _WATCHED = text("""
 _EXISTING = text("SELECT tenant_id FROM tenants WHERE tenant_id = ANY(:ids)")
 
 
-async def watched(connection: AsyncConnection) -> Sequence[Row[Any]]:
-    """tenant_id, status, sla, sla_time, updated_at of the tenants that have been deployed and may be observed."""
-    return (await connection.execute(_WATCHED)).all()
+async def observed_tenants(connection: AsyncConnection) -> Sequence[Row[Any]]:
+    """tenant_id, status, sla, sla_time, updated_at of deployed tenants that are running or have an SLA report."""
+    return (await connection.execute(_OBSERVED)).all()
 
 
 async def existing(connection: AsyncConnection, tenant_ids: Collection[str]) -> set[str]:
-    """Those of `tenant_ids` that are there."""
+    """Those of `tenant_ids` that exist."""
     return set((await connection.execute(_EXISTING, {"ids": list(tenant_ids)})).scalars())
 
 
-async def tenants(connection: AsyncConnection) -> Row[Any]:
-    """total, active, observed and down (seconds over all tenants; NULL without a report)."""
+async def count_tenants(connection: AsyncConnection) -> Row[Any]:
+    """total, active, and the observed and down seconds of all tenants (NULL without a report)."""
     return (await connection.execute(_TENANTS)).one()
 
 
-async def presets(connection: AsyncConnection) -> dict[str, int]:
-    """Tenants by preset."""
+async def count_presets(connection: AsyncConnection) -> dict[str, int]:
+    """The number of tenants by preset."""
     return {row.preset: row.tenants for row in await connection.execute(_PRESETS)}
 
 
-async def deployments(connection: AsyncConnection) -> Row[Any]:
-    """pending and failed, of the tenants' latest ones."""
+async def count_latest_deployments(connection: AsyncConnection) -> Row[Any]:
+    """pending and failed, among the latest deployment of each tenant."""
     return (await connection.execute(_DEPLOYMENTS)).one()
 
 
-async def ended_deployments(connection: AsyncConnection) -> Row[Any]:
-    """completed and ended, in the last 24 hours."""
+async def count_ended_deployments(connection: AsyncConnection) -> Row[Any]:
+    """completed and ended, of the last 24 hours."""
     return (await connection.execute(_ENDED)).one()
 
 
 async def recent_deployments(connection: AsyncConnection) -> Sequence[Row[Any]]:
-    """Those of the last 24 hours, the newest first."""
+    """The deployments of the last 24 hours, newest first."""
     return (await connection.execute(_RECENT)).all()
 
 
 async def means(connection: AsyncConnection, names: Sequence[str], seconds: float) -> dict[str, float]:
-    """Each metric's mean over the tenants, in the last so many seconds."""
+    """The mean of each metric over the tenants, in the last `seconds`."""
     rows = await connection.execute(_MEANS, {"names": list(names), "seconds": seconds})
     return {row.name: round(row.mean, 2) for row in rows}
 
 
-async def connections(connection: AsyncConnection) -> int:
-    """Open connections to this database."""
+async def count_connections(connection: AsyncConnection) -> int:
+    """Open connections to this database, of all clients."""
     return int(await connection.scalar(_CONNECTIONS) or 0)

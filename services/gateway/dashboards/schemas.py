@@ -1,4 +1,4 @@
-"""The documented dashboards. What isn't known is null."""
+"""The documented dashboards. Unknown values are null."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, Field
 
 from shared.tenants import Model
 
-Health = Literal["healthy", "degraded", "critical"]
+ComponentHealth = Literal["healthy", "degraded", "critical"]
 
 
 class Amounts(Model):
@@ -19,7 +19,7 @@ class Amounts(Model):
 
 
 class Shares(Model):
-    """Percentages; null of what the cluster doesn't have."""
+    """Percentages; null for a resource that the cluster doesn't have."""
 
     cpu: float | None = Field(examples=[57.0])
     memory: float | None = Field(examples=[65.0])
@@ -28,41 +28,51 @@ class Shares(Model):
 
 
 class SystemMetrics(Model):
-    cluster_status: Health
+    """The resources of the cluster, and how much of them is requested."""
+
+    cluster_status: ComponentHealth
     total_tenants: int
     active_tenants: int
     total_resources: Amounts
     used_resources: Amounts
-    """What pods have asked for: nobody else gets it, whether it is used or not."""
+    """The requests of its pods: reserved for them, whether they use it or not."""
     utilization: Shares
 
 
 class ApiComponent(Model):
-    status: Health
+    """This API."""
+
+    status: ComponentHealth
     response_time: float | None
-    """Milliseconds that this answer took until now."""
+    """Milliseconds since the start of this request."""
 
 
 class DatabaseComponent(Model):
-    status: Health
+    """PostgreSQL."""
+
+    status: ComponentHealth
     connections: int | None
-    """Open ones, of all clients."""
+    """Open connections of all clients."""
 
 
 class RedisComponent(Model):
-    """The guides' name. It is JetStream's store, which does what they do with Redis."""
+    """The storage of JetStream, under the documented name: it is used where the guides use Redis."""
 
-    status: Health
+    status: ComponentHealth
     memory_usage: float | None
     """Percent of the fullest stream."""
 
 
 class KubernetesComponent(Model):
-    status: Health
+    """The cluster of the mode."""
+
+    status: ComponentHealth
     nodes_ready: str | None = Field(examples=["3/3"])
 
 
 class Components(Model):
+    """The components of the system."""
+
     api: ApiComponent
     database: DatabaseComponent
     redis: RedisComponent
@@ -70,12 +80,14 @@ class Components(Model):
 
 
 class SystemStatus(Model):
-    overall_status: Health
+    """The worst health of the components, and each of them."""
+
+    overall_status: ComponentHealth
     components: Components
 
 
 class Utilization(Model):
-    """Use in percent of what pods asked for, the mean over tenants in the last five minutes."""
+    """Use in percent of the pods' requests, as the mean over the tenants in the last five minutes."""
 
     cpu: float | None
     memory: float | None
@@ -83,6 +95,8 @@ class Utilization(Model):
 
 
 class TenantStats(Model):
+    """Counts of tenants and their latest deployments."""
+
     total_tenants: int
     active_tenants: int
     pending_deployments: int
@@ -93,6 +107,8 @@ class TenantStats(Model):
 
 
 class RecentDeployment(Model):
+    """A deployment of the last 24 hours."""
+
     deployment_id: str
     tenant_id: str
     operation: str
@@ -104,7 +120,7 @@ class RecentDeployment(Model):
 
 
 class ActiveAlert(Model):
-    """What is wrong now, in the fields of the documented alert."""
+    """An active alert, in the documented fields."""
 
     alert_id: str = Field(examples=["alert-0123456789ab"])
     tenant_id: str
@@ -115,25 +131,29 @@ class ActiveAlert(Model):
     current_value: float
     threshold: float
     timestamp: AwareDatetime
-    """Since when, as far as it is known."""
+    """When it began, as far as it is known."""
 
 
 class SlaMetrics(Model):
+    """Availability and response time of all tenants, and the success of deployments."""
+
     availability: float | None
-    """Percent: what was seen up of what was seen, over all tenants."""
+    """Percent of the observed time of all tenants in which they were up."""
     avg_response_time: float | None
-    """Milliseconds, the mean of the last hour; null where nobody measures it."""
+    """Milliseconds, as the mean of the last hour; null if it isn't measured."""
     deployment_success_rate: float | None
-    """Percent of those that ended in the last 24 hours."""
+    """Percent of the deployments that ended in the last 24 hours."""
 
 
 class OperationsDashboard(Model):
+    """The state of the whole system."""
+
     timestamp: AwareDatetime
     system_status: SystemStatus
     tenant_stats: TenantStats
     resource_usage: SystemMetrics | None
     """null while the cluster doesn't answer."""
     recent_deployments: list[RecentDeployment]
-    """Of the last 24 hours, the newest first, at most 100."""
+    """Those of the last 24 hours, newest first, at most 100."""
     active_alerts: list[ActiveAlert]
     sla_metrics: SlaMetrics

@@ -1,6 +1,6 @@
-"""What runs now, from the monitor's last report. Pure.
+"""The present state of a tenant's services, from the monitor's last report. Pure.
 
-A deployment's own resources are as old as its end: whatever happens to the cluster afterwards shows here.
+A deployment's stored resources are those of its end; later changes in the cluster are visible only in the reports.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from shared.events import ResourceState, ServiceReadiness
 
 LATE = timedelta(minutes=5)
-"""Without a report: ten times the interval in which they come."""
-Health = Literal["up", "down", "unknown"]
+"""Without a report for this long, the state is unknown; ten times the interval of reports."""
+ObservedHealth = Literal["up", "down", "unknown"]
 _WORKLOADS = frozenset({"Deployment", "StatefulSet"})
 
 
 def services_in(sla: Any, *, since: datetime | None = None) -> dict[str, ServiceReadiness]:
-    """The services of a stored `sla.reported`; none where it is older than `since`, or has none."""
+    """The services of a stored `sla.reported`; empty if it is older than `since` or can't be read."""
     if not isinstance(sla, Mapping):
         return {}
     try:
@@ -30,12 +30,12 @@ def services_in(sla: Any, *, since: datetime | None = None) -> dict[str, Service
 
 
 def services_lately(sla: Any, now: datetime) -> dict[str, ServiceReadiness]:
-    """`services_in`, or none where the last report is late: what was up then may be down since."""
+    """`services_in`, or empty if the last report is late: a service may have gone down since."""
     return services_in(sla, since=now - LATE)
 
 
-def health_of(services: Mapping[str, ServiceReadiness]) -> Health:
-    """Of a whole tenant: one that is down outweighs all others."""
+def health_of(services: Mapping[str, ServiceReadiness]) -> ObservedHealth:
+    """The health of a whole tenant: down as soon as one service is down."""
     states = [each.up for each in services.values() if each.is_due]
     if False in states:
         return "down"
@@ -43,7 +43,7 @@ def health_of(services: Mapping[str, ServiceReadiness]) -> Health:
 
 
 def resources_now(resources: Sequence[ResourceState], services: Mapping[str, ServiceReadiness]) -> list[ResourceState]:
-    """`resources` of a deployment that has ended, with the workloads as they were seen last."""
+    """`resources` of an ended deployment, with the workloads' state updated from the last report."""
     return [
         _now(each, services[each.name]) if each.type in _WORKLOADS and each.name in services else each
         for each in resources
@@ -51,7 +51,7 @@ def resources_now(resources: Sequence[ResourceState], services: Mapping[str, Ser
 
 
 def message_now(message: str, services: Mapping[str, ServiceReadiness]) -> str:
-    """`message` of a deployment that has ended, or what is down since then."""
+    """`message` of an ended deployment, or which services are down now."""
     down = {name: each for name, each in services.items() if each.up is False}
     if not down:
         return message
@@ -67,8 +67,8 @@ def replicas_of(service: ServiceReadiness) -> str:
 def _now(resource: ResourceState, service: ServiceReadiness) -> ResourceState:
     if not service.is_due:
         return resource
-    word = "Missing" if service.is_missing else "Unavailable" if service.up is False else resource.status
-    status = "Unknown" if service.up is None else word
+    known = "Missing" if service.is_missing else "Unavailable" if service.up is False else resource.status
+    status = "Unknown" if service.up is None else known
     return resource.model_copy(update={"status": status, "replicas": replicas_of(service)})
 
 

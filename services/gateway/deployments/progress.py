@@ -1,4 +1,4 @@
-"""How far a deployment is, as `deployment-status` says it. Pure."""
+"""The answer of `deployment-status`, from stored rows. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -6,19 +6,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.gateway.deployments.observed import message_now, resources_now, services_in
-from services.gateway.deployments.projection import ENDED
 from services.gateway.deployments.schemas import DeploymentState, DriftState, LogLine
 from shared.events import Phase, ResourceState
+from shared.events.statuses import ENDED
 
 _DONE = frozenset({"Active", "Available", "Bound", "Complete", "Degraded", "Skipped", "Stopped"})
-"""The deployer's words for an object that nobody waits for."""
+"""Resource states of the deployer that a deployment doesn't wait for."""
 _WORKERS = {Phase.SIZING: "the calculator", Phase.RENDERING: "the manifest service", Phase.VALIDATING: "the deployer"}
 _PACE_FROM = 20
-"""Percent from which a deployment's own pace says more than the estimate for its size."""
+"""Percent from which a deployment's own pace is a better estimate than the one for its size."""
 _RANGE = re.compile(r"(\d+)(?:-(\d+))? minutes?")
 _FALLBACK_MINUTES = 15
-_USUAL_SECONDS = 2.0
-"""What the outbox may take without anything being wrong."""
+_USUAL_OUTBOX_SECONDS = 2.0
+"""Seconds that an event may stay in the outbox in normal operation."""
 
 
 def never_deployed(tenant_id: str) -> DeploymentState:
@@ -42,11 +42,16 @@ def never_deployed(tenant_id: str) -> DeploymentState:
 
 
 def deployment_state(
-    tenant: Any, deployment: Any, events: Sequence[Any], now: datetime, unsent: float = 0
+    tenant: Any, deployment: Any, events: Sequence[Any], now: datetime, unpublished: float = 0
 ) -> DeploymentState:
-    """From the tenant's row, its latest deployment's, and the lines of the latter's log.
+    """The answer for a tenant's latest deployment.
 
-    `unsent` is for how many seconds NATS hasn't taken what was said of the tenant.
+    Args:
+        tenant: its row.
+        deployment: the row of its latest deployment.
+        events: the lines of that deployment's log.
+        now: the present time.
+        unpublished: age in seconds of the tenant's oldest event in the outbox.
     """
     ended = deployment.status in ENDED
     services = services_in(tenant.sla, since=deployment.updated_at) if ended else {}
@@ -64,7 +69,7 @@ def deployment_state(
         estimated_completion=None if ended else estimated_completion(deployment, tenant.sizing, now),
         logs=[LogLine(timestamp=each.time, level=each.level, message=each.message) for each in events],
         message=message_now(deployment.message, services),
-        waiting_for=None if ended else _waiting(deployment, pending, unsent),
+        waiting_for=None if ended else _waiting(deployment, pending, unpublished),
         target=deployment.target,
         generation=deployment.generation,
         error_code=deployment.error_code,
@@ -73,7 +78,7 @@ def deployment_state(
 
 
 def estimated_completion(deployment: Any, sizing: dict[str, Any] | None, now: datetime) -> datetime:
-    """By the deployment's own pace once it has one, else by the upper bound of the sizing's estimate; never past."""
+    """When it is expected to end, never before `now`: by its own pace, or first by the upper bound of the sizing."""
     elapsed = now - deployment.created_at
     if deployment.progress >= _PACE_FROM:
         expected = deployment.created_at + elapsed * (100 / deployment.progress)
@@ -83,25 +88,27 @@ def estimated_completion(deployment: Any, sizing: dict[str, Any] | None, now: da
     return latest
 
 
-def _waiting(deployment: Any, pending: Sequence[ResourceState], unsent: float) -> str | None:
-    """What it waits for, and that nothing was heard of it where that is so."""
-    waits = waiting_for(deployment.phase, deployment.message, pending, unsent)
+def _waiting(deployment: Any, pending: Sequence[ResourceState], unpublished: float) -> str | None:
+    """What it waits for, and how often its request was republished because no event of it was received."""
+    waits = waiting_for(deployment.phase, deployment.message, pending, unpublished)
     times = deployment.repeats
     if not times or deployment.repeat_at is None:
         return waits
     count = "once" if times == 1 else f"{times} times"
-    return f"{waits or 'the deployer'}; nothing was heard of it, so its request was published again {count}"
+    return f"{waits or 'the deployer'}; no event of it was received, so its request was published again {count}"
 
 
-def waiting_for(phase: str, message: str, pending: Sequence[ResourceState], unsent: float = 0) -> str | None:
-    """NATS, which worker has its turn, what the deployer says that it waits for, or the objects that aren't ready."""
-    if unsent > _USUAL_SECONDS:
-        return f"NATS, which hasn't taken the request for {unsent:.0f} s; it goes on by itself when NATS is back"
+def waiting_for(phase: str, message: str, pending: Sequence[ResourceState], unpublished: float = 0) -> str | None:
+    """NATS, the worker of the phase, what the deployer's message names, or the objects that aren't ready."""
+    if unpublished > _USUAL_OUTBOX_SECONDS:
+        return (
+            f"NATS, which hasn't stored the request for {unpublished:.0f} s; it continues by itself when NATS is back"
+        )
     if phase in _WORKERS:
         return _WORKERS[Phase(phase)]
-    _, found, said = message.partition("waiting for ")
+    _, found, reason = message.partition("waiting for ")
     if found:
-        return said
+        return reason
     names = [f"{each.type} {each.name}" + (f" ({each.replicas})" if each.replicas else "") for each in pending]
     return ", ".join(names) or None
 

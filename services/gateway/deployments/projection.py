@@ -1,6 +1,6 @@
-"""What an event means for a deployment: status, phase, progress and a sentence. Pure; rows and sockets both use it.
+"""What an event means for a deployment: status, phase, progress in percent, message. Pure; used by rows and sockets.
 
-0 sizing   3 rendering   6 validating   10 to 100 the deployer's
+0 sizing   3 rendering   6 validating   10 to 100 set by the deployer
 """
 
 from collections.abc import Mapping
@@ -24,28 +24,31 @@ from shared.events import (
     ResourceState,
     TenantDeleted,
 )
+from shared.events.statuses import ENDED, DeploymentStatus, TenantStatus
 
-Status = Literal["pending", "deploying", "completed", "failed", "rolled_back", "superseded", "cancelled"]
 Level = Literal["info", "warning", "error"]
 
-ENDED: frozenset[str] = frozenset({"completed", "failed", "rolled_back", "superseded", "cancelled"})
 _RENDERING, _VALIDATING = 3, 6
 _PREPARATION = (Phase.RENDERING, Phase.VALIDATING)
-_STATUSES: Mapping[type[DeployEvent], Status] = {
+_STATUSES: Mapping[type[DeployEvent], DeploymentStatus] = {
     DeployCompleted: "completed",
     DeployFailed: "failed",
     DeployRolledBack: "rolled_back",
     DeploySuperseded: "superseded",
 }
-_TENANT_STATUSES: Mapping[str, str] = {"completed": "running", "failed": "failed", "rolled_back": "running"}
+_TENANT_STATUSES: Mapping[DeploymentStatus, TenantStatus] = {
+    "completed": "running",
+    "failed": "failed",
+    "rolled_back": "running",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One step of a deployment. None leaves a field as it was."""
+    """A change of a deployment. None leaves a field unchanged."""
 
     deployment_id: str
-    status: Status
+    status: DeploymentStatus
     message: str
     phase: Phase | None = None
     progress: int | None = None
@@ -53,17 +56,18 @@ class Update:
     error_code: str | None = None
     digest: str | None = None
     drifted: bool = False
-    """What runs is no longer what was deployed; the deployment is done and stays so."""
+    """The cluster no longer agrees with what was deployed. The deployment keeps its terminal status."""
 
     @property
     def level(self) -> Level:
+        """The level of its line in the deployment's log."""
         if self.status == "failed":
             return "error"
         return "warning" if self.drifted or self.status in ("superseded", "rolled_back") else "info"
 
 
 def read_update(event: Event) -> Update | None:
-    """What `event` says of a deployment, or None if it says nothing of one."""
+    """The change that `event` reports of a deployment, or None if it reports none."""
     if isinstance(event, DeployEvent):
         return _read_deploy(event)
     if isinstance(event, TenantDeleted):
@@ -74,20 +78,21 @@ def read_update(event: Event) -> Update | None:
 
 
 def is_step_forward(status: str, update: Update) -> bool:
-    """Whether a deployment in `status` takes `update`: what has ended goes on only to another end.
+    """Whether `update` may change a deployment in `status`.
 
-    To be superseded is none: an event that came again, when others had come after it, changes nothing.
+    A terminal status only changes to another terminal status, and never to `superseded`, which may be a repeated
+    delivery from before the end.
     """
     return status not in ENDED or update.status in ENDED - {"superseded"}
 
 
 def is_passed(progress: int, update: Update) -> bool:
-    """Whether a deployment that has come to `progress` percent made this step of its preparation before."""
+    """Whether a deployment at `progress` percent has completed this step of its preparation before."""
     return update.phase in _PREPARATION and update.status == "deploying" and (update.progress or 0) < progress
 
 
-def tenant_status(operation: str, update: Update) -> str | None:
-    """The tenant's status after its latest operation said `update`; None leaves it."""
+def tenant_status(operation: str, update: Update) -> TenantStatus | None:
+    """The tenant's status after `update` of its latest operation; None leaves it unchanged."""
     if operation == "delete":
         return "failed" if update.status == "failed" else None
     if operation == Operation.STOP and update.status == "completed":

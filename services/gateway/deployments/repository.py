@@ -24,18 +24,16 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database.tables import deployment_events, deployments, tenants
-
-ENDED = ("completed", "failed", "rolled_back", "superseded", "cancelled")
-"""Statuses that a deployment doesn't leave by going on."""
+from shared.events.statuses import ENDED
 
 _HISTORY = 1000
-"""Operations that a rollback looks back; the index on generations has them in order."""
+"""The number of earlier operations that a rollback can choose from."""
 
 _WITH_TENANT = select(deployments, tenants.c.tenant_id.label("tenant_name"), tenants.c.preset, tenants.c.sizing).join(
     tenants, tenants.c.id == deployments.c.tenant_id
 )
 
-# Built once: to put a statement together takes longer than to send it.
+# Built once, because building a statement takes longer than sending it.
 _INSERT = insert(deployments)
 _FIND = _WITH_TENANT.where(deployments.c.deployment_id == bindparam("sought"))
 _LOCK_TENANT = (
@@ -59,10 +57,14 @@ _STATE = (
     .join(tenants, tenants.c.id == deployments.c.tenant_id)
     .where(deployments.c.deployment_id == bindparam("sought"))
 )
+_OWNER = select(tenants.c.id, tenants.c.tenant_id, tenants.c.sla, tenants.c.sizing).where(
+    tenants.c.tenant_id == bindparam("sought")
+)
 _INSERT_EVENT = upsert(deployment_events).on_conflict_do_nothing()
 
 
 async def insert_deployment(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
+    """Insert a row."""
     await connection.execute(_INSERT, dict(values))
 
 
@@ -72,25 +74,42 @@ async def find_deployment(connection: AsyncConnection, deployment_id: str) -> Ro
 
 
 async def last_projected(connection: AsyncConnection) -> int:
-    """The latest message of the stream that has become rows."""
+    """The sequence of the latest message that was projected into rows; 0 without one."""
     latest = select(deployment_events.c.seq).order_by(deployment_events.c.time.desc()).limit(1)
     return int(await connection.scalar(latest) or 0)
 
 
 async def lock_deployment(connection: AsyncConnection, deployment_id: str) -> Row[*tuple[Any, ...]] | None:
-    """The deployment's state, once nobody else changes one of the same tenant, until the transaction's end.
+    """The deployment's state, with its tenant's row locked until the end of the transaction; None without it.
 
-    Two statements: a join would show the deployment as it was before the wait. The tenant's row is what everybody
-    locks first, so that no two wait for each other.
+    Two statements, because a join would show the deployment as it was before the wait for the lock. Every transaction
+    locks the tenant's row first, which excludes deadlocks.
     """
     await connection.execute(_LOCK_TENANT, {"sought": deployment_id})
     return (await connection.execute(_STATE, {"sought": deployment_id})).one_or_none()
+
+
+async def find_owner(connection: AsyncConnection, tenant_id: str) -> Row[*tuple[Any, ...]] | None:
+    """`id`, `tenant_id`, `sla` and `sizing` of a tenant, or None."""
+    return (await connection.execute(_OWNER, {"sought": tenant_id})).one_or_none()
 
 
 async def latest_deployment(connection: AsyncConnection, tenant_id: str) -> Row[Any] | None:
     """The tenant's latest operation."""
     query = _WITH_TENANT.where(tenants.c.tenant_id == tenant_id).order_by(deployments.c.generation.desc()).limit(1)
     return (await connection.execute(query)).one_or_none()
+
+
+async def latest_deployment_id(connection: AsyncConnection, row_id: int) -> str | None:
+    """The id of the tenant's latest operation. `row_id` is the tenant's."""
+    query = (
+        select(deployments.c.deployment_id)
+        .where(deployments.c.tenant_id == row_id)
+        .order_by(deployments.c.generation.desc())
+        .limit(1)
+    )
+    found: str | None = await connection.scalar(query)
+    return found
 
 
 async def list_deployments(
@@ -104,7 +123,7 @@ async def list_deployments(
 
 
 async def list_history(connection: AsyncConnection, row_id: int) -> Sequence[Row[Any]]:
-    """What became of a tenant's latest operations, newest first."""
+    """The outcome of a tenant's latest operations, newest first."""
     columns = (
         deployments.c[name] for name in ("deployment_id", "operation", "generation", "revision", "status", "digest")
     )
@@ -115,10 +134,11 @@ async def list_history(connection: AsyncConnection, row_id: int) -> Sequence[Row
 async def apply_update(
     connection: AsyncConnection, deployment_id: str, place: tuple[int, datetime], values: Mapping[str, Any]
 ) -> bool:
-    """Bring the row up to the event at `place` (sequence and time), unless a later one was. Progress never falls.
+    """Apply the event at `place` (sequence and time) to the row, unless a later one was applied; whether it was.
 
-    Later is what has a higher sequence, or was stored later: a stream that lost its end gives old numbers to new ones.
-    An end counts also after a later step: events are written side by side, and after an end none comes.
+    Progress never falls. An event is later if it has a higher sequence or was stored later: a stream that lost its end
+    reuses sequences. A terminal status is also applied after a later step: events are projected concurrently, and it
+    is the last one.
     """
     seq, time = place
     changes = dict(values)
@@ -144,8 +164,8 @@ async def apply_update(
     return (await connection.execute(statement)).scalar_one_or_none() is not None
 
 
-async def keep_drift(connection: AsyncConnection, deployment_id: str, drift: Mapping[str, Any]) -> None:
-    """Keep what has drifted, unless a later report is there: `sequence` counts them."""
+async def store_drift(connection: AsyncConnection, deployment_id: str, drift: Mapping[str, Any]) -> None:
+    """Store a drift report, unless one with a higher `sequence` is stored."""
     known = deployments.c.drift["sequence"].as_string().cast(BigInteger)
     statement = (
         update(deployments)
@@ -156,7 +176,7 @@ async def keep_drift(connection: AsyncConnection, deployment_id: str, drift: Map
 
 
 async def follow_deployment(connection: AsyncConnection, deployment_id: str, status: str) -> None:
-    """Let the tenant's status follow its deployment's, if that is the latest operation."""
+    """Set the tenant's status, if the deployment is its latest operation."""
     latest = (
         select(deployments.c.tenant_id)
         .join(tenants, tenants.c.id == deployments.c.tenant_id)
@@ -174,7 +194,7 @@ async def follow_deployment(connection: AsyncConnection, deployment_id: str, sta
 
 
 async def insert_event(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
-    """Add to a deployment's log; an event that comes again is there already."""
+    """Add a line to a deployment's log, once for each event."""
     await connection.execute(_INSERT_EVENT, dict(values))
 
 
@@ -192,12 +212,12 @@ async def list_events(
 
 
 async def digests(connection: AsyncConnection) -> set[str]:
-    """The digest of every manifest that some deployment has. Reads the whole table."""
+    """The digests of all manifests that a deployment refers to. Reads the whole table."""
     query = select(deployments.c.digest).where(deployments.c.digest.is_not(None)).distinct()
     return set((await connection.scalars(query)).all())
 
 
-async def forget_events(connection: AsyncConnection, days: int) -> None:
-    """Remove log lines that are older than `days`."""
+async def delete_old_events(connection: AsyncConnection, days: int) -> None:
+    """Delete log lines that are older than `days`."""
     age = text("now() - make_interval(days => :days)").bindparams(days=days)
     await connection.execute(delete(deployment_events).where(deployment_events.c.time < age))

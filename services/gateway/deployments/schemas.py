@@ -1,13 +1,11 @@
-"""Deployments: their state, their log, and what they have made."""
-
-from typing import Literal
+"""Deployments: their status, their log, and the objects that they have created."""
 
 from pydantic import AwareDatetime, Field
 
+from services.gateway.deployments.projection import Level
 from shared.events import DeployOptions, Drift, ResourceState
+from shared.events.statuses import DeploymentStatus
 from shared.tenants import Model
-
-DeploymentStatus = Literal["pending", "deploying", "completed", "failed", "rolled_back", "superseded", "cancelled"]
 
 
 class Deployment(Model):
@@ -26,7 +24,7 @@ class Deployment(Model):
     error_code: str | None
     options: DeployOptions
     digest: str | None
-    """The manifest's."""
+    """The digest of its manifest."""
     correlation_id: str
     created_at: AwareDatetime
     started_at: AwareDatetime | None
@@ -35,6 +33,8 @@ class Deployment(Model):
 
 
 class DeploymentList(Model):
+    """A page of a tenant's deployments."""
+
     tenant_id: str
     deployments: list[Deployment]
     """Newest first."""
@@ -42,8 +42,10 @@ class DeploymentList(Model):
 
 
 class LogLine(Model):
+    """A line of a deployment's log."""
+
     timestamp: AwareDatetime
-    level: Literal["info", "warning", "error"]
+    level: Level
     message: str
 
 
@@ -61,25 +63,27 @@ class DeploymentEvent(LogLine):
 
 
 class DeploymentEvents(Model):
+    """The log of a deployment, in order."""
+
     deployment_id: str
     events: list[DeploymentEvent]
 
 
 class DriftState(Model):
-    """What runs is not what was deployed."""
+    """The cluster doesn't agree with what was deployed."""
 
     time: AwareDatetime
-    """When it was noticed."""
+    """When it was detected."""
     message: str
     drift: list[Drift]
     heals: int
-    """How often it was healed lately and came back; 0 without `heal_drift`."""
+    """How often it was healed recently and drifted again; 0 without `heal_drift`."""
     next_heal: AwareDatetime | None
-    """When it is healed next; null for at once, or without `heal_drift`."""
+    """When it is healed next; null for immediately, or without `heal_drift`."""
 
 
 class DeploymentState(Model):
-    """How far the tenant's latest operation is."""
+    """The progress of the tenant's latest operation."""
 
     tenant_id: str
     deployment_id: str | None
@@ -90,22 +94,13 @@ class DeploymentState(Model):
     created_resources: list[ResourceState]
     pending_resources: list[ResourceState]
     estimated_completion: AwareDatetime | None
-    """null when it has ended."""
+    """null after its end."""
     logs: list[LogLine]
     message: str
     waiting_for: str | None
-    """What it waits for now, where that is known."""
+    """What it waits for, if that is known."""
     target: str | None
     generation: int | None
     error_code: str | None
     drift: DriftState | None = None
-    """null as long as what runs is what was deployed."""
-
-
-class DeployAccepted(Model):
-    tenant_id: str
-    deployment_id: str = Field(examples=["dep-0123456789ab"])
-    status: DeploymentStatus
-    generation: int
-    target: str
-    notes: list[str]
+    """null while the cluster agrees with what was deployed."""

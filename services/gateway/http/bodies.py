@@ -1,6 +1,6 @@
-"""Bodies of requests: read whole, up to a limit and a deadline, and JSON or nothing.
+"""Request bodies: read completely, up to a size limit and a deadline, and accepted only as JSON.
 
-A body that the client never completes is no body at all: what was asked for is then not known, and nothing is done.
+A request whose body is never completed is not executed, because it isn't known what it asks for.
 """
 
 import asyncio
@@ -11,23 +11,24 @@ import orjson
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.gateway.http.errors import error_response, invalid
+from services.gateway.http.errors import invalid
+from services.gateway.http.responses import error_response
 from shared.errors import EcpError, Overloaded, Refused
 from shared.reading import InvalidText, refuse_unusable
 
 _BODYLESS = ("GET", "HEAD", "OPTIONS")
 _BODIES_AT_ONCE = 64
-"""Times the limit that all bodies together may hold: 64 MiB of the 512 that a container has."""
+"""The bodies that are held at once have this many times the limit: 64 MiB of the 512 MiB of a container."""
 _DISCARDED_BODIES = 16
-"""Times the limit that is read and thrown away: a client that sends all before it reads gets its answer, too."""
+"""Up to this many times the limit is read and discarded, for clients that send everything before they read."""
 
 
-class _CutOff(Exception):
-    """The client left before its body was complete."""
+class _BodyIncomplete(Exception):
+    """The client disconnected before its body was complete."""
 
 
 class BodyLimit:
-    """Reads the body up to the limit, chunked or not, and hands it on whole."""
+    """Reads the whole body, chunked or not, and refuses one that is too large or too slow."""
 
     def __init__(
         self,
@@ -37,7 +38,14 @@ class BodyLimit:
         *,
         seconds: float | None = None,
     ) -> None:
-        """`refusals` are answered instead of the general one where a path ends like that; `seconds` is the deadline."""
+        """Wrap `app`.
+
+        Args:
+            app: the next ASGI application.
+            limit: bytes of the largest body.
+            refusals: errors for a body that is too large, by the end of the path; other paths get BODY_TOO_LARGE.
+            seconds: until the body must be complete; None for no deadline.
+        """
         self._app = app
         self._limit = limit
         self._refusals = refusals or {}
@@ -54,9 +62,9 @@ class BodyLimit:
             await _refuse(self._too_large(scope), scope, receive, send)
             return
         if self._held >= self._limit * _BODIES_AT_ONCE:
-            await _refuse(Overloaded("the gateway", "too many bodies are being read"), scope, receive, send)
+            await _refuse(Overloaded("the gateway", "too many request bodies are being read"), scope, receive, send)
             return
-        # As much as it may become: a body that is half there is expected whole.
+        # Reserve what the body may grow to.
         reserved = self._limit if "transfer-encoding" in headers else min(_declared_length(headers), self._limit)
         self._held += reserved
         try:
@@ -68,7 +76,7 @@ class BodyLimit:
         try:
             async with asyncio.timeout(self._seconds):
                 body = await self._read(receive)
-        except _CutOff:
+        except _BodyIncomplete:
             return
         except TimeoutError:
             await _refuse(self._too_slow(), scope, receive, send)
@@ -79,13 +87,13 @@ class BodyLimit:
             await self._app(scope, _replaying(body, receive), send)
 
     async def _read(self, receive: Receive) -> bytes | None:
-        """The body, or None if it is larger than the limit. Raises _CutOff if the client leaves before its end."""
+        """The body, or None if it is larger than the limit. Raises _BodyIncomplete."""
         chunks: list[bytes] = []
         size = 0
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise _CutOff
+                raise _BodyIncomplete
             chunk = message.get("body", b"")
             size += len(chunk)
             if size <= self._limit:
@@ -107,10 +115,10 @@ class BodyLimit:
 
 
 class JsonBody:
-    """Refuses a body of another type than JSON: a form of a web page can't send that type. No body needs no type.
+    """Refuses a body that isn't declared as JSON, which protects from forms of foreign web pages, or isn't valid JSON.
 
-    And one that isn't JSON as RFC 8259 has it. What parses it next is more tolerant: it takes NaN, lone surrogates
-    and any depth, which a later writer, the database or the bus refuses.
+    Validity is that of RFC 8259. FastAPI's parser accepts more (NaN, lone surrogates, any depth), and the database or
+    the bus would refuse it later.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -138,7 +146,7 @@ def is_json(content_type: str) -> bool:
 
 
 def _json_problem(body: bytes) -> str | None:
-    """What to change about a body, or None. U+0000 is left to the fields: one may be a manifest to validate."""
+    """What is wrong with a body, or None. U+0000 is left to the single fields: a manifest to validate may have it."""
     try:
         refuse_unusable(orjson.loads(body), look_for_nul=False)
     except orjson.JSONDecodeError as error:
@@ -164,7 +172,7 @@ def _declared_length(headers: Headers) -> int:
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:
-    """The body as one message, then whatever comes (a disconnect)."""
+    """Gives the body as one message, then the messages of `receive` (a disconnect)."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:

@@ -1,18 +1,17 @@
-"""The one table from codes to HTTP, and the one shape that every error has.
+"""The table from error codes to HTTP statuses, and the one shape of every error.
 
 {"error": {"code", "message", "details", "timestamp", "request_id"}}
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from http import HTTPStatus
-from typing import Any
-
-from starlette.responses import JSONResponse
+from typing import Any, TypeVar
 
 from services.gateway.http import request_context
 from services.gateway.http.language import chosen, sentence
 from shared.errors import EcpError, Refused, TemporaryError
+
+R = TypeVar("R")
 
 STATUS: dict[str, int] = {
     "INVALID_MODE": 400,
@@ -43,11 +42,10 @@ STATUS: dict[str, int] = {
     "OVERLOADED": 503,
     "WORKER_UNAVAILABLE": 503,
 }
-_RETRY_AFTER = "2"
-"""Seconds; what is started again by a supervisor is back by then."""
 
 
 def tenant_not_found(tenant_id: str) -> Refused:
+    """TENANT_NOT_FOUND for this id."""
     return Refused(
         f"there is no tenant {tenant_id!r}; GET /api/v1/tenants/ lists those of this mode",
         code="TENANT_NOT_FOUND",
@@ -55,7 +53,19 @@ def tenant_not_found(tenant_id: str) -> Refused:
     )
 
 
+def found_tenant(row: R | None, tenant_id: str) -> R:
+    """`row`, if it is there. Raises Refused (TENANT_NOT_FOUND) otherwise.
+
+    The id labels the request's metric from here on.
+    """
+    if row is None:
+        raise tenant_not_found(tenant_id)
+    request_context.current().tenant_id = tenant_id
+    return row
+
+
 def deployment_not_found(deployment_id: str) -> Refused:
+    """DEPLOYMENT_NOT_FOUND for this id."""
     return Refused(
         f"there is no deployment {deployment_id!r} in this mode",
         code="DEPLOYMENT_NOT_FOUND",
@@ -64,16 +74,17 @@ def deployment_not_found(deployment_id: str) -> Refused:
 
 
 def conflict(message: str, **details: Any) -> Refused:
+    """CONFLICT: the request is valid, but not in the present state."""
     return Refused(message, code="CONFLICT", details=details)
 
 
 def invalid(field: str, message: str) -> Refused:
-    """One field that breaks a rule."""
+    """VALIDATION_ERROR for one field."""
     return Refused(f"{field}: {message}", details={"errors": [{"field": field, "message": message}]})
 
 
 def status_of(error: EcpError) -> int:
-    """The HTTP status of an error of ours. A code that no table knows is a bug: 500, unless a rule refused."""
+    """The HTTP status of an error. A code without an entry: 503 if it is temporary, 422 if a rule refused, else 500."""
     known = STATUS.get(error.code)
     if known is not None:
         return known
@@ -82,29 +93,13 @@ def status_of(error: EcpError) -> int:
     return 422 if isinstance(error, Refused) else 500
 
 
-def error_response(error: EcpError, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The documented shape. Temporary failures say when to come again."""
-    status = status_of(error)
-    headers = {**(headers or {}), **({"Retry-After": _RETRY_AFTER} if status == HTTPStatus.SERVICE_UNAVAILABLE else {})}
-    return JSONResponse(_encodable(error_body(error)), status_code=status, headers=headers)
-
-
-def _encodable(value: Any) -> Any:
-    r"""`value` with lone surrogates written as `\udXXX`: a client may send them, and UTF-8 can't."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, dict):
-        return {_encodable(key): _encodable(each) for key, each in value.items()}
-    return [_encodable(each) for each in value] if isinstance(value, list | tuple) else value
-
-
 def _in_language(details: Mapping[str, Any]) -> dict[str, Any]:
     errors = details.get("errors")
     return {**details, "errors": chosen(errors, request_context.current().language)} if errors else dict(details)
 
 
 def error_body(error: EcpError) -> dict[str, Any]:
-    """The documented shape as data, in the request's language."""
+    """The documented error as data, in the request's language."""
     request = request_context.current()
     return {
         "error": {

@@ -1,6 +1,6 @@
-"""Messages in Korean: the sentences that a person sees most, by code. English is what the code itself says.
+"""Korean messages by error code. English messages stand in the code that raises them.
 
-A template takes the error's details; one whose details are missing leaves the English sentence.
+A template is filled from the error's details. If a detail is missing, the English message is used.
 """
 
 from collections.abc import Mapping
@@ -62,13 +62,13 @@ _PYDANTIC = {
     "too_short": "{min_length}개 이상이어야 합니다",
     "too_long": "{max_length}개 이하여야 합니다",
 }
-"""By pydantic's type of error, for what its own checks refuse."""
+"""By pydantic's error type, for its own checks."""
 _SHOWN = 5
 _ENDING = "_ko"
 
 
 def korean_of_pydantic(error: Mapping[str, Any]) -> str | None:
-    """The Korean sentence of one of pydantic's errors; None where there is only an English one."""
+    """The Korean message of a pydantic error, or None if there is only an English one."""
     context = error.get("ctx", {})
     if own := getattr(context.get("error"), "ko", None):
         return str(own)
@@ -77,7 +77,7 @@ def korean_of_pydantic(error: Mapping[str, Any]) -> str | None:
 
 
 def chosen(value: Any, language: Language) -> Any:
-    """JSON-like data in which, for Korean, each `x` beside an `x_ko` is that. Both stay, as in a finding."""
+    """JSON-like data in `language`: for Korean, each `x` that has an `x_ko` beside it gets its value. `x_ko` stays."""
     if language != "ko":
         return value
     if isinstance(value, Mapping):
@@ -89,18 +89,21 @@ def chosen(value: Any, language: Language) -> Any:
 
 
 def sentence(code: str, english: str, details: Mapping[str, Any], language: Language) -> str:
-    """An error's sentence: of its single problems, where all of those are known in Korean; else that of its code."""
+    """An error's message in `language`.
+
+    In Korean it lists the single problems if each of them has a Korean message; otherwise it is the code's message.
+    """
     errors = details.get("errors")
     if language == "ko" and isinstance(errors, list) and errors and all(each.get("message_ko") for each in errors):
         if len(errors) == 1 and not english.startswith(f"{errors[0]['field']}: "):
             return str(errors[0]["message_ko"])
-        said = "; ".join(f"{each['field']}: {each['message_ko']}" for each in errors[:_SHOWN])
-        return said + (f" (외 {len(errors) - _SHOWN}건)" if len(errors) > _SHOWN else "")
+        listed = "; ".join(f"{each['field']}: {each['message_ko']}" for each in errors[:_SHOWN])
+        return listed + (f" (외 {len(errors) - _SHOWN}건)" if len(errors) > _SHOWN else "")
     return translate(code, english, details, language)
 
 
 def translate(code: str, english: str, details: Mapping[str, Any], language: Language) -> str:
-    """The sentence in `language`, or the English one where there is no other."""
+    """The message of `code` in `language`, or `english` if there is no translation."""
     template = _KOREAN.get(code) if language == "ko" else None
     if template is None:
         return english

@@ -1,19 +1,18 @@
-"""What every request goes through before it reaches a route, as pure ASGI middlewares; the outermost first.
+"""The ASGI middlewares that every request passes before it reaches a route, the outermost first.
 
-    RequestScope     an id, the language, the log's context; X-Request-ID and X-Debug-Info in the answer
-    Unexpected       a bug of ours becomes a documented 500, once in the log
-    Counting         the documented request metric
-    Gate             foreign hosts and origins are refused (shared.http.gate)
-    ModeChoice       X-Demo-Mode, or `?demo=` for a socket
-    BodyLimit        a body that is too large or never complete is refused before anything parses it (bodies)
-    JsonBody         a body of another type than JSON is refused (bodies)
+    RequestScope        id, language and log context; X-Request-ID and X-Debug-Info in the answer
+    UnexpectedErrors    an unhandled exception becomes a documented 500 and one log entry
+    RequestCount        the documented request metric
+    Gate                refuses foreign hosts and origins (shared.http.gate)
+    ModeChoice          reads X-Demo-Mode, or `?demo=` for a socket
+    BodyLimit           refuses a body that is too large or too slow before it is parsed (bodies)
+    JsonBody            refuses a body that isn't JSON (bodies)
 
-Pure ASGI, since Starlette's function middlewares run each request in a task of its own, where a context variable
-that a route sets is not seen outside.
+They are pure ASGI, because Starlette's function middlewares run each request in a task of its own, and a context
+variable that a route sets isn't visible outside of that task.
 """
 
 from collections.abc import Callable
-from http import HTTPStatus
 from urllib.parse import parse_qs
 
 import orjson
@@ -22,8 +21,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.http import request_context
-from services.gateway.http.errors import error_response, invalid
+from services.gateway.http.errors import invalid
 from services.gateway.http.request_context import RequestContext
+from services.gateway.http.responses import error_response
 from shared.errors import EcpError, Refused
 from shared.subjects import Mode
 
@@ -32,14 +32,15 @@ REQUEST_ID = "X-Request-ID"
 DEBUG_INFO = "X-Debug-Info"
 DEMO_MODE = "X-Demo-Mode"
 FOREIGN_PAGES_SEND = ("Idempotency-Key", "If-None-Match", DEMO_MODE, REQUEST_ID, "X-Debug")
-"""Headers, besides those that any page may send: what a page of CORS_ORIGINS may use."""
+"""Request headers that pages of CORS_ORIGINS may send, besides those that every page may send."""
 FOREIGN_PAGES_READ = ("Content-Disposition", "ETag", "Retry-After", REQUEST_ID, DEBUG_INFO)
+"""Response headers that pages of CORS_ORIGINS may read."""
 BAD_REQUEST_CLOSE = 4400
-"""The close code of a socket whose address can't be understood."""
+"""The close code of a socket whose URL is invalid."""
 
 
 class RequestScope:
-    """Makes the context of a request, or of a socket."""
+    """Creates the context of a request or of a socket."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -68,8 +69,8 @@ class RequestScope:
                 await _refuse(scope, receive, sender, invalid(REQUEST_ID, f"must be {rule}"))
 
 
-class Unexpected:
-    """The last resort. Nothing of the exception leaves the house."""
+class UnexpectedErrors:
+    """Answers an unhandled exception with INTERNAL. The exception itself is logged and not sent."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -85,16 +86,16 @@ class Unexpected:
         try:
             await self._app(scope, receive, watching)
         except Exception:
-            _log.exception("A request failed unexpectedly.", action="request-failed", path=scope.get("path"))
+            _log.exception("Unhandled exception in a request", action="request-failed", path=scope.get("path"))
             if scope["type"] == "http" and not started:
-                error = EcpError("something went wrong on our side; the log has it under this request's id")
+                error = EcpError("an internal error occurred; the log has the details under this request id")
                 await error_response(error)(scope, receive, send)
             elif scope["type"] == "websocket" and started:
                 await send({"type": "websocket.close", "code": 1011})
 
 
-class Counting:
-    """Tells `count` the method and status of each request, when it is over."""
+class RequestCount:
+    """Calls `count` with the tenant id, method and status of each request to the API."""
 
     def __init__(self, app: ASGIApp, count: Callable[[str | None, str, int], None]) -> None:
         self._app = app
@@ -114,7 +115,7 @@ class Counting:
 
 
 class ModeChoice:
-    """Production unless the request says otherwise: documented calls leave it out."""
+    """Reads the mode of a request. Without X-Demo-Mode it is production."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -146,21 +147,21 @@ def _with_headers(send: Send, request: RequestContext) -> Send:
 
 
 def _debug_info(request: RequestContext) -> dict[str, object]:
-    """Timings and who answered; nothing of what was sent or stored."""
+    """Timings and the workers that answered. No data of the request or the database."""
     steps = {**request.steps, "total": request.elapsed_ms}
     return {"request_id": request.request_id, "mode": request.mode, "steps_ms": steps, "workers": request.workers}
 
 
 def _mode(scope: Scope) -> Mode:
-    said = Headers(scope=scope).getlist(DEMO_MODE)
+    given = Headers(scope=scope).getlist(DEMO_MODE)
     if scope["type"] == "websocket":
-        said = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True).get("demo", said)
-    values = {value.strip().lower() for value in said}
+        given = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True).get("demo", given)
+    values = {value.strip().lower() for value in given}
     if not values:
         return Mode.PRODUCTION
     if len(values) > 1 or not values <= {"true", "false"}:
         raise Refused(
-            f"{DEMO_MODE} must be true (demo) or false (production); without it, production is meant",
+            f"{DEMO_MODE} must be true (demo) or false (production); without it the mode is production",
             code="INVALID_MODE",
             details={"allowed": ["true", "false"]},
         )
@@ -171,12 +172,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, error: Refused) ->
     if scope["type"] == "http":
         await error_response(error)(scope, receive, send)
         return
-    # Accepted first: a browser sees the code of a close, but not why a handshake failed.
+    # Accept first: a browser shows the close code to the page, but not why a handshake failed.
     await receive()
     await send({"type": "websocket.accept"})
     await send({"type": "websocket.close", "code": BAD_REQUEST_CLOSE, "reason": error.code})
-
-
-def is_success(status: int) -> bool:
-    """Whether the documented metric calls it a success."""
-    return status < HTTPStatus.BAD_REQUEST

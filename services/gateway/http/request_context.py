@@ -1,6 +1,6 @@
-"""What is known of the request at hand: its id, mode and language, and how long its steps take.
+"""The context of the current request: its id, mode and language, and the time that its steps take.
 
-A context variable, since the middlewares that fill it and the adapters that time themselves are far apart.
+It is a context variable, because the middlewares that fill it and the adapters that add timings are far apart.
 """
 
 import re
@@ -21,18 +21,18 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
 
 @dataclass(slots=True)
 class RequestContext:
-    """One request. `correlation_id` travels with every event that it causes."""
+    """One request. Its id is the correlation id of every event that it causes."""
 
     request_id: str
     language: Language = "en"
     mode: Mode = Mode.PRODUCTION
     debug: bool = False
     tenant_id: str | None = None
-    """An existing tenant that it was about: the label of its metric, which must not be whatever a client made up."""
+    """The tenant that it concerns, once it is known to exist: a metric label, so an invented id must not become one."""
     steps: dict[str, float] = field(default_factory=dict)
-    """Milliseconds by step."""
+    """Milliseconds by step, for `X-Debug-Info`."""
     workers: list[str] = field(default_factory=list)
-    """Who answered questions."""
+    """Workers that answered a request of the gateway."""
     began: float = field(default_factory=time.perf_counter)
 
     @property
@@ -44,13 +44,13 @@ _current: ContextVar[RequestContext | None] = ContextVar("request", default=None
 
 
 def current() -> RequestContext:
-    """The request at hand; outside of one, an empty one."""
+    """The current request's context; outside of a request, a new empty one."""
     return _current.get() or RequestContext(request_id=new_request_id())
 
 
 @contextmanager
 def requesting(context: RequestContext) -> Iterator[None]:
-    """Make `context` the current one."""
+    """Make `context` the current one inside the `with` block."""
     token = _current.set(context)
     try:
         yield
@@ -60,23 +60,24 @@ def requesting(context: RequestContext) -> Iterator[None]:
 
 @contextmanager
 def timed(step: str) -> Iterator[None]:
-    """Add what happens inside to the request's timings."""
+    """Add the duration of the `with` block to the request's timings, under the name `step`."""
     context = current()
     began = time.perf_counter()
     try:
         yield
     finally:
-        # As a plain string: a step is often named by a subject, and JSON writers refuse an enumeration as a key.
+        # A step is often named by an enumeration member, which JSON writers refuse as a key.
         name = str(step)
         context.steps[name] = round(context.steps.get(name, 0.0) + (time.perf_counter() - began) * 1000, 2)
 
 
 def new_request_id() -> str:
+    """A random id such as `req-0123456789ab`."""
     return f"req-{secrets.token_hex(6)}"
 
 
 def is_request_id(value: str) -> bool:
-    """Whether a client's id is fit for headers, logs and events."""
+    """Whether an id that a client sent can go into headers, logs and events."""
     return _REQUEST_ID.fullmatch(value) is not None
 
 

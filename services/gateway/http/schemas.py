@@ -1,4 +1,4 @@
-"""The documented error, and how an operation lists those that it can answer."""
+"""The documented error, and the list of errors that an operation can answer with."""
 
 from typing import Any
 
@@ -9,6 +9,8 @@ from shared.tenants import Model
 
 
 class ErrorDetail(Model):
+    """Code, message and details of an error."""
+
     code: str = Field(examples=["TENANT_ALREADY_EXISTS"])
     message: str
     details: dict[str, Any] = Field(examples=[{"tenant_id": "my-ai-service", "existing_status": "running"}])
@@ -34,7 +36,7 @@ _WITH_BODY = ("REQUEST_TIMEOUT", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 
 
 def answers(*codes: str, body: bool = False) -> dict[int | str, dict[str, Any]]:
-    """FastAPI's `responses` for an operation that can answer `codes`, besides those that all can."""
+    """FastAPI's `responses` for an operation that can answer with `codes`, besides those of every operation."""
     by_status: dict[int | str, list[str]] = {}
     for code in (*_ALWAYS, *(_WITH_BODY if body else ()), *codes):
         by_status.setdefault(STATUS[code], []).append(code)

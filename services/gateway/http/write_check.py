@@ -1,7 +1,7 @@
-"""Whether PostgreSQL writes, for `/ready`: a database on a full disk still answers every read.
+"""Whether PostgreSQL accepts writes, for `/ready`: with a full disk it still answers reads.
 
-A write of our own that failed lately is the best witness. Where there was none, a row is inserted and rolled back: one
-usually; after a failure as many as need new pages, so that room left in a page isn't taken for room on the disk.
+A recently failed write of the gateway is enough evidence. Otherwise a row is inserted and rolled back; after a failure
+as many rows as need new pages, so that free space inside a page isn't mistaken for free space on the disk.
 """
 
 import time
@@ -22,7 +22,7 @@ _PROBE = text(
 
 
 class WriteCheck:
-    """A dependency's check. Raises DependencyUnavailable while writes fail; asks PostgreSQL every 5 s at most."""
+    """A readiness check. Raises DependencyUnavailable while writes fail; asks PostgreSQL at most every 5 s."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,1 +1,1 @@
-"""Idempotency keys: the same key and body get the first answer again."""
+"""Idempotency keys: a repeated call with the same key and body gets the first answer."""

@@ -1,1 +1,1 @@
-"""Requests of other systems, as events."""
+"""Requests of other systems, which arrive as events."""

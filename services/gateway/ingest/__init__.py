@@ -1,1 +1,1 @@
-"""Events of the workers into rows."""
+"""Projects the workers' events into rows."""

@@ -1,6 +1,6 @@
-"""Events into rows. Each may come twice and in any order: rows change only by what is newer (`apply_update`).
+"""The workers' events into rows. An event may be delivered twice and in any order: only a later one changes a row.
 
-An event of a tenant or deployment that isn't there (deleted meanwhile, or another system's) is logged and dropped.
+An event of an unknown tenant or deployment (deleted, or another system's) is logged and dropped.
 """
 
 from collections.abc import Callable
@@ -11,12 +11,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.deployments import projection
-from services.gateway.deployments import repository as deployment_store
+from services.gateway.deployments import repository as deployments
 from services.gateway.deployments.projection import Update
-from services.gateway.tenants import repository as store
-from services.gateway.tenants import rules as tenancy
+from services.gateway.mode_context import ModeContexts
+from services.gateway.tenants import repository as tenants
+from services.gateway.tenants import rules
 from shared.bus import Delivery
-from shared.database import Databases
 from shared.events import (
     DeadLetter,
     DeployDrifted,
@@ -27,6 +27,7 @@ from shared.events import (
     SlaReported,
     TenantDeleted,
 )
+from shared.events.statuses import ENDED
 from shared.subjects import (
     EARLIER_INTAKE,
     GATEWAY_INGESTS_OUTSIDE,
@@ -45,55 +46,54 @@ _HARMLESS = frozenset(
         MONITOR_INGESTS_OUTSIDE.name,
     )
 )
-"""Consumers whose failure stops no deployment: they only watch, or refuse another system, whatever it names."""
+"""Consumers whose failure stops no deployment: they observe, or refuse another system, whatever its event names."""
 
 ObserveDuration = Callable[[str, str, float], None]
 """Takes the tenant id, the preset and the seconds that a deployment took."""
 
 
-async def project(event: Event, delivery: Delivery, *, databases: Databases, observe: ObserveDuration) -> None:
-    """Bring the rows up to an event."""
-    async with databases[delivery.mode].begin() as connection:
+async def project(event: Event, delivery: Delivery, *, modes: ModeContexts, observe: ObserveDuration) -> None:
+    """Apply an event to the rows."""
+    async with modes[delivery.mode].database.begin() as connection:
         if isinstance(event, ResourcesCalculated) and event.revision is not None:
             await _store_sizing(connection, event)
         if isinstance(event, DeploySuperseded):
-            # After a restore the numbers here may be lower than what the deployer has seen.
-            await store.raise_generation(connection, event.tenant_id, event.superseded_by)
+            # After a restore from a backup, generations here may be lower than those of the deployer.
+            await tenants.raise_generation(connection, event.tenant_id, event.superseded_by)
         update = projection.read_update(event)
         if isinstance(event, DeployDrifted) and update is not None:
-            await _keep_drift(connection, update, event, delivery)
+            await _store_drift(connection, update, event, delivery)
         elif update is not None:
             await _apply(connection, update, event, delivery, observe)
         if isinstance(event, TenantDeleted):
-            await _remove_tenant(connection, event)
+            await _delete_tenant(connection, event)
 
 
-async def keep_sla(event: SlaReported, delivery: Delivery, *, databases: Databases) -> None:
-    """Keep what was last said of a tenant's SLA. By its own time: sequences begin anew with a new stream."""
-    async with databases[delivery.mode].begin() as connection:
-        if not await store.update_sla(connection, event.tenant_id, event.model_dump(mode="json"), event.time):
-            _drop(event, "its tenant isn't there, or a later report is")
+async def store_sla(event: SlaReported, delivery: Delivery, *, modes: ModeContexts) -> None:
+    """Store the latest report by its own time, because a new stream starts its sequences from 1."""
+    async with modes[delivery.mode].database.begin() as connection:
+        if not await tenants.update_sla(connection, event.tenant_id, event.model_dump(mode="json"), event.time):
+            _drop(event, "its tenant doesn't exist, or a later report is stored")
 
 
-async def fail_dead_letter(letter: DeadLetter, delivery: Delivery, *, databases: Databases) -> list[Event]:
-    """Say that the deployment has failed which a dead letter belongs to, if it hasn't ended.
+async def fail_dead_letter(letter: DeadLetter, delivery: Delivery, *, modes: ModeContexts) -> list[Event]:
+    """Report the deployment of a dead letter as failed, unless it has ended.
 
-    Said as an event rather than written, so that rows and sockets learn it the one way they learn everything.
+    As an event instead of an update, so that rows and sockets learn it in the same way as everything else.
     """
     deployment_id = _deployment_of(letter)
     if deployment_id is None or letter.consumer in _HARMLESS:
         return []
-    async with databases[delivery.mode].begin() as connection:
-        row = await deployment_store.find_deployment(connection, deployment_id)
-    if row is None or row.status in projection.ENDED:
+    async with modes[delivery.mode].database.begin() as connection:
+        row = await deployments.find_deployment(connection, deployment_id)
+    if row is None or row.status in ENDED:
         return []
-    message = f"{letter.consumer} could not handle {letter.subject}: {letter.reason}"
     failed = DeployFailed(
         tenant_id=row.tenant_name,
         deployment_id=deployment_id,
         generation=row.generation,
         target=row.target,
-        message=message,
+        message=f"{letter.consumer} could not handle {letter.subject}: {letter.reason}",
         phase=row.phase,
         progress=row.progress,
         code=letter.code,
@@ -104,53 +104,53 @@ async def fail_dead_letter(letter: DeadLetter, delivery: Delivery, *, databases:
 async def _apply(
     connection: AsyncConnection, update: Update, event: Event, delivery: Delivery, observe: ObserveDuration
 ) -> None:
-    row = await deployment_store.lock_deployment(connection, update.deployment_id)
+    row = await deployments.lock_deployment(connection, update.deployment_id)
     if row is None:
-        _drop(event, "its deployment isn't there", deployment_id=update.deployment_id)
+        _drop(event, "its deployment doesn't exist", deployment_id=update.deployment_id)
         return
     if row.repeats and projection.is_passed(row.progress, update):
-        return  # a step of a request that was published again, and that the deployment made long ago
-    await deployment_store.insert_event(connection, _event_values(update, delivery))
+        return  # a step of a republished request that the deployment completed before
+    await deployments.insert_event(connection, _event_values(update, delivery))
     if not projection.is_step_forward(row.status, update):
         return
     place = (delivery.sequence, delivery.time)
-    if not await deployment_store.apply_update(connection, update.deployment_id, place, _row_values(update)):
+    if not await deployments.apply_update(connection, update.deployment_id, place, _row_values(update)):
         return
     status = projection.tenant_status(row.operation, update)
     if status is not None:
-        await deployment_store.follow_deployment(connection, update.deployment_id, status)
-    if update.status == "completed" and row.status not in projection.ENDED and row.operation == "deploy":
+        await deployments.follow_deployment(connection, update.deployment_id, status)
+    if update.status == "completed" and row.status not in ENDED and row.operation == "deploy":
         observe(row.tenant_name, row.preset, (datetime.now(UTC) - row.created_at).total_seconds())
 
 
-async def _keep_drift(connection: AsyncConnection, update: Update, event: DeployDrifted, delivery: Delivery) -> None:
-    """Beside the deployment's own state, which is over."""
-    if await deployment_store.lock_deployment(connection, update.deployment_id) is None:
-        _drop(event, "its deployment isn't there", deployment_id=update.deployment_id)
+async def _store_drift(connection: AsyncConnection, update: Update, event: DeployDrifted, delivery: Delivery) -> None:
+    """Drift doesn't change the deployment's status, which is terminal."""
+    if await deployments.lock_deployment(connection, update.deployment_id) is None:
+        _drop(event, "its deployment doesn't exist", deployment_id=update.deployment_id)
         return
-    await deployment_store.insert_event(connection, _event_values(update, delivery))
+    await deployments.insert_event(connection, _event_values(update, delivery))
     fields = {"sequence", "message", "drift", "heals", "next_heal"}
     drift = {**event.model_dump(mode="json", include=fields), "time": delivery.time.isoformat()}
-    await deployment_store.keep_drift(connection, update.deployment_id, drift)
+    await deployments.store_drift(connection, update.deployment_id, drift)
 
 
 async def _store_sizing(connection: AsyncConnection, event: ResourcesCalculated) -> None:
-    row = await store.find_tenant(connection, event.tenant_id, lock=True)
-    # An earlier tenant of this id had a revision of the same number.
-    if row is None or row.revision != event.revision or tenancy.spec_of_row(row) != event.spec:
-        _drop(event, "its tenant isn't there, or has gone on", revision=event.revision)
+    row = await tenants.find_tenant(connection, event.tenant_id, lock=True)
+    # Compare the specification too: an earlier tenant with this id may have had the same revision.
+    if row is None or row.revision != event.revision or rules.spec_of_row(row) != event.spec:
+        _drop(event, "its tenant doesn't exist, or has a later revision", revision=event.revision)
         return
     if row.sizing == event.sizing.model_dump(mode="json"):
-        return  # as it was stored with the tenant
-    await store.update_sizing(connection, row.id, tenancy.sizing_values(event.sizing))
-    await store.replace_services(connection, row.id, tenancy.service_rows(event.sizing))
+        return  # stored with the tenant
+    await tenants.update_sizing(connection, row.id, rules.sizing_values(event.sizing))
+    await tenants.replace_services(connection, row.id, rules.service_rows(event.sizing))
 
 
-async def _remove_tenant(connection: AsyncConnection, event: TenantDeleted) -> None:
-    if await store.delete_tenant(connection, event.tenant_id, event.generation):
-        _log.info("A tenant is deleted.", action="tenant-deleted", tenant_id=event.tenant_id)
+async def _delete_tenant(connection: AsyncConnection, event: TenantDeleted) -> None:
+    if await tenants.delete_tenant(connection, event.tenant_id, event.generation):
+        _log.info("Tenant deleted", action="tenant-deleted", tenant_id=event.tenant_id)
     else:
-        _drop(event, "its tenant isn't there, or an operation came after the deletion")
+        _drop(event, "its tenant doesn't exist, or a later operation was requested")
 
 
 def _row_values(update: Update) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def _event_values(update: Update, delivery: Delivery) -> dict[str, Any]:
 
 
 def _deployment_of(letter: DeadLetter) -> str | None:
-    """The deployment that an event names, wherever its model has it."""
+    """The deployment id in an event's body, at the top or in its deployment context."""
     body = letter.body or {}
     context = body.get("deployment")
     found = body.get("deployment_id") or (context.get("deployment_id") if isinstance(context, dict) else None)
@@ -193,4 +193,4 @@ def _deployment_of(letter: DeadLetter) -> str | None:
 
 
 def _drop(event: Event, reason: str, **more: Any) -> None:
-    _log.info(f"{event.subject} is dropped: {reason}.", action="drop-event", tenant_id=event.tenant_id, **more)
+    _log.info(f"Dropped {event.subject}: {reason}", action="drop-event", tenant_id=event.tenant_id, **more)

@@ -1,1 +1,1 @@
-"""Rollback, start, stop and restart of a tenant."""
+"""Operations on an existing tenant: deploy, rollback, start, stop and restart."""

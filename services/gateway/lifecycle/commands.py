@@ -1,129 +1,131 @@
-"""Rolls back, starts, stops and restarts tenants: a generation, a row and an event in one transaction, or nothing.
+"""Requests rollbacks, starts, stops and restarts: a generation, a row and an event in one transaction.
 
-Unlike a deploy, nothing is sized or rendered: the manifest is one that is kept, and the deployer is
-asked at once. A start asks for room first, since a stopped tenant has none.
+Unlike a deploy, nothing is sized or rendered: the manifest is a stored one, and the request goes directly to the
+deployer. A start first checks that there is room, because a stopped tenant occupies none.
 """
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.gateway.deployments import repository as deployment_store
+from services.gateway.deployments import repository as deployments
+from services.gateway.deployments.new_deployment import NewDeployment, deployment_values, operation_requested
+from services.gateway.deployments.requests import request_deployment
 from services.gateway.http import request_context
-from services.gateway.idempotency.calls import Once, claim, recall, remember
-from services.gateway.lifecycle import rules as lifecycle
-from services.gateway.lifecycle.rules import Choice, Past, State
+from services.gateway.idempotency.transaction import CallKey, first_answer, idempotent
+from services.gateway.lifecycle import rules
+from services.gateway.lifecycle.rules import ManifestChoice, PastOperation, TenantHistory
 from services.gateway.lifecycle.schemas import OperationAccepted
-from services.gateway.tenants import repository as store
-from services.gateway.tenants import rules as tenancy
+from services.gateway.mode_context import ModeContext
+from services.gateway.tenants import repository
 from services.gateway.tenants.admission import Admission
-from services.gateway.tenants.repository import TenantRow
-from services.gateway.tenants.rules import RollOut, Targets
-from services.gateway.tenants.transactions import changeable, new_id, request, stored_options
-from shared.database import Databases
+from services.gateway.tenants.row import TenantRow
+from services.gateway.tenants.rules import status_while_deploying
+from services.gateway.tenants.targets import TargetChoice
+from services.gateway.tenants.transactions import changeable
 from shared.events import Operation
 from shared.rpc import RoomRequest
-from shared.subjects import Mode
 
 _log = structlog.get_logger(__name__)
 
 
-class Operations:
-    """Each raises Refused, or DependencyUnavailable when PostgreSQL is away."""
+class LifecycleCommands:
+    """The operations of one mode. Each raises Refused, or DependencyUnavailable while PostgreSQL is away."""
 
-    def __init__(self, databases: Databases, targets: Targets, admission: Admission) -> None:
-        self._databases = databases
-        self._targets = targets
-        self._admission = admission
+    def __init__(self, context: ModeContext) -> None:
+        self._database = context.database
+        self._outbox = context.outbox
+        self._targets = TargetChoice(context.mode, context.settings.has_kubernetes)
+        self._admission = Admission(context.workers, context.catalog)
 
-    async def operate(
-        self, mode: Mode, tenant_id: str, operation: Operation, call: Once | None, deployment_id: str | None = None
+    async def request(
+        self, tenant_id: str, operation: Operation, key: CallKey | None, deployment_id: str | None = None
     ) -> OperationAccepted:
-        """Ask for the operation; `deployment_id` chooses where a rollback goes."""
-        admitted = await self._admit_start(mode, tenant_id, call) if operation is Operation.START else ()
+        """Request the operation of the deployer. `deployment_id` is the one that a rollback returns to."""
+        if answered := await first_answer(self._database, key, OperationAccepted):
+            return answered
+        admitted = await self._admit_start(tenant_id) if operation is Operation.START else ()
         with request_context.timed("database"):
-            async with self._databases[mode].begin() as connection:
-                if answered := await claim(connection, call, OperationAccepted):
-                    return answered
-                # The generation first: its row's lock puts the operations on a tenant in an order.
-                generation = await store.next_generation(connection, tenant_id)
-                row = changeable(await store.find_tenant(connection, tenant_id, lock=True), tenant_id)
-                choice = await self._choose(connection, row, operation, deployment_id)
-                choice = choice._replace(notes=(*choice.notes, *admitted))
-                target, _ = self._targets.choose(mode, None, row.target)
-                roll_out = _roll_out(mode, row, generation, target, choice)
-                await _write(connection, row, operation, roll_out, choice)
-                answer = await remember(connection, call, _answer(row, operation, roll_out, choice))
+            async with idempotent(self._database, key, OperationAccepted) as call:
+                if call.first_answer is not None:
+                    return call.first_answer
+                # The generation comes first, because its row lock serializes the operations on a tenant.
+                generation = await repository.next_generation(call.connection, tenant_id)
+                row = changeable(await repository.find_tenant(call.connection, tenant_id, lock=True), tenant_id)
+                choice = await _choose(call.connection, row, operation, deployment_id)
+                deployment = self._new_deployment(row, generation, choice)
+                await self._write(call.connection, row, operation, deployment, choice)
+                answer = call.keep(_answer(row, operation, deployment, choice, admitted))
         request_context.current().tenant_id = tenant_id
         _log.info(
-            f"The {operation.value} of a tenant is asked for.",
+            f"Tenant {operation.value} requested",
             action=f"{operation.value}-requested",
             tenant_id=tenant_id,
             deployment_id=answer.deployment_id,
         )
         return answer
 
-    async def _admit_start(self, mode: Mode, tenant_id: str, call: Once | None) -> tuple[str, ...]:
-        """Notes on the room for what a start would run; before the transaction, since no lock waits for a worker."""
-        async with self._databases[mode].begin() as connection:
-            if await recall(connection, call, OperationAccepted) is not None:
-                return ()
-            row = changeable(await store.find_tenant(connection, tenant_id), tenant_id)
-            choice = await self._choose(connection, row, Operation.START, None)
-        target, _ = self._targets.choose(mode, None, row.target)
-        digest = choice.source.digest if choice.source else None
-        return await self._admission.admit(
-            mode, RoomRequest(target=target, tenant_id=tenant_id, digest=digest), stored_options(row)
+    async def _admit_start(self, tenant_id: str) -> tuple[str, ...]:
+        """Notes on the room for a start. Before the transaction, because no lock should wait for a worker."""
+        async with self._database.begin() as connection:
+            row = changeable(await repository.find_tenant(connection, tenant_id), tenant_id)
+            choice = await _choose(connection, row, Operation.START, None)
+        target, _ = self._targets.choose(None, row.target)
+        room = RoomRequest(target=target, tenant_id=tenant_id, digest=choice.digest)
+        return await self._admission.admit(room, row.stored_options)
+
+    def _new_deployment(self, row: TenantRow, generation: int, choice: ManifestChoice) -> NewDeployment:
+        target, _ = self._targets.choose(None, row.target)
+        return NewDeployment.with_new_id(
+            "dep",
+            generation=generation,
+            revision=choice.source.revision if choice.source else row.revision,
+            target=target,
+            options=row.stored_options,
         )
 
-    async def _choose(
-        self, connection: AsyncConnection, row: TenantRow, operation: Operation, deployment_id: str | None
-    ) -> Choice:
-        rows = await deployment_store.list_history(connection, row.id)
-        history = [Past(**each._mapping) for each in rows]
-        return lifecycle.choose(operation, State(row.tenant_id, row.status, row.revision, history), deployment_id)
+    async def _write(
+        self,
+        connection: AsyncConnection,
+        row: TenantRow,
+        operation: Operation,
+        deployment: NewDeployment,
+        choice: ManifestChoice,
+    ) -> None:
+        status = row.status if operation is Operation.STOP else status_while_deploying(row.status)
+        changes = {"status": status, "generation": deployment.generation}
+        await repository.update_tenant(connection, row.id, changes)
+        values = deployment_values(row.id, deployment, operation) | {"digest": choice.digest}
+        to = choice.source.generation if choice.source else None
+        requested = operation_requested(row.tenant_id, deployment, operation, digest=choice.digest, to=to)
+        await request_deployment(connection, self._outbox, values, requested)
 
 
-async def _write(
-    connection: AsyncConnection, row: TenantRow, operation: Operation, roll_out: RollOut, choice: Choice
-) -> None:
-    status = row.status if operation is Operation.STOP else tenancy.status_while_deploying(row.status)
-    await store.update_tenant(connection, row.id, {"status": status, "generation": roll_out.generation})
-    source = choice.source
-    values = tenancy.deployment_values(row.id, roll_out, operation)
-    asked = tenancy.operation_requested(
-        row.tenant_id,
-        roll_out,
-        operation,
-        digest=source.digest if source else None,
-        to=source.generation if source else None,
-    )
-    await request(connection, roll_out.mode, values | {"digest": source.digest if source else None}, asked)
+async def _choose(
+    connection: AsyncConnection, row: TenantRow, operation: Operation, deployment_id: str | None
+) -> ManifestChoice:
+    rows = await deployments.list_history(connection, row.id)
+    operations = [PastOperation(**each._mapping) for each in rows]
+    return rules.choose(operation, TenantHistory(row.tenant_id, row.status, row.revision, operations), deployment_id)
 
 
-def _roll_out(mode: Mode, row: TenantRow, generation: int, target: str, choice: Choice) -> RollOut:
-    return RollOut(
-        mode=mode,
-        deployment_id=new_id("dep"),
-        generation=generation,
-        revision=choice.source.revision if choice.source else row.revision,
-        target=target,
-        options=stored_options(row),
-        correlation_id=request_context.current().request_id,
-    )
-
-
-def _answer(row: TenantRow, operation: Operation, roll_out: RollOut, choice: Choice) -> OperationAccepted:
+def _answer(
+    row: TenantRow,
+    operation: Operation,
+    deployment: NewDeployment,
+    choice: ManifestChoice,
+    admitted: tuple[str, ...],
+) -> OperationAccepted:
     source = choice.source
     return OperationAccepted(
         tenant_id=row.tenant_id,
-        deployment_id=roll_out.deployment_id,
+        deployment_id=deployment.deployment_id,
         status="pending",
-        generation=roll_out.generation,
-        target=roll_out.target,
-        notes=list(choice.notes),
+        generation=deployment.generation,
+        target=deployment.target,
+        notes=[*choice.notes, *admitted],
         operation=operation,
-        digest=source.digest if source else None,
+        digest=choice.digest,
         to_deployment_id=source.deployment_id if source else None,
         to_generation=source.generation if source else None,
-        revision=roll_out.revision,
+        revision=deployment.revision,
     )

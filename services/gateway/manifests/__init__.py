@@ -1,1 +1,1 @@
-"""Manifests: rendered on demand, validated, and removed when nothing refers to them."""
+"""Manifests: rendered on demand, validated, and deleted when nothing refers to them."""

@@ -1,54 +1,57 @@
-"""Renders a tenant's manifest on demand, by the workers that deployments go through."""
+"""Renders and validates manifests by the same workers that deployments go through. Nothing is stored."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from services.gateway.tenants import rules as tenancy
-from services.gateway.tenants.queries import Queries
-from services.gateway.tenants.transactions import stored_options
-from services.gateway.workers import Questions
+from services.gateway.mode_context import ModeContext
+from services.gateway.tenants.queries import TenantQueries
+from services.gateway.tenants.rules import spec_of_row
 from shared.namespaces import check_namespace
-from shared.rpc import RenderReply, RenderRequest
-from shared.sizing import Sizing
-from shared.subjects import Mode
+from shared.rpc import RenderReply, RenderRequest, ValidateReply, ValidateRequest
 
 
 @dataclass(frozen=True, slots=True)
-class ManifestQuestion:
-    """How a manifest is to look. Without a namespace it is the tenant's own."""
+class ManifestOptions:
+    """How a manifest is rendered. None takes the option of the tenant's last deployment."""
 
     form: Literal["yaml", "json"]
     include_monitoring: bool
     include_ingress: bool
     namespace: str | None
+    """None: the tenant's own namespace."""
     prometheus_operator: bool | None = None
     external_secrets: bool | None = None
-    """None: as the tenant was made."""
 
 
-class Manifests:
-    """The manifest of a tenant as it is now, deployed or not."""
+class ManifestQueries:
+    """Manifests of one mode. Each raises Refused, or DependencyUnavailable while a worker or PostgreSQL is away."""
 
-    def __init__(self, queries: Queries, questions: Questions) -> None:
-        self._queries = queries
-        self._questions = questions
+    def __init__(self, context: ModeContext) -> None:
+        self._tenants = TenantQueries(context)
+        self._workers = context.workers
 
-    async def render(self, mode: Mode, tenant_id: str, asked: ManifestQuestion) -> RenderReply:
-        """Raises Refused, or DependencyUnavailable when a worker or PostgreSQL is away."""
-        if asked.namespace is not None:
-            check_namespace(asked.namespace, tenant_id)
-        row = await self._queries.tenant(mode, tenant_id)
-        spec = tenancy.spec_of_row(row)
-        chosen = {
-            "include_monitoring": asked.include_monitoring,
-            "include_ingress": asked.include_ingress,
-            "prometheus_operator": asked.prometheus_operator,
-            "external_secrets": asked.external_secrets,
+    async def render(self, tenant_id: str, options: ManifestOptions) -> RenderReply:
+        """The manifest of the tenant's current revision, deployed or not."""
+        if options.namespace is not None:
+            check_namespace(options.namespace, tenant_id)
+        row = await self._tenants.row(tenant_id)
+        spec = spec_of_row(row)
+        given = {
+            "include_monitoring": options.include_monitoring,
+            "include_ingress": options.include_ingress,
+            "prometheus_operator": options.prometheus_operator,
+            "external_secrets": options.external_secrets,
         }
-        options = stored_options(row).model_copy(
-            update={name: each for name, each in chosen.items() if each is not None}
+        changes = {name: each for name, each in given.items() if each is not None}
+        request = RenderRequest(
+            spec=spec,
+            sizing=await self._tenants.sizing_of(row),
+            options=row.stored_options.model_copy(update=changes),
+            namespace=options.namespace,
+            format=options.form,
         )
-        # One inserted by hand has not been sized; that it is shown changes nothing of it.
-        sizing = Sizing.model_validate(row.sizing) if row.sizing else await self._questions.size_spec(mode, spec)
-        request = RenderRequest(spec=spec, sizing=sizing, options=options, namespace=asked.namespace, format=asked.form)
-        return await self._questions.render(mode, request)
+        return await self._workers.render(request)
+
+    async def validate(self, request: ValidateRequest) -> ValidateReply:
+        """The findings in any manifest, of a tenant or not."""
+        return await self._workers.validate(request)

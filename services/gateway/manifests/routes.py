@@ -1,28 +1,81 @@
-"""`POST /api/v1/tenants/validate-manifest`: any manifest, without a tenant being touched."""
+"""`/api/v1/tenants/{id}/manifest`, and `/api/v1/tenants/validate-manifest` for any manifest."""
 
-from fastapi import APIRouter
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Header, Query, Response
 
 from services.gateway.http import request_context
-from services.gateway.http.parameters import InMode, PartsOf
+from services.gateway.http.parameters import TenantPath
 from services.gateway.http.schemas import answers
+from services.gateway.manifests.queries import ManifestOptions, ManifestQueries
 from services.gateway.manifests.schemas import ValidatedManifest, ValidateManifest, answer_of
+from services.gateway.mode_context import CurrentMode
 from shared.rpc import ValidateRequest
 
 router = APIRouter(prefix="/tenants", tags=["tenants"])
 _SIMULATOR = "simulator"
+_NAMESPACE = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+_MEDIA_TYPES = {"yaml": "application/yaml", "json": "application/json"}
+_ANSWERS = {
+    **answers("TENANT_NOT_FOUND", "MANIFEST_INVALID", "DATABASE_ERROR", "WORKER_UNAVAILABLE"),
+    200: {"content": {"application/yaml": {}, "application/json": {}}, "description": "The manifest"},
+    304: {"description": "The manifest has the digest that If-None-Match names"},
+}
+
+
+async def _options(
+    *,
+    form: Annotated[Literal["yaml", "json"], Query(alias="format")] = "yaml",
+    include_monitoring: bool = True,
+    include_ingress: bool = False,
+    namespace: Annotated[str | None, Query(pattern=_NAMESPACE)] = None,
+    prometheus_operator: bool | None = None,
+    external_secrets: bool | None = None,
+) -> ManifestOptions:
+    return ManifestOptions(form, include_monitoring, include_ingress, namespace, prometheus_operator, external_secrets)
+
+
+async def _queries(context: CurrentMode) -> ManifestQueries:
+    return ManifestQueries(context)
+
+
+Options = Annotated[ManifestOptions, Depends(_options)]
+Queries = Annotated[ManifestQueries, Depends(_queries)]
 
 
 @router.post("/validate-manifest", summary="Validate a manifest", responses=answers("WORKER_UNAVAILABLE", body=True))
-async def validate_manifest(request: ValidateManifest, parts: PartsOf, mode: InMode) -> ValidatedManifest:
-    """Text, schema, semantics, security and capacity. A faulty manifest is answered with 200 and `valid: false`."""
+async def validate_manifest(request: ValidateManifest, queries: Queries) -> ValidatedManifest:
+    """Text, schema, semantics, security and capacity. An invalid manifest is answered with 200 and `valid: false`."""
     target = request.target or _SIMULATOR
-    question = ValidateRequest(
-        manifest=request.manifest_content,
-        tenant_id=request.tenant_id,
-        strict_validation=request.strict_validation,
-        target_simulator=request.target_simulator,
-        kubernetes_version=request.kubernetes_version,
-        target=target if request.check_capacity else None,
+    reply = await queries.validate(
+        ValidateRequest(
+            manifest=request.manifest_content,
+            tenant_id=request.tenant_id,
+            strict_validation=request.strict_validation,
+            target_simulator=request.target_simulator,
+            kubernetes_version=request.kubernetes_version,
+            target=target if request.check_capacity else None,
+        )
     )
-    reply = await parts.questions.validate(mode, question)
     return answer_of(reply, request_context.current().language)
+
+
+@router.get("/{tenant_id}/manifest", summary="Get the manifest", responses=_ANSWERS, response_class=Response)
+async def get_manifest(
+    tenant_id: TenantPath,
+    options: Options,
+    queries: Queries,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """The manifest of the current revision. Its ETag is the manifest's digest."""
+    reply = await queries.render(tenant_id, options)
+    etag = f'"{reply.digest}"'
+    if if_none_match is not None and (reply.digest in if_none_match or if_none_match.strip() == "*"):
+        return Response(status_code=304, headers={"ETag": etag})
+    return Response(reply.text, media_type=_MEDIA_TYPES[options.form], headers={"ETag": etag})
+
+
+@router.post("/{tenant_id}/manifest", summary="Render the manifest", responses=_ANSWERS, response_class=Response)
+async def render_manifest(tenant_id: TenantPath, options: Options, queries: Queries) -> Response:
+    """The same as the GET, but always with the whole text."""
+    return await get_manifest(tenant_id, options, queries)

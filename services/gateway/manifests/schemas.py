@@ -1,4 +1,4 @@
-"""Validation of manifests: the documented fields, and each finding with its place and what to do."""
+"""Validation of manifests: the documented fields, and each finding with its place and a remedy."""
 
 from typing import Annotated
 
@@ -20,16 +20,16 @@ class ValidateManifest(Model):
 
     manifest_content: str
     tenant_id: Annotated[str, Field(max_length=100)] | None = None
-    """With it, objects outside of the tenant's namespace are found."""
+    """If given, objects outside of the tenant's namespace are reported."""
     strict_validation: bool = True
-    """false: what Kubernetes would drop, or wait for, is a warning."""
+    """false: what Kubernetes would ignore, or wait for, is only a warning."""
     target_simulator: bool = False
-    """true: say whether the simulator serves everything in it."""
+    """true: report whether the simulator supports everything in it."""
     kubernetes_version: Annotated[str, Field(max_length=20, examples=["1.31"])] | None = None
-    """1.28 to 1.37; the simulator's if absent."""
+    """1.28 to 1.37; by default that of the simulator."""
     check_capacity: bool = True
     target: Annotated[str, Field(max_length=63)] | None = None
-    """Whose capacity: the simulator's if absent."""
+    """The target whose capacity is checked; by default the simulator."""
 
 
 class ValidatedManifest(Model):
@@ -47,7 +47,7 @@ class ValidatedManifest(Model):
 
 
 def answer_of(reply: ValidateReply, language: Language) -> ValidatedManifest:
-    """The documented answer, its sentences in the language of the request; findings have both."""
+    """The documented answer. Its lines are in the language of the request, its findings in both languages."""
 
     def lines(severity: str) -> list[str]:
         return [_line(each, language) for each in reply.findings if each.severity == severity]

@@ -1,4 +1,4 @@
-"""Reads measurements, which are the monitor's: samples, and what they are rolled up into."""
+"""Reads the monitor's samples and rollups."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,21 +7,21 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.gateway.monitoring.series import Stretch, merged
+from services.gateway.monitoring.series import SeriesHour, merged
 from shared.measuring import LARGEST
 
-# A name of its own where the guides give a metric one (`sla`/`availability`), else the type.
+# The metric's name if it differs from its type, as in the documented `sla`/`availability`.
 _NAME = "CASE WHEN metric_type = metric_name THEN metric_type ELSE metric_name END"
-# Two statements, since one that asks whether there is a name has a plan that fits neither case.
+# Two statements, because one statement for both cases would get a plan that suits neither.
 _IS_ASKED = {
     True: "tenant_id = $1 AND (metric_type = $4 OR metric_name = $4 OR starts_with(metric_name, $4 || '_'))",
     False: "tenant_id = $1 AND $4::text IS NULL",
 }
-# What was inserted by hand may be NaN, or too large to be added up.
+# Rows inserted by hand may be NaN, or too large to be summed.
 _IS_NUMBER = f"metric_value BETWEEN -{LARGEST:.0f} AND {LARGEST:.0f}"
 _ROLLED_UNTIL = "SELECT rolled_until FROM monitoring_progress WHERE name = 'rollups'"
-# A row an hour with arrays as they are stored: to unnest, aggregate or format them here would take several times longer
-# than all the rest. Of an hour that is asked for as a whole, only what can't be left out.
+# One row for each hour, with arrays as they are stored: to unnest, aggregate or format them here would take several
+# times longer than everything else. Of a completely requested hour only the necessary columns are read.
 _ROLLED = f"""
 SELECT {_NAME} AS name, hour,
        CASE WHEN cardinality({{numbers}}) < {{parts}} OR {{in_full}} THEN {{numbers}} END, {{means}},
@@ -31,7 +31,7 @@ FROM monitoring_rollups
 WHERE {{is_asked}} AND hour >= date_trunc('hour', $2::timestamptz) AND hour <= $3 AND hour < $5
 ORDER BY hour LIMIT $6
 """  # noqa: S608 - only constants are put in
-# Whether others' samples of the tenant are rolled up into rows beside those of ours.
+# Whether samples of other sources are rolled up into rows of their own.
 _HAS_KEPT = """
 SELECT EXISTS (
     SELECT FROM monitoring_rollups
@@ -90,12 +90,12 @@ async def series(
     step: int,
     metric: str | None,
     most: int,
-) -> list[Stretch]:
-    """Stretches with intervals of `step` seconds (60, 300, 3600), in the order of time; one more than `most` at most.
+) -> list[SeriesHour]:
+    """Hours of series with intervals of `step` seconds (60, 300, 3600), in the order of time; at most `most` + 1.
 
-    What has been rolled up, and the samples since. The metric `network` includes `network_in`.
+    They come from rollups, and from samples that aren't rolled up yet. The metric `network` includes `network_in`.
     """
-    # The driver itself: thousands of rows, of which SQLAlchemy would make as many objects of its own.
+    # The driver directly: for thousands of rows, SQLAlchemy would create as many row objects.
     driver: Any = (await connection.get_raw_connection()).driver_connection
     is_named = metric is not None
     has_kept = await driver.fetchval(_HAS_KEPT, row_id, start, end)
@@ -104,10 +104,10 @@ async def series(
     until = await driver.fetchval(_ROLLED_UNTIL) or _NEVER
     rows = await driver.fetch(rolled, row_id, start, end, metric, until, most + 1)
     rows += await driver.fetch(unrolled, row_id, start, end, metric, until, step, most + 1 - len(rows))
-    stretches = [Stretch._make(row) for row in rows]
-    return merged(stretches) if has_kept else stretches
+    hours = [SeriesHour._make(row) for row in rows]
+    return merged(hours) if has_kept else hours
 
 
 async def latest(connection: AsyncConnection, row_id: int) -> Sequence[Row[Any]]:
-    """The last value of each metric, of the last minute: name, value, timestamp."""
+    """The last value of each metric within the last minute: name, value, timestamp."""
     return (await connection.execute(text(_LATEST), {"row_id": row_id})).all()

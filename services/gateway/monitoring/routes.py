@@ -1,15 +1,18 @@
-"""`/api/v1/tenants/{id}/monitoring`"""
+"""`/api/v1/tenants/{id}/monitoring`: read series, and send measurements."""
 
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Discriminator, Tag
 
 from services.gateway.http.errors import invalid
-from services.gateway.http.parameters import IdempotencyKey, InMode, PartsOf, TenantPath
+from services.gateway.http.parameters import IdempotencyKey, TenantPath
 from services.gateway.http.schemas import answers
-from services.gateway.idempotency.calls import once
+from services.gateway.idempotency.transaction import call_key
+from services.gateway.mode_context import CurrentMode
+from services.gateway.monitoring.commands import MetricsCommands
+from services.gateway.monitoring.queries import MetricsQueries
 from services.gateway.monitoring.schemas import MetricsAccepted, MetricsPoint, MetricsPoints, MonitoringData
 from shared.errors import Refused
 from shared.measuring import METRIC_NAME
@@ -19,13 +22,21 @@ _MOST_POINTS = 1000
 _MOST_HOURS = 720
 
 
+async def _commands(context: CurrentMode) -> MetricsCommands:
+    return MetricsCommands(context)
+
+
+async def _queries(context: CurrentMode) -> MetricsQueries:
+    return MetricsQueries(context)
+
+
 def too_many_points(limit: int) -> Refused:
-    """What a body of more than `limit` bytes gets here: it is a list that is too long."""
+    """The refusal of a body of more than `limit` bytes, which is a list that is too long."""
     message = f"a list has at most {_MOST_POINTS:,} points and {limit:,} bytes: send it in several calls"
     return invalid("body", message)
 
 
-# A tag is a part of the path of whatever is refused, where it says nothing: both are left out when they are blank.
+# A tag becomes a part of a refused field's path. Blank ones are left out of it.
 _ONE, _SEVERAL = "", " "
 
 
@@ -42,25 +53,22 @@ Points = Annotated[
 
 @router.get(
     "",
-    summary="Series of metrics",
+    summary="Get metric series",
     response_model=MonitoringData,
     responses=answers("TENANT_NOT_FOUND", "DATABASE_ERROR"),
 )
 async def get_monitoring(
     tenant_id: TenantPath,
-    parts: PartsOf,
-    mode: InMode,
+    queries: Annotated[MetricsQueries, Depends(_queries)],
     *,
     metric_type: Annotated[str | None, Query(pattern=METRIC_NAME, examples=["cpu"])] = None,
     hours: Annotated[int, Query(ge=1, le=_MOST_HOURS)] = 24,
     interval: Literal["1m", "5m", "1h"] = "5m",
 ) -> Response:
-    """Means by interval, up to 100,000 of them. `metric_type` takes a family, too: `network` has `network_in`."""
-    time_range, found = await parts.queries.monitoring(
-        mode, tenant_id, metric=metric_type, hours=hours, interval=interval
-    )
-    # Written as it is: a model of each of so many points would take longer than all the rest.
-    answer = {"tenant_id": tenant_id, "time_range": dict(time_range), **found._asdict()}
+    """Means by interval, at most 100,000. `metric_type` may name a group: `network` includes `network_in`."""
+    time_range, series = await queries.series(tenant_id, metric=metric_type, hours=hours, interval=interval)
+    # Without models: validating that many points would take longer than everything else.
+    answer = {"tenant_id": tenant_id, "time_range": dict(time_range), **series._asdict()}
     return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
 
 
@@ -71,16 +79,19 @@ async def get_monitoring(
     responses=answers("TENANT_NOT_FOUND", "CONFLICT", "UNSUPPORTED_MEDIA_TYPE", "DATABASE_ERROR"),
 )
 async def post_monitoring(
-    tenant_id: TenantPath, body: Points, parts: PartsOf, mode: InMode, idempotency_key: IdempotencyKey = None
+    tenant_id: TenantPath,
+    body: Points,
+    commands: Annotated[MetricsCommands, Depends(_commands)],
+    idempotency_key: IdempotencyKey = None,
 ) -> MetricsAccepted:
     """One moment, or a list of moments. `cpu_usage` and `cpu` are the same series.
 
-    Accepted means on disk, and kept for `RETENTION_DAYS` (400). A time that is older, or more than five minutes ahead,
-    is refused, with an error for each such point; then no point of the call is accepted. So is a time on a day of
-    which only a part has a partition that was made by hand.
+    Accepted means stored on disk, and kept for `RETENTION_DAYS` (400). A time that is older, or more than five minutes
+    ahead, is refused with an error for each such point, and then no point of the call is accepted. The same applies to
+    a time without a partition, on a day that has a partition created by hand for only a part of it.
     """
     points = MetricsPoints(points=tuple(body if isinstance(body, list) else [body]))
-    several = isinstance(body, list)
-    parts.recorder.check(points.points, several=several)
-    call = once(f"POST /tenants/{tenant_id}/monitoring", idempotency_key, points)
-    return await parts.recorder.record(mode, tenant_id, points.points, call, several=several)
+    is_list = isinstance(body, list)
+    commands.check(points.points, is_list=is_list)
+    key = call_key(f"POST /tenants/{tenant_id}/monitoring", idempotency_key, points)
+    return await commands.record(tenant_id, points.points, key, is_list=is_list)

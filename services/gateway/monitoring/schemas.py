@@ -1,4 +1,4 @@
-"""Measurements: posted ones, and series."""
+"""Posted measurements, and series of stored ones."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -36,7 +36,7 @@ MeasuredAt = Annotated[datetime, AfterValidator(_utc)]
 
 
 class MetricsPoint(Model):
-    """One moment of a tenant, with any number of metrics."""
+    """The metrics of a tenant at one time."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -50,37 +50,45 @@ class MetricsPoint(Model):
     )
 
     timestamp: MeasuredAt | None = None
-    """Without a zone it is UTC; without a timestamp it is now."""
+    """UTC if it has no zone; null: now."""
     metrics: dict[MetricName, MetricValue] = Field(min_length=1, max_length=200)
 
 
 class MetricsPoints(Model):
-    """What one call sends."""
+    """All points of one call."""
 
     points: tuple[MetricsPoint, ...]
 
 
 class MetricsAccepted(Model):
+    """The accepted measurements."""
+
     tenant_id: str
     accepted: int
-    """Values, of which there is one a metric and time."""
+    """The number of values: one for each metric and time."""
     timestamp: AwareDatetime
-    """The latest of those sent, and its values."""
+    """The latest time that was sent."""
     metrics: dict[str, float]
-    """Under the names that they are stored by: `cpu_usage` is `cpu`."""
+    """The values of that time, under the names that they are stored with: `cpu_usage` is `cpu`."""
 
 
 class TimeRange(Model):
+    """The period of an answer."""
+
     start: AwareDatetime
     end: AwareDatetime
 
 
 class SeriesPoint(Model):
+    """The mean of one interval."""
+
     timestamp: AwareDatetime
     value: float
 
 
 class MonitoringData(Model):
+    """Series by metric, with their means and maxima."""
+
     tenant_id: str
     time_range: TimeRange
     metrics: dict[str, list[SeriesPoint]]

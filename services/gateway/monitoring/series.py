@@ -1,4 +1,4 @@
-"""Names, moments and series of measurements. Pure."""
+"""Names of metrics, moments, and series. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,48 +12,48 @@ from shared.events import Moment
 INTERVALS = {"1m": 60, "5m": 300, "1h": 3600}
 """Seconds of the documented intervals."""
 MOST_POINTS = 100_000
-"""In one answer, an hour of a series counted in full: 6 MB, and a tenth of a second in a browser."""
+"""Points in one answer, with every hour of a series counted as complete: 6 MB, and 0.1 s in a browser."""
 _HOUR = 3600
 _SUFFIX = "_usage"
 _DECIMALS = 6
 _PRESENT = timedelta(minutes=1)
 
 
-class Stretch(NamedTuple):
-    """An hour of one series: the mean of each of its intervals, and figures of the whole hour."""
+class SeriesHour(NamedTuple):
+    """An hour of one series: the mean of each of its intervals, and the figures of the whole hour."""
 
     name: str
     hour: datetime
     numbers: Sequence[int] | None
-    """Which of the hour's intervals have a mean; None if all have."""
+    """The indexes of the intervals that have a mean; None if all have one."""
     means: Sequence[float]
     highs: Sequence[float] | None
-    """Of each interval, and likewise `counts`; None where the whole hour is asked for, whose figures will do."""
+    """The maximum of each interval. Like `counts` it is None if the figures of the whole hour are enough."""
     counts: Sequence[int] | None
     mean: float
     highest: float
     samples: int
 
 
-class Series(NamedTuple):
-    """`metrics` has points as the API shows them: `{"timestamp": "2024-01-20T14:00:00Z", "value": 65.5}`."""
+class MetricSeries(NamedTuple):
+    """`metrics` has points in the API's form: `{"timestamp": "2024-01-20T14:00:00Z", "value": 65.5}`."""
 
     metrics: dict[str, list[dict[str, Any]]]
     summary: dict[str, float]
 
 
 def series_name(name: str) -> str:
-    """The one name of a series: `cpu_usage` is `cpu`, and case doesn't matter."""
+    """The stored name of a metric: `cpu_usage` becomes `cpu`, upper case becomes lower case."""
     return name.lower().removesuffix(_SUFFIX) or name.lower()
 
 
 def renamed(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Metrics under their series' names. Where two names mean one series, the last one counts."""
+    """Metrics under their stored names. If two names mean the same series, the last one counts."""
     return {series_name(name): value for name, value in metrics.items()}
 
 
 def by_time(points: Iterable[tuple[datetime, Mapping[str, float]]]) -> list[Moment]:
-    """One moment a time, in their order, under the series' names. Of two values at one time the last one counts."""
+    """One moment for each time, in order, under stored names. Of two values at one time the last one counts."""
     found: dict[datetime, dict[str, float]] = {}
     for time, metrics in points:
         found.setdefault(time, {}).update(renamed(metrics))
@@ -61,7 +61,7 @@ def by_time(points: Iterable[tuple[datetime, Mapping[str, float]]]) -> list[Mome
 
 
 def latest_values(moments: Sequence[Moment]) -> dict[str, float]:
-    """The last value of each metric in the minute up to the last moment: what is older is history."""
+    """The last value of each metric within the minute before the last moment."""
     ordered = sorted(moments, key=lambda each: each.time)
     latest: dict[str, float] = {}
     for each in ordered:
@@ -71,27 +71,27 @@ def latest_values(moments: Sequence[Moment]) -> dict[str, float]:
 
 
 def most_hours(step: int) -> int:
-    """How many stretches an answer may have, with intervals of `step` seconds."""
+    """How many hours of series an answer may have, with intervals of `step` seconds."""
     return MOST_POINTS * step // _HOUR
 
 
 def too_many(interval: str, hours: int) -> str:
-    """What to ask for instead of more than `MOST_POINTS`."""
+    """The error for more than `MOST_POINTS`, with what to request instead."""
     coarser = {"1m": "interval=5m, ", "5m": "interval=1h, "}.get(interval, "")
-    asked = f"{interval} over {hours} hours is more than {MOST_POINTS:,} points"
-    return f"{asked}: ask for {coarser}one metric by metric_type, or fewer hours"
+    requested = f"{interval} over {hours} hours is more than {MOST_POINTS:,} points"
+    return f"{requested}: ask for {coarser}one metric by metric_type, or fewer hours"
 
 
-def series_of(stretches: Iterable[Stretch], *, start: datetime, step: int) -> Series:
-    """Points by metric, and `avg_` and `max_` over all samples of each, not over its intervals.
+def series_of(stored: Iterable[SeriesHour], *, start: datetime, step: int) -> MetricSeries:
+    """Points by metric, and `avg_` and `max_` of each over its samples, not over its intervals.
 
-    `stretches` are in the order of time. An interval that ends before `start` is left out.
+    `stored` is in the order of time. Intervals that end before `start` are left out.
     """
-    found: defaultdict[str, list[Stretch]] = defaultdict(list)
-    for each in stretches:
-        stretch = each if each.highs is None else _since(each, start, step)
-        if stretch.means:
-            found[stretch.name].append(stretch)
+    found: defaultdict[str, list[SeriesHour]] = defaultdict(list)
+    for each in stored:
+        hour = each if each.highs is None else _since(each, start, step)
+        if hour.means:
+            found[hour.name].append(hour)
     metrics: dict[str, list[dict[str, Any]]] = {}
     summary: dict[str, float] = {}
     stamps: dict[datetime, list[str]] = {}
@@ -100,19 +100,19 @@ def series_of(stretches: Iterable[Stretch], *, start: datetime, step: int) -> Se
         total = sum(each.mean * each.samples for each in hours)
         summary[f"avg_{name}"] = round(total / sum(each.samples for each in hours), _DECIMALS)
         summary[f"max_{name}"] = round(max(each.highest for each in hours), _DECIMALS)
-    return Series(metrics, summary)
+    return MetricSeries(metrics, summary)
 
 
-def merged(stretches: Sequence[Stretch]) -> list[Stretch]:
-    """One stretch for each series and hour, where ours and others' samples have one each. All must have `counts`."""
-    found: dict[tuple[str, datetime], Stretch] = {}
-    for each in stretches:
+def merged(stored: Sequence[SeriesHour]) -> list[SeriesHour]:
+    """One entry for each series and hour, although samples of several sources have one each. All need `counts`."""
+    found: dict[tuple[str, datetime], SeriesHour] = {}
+    for each in stored:
         key = each.name, each.hour
         found[key] = _sum(found[key], each) if key in found else each
     return list(found.values())
 
 
-def _sum(one: Stretch, other: Stretch) -> Stretch:
+def _sum(one: SeriesHour, other: SeriesHour) -> SeriesHour:
     intervals: dict[int, tuple[float, float, int]] = {}
     for each in (one, other):
         numbers = each.numbers if each.numbers is not None else range(len(each.means))
@@ -132,37 +132,37 @@ def _sum(one: Stretch, other: Stretch) -> Stretch:
     )
 
 
-def _points(stretches: Sequence[Stretch], stamps: dict[datetime, list[str]], step: int) -> list[dict[str, Any]]:
-    """Tens of thousands of them: a call more for each is seen in the answer's time. `stamps` are kept for the next."""
+def _points(hours: Sequence[SeriesHour], stamps: dict[datetime, list[str]], step: int) -> list[dict[str, Any]]:
+    """The points of one series; `stamps` caches time stamps by hour. Written for speed: there are tens of thousands."""
     times: list[str] = []
     values: list[float] = []
-    for each in stretches:
-        hour = stamps.get(each.hour) or stamps.setdefault(each.hour, _stamps(each.hour, step))
-        times += hour if each.numbers is None else [hour[number] for number in each.numbers]
+    for each in hours:
+        stamp = stamps.get(each.hour) or stamps.setdefault(each.hour, _stamps(each.hour, step))
+        times += stamp if each.numbers is None else [stamp[number] for number in each.numbers]
         values += each.means
     points = [{"timestamp": time, "value": value} for time, value in zip(times, values, strict=True)]
-    # Rows by hand may be of one name and two types, each with a stretch of its own.
-    is_mixed = any(one.hour >= other.hour for one, other in pairwise(stretches))
+    # Rows inserted by hand may have one name and two types, and thus an hour twice.
+    is_mixed = any(one.hour >= other.hour for one, other in pairwise(hours))
     return sorted(points, key=itemgetter("timestamp")) if is_mixed else points
 
 
-def _since(stretch: Stretch, start: datetime, step: int) -> Stretch:
-    """Those intervals of an hour that end after `start`."""
-    numbers = stretch.numbers if stretch.numbers is not None else range(len(stretch.means))
-    columns = (numbers, stretch.means, stretch.highs or (), stretch.counts or ())
-    earliest = (start - stretch.hour).total_seconds() - step
+def _since(hour: SeriesHour, start: datetime, step: int) -> SeriesHour:
+    """The intervals of an hour that end after `start`."""
+    numbers = hour.numbers if hour.numbers is not None else range(len(hour.means))
+    columns = (numbers, hour.means, hour.highs or (), hour.counts or ())
+    earliest = (start - hour.hour).total_seconds() - step
     kept = [row for row in zip(*columns, strict=True) if row[0] * step > earliest]
     samples = sum(count for *_, count in kept)
-    return stretch._replace(
+    return hour._replace(
         numbers=[number for number, *_ in kept],
         means=[mean for _, mean, *_ in kept],
         mean=sum(mean * count for _, mean, _, count in kept) / samples if samples else 0.0,
-        highest=max((high for _, _, high, _ in kept), default=stretch.highest),
+        highest=max((high for _, _, high, _ in kept), default=hour.highest),
         samples=samples,
     )
 
 
 def _stamps(hour: datetime, step: int) -> list[str]:
-    """When each interval of an hour (UTC) begins, as JSON has it."""
+    """The begin of each interval of an hour (UTC), as in JSON."""
     begin = f"{hour:%Y-%m-%dT%H}"
     return [f"{begin}:{second // 60:02}:00Z" for second in range(0, _HOUR, step)]

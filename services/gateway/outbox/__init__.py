@@ -1,1 +1,1 @@
-"""Events on their way from the database to NATS, and published again after a loss."""
+"""Events on their way from the database to NATS: written with a transaction, published after it."""

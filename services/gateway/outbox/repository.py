@@ -1,119 +1,74 @@
-"""Rows of `outbox` and `idempotency_keys`."""
+"""Rows of `outbox`."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import asyncpg
 import orjson
-from sqlalchemy import case, delete, func, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.bus import Encoded
 from shared.bus.envelope import TENANT_ID
-from shared.database.tables import idempotency_keys, outbox
+from shared.database.tables import outbox
 
 CHANNEL = "outbox"
-"""What a trigger notifies when the outbox is filled."""
-EVENT_SCOPE = "event "
-"""What the scope of a key begins with that is an event's and no call's."""
-_DAYS_OF_EVENTS = 8
-"""Longer than a stream keeps an event, which can be delivered again for as long."""
+"""The channel that a trigger notifies after an insert."""
 DRAINER_LOCK = 0x6563_7010
-"""The advisory lock of the one who empties it."""
-
+"""The advisory lock of the session that publishes."""
 
 _INSERT = insert(outbox)
 
 
-class Waiting(NamedTuple):
+class UnpublishedEvent(NamedTuple):
     """An event that NATS hasn't acknowledged yet."""
 
     id: int
     event: Encoded
 
 
-class Backlog(NamedTuple):
-    """How much waits, and how long the oldest has waited, in seconds."""
+class OutboxBacklog(NamedTuple):
+    """The number of unpublished events, and the age of the oldest in seconds."""
 
     events: int
     age: float
 
 
-class FirstAnswer(NamedTuple):
-    """What a key was used for, and what was answered."""
-
-    fingerprint: str
-    answer: dict[str, Any] | None
-
-
 async def add_events(connection: AsyncConnection, events: Iterable[Encoded]) -> None:
-    """Make events a part of this transaction."""
+    """Insert events in this transaction."""
     rows = [{"subject": each.subject, "body": each.body, "headers": each.headers} for each in events]
     if rows:
         await connection.execute(_INSERT, rows)
 
 
-async def try_lead(session: asyncpg.Connection) -> bool:
-    """Whether this session is now the one that drains. It stays so until the session ends."""
+async def try_lock(session: asyncpg.Connection) -> bool:
+    """Take the publisher's lock for this session, until it ends; False if another session has it."""
     return bool(await session.fetchval("SELECT pg_try_advisory_lock($1)", DRAINER_LOCK))
 
 
-async def next_waiting(session: asyncpg.Connection, limit: int) -> Sequence[Waiting]:
-    """The oldest `limit` events."""
+async def oldest_events(session: asyncpg.Connection, limit: int) -> Sequence[UnpublishedEvent]:
+    """The oldest `limit` unpublished events."""
     rows = await session.fetch("SELECT id, subject, body, headers FROM outbox ORDER BY id LIMIT $1", limit)
-    return [Waiting(row["id"], Encoded(row["subject"], row["body"], orjson.loads(row["headers"]))) for row in rows]
+    return [
+        UnpublishedEvent(row["id"], Encoded(row["subject"], row["body"], orjson.loads(row["headers"]))) for row in rows
+    ]
 
 
 async def remove(session: asyncpg.Connection, ids: Sequence[int]) -> None:
-    """Forget what NATS has."""
+    """Delete events that NATS has acknowledged."""
     await session.execute("DELETE FROM outbox WHERE id = ANY($1)", ids)
 
 
-async def backlog(session: asyncpg.Connection) -> Backlog:
+async def backlog(session: asyncpg.Connection) -> OutboxBacklog:
+    """How many events are unpublished, and for how long."""
     row = await session.fetchrow(
         "SELECT count(*) AS count, coalesce(extract(epoch FROM now() - min(created_at)), 0) AS age FROM outbox"
     )
-    return Backlog(row["count"], float(row["age"])) if row else Backlog(0, 0.0)
+    return OutboxBacklog(row["count"], float(row["age"])) if row else OutboxBacklog(0, 0.0)
 
 
-async def unsent_for(connection: AsyncConnection, tenant_id: str) -> float:
-    """Seconds that the oldest event of a tenant has waited for NATS; 0 if none does."""
+async def unpublished_seconds(connection: AsyncConnection, tenant_id: str) -> float:
+    """Age in seconds of a tenant's oldest unpublished event; 0 without one."""
     oldest = select(func.min(outbox.c.created_at)).where(outbox.c.headers[TENANT_ID].astext == tenant_id)
     since = func.extract("epoch", func.now() - oldest.scalar_subquery())
     return float(await connection.scalar(select(func.coalesce(since, 0))) or 0)
-
-
-async def find_answer(connection: AsyncConnection, scope: str, key: str) -> FirstAnswer | None:
-    """The first answer to `key`, or None if it is new."""
-    columns = idempotency_keys.c
-    query = select(columns.fingerprint, columns.answer).where(columns.scope == scope, columns.key == key)
-    row = (await connection.execute(query)).one_or_none()
-    return FirstAnswer(row.fingerprint, row.answer) if row is not None else None
-
-
-async def claim_key(connection: AsyncConnection, scope: str, key: str, fingerprint: str) -> bool:
-    """Take `key` for this transaction; False if somebody has it. Waits for whoever is about to take it."""
-    statement = (
-        upsert(idempotency_keys)
-        .values(scope=scope, key=key, fingerprint=fingerprint)
-        .on_conflict_do_nothing()
-        .returning(idempotency_keys.c.key)
-    )
-    return (await connection.execute(statement)).scalar_one_or_none() is not None
-
-
-async def keep_answer(connection: AsyncConnection, scope: str, key: str, answer: dict[str, Any]) -> None:
-    """Store what was answered to a key that this transaction has claimed."""
-    columns = idempotency_keys.c
-    await connection.execute(
-        update(idempotency_keys).where(columns.scope == scope, columns.key == key).values(answer=answer)
-    )
-
-
-async def forget_keys(connection: AsyncConnection, hours: int) -> None:
-    """Remove keys of calls that are older than `hours`, and of events that no stream has any more."""
-    columns = idempotency_keys.c
-    is_event = columns.scope.startswith(EVENT_SCOPE)
-    kept = case((is_event, func.make_interval(0, 0, 0, _DAYS_OF_EVENTS)), else_=func.make_interval(0, 0, 0, 0, hours))
-    await connection.execute(delete(idempotency_keys).where(columns.created_at < func.now() - kept))

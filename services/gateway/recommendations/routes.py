@@ -1,23 +1,32 @@
 """`/api/v1/tenants/{id}/recommendation`"""
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from services.gateway.http.parameters import InMode, PartsOf, TenantPath
+from fastapi import APIRouter, Depends
+
+from services.gateway.http.parameters import TenantPath
 from services.gateway.http.schemas import answers
-from services.gateway.recommendations.queries import Recommendations
+from services.gateway.mode_context import CurrentMode
+from services.gateway.recommendations.queries import RecommendationQueries
 from services.gateway.recommendations.schemas import RecommendationAsked, TenantRecommendation
 
 router = APIRouter(prefix="/tenants/{tenant_id}/recommendation", tags=["tenants"])
 
 
+async def _queries(context: CurrentMode) -> RecommendationQueries:
+    return RecommendationQueries(context)
+
+
 @router.post(
     "",
-    summary="What it should request, going by what it uses",
+    summary="Recommend resource requests",
     responses=answers("TENANT_NOT_FOUND", "DATABASE_ERROR", "WORKER_UNAVAILABLE", body=True),
 )
 async def recommend(
-    tenant_id: TenantPath, parts: PartsOf, mode: InMode, asked: RecommendationAsked | None = None
+    tenant_id: TenantPath,
+    queries: Annotated[RecommendationQueries, Depends(_queries)],
+    asked: RecommendationAsked | None = None,
 ) -> TenantRecommendation:
-    """CPU p95, memory's maximum + 15 %, 1.2 times the limit after an OOM; beside today's. Nothing is changed."""
+    """CPU p95, memory maximum + 15 %, 1.2 times the limit after an OOM; beside the present ones. Nothing is changed."""
     asked = asked or RecommendationAsked()
-    return await Recommendations(parts.queries, parts.questions).recommend(mode, tenant_id, asked.usage, asked.hours)
+    return await queries.recommend(tenant_id, asked.usage, asked.hours)

@@ -1,4 +1,4 @@
-"""Recommendations: what was used, and what should be requested."""
+"""Recommendations: the measured use, and the requests that follow from it."""
 
 from pydantic import Field
 
@@ -7,19 +7,21 @@ from shared.tenants import Model
 
 
 class RecommendationAsked(Model):
-    """What to go by. An empty body takes what the monitor has stored."""
+    """The use to recommend from. With an empty body it is what the monitor has stored."""
 
     usage: dict[str, Usage] = Field(
         default_factory=dict,
         max_length=50,
         examples=[{"stt": {"cpu_m": [1200, 1850, 1700], "memory_mib": [3000, 3900, 3600], "ooms": 0}}],
     )
-    """By service: samples of what one replica used."""
+    """Samples of the use of one replica, by service."""
     hours: int = Field(default=192, ge=1, le=720)
-    """How far to look back, without `usage`: eight days, so that every day of the week is in."""
+    """The hours to look back without `usage`. The default is eight days, which include every day of the week."""
 
 
 class TenantRecommendation(Recommendation):
+    """The calculator's recommendation for a tenant."""
+
     tenant_id: str
     basis: str = Field(examples=["request"])
-    """Where the samples come from: the request, or the monitor."""
+    """The origin of the samples: the request, or the monitor."""

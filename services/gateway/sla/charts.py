@@ -1,11 +1,11 @@
-"""The charts of an SLA report, as SVG. Sizes are in the units of the view box."""
+"""The charts of an SLA report as SVG. Sizes are in units of the view box. Pure."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
-from services.gateway.sla.translations import Words
+from services.gateway.sla.report_texts import ReportTexts
 from shared.rpc import SlaPart, SlaReport
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 900, 180, 70, 24
@@ -18,32 +18,32 @@ _HATCH = (
 )
 
 
-def availability(report: SlaReport, zone: ZoneInfo, say: Words) -> str:
-    """A bar for each part, from a floor below the worst one (or the target) to 100 %; unknown parts are hatched."""
+def availability(report: SlaReport, zone: ZoneInfo, texts: ReportTexts) -> str:
+    """A bar for each part, from below the worst one (or the target) to 100 %. Unknown time is hatched."""
     known = [part.availability for part in report.parts if part.availability is not None]
     lowest = min([*known, report.target])
     floor = max(0.0, 100 - 1.25 * (100 - lowest))
     width = (_WIDTH - _LEFT) / max(1, len(report.parts))
     bars = "".join(
-        _bar(part, report.target, _title(part, zone, say), floor=floor, left=_LEFT + index * width, width=width)
+        _bar(part, report.target, _title(part, zone, texts), floor=floor, left=_LEFT + index * width, width=width)
         for index, part in enumerate(report.parts)
     )
     marks = "".join(_mark(value, floor) for value in (100.0, report.target, floor))
     goal = _y(report.target, floor)
     line = f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{goal:.1f}" y2="{goal:.1f}" stroke="{_INK}" stroke-dasharray="4 3"/>'
     labels = "".join(_labels(report, width, zone))
-    return _svg(f"{_HATCH}{bars}{marks}{line}{labels}", say("Availability by part")) + _legend(say)
+    return _svg(f"{_HATCH}{bars}{marks}{line}{labels}", texts("Availability by part")) + _legend(texts)
 
 
-def budget(report: SlaReport, zone: ZoneInfo, say: Words) -> str:
-    """What is left of the error budget, failure by failure, over the whole period."""
+def budget(report: SlaReport, zone: ZoneInfo, texts: ReportTexts) -> str:
+    """The remaining error budget over the whole period."""
     allowed = report.error_budget.allowed_seconds
     length = (report.end - report.start).total_seconds()
 
     def x(time: datetime) -> float:
         return _LEFT + (_WIDTH - _LEFT) * min(1.0, max(0.0, (time - report.start).total_seconds() / length))
 
-    # Failures that the report leaves out, and those before the window, are spent from the beginning.
+    # Failures that the report doesn't list are counted as spent from the beginning.
     spent = report.error_budget.spent_seconds - sum(each.seconds for each in report.failures)
     points = [(x(report.start), spent)]
     for each in report.failures:
@@ -64,45 +64,45 @@ def budget(report: SlaReport, zone: ZoneInfo, say: Words) -> str:
     drawn = f'<polyline points="{path}" fill="none" stroke="{_UP if spent <= allowed else _DOWN}" stroke-width="2"/>'
     labels = "".join(_labels(report, (_WIDTH - _LEFT) / max(1, len(report.parts)), zone))
     return (
-        _svg(f"{axis}{marks}{drawn}{labels}", say("Error budget left"))
-        + f"<p class=note>{escape(_told(report, zone, say))}</p>"
+        _svg(f"{axis}{marks}{drawn}{labels}", texts("Error budget left"))
+        + f"<p class=note>{escape(_budget_sentence(report, zone, texts))}</p>"
     )
 
 
-def _told(report: SlaReport, zone: ZoneInfo, say: Words) -> str:
-    """The budget in words."""
+def _budget_sentence(report: SlaReport, zone: ZoneInfo, texts: ReportTexts) -> str:
+    """The budget as a sentence."""
     found = report.error_budget
-    spent = say(
+    spent = texts(
         "{allowed} of downtime allowed, {spent} spent.",
-        allowed=say.duration(found.allowed_seconds),
-        spent=say.duration(found.spent_seconds),
+        allowed=texts.duration(found.allowed_seconds),
+        spent=texts.duration(found.spent_seconds),
     )
     if found.exhausts_at is None:
-        return f"{spent} {say('As in the last day, it lasts.')}"
+        return f"{spent} {texts('As in the last day, it lasts.')}"
     time = f"{found.exhausts_at.astimezone(zone):%Y-%m-%d %H:%M}"
     if found.exhausts_at <= report.reported_at:
-        return f"{spent} {say('It was used up on {time}.', time=time)}"
-    return f"{spent} {say('As in the last day, it will be used up on {time}.', time=time)}"
+        return f"{spent} {texts('It was used up on {time}.', time=time)}"
+    return f"{spent} {texts('As in the last day, it will be used up on {time}.', time=time)}"
 
 
-def _title(part: SlaPart, zone: ZoneInfo, say: Words) -> str:
-    return say(
+def _title(part: SlaPart, zone: ZoneInfo, texts: ReportTexts) -> str:
+    return texts(
         "{time}: {availability}, {unknown} not observed",
         time=f"{part.start.astimezone(zone):%Y-%m-%d %H:%M}",
-        availability=say.percent(part.availability),
-        unknown=say.duration(part.unknown_seconds),
+        availability=texts.percent(part.availability),
+        unknown=texts.duration(part.unknown_seconds),
     )
 
 
-def _legend(say: Words) -> str:
-    """What the colours mean."""
+def _legend(texts: ReportTexts) -> str:
+    """The meaning of the colours."""
     kinds = (
         (f"background:{_UP}", "up, target met"),
         (f"background:{_DOWN}", "below the target"),
         (f"background:repeating-linear-gradient(45deg,#f4f6f8 0 2px,{_PLANNED} 2px 4px)", "not observed"),
         (f"background:{_PLANNED}", "planned maintenance"),
     )
-    shown = "".join(f'<span><i style="{style}"></i>{escape(say(name))}</span>' for style, name in kinds)
+    shown = "".join(f'<span><i style="{style}"></i>{escape(texts(name))}</span>' for style, name in kinds)
     return f'<p class="note legend">{shown}</p>'
 
 
@@ -112,7 +112,7 @@ def _bar(part: SlaPart, target: float, title: str, *, floor: float, left: float,
     if part.availability is None:
         if part.maintenance_seconds:
             return _box(left, 8, width, full, _PLANNED, title)
-        # Nothing is promised of what lies ahead, or before the first time that the tenant was up.
+        # There is no promise for the future, or for the time before the tenant was up for the first time.
         return _box(left, 8, width, full, "url(#unknown)", title) if part.unknown_seconds else ""
     top = _y(max(part.availability, floor), floor)
     fill = _UP if part.availability >= target else _DOWN

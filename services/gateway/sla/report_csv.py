@@ -1,4 +1,4 @@
-"""An SLA report as CSV: a row for the period, one for each service, and one for each of its parts."""
+"""An SLA report as CSV: a row for the period, each service, each part and each failure. Pure."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_csv(report: SlaReport) -> str:
-    """RFC 4180, times in ISO 8601. Nothing is a formula to a spreadsheet, whatever a service is called."""
+    """The report by RFC 4180, with times by ISO 8601. Names are escaped so that a spreadsheet runs no formula."""
     out = io.StringIO()
     writer = csv.DictWriter(out, _COLUMNS, restval="")
     writer.writeheader()

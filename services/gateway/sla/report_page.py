@@ -1,6 +1,6 @@
-"""An SLA report as a page to print and sign: figures, a chart of the parts, a chart of the budget, failures, services.
+"""An SLA report as an HTML page to print and sign: figures, charts, failures, services. Pure.
 
-The charts are inline SVG. What is unknown is hatched, and never coloured as up.
+The charts are inline SVG. Unknown time is hatched, and never coloured as up.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from services.gateway.http.request_context import Language
 from services.gateway.sla import charts
-from services.gateway.sla.translations import Words
+from services.gateway.sla.report_texts import ReportTexts
 from shared.rpc import SlaReport
 
 _MOST_FAILURES = 25
@@ -37,22 +37,22 @@ svg { width: 100%; height: auto; display: block; }
 
 
 def write(report: SlaReport, language: Language) -> str:
-    """A whole HTML document."""
-    say = Words(language)
+    """The report as a complete HTML document."""
+    texts = ReportTexts(language)
     zone = ZoneInfo(report.time_zone)
-    title = say("SLA report: {name}", name=report.name or report.tenant_id)
+    title = texts("SLA report: {name}", name=report.name or report.tenant_id)
     body = "".join(
         (
-            f"<header><h1>{escape(title)}</h1><div class=sub>{escape(_subtitle(report, zone, say))}</div></header>",
-            _cards(report, say),
-            "".join(f"<p class=note>{escape(note)}</p>" for note in _notes(report, say)),
-            _section(say("Availability"), charts.availability(report, zone, say)),
-            _section(say("Error budget"), charts.budget(report, zone, say)),
-            _section(say("Burn rates"), _burn_rates(report, say)),
-            _section(say("Failures, the latest first"), _failures(report, zone, say)),
-            _section(say("Services"), _services(report, say)),
-            _maintenance(report, zone, say),
-            f"<div class=sign><div>{say('Date')}</div><div>{say('Signature')}</div></div>",
+            f"<header><h1>{escape(title)}</h1><div class=sub>{escape(_subtitle(report, zone, texts))}</div></header>",
+            _cards(report, texts),
+            "".join(f"<p class=note>{escape(note)}</p>" for note in _notes(report, texts)),
+            _section(texts("Availability"), charts.availability(report, zone, texts)),
+            _section(texts("Error budget"), charts.budget(report, zone, texts)),
+            _section(texts("Burn rates"), _burn_rates(report, texts)),
+            _section(texts("Failures, the latest first"), _failures(report, zone, texts)),
+            _section(texts("Services"), _services(report, texts)),
+            _maintenance(report, zone, texts),
+            f"<div class=sign><div>{texts('Date')}</div><div>{texts('Signature')}</div></div>",
         )
     )
     head = (
@@ -62,50 +62,50 @@ def write(report: SlaReport, language: Language) -> str:
     return f'<!doctype html><html lang="{language}"><head>{head}</head><body>{body}</body></html>'
 
 
-def _subtitle(report: SlaReport, zone: ZoneInfo, say: Words) -> str:
-    kind = say.period(report.period, rolling=report.rolling)
+def _subtitle(report: SlaReport, zone: ZoneInfo, texts: ReportTexts) -> str:
+    kind = texts.period(report.period, rolling=report.rolling)
     start, end = _moment(report.start, zone), _moment(report.end, zone)
-    span = say("{start} to {end} ({zone})", start=start, end=end, zone=report.time_zone)
-    return f"{report.tenant_id} · {kind} · {span} · {say('reported {time}', time=_moment(report.reported_at, zone))}"
+    span = texts("{start} to {end} ({zone})", start=start, end=end, zone=report.time_zone)
+    return f"{report.tenant_id} · {kind} · {span} · {texts('reported {time}', time=_moment(report.reported_at, zone))}"
 
 
-def _notes(report: SlaReport, say: Words) -> Iterator[str]:
-    """What a reader must know to judge the figures; the report's own notes are in English."""
+def _notes(report: SlaReport, texts: ReportTexts) -> Iterator[str]:
+    """What a reader must know to judge the figures. The report's own notes are left out: they are in English."""
     figures = report.figures
     if figures is None:
-        yield say("Nothing is known of the period: the tenant wasn't up before its end.")
+        yield texts("Nothing is known of the period: the tenant wasn't up before its end.")
     elif figures.unknown_seconds:
         share = 100 * figures.unknown_seconds / (figures.until - figures.since).total_seconds()
-        yield say("{share} % of the time wasn't observed: it counts neither as up nor as down.", share=f"{share:.2f}")
+        yield texts("{share} % of the time wasn't observed: it counts neither as up nor as down.", share=f"{share:.2f}")
     if report.requests is not None and not report.requests.total:
-        yield say("No requests were counted.")
+        yield texts("No requests were counted.")
     elif report.requests is not None and report.requests.is_low_traffic:
-        yield say("Too few requests to judge by.")
+        yield texts("Too few requests to judge by.")
     if report.reported_at < report.end:
-        yield say("The period hasn't ended yet.")
+        yield texts("The period hasn't ended yet.")
 
 
-def _cards(report: SlaReport, say: Words) -> str:
+def _cards(report: SlaReport, texts: ReportTexts) -> str:
     figures, requests = report.figures, report.requests
     measured = requests or figures
     status = measured.status if measured else "unknown"
     left = report.error_budget.left_percent
     cards = [
-        ("Availability", say.percent(measured.availability if measured else None), status, say.status(status)),
+        ("Availability", texts.percent(measured.availability if measured else None), status, texts.status(status)),
         ("Target", f"{report.target:g} %", "", ""),
         ("Error budget left", f"{left:.1f} %", "" if left >= 0 else "violated", ""),
         ("Failures", str(figures.failures if figures else 0), "", ""),
-        ("Downtime", say.duration(figures.downtime_seconds if figures else 0), "", ""),
-        ("Unknown", say.duration(figures.unknown_seconds if figures else 0), "", ""),
-        ("MTTR", say.duration(figures.mttr_seconds if figures else None), "", ""),
-        ("MTBF", say.duration(figures.mtbf_seconds if figures else None), "", ""),
+        ("Downtime", texts.duration(figures.downtime_seconds if figures else 0), "", ""),
+        ("Unknown", texts.duration(figures.unknown_seconds if figures else 0), "", ""),
+        ("MTTR", texts.duration(figures.mttr_seconds if figures else None), "", ""),
+        ("MTBF", texts.duration(figures.mtbf_seconds if figures else None), "", ""),
     ]
     if requests is not None:
         cards += [
             ("Requests", f"{requests.total:,.0f}", "", ""),
             ("Failed requests", f"{requests.bad:,.0f}", "", ""),
         ]
-    return f'<div class="cards">{"".join(_card(say(name), *rest) for name, *rest in cards)}</div>'
+    return f'<div class="cards">{"".join(_card(texts(name), *rest) for name, *rest in cards)}</div>'
 
 
 def _card(name: str, value: str, kind: str, below: str) -> str:
@@ -113,58 +113,58 @@ def _card(name: str, value: str, kind: str, below: str) -> str:
     return f'<div class="card"><span class=sub>{name}</span><b class="{kind}">{escape(value)}</b>{small}</div>'
 
 
-def _burn_rates(report: SlaReport, say: Words) -> str:
+def _burn_rates(report: SlaReport, texts: ReportTexts) -> str:
     head = "".join(f"<th class=n>{escape(name)}</th>" for name in report.burn_rates)
     row = "".join(f"<td class=n>{'–' if rate is None else f'{rate:.2f}'}</td>" for rate in report.burn_rates.values())
-    note = say("At 1 the budget lasts just as long as the period.")
+    note = texts("At 1 the budget lasts just as long as the period.")
     return f"<table><tr>{head}</tr><tr>{row}</tr></table><p class=note>{note}</p>"
 
 
-def _failures(report: SlaReport, zone: ZoneInfo, say: Words) -> str:
-    """The latest of them, which is what fits on a page."""
+def _failures(report: SlaReport, zone: ZoneInfo, texts: ReportTexts) -> str:
+    """A table of the latest failures, as many as fit on a page."""
     shown = report.failures[-_MOST_FAILURES:]
     if not shown:
-        return f"<p class=note>{say('None was seen.')}</p>"
+        return f"<p class=note>{texts('None was seen.')}</p>"
     rows = (
         (
             _moment(each.start, zone),
-            _moment(each.end, zone) if each.end else say("goes on"),
-            say.duration(each.seconds),
+            _moment(each.end, zone) if each.end else texts("goes on"),
+            texts.duration(each.seconds),
         )
         for each in reversed(shown)
     )
     left_out = (report.figures.failures if report.figures else len(shown)) - len(shown)
-    more = say("{count} earlier ones are left out.", count=left_out) if left_out > 0 else ""
-    return _table([say(each) for each in ("From", "To", "Seen down")], rows) + (
+    more = texts("{count} earlier ones are left out.", count=left_out) if left_out > 0 else ""
+    return _table([texts(each) for each in ("From", "To", "Seen down")], rows) + (
         f"<p class=note>{more}</p>" if more else ""
     )
 
 
-def _services(report: SlaReport, say: Words) -> str:
+def _services(report: SlaReport, texts: ReportTexts) -> str:
     if not report.services:
-        return f"<p class=note>{say('Nothing is known of single services.')}</p>"
+        return f"<p class=note>{texts('Nothing is known of single services.')}</p>"
     rows = (
         (
             each.service,
-            say.percent(each.availability),
-            say.status(each.status),
-            say.duration(each.downtime_seconds),
-            say.duration(each.unknown_seconds),
+            texts.percent(each.availability),
+            texts.status(each.status),
+            texts.duration(each.downtime_seconds),
+            texts.duration(each.unknown_seconds),
             str(each.failures),
-            say.duration(each.mttr_seconds),
+            texts.duration(each.mttr_seconds),
         )
         for each in report.services
     )
     names = ("Service", "Availability", "Status", "Downtime", "Unknown", "Failures", "MTTR")
-    return _table([say(each) for each in names], rows)
+    return _table([texts(each) for each in names], rows)
 
 
-def _maintenance(report: SlaReport, zone: ZoneInfo, say: Words) -> str:
+def _maintenance(report: SlaReport, zone: ZoneInfo, texts: ReportTexts) -> str:
     if not report.maintenance:
         return ""
     rows = ((_moment(each.start, zone), _moment(each.end, zone), each.reason) for each in report.maintenance)
-    table = _table([say(each) for each in ("From", "To", "Reason")], rows)
-    return _section(say("Planned maintenance (doesn't count)"), table)
+    table = _table([texts(each) for each in ("From", "To", "Reason")], rows)
+    return _section(texts("Planned maintenance (doesn't count)"), table)
 
 
 def _section(title: str, content: str) -> str:

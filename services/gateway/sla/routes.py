@@ -1,21 +1,23 @@
-"""`/api/v1/tenants/{id}/sla/report`, planned maintenance, and the simulator guide's SLA analysis."""
+"""`/api/v1/tenants/{id}/sla`, reports, planned maintenance, and the analysis that the simulator's guide documents."""
 
 from datetime import date
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from services.gateway.http import request_context
 from services.gateway.http.errors import invalid
-from services.gateway.http.parameters import InMode, PartsOf, TenantPath
+from services.gateway.http.parameters import TenantPath
 from services.gateway.http.schemas import answers
-from services.gateway.sla import report_page as sla_page
+from services.gateway.mode_context import CurrentMode
+from services.gateway.sla import report_page
+from services.gateway.sla.queries import SlaQueries
 from services.gateway.sla.report_csv import write_csv
-from services.gateway.sla.schemas import MaintenanceWindows, SlaAnalysis, analysis_of
+from services.gateway.sla.schemas import MaintenanceWindows, SlaAnalysis, SlaAnswer
 from shared.rpc import AnnouncedWindow, MaintenanceRequest, SlaReport, SlaReportRequest
 from shared.tenants import check_time_zone
 
-router = APIRouter(tags=["sla"])
+router = APIRouter()
 _LONGEST_ZONE = 50
 _CODES = ("TENANT_NOT_FOUND", "DATABASE_ERROR", "WORKER_UNAVAILABLE")
 _OTHER_FORMS = {"text/csv": {"schema": {"type": "string"}}, "text/html": {"schema": {"type": "string"}}}
@@ -25,26 +27,46 @@ PeriodName = Annotated[
 WindowPath = Annotated[int, Path(ge=1, le=2**62)]
 
 
+async def _queries(context: CurrentMode) -> SlaQueries:
+    return SlaQueries(context)
+
+
+Queries = Annotated[SlaQueries, Depends(_queries)]
+
+
+@router.get(
+    "/tenants/{tenant_id}/sla",
+    tags=["tenants"],
+    summary="Get the SLA so far",
+    responses=answers("TENANT_NOT_FOUND", "DATABASE_ERROR"),
+)
+async def get_sla(tenant_id: TenantPath, queries: Queries) -> SlaAnswer:
+    """The last report of the monitor."""
+    return await queries.so_far(tenant_id)
+
+
 @router.get(
     "/tenants/{tenant_id}/sla/report",
-    summary="The SLA of a day, a week or a month",
+    tags=["sla"],
+    summary="Get an SLA report",
     response_model=SlaReport,
     responses={200: {"content": _OTHER_FORMS}, **answers(*_CODES)},
 )
 async def get_report(
     tenant_id: TenantPath,
-    parts: PartsOf,
-    mode: InMode,
+    queries: Queries,
     *,
     period: PeriodName = "month",
-    day: Annotated[date | None, Query(alias="date", description="a day in it; today's without")] = None,
-    rolling: Annotated[bool, Query(description="the last one, instead of the calendar's")] = False,
+    day: Annotated[date | None, Query(alias="date", description="a day of the period; today by default")] = None,
+    rolling: Annotated[bool, Query(description="the period that ends now, instead of the calendar's")] = False,
     time_zone: Annotated[str | None, Query(max_length=_LONGEST_ZONE, examples=["Asia/Seoul"])] = None,
-    target: Annotated[float | None, Query(gt=0, lt=100, description="percent, instead of what was promised")] = None,
+    target: Annotated[
+        float | None, Query(gt=0, lt=100, description="percent, instead of the promised availability")
+    ] = None,
     by: Literal["time", "requests"] = "time",
     form: Annotated[Literal["json", "csv", "html"], Query(alias="format")] = "json",
 ) -> SlaReport | Response:
-    """Availability, error budget, burn rates, failures and services; what is unknown is shown as that."""
+    """Availability, error budget, burn rates, failures and services of a day, week or month. Unknown time is shown."""
     request = SlaReportRequest(
         tenant_id=tenant_id,
         period=period,
@@ -54,62 +76,66 @@ async def get_report(
         target=target,
         by=by,
     )
-    report = await parts.questions.sla_report(mode, request)
+    report = await queries.report(request)
     if form == "json":
         return report
     name = f"sla-{tenant_id}-{report.start:%Y-%m-%d}"
     if form == "csv":
         headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
         return Response(write_csv(report), media_type="text/csv; charset=utf-8", headers=headers)
-    # The page runs nothing and loads nothing.
+    # The page has no scripts and loads nothing.
     headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-    page = sla_page.write(report, request_context.current().language)
+    page = report_page.write(report, request_context.current().language)
     return Response(page, media_type="text/html; charset=utf-8", headers=headers)
 
 
 @router.get(
     "/simulator/sla/{tenant_id}/analysis",
-    summary="The SLA as the simulator's guide shows it",
+    tags=["sla"],
+    summary="Get the SLA analysis",
     responses=answers(*_CODES),
 )
-async def get_analysis(tenant_id: TenantPath, parts: PartsOf, mode: InMode, period: PeriodName = "24h") -> SlaAnalysis:
-    """Of the last hours or days, or of a calendar's period."""
+async def get_analysis(tenant_id: TenantPath, queries: Queries, period: PeriodName = "24h") -> SlaAnalysis:
+    """The SLA of the last hours or days, or of a calendar period, in the fields of the simulator's guide."""
     request = SlaReportRequest(tenant_id=tenant_id, period=period)
-    return analysis_of(await parts.questions.sla_report(mode, request))
+    return await queries.analysis(request)
 
 
-@router.get("/tenants/{tenant_id}/maintenance", summary="Planned maintenance", responses=answers(*_CODES))
-async def list_maintenance(tenant_id: TenantPath, parts: PartsOf, mode: InMode) -> MaintenanceWindows:
-    """The tenant's windows and those of all tenants, the latest first."""
-    reply = await parts.questions.maintenance(mode, MaintenanceRequest(tenant_id=tenant_id))
+@router.get(
+    "/tenants/{tenant_id}/maintenance",
+    tags=["sla"],
+    summary="List maintenance windows",
+    responses=answers(*_CODES),
+)
+async def list_maintenance(tenant_id: TenantPath, queries: Queries) -> MaintenanceWindows:
+    """The windows of the tenant and those of all tenants, latest first."""
+    reply = await queries.maintenance(MaintenanceRequest(tenant_id=tenant_id))
     return MaintenanceWindows(tenant_id=tenant_id, windows=reply.windows)
 
 
 @router.post(
     "/tenants/{tenant_id}/maintenance",
     status_code=201,
-    summary="Announce maintenance",
+    tags=["sla"],
+    summary="Announce a maintenance window",
     responses=answers(*_CODES, body=True),
 )
-async def announce_maintenance(
-    tenant_id: TenantPath, window: AnnouncedWindow, parts: PartsOf, mode: InMode
-) -> MaintenanceWindows:
-    """What happens in it is no downtime. Only before it begins."""
+async def announce_maintenance(tenant_id: TenantPath, window: AnnouncedWindow, queries: Queries) -> MaintenanceWindows:
+    """Time in the window doesn't count as downtime. It must be announced before it begins."""
     request = MaintenanceRequest(tenant_id=tenant_id, announce=window)
-    reply = await parts.questions.maintenance(mode, request)
+    reply = await queries.maintenance(request)
     return MaintenanceWindows(tenant_id=tenant_id, windows=reply.windows)
 
 
 @router.delete(
     "/tenants/{tenant_id}/maintenance/{window_id}",
-    summary="Cancel maintenance, or end it now",
+    tags=["sla"],
+    summary="Cancel or end a maintenance window",
     responses=answers("NOT_FOUND", *_CODES),
 )
-async def cancel_maintenance(
-    tenant_id: TenantPath, window_id: WindowPath, parts: PartsOf, mode: InMode
-) -> MaintenanceWindows:
-    """One that has begun ends now; one that has ended stays."""
-    reply = await parts.questions.maintenance(mode, MaintenanceRequest(tenant_id=tenant_id, cancel=window_id))
+async def cancel_maintenance(tenant_id: TenantPath, window_id: WindowPath, queries: Queries) -> MaintenanceWindows:
+    """A window that has begun ends now; one that has ended stays unchanged."""
+    reply = await queries.maintenance(MaintenanceRequest(tenant_id=tenant_id, cancel=window_id))
     return MaintenanceWindows(tenant_id=tenant_id, windows=reply.windows)
 
 

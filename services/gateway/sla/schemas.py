@@ -1,20 +1,23 @@
-"""What is answered about an SLA besides the report itself, which is the monitor's."""
+"""Answers about an SLA besides the report itself, which is the monitor's."""
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
+from shared.events import ErrorBudget
 from shared.rpc import SlaMaintenance, SlaReport
 from shared.tenants import Model
 
 
 class MaintenanceWindows(Model):
+    """The maintenance windows that concern a tenant."""
+
     tenant_id: str
     windows: tuple[SlaMaintenance, ...]
 
 
 class SlaAnalysis(Model):
-    """The simulator guide's fields. Percentages are null where nothing is known."""
+    """The fields that the simulator's guide documents. Percentages are null if they are unknown."""
 
     tenant_id: str
     current_sla: float | None = Field(examples=[99.7])
@@ -29,8 +32,33 @@ class SlaAnalysis(Model):
     period: str
 
 
+class SlaAnswer(Model):
+    """The monitor's last report. Percentages; null before the first report."""
+
+    tenant_id: str
+    status: Literal["meeting", "violated", "unknown"]
+    availability: float | None
+    target: float
+    since: AwareDatetime | None
+    time: AwareDatetime | None
+    downtime_seconds: float
+    observed_seconds: float
+    failures: int
+    unknown_seconds: float = 0
+    """Neither up nor down: it couldn't be observed, or the tenant had no requests."""
+    maintenance_seconds: float = 0
+    mttr_seconds: float | None = None
+    mtbf_seconds: float | None = None
+    error_budget: ErrorBudget | None = None
+    """Of the last 30 days."""
+    burn_rates: dict[str, float | None] = Field(default_factory=dict, examples=[{"1h": 0.0, "6h": 0.4}])
+
+
 def analysis_of(report: SlaReport) -> SlaAnalysis:
-    """`current_sla` leaves out what is unknown; `uptime_percentage` is the part of the time that was surely up."""
+    """The analysis of a report.
+
+    `current_sla` leaves unknown time out; `uptime_percentage` is the share of the time that was certainly up.
+    """
     figures = report.figures
     passed = (figures.until - figures.since).total_seconds() - figures.maintenance_seconds if figures else 0
     return SlaAnalysis(

@@ -1,40 +1,45 @@
-"""Whether a tenant's pods have room on its target, asked of the deployer before anything is written.
+"""Whether a tenant's pods fit on its target, asked of the deployer before anything is written.
 
-What can't be known is no reason to refuse: a cluster that is away or grows by itself takes the deployment, with a note.
-Two operations at once may both find room for one of them; the deployer then fails one, naming what is short.
+An unknown answer is no reason to refuse: a cluster that is away or scales by itself accepts the deployment, with a
+note. Two simultaneous operations may both find room for one of them; the deployer then fails one and names what is
+short.
 """
 
-from services.gateway.workers import Questions
+from services.gateway.workers import WorkerClient
 from shared.catalog import Catalog
 from shared.errors import DependencyUnavailable, Refused
 from shared.events import DeployOptions
 from shared.kube.placement import GPU, on_gpu_nodes
 from shared.rpc import PodDemand, RoomReply, RoomRequest, Shortage
 from shared.sizing import ServiceSizing, Sizing
-from shared.subjects import Mode
+
+INSUFFICIENT_RESOURCES = "INSUFFICIENT_RESOURCES"
 
 
 class Admission:
-    """Asks for room."""
+    """The check for room on a target."""
 
-    def __init__(self, questions: Questions, catalog: Catalog) -> None:
-        self._questions = questions
+    def __init__(self, workers: WorkerClient, catalog: Catalog) -> None:
+        self._workers = workers
         self._catalog = catalog
 
-    def of_sizing(self, target: str, tenant_id: str, sizing: Sizing) -> RoomRequest:
-        """The request for what a tenant is sized to."""
+    def room_for(self, target: str, tenant_id: str, sizing: Sizing) -> RoomRequest:
+        """The request for the pods of a sizing."""
         pods = tuple(self._demand(service) for service in sizing.services)
         return RoomRequest(target=target, tenant_id=tenant_id, pods=pods)
 
-    async def admit(self, mode: Mode, request: RoomRequest, options: DeployOptions) -> tuple[str, ...]:
-        """Notes for the answer. Raises Refused (INSUFFICIENT_RESOURCES) if something is short and not waited for."""
+    async def admit(self, request: RoomRequest, options: DeployOptions) -> tuple[str, ...]:
+        """Notes for the answer.
+
+        Raises Refused (INSUFFICIENT_RESOURCES) if something is short and the deployment doesn't wait for capacity.
+        """
         try:
-            reply = await self._questions.room(mode, request)
+            reply = await self._workers.room(request)
         except (DependencyUnavailable, Refused) as error:
             return (f"room on {request.target!r} was not checked: {error.message}",)
         if reply.unchecked is not None:
             return (f"room on {request.target!r} was not checked: {reply.unchecked}",)
-        reply = reply.model_copy(update={"short": tuple(map(self._named, reply.short))})
+        reply = reply.model_copy(update={"short": tuple(map(self._with_gpu_name, reply.short))})
         if not reply.is_short:
             return ()
         if options.wait_for_capacity:
@@ -54,8 +59,8 @@ class Admission:
             labels={"app": service.service},
         )
 
-    def _named(self, shortage: Shortage) -> Shortage:
-        """With the catalogue's name of the GPU in the place of its nodes' label."""
+    def _with_gpu_name(self, shortage: Shortage) -> Shortage:
+        """With the catalogue's name of the GPU instead of the label of its nodes."""
         names = {gpu.product: name for name, gpu in self._catalog.gpus.items()}
         gpu_type = names.get(shortage.gpu_type, shortage.gpu_type) if shortage.gpu_type else None
         return shortage.model_copy(update={"gpu_type": gpu_type})
@@ -65,6 +70,6 @@ def _refused(tenant_id: str, reply: RoomReply) -> Refused:
     return Refused(
         f"{reply.target!r} has no room for tenant {tenant_id!r}: {reply.sentence}; ask for less, add nodes, or set "
         "options.wait_for_capacity to deploy when there is room",
-        code="INSUFFICIENT_RESOURCES",
+        code=INSUFFICIENT_RESOURCES,
         details={"tenant_id": tenant_id, **reply.model_dump(mode="json", include={"target", "short", "unplaced"})},
     )

@@ -1,97 +1,38 @@
-"""What an operation on a tenant becomes: specs, rows and events. Pure; ids and generations are given."""
+"""What an operation on a tenant becomes: specifications and rows. Pure."""
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from services.gateway.http.errors import conflict, invalid
-from services.gateway.http.validation import refusal
-from services.gateway.tenants.repository import TenantRow
+from services.gateway.http.errors import invalid
+from services.gateway.http.problems import refusal
+from services.gateway.tenants.row import TenantRow
 from services.gateway.tenants.schemas import TenantChange, TenantCreate
-from shared.events import (
-    DeploymentContext,
-    DeployOptions,
-    DeployRequested,
-    Event,
-    Operation,
-    OperationRequested,
-    Phase,
-)
+from shared.events.statuses import TenantStatus
 from shared.sizing import ServiceSizing, Sizing
-from shared.subjects import Mode
-from shared.tenants import TenantSpec
+from shared.tenants import SlaTarget, TenantSpec
 
-SIMULATOR = "simulator"
-KUBERNETES = "kubernetes"
 _SERVICE_TYPE = "ai_service"
 _CHANGEABLE = ("name", "service_requirements", "sla_target", "preset", "gpu_type", "description")
-_NOUNS = {"deploy": "deployment", Operation.DELETE: "deletion"}
 _PODS_A_MINUTE = 25
-"""Pods that end within a minute: they have 30 s of grace and stop side by side."""
-
-
-@dataclass(frozen=True, slots=True)
-class RollOut:
-    """One operation that is about to be written."""
-
-    mode: Mode
-    deployment_id: str
-    generation: int
-    revision: int
-    target: str
-    options: DeployOptions
-    correlation_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Targets:
-    """Where tenants can be deployed to."""
-
-    has_kubeconfig: bool
-
-    def choose(self, mode: Mode, asked: str | None, bound_to: str | None = None) -> tuple[str, list[str]]:
-        """The target and notes on the choice. `bound_to` is where the tenant has been deployed, if it has.
-
-        Raises Refused for a target that doesn't exist in this mode, or that isn't the tenant's.
-        """
-        possible = self._possible(mode)
-        if asked is not None and asked not in possible:
-            raise invalid("target", f"{asked!r} is not known in {mode} mode; possible: {', '.join(possible)}")
-        if asked is not None and bound_to is not None and asked != bound_to:
-            raise conflict(
-                f"the tenant is deployed to {bound_to!r}; delete it there before it is deployed to {asked!r}",
-                target=bound_to,
-            )
-        if asked is None and bound_to is not None:
-            return bound_to, []
-        if asked is None and mode is Mode.PRODUCTION and not self.has_kubeconfig:
-            note = "no kubeconfig is configured (KUBERNETES_CONFIG_PATH): deployed to the simulator's cluster `default`"
-            return SIMULATOR, [note]
-        return asked or possible[0], []
-
-    def _possible(self, mode: Mode) -> tuple[str, ...]:
-        """The default first. Demo tenants never leave the simulator."""
-        if mode is Mode.PRODUCTION and self.has_kubeconfig:
-            return (KUBERNETES, SIMULATOR)
-        return (SIMULATOR,)
+"""Pods that end within a minute: they have a grace period of 30 s and stop concurrently."""
 
 
 def spec_of_request(request: TenantCreate) -> TenantSpec:
-    """What was asked for, without how it is to be deployed."""
+    """The specification in a request, without how it is to be deployed."""
     return TenantSpec(**{name: getattr(request, name) for name in TenantSpec.model_fields})
 
 
 def spec_of_row(row: TenantRow) -> TenantSpec:
-    """What a stored tenant asks for. Raises Refused for a row that was inserted by hand and can't be read so."""
+    """The specification of a stored tenant. Raises Refused for a row inserted by hand that isn't valid."""
     by_hand = row.sizing is None
     fields: dict[str, Any] = {
         "tenant_id": row.tenant_id,
         "name": row.name or row.tenant_id,
         "service_requirements": row.service_requirements,
         "sla_target": row.sla_target,
-        # By hand, the columns that are otherwise the sizing's hold what was wished.
+        # In a row inserted by hand, the columns of the sizing have what was asked for.
         "preset": row.preset if by_hand else row.requested_preset,
         "gpu_type": row.gpu_type if by_hand else row.requested_gpu_type,
         "description": row.description,
@@ -100,20 +41,29 @@ def spec_of_row(row: TenantRow) -> TenantSpec:
 
 
 def changed_spec(spec: TenantSpec, change: TenantChange) -> TenantSpec:
-    """`spec` with the fields that `change` gives; a given null is a null."""
+    """`spec` with the fields that `change` has, which may be null. Raises Refused if it has none."""
     given = {name: getattr(change, name) for name in _CHANGEABLE if name in change.model_fields_set}
     if not given and change.deploy is None and change.options is None:
         raise invalid("body", f"nothing to change; give at least one of {', '.join(_CHANGEABLE)}")
     return _spec({**{name: getattr(spec, name) for name in TenantSpec.model_fields}, **given})
 
 
-def status_while_deploying(status: str) -> str:
-    """A tenant that runs keeps running while its new revision rolls out."""
+def status_while_deploying(status: str) -> TenantStatus:
+    """A running tenant stays `running` while its new revision is deployed."""
     return "running" if status == "running" else "pending"
 
 
+def availability_target(row: TenantRow) -> float:
+    """The promised availability in percent; the default if a row inserted by hand has no valid one."""
+    try:
+        target = SlaTarget.model_validate(json_object(row.sla_target))
+    except ValidationError:
+        target = SlaTarget()
+    return round(target.availability_ratio * 100, 6)
+
+
 def tenant_values(spec: TenantSpec, sizing: Sizing) -> dict[str, Any]:
-    """The columns of `tenants` that follow from spec and sizing."""
+    """The columns of `tenants` that follow from specification and sizing."""
     return {
         "name": spec.name,
         "service_requirements": spec.service_requirements,
@@ -140,7 +90,7 @@ def sizing_values(sizing: Sizing) -> dict[str, Any]:
 
 
 def service_rows(sizing: Sizing) -> list[dict[str, Any]]:
-    """The rows of `services`: what was asked for, and what that needs besides."""
+    """The rows of `services`: those that were asked for, and those that they depend on."""
     return [
         {
             "service_name": service.service,
@@ -154,61 +104,15 @@ def service_rows(sizing: Sizing) -> list[dict[str, Any]]:
     ]
 
 
-def deployment_values(row_id: int, roll_out: RollOut, operation: str = "deploy") -> dict[str, Any]:
-    """The row of `deployments` for an operation that nobody has begun yet."""
-    is_deploy = operation == "deploy"
-    return {
-        "deployment_id": roll_out.deployment_id,
-        "tenant_id": row_id,
-        "operation": operation,
-        "generation": roll_out.generation,
-        "revision": roll_out.revision,
-        "target": roll_out.target,
-        # All but a deploy goes to the deployer at once: nothing is sized or rendered.
-        "phase": Phase.SIZING if is_deploy else Phase.VALIDATING,
-        "message": f"the {_NOUNS.get(operation, operation)} has been asked for",
-        "options": roll_out.options.model_dump(),
-        "correlation_id": roll_out.correlation_id,
-    }
-
-
-def deploy_requested(spec: TenantSpec, roll_out: RollOut) -> Event:
-    """The event that drives the pipeline."""
-    return DeployRequested(
-        tenant_id=spec.tenant_id,
-        spec=spec,
-        deployment_id=roll_out.deployment_id,
-        generation=roll_out.generation,
-        target=roll_out.target,
-        options=roll_out.options,
-    )
-
-
-def operation_requested(
-    tenant_id: str,
-    roll_out: RollOut,
-    operation: Operation,
-    *,
-    force: bool = False,
-    digest: str | None = None,
-    to: int | None = None,
-) -> Event:
-    """The event that goes to the deployer; for `digest` and `to` see `OperationRequested`."""
-    context = DeploymentContext(
-        deployment_id=roll_out.deployment_id,
-        generation=roll_out.generation,
-        target=roll_out.target,
-        options=roll_out.options,
-    )
-    return OperationRequested(
-        tenant_id=tenant_id, operation=operation, deployment=context, force=force, digest=digest, to=to
-    )
-
-
 def deletion_time(sizing: Sizing | None) -> str:
-    """How long a deletion takes, from the number of pods that have to end: `1-3 minutes`."""
+    """The estimated duration of a deletion, from the number of pods that have to end: `1-3 minutes`."""
     pods = sum(service.replicas for service in sizing.services) if sizing else 0
     return f"1-{1 + max(1, math.ceil(pods / _PODS_A_MINUTE))} minutes"
+
+
+def json_object(value: Any) -> dict[str, Any]:
+    """The value of a JSON column; a row inserted by hand may have anything else than an object in it."""
+    return value if isinstance(value, dict) else {}
 
 
 def _spec(fields: dict[str, Any]) -> TenantSpec:

@@ -1,16 +1,16 @@
-"""Tenants: what is asked for, and what is answered."""
+"""Requests and answers about tenants."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from services.gateway.deployments.observed import Health
-from shared.events import DeployOptions, ErrorBudget
+from services.gateway.deployments.observed import ObservedHealth
+from shared.events import DeployOptions
+from shared.events.statuses import DeploymentStatus, TenantStatus
 from shared.sizing import AlternativeKind, Cost, GpuSharing, ResourceTotals, ServiceSizing
 from shared.tenants import Model, SlaTarget, TenantSpec
 
-TenantStatus = Literal["pending", "running", "failed", "deleting", "stopped"]
 Target = Annotated[str, Field(min_length=1, max_length=63, examples=["simulator"])]
 
 _SPEC: JsonDict = {
@@ -24,18 +24,18 @@ _SPEC: JsonDict = {
 
 
 class TenantCreate(TenantSpec):
-    """A tenant to be made. It is deployed at once unless `deploy` is false."""
+    """A new tenant. It is deployed immediately unless `deploy` is false."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_SPEC]})
 
     deploy: bool = True
     target: Target | None = None
-    """Where to: `simulator`, or `kubernetes` where a kubeconfig is configured. None takes the mode's default."""
+    """`simulator`, or `kubernetes` if a cluster is configured. null: the default of the mode."""
     options: DeployOptions = DeployOptions()
 
 
 class TenantChange(Model):
-    """Absent fields stay as they are; given ones replace the whole field."""
+    """Absent fields stay unchanged; given ones replace the whole field."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -47,23 +47,34 @@ class TenantChange(Model):
     service_requirements: dict[str, Annotated[int, Field(strict=True)]] | None = None
     sla_target: SlaTarget | None = None
     preset: str | None = None
-    """null goes back to the calculator's recommendation."""
+    """null: the calculator's recommendation."""
     gpu_type: str | None = None
     description: str | None = None
     options: DeployOptions | None = None
     deploy: bool | None = None
-    """None: yes, unless the tenant was never deployed."""
+    """null: true, unless the tenant was never deployed."""
 
 
 class DeployRequest(Model):
-    """How to deploy a tenant that exists. Everything has a default."""
+    """How to deploy an existing tenant. Every field has a default."""
 
     target: Target | None = None
     options: DeployOptions | None = None
 
 
+class DeployAccepted(Model):
+    """The accepted deployment of a tenant."""
+
+    tenant_id: str
+    deployment_id: str = Field(examples=["dep-0123456789ab"])
+    status: DeploymentStatus
+    generation: int
+    target: str
+    notes: list[str]
+
+
 class CalculateResources(Model):
-    """The question `what would it take`; other fields of a tenant may be there and are not looked at."""
+    """What to size, without storing it; other fields of a tenant are ignored."""
 
     service_requirements: dict[str, Annotated[int, Field(strict=True)]] = Field(
         min_length=1, max_length=50, examples=[{"callbot": 100, "chatbot": 200, "advisor": 50}]
@@ -72,12 +83,14 @@ class CalculateResources(Model):
     preset: str | None = None
     gpu_type: str | None = None
     gpu_sharing: GpuSharing = "none"
-    """What if replicas shared GPUs. For this question alone: tenants are deployed on whole GPUs."""
+    """Size as if replicas shared GPUs. Only for this calculation: tenants are deployed on whole GPUs."""
     allow_unmeasured: bool = False
-    """What if GPU types were used on which a service hasn't been measured, by estimate. For this question alone."""
+    """Size also with estimates for GPU types on which a service hasn't been measured. Only for this calculation."""
 
 
 class AlternativeResources(Model):
+    """Total resources of an alternative."""
+
     cpu: str = Field(examples=["24000m"])
     memory: str = Field(examples=["32Gi"])
     gpu: int = Field(examples=[3])
@@ -85,6 +98,8 @@ class AlternativeResources(Model):
 
 
 class Alternative(Model):
+    """Another sizing of the same services, with its effect on performance."""
+
     preset: str = Field(examples=["medium"])
     resources: AlternativeResources
     cost: str = Field(examples=["$250/month"])
@@ -97,12 +112,14 @@ class Alternative(Model):
     availability: float | None
     """Percent, computed."""
     response_time_p95_ms: float | None
-    """null where it is unmeasured, or where requests would pile up without an end."""
+    """null if it is unmeasured, or if the queue would grow without limit."""
     blocked: float | None
-    """The part of sessions that the scarcest service turns away in the busy hour."""
+    """The share of sessions that the scarcest service rejects in the busy hour."""
 
 
 class CalculatedResources(Model):
+    """A sizing, with its cost and alternatives."""
+
     recommended_preset: str = Field(examples=["large"])
     resources: ResourceTotals
     gpu_type: str | None = Field(examples=["t4"])
@@ -112,26 +129,26 @@ class CalculatedResources(Model):
     deployment_time: str
     warnings: list[str]
     warnings_ko: list[str]
-    """What says something in the language that `Accept-Language` chose has the Korean beside it, ending in `_ko`."""
+    """Texts are in the language of `Accept-Language`; the fields that end in `_ko` are always Korean."""
     services: list[ServiceSizing]
-    """Replicas of each, with the constraint that decided and the reason."""
+    """The replicas of each, with the deciding constraint and the reason."""
     cost: Cost | None
     availability: float | None
     """Percent, computed."""
     response_time_p95_ms: float | None
     gpus: dict[str, int] = Field(examples=[{"t4": 10}])
-    """By type; more than one where a mix is cheapest."""
+    """By type; more than one if a mix is cheapest."""
     gpu_nodes: dict[str, int]
-    """Instances that are rented for them."""
+    """Rented instances, by type."""
 
 
-class RollOutAnswer(Model):
-    """What an operation that may deploy has begun."""
+class SizedTenantAnswer(Model):
+    """The accepted operation on a tenant, with its sizing."""
 
     tenant_id: str
     status: TenantStatus
     deployment_id: str | None = Field(examples=["dep-0123456789ab"])
-    """null where nothing is deployed."""
+    """null if nothing is deployed."""
     estimated_resources: ResourceTotals
     estimated_cost: str = Field(examples=["$350/month"])
     deployment_time: str = Field(examples=["15-20 minutes"])
@@ -140,18 +157,24 @@ class RollOutAnswer(Model):
     generation: int
     target: str | None
     notes: list[str]
-    """What was decided for you, and the sizing's warnings."""
+    """Decisions that were made for you, and the sizing's warnings."""
 
 
-class TenantCreated(RollOutAnswer):
+class TenantCreated(SizedTenantAnswer):
+    """The new tenant."""
+
     created_at: AwareDatetime
 
 
-class TenantChanged(RollOutAnswer):
+class TenantChanged(SizedTenantAnswer):
+    """The changed tenant."""
+
     updated_at: AwareDatetime
 
 
 class TenantDeletion(Model):
+    """The accepted deletion of a tenant."""
+
     message: str
     deletion_id: str = Field(examples=["del-0123456789ab"])
     estimated_time: str = Field(examples=["1-3 minutes"])
@@ -160,6 +183,8 @@ class TenantDeletion(Model):
 
 
 class TenantSummary(Model):
+    """A tenant in a list."""
+
     tenant_id: str
     name: str | None
     preset: str
@@ -178,22 +203,28 @@ class TenantSummary(Model):
 
 
 class Pagination(Model):
+    """The position of a page in the whole list."""
+
     skip: int
     limit: int
     has_more: bool
 
 
 class TenantList(Model):
+    """A page of tenants."""
+
     tenants: list[TenantSummary]
     total_count: int
-    """Those that the filters leave."""
+    """Tenants that match the filters."""
     demo_count: int
     active_count: int
-    """Those of them that run."""
+    """Those of them that are running."""
     pagination: Pagination
 
 
 class TenantService(Model):
+    """A service of a tenant."""
+
     service_name: str
     service_type: str
     enabled: bool
@@ -201,20 +232,22 @@ class TenantService(Model):
     """Concurrent sessions."""
     image: str
     resources: dict[str, Any] = Field(examples=[{"cpu_request": "200m", "memory_request": "512Mi"}])
-    state: Health = "unknown"
-    """As the monitor saw it last: up while as many replicas are ready as its promise needs."""
+    state: ObservedHealth = "unknown"
+    """As of the monitor's last report: up while as many replicas are ready as its SLA target needs."""
     replicas: str | None = Field(default=None, examples=["2/3"])
-    """Ready of wanted, as the monitor saw them last."""
+    """Ready of wanted, as of the monitor's last report."""
 
 
 class TenantDetail(Model):
+    """A tenant with its services, resources and SLA target."""
+
     tenant_id: str
     name: str | None
     preset: str
     is_demo: bool
     status: str = Field(examples=["running"])
-    """What was asked for and brought about; whether it works now is `health`."""
-    health: Health = "unknown"
+    """The outcome of its operations; its present state is `health`."""
+    health: ObservedHealth = "unknown"
     service_requirements: dict[str, Any]
     resources: dict[str, Any]
     sla_target: dict[str, Any]
@@ -228,26 +261,4 @@ class TenantDetail(Model):
     generation: int
     target: str | None
     deployment_id: str | None
-    """The latest operation's."""
-
-
-class SlaAnswer(Model):
-    """What the monitor last reported. Percentages; all of it null until there is a report."""
-
-    tenant_id: str
-    status: Literal["meeting", "violated", "unknown"]
-    availability: float | None
-    target: float
-    since: AwareDatetime | None
-    time: AwareDatetime | None
-    downtime_seconds: float
-    observed_seconds: float
-    failures: int
-    unknown_seconds: float = 0
-    """Neither up nor down: nobody could see it, or nothing was asked of the tenant."""
-    maintenance_seconds: float = 0
-    mttr_seconds: float | None = None
-    mtbf_seconds: float | None = None
-    error_budget: ErrorBudget | None = None
-    """Of the last 30 days."""
-    burn_rates: dict[str, float | None] = Field(default_factory=dict, examples=[{"1h": 0.0, "6h": 0.4}])
+    """The id of its latest operation."""

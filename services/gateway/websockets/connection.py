@@ -1,4 +1,4 @@
-"""The two directions of a socket: what we send, and what we hear, until one of them ends."""
+"""Serves the two directions of a socket, sending and receiving, until one of them ends."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,19 +12,19 @@ from shared.reading import InvalidText, parse_json
 
 NOT_FOUND = 4404
 TOO_MUCH = 1008
-"""The registered code for a client that breaks a rule: more messages than anybody needs."""
+"""The registered close code for a violated policy: too many messages."""
 TRY_AGAIN = 1013
-"""The registered code for a server that can't right now."""
+"""The registered close code for a server that is temporarily unable to serve."""
 _BURST = 100
 _MESSAGES_A_SECOND = 10
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-Hear = Callable[[Any], dict[str, Any] | None]
-"""Takes what the client said, as JSON, and gives an answer or none."""
+Receive = Callable[[Any], dict[str, Any] | None]
+"""Handles a client's message (parsed JSON); returns an answer, or None."""
 
 
-class Allowance:
-    """How many messages a client may send: a burst, and so many a second after it. `clock` is in seconds."""
+class MessageAllowance:
+    """A token bucket for a client's messages: a burst, then a constant rate. `clock` is in seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -32,7 +32,7 @@ class Allowance:
         self._at = clock()
 
     def take(self) -> bool:
-        """Whether another message is within the allowance."""
+        """Take a token; False if there is none."""
         now = self._clock()
         self._left = min(_BURST, self._left + (now - self._at) * _MESSAGES_A_SECOND)
         self._at = now
@@ -42,13 +42,13 @@ class Allowance:
         return True
 
 
-async def converse(websocket: WebSocket, talk: Callable[[Send], Awaitable[None]], hear: Hear) -> None:
-    """Run `talk` until it ends or the client leaves, and give `hear` what the client says."""
+async def serve(websocket: WebSocket, send_all: Callable[[Send], Awaitable[None]], receive: Receive) -> None:
+    """Run `send_all` until it ends or the client disconnects, and pass the client's messages to `receive`."""
 
     async def send(message: dict[str, Any]) -> None:
         await websocket.send_text(orjson.dumps(message, option=orjson.OPT_UTC_Z).decode())
 
-    allowance = Allowance(asyncio.get_running_loop().time)
+    allowance = MessageAllowance(asyncio.get_running_loop().time)
     exceeded = False
 
     async def listen() -> None:
@@ -60,11 +60,11 @@ async def converse(websocket: WebSocket, talk: Callable[[Send], Awaitable[None]]
             if not allowance.take():
                 exceeded = True
                 return
-            answer = hear(_parse(message))
+            answer = receive(_parse(message))
             if answer is not None:
                 await send(answer)
 
-    tasks = {asyncio.ensure_future(talk(send)), asyncio.create_task(listen())}
+    tasks = {asyncio.ensure_future(send_all(send)), asyncio.create_task(listen())}
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -72,7 +72,7 @@ async def converse(websocket: WebSocket, talk: Callable[[Send], Awaitable[None]]
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
     for result in results:
-        # A client that is gone, seen while sending; anything else is a failure of ours.
+        # The client disconnected while we were sending. Everything else is an error of ours.
         if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect | OSError):
             raise result
     if exceeded:
@@ -80,13 +80,13 @@ async def converse(websocket: WebSocket, talk: Callable[[Send], Awaitable[None]]
 
 
 async def close(websocket: WebSocket, code: int, reason: str) -> None:
-    """Close, if the client hasn't."""
+    """Close the socket, unless the client has closed it."""
     with suppress(RuntimeError, WebSocketDisconnect, OSError):
         await websocket.close(code, reason[:120])
 
 
-def complaint(message: str) -> dict[str, Any]:
-    """What a client gets that says something odd; the socket stays open."""
+def invalid_message(message: str) -> dict[str, Any]:
+    """The answer to an invalid message; the socket stays open."""
     return {"type": "error", "error": {"code": "VALIDATION_ERROR", "message": message}}
 
 

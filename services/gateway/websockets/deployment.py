@@ -1,7 +1,7 @@
 """`/ws/deployment/{id}`: the deployment's present state, then every step.
 
-With `?since=<seq>` comes first what was missed after that message, in order, and then the present state: so whoever
-remembers the last `seq` it has seen can break off at any point and misses nothing.
+With `?since=<seq>` the missed messages after that one come first, in order, and then the present state: a client that
+remembers the last `seq` it received can disconnect at any time without missing a message.
 """
 
 import asyncio
@@ -15,18 +15,18 @@ from starlette.websockets import WebSocket
 
 from services.gateway.deployments import repository as store
 from services.gateway.deployments.projection import Update, is_step_forward
-from services.gateway.websockets.connection import NOT_FOUND, Send, close, complaint, converse
-from services.gateway.websockets.snapshots import Snapshots
-from services.gateway.websockets.stream_feed import Feed, Message, Subscription
+from services.gateway.websockets.connection import NOT_FOUND, Send, close, invalid_message, serve
+from services.gateway.websockets.snapshots import SnapshotReader
+from services.gateway.websockets.stream_feed import FeedMessage, FeedSubscription, StreamFeed
 from shared.errors import DependencyUnavailable
 
-_LOOK_EVERY = 0.5
+_READ_EVERY = 0.5
 _REPLAYED = 1000
-"""Messages that are replayed at most; a deployment has about a hundred."""
+"""The most messages that are replayed; a deployment has about a hundred."""
 
 
-class DeploymentView:
-    """What a socket knows of a deployment. Progress never falls, and no step is taken twice."""
+class DeploymentFeedState:
+    """The state of a deployment that a socket has sent. Progress never falls, and no step is applied twice."""
 
     def __init__(self, deployment_id: str, tenant_id: str) -> None:
         self._shown: dict[str, Any] = {"deployment_id": deployment_id, "tenant_id": tenant_id}
@@ -35,12 +35,12 @@ class DeploymentView:
 
     @property
     def seq(self) -> int:
-        """Of the last step taken."""
+        """The sequence of the last applied step."""
         return int(self._state["seq"])
 
     def load(self, row: Row[Any]) -> None:
-        """Take the state that the row has."""
-        self._take(
+        """Apply the state of the deployment's row."""
+        self._apply(
             row.last_seq,
             row,
             resources=row.resources,
@@ -50,18 +50,18 @@ class DeploymentView:
         )
 
     def replay(self, event: Row[Any]) -> None:
-        """Take a step from the deployment's log."""
-        self._take(
+        """Apply a line of the deployment's log."""
+        self._apply(
             event.seq, event, resources=event.resources, timestamp=event.time, level=event.level, stored=event.time
         )
 
-    def update(self, message: Message[Update]) -> bool:
-        """Take a step as it comes; False for one that was taken, or that changes nothing any more."""
+    def update(self, message: FeedMessage[Update]) -> bool:
+        """Apply a live step; False if it was applied before or may not change the status any more."""
         update = message.content
         if not self._is_later(message) or not is_step_forward(self._state["status"], update):
             return False
         resources = [each.model_dump(exclude_none=True) for each in update.resources]
-        self._take(
+        self._apply(
             message.seq,
             update,
             resources=resources,
@@ -73,19 +73,19 @@ class DeploymentView:
         return True
 
     def message(self, kind: str = "update") -> dict[str, Any]:
-        """What the socket says now."""
+        """The message to send for the present state."""
         return {"type": kind, **self._shown, **self._state}
 
-    def _is_later(self, message: Message[Update]) -> bool:
-        """By number, or by time: a stream that lost its end gives old numbers to new messages."""
+    def _is_later(self, message: FeedMessage[Update]) -> bool:
+        """By sequence or by time, because a stream that lost its end reuses sequences."""
         return message.seq > self.seq or (self._time is not None and message.time > self._time)
 
-    def _take(
+    def _apply(
         self, seq: int, step: Any, *, resources: Any, timestamp: Any, level: str, stored: datetime | None
     ) -> None:
-        """`step` has status, phase, progress, message, error_code, and (as a row) a correlation id.
+        """Apply `step`, which has a status, phase, progress, message, error_code, and as a row a correlation id.
 
-        `stored` is the stream's time.
+        `stored` is the time at which the stream stored it.
         """
         is_later = self._time is None or stored is None or stored > self._time
         self._time = stored if is_later else self._time
@@ -104,11 +104,11 @@ class DeploymentView:
 
 
 async def watch_deployment(
-    websocket: WebSocket, deployment_id: str, since: int | None, database: Snapshots, feed: Feed[Update]
+    websocket: WebSocket, deployment_id: str, since: int | None, snapshots: SnapshotReader, feed: StreamFeed[Update]
 ) -> None:
-    """Serve an accepted socket. Raises DependencyUnavailable if PostgreSQL is away at the beginning."""
+    """Serve an accepted socket. Raises DependencyUnavailable if PostgreSQL is away when it opens."""
     with feed.subscribe(deployment_id) as subscription:
-        async with database.begin() as connection:
+        async with snapshots.begin() as connection:
             projected = await store.last_projected(connection)
             row = await store.find_deployment(connection, deployment_id)
             events: Sequence[Row[Any]] = ()
@@ -119,45 +119,45 @@ async def watch_deployment(
             return
         found = row
 
-        async def talk(send: Send) -> None:
+        async def send_all(send: Send) -> None:
             present = found
             if projected < subscription.forgotten:
-                # The rows are further behind than memory reaches: what happened in between shows in them only later.
-                view = DeploymentView(deployment_id, found.tenant_name)
+                # The feed no longer has some messages that aren't projected into rows yet: wait for the projection.
+                view = DeploymentFeedState(deployment_id, found.tenant_name)
                 view.load(found)
                 await send(view.message("snapshot"))
-                present = await _read_when_projected(database, deployment_id, subscription.forgotten) or found
-            await tell(send, present, events, subscription, since)
+                present = await _read_when_projected(snapshots, deployment_id, subscription.forgotten) or found
+            await send_messages(send, present, events, subscription, since)
 
-        await converse(websocket, talk, hear)
+        await serve(websocket, send_all, receive)
 
 
-async def _read_when_projected(database: Snapshots, deployment_id: str, seq: int) -> Row[Any] | None:
-    """The row once the rows have come as far as message `seq`; None if it is gone by then."""
+async def _read_when_projected(snapshots: SnapshotReader, deployment_id: str, seq: int) -> Row[Any] | None:
+    """The row, when message `seq` is projected; None if the deployment doesn't exist any more."""
     while True:
         with suppress(DependencyUnavailable):
-            async with database.begin() as connection:
+            async with snapshots.begin() as connection:
                 projected = await store.last_projected(connection)
                 row = await store.find_deployment(connection, deployment_id)
             if row is None or projected >= seq:
                 return row
-        await asyncio.sleep(_LOOK_EVERY)
+        await asyncio.sleep(_READ_EVERY)
 
 
-async def tell(
-    send: Send, row: Row[Any], events: Sequence[Row[Any]], subscription: Subscription[Update], since: int | None
+async def send_messages(
+    send: Send, row: Row[Any], events: Sequence[Row[Any]], subscription: FeedSubscription[Update], since: int | None
 ) -> None:
-    """What was missed, the present state, and then what comes, without an end."""
-    view = DeploymentView(row.deployment_id, row.tenant_name)
+    """Send the missed messages, the present state, and then live messages without end."""
+    view = DeploymentFeedState(row.deployment_id, row.tenant_name)
     for step in merged(events, subscription.recent, since, row.last_seq):
-        if isinstance(step, Message):
+        if isinstance(step, FeedMessage):
             view.update(step)
         else:
             view.replay(step)
         await send(view.message())
     view.load(row)
     for recent in subscription.recent:
-        # The rows may lag behind what the client has seen.
+        # The rows may be behind the messages that the client has received.
         if recent.seq <= (since or 0):
             view.update(recent)
     await send(view.message("snapshot"))
@@ -173,21 +173,21 @@ async def tell(
 
 
 def merged(
-    events: Sequence[Row[Any]], recent: Sequence[Message[Update]], since: int | None, last_seq: int
-) -> list[Row[Any] | Message[Update]]:
-    """What came after `since` up to the row's `last_seq`, in order, from the log and from memory.
+    events: Sequence[Row[Any]], recent: Sequence[FeedMessage[Update]], since: int | None, last_seq: int
+) -> list[Row[Any] | FeedMessage[Update]]:
+    """The messages after `since` up to the row's `last_seq`, in order, from the log and from the feed's memory.
 
-    Both, since several events are written side by side: the row may be at a later one than the log is complete to.
+    Both are needed: events are projected concurrently, so the log may be incomplete up to the row's last event.
     """
     if since is None:
         return []
-    found: dict[int, Row[Any] | Message[Update]] = {
+    found: dict[int, Row[Any] | FeedMessage[Update]] = {
         message.seq: message for message in recent if since < message.seq <= last_seq
     }
     found |= {event.seq: event for event in events if event.seq <= last_seq}
     return [found[seq] for seq in sorted(found)]
 
 
-def hear(said: Any) -> dict[str, Any] | None:
-    """Nothing can be asked of this socket."""
-    return complaint("this socket only tells; reconnect with ?since=<seq> to hear again what came after a message")
+def receive(message: Any) -> dict[str, Any] | None:
+    """This socket accepts no messages."""
+    return invalid_message("this socket only sends; reconnect with ?since=<seq> to get the messages after that one")

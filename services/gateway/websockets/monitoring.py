@@ -1,8 +1,8 @@
-"""`/ws/monitoring/{tenant_id}`: samples as they come, without having to subscribe.
+"""`/ws/monitoring/{tenant_id}`: samples as they arrive; a subscription is optional.
 
-A message shows each metric's latest value of the last minute, under `metrics` and, for the guides' older client, also
-at the top. `subscribe` chooses metrics and an interval in milliseconds: what comes in between is held back, and the
-next message has the latest of it. `unsubscribe` ends the metrics that it names, or all.
+A message has the latest value of each metric within the last minute, under `metrics` and, for the documented older
+client, also at the top level. `subscribe` chooses metrics and an interval in milliseconds: samples in between are held
+back, and the next message has the latest values. `unsubscribe` removes the named metrics, or all.
 """
 
 import asyncio
@@ -16,32 +16,32 @@ from starlette.websockets import WebSocket
 from services.gateway.monitoring import repository as store
 from services.gateway.monitoring.series import series_name
 from services.gateway.tenants import repository as tenant_store
-from services.gateway.websockets.connection import NOT_FOUND, Send, close, complaint, converse
-from services.gateway.websockets.snapshots import Snapshots
-from services.gateway.websockets.stream_feed import Feed, Message, Subscription
+from services.gateway.websockets.connection import NOT_FOUND, Send, close, invalid_message, serve
+from services.gateway.websockets.snapshots import SnapshotReader
+from services.gateway.websockets.stream_feed import FeedMessage, FeedSubscription, StreamFeed
 from shared.measuring import NAME_RULE, name_problem
 
 Values = dict[str, float]
 Sample = tuple[datetime, Values]
-"""The time that its sender gave it, and its values."""
+"""The time according to its sender, and its values."""
 _FRESH = timedelta(minutes=1)
 _LONGEST_INTERVAL = 3600.0
 _MOST_NAMES = 100
-_MOST_UNWANTED = 1000
+_MOST_EXCLUDED = 1000
 _JITTER = 0.9
-"""Part of the interval after which a message may come: samples of 5 s are never 5.000 s apart."""
+"""The share of the interval after which a message may be sent: samples of 5 s are never exactly 5 s apart."""
 
 
-class MonitoringView:
-    """What a socket shows of a tenant, and when. `clock` is the event loop's, in seconds."""
+class MonitoringFeedState:
+    """The values of a tenant that a socket sends, and when. `clock` is that of the event loop, in seconds."""
 
     def __init__(self, tenant_id: str, clock: Callable[[], float]) -> None:
         self._tenant_id = tenant_id
         self._clock = clock
         self._values: dict[str, tuple[float, datetime]] = {}
-        self._news: set[str] = set()
-        self._wanted: set[str] | None = None
-        self._unwanted: set[str] = set()
+        self._changed: set[str] = set()
+        self._included: set[str] | None = None
+        self._excluded: set[str] = set()
         self._interval = 0.0
         self._due = 0.0
         self._seq = 0
@@ -49,44 +49,46 @@ class MonitoringView:
         self._correlation_id = ""
 
     def begin(self, stored: Iterable[Row[Any]], seq: int) -> None:
-        """Note stored values (name, value, timestamp); `seq` is where the stream was."""
+        """Add stored values (name, value, timestamp). `seq` is the position of the stream."""
         for row in stored:
-            self._note({row.name: row.value}, row.timestamp)
+            self._add({row.name: row.value}, row.timestamp)
             self._timestamp = max(self._timestamp or row.timestamp, row.timestamp)
         self._seq = seq
 
-    def take(self, message: Message[Sample]) -> None:
-        """Note a sample. Its age counts from its arrival, since its own time is whatever its sender says."""
+    def add(self, message: FeedMessage[Sample]) -> None:
+        """Add a sample. Its age is counted from its arrival, because its own time is set by its sender."""
         self._timestamp, values = message.content
         self._seq = message.seq
         self._correlation_id = message.correlation_id
-        self._note(values, message.time)
+        self._add(values, message.time)
 
-    def hear(self, said: Any) -> dict[str, Any] | None:
-        """`{"action": "subscribe", "metrics": [...], "interval": 5000}`; the answer is None unless it can't be done."""
-        if not isinstance(said, dict) or said.get("action") not in ("subscribe", "unsubscribe"):
-            return complaint('say {"action": "subscribe", "metrics": ["cpu"], "interval": 5000} or "unsubscribe"')
-        metrics = said.get("metrics")
+    def receive(self, message: Any) -> dict[str, Any] | None:
+        """Handle `{"action": "subscribe", "metrics": [...], "interval": 5000}`; returns an answer only for an error."""
+        if not isinstance(message, dict) or message.get("action") not in ("subscribe", "unsubscribe"):
+            return invalid_message(
+                'send {"action": "subscribe", "metrics": ["cpu"], "interval": 5000} or "unsubscribe"'
+            )
+        metrics = message.get("metrics")
         if metrics is not None and not (isinstance(metrics, list) and all(isinstance(each, str) for each in metrics)):
-            return complaint('metrics must be a list of names, as in ["cpu", "memory"]')
+            return invalid_message('metrics must be a list of names, as in ["cpu", "memory"]')
         names = None if metrics is None else {series_name(each) for each in metrics}
         if names is not None and (len(names) > _MOST_NAMES or any(name_problem(name) for name in names)):
-            return complaint(f"metrics: at most {_MOST_NAMES} names; {NAME_RULE}")
-        if said["action"] == "unsubscribe":
+            return invalid_message(f"metrics: at most {_MOST_NAMES} names; {NAME_RULE}")
+        if message["action"] == "unsubscribe":
             return self._unsubscribe(names)
-        return self._subscribe(names, said.get("interval"))
+        return self._subscribe(names, message.get("interval"))
 
     def wait(self) -> float | None:
-        """Seconds until what is held back may be said; None if nothing is."""
-        return max(0.0, self._due - self._clock()) if self._is_news() else None
+        """Seconds until held-back values may be sent; None without any."""
+        return max(0.0, self._due - self._clock()) if self._has_changes() else None
 
     def message(self, kind: str = "sample") -> dict[str, Any] | None:
-        """What is to be said now, if anything is."""
+        """The message to send now, or None."""
         now = self._clock()
-        if not self._is_news() or now < self._due:
+        if not self._has_changes() or now < self._due:
             return None
-        metrics = {name: value for name, (value, _) in sorted(self._values.items()) if self._wants(name)}
-        self._news.clear()
+        metrics = {name: value for name, (value, _) in sorted(self._values.items()) if self._includes(name)}
+        self._changed.clear()
         self._due = now + self._interval * _JITTER
         return {
             **metrics,
@@ -98,78 +100,82 @@ class MonitoringView:
             "correlation_id": self._correlation_id,
         }
 
-    def _note(self, values: Values, arrived: datetime) -> None:
+    def _add(self, values: Values, arrived: datetime) -> None:
         self._values |= {name: (value, arrived) for name, value in values.items()}
-        # What is too old to be shown goes: other names may come for as long as the socket is open.
+        # Remove expired values: new names may arrive for as long as the socket is open.
         newest = max((arrived for _, arrived in self._values.values()), default=arrived)
         self._values = {name: kept for name, kept in self._values.items() if newest - kept[1] <= _FRESH}
-        self._news = (self._news | values.keys()) & self._values.keys()
+        self._changed = (self._changed | values.keys()) & self._values.keys()
 
     def _subscribe(self, names: set[str] | None, interval: Any) -> dict[str, Any] | None:
         if interval is not None:
             is_number = isinstance(interval, int | float) and not isinstance(interval, bool)
             if not is_number or not 0 < interval / 1000 <= _LONGEST_INTERVAL:
-                return complaint("interval must be a number of milliseconds, above 0 and at most an hour")
+                return invalid_message("interval must be a number of milliseconds, above 0 and at most an hour")
             self._interval = interval / 1000
-        self._wanted, self._unwanted = names, set()
+        self._included, self._excluded = names, set()
         self._due = min(self._due, self._clock() + self._interval)
         return None
 
     def _unsubscribe(self, names: set[str] | None) -> dict[str, Any] | None:
         if names is None:
-            self._wanted, self._unwanted = set(), set()
-        elif self._wanted is not None:
-            self._wanted -= names
-        elif len(self._unwanted | names) > _MOST_UNWANTED:
-            return complaint(f"at most {_MOST_UNWANTED} metrics can be unwanted; subscribe to those that are wanted")
+            self._included, self._excluded = set(), set()
+        elif self._included is not None:
+            self._included -= names
+        elif len(self._excluded | names) > _MOST_EXCLUDED:
+            return invalid_message(
+                f"at most {_MOST_EXCLUDED} metrics can be unsubscribed; subscribe to the wanted ones instead"
+            )
         else:
-            self._unwanted |= names
+            self._excluded |= names
         return None
 
-    def _wants(self, name: str) -> bool:
-        return name not in self._unwanted and (self._wanted is None or name in self._wanted)
+    def _includes(self, name: str) -> bool:
+        return name not in self._excluded and (self._included is None or name in self._included)
 
-    def _is_news(self) -> bool:
-        return any(self._wants(name) for name in self._news)
+    def _has_changes(self) -> bool:
+        return any(self._includes(name) for name in self._changed)
 
 
 async def watch_monitoring(
-    websocket: WebSocket, tenant_id: str, since: int | None, database: Snapshots, feed: Feed[Sample]
+    websocket: WebSocket, tenant_id: str, since: int | None, snapshots: SnapshotReader, feed: StreamFeed[Sample]
 ) -> None:
-    """Serve an accepted socket. Raises DependencyUnavailable if PostgreSQL is away at the beginning."""
+    """Serve an accepted socket. Raises DependencyUnavailable if PostgreSQL is away when it opens."""
     with feed.subscribe(tenant_id) as subscription:
-        async with database.begin() as connection:
+        async with snapshots.begin() as connection:
             row = await tenant_store.find_tenant(connection, tenant_id)
             stored = await store.latest(connection, row.id) if row is not None else ()
         if row is None:
             await close(websocket, NOT_FOUND, f"there is no tenant {tenant_id!r} in this mode")
             return
-        view = MonitoringView(tenant_id, asyncio.get_running_loop().time)
-        view.begin(stored, feed.last_seq if since is None else since)
+        state = MonitoringFeedState(tenant_id, asyncio.get_running_loop().time)
+        state.begin(stored, feed.last_seq if since is None else since)
 
-        async def talk(send: Send) -> None:
-            await tell(send, view, subscription, since)
+        async def send_all(send: Send) -> None:
+            await send_samples(send, state, subscription, since)
 
-        def hear(said: Any) -> dict[str, Any] | None:
-            answer = view.hear(said)
-            # What was not wanted before may be due now.
+        def receive(message: Any) -> dict[str, Any] | None:
+            answer = state.receive(message)
+            # Values that were excluded before may be due now.
             subscription.poke()
             return answer
 
-        await converse(websocket, talk, hear)
+        await serve(websocket, send_all, receive)
 
 
-async def tell(send: Send, view: MonitoringView, subscription: Subscription[Sample], since: int | None) -> None:
-    """The samples missed after `since`, or the present values if there are any; then what comes, without an end."""
+async def send_samples(
+    send: Send, state: MonitoringFeedState, subscription: FeedSubscription[Sample], since: int | None
+) -> None:
+    """Send the samples after `since`, or the present values if there are any; then live samples without end."""
     for recent in subscription.recent:
-        view.take(recent)
-        if since is not None and recent.seq > since and (message := view.message()) is not None:
+        state.add(recent)
+        if since is not None and recent.seq > since and (message := state.message()) is not None:
             await send(message)
-    if (message := view.message("snapshot")) is not None:
+    if (message := state.message("snapshot")) is not None:
         await send(message)
     while True:
         try:
-            async with asyncio.timeout(view.wait()):
+            async with asyncio.timeout(state.wait()):
                 missed, live = await subscription.get()
         except TimeoutError:
             pass
@@ -177,6 +183,6 @@ async def tell(send: Send, view: MonitoringView, subscription: Subscription[Samp
             if missed:
                 await send({"type": "missed", "count": missed})
             if live is not None:
-                view.take(live)
-        if (message := view.message()) is not None:
+                state.add(live)
+        if (message := state.message()) is not None:
             await send(message)

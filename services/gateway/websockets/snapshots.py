@@ -1,7 +1,8 @@
-"""The first reading of a socket: from a pool of its own, a few at once, and the rest in a line with a bounded wait.
+"""Limits the database queries of sockets that are being opened: separate connections, and a bounded wait for them.
 
-Sockets come in crowds, as after a restart, when every open page connects again. REST never waits for them, since it
-shares no connection with them, and PostgreSQL sees as many readings at once as the pool has connections.
+Many sockets open at the same time, as after a restart, when every page reconnects. REST calls don't wait for them,
+because sockets have a connection pool of their own, and PostgreSQL gets no more queries at once than that pool has
+connections.
 """
 
 import asyncio
@@ -16,8 +17,8 @@ from shared.errors import Overloaded
 _LONGEST_WAIT = 10.0
 
 
-class Snapshots:
-    """The database of one mode, as sockets may use it."""
+class SnapshotReader:
+    """Transactions for sockets, on the database of one mode."""
 
     def __init__(self, database: Database, at_once: int, *, longest_wait: float = _LONGEST_WAIT) -> None:
         """`database` has `at_once` connections; `longest_wait` is in seconds."""
@@ -27,7 +28,7 @@ class Snapshots:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction, as soon as it is this socket's turn. Raises DependencyUnavailable, or Overloaded."""
+        """A transaction, when it is this socket's turn. Raises DependencyUnavailable, or Overloaded after a timeout."""
         try:
             async with asyncio.timeout(self._longest_wait):
                 await self._turns.acquire()

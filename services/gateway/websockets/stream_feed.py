@@ -1,12 +1,13 @@
-"""One ordered reader for each stream and mode, fanned out to this process's sockets.
+"""One ordered reader for each stream and mode, whose messages are distributed to the sockets of this process.
 
-A socket reads its snapshot from PostgreSQL, which lags behind the stream. So a feed begins where the rows end (at the
-acknowledgement floor of the durable that writes them) and keeps the recent messages: whoever subscribes first and reads
-the rows then finds everything that the rows don't have among the recent messages or in its queue.
+A socket reads its snapshot from PostgreSQL, which lags behind the stream. Therefore a feed starts at the last message
+that is projected into rows (the acknowledgement floor of the projection's durable) and keeps recent messages: a socket
+that subscribes first and reads the rows second finds everything newer than the rows in the recent messages or its
+queue.
 
-The reader is a push consumer without acknowledgements. Its numbers are checked: after a gap, a silence or a
-reconnect it is made again at the last message, so that sockets see each message once and in order. If that message is
-no longer what it was, the stream has lost its end or was made again: then the feed begins as at its start.
+The reader is a push consumer without acknowledgements. Its sequences are checked: after a gap, a silence or a
+reconnect the consumer is created again at the last message, so that sockets get each message once and in order. If the
+last message is another one, the stream lost its end or was created again, and the feed starts from the beginning.
 """
 
 import asyncio
@@ -33,15 +34,15 @@ P = TypeVar("P")
 _log = structlog.get_logger(__name__)
 _HEARTBEAT = 1.0
 _SILENCE = 4.0
-"""Seconds without a message or a heartbeat until the consumer is taken for lost."""
+"""Seconds without a message or heartbeat after which the consumer is considered lost."""
 _PAUSE = 0.5
-_FORGOTTEN_AFTER = 30.0
-"""Seconds until NATS removes a consumer that nobody reads any more."""
+_INACTIVE_AFTER = 30.0
+"""Seconds until NATS deletes a consumer without a reader."""
 
 
 @dataclass(frozen=True, slots=True)
-class Message(Generic[P]):
-    """What sockets need of an event. `seq` and `time` are the stream's."""
+class FeedMessage(Generic[P]):
+    """The part of an event that sockets need. `seq` and `time` are those of the stream."""
 
     seq: int
     topic: str
@@ -50,22 +51,22 @@ class Message(Generic[P]):
     content: P
 
 
-class Subscription(Generic[P]):
-    """A bounded queue for one socket. What a slow one misses is the oldest, and it is counted."""
+class FeedSubscription(Generic[P]):
+    """A bounded queue for one socket. If it is full, the oldest message is dropped and counted."""
 
-    def __init__(self, recent: Sequence[Message[P]], limit: int, forgotten: int) -> None:
+    def __init__(self, recent: Sequence[FeedMessage[P]], limit: int, forgotten: int) -> None:
         self.recent = recent
-        """What came lately, before the subscription."""
+        """The recent messages from before the subscription."""
         self.forgotten = forgotten
-        """The latest message of any topic that is no longer among the recent ones; 0 if none is missing."""
-        self._queue: deque[Message[P]] = deque()
+        """The sequence of the latest message, of any topic, that is no longer recent; 0 if none was dropped."""
+        self._queue: deque[FeedMessage[P]] = deque()
         self._limit = limit
         self._missed = 0
         self._filled = asyncio.Event()
         self._poked = False
 
-    def put(self, message: Message[P]) -> bool:
-        """Queue a message; False if another had to go for it."""
+    def put(self, message: FeedMessage[P]) -> bool:
+        """Queue a message; False if another was dropped for it."""
         full = len(self._queue) >= self._limit
         if full:
             self._queue.popleft()
@@ -75,12 +76,12 @@ class Subscription(Generic[P]):
         return not full
 
     def poke(self) -> None:
-        """Make `get` return though there may be no message."""
+        """Make `get` return even without a message."""
         self._poked = True
         self._filled.set()
 
-    async def get(self) -> tuple[int, Message[P] | None]:
-        """How many messages were missed, and the next one; None after a poke. Nothing is lost if it is cancelled."""
+    async def get(self) -> tuple[int, FeedMessage[P] | None]:
+        """The number of dropped messages, and the next message (None after `poke`). Cancellation loses nothing."""
         while not self._queue and not self._poked:
             self._filled.clear()
             await self._filled.wait()
@@ -89,11 +90,11 @@ class Subscription(Generic[P]):
         return missed, self._queue.popleft() if self._queue else None
 
 
-class Lost(Exception):
-    """The consumer has a gap or is silent, or the stream isn't the one that was read before."""
+class FeedInterrupted(Exception):
+    """The consumer has a gap or is silent, or the stream isn't the same as before."""
 
 
-class Feed(Generic[P]):
+class StreamFeed(Generic[P]):
     """The messages of one stream and mode, by topic."""
 
     def __init__(
@@ -108,9 +109,17 @@ class Feed(Generic[P]):
         queue: int,
         on_missed: Callable[[], None],
     ) -> None:
-        """`read` gives an event's topic and content, or None for what no socket wants.
+        """A feed that isn't running yet.
 
-        `behind` names the durable whose progress is the beginning; None begins with what comes.
+        Args:
+            mode: the mode of the stream.
+            stream: the stream to read.
+            read: returns an event's topic and content, or None for an event that no socket needs.
+            subjects: the subjects to read, without mode.
+            behind: the durable at whose progress the feed starts; None starts with new messages.
+            keep: recent messages that are kept for new sockets.
+            queue: messages that may wait for one socket.
+            on_missed: is called for each message that a slow socket misses.
         """
         self.mode = mode
         self.last_seq = 0
@@ -119,17 +128,17 @@ class Feed(Generic[P]):
         self._read = read
         self._subjects = [mode.subject(subject) for subject in subjects]
         self._behind = behind
-        self._recent: deque[Message[P]] = deque(maxlen=keep)
+        self._recent: deque[FeedMessage[P]] = deque(maxlen=keep)
         self._forgotten = 0
         self._queue = queue
         self._on_missed = on_missed
-        self._subscriptions: defaultdict[str, set[Subscription[P]]] = defaultdict(set)
+        self._subscriptions: defaultdict[str, set[FeedSubscription[P]]] = defaultdict(set)
 
     @contextmanager
-    def subscribe(self, topic: str) -> Iterator[Subscription[P]]:
-        """Everything of `topic` from now on, and what came lately."""
+    def subscribe(self, topic: str) -> Iterator[FeedSubscription[P]]:
+        """The messages of `topic` from now on, and the recent ones."""
         recent = [message for message in self._recent if message.topic == topic]
-        subscription = Subscription(recent, self._queue, self._forgotten)
+        subscription = FeedSubscription(recent, self._queue, self._forgotten)
         self._subscriptions[topic].add(subscription)
         try:
             yield subscription
@@ -139,12 +148,12 @@ class Feed(Generic[P]):
                 del self._subscriptions[topic]
 
     async def run(self, connection: Callable[[], Client]) -> None:
-        """Follow the stream until cancelled."""
+        """Read the stream until cancelled."""
         while True:
             try:
                 await self._follow(connection())
-            except (Lost, TimeoutError, *NATS_ERRORS) as error:
-                _log.info(f"Reading {self._stream} anew: {error or type(error).__name__}", action="read-anew")
+            except (FeedInterrupted, TimeoutError, *NATS_ERRORS) as error:
+                _log.info(f"Feed of {self._stream} restarts: {error or type(error).__name__}", action="feed-restarts")
             await asyncio.sleep(_PAUSE)
 
     async def _follow(self, client: Client) -> None:
@@ -169,32 +178,32 @@ class Feed(Generic[P]):
             headers = message.headers or {}
             if Header.STATUS in headers:
                 if int(headers.get(Header.LAST_CONSUMER, count)) != count:
-                    raise Lost("messages are missing")
+                    raise FeedInterrupted("messages are missing")
                 continue
             count += 1
             if message.metadata.sequence.consumer != count:
-                raise Lost("messages are missing")
+                raise FeedInterrupted("messages are missing")
             if count == 1 and self._last_time is not None:
                 if not self._is_last(message):
                     self._forget()
-                    raise Lost("the stream has lost its end")
+                    raise FeedInterrupted("the stream lost its end")
                 continue
             self._receive(message)
 
     async def _first(self, client: Client) -> int:
-        """The sequence to begin with."""
+        """The sequence of the first message to read."""
         jetstream = client.jetstream()
         last = (await jetstream.stream_info(self._stream)).state.last_seq
         if self.last_seq > last:
-            # The stream was made again, or has lost its end.
+            # The stream was created again, or lost its end.
             self._forget()
         if self.last_seq:
-            # The last one once more: where it is another one, or gone, the numbers after it are no longer the same.
+            # Read the last message again: if it differs or is gone, the stream reuses the sequences after it.
             return self.last_seq
         if self._behind is None:
             return last + 1
         info = await jetstream.consumer_info(self._stream, self._behind)
-        # After a loss the floor is 0, though nothing that was delivered is open.
+        # After a loss the floor is 0, although every delivered message is acknowledged.
         done = info.ack_floor if info.num_ack_pending else info.delivered
         return (done.stream_seq if done else 0) + 1
 
@@ -209,7 +218,7 @@ class Feed(Generic[P]):
 
     def _config(self, inbox: str, first: int) -> ConsumerConfig:
         return ConsumerConfig(
-            # A name of its own choice, which its permissions need: without one the request could mean any consumer.
+            # Permissions are given for this name pattern; without a name the server would need a permission for all.
             name=f"gateway-feed-{secrets.token_hex(8)}",
             deliver_subject=inbox,
             deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
@@ -218,7 +227,7 @@ class Feed(Generic[P]):
             max_deliver=1,
             filter_subjects=self._subjects,
             idle_heartbeat=_HEARTBEAT,
-            inactive_threshold=_FORGOTTEN_AFTER,
+            inactive_threshold=_INACTIVE_AFTER,
             mem_storage=True,
             num_replicas=1,
         )
@@ -229,15 +238,15 @@ class Feed(Generic[P]):
         try:
             found = self._read(EVENTS[split_mode(message.subject)[1]].model_validate_json(message.data))
         except (ValidationError, KeyError):
-            # The bus makes a dead letter of it, with the reason.
+            # The projection dead-letters it with the reason.
             return
         if found is None:
             return
         topic, content = found
         correlation_id = (message.headers or {}).get(CORRELATION_ID, "")
-        self._fan_out(Message(self.last_seq, topic, metadata.timestamp, correlation_id, content))
+        self._fan_out(FeedMessage(self.last_seq, topic, metadata.timestamp, correlation_id, content))
 
-    def _fan_out(self, message: Message[P]) -> None:
+    def _fan_out(self, message: FeedMessage[P]) -> None:
         if len(self._recent) == self._recent.maxlen:
             self._forgotten = self._recent[0].seq
         self._recent.append(message)

@@ -1,4 +1,4 @@
-"""Requests that the rows of `deployments` keep, to be published again, and where the streams were last seen."""
+"""The requests that rows of `deployments` keep for republishing, and the last known position of each stream."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.database.tables import stream_positions
 
 _OPEN = "deployments.status IN ('pending', 'deploying')"
-# A request that waits in the outbox hasn't been published even once; one in a row of before has none to publish.
-_DUE = text(f"""
+# A request in the outbox hasn't been published yet; rows that are older than the column have no request.
+_SILENT = text(f"""
     SELECT deployment_id, operation, request, repeats
     FROM deployments JOIN tenants ON tenants.id = deployments.tenant_id
     WHERE request IS NOT NULL AND (
@@ -22,19 +22,19 @@ _DUE = text(f"""
     ORDER BY repeat_at NULLS LAST, deployments.created_at LIMIT :most
     FOR UPDATE OF deployments SKIP LOCKED
 """)  # noqa: S608 - only constants are put in
-_AT_ONCE = text("""
+_LOST = text("""
     SELECT deployment_id, operation, request, repeats FROM deployments
     WHERE request IS NOT NULL AND repeat_at = '-infinity'
     ORDER BY created_at LIMIT :most
     FOR UPDATE SKIP LOCKED
 """)
-# The pause doubles: 1, 2, 4, ... up to 32 times the silence. What has ended was asked for once more, and that is all.
+# The pause doubles: 1, 2, 4, ... up to 32 times the silence. The request of an ended deployment is repeated once.
 _REPEATED = text(f"""
     UPDATE deployments SET repeats = repeats + 1,
         repeat_at = CASE WHEN {_OPEN} THEN now() + make_interval(secs => :silence * 2 ^ LEAST(repeats, 5)) END
     WHERE deployment_id = :deployment_id
 """)  # noqa: S608 - only constants are put in
-_DUE_AT_ONCE = text(f"""
+_MARK_LOST = text(f"""
     UPDATE deployments SET repeat_at = '-infinity'
     FROM tenants
     WHERE tenants.id = deployments.tenant_id AND request IS NOT NULL AND (
@@ -43,7 +43,7 @@ _DUE_AT_ONCE = text(f"""
     )
     RETURNING deployment_id
 """)  # noqa: S608 - only constants are put in
-_FORGET = text(f"""
+_CLEAR_OLD = text(f"""
     UPDATE deployments SET request = NULL, repeat_at = NULL
     FROM tenants
     WHERE tenants.id = deployments.tenant_id AND request IS NOT NULL
@@ -52,46 +52,49 @@ _FORGET = text(f"""
 _POSITION = text("SELECT created, last_seq FROM stream_positions WHERE name = :name FOR UPDATE")
 
 
-class Position(NamedTuple):
-    """Where a stream is: when it was made, and the number of its last message."""
+class StreamPosition(NamedTuple):
+    """When a stream was created, and the sequence of its last message."""
 
     created: datetime
     last_seq: int
 
 
-async def due(connection: AsyncConnection, *, silence: float, most: int) -> Sequence[Row[Any]]:
-    """At most so many unfinished requests of which nothing was heard for `silence` seconds, and of a loss; locked."""
-    return (await connection.execute(_DUE, {"silence": silence, "most": most})).all()
+async def lock_silent_requests(connection: AsyncConnection, *, silence: float, most: int) -> Sequence[Row[Any]]:
+    """At most `most` requests of unfinished deployments without an event for `silence` seconds, and of lost ones."""
+    return (await connection.execute(_SILENT, {"silence": silence, "most": most})).all()
 
 
-async def due_at_once(connection: AsyncConnection, *, most: int) -> Sequence[Row[Any]]:
-    """At most so many of those that a loss was noticed for, locked."""
-    return (await connection.execute(_AT_ONCE, {"most": most})).all()
+async def lock_lost_requests(connection: AsyncConnection, *, most: int) -> Sequence[Row[Any]]:
+    """At most `most` requests that `mark_lost` has marked."""
+    return (await connection.execute(_LOST, {"most": most})).all()
 
 
 async def mark_repeated(connection: AsyncConnection, deployment_id: str, *, silence: float) -> None:
-    """Count that a request is published again; the next time is later each time."""
+    """Count a repetition, and schedule the next one; the pause doubles each time."""
     await connection.execute(_REPEATED, {"deployment_id": deployment_id, "silence": silence})
 
 
 async def mark_lost(connection: AsyncConnection, *, finished: bool) -> int:
-    """Make all unfinished requests due at once, with `finished` also what each tenant is to be; how many."""
-    return len((await connection.execute(_DUE_AT_ONCE, {"finished": finished})).all())
+    """Make the requests of all unfinished deployments due at once; returns how many.
+
+    With `finished` also the one that each tenant's present state comes from.
+    """
+    return len((await connection.execute(_MARK_LOST, {"finished": finished})).all())
 
 
-async def forget_requests(connection: AsyncConnection) -> None:
-    """Remove what no loss can ask for again: ended, and followed by another operation."""
-    await connection.execute(_FORGET)
+async def clear_old_requests(connection: AsyncConnection) -> None:
+    """Clear the requests of ended deployments that were followed by another operation."""
+    await connection.execute(_CLEAR_OLD)
 
 
-async def lock_position(connection: AsyncConnection, name: str) -> Position | None:
-    """Where the stream was last seen. While another copy of the gateway looks at it, this waits."""
+async def lock_position(connection: AsyncConnection, name: str) -> StreamPosition | None:
+    """The last known position of a stream. Waits for a replica that is checking the same stream."""
     row = (await connection.execute(_POSITION, {"name": name})).one_or_none()
-    return Position(row.created, row.last_seq) if row is not None else None
+    return StreamPosition(row.created, row.last_seq) if row is not None else None
 
 
-async def store_position(connection: AsyncConnection, name: str, position: Position) -> None:
-    """Where the stream is now."""
+async def store_position(connection: AsyncConnection, name: str, position: StreamPosition) -> None:
+    """Store the present position of a stream."""
     values: Mapping[str, Any] = {"name": name, **position._asdict()}
     statement = upsert(stream_positions).values(values)
     await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=position._asdict()))

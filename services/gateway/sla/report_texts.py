@@ -1,4 +1,4 @@
-"""The words of pages, by language: English is what the code says, Korean is looked up here."""
+"""The texts of SLA reports in English and Korean. English texts stand in the code, Korean ones here."""
 
 from typing import Any
 
@@ -72,25 +72,25 @@ _UNITS = {"en": (" d", " h", " min", " s"), "ko": ("일", "시간", "분", "초"
 _SECONDS = (86_400, 3600, 60, 1)
 
 
-class Words:
-    """What a page says in one language."""
+class ReportTexts:
+    """The texts of one language."""
 
     def __init__(self, language: Language) -> None:
         self.language = language
 
     def __call__(self, english: str, **values: Any) -> str:
-        """The sentence, with `values` put into it."""
+        """The text in this language, with `values` filled in."""
         template = _KOREAN[english] if self.language == "ko" else english
         return template.format(**values)
 
     def period(self, name: str, *, rolling: bool) -> str:
-        """`month`, or the last so many days of a rolling one; `7d` says itself how many."""
+        """The name of a period: `month`, or `the last 30 days` if it is rolling."""
         if not rolling:
             return self(name)
         return self(_ROLLING[name]) if name in _ROLLING else self("the last {period}", period=name)
 
     def status(self, status: str) -> str:
-        """How an availability stands to its target."""
+        """The name of an SLA status."""
         return self(_STATUS[status])
 
     def duration(self, seconds: float | None) -> str:
@@ -106,5 +106,5 @@ class Words:
         return " ".join(shown[:2]) or f"0{_UNITS[self.language][-1]}"
 
     def percent(self, value: float | None) -> str:
-        """Cut and not rounded: 99.9996 is not 100."""
+        """Truncated, not rounded: 99.9996 is not 100."""
         return self("unknown") if value is None else f"{int(value * 1000) / 1000:.3f} %"

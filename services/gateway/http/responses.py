@@ -1,0 +1,29 @@
+"""Errors as HTTP responses."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from starlette.responses import JSONResponse
+
+from services.gateway.http.errors import error_body, status_of
+from shared.errors import EcpError
+
+_RETRY_AFTER = "2"
+"""Seconds. A supervisor has restarted a failed process by then."""
+
+
+def error_response(error: EcpError, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The documented error. A 503 has `Retry-After`."""
+    status = status_of(error)
+    headers = {**(headers or {}), **({"Retry-After": _RETRY_AFTER} if status == HTTPStatus.SERVICE_UNAVAILABLE else {})}
+    return JSONResponse(_encodable(error_body(error)), status_code=status, headers=headers)
+
+
+def _encodable(value: Any) -> Any:
+    r"""`value` with lone surrogates written as `\udXXX`: a client may send them, and UTF-8 can't encode them."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(each) for key, each in value.items()}
+    return [_encodable(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,1 @@
+"""Recovery from lost messages: detects that a stream lost some, and publishes the affected requests again."""

@@ -1,0 +1,68 @@
+"""What a create, change or deploy asks for, checked and sized before its transaction.
+
+Sizing comes first, because nothing may be written without it and no lock should wait for a worker.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from services.gateway.http import request_context
+from services.gateway.mode_context import ModeContext
+from services.gateway.tenants.admission import Admission
+from shared.catalog import Catalog
+from shared.events import DeployOptions
+from shared.sizing import Sizing
+from shared.tenants import TenantSpec
+
+
+@dataclass(frozen=True, slots=True)
+class SizedRequest:
+    """A request that is ready to be written."""
+
+    spec: TenantSpec
+    sizing: Sizing
+    target: str
+    options: DeployOptions
+    deploys: bool
+    notes: tuple[str, ...]
+    """For the caller: decisions that were made for it, and the sizing's warnings."""
+
+
+class RequestSizing:
+    """Checks requests against the catalogue, sizes them, and checks that they fit on their target."""
+
+    def __init__(self, context: ModeContext) -> None:
+        self._catalog = context.catalog
+        self._workers = context.workers
+        self._admission = Admission(context.workers, context.catalog)
+
+    async def size(
+        self, spec: TenantSpec, target: str, options: DeployOptions, *, deploys: bool, notes: Sequence[str] = ()
+    ) -> SizedRequest:
+        """The sized request; `notes` are kept if it deploys.
+
+        Raises Refused for a request that the catalogue doesn't know or the target has no room for, and
+        DependencyUnavailable while the calculator is away.
+        """
+        check_known(self._catalog, spec.service_requirements, spec.preset, spec.gpu_type)
+        sizing = await self._workers.size_spec(spec)
+        all_notes = list(notes) if deploys else []
+        if deploys:
+            room = self._admission.room_for(target, spec.tenant_id, sizing)
+            all_notes += await self._admission.admit(room, options)
+        return SizedRequest(spec, sizing, target, options, deploys, (*all_notes, *_warnings(sizing)))
+
+
+def check_known(catalog: Catalog, services: Mapping[str, int], preset: str | None, gpu_type: str | None) -> None:
+    """Raise Refused for services, a preset or a GPU type that the catalogue doesn't have."""
+    catalog.check_requirements(services)
+    if preset is not None:
+        catalog.check_preset(preset)
+    if gpu_type is not None:
+        catalog.check_gpu_type(gpu_type)
+
+
+def _warnings(sizing: Sizing) -> tuple[str, ...]:
+    """In the request's language; the sizing of an older calculator has them only in English."""
+    is_korean = request_context.current().language == "ko"
+    return sizing.warnings_ko if is_korean and sizing.warnings_ko else sizing.warnings

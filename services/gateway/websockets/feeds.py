@@ -1,0 +1,76 @@
+"""The two feeds of a mode, and everything else that its sockets share."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from prometheus_client import Gauge
+
+from services.gateway.deployments.projection import Update, read_update
+from services.gateway.metrics import GatewayMetrics
+from services.gateway.mode_context import ModeContext
+from services.gateway.monitoring.series import latest_values
+from services.gateway.websockets.monitoring import Sample
+from services.gateway.websockets.snapshots import SnapshotReader
+from services.gateway.websockets.stream_feed import StreamFeed
+from shared.database import Database
+from shared.events import Event, MetricsCollected
+from shared.subjects import GATEWAY_PROJECTS, Stream, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """What the sockets of one mode share."""
+
+    snapshots: SnapshotReader
+    deployments: StreamFeed[Update]
+    """By deployment id."""
+    samples: StreamFeed[Sample]
+    """By tenant id."""
+    open_sockets: Gauge
+
+
+def build_sockets(context: ModeContext, database: Database, metrics: GatewayMetrics) -> Sockets:
+    """The feeds of one mode. `database` has a connection pool for sockets only."""
+    return Sockets(
+        snapshots=SnapshotReader(database, context.settings.socket_pool_size),
+        deployments=_deployment_feed(context, metrics),
+        samples=_sample_feed(context, metrics),
+        open_sockets=metrics.sockets,
+    )
+
+
+def _deployment_feed(context: ModeContext, metrics: GatewayMetrics) -> StreamFeed[Update]:
+    def read(event: Event) -> tuple[str, Update] | None:
+        update = read_update(event)
+        return (update.deployment_id, update) if update is not None else None
+
+    return StreamFeed(
+        context.mode,
+        Stream.ECP,
+        read,
+        subjects=[each for each in GATEWAY_PROJECTS.subjects if each is not Subject.ALERT_RAISED],
+        behind=GATEWAY_PROJECTS.name,
+        keep=context.settings.replay_messages,
+        queue=context.settings.socket_queue,
+        on_missed=metrics.missed.inc,
+    )
+
+
+def _sample_feed(context: ModeContext, metrics: GatewayMetrics) -> StreamFeed[Sample]:
+    def read(event: Event) -> tuple[str, tuple[datetime, dict[str, float]]] | None:
+        if not isinstance(event, MetricsCollected):
+            return None
+        values = latest_values(event.moments)
+        metrics.show_usage(context.mode, event.tenant_id, values, event.time)
+        return event.tenant_id, (event.time, values)
+
+    return StreamFeed(
+        context.mode,
+        Stream.METRICS,
+        read,
+        subjects=[Subject.METRICS_COLLECTED],
+        behind=None,
+        keep=context.settings.replay_messages,
+        queue=context.settings.socket_queue,
+        on_missed=metrics.missed.inc,
+    )
