@@ -250,7 +250,7 @@ async def test_what_is_refused_is_a_dead_letter_that_can_be_replayed(
     [letter] = await letters_for(operator, created["tenant_id"])
     assert (letter.code, letter.subject) == ("TENANT_ALREADY_EXISTS", "outside.tenant.created")
     assert letter.consumer == GATEWAY_INGESTS_OUTSIDE.name
-    async with pipeline.gateway.parts.databases[Mode.DEMO].begin() as connection:
+    async with pipeline.gateway.database.begin() as connection:
         await connection.execute(text("DELETE FROM tenants WHERE tenant_id = :id"), {"id": created["tenant_id"]})
 
     await DeadLetters(operator.jetstream(timeout=2), Mode.DEMO).replay(letter.sequence)

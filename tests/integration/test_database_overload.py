@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from embedded.postgres import PostgresServer, running_postgres
-from services.gateway.http.errors import error_response
+from services.gateway.http.responses import error_response
 from services.gateway.http.write_check import WriteCheck
 from shared.database import Database
 from shared.database.failures import Unwritable

@@ -59,7 +59,7 @@ class Stage:
     async def tenant(self, runs: list[tuple[datetime, datetime, bool]], *, zone: str = "UTC") -> str:
         """A tenant whose history is `runs`, in one service as well."""
         tenant_id = f"t-{uuid4().hex[:12]}"
-        async with self.gateway.parts.databases[Mode.DEMO].begin() as connection:
+        async with self.gateway.database.begin() as connection:
             row_id = await connection.scalar(
                 text(
                     "INSERT INTO tenants (tenant_id, name, preset, service_requirements, resources, sla_target, status,"
@@ -82,7 +82,7 @@ class Stage:
         return tenant_id
 
     async def row_id(self, tenant_id: str) -> int:
-        async with self.gateway.parts.databases[Mode.DEMO].begin() as connection:
+        async with self.gateway.database.begin() as connection:
             return int(await connection.scalar(text("SELECT id FROM tenants WHERE tenant_id = :id"), {"id": tenant_id}))
 
 
@@ -197,7 +197,7 @@ async def test_by_requests_good_of_total_counts(stage: Stage) -> None:
     now = _now()
     tenant_id = await stage.tenant(history(now))
     row_id = await stage.row_id(tenant_id)
-    async with stage.gateway.parts.databases[Mode.DEMO].begin() as connection:
+    async with stage.gateway.database.begin() as connection:
         await connection.execute(
             text(
                 "INSERT INTO monitoring_data"
@@ -209,7 +209,7 @@ async def test_by_requests_good_of_total_counts(stage: Stage) -> None:
             {"row_id": row_id, "now": now},
         )
     # The monitor has rolled up these hours already, without the rows that were written by hand.
-    await Rollups(stage.gateway.parts.databases[Mode.DEMO], lambda: now, raw_hours=48, days=400).roll()
+    await Rollups(stage.gateway.database, lambda: now, raw_hours=48, days=400).roll()
     found = await stage.gateway.get(f"/tenants/{tenant_id}/sla/report?period=6h&by=requests")
     counted = found["requests"]
     assert (counted["total"], counted["bad"]) == (pytest.approx(300_000), pytest.approx(3000))
@@ -235,7 +235,7 @@ async def test_maintenance_is_announced_before_it_begins_and_does_not_count(stag
     made = await announce(now + HOUR, now + 2 * HOUR)
     assert made.status_code == 201
     [window] = made.json()["windows"]
-    async with stage.gateway.parts.databases[Mode.DEMO].begin() as connection:
+    async with stage.gateway.database.begin() as connection:
         await connection.execute(
             text("UPDATE maintenance_windows SET began = :began, ended = :ended WHERE id = :id"),
             {"began": now - 240 * HOUR, "ended": now - 239.5 * HOUR, "id": window["id"]},
@@ -307,7 +307,7 @@ async def test_the_dashboard_shows_the_alerts_that_follow_from_what_was_reported
     """The monitor's own report, which the gateway keeps: an outage of six hours is more than 30 days allow."""
     now = _now()
     tenant_id = await stage.tenant([(now - 48 * HOUR, now - 6 * HOUR, True), (now - 6 * HOUR, now, False)])
-    async with stage.gateway.parts.databases[Mode.DEMO].begin() as connection:
+    async with stage.gateway.database.begin() as connection:
         await connection.execute(text("UPDATE tenants SET generation = 1 WHERE tenant_id = :id"), {"id": tenant_id})
 
     found: list[dict[str, Any]] = []

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,12 +20,13 @@ from services.calculator import app as calculator
 from services.calculator.settings import Settings as CalculatorSettings
 from services.gateway.__main__ import server_config
 from services.gateway.app import create_app
-from services.gateway.http.parameters import Parts
+from services.gateway.mode_context import ModeContexts
 from services.gateway.settings import Settings
+from services.gateway.websockets.feeds import Sockets
 from services.manifest import app as manifest
 from services.manifest.settings import Settings as ManifestSettings
 from shared.bus import Worker
-from shared.database import Databases
+from shared.database import Database, Databases
 from shared.database.upgrade import upgrade_one
 from shared.events import Event
 from shared.http.listening import HttpServer
@@ -55,9 +56,31 @@ class Gateway:
     http: httpx.AsyncClient
 
     @property
-    def parts(self) -> Parts:
-        parts: Parts = self.app.state.parts
-        return parts
+    def modes(self) -> ModeContexts:
+        """What serves each mode, as in `create_app`."""
+        modes: ModeContexts = self.app.state.modes
+        return modes
+
+    @property
+    def sockets(self) -> Sockets:
+        """The feeds of the demo mode."""
+        sockets: Mapping[Mode, Sockets] = self.app.state.sockets
+        return sockets[Mode.DEMO]
+
+    @property
+    def worker(self) -> Worker:
+        """The gateway's process on the bus."""
+        return self.modes[Mode.DEMO].worker
+
+    @property
+    def databases(self) -> Mapping[Mode, Database]:
+        """Both databases, with the gateway's rights."""
+        return {mode: context.database for mode, context in self.modes.items()}
+
+    @property
+    def database(self) -> Database:
+        """The demo database, with the gateway's rights."""
+        return self.modes[Mode.DEMO].database
 
     @asynccontextmanager
     async def as_monitor(self) -> AsyncIterator[asyncpg.Connection]:
@@ -99,7 +122,7 @@ class Gateway:
     async def say(self, event: Event, mode: Mode = Mode.DEMO, event_id: str | None = None) -> None:
         """Publish what a worker would."""
         event_id = event_id or f"test-{next(_NUMBERS)}-{id(event)}"
-        await self.parts.worker.publisher.publish(event, mode=mode, event_id=event_id, correlation_id="req-test")
+        await self.worker.publisher.publish(event, mode=mode, event_id=event_id, correlation_id="req-test")
 
     @asynccontextmanager
     async def socket(self, path: str) -> AsyncIterator["Socket"]:

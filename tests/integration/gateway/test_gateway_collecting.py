@@ -12,9 +12,8 @@ from nats.aio.client import Client
 from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
-from services.gateway import housekeeping
-from services.gateway.manifests import manifest_gc as collecting
-from services.gateway.manifests.manifest_gc import Kept, collect, remove
+from services.gateway.deployments.repository import digests
+from services.gateway.manifests.manifest_gc import ManifestGc, StoredManifest
 from services.manifest.store import RenderedManifests
 from shared.bus import Worker
 from shared.subjects import Bucket, Mode, manifest_key
@@ -57,11 +56,11 @@ class World:
         async def in_rows() -> set[str]:
             return {digest(number) for number in named}
 
-        return await collect(self.gateway.jetstream(), Mode.DEMO, in_rows, older_than=older_than)
+        return await ManifestGc(Mode.DEMO, self.gateway.jetstream()).collect(in_rows, older_than=older_than)
 
-    async def kept(self, number: int) -> Kept:
+    async def kept(self, number: int) -> StoredManifest:
         """As a collection reads it."""
-        everything = await collecting._older(self.gateway.jetstream(), Mode.DEMO, datetime.now(UTC) - LONG_AGO)
+        everything = await ManifestGc(Mode.DEMO, self.gateway.jetstream()).older(datetime.now(UTC) - LONG_AGO)
         return next(each for each in everything if each.key == manifest_key(digest(number)))
 
 
@@ -111,7 +110,7 @@ async def test_what_is_rendered_again_is_new_again_and_not_removed_as_what_it_wa
     await world.keep(1)
     seen = await world.kept(1)
     await world.keep(1)
-    await remove(world.gateway.jetstream(), Mode.DEMO, seen)
+    await ManifestGc(Mode.DEMO, world.gateway.jetstream()).delete(seen)
     assert await world.has(1)
     assert (await world.kept(1)).sequence > seen.sequence
 
@@ -130,7 +129,7 @@ async def test_nobody_else_removes_a_manifest(world: World, account: str) -> Non
     client = await world.bus.client(account)
     seen = await world.kept(1)
     with pytest.raises((nats.errors.Error, TimeoutError)):
-        await remove(client.jetstream(timeout=0.5), Mode.DEMO, seen)
+        await ManifestGc(Mode.DEMO, client.jetstream(timeout=0.5)).delete(seen)
     assert await world.has(1)
     await client.close()
 
@@ -147,4 +146,5 @@ async def test_every_digest_of_a_deployment_is_named(gateway: Gateway) -> None:
     created = await gateway.create()
     await gateway.eventually(f"/tenants/{created['tenant_id']}/deployment-status", phase="validating")
     rendered = (await gateway.get(f"/deployments/{created['deployment_id']}"))["digest"]
-    assert rendered in await housekeeping.named_digests(gateway.parts.databases[Mode.DEMO])
+    async with gateway.database.begin() as connection:
+        assert rendered in await digests(connection)

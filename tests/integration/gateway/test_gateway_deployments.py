@@ -211,7 +211,7 @@ async def test_a_dead_letter_of_the_pipeline_fails_its_deployment(gateway: Gatew
         "dlq-code": "VALIDATION_ERROR",
         "dlq-reason": "spec: Field required",
     }
-    await gateway.parts.worker.publisher.publish_encoded("demo.dlq.resources.calculated", body, headers)
+    await gateway.worker.publisher.publish_encoded("demo.dlq.resources.calculated", body, headers)
     path = f"/tenants/{created['tenant_id']}/deployment-status"
     if fails:
         status = await gateway.eventually(path, status="failed")

@@ -10,7 +10,7 @@ import pytest
 from nats.js.client import JetStreamContext
 from sqlalchemy import text
 
-from services.gateway.housekeeping import clean
+from services.gateway.housekeeping import delete_old_rows
 from shared.bus.dead_letters import DeadLetters, Letter
 from shared.subjects import Mode
 from tests.support.gateway import DEMO, Gateway, tenant
@@ -159,10 +159,10 @@ async def test_an_event_of_a_week_ago_does_not_bring_its_tenant_back(
     headers = {"ce-id": f"old-{wanted['tenant_id']}"}
     await say_again(outside, "tenant.created", wanted, headers)
     await appears(gateway, wanted["tenant_id"])
-    async with gateway.parts.databases[Mode.DEMO].begin() as connection:
+    async with gateway.database.begin() as connection:
         await connection.execute(text("UPDATE idempotency_keys SET created_at = created_at - interval '7 days'"))
         await connection.execute(text("DELETE FROM tenants WHERE tenant_id = :id"), {"id": wanted["tenant_id"]})
-    await clean(gateway.parts.databases[Mode.DEMO], key_hours=24, event_days=90)
+    await delete_old_rows(gateway.modes[Mode.DEMO])
     await say_again(outside, "tenant.created", wanted, headers)
     await until_taken_in(gateway, outside)
     answer = await gateway.http.get(f"/tenants/{wanted['tenant_id']}", headers=DEMO)

@@ -8,7 +8,6 @@ from sqlalchemy import text
 
 from services.gateway.lifecycle.schemas import OperationAccepted
 from shared.events import DeployCompleted, DeployEvent, DeployFailed, DeployRolledBack, OperationRequested, Phase
-from shared.subjects import Mode
 from tests.support.gateway import DEMO, Gateway
 
 
@@ -63,7 +62,7 @@ async def operate(gateway: Gateway, tenant_id: str, operation: str, status: int 
 
 async def said_of(gateway: Gateway, deployment_id: str) -> OperationRequested:
     """The event that asks the deployer, from the stream."""
-    subscription = await gateway.parts.worker.jetstream.subscribe("demo.operation.requested", ordered_consumer=True)
+    subscription = await gateway.worker.jetstream.subscribe("demo.operation.requested", ordered_consumer=True)
     async with asyncio.timeout(15):
         async for message in subscription.messages:
             if json.loads(message.data)["deployment"]["deployment_id"] == deployment_id:
@@ -80,7 +79,7 @@ async def test_a_rollback_runs_the_last_healthy_manifest_and_the_tenant_keeps_wh
     await conclude(gateway, second)
     asked = await operate(gateway, tenant_id, "rollback")
     assert (asked["digest"], asked["to_generation"], asked["revision"]) == (f"sha256:{first['deployment_id']}", 1, 1)
-    assert "still asks for revision 2" in asked["notes"][0]
+    assert "the tenant is at revision 2" in asked["notes"][0]
     event = await said_of(gateway, asked["deployment_id"])
     assert (event.digest, event.to, event.deployment.generation) == (asked["digest"], 1, 3)
     row = await gateway.get(f"/deployments/{asked['deployment_id']}")
@@ -163,7 +162,7 @@ async def test_operations_at_once_get_a_generation_each_and_the_tenant_has_the_h
     accepted = [answer.json()["generation"] for answer in answers if answer.status_code == 202]
     assert len(accepted) == len(set(accepted)) > 0
     assert (await gateway.get(path))["generation"] == max(accepted)
-    async with gateway.parts.databases[Mode.DEMO].begin() as connection:
+    async with gateway.database.begin() as connection:
         count = await connection.scalar(
             text("SELECT count(*) FROM deployments d JOIN tenants t ON t.id = d.tenant_id WHERE t.tenant_id = :id"),
             {"id": created["tenant_id"]},

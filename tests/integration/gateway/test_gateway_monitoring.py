@@ -12,7 +12,7 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
-from services.gateway.housekeeping import forget_tenants
+from services.gateway.housekeeping import drop_deleted_tenants
 from services.gateway.metrics import GatewayMetrics
 from shared.subjects import Mode
 from tests.support.gateway import DEMO, Gateway, error_of
@@ -86,7 +86,7 @@ async def test_a_time_that_no_partition_can_take_is_refused_in_the_answer(gatewa
         points = [{"timestamp": each, "metrics": {"cpu": 1}} for each in times]
         return await gateway.http.post(path, json=points, headers=DEMO)
 
-    async with gateway.parts.databases[Mode.DEMO].begin() as connection:
+    async with gateway.database.begin() as connection:
         bounds = f"FOR VALUES FROM ('{day} 00:00Z') TO ('{day} 12:00Z')"
         await connection.execute(text(f"CREATE TABLE half_a_day PARTITION OF monitoring_data {bounds}"))
     try:
@@ -97,7 +97,7 @@ async def test_a_time_that_no_partition_can_take_is_refused_in_the_answer(gatewa
         assert (await post(f"{day}T11:59:59Z")).status_code == 202
         assert (await post((datetime.now(UTC) - timedelta(days=299)).isoformat())).status_code == 202
     finally:
-        async with gateway.parts.databases[Mode.DEMO].begin() as connection:
+        async with gateway.database.begin() as connection:
             await connection.execute(text("DROP TABLE half_a_day"))
 
 
@@ -254,7 +254,7 @@ async def test_the_metrics_of_tenants_that_neither_mode_has_are_forgotten(gatewa
     metrics = GatewayMetrics(CollectorRegistry())
     for tenant_id in (name, "made-up"):
         metrics.show_usage(Mode.DEMO, tenant_id, {"cpu": 1.0}, datetime.now(UTC))
-    await forget_tenants(gateway.parts.databases, metrics)
+    await drop_deleted_tenants(gateway.modes, metrics)
     assert metrics.tenants == {name}
 
 

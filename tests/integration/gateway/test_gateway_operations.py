@@ -7,7 +7,6 @@ import httpx
 
 from embedded.postgres import PostgresServer
 from shared.events import DeployCompleted, MetricsCollected
-from shared.subjects import Mode
 from tests.integration.gateway.test_gateway_deployments import created_and_prepared, event
 from tests.support.databases import FULL_DISK, execute
 from tests.support.gateway import (
@@ -99,7 +98,7 @@ async def test_a_gateway_whose_database_can_t_write_is_not_ready_and_names_it(
     urls = await make_databases(postgres, "full_disk")
     async with running_workers(nats_url), running_gateway(nats_url=nats_url, **urls) as gateway:
         await wait_until_ready(gateway)
-        database = gateway.parts.databases[Mode.DEMO]
+        database = gateway.database
         await execute(database, FULL_DISK, "CREATE TRIGGER full_disk BEFORE INSERT ON tenants EXECUTE FUNCTION fail()")
         refused = await gateway.http.post("/tenants/", json=tenant(), headers=DEMO)
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "DATABASE_ERROR")

@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from embedded.nats import NatsServer
 from embedded.ports import free_ports
 from embedded.postgres import PostgresServer
-from services.gateway.outbox.drainer import Drainer
+from services.gateway.outbox.drainer import OutboxDrainer
 from shared.bus.bootstrap import bootstrap
 from shared.events import DeployProgressed
 from shared.subjects import Mode
@@ -245,7 +245,7 @@ async def test_the_outbox_is_drained_by_one_copy_and_by_another_when_that_is_gon
         expected = ["demo.tenant.created", "demo.deploy.requested"]
         said = await subjects_of(parts.nats.url, created["tenant_id"])
         assert [each for each in said if each in expected] == expected
-        async with first.parts.databases[Mode.DEMO].session() as session:
+        async with first.database.session() as session:
             # As if the leader's connection broke: the other, or the same one again, takes over.
             ended = await session.fetchval(
                 "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
@@ -264,7 +264,7 @@ async def test_events_leave_the_outbox_in_its_order_and_once(parts: Parts) -> No
             assert changed.status_code == 202
 
         async def all_said() -> bool:
-            async with gateway.parts.databases[Mode.DEMO].session() as session:
+            async with gateway.database.session() as session:
                 return await session.fetchval("SELECT count(*) FROM outbox") == 0
 
         await eventually(all_said)
@@ -282,12 +282,12 @@ async def test_events_leave_the_outbox_in_its_order_and_once(parts: Parts) -> No
 
 async def test_a_drainer_waits_out_what_is_away(parts: Parts) -> None:
     async with everything(parts) as gateway:
-        database = gateway.parts.databases[Mode.DEMO]
-        drainer = Drainer(
+        database = gateway.database
+        drainer = OutboxDrainer(
             Mode.DEMO,
             database,
-            gateway.parts.worker.publisher,
-            gateway.parts.metrics,
+            gateway.worker.publisher,
+            gateway.app.state.metrics,
             poll=gateway.settings.outbox_poll,
         )
         running = asyncio.create_task(drainer.run())

@@ -36,7 +36,7 @@ async def new_deployment(gateway: Gateway) -> tuple[str, str]:
     """A tenant that no worker deploys, with a deployment by hand: its id and the deployment's."""
     tenant = await gateway.create(deploy=False)
     deployment_id = f"dep-projected-{next(_NUMBERS)}"
-    async with gateway.parts.databases[Mode.DEMO].begin() as connection:
+    async with gateway.database.begin() as connection:
         row = await tenant_store.find_tenant(connection, tenant["tenant_id"])
         assert row is not None
         await deployment_store.insert_deployment(
@@ -93,7 +93,7 @@ def delivery(event: Event, number: int, later: timedelta = timedelta()) -> Deliv
 
 async def take(gateway: Gateway, event: Event, number: int, later: timedelta = timedelta()) -> None:
     place = delivery(event, number, later)
-    await project(event, place, databases=gateway.parts.databases, observe=lambda *_: None)
+    await project(event, place, modes=gateway.modes, observe=lambda *_: None)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -177,7 +177,7 @@ async def test_numbers_go_on_above_what_the_deployer_has_seen_before_a_restore(g
 
 async def test_the_sizing_of_an_earlier_tenant_of_the_same_id_is_dropped(gateway: Gateway) -> None:
     tenant = await gateway.create(deploy=False, service_requirements={"stt": 1})
-    async with gateway.parts.databases[Mode.DEMO].begin() as connection:
+    async with gateway.database.begin() as connection:
         row = await tenant_store.find_tenant(connection, tenant["tenant_id"])
     assert row is not None
     earlier = spec_of_row(row).model_copy(update={"service_requirements": {"callbot": 500}})

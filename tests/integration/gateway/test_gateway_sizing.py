@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from shared.subjects import Mode
 from tests.support.gateway import DEMO, Gateway
 
 CALL_CENTRE = {"callbot": 100, "chatbot": 200, "advisor": 50, "stt": 100, "tts": 100}
@@ -151,7 +150,7 @@ async def test_without_usage_the_monitor_s_samples_are_taken(gateway: Gateway) -
 
 async def store_samples(gateway: Gateway, name: str, **values: float) -> None:
     """What the monitor would have stored, five minutes ago."""
-    async with gateway.parts.databases[Mode.DEMO].begin() as connection:
+    async with gateway.database.begin() as connection:
         for metric, value in values.items():
             await connection.execute(
                 text(

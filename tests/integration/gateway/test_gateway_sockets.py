@@ -180,7 +180,7 @@ async def test_a_subscription_chooses_metrics_and_an_interval(gateway: Gateway) 
 
 async def test_a_slow_client_is_told_what_it_missed_and_holds_up_nobody(gateway: Gateway) -> None:
     created = await created_and_prepared(gateway)
-    feed = gateway.parts.deployment_feeds[Mode.DEMO]
+    feed = gateway.sockets.deployments
     with feed.subscribe(created["deployment_id"]) as slow:
         async with gateway.socket(f"/ws/deployment/{created['deployment_id']}?demo=true") as quick:
             await quick.next()
@@ -208,7 +208,7 @@ async def test_the_documented_client_can_post_and_see_it_live(gateway: Gateway) 
 
 async def wait_for_socket(gateway: Gateway, tenant_id: str) -> None:
     """Until the socket has subscribed: what is said before is in its snapshot."""
-    subscriptions = gateway.parts.monitoring_feeds[Mode.DEMO]._subscriptions
+    subscriptions = gateway.sockets.samples._subscriptions
     async with asyncio.timeout(10):
         while True:
             if tenant_id in subscriptions:
@@ -220,7 +220,7 @@ async def test_an_event_that_no_model_takes_doesn_t_stop_the_feed(gateway: Gatew
     created = await created_and_prepared(gateway)
     async with gateway.socket(f"/ws/deployment/{created['deployment_id']}?demo=true") as socket:
         await socket.next()
-        await gateway.parts.worker.publisher.publish_encoded(
+        await gateway.worker.publisher.publish_encoded(
             "demo.deploy.progressed", b"{broken", {"Nats-Msg-Id": f"broken-{created['deployment_id']}"}
         )
         step: Event = event(DeployProgressed, created, 50)

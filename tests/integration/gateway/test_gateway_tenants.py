@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.gateway.tenants.rules import Targets
+from services.gateway.tenants.targets import TargetChoice
 from shared.errors import Refused
 from shared.events import TenantDeleted
 from shared.subjects import Mode
@@ -239,7 +239,7 @@ async def test_the_same_key_and_body_answer_the_first_answer_again(gateway: Gate
 
 async def test_a_tenant_inserted_by_hand_is_pending_and_can_be_deployed(gateway: Gateway) -> None:
     name = tenant()["tenant_id"]
-    async with gateway.parts.databases[Mode.DEMO].session() as session:
+    async with gateway.database.session() as session:
         await session.execute(
             "INSERT INTO tenants (tenant_id, name, preset, is_demo, service_requirements, resources, sla_target,"
             " cpu_limit, memory_limit, gpu_limit) VALUES ($1, NULL, 'medium', false, '{\"chatbot\": 50}',"
@@ -264,7 +264,7 @@ async def test_a_tenant_inserted_by_hand_that_makes_no_sense_breaks_no_list_and_
     gateway: Gateway,
 ) -> None:
     name = tenant()["tenant_id"]
-    async with gateway.parts.databases[Mode.DEMO].session() as session:
+    async with gateway.database.session() as session:
         await session.execute(
             "INSERT INTO tenants (tenant_id, preset, status, service_requirements, resources, sla_target, created_at)"
             " VALUES ($1, 'gigantic', NULL, '[1]', '\"much\"', 'null', NULL)",
@@ -332,7 +332,7 @@ async def test_a_tenant_stays_with_the_target_that_it_is_deployed_to(gateway: Ga
     moved = await gateway.http.post(path, json={"target": "kubernetes"}, headers=mode_header(Mode.DEMO))
     assert moved.status_code == 422
     with pytest.raises(Refused, match="delete it there before"):
-        Targets(has_kubeconfig=True).choose(Mode.PRODUCTION, "kubernetes", bound_to="simulator")
+        TargetChoice(Mode.PRODUCTION, has_kubernetes=True).choose("kubernetes", bound_to="simulator")
     unknown = await gateway.http.post("/tenants/", json=tenant(target="moon"), headers=DEMO)
     assert unknown.status_code == 422
     assert "possible: simulator" in unknown.text

@@ -1,31 +1,34 @@
 """Active alerts follow from what is known of a tenant, and from nothing else."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
-from services.gateway.dashboards.alerts import BURNS, Watched, active_alarms
+from services.gateway.dashboards.alerts import BURN_RATE_RULES, ObservedTenant, active_alerts
 from services.gateway.http.request_context import Language
+from shared.bus import derived_id
 from shared.subjects import Mode
 
+IN_DEMO = partial(derived_id, Mode.DEMO)
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ALL_QUIET = dict.fromkeys(("5m", "30m", "1h", "2h", "6h", "1d", "3d"), 0.0)
 
 
 def watched(
     *, left: float = 90.0, rates: dict[str, float | None] | None = None, ago: float = 10, **changes: Any
-) -> Watched:
+) -> ObservedTenant:
     """A tenant whose last report came `ago` seconds before."""
     time = NOW - timedelta(seconds=ago)
     budget = {"left_percent": left, "exhausts_at": "2026-03-01T11:00:00Z" if left < 0 else None}
     sla = {"time": time.isoformat(), "error_budget": budget, "burn_rates": ALL_QUIET | (rates or {})}
     fields: dict[str, Any] = {"tenant_id": "acme", "status": "running", "sla": sla, "sla_time": time, "updated_at": NOW}
-    return Watched(**(fields | changes))
+    return ObservedTenant(**(fields | changes))
 
 
-def types(*tenants: Watched, language: Language = "en") -> list[tuple[str, str]]:
-    found = active_alarms(tenants, mode=Mode.DEMO, now=NOW, language=language)
+def types(*tenants: ObservedTenant, language: Language = "en") -> list[tuple[str, str]]:
+    found = active_alerts(tenants, identify=IN_DEMO, now=NOW, language=language)
     return [(each.type, each.severity) for each in found]
 
 
@@ -34,14 +37,14 @@ def test_all_quiet_is_no_alert() -> None:
 
 
 def test_a_budget_that_is_used_up_is_an_alert_since_then() -> None:
-    [alarm] = active_alarms([watched(left=-12.5)], mode=Mode.DEMO, now=NOW, language="en")
+    [alarm] = active_alerts([watched(left=-12.5)], identify=IN_DEMO, now=NOW, language="en")
     assert (alarm.type, alarm.severity, alarm.tenant_id) == ("sla_violated", "critical", "acme")
     assert (alarm.metric, alarm.current_value, alarm.threshold) == ("error_budget_left", -12.5, 0.0)
     assert alarm.timestamp == datetime(2026, 3, 1, 11, tzinfo=UTC)
     assert "12.5 %" in alarm.message
 
 
-@pytest.mark.parametrize("burn", BURNS)
+@pytest.mark.parametrize("burn", BURN_RATE_RULES)
 def test_a_burn_rate_alarms_when_both_windows_exceed_it(burn: Any) -> None:
     above, below = burn.rate + 0.1, burn.rate - 0.1
     assert types(watched(rates={burn.long: above, burn.short: above})) == [("error_budget_burn", burn.severity)]
@@ -55,7 +58,7 @@ def test_of_several_burn_rates_the_worst_is_shown() -> None:
 
 def test_a_running_tenant_that_nobody_observes_is_an_alert_and_its_old_burn_rates_are_not() -> None:
     old = watched(ago=1800, rates=dict.fromkeys(ALL_QUIET, 20.0))
-    [alarm] = active_alarms([old], mode=Mode.DEMO, now=NOW, language="en")
+    [alarm] = active_alerts([old], identify=IN_DEMO, now=NOW, language="en")
     assert (alarm.type, alarm.current_value, alarm.threshold) == ("monitoring_missing", 30.0, 5.0)
     assert alarm.timestamp == NOW - timedelta(minutes=25)
     never = watched(sla=None, sla_time=None, updated_at=NOW - timedelta(minutes=6))
@@ -69,18 +72,13 @@ def test_a_tenant_that_was_stopped_is_no_alert() -> None:
 
 def test_the_critical_come_first_and_an_alert_keeps_its_id() -> None:
     tenants = [watched(tenant_id="a", rates={"3d": 2.0, "6h": 2.0}), watched(tenant_id="b", left=-1.0)]
-    first, second = active_alarms(tenants, mode=Mode.DEMO, now=NOW, language="en")
+    first, second = active_alerts(tenants, identify=IN_DEMO, now=NOW, language="en")
     assert (first.tenant_id, second.tenant_id) == ("b", "a")
-    again = active_alarms(tenants, mode=Mode.DEMO, now=NOW + timedelta(seconds=30), language="ko")
+    again = active_alerts(tenants, identify=IN_DEMO, now=NOW + timedelta(seconds=30), language="ko")
     assert [each.alert_id for each in again] == [first.alert_id, second.alert_id]
     assert again[0].message.startswith("최근 30일의 오류 예산")
-    assert (
-        len(
-            {each.alert_id for each in active_alarms(tenants, mode=Mode.PRODUCTION, now=NOW, language="en")}
-            - {first.alert_id, second.alert_id}
-        )
-        == 2
-    )
+    in_production = active_alerts(tenants, identify=partial(derived_id, Mode.PRODUCTION), now=NOW, language="en")
+    assert not {each.alert_id for each in in_production} & {first.alert_id, second.alert_id}
 
 
 @pytest.mark.parametrize(
@@ -91,7 +89,7 @@ def test_a_service_that_is_down_is_an_alert_that_names_it(up: bool | None, is_du
     fine = {"up": True, "ready": 2, "needed": 1, "wanted": 2}
     tenant = watched()
     sla = {**(tenant.sla or {}), "services": {"chatbot": service, "callbot": fine}}
-    alarms = active_alarms([watched(sla=sla)], mode=Mode.DEMO, now=NOW, language="en")
+    alarms = active_alerts([watched(sla=sla)], identify=IN_DEMO, now=NOW, language="en")
     assert [(each.type, each.severity, each.current_value) for each in alarms] == [("service_down", "critical", 1.0)][
         :found
     ]

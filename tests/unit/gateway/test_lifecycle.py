@@ -4,23 +4,25 @@ from typing import Any
 
 import pytest
 
-from services.gateway.lifecycle.rules import Past, State, choose
+from services.gateway.lifecycle.rules import PastOperation, TenantHistory, choose
 from shared.errors import Refused
 from shared.events import Operation
 
 
-def past(generation: int, operation: str = "deploy", status: str = "completed", digest: str | None = "") -> Past:
+def past(
+    generation: int, operation: str = "deploy", status: str = "completed", digest: str | None = ""
+) -> PastOperation:
     """Its digest is `sha256:<generation>` unless another one is given."""
     found = f"sha256:{generation}" if digest == "" else digest
-    return Past(f"dep-{generation}", operation, generation, generation, status, found)
+    return PastOperation(f"dep-{generation}", operation, generation, generation, status, found)
 
 
-def state(*history: Past, status: str = "running") -> State:
+def state(*history: PastOperation, status: str = "running") -> TenantHistory:
     """Oldest first, as one tells it."""
-    return State("acme", status, max((each.revision for each in history), default=1), history[::-1])
+    return TenantHistory("acme", status, max((each.revision for each in history), default=1), history[::-1])
 
 
-def source_of(operation: Operation, *history: Past, **more: Any) -> str | None:
+def source_of(operation: Operation, *history: PastOperation, **more: Any) -> str | None:
     found = choose(operation, state(*history, **more)).source
     return found.deployment_id if found else None
 
@@ -44,7 +46,7 @@ ROLLBACKS: list[Any] = [
 
 @pytest.mark.parametrize(("history", "expected"), ROLLBACKS)
 def test_a_rollback_goes_to_the_last_healthy_generation_with_another_manifest(
-    history: list[Past], expected: str
+    history: list[PastOperation], expected: str
 ) -> None:
     assert source_of(Operation.ROLLBACK, *history) == expected
 
@@ -54,8 +56,8 @@ def test_a_rollback_goes_where_it_is_told_if_that_was_healthy() -> None:
     chosen = choose(Operation.ROLLBACK, history, "dep-1")
     assert chosen.source is not None
     assert chosen.source.deployment_id == "dep-1"
-    assert "revision 1's; the tenant still asks for revision 4" in chosen.notes[0]
-    with pytest.raises(Refused, match="is failed; choose one that was completed"):
+    assert "of revision 1; the tenant is at revision 4" in chosen.notes[0]
+    with pytest.raises(Refused, match="is failed; choose a completed one"):
         choose(Operation.ROLLBACK, history, "dep-3")
     with pytest.raises(Refused) as unknown:
         choose(Operation.ROLLBACK, history, "dep-9")
@@ -68,7 +70,7 @@ REFUSED: list[Any] = [
     (Operation.ROLLBACK, (), "pending", "nothing to roll back to"),
     (Operation.ROLLBACK, STOPPED, "stopped", "is stopped"),
     (Operation.RESTART, STOPPED, "stopped", "is stopped"),
-    (Operation.RESTART, (past(1), past(2, status="deploying")), "running", "on its way"),
+    (Operation.RESTART, (past(1), past(2, status="deploying")), "running", "in progress"),
     (Operation.RESTART, (past(1, status="failed", digest=None),), "failed", "nothing of it runs"),
     (Operation.STOP, STOPPED, "stopped", "stopped"),
     (Operation.STOP, (past(1), past(2, "stop", "pending", None)), "running", "being stopped"),
@@ -80,7 +82,7 @@ REFUSED: list[Any] = [
 
 @pytest.mark.parametrize(("operation", "history", "status", "words"), REFUSED)
 def test_what_makes_no_sense_is_a_conflict_that_says_why(
-    operation: Operation, history: tuple[Past, ...], status: str, words: str
+    operation: Operation, history: tuple[PastOperation, ...], status: str, words: str
 ) -> None:
     with pytest.raises(Refused, match=words) as refused:
         choose(operation, state(*history, status=status))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.gateway.monitoring.series import (
     INTERVALS,
     MOST_POINTS,
-    Stretch,
+    SeriesHour,
     by_time,
     latest_values,
     most_hours,
@@ -59,11 +59,11 @@ def test_the_latest_values_are_those_of_the_last_minute_in_whatever_order_they_c
     assert latest_values(moments) == {"cpu": 1.0, "gpu": 3.0}
 
 
-def hour_of(values: dict[int, list[float]], *, name: str = "cpu", hours: int = 0, whole: bool = True) -> Stretch:
+def hour_of(values: dict[int, list[float]], *, name: str = "cpu", hours: int = 0, whole: bool = True) -> SeriesHour:
     """An hour of minutes with these values."""
     numbers = sorted(values)
     everything = [value for number in numbers for value in values[number]]
-    return Stretch(
+    return SeriesHour(
         name,
         START + timedelta(hours=hours),
         None if len(numbers) == 60 else numbers,

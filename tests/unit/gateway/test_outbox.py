@@ -1,12 +1,12 @@
 """In which order the outbox is emptied."""
 
 from services.gateway.outbox.drainer import by_tenant
-from services.gateway.outbox.repository import Waiting
+from services.gateway.outbox.repository import UnpublishedEvent
 from shared.bus import Encoded
 
 
-def waiting(number: int, tenant_id: str) -> Waiting:
-    return Waiting(number, Encoded("demo.tenant.updated", b"{}", {"ce-subject": tenant_id}))
+def waiting(number: int, tenant_id: str) -> UnpublishedEvent:
+    return UnpublishedEvent(number, Encoded("demo.tenant.updated", b"{}", {"ce-subject": tenant_id}))
 
 
 def test_the_events_of_a_tenant_stay_in_their_order_and_those_of_others_don_t_wait_for_them() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from services.gateway.http.request_context import Language
 from services.gateway.sla.report_page import write
-from services.gateway.sla.translations import Words
+from services.gateway.sla.report_texts import ReportTexts
 from shared.events import ErrorBudget
 from shared.rpc import SlaFailure, SlaFigures, SlaMaintenance, SlaPart, SlaReport, SlaRequests, SlaService
 
@@ -161,8 +161,8 @@ def test_names_are_no_markup() -> None:
     [(None, "–", "–"), (0, "0 s", "0초"), (65, "1 min 5 s", "1분 5초"), (90_061, "1 d 1 h", "1일 1시간")],
 )
 def test_a_duration_has_its_two_largest_units(seconds: float | None, english: str, korean: str) -> None:
-    assert (Words("en").duration(seconds), Words("ko").duration(seconds)) == (english, korean)
+    assert (ReportTexts("en").duration(seconds), ReportTexts("ko").duration(seconds)) == (english, korean)
 
 
 def test_an_availability_is_cut_and_not_rounded() -> None:
-    assert Words("en").percent(99.9996) == "99.999 %"
+    assert ReportTexts("en").percent(99.9996) == "99.999 %"

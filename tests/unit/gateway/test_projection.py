@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.deployments.projection import ENDED, Update, is_step_forward, read_update, tenant_status
+from services.gateway.deployments.projection import Update, is_step_forward, read_update, tenant_status
 from shared.events import (
     DeployCompleted,
     DeployDrifted,
@@ -22,6 +22,7 @@ from shared.events import (
     ResourcesRejected,
     TenantDeleted,
 )
+from shared.events.statuses import ENDED
 
 GONE = {"type": "Deployment", "name": "callbot", "reason": "gone"}
 CONTEXT = {"deployment_id": "dep-1", "generation": 1, "target": "simulator"}

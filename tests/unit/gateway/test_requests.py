@@ -13,10 +13,10 @@ from services.gateway.http import request_context
 from services.gateway.http.bodies import BodyLimit
 from services.gateway.http.errors import STATUS, error_body, status_of
 from services.gateway.http.language import translate
-from services.gateway.http.middleware import ModeChoice, RequestScope, Unexpected
+from services.gateway.http.middleware import ModeChoice, RequestScope, UnexpectedErrors
+from services.gateway.http.problems import refusal
 from services.gateway.http.request_context import is_request_id, language_of
-from services.gateway.http.validation import refusal
-from services.gateway.idempotency.calls import once
+from services.gateway.idempotency.transaction import call_key
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.settings import Settings
 from services.gateway.tenants.schemas import DeployRequest
@@ -81,7 +81,7 @@ async def test_an_unexpected_exception_is_a_500_that_says_nothing_of_it() -> Non
     async def broken(scope: Any, receive: Any, send: Any) -> None:
         raise KeyError("a secret")
 
-    [start, body] = await call(RequestScope(Unexpected(broken)))
+    [start, body] = await call(RequestScope(UnexpectedErrors(broken)))
     assert start["status"] == 500
     assert b"INTERNAL" in body["body"]
     assert b"secret" not in body["body"]
@@ -190,13 +190,13 @@ def test_a_refusal_names_fields_without_repeating_what_was_refused() -> None:
 
 
 def test_the_same_body_has_the_same_fingerprint_whatever_its_spelling() -> None:
-    first = once("s", "k", DeployRequest.model_validate_json('{"target": "simulator"}'))
-    second = once("s", "k", DeployRequest.model_validate_json('{ "target":"simulator", "unknown": 1 }'))
-    other = once("s", "k", DeployRequest.model_validate_json("{}"))
+    first = call_key("s", "k", DeployRequest.model_validate_json('{"target": "simulator"}'))
+    second = call_key("s", "k", DeployRequest.model_validate_json('{ "target":"simulator", "unknown": 1 }'))
+    other = call_key("s", "k", DeployRequest.model_validate_json("{}"))
     assert first == second != other
-    assert once("s", None, None) is None
+    assert call_key("s", None, None) is None
     with pytest.raises(Refused):
-        once("s", "\n", None)
+        call_key("s", "\n", None)
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.deployments.projection import Update
-from services.gateway.websockets.connection import Allowance
-from services.gateway.websockets.deployment import DeploymentView, merged
-from services.gateway.websockets.monitoring import MonitoringView
-from services.gateway.websockets.snapshots import Snapshots
-from services.gateway.websockets.stream_feed import Feed, Message, Subscription
+from services.gateway.websockets.connection import MessageAllowance
+from services.gateway.websockets.deployment import DeploymentFeedState, merged
+from services.gateway.websockets.monitoring import MonitoringFeedState
+from services.gateway.websockets.snapshots import SnapshotReader
+from services.gateway.websockets.stream_feed import FeedMessage, FeedSubscription, StreamFeed
 from shared.database import Database
 from shared.errors import Overloaded
 from shared.subjects import Mode, Stream
@@ -34,8 +34,8 @@ class Clock:
         return self.now
 
 
-def step(seq: int, progress: int = 50, status: Any = "deploying", text: str = "") -> Message[Update]:
-    return Message(seq, "dep-1", NOW, "req-1", Update("dep-1", status, text or str(seq), progress=progress))
+def step(seq: int, progress: int = 50, status: Any = "deploying", text: str = "") -> FeedMessage[Update]:
+    return FeedMessage(seq, "dep-1", NOW, "req-1", Update("dep-1", status, text or str(seq), progress=progress))
 
 
 def stored(seq: int, **changes: Any) -> Any:
@@ -60,7 +60,7 @@ def stored(seq: int, **changes: Any) -> Any:
 
 @given(st.lists(st.tuples(st.integers(1, 30), st.integers(0, 100)), max_size=30))
 def test_however_steps_arrive_each_is_shown_once_and_progress_never_falls(steps: list[tuple[int, int]]) -> None:
-    view = DeploymentView("dep-1", "t")
+    view = DeploymentFeedState("dep-1", "t")
     shown = [view.message() for seq, progress in steps if view.update(step(seq, progress))]
     numbers = [each["seq"] for each in shown]
     assert numbers == sorted(set(numbers))
@@ -69,7 +69,7 @@ def test_however_steps_arrive_each_is_shown_once_and_progress_never_falls(steps:
 
 
 def test_the_snapshot_is_the_row_and_what_the_row_has_is_not_shown_again() -> None:
-    view = DeploymentView("dep-1", "t")
+    view = DeploymentFeedState("dep-1", "t")
     view.load(stored(10, progress=60))
     assert view.message("snapshot")["seq"] == 10
     assert not view.update(step(9))
@@ -79,7 +79,7 @@ def test_the_snapshot_is_the_row_and_what_the_row_has_is_not_shown_again() -> No
 
 
 def test_after_the_end_only_another_end_is_shown() -> None:
-    view = DeploymentView("dep-1", "t")
+    view = DeploymentFeedState("dep-1", "t")
     assert view.update(step(1, 100, "completed"))
     assert not view.update(step(2, 50))
     assert not view.update(step(3, 100, "superseded"))
@@ -94,19 +94,19 @@ def test_a_replay_takes_from_the_log_and_from_memory_what_the_other_lacks() -> N
     assert merged(log, recent, None, 13) == []
 
 
-def sample(seq: int, arrived: datetime = NOW, **values: float) -> Message[tuple[datetime, dict[str, float]]]:
-    return Message(seq, "t", arrived, "req-1", (NOW, values))
+def sample(seq: int, arrived: datetime = NOW, **values: float) -> FeedMessage[tuple[datetime, dict[str, float]]]:
+    return FeedMessage(seq, "t", arrived, "req-1", (NOW, values))
 
 
 def test_nothing_is_said_before_there_is_a_sample() -> None:
-    view = MonitoringView("t", Clock())
+    view = MonitoringFeedState("t", Clock())
     assert view.message() is None
     assert view.wait() is None
 
 
 def test_values_stand_below_metrics_and_at_the_top_but_never_in_the_place_of_a_field() -> None:
-    view = MonitoringView("t", Clock())
-    view.take(sample(5, cpu=1.0, tenant_id=2.0, timestamp=3.0))
+    view = MonitoringFeedState("t", Clock())
+    view.add(sample(5, cpu=1.0, tenant_id=2.0, timestamp=3.0))
     message = view.message()
     assert message is not None
     assert message["metrics"] == {"cpu": 1.0, "tenant_id": 2.0, "timestamp": 3.0}
@@ -114,13 +114,13 @@ def test_values_stand_below_metrics_and_at_the_top_but_never_in_the_place_of_a_f
 
 
 def test_a_value_that_is_older_than_a_minute_is_no_longer_shown() -> None:
-    view = MonitoringView("t", Clock())
-    view.take(sample(1, gpu=1.0))
-    view.take(sample(2, NOW + timedelta(seconds=59), cpu=2.0))
+    view = MonitoringFeedState("t", Clock())
+    view.add(sample(1, gpu=1.0))
+    view.add(sample(2, NOW + timedelta(seconds=59), cpu=2.0))
     first = view.message()
     assert first is not None
     assert first["metrics"] == {"cpu": 2.0, "gpu": 1.0}
-    view.take(sample(3, NOW + timedelta(seconds=61), cpu=3.0))
+    view.add(sample(3, NOW + timedelta(seconds=61), cpu=3.0))
     later = view.message()
     assert later is not None
     assert later["metrics"] == {"cpu": 3.0}
@@ -128,13 +128,13 @@ def test_a_value_that_is_older_than_a_minute_is_no_longer_shown() -> None:
 
 def test_an_interval_holds_back_and_then_says_the_latest() -> None:
     clock = Clock()
-    view = MonitoringView("t", clock)
-    assert view.hear({"action": "subscribe", "metrics": ["cpu"], "interval": 5000}) is None
-    view.take(sample(1, cpu=1.0))
+    view = MonitoringFeedState("t", clock)
+    assert view.receive({"action": "subscribe", "metrics": ["cpu"], "interval": 5000}) is None
+    view.add(sample(1, cpu=1.0))
     assert view.message() is not None
     clock.now += 2
-    view.take(sample(2, cpu=2.0))
-    view.take(sample(3, memory=9.0))
+    view.add(sample(2, cpu=2.0))
+    view.add(sample(3, memory=9.0))
     assert view.message() is None
     assert view.wait() == pytest.approx(2.5)
     clock.now += 2.6
@@ -145,18 +145,18 @@ def test_an_interval_holds_back_and_then_says_the_latest() -> None:
 
 
 def test_unsubscribed_metrics_are_silent_until_they_are_wanted_again() -> None:
-    view = MonitoringView("t", Clock())
-    view.hear({"action": "unsubscribe", "metrics": ["cpu_usage"]})
-    view.take(sample(1, cpu=1.0))
+    view = MonitoringFeedState("t", Clock())
+    view.receive({"action": "unsubscribe", "metrics": ["cpu_usage"]})
+    view.add(sample(1, cpu=1.0))
     assert view.message() is None
-    view.take(sample(2, memory=1.0))
+    view.add(sample(2, memory=1.0))
     message = view.message()
     assert message is not None
     assert message["metrics"] == {"memory": 1.0}
-    view.hear({"action": "unsubscribe"})
-    view.take(sample(3, memory=2.0))
+    view.receive({"action": "unsubscribe"})
+    view.add(sample(3, memory=2.0))
     assert view.message() is None
-    view.hear({"action": "subscribe"})
+    view.receive({"action": "subscribe"})
     assert view.message() is not None
 
 
@@ -178,14 +178,14 @@ def test_unsubscribed_metrics_are_silent_until_they_are_wanted_again() -> None:
     ],
 )
 def test_what_makes_no_sense_is_answered(said: Any) -> None:
-    answer = MonitoringView("t", Clock()).hear(said)
+    answer = MonitoringFeedState("t", Clock()).receive(said)
     assert answer is not None
     assert answer["type"] == "error"
 
 
 async def test_a_full_queue_gives_up_its_oldest_and_counts_them() -> None:
-    subscription: Subscription[str] = Subscription([], 2, 0)
-    kept = [subscription.put(Message(seq, "x", NOW, "", "")) for seq in range(5)]
+    subscription: FeedSubscription[str] = FeedSubscription([], 2, 0)
+    kept = [subscription.put(FeedMessage(seq, "x", NOW, "", "")) for seq in range(5)]
     assert kept == [True, True, False, False, False]
     missed, first = await subscription.get()
     assert first is not None
@@ -198,9 +198,9 @@ async def test_a_full_queue_gives_up_its_oldest_and_counts_them() -> None:
 
 
 @contextmanager
-def feed(**changes: Any) -> Iterator[Feed[str]]:
+def feed(**changes: Any) -> Iterator[StreamFeed[str]]:
     options: dict[str, Any] = {"subjects": ["deploy.progressed"], "behind": "gateway-projects", "keep": 3, "queue": 3}
-    yield Feed(Mode.DEMO, Stream.ECP, lambda event: None, on_missed=lambda: None, **(options | changes))
+    yield StreamFeed(Mode.DEMO, Stream.ECP, lambda event: None, on_missed=lambda: None, **(options | changes))
 
 
 class Stand:
@@ -239,7 +239,7 @@ async def test_a_feed_begins_where_nothing_is_left_out(seen: int, behind: str | 
 def test_a_subscription_knows_what_came_lately_of_its_topic() -> None:
     with feed() as each:
         for seq, topic in enumerate(("a", "b", "a", "a", "a")):
-            each._fan_out(Message(seq, topic, NOW, "", ""))
+            each._fan_out(FeedMessage(seq, topic, NOW, "", ""))
         with each.subscribe("a") as subscription:
             assert [message.seq for message in subscription.recent] == [2, 3, 4]
         assert not each._subscriptions
@@ -250,42 +250,42 @@ def unsubscribe(names: list[str]) -> dict[str, Any]:
 
 
 def test_names_that_no_metric_can_have_are_refused_and_not_kept() -> None:
-    view = MonitoringView("t", Clock())
+    view = MonitoringFeedState("t", Clock())
     for names in (["x" * 60_000], ["a b"], [""], [f"m{number}" for number in range(101)]):
-        answer = view.hear(unsubscribe(names))
+        answer = view.receive(unsubscribe(names))
         assert answer is not None
         assert "at most 100 names" in answer["error"]["message"]
-    assert view._unwanted == set()
+    assert view._excluded == set()
 
 
 def test_a_client_that_unsubscribes_for_ever_is_stopped_at_a_thousand_names() -> None:
-    view = MonitoringView("t", Clock())
-    answers = [view.hear(unsubscribe([f"m{n}_{part}" for n in range(100)])) for part in range(1000)]
+    view = MonitoringFeedState("t", Clock())
+    answers = [view.receive(unsubscribe([f"m{n}_{part}" for n in range(100)])) for part in range(1000)]
     assert answers[:10] == [None] * 10
     assert all(answers[10:])
-    assert len(view._unwanted) == 1000
+    assert len(view._excluded) == 1000
 
 
 def test_what_was_subscribed_to_can_be_unsubscribed_without_being_kept() -> None:
-    view = MonitoringView("t", Clock())
-    view.hear({"action": "subscribe", "metrics": ["cpu", "memory"]})
-    view.hear(unsubscribe(["cpu_usage", "other"]))
-    view.take(sample(1, cpu=1.0, memory=2.0))
+    view = MonitoringFeedState("t", Clock())
+    view.receive({"action": "subscribe", "metrics": ["cpu", "memory"]})
+    view.receive(unsubscribe(["cpu_usage", "other"]))
+    view.add(sample(1, cpu=1.0, memory=2.0))
     assert (view.message() or {})["metrics"] == {"memory": 2.0}
-    assert view._unwanted == set()
+    assert view._excluded == set()
 
 
 def test_series_that_ended_are_not_kept_for_as_long_as_a_socket_is_open() -> None:
-    view = MonitoringView("t", Clock())
+    view = MonitoringFeedState("t", Clock())
     for minute in range(100):
-        view.take(sample(minute, NOW + timedelta(minutes=2 * minute), **{f"m{minute}": 1.0}))
+        view.add(sample(minute, NOW + timedelta(minutes=2 * minute), **{f"m{minute}": 1.0}))
     assert set(view._values) == {"m99"}
     assert (view.message() or {})["metrics"] == {"m99": 1.0}
 
 
 def test_a_client_may_send_a_burst_and_then_so_many_messages_a_second() -> None:
     clock = Clock()
-    allowance = Allowance(clock)
+    allowance = MessageAllowance(clock)
     assert sum(allowance.take() for _ in range(1000)) == 100
     clock.now += 1
     assert sum(allowance.take() for _ in range(1000)) == 10
@@ -293,14 +293,14 @@ def test_a_client_may_send_a_burst_and_then_so_many_messages_a_second() -> None:
 
 async def test_sockets_that_open_at_once_wait_for_their_turn_and_not_for_ever() -> None:
     reading = Reading()
-    snapshots = Snapshots(cast(Database, reading), 2, longest_wait=5.0)
+    snapshots = SnapshotReader(cast(Database, reading), 2, longest_wait=5.0)
     opening = [asyncio.create_task(read(snapshots)) for _ in range(50)]
     await asyncio.sleep(0)
     reading.go_on.set()
     await asyncio.gather(*opening)
     assert reading.most == 2
     reading.go_on.clear()
-    impatient = Snapshots(cast(Database, reading), 1, longest_wait=0.05)
+    impatient = SnapshotReader(cast(Database, reading), 1, longest_wait=0.05)
     first = asyncio.create_task(read(impatient))
     await asyncio.sleep(0)
     with pytest.raises(Overloaded, match="too many are opening at once"):
@@ -324,6 +324,6 @@ class Reading:
         self.present -= 1
 
 
-async def read(snapshots: Snapshots) -> None:
+async def read(snapshots: SnapshotReader) -> None:
     async with snapshots.begin():
         await cast(Any, snapshots)._database.go_on.wait()

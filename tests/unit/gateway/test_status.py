@@ -81,7 +81,7 @@ def test_what_has_ended_waits_for_nothing(status: str) -> None:
 @pytest.mark.parametrize(
     ("phase", "message", "said"),
     [
-        ("sizing", "the deployment has been asked for", "the calculator"),
+        ("sizing", "the deployment has been requested", "the calculator"),
         ("rendering", "sized", "the manifest service"),
         ("validating", "rendered", "the deployer"),
         ("creating-services", "waiting for the Kubernetes API of cluster demo", "the Kubernetes API of cluster demo"),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.gateway.inbound.handlers import _name, _once
+from services.gateway.inbound.handlers import event_key, generated_tenant_id
 from shared.access import ACCESS
 from shared.bus import Delivery
 from shared.errors import Refused
@@ -65,11 +65,11 @@ def test_a_subject_tells_which_system_published_it(system: str) -> None:
 def test_the_same_source_and_id_of_two_systems_are_two_events() -> None:
     request = OutsideRequest(subject="tenant.created", fields={})
     of_erp = replace(EVENT, subject="outside.erp.tenant.created")
-    assert _once(request, EVENT) != _once(request, of_erp)
-    assert _once(request, EVENT) == _once(request, replace(EVENT, sequence=5))
+    assert event_key(request, EVENT) != event_key(request, of_erp)
+    assert event_key(request, EVENT) == event_key(request, replace(EVENT, sequence=5))
 
 
 def test_a_tenant_without_an_id_gets_one_that_fits_whatever_the_system_s_name_is() -> None:
     name = "a" * 30
     event = replace(EVENT, subject=from_outside("tenant.created", name), stream=stream_of_system(Mode.DEMO, name))
-    assert check_tenant_id(_name(event)) == _name(event)
+    assert check_tenant_id(generated_tenant_id(event)) == generated_tenant_id(event)
