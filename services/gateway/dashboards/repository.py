@@ -62,7 +62,7 @@ async def existing(connection: AsyncConnection, tenant_ids: Collection[str]) -> 
 
 
 async def count_tenants(connection: AsyncConnection) -> Row[Any]:
-    """total, active, and the observed and down seconds of all tenants (NULL without a report)."""
+    """The numbers `total` and `active`, and the `observed` and `down` seconds of all tenants (NULL without a report)."""
     return (await connection.execute(_TENANTS)).one()
 
 
@@ -72,12 +72,12 @@ async def count_presets(connection: AsyncConnection) -> dict[str, int]:
 
 
 async def count_latest_deployments(connection: AsyncConnection) -> Row[Any]:
-    """pending and failed, among the latest deployment of each tenant."""
+    """The numbers `pending` and `failed`, among the latest deployment of each tenant."""
     return (await connection.execute(_DEPLOYMENTS)).one()
 
 
 async def count_ended_deployments(connection: AsyncConnection) -> Row[Any]:
-    """completed and ended, of the last 24 hours."""
+    """The numbers `completed` and `ended`, of the last 24 hours."""
     return (await connection.execute(_ENDED)).one()
 
 

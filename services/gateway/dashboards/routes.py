@@ -1,4 +1,4 @@
-"""`/api/v1/monitoring/system` and `/api/v1/operations/dashboard`"""
+"""The routes `/api/v1/monitoring/system` and `/api/v1/operations/dashboard`."""
 
 from typing import Annotated
 

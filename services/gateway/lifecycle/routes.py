@@ -1,4 +1,4 @@
-"""`/api/v1/tenants/{id}/deploy`, `/rollback`, `/start`, `/stop` and `/restart`
+"""The routes `/api/v1/tenants/{id}/deploy`, `/rollback`, `/start`, `/stop` and `/restart`.
 
 Each is a deployment with an id of its own, and the one with the highest generation wins.
 """

@@ -1,4 +1,4 @@
-"""`/api/v1/tenants/{id}/recommendation`"""
+"""The route `/api/v1/tenants/{id}/recommendation`."""
 
 from typing import Annotated
 
