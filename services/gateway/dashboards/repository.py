@@ -62,7 +62,7 @@ async def existing(connection: AsyncConnection, tenant_ids: Collection[str]) -> 
 
 
 async def count_tenants(connection: AsyncConnection) -> Row[Any]:
-    """The numbers `total` and `active`, and the `observed` and `down` seconds of all tenants (NULL without a report)."""
+    """The numbers `total` and `active`; the `observed` and `down` seconds of all tenants, NULL without a report."""
     return (await connection.execute(_TENANTS)).one()
 
 

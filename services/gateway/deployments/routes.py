@@ -1,4 +1,4 @@
-"""The routes `/api/v1/tenants/{id}/deployment-status`, `/api/v1/tenants/{id}/deployments`, `/api/v1/deployments/...`."""
+"""The routes `/api/v1/tenants/{id}/deployment-status`, `.../deployments` and `/api/v1/deployments/...`."""
 
 from typing import Annotated
 
