@@ -205,7 +205,7 @@ async def test_prometheus_scrapes_the_documented_metrics_and_the_workers(
                     values={"cpu": 61.5, "memory": 40.0, "gpu": 12.0},
                     source="test",
                 )
-                await gateway.say(event)
+                await gateway.publish(event)
                 await gateway.get(f"/tenants/{tenant_id}")
                 for name, value in (("cpu", 61.5), ("memory", 40.0), ("gpu", 12.0)):
                     expression = f'ecp_tenant_{name}_usage{{tenant_id="{tenant_id}"}}'
@@ -285,7 +285,7 @@ async def test_every_job_of_the_guides_configurations_finds_what_it_is_for(
             }
             assert {value for _, value in found} == {5.0, 7.0}
             event = MetricsCollected(tenant_id=tenant_id, time=datetime.now(UTC), values={"cpu": 61.5}, source="test")
-            await gateway.say(event)
+            await gateway.publish(event)
             usage = f'ecp_tenant_cpu_usage{{tenant_id="{tenant_id}"}}'
             seen = await eventually(lambda: query_until(url, usage, len(names) - 1))
             assert {labels["job"] for labels, _ in seen} == names - {"kubernetes-pods"}

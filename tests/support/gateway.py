@@ -92,7 +92,7 @@ class Gateway:
             await connection.close()
 
     async def create(self, mode: Mode = Mode.DEMO, **changes: Any) -> dict[str, Any]:
-        """A tenant of its own, as the answer to its creation says."""
+        """Create a tenant; the answer to its creation."""
         answer = await self.http.post("/tenants/", json=tenant(**changes), headers=mode_header(mode))
         assert answer.status_code == 201, answer.text
         body: dict[str, Any] = answer.json()
@@ -119,7 +119,7 @@ class Gateway:
             raise AssertionError(f"{path} never had {wanted}; last: {body}") from None
         return body
 
-    async def say(self, event: Event, mode: Mode = Mode.DEMO, event_id: str | None = None) -> None:
+    async def publish(self, event: Event, mode: Mode = Mode.DEMO, event_id: str | None = None) -> None:
         """Publish what a worker would."""
         event_id = event_id or f"test-{next(_NUMBERS)}-{id(event)}"
         await self.worker.publisher.publish(event, mode=mode, event_id=event_id, correlation_id="req-test")
@@ -147,7 +147,7 @@ class Socket:
             if all(messages[-1].get(name) == value for name, value in wanted.items()):
                 return messages
 
-    async def say(self, message: Any) -> None:
+    async def send(self, message: Any) -> None:
         await self.connection.send(message if isinstance(message, str) else json.dumps(message))
 
 

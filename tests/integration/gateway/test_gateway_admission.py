@@ -112,7 +112,7 @@ async def test_a_change_without_room_leaves_the_tenant_as_it_is(gateway: Gateway
 async def test_a_start_without_room_is_refused(gateway: Gateway, deployer: Deployer) -> None:
     created = await gateway.create()
     path = f"/tenants/{created['tenant_id']}"
-    await gateway.say(
+    await gateway.publish(
         DeployCompleted(
             tenant_id=created["tenant_id"],
             deployment_id=created["deployment_id"],

@@ -1,4 +1,4 @@
-"""What workers say becomes rows: whatever the order, however often, and only for the operation it belongs to."""
+"""Workers' events become rows: in any order, any number of times, and only for the operation they belong to."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ CHATBOT = ResourceState(type="Deployment", name="chatbot", status="Progressing",
 
 
 def event(model: type[DeployEvent], created: dict[str, Any], progress: int = 50, **changes: Any) -> DeployEvent:
-    """What the deployer says of a deployment that `created` began."""
+    """An event of the deployer for the deployment of `created`."""
     fields: dict[str, Any] = {
         "tenant_id": created["tenant_id"],
         "deployment_id": created["deployment_id"],
@@ -49,10 +49,10 @@ async def created_and_prepared(gateway: Gateway) -> dict[str, Any]:
 async def test_a_deployment_is_followed_to_its_completion_and_the_tenant_runs(gateway: Gateway) -> None:
     created = await created_and_prepared(gateway)
     path = f"/tenants/{created['tenant_id']}"
-    await gateway.say(event(DeployStarted, created, 10, phase=Phase.CREATING_NAMESPACE))
+    await gateway.publish(event(DeployStarted, created, 10, phase=Phase.CREATING_NAMESPACE))
     resources = (NAMESPACE, CALLBOT, CHATBOT)
     waiting = "1 of 2 workloads are available; waiting for chatbot 1/2 (ContainerCreating)"
-    await gateway.say(event(DeployProgressed, created, 65, message=waiting, resources=resources))
+    await gateway.publish(event(DeployProgressed, created, 65, message=waiting, resources=resources))
     status = await gateway.eventually(f"{path}/deployment-status", progress=65)
     assert status["status"] == "deploying"
     assert status["phase"] == "scaling-services"
@@ -62,7 +62,7 @@ async def test_a_deployment_is_followed_to_its_completion_and_the_tenant_runs(ga
         {"type": "Deployment", "name": "chatbot", "status": "Progressing", "replicas": "1/2"}
     ]
     assert status["waiting_for"] == "chatbot 1/2 (ContainerCreating)"
-    await gateway.say(event(DeployCompleted, created, 100, phase=Phase.DONE, digest="sha256:abc"))
+    await gateway.publish(event(DeployCompleted, created, 100, phase=Phase.DONE, digest="sha256:abc"))
     done = await gateway.eventually(f"{path}/deployment-status", status="completed")
     assert (done["progress"], done["estimated_completion"], done["waiting_for"]) == (100, None, None)
     assert (await gateway.get(path))["status"] == "running"
@@ -80,12 +80,12 @@ async def test_a_deployment_is_followed_to_its_completion_and_the_tenant_runs(ga
 async def test_progress_never_falls_and_what_has_ended_is_not_deploying_again(gateway: Gateway) -> None:
     created = await created_and_prepared(gateway)
     path = f"/deployments/{created['deployment_id']}"
-    await gateway.say(event(DeployProgressed, created, 70))
+    await gateway.publish(event(DeployProgressed, created, 70))
     await gateway.eventually(path, progress=70)
-    await gateway.say(event(DeployProgressed, created, 40, message="behind"))
+    await gateway.publish(event(DeployProgressed, created, 40, message="behind"))
     assert (await gateway.eventually(path, message="behind"))["progress"] == 70
-    await gateway.say(event(DeployCompleted, created, 100))
-    await gateway.say(event(DeployProgressed, created, 80, message="late"))
+    await gateway.publish(event(DeployCompleted, created, 100))
+    await gateway.publish(event(DeployProgressed, created, 80, message="late"))
     async_events = await gateway.eventually(path, status="completed")
     assert async_events["progress"] == 100
     while True:
@@ -97,7 +97,7 @@ async def test_progress_never_falls_and_what_has_ended_is_not_deploying_again(ga
 
 async def test_a_failure_fails_the_tenant_with_its_code_and_reason(gateway: Gateway) -> None:
     created = await created_and_prepared(gateway)
-    await gateway.say(event(DeployFailed, created, 65, code="DEPLOYMENT_FAILED", message="tts: ErrImagePull"))
+    await gateway.publish(event(DeployFailed, created, 65, code="DEPLOYMENT_FAILED", message="tts: ErrImagePull"))
     status = await gateway.eventually(f"/tenants/{created['tenant_id']}/deployment-status", status="failed")
     assert (status["error_code"], status["message"]) == ("DEPLOYMENT_FAILED", "tts: ErrImagePull")
     assert status["logs"][-1]["level"] == "error"
@@ -107,7 +107,7 @@ async def test_a_failure_fails_the_tenant_with_its_code_and_reason(gateway: Gate
 async def test_a_rejected_sizing_fails_the_deployment(gateway: Gateway) -> None:
     created = await created_and_prepared(gateway)
     deployment = {"deployment_id": created["deployment_id"], "generation": 1, "target": "simulator"}
-    await gateway.say(
+    await gateway.publish(
         ResourcesRejected.model_validate(
             {
                 "tenant_id": created["tenant_id"],
@@ -125,11 +125,11 @@ async def test_the_tenant_follows_its_latest_operation_only(gateway: Gateway) ->
     created = await created_and_prepared(gateway)
     path = f"/tenants/{created['tenant_id']}"
     newer = (await gateway.http.post(f"{path}/deploy", headers=DEMO)).json()
-    await gateway.say(event(DeployCompleted, newer, 100, phase=Phase.DONE))
+    await gateway.publish(event(DeployCompleted, newer, 100, phase=Phase.DONE))
     await gateway.eventually(path, status="running")
     superseded = event(DeploySuperseded, created, 50, superseded_by=newer["generation"], message="a newer one rules")
-    await gateway.say(superseded)
-    await gateway.say(event(DeployFailed, created, 50, code="DEPLOYMENT_FAILED", message="never mind"))
+    await gateway.publish(superseded)
+    await gateway.publish(event(DeployFailed, created, 50, code="DEPLOYMENT_FAILED", message="never mind"))
     old = await gateway.eventually(f"/deployments/{created['deployment_id']}", status="failed")
     assert old["generation"] < newer["generation"]
     assert (await gateway.get(path))["status"] == "running"
@@ -141,32 +141,32 @@ async def test_the_tenant_follows_its_latest_operation_only(gateway: Gateway) ->
 async def test_a_running_tenant_keeps_running_while_a_new_revision_rolls_out(gateway: Gateway) -> None:
     created = await created_and_prepared(gateway)
     path = f"/tenants/{created['tenant_id']}"
-    await gateway.say(event(DeployCompleted, created, 100, phase=Phase.DONE))
+    await gateway.publish(event(DeployCompleted, created, 100, phase=Phase.DONE))
     await gateway.eventually(path, status="running")
     changed = (await gateway.http.put(path, json={"name": "new"}, headers=DEMO)).json()
     assert changed["status"] == "running"
-    await gateway.say(event(DeployFailed, changed, 30, code="DEPLOYMENT_FAILED"))
+    await gateway.publish(event(DeployFailed, changed, 30, code="DEPLOYMENT_FAILED"))
     await gateway.eventually(path, status="failed")
 
 
 async def test_an_event_that_comes_again_changes_nothing(gateway: Gateway) -> None:
     created = await created_and_prepared(gateway)
     step = event(DeployProgressed, created, 66)
-    await gateway.say(step, event_id=f"twice-{created['deployment_id']}")
-    await gateway.say(step, event_id=f"twice-{created['deployment_id']}")
-    await gateway.say(event(DeployCompleted, created, 100))
+    await gateway.publish(step, event_id=f"twice-{created['deployment_id']}")
+    await gateway.publish(step, event_id=f"twice-{created['deployment_id']}")
+    await gateway.publish(event(DeployCompleted, created, 100))
     await gateway.eventually(f"/deployments/{created['deployment_id']}", status="completed")
     log = (await gateway.get(f"/deployments/{created['deployment_id']}/events"))["events"]
     assert [each["progress"] for each in log].count(66) == 1
 
 
 async def test_events_of_unknown_tenants_and_deployments_are_dropped(gateway: Gateway) -> None:
-    nobody = {"tenant_id": "nobody", "deployment_id": "dep-nobody", "generation": 1}
-    await gateway.say(event(DeployProgressed, nobody))
-    await gateway.say(TenantDeleted(tenant_id="nobody", deletion_id="del-nobody", generation=1))
-    await gateway.say(report("nobody", 1))
+    unknown = {"tenant_id": "unknown", "deployment_id": "dep-unknown", "generation": 1}
+    await gateway.publish(event(DeployProgressed, unknown))
+    await gateway.publish(TenantDeleted(tenant_id="unknown", deletion_id="del-unknown", generation=1))
+    await gateway.publish(report("unknown", 1))
     created = await created_and_prepared(gateway)
-    await gateway.say(event(DeployProgressed, created, 33))
+    await gateway.publish(event(DeployProgressed, created, 33))
     await gateway.eventually(f"/deployments/{created['deployment_id']}", progress=33)
 
 
@@ -189,10 +189,10 @@ def report(tenant_id: str, second: int, availability: float = 100.0) -> SlaRepor
 async def test_the_latest_report_is_the_sla_and_an_earlier_one_doesn_t_replace_it(gateway: Gateway) -> None:
     created = await gateway.create(deploy=False)
     path = f"/tenants/{created['tenant_id']}/sla"
-    await gateway.say(report(created["tenant_id"], 20, 99.95))
+    await gateway.publish(report(created["tenant_id"], 20, 99.95))
     await gateway.eventually(path, availability=99.95)
-    await gateway.say(report(created["tenant_id"], 10, 98.0))
-    await gateway.say(report(created["tenant_id"], 30, 99.97))
+    await gateway.publish(report(created["tenant_id"], 10, 98.0))
+    await gateway.publish(report(created["tenant_id"], 30, 99.97))
     shown = await gateway.eventually(path, availability=99.97)
     assert (shown["observed_seconds"], shown["status"], shown["time"]) == (30, "meeting", "2026-01-01T00:00:30Z")
 
@@ -219,7 +219,7 @@ async def test_a_dead_letter_of_the_pipeline_fails_its_deployment(gateway: Gatew
         assert "manifest-renders could not handle resources.calculated: spec: Field required" in status["message"]
         assert (await gateway.get(f"/tenants/{created['tenant_id']}"))["status"] == "failed"
     else:
-        await gateway.say(event(DeployCompleted, created, 100))
+        await gateway.publish(event(DeployCompleted, created, 100))
         await gateway.eventually(path, status="completed")
 
 
@@ -231,7 +231,7 @@ async def test_a_failed_deletion_fails_the_tenant_so_that_it_can_be_tried_again(
     assert (status["deployment_id"], status["waiting_for"]) == (deletion["deletion_id"], "the deployer")
     generation = (await gateway.get(path))["generation"]
     began = {"tenant_id": created["tenant_id"], "deployment_id": deletion["deletion_id"], "generation": generation}
-    await gateway.say(event(DeployFailed, began, 10, code="KUBERNETES_ERROR", message="a finalizer stays"))
+    await gateway.publish(event(DeployFailed, began, 10, code="KUBERNETES_ERROR", message="a finalizer stays"))
     await gateway.eventually(path, status="failed")
     again = (await gateway.http.delete(path, headers=DEMO)).json()
     assert again["deletion_id"] != deletion["deletion_id"]

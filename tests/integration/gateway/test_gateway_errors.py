@@ -1,4 +1,4 @@
-"""Bad input: each a 4xx of the documented shape that says what to change, and never half a tenant."""
+"""Bad input: each a 4xx of the documented shape that names what to change, and never half a tenant."""
 
 import json
 from collections.abc import AsyncIterator
@@ -66,7 +66,7 @@ async def test_an_unknown_preset_has_its_own_code(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "problem"),
     [
         (b"", "a JSON body is required"),
         (b"{", "broken JSON at line 1, column 2"),
@@ -79,10 +79,10 @@ async def test_an_unknown_preset_has_its_own_code(gateway: Gateway) -> None:
         (b'{"tenant_id": ' + b"9" * 10_000 + b"}", "JSON"),
     ],
 )
-async def test_a_body_that_is_no_tenant_says_where_it_is_wrong(gateway: Gateway, content: bytes, said: str) -> None:
+async def test_the_refusal_of_an_invalid_body_names_the_field(gateway: Gateway, content: bytes, problem: str) -> None:
     headers = DEMO | {"Content-Type": "application/json"}
     answer = await gateway.http.post("/tenants/", content=content, headers=headers)
-    assert said in error_of(answer, 422, "VALIDATION_ERROR")["message"]
+    assert problem in error_of(answer, 422, "VALIDATION_ERROR")["message"]
 
 
 async def test_a_lone_surrogate_is_refused(gateway: Gateway) -> None:
@@ -143,7 +143,7 @@ async def test_a_mode_in_another_spelling_is_fine(gateway: Gateway, mode: str) -
         ("GET", "/sla"),
     ],
 )
-@pytest.mark.parametrize("name", ["nobody", "%00", "x" * 300, "한글", "%ED%A0%80"])
+@pytest.mark.parametrize("name", ["unknown", "%00", "x" * 300, "한글", "%ED%A0%80"])
 async def test_a_tenant_that_is_not_there_is_a_404_everywhere(
     gateway: Gateway, method: str, path: str, name: str
 ) -> None:
@@ -197,9 +197,9 @@ async def test_an_idempotency_key_that_is_none_is_refused(gateway: Gateway) -> N
 
 
 async def test_messages_come_in_korean_where_it_is_preferred(gateway: Gateway) -> None:
-    korean = await gateway.http.get("/tenants/nobody", headers={"Accept-Language": "ko-KR,ko;q=0.9,en;q=0.8"})
-    assert error_of(korean, 404, "TENANT_NOT_FOUND")["message"] == "테넌트 'nobody'을(를) 찾을 수 없습니다"
-    english = await gateway.http.get("/tenants/nobody", headers={"Accept-Language": "en-US,ko;q=0.5"})
+    korean = await gateway.http.get("/tenants/unknown", headers={"Accept-Language": "ko-KR,ko;q=0.9,en;q=0.8"})
+    assert error_of(korean, 404, "TENANT_NOT_FOUND")["message"] == "테넌트 'unknown'을(를) 찾을 수 없습니다"
+    english = await gateway.http.get("/tenants/unknown", headers={"Accept-Language": "en-US,ko;q=0.5"})
     assert "there is no tenant" in error_of(english, 404, "TENANT_NOT_FOUND")["message"]
 
 

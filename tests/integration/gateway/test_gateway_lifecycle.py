@@ -19,7 +19,7 @@ async def healthy(gateway: Gateway, **changes: Any) -> dict[str, Any]:
 
 
 async def conclude(gateway: Gateway, asked: dict[str, Any], model: Any = DeployCompleted, **more: Any) -> None:
-    """What the deployer says in the end; the manifest is named by its deployment unless another digest is given."""
+    """Publish the deployer's final event; the manifest is named by its deployment unless a digest is given."""
     fields = {
         "tenant_id": asked["tenant_id"],
         "deployment_id": asked["deployment_id"],
@@ -33,7 +33,7 @@ async def conclude(gateway: Gateway, asked: dict[str, Any], model: Any = DeployC
     path = f"/deployments/{asked['deployment_id']}"
     if asked.get("operation") is None:
         await gateway.eventually(path, phase="validating")
-    await gateway.say(model.model_validate(fields | more))
+    await gateway.publish(model.model_validate(fields | more))
     ends: dict[type[DeployEvent], str] = {
         DeployCompleted: "completed",
         DeployFailed: "failed",
@@ -60,7 +60,7 @@ async def operate(gateway: Gateway, tenant_id: str, operation: str, status: int 
     return found
 
 
-async def said_of(gateway: Gateway, deployment_id: str) -> OperationRequested:
+async def request_of(gateway: Gateway, deployment_id: str) -> OperationRequested:
     """The event that asks the deployer, from the stream."""
     subscription = await gateway.worker.jetstream.subscribe("demo.operation.requested", ordered_consumer=True)
     async with asyncio.timeout(15):
@@ -80,7 +80,7 @@ async def test_a_rollback_runs_the_last_healthy_manifest_and_the_tenant_keeps_wh
     asked = await operate(gateway, tenant_id, "rollback")
     assert (asked["digest"], asked["to_generation"], asked["revision"]) == (f"sha256:{first['deployment_id']}", 1, 1)
     assert "the tenant is at revision 2" in asked["notes"][0]
-    event = await said_of(gateway, asked["deployment_id"])
+    event = await request_of(gateway, asked["deployment_id"])
     assert (event.digest, event.to, event.deployment.generation) == (asked["digest"], 1, 3)
     row = await gateway.get(f"/deployments/{asked['deployment_id']}")
     assert (row["operation"], row["status"], row["phase"], row["revision"]) == ("rollback", "pending", "validating", 1)
@@ -99,8 +99,8 @@ async def test_a_rollback_without_anything_to_go_back_to_is_a_conflict_and_leave
     assert (await gateway.get(f"/tenants/{created['tenant_id']}/deployments"))["total_count"] == 1
     unknown = await operate(gateway, created["tenant_id"], "rollback", 404, deployment_id="dep-unknown")
     assert unknown["error"]["code"] == "DEPLOYMENT_NOT_FOUND"
-    nobody = await operate(gateway, "nobody-here", "stop", 404)
-    assert nobody["error"]["code"] == "TENANT_NOT_FOUND"
+    unknown = await operate(gateway, "unknown", "stop", 404)
+    assert unknown["error"]["code"] == "TENANT_NOT_FOUND"
 
 
 async def test_a_tenant_is_stopped_started_and_restarted(gateway: Gateway) -> None:
@@ -119,8 +119,8 @@ async def test_a_tenant_is_stopped_started_and_restarted(gateway: Gateway) -> No
     await conclude(gateway, start, digest=start["digest"])
     assert (await gateway.get(f"/tenants/{tenant_id}"))["status"] == "running"
     restart = await operate(gateway, tenant_id, "restart")
-    assert (await said_of(gateway, restart["deployment_id"])).digest == start["digest"]
-    assert "on its way" in (await operate(gateway, tenant_id, "restart", 409))["error"]["message"]
+    assert (await request_of(gateway, restart["deployment_id"])).digest == start["digest"]
+    assert "in progress" in (await operate(gateway, tenant_id, "restart", 409))["error"]["message"]
 
 
 async def test_a_change_starts_a_stopped_tenant(gateway: Gateway) -> None:

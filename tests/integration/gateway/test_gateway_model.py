@@ -78,13 +78,13 @@ async def run(machine: type[TenantMachine], *, examples: int, steps: int) -> Non
 
 
 @pytest.mark.timeout(900)
-async def test_random_calls_are_answered_and_end_as_the_model_says(machine: type[TenantMachine]) -> None:
+async def test_random_calls_are_answered_and_end_as_in_the_model(machine: type[TenantMachine]) -> None:
     await run(machine, examples=6, steps=15)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(7200)
-async def test_many_random_calls_are_answered_and_end_as_the_model_says(
+async def test_many_random_calls_are_answered_and_end_as_in_the_model(
     machine: type[TenantMachine], tmp_path: Path
 ) -> None:
     await run(machine, examples=200, steps=40)

@@ -1,4 +1,4 @@
-"""Measurements by REST: what is posted is said on the bus, what the monitor stored is shown in series."""
+"""Measurements by REST: posted ones are published on the bus, those that the monitor stored are shown in series."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ async def posted(nats_url: str, tenant_id: str, count: int) -> list[dict[str, An
     return found
 
 
-async def test_posted_metrics_are_said_once_under_their_series_names(gateway: Gateway, nats_url: str) -> None:
+async def test_posted_metrics_are_published_once_under_their_stored_names(gateway: Gateway, nats_url: str) -> None:
     name = (await gateway.create(deploy=False))["tenant_id"]
     measured = (datetime.now(UTC) - timedelta(days=390)).replace(microsecond=0, tzinfo=None)
     body = {
@@ -101,7 +101,7 @@ async def test_a_time_that_no_partition_can_take_is_refused_in_the_answer(gatewa
             await connection.execute(text("DROP TABLE half_a_day"))
 
 
-async def test_a_long_list_is_said_as_few_events_with_every_moment_once(gateway: Gateway, nats_url: str) -> None:
+async def test_a_long_list_becomes_few_events_with_every_moment_once(gateway: Gateway, nats_url: str) -> None:
     name = (await gateway.create(deploy=False))["tenant_id"]
     begin = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
     values = {f"m{index}": index for index in range(7)}
@@ -114,12 +114,12 @@ async def test_a_long_list_is_said_as_few_events_with_every_moment_once(gateway:
     assert answer.status_code == 202
     assert answer.json()["accepted"] == 7000
     assert datetime.fromisoformat(answer.json()["timestamp"]) == begin + timedelta(seconds=4995)
-    said = await posted(nats_url, name, 4)
-    times = [each["time"] for event in said for each in (*event["earlier"], event)]
+    events = await posted(nats_url, name, 4)
+    times = [each["time"] for event in events for each in (*event["earlier"], event)]
     assert [datetime.fromisoformat(each) for each in times] == [
         begin + timedelta(seconds=5 * index) for index in range(1000)
     ]
-    assert all(each["values"] == values for event in said for each in (*event["earlier"], event))
+    assert all(each["values"] == values for event in events for each in (*event["earlier"], event))
 
 
 async def test_values_of_one_time_are_one_moment(gateway: Gateway, nats_url: str) -> None:
@@ -128,9 +128,9 @@ async def test_values_of_one_time_are_one_moment(gateway: Gateway, nats_url: str
     batch = await gateway.http.post(f"/tenants/{name}/monitoring", json=points, headers=DEMO)
     assert batch.json()["accepted"] == 2
     assert batch.json()["metrics"] == {"cpu": 2.0, "gpu": 5.0}
-    [said] = await posted(nats_url, name, 1)
-    assert said["values"] == {"cpu": 2.0, "gpu": 5.0}
-    assert "earlier" not in said
+    [event] = await posted(nats_url, name, 1)
+    assert event["values"] == {"cpu": 2.0, "gpu": 5.0}
+    assert "earlier" not in event
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ async def test_a_measurement_that_is_none_is_refused(gateway: Gateway, content: 
 
 
 @pytest.mark.parametrize(
-    ("body", "field", "said"),
+    ("body", "field", "problem"),
     [
         ({"metrics": {"cpu": "65"}}, "metrics.cpu", "must be a number"),
         ({"metrics": {"a b": 1}}, "metrics.a b.[key]", "match pattern"),
@@ -186,14 +186,14 @@ async def test_a_measurement_that_is_none_is_refused(gateway: Gateway, content: 
         ([{"metrics": {"cpu": "x"}}] * 1000, "0.metrics.cpu", "must be a number"),
     ],
 )
-async def test_a_refusal_names_the_field_and_says_what_to_change(
-    gateway: Gateway, body: Any, field: str, said: str
+async def test_a_refusal_names_the_field_and_what_to_change(
+    gateway: Gateway, body: Any, field: str, problem: str
 ) -> None:
     name = (await gateway.create(deploy=False))["tenant_id"]
     answer = await gateway.http.post(f"/tenants/{name}/monitoring", json=body, headers=DEMO)
     refused = error_of(answer, 422, "VALIDATION_ERROR")["details"]["errors"]
     assert refused[0]["field"] == field
-    assert said in refused[0]["message"]
+    assert problem in refused[0]["message"]
     assert len(refused) <= 100
 
 

@@ -67,10 +67,10 @@ async def test_the_documented_metrics_are_there_with_the_documented_labels(gatew
     name = created["tenant_id"]
     await gateway.http.get("/tenants/made-up-by-a-client", headers=DEMO)
     await gateway.http.get(f"/tenants/{name}", headers=DEMO)
-    await gateway.say(event(DeployCompleted, created, 100))
+    await gateway.publish(event(DeployCompleted, created, 100))
     await gateway.eventually(f"/tenants/{name}", status="running")
     now = (await gateway.get(f"/tenants/{name}"))["updated_at"]
-    await gateway.say(
+    await gateway.publish(
         MetricsCollected(tenant_id=name, time=now, values={"cpu": 12.5, "memory": 30, "gpu": 40, "x": 1}, source="test")
     )
     wanted = [

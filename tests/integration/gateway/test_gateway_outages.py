@@ -115,7 +115,7 @@ def code_of(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
-async def test_without_nats_it_serves_what_it_can_and_says_what_is_missing(parts: Parts) -> None:
+async def test_without_nats_it_serves_what_it_can_and_names_what_is_missing(parts: Parts) -> None:
     await parts.nats.stop()
     async with running_gateway(**parts.settings) as gateway:
         root = f"http://127.0.0.1:{gateway.settings.port}"
@@ -134,7 +134,7 @@ async def test_without_nats_it_serves_what_it_can_and_says_what_is_missing(parts
             await created_and_prepared(gateway)
 
 
-async def test_what_is_accepted_while_nats_is_away_is_said_when_it_is_back(parts: Parts) -> None:
+async def test_events_accepted_while_nats_is_away_are_published_when_it_is_back(parts: Parts) -> None:
     async with everything(parts) as gateway:
         created = await created_and_prepared(gateway)
         name = created["tenant_id"]
@@ -150,12 +150,12 @@ async def test_what_is_accepted_while_nats_is_away_is_said_when_it_is_back(parts
         assert (await gateway.get("/tenants/"))["total_count"] == before
         await parts.nats.start()
 
-        async def is_said() -> bool:
+        async def are_published() -> bool:
             measured = await subjects_of(parts.nats.url, name, "DEMO_METRICS")
-            said = await subjects_of(parts.nats.url, name)
-            return said.count("demo.operation.requested") == 1 and measured == ["demo.metrics.collected"]
+            found = await subjects_of(parts.nats.url, name)
+            return found.count("demo.operation.requested") == 1 and measured == ["demo.metrics.collected"]
 
-        await eventually(is_said, 40)
+        await eventually(are_published, 40)
 
 
 async def test_a_socket_goes_on_where_it_was_when_nats_comes_back(parts: Parts) -> None:
@@ -163,7 +163,7 @@ async def test_a_socket_goes_on_where_it_was_when_nats_comes_back(parts: Parts) 
         created = await created_and_prepared(gateway)
         async with gateway.socket(f"/ws/deployment/{created['deployment_id']}?demo=true") as socket:
             await socket.next()
-            await gateway.say(event(DeployProgressed, created, 20))
+            await gateway.publish(event(DeployProgressed, created, 20))
             await socket.until(progress=20)
             parts.nats.kill()
             await parts.nats.start()
@@ -172,7 +172,7 @@ async def test_a_socket_goes_on_where_it_was_when_nats_comes_back(parts: Parts) 
                     while True:
                         try:
                             step = event(DeployProgressed, created, progress)
-                            await gateway.say(step, event_id=f"after-{progress}")
+                            await gateway.publish(step, event_id=f"after-{progress}")
                             break
                         except Exception:
                             await asyncio.sleep(0.1)
@@ -199,7 +199,7 @@ async def test_without_postgresql_a_call_is_refused_soon_and_the_next_one_after_
         ready = await gateway.http.get(f"http://127.0.0.1:{gateway.settings.port}/ready")
         assert set(ready.json()["missing"]) == {"PostgreSQL (production)", "PostgreSQL (demo)"}
         step = event(DeployProgressed, created, 60)
-        await gateway.say(step)
+        await gateway.publish(step)
         await parts.postgres.start()
         assert (await gateway.http.get(path, headers=DEMO)).status_code == 200
         await gateway.eventually(f"/deployments/{created['deployment_id']}", progress=60)
@@ -243,8 +243,8 @@ async def test_the_outbox_is_drained_by_one_copy_and_by_another_when_that_is_gon
         await wait_until_ready(second)
         created = await created_and_prepared(second)
         expected = ["demo.tenant.created", "demo.deploy.requested"]
-        said = await subjects_of(parts.nats.url, created["tenant_id"])
-        assert [each for each in said if each in expected] == expected
+        found = await subjects_of(parts.nats.url, created["tenant_id"])
+        assert [each for each in found if each in expected] == expected
         async with first.database.session() as session:
             # As if the leader's connection broke: the other, or the same one again, takes over.
             ended = await session.fetchval(
@@ -263,11 +263,11 @@ async def test_events_leave_the_outbox_in_its_order_and_once(parts: Parts) -> No
             changed = await gateway.http.put(path, json={"name": f"name {number}", "deploy": False}, headers=DEMO)
             assert changed.status_code == 202
 
-        async def all_said() -> bool:
+        async def all_published() -> bool:
             async with gateway.database.session() as session:
                 return await session.fetchval("SELECT count(*) FROM outbox") == 0
 
-        await eventually(all_said)
+        await eventually(all_published)
         client = await nats.connect(parts.nats.url)
         stream = client.jetstream()
         names = []
@@ -314,9 +314,9 @@ async def process(parts: Parts, **environment: str) -> AsyncIterator[tuple[async
     finally:
         if child.returncode is None:
             child.kill()
-        _, said = await child.communicate()
+        _, errors = await child.communicate()
         # Shown when the test fails.
-        sys.stderr.write(said.decode())
+        sys.stderr.write(errors.decode())
 
 
 async def test_the_process_stops_in_seconds_though_sockets_are_open(parts: Parts) -> None:
@@ -349,7 +349,7 @@ async def test_the_process_stops_in_seconds_though_sockets_are_open(parts: Parts
 
 
 async def test_the_process_names_a_setting_that_it_can_t_use(parts: Parts) -> None:
-    async with process(parts, DATABASE_URL="mysql://somebody:hidden@somewhere/x") as (child, _):
+    async with process(parts, DATABASE_URL="mysql://user:hidden@somewhere/x") as (child, _):
         _, errors = await asyncio.wait_for(child.communicate(), 30)
     assert child.returncode == 1
     assert b"DATABASE_URL" in errors

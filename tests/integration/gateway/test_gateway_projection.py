@@ -109,7 +109,7 @@ async def test_shuffled_and_repeated_deliveries_end_as_the_history_did(gateway: 
     assert (shown["status"], shown["progress"], shown["phase"]) == ("completed", 100, "done")
     events = (await gateway.get(f"/deployments/{deployment_id}/events"))["events"]
     assert [each["message"] for each in events] == [event.message for _, event in numbered]
-    assert (await gateway.get(f"/tenants/{tenant_id}"))["status"] == "pending", "an older generation has no say"
+    assert (await gateway.get(f"/tenants/{tenant_id}"))["status"] == "pending", "an older generation changes nothing"
 
 
 async def test_events_that_got_the_numbers_of_lost_ones_are_logged_and_change_the_status(gateway: Gateway) -> None:
@@ -118,7 +118,7 @@ async def test_events_that_got_the_numbers_of_lost_ones_are_logged_and_change_th
     for number in range(5):
         await take(gateway, events[number], number)
     for number in range(5, len(events)):
-        # Long after everything that is in the row, also what real workers said of it.
+        # Long after everything that is in the row, also after the events of the real workers.
         await take(gateway, events[number], number - 4, timedelta(days=36500))
         assert (await gateway.get(f"/deployments/{deployment_id}"))["message"] == events[number].message
     log = (await gateway.get(f"/deployments/{deployment_id}/events"))["events"]

@@ -46,4 +46,4 @@ async def test_who_creates_while_the_old_one_is_deleted_is_told_to_wait(gateway:
     await gateway.http.delete(f"/tenants/{created['tenant_id']}", headers=DEMO)
     answer = await gateway.http.post("/tenants/", json=tenant(tenant_id=created["tenant_id"]), headers=DEMO)
     assert answer.status_code == 409
-    assert "wait until it is gone" in answer.json()["error"]["message"]
+    assert "wait until it is deleted" in answer.json()["error"]["message"]

@@ -40,7 +40,7 @@ async def test_alternatives_are_presets_gpu_types_and_availabilities_with_their_
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "code", "said"),
+    ("body", "status", "code", "problem"),
     [
         ({"service_requirements": {"callbot": -1}}, 422, "VALIDATION_ERROR", "must be from 1 to 1000000 sessions"),
         ({"service_requirements": {"callbot": 10**12}}, 422, "VALIDATION_ERROR", "must be from 1 to 1000000 sessions"),
@@ -55,15 +55,15 @@ async def test_alternatives_are_presets_gpu_types_and_availabilities_with_their_
     ],
 )
 async def test_what_cannot_be_sized_is_refused_with_what_is_possible(
-    gateway: Gateway, body: dict[str, Any], status: int, code: str, said: str
+    gateway: Gateway, body: dict[str, Any], status: int, code: str, problem: str
 ) -> None:
     answer = await calculate(gateway, **body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-    assert said in answer.text
+    assert problem in answer.text
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "problem"),
     [
         ({"service_requirements": {"callbot": -1}}, "callbot: 세션 수는 1에서 1000000 사이여야 합니다. 받은 값: -1"),
         ({"service_requirements": {"callbott": 1}}, "혹시 callbot인가요?"),
@@ -76,14 +76,14 @@ async def test_what_cannot_be_sized_is_refused_with_what_is_possible(
         ({"preset": "huge"}, "가능한 값: micro, small, medium, large"),
     ],
 )
-async def test_the_refusal_says_so_in_korean_to_who_asks_for_that(
-    gateway: Gateway, body: dict[str, Any], said: str
+async def test_the_refusal_is_in_korean_for_a_client_that_prefers_it(
+    gateway: Gateway, body: dict[str, Any], problem: str
 ) -> None:
     request = {"service_requirements": CALL_CENTRE} | body
     answer = await gateway.http.post("/tenants/calculate-resources", json=request, headers={"Accept-Language": "ko"})
     error = answer.json()["error"]
     assert answer.status_code == 422
-    assert said in error["message"]
+    assert problem in error["message"]
     assert error["details"]["errors"][0]["message"] in error["message"]
 
 
@@ -92,8 +92,8 @@ async def test_reasons_warnings_and_alternatives_come_in_the_language_that_was_a
     english, korean = [
         (await gateway.http.post(path, json=request, headers={"Accept-Language": each})).json() for each in ("en", "ko")
     ]
-    for where, said in ((english, "so that"), (korean, "되도록")):
-        assert said in where["services"][3]["reason"]
+    for where, reason in ((english, "so that"), (korean, "되도록")):
+        assert reason in where["services"][3]["reason"]
     assert english["warnings"][0].startswith("Preset micro is laid out for 10 channels")
     assert korean["warnings"][0].startswith("프리셋 micro은(는) 10채널용")
     assert korean["alternatives"][0]["performance_impact"] == english["alternatives"][0]["performance_impact_ko"]
@@ -138,8 +138,8 @@ async def test_without_usage_the_monitor_s_samples_are_taken(gateway: Gateway) -
     path = f"/tenants/{name}/recommendation"
     nothing = await gateway.http.post(path, headers=DEMO)
     assert nothing.status_code == 422
-    assert "nothing was measured" in nothing.text
-    unknown = await gateway.http.post("/tenants/nobody/recommendation", headers=DEMO)
+    assert "there are no measurements" in nothing.text
+    unknown = await gateway.http.post("/tenants/unknown/recommendation", headers=DEMO)
     assert unknown.status_code == 404
     await store_samples(gateway, name, cpu=50.0, memory=40.0)
     body = (await gateway.http.post(path, json={}, headers=DEMO)).json()

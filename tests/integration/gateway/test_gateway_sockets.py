@@ -1,4 +1,4 @@
-"""WebSockets: the present state first, then every step, without a gap, and nobody holds up anybody."""
+"""WebSockets: the present state first, then every step, without a gap, and no client delays another."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -33,8 +33,8 @@ async def test_a_deployment_is_watched_from_its_snapshot_to_its_end(gateway: Gat
         first = await socket.next()
         assert first["type"] == "snapshot"
         assert (first["status"], first["phase"], first["progress"]) == ("deploying", "validating", 6)
-        await gateway.say(event(DeployProgressed, created, 50, resources=(CALLBOT,)))
-        await gateway.say(event(DeployCompleted, created, 100, phase=Phase.DONE, message="all of it runs"))
+        await gateway.publish(event(DeployProgressed, created, 50, resources=(CALLBOT,)))
+        await gateway.publish(event(DeployCompleted, created, 100, phase=Phase.DONE, message="all of it runs"))
         messages = await socket.until(status="completed")
     assert [each["progress"] for each in messages] == [50, 100]
     assert messages[0]["seq"] > first["seq"]
@@ -56,7 +56,7 @@ async def test_the_header_chooses_the_mode_too(gateway: Gateway) -> None:
     ("path", "code"),
     [
         ("/ws/deployment/dep-nothing?demo=true", 4404),
-        ("/ws/monitoring/nobody", 4404),
+        ("/ws/monitoring/unknown", 4404),
         ("/ws/monitoring/%00", 4404),
         ("/ws/deployment/dep-x?since=yesterday", 4400),
         ("/ws/deployment/dep-x?since=-1", 4400),
@@ -72,15 +72,15 @@ async def test_a_socket_that_can_t_be_served_is_closed_with_a_code(gateway: Gate
     assert closed.value.rcvd.reason
 
 
-async def test_whoever_says_what_it_has_seen_misses_nothing_and_sees_nothing_twice(gateway: Gateway) -> None:
+async def test_a_client_that_sends_its_last_seq_gets_every_message_once(gateway: Gateway) -> None:
     created = await created_and_prepared(gateway)
     path = f"/ws/deployment/{created['deployment_id']}?demo=true"
     seen: list[dict[str, Any]] = []
 
     async def deploy() -> None:
         for progress in range(10, 90):
-            await gateway.say(event(DeployProgressed, created, progress))
-        await gateway.say(event(DeployCompleted, created, 100))
+            await gateway.publish(event(DeployProgressed, created, progress))
+        await gateway.publish(event(DeployCompleted, created, 100))
 
     deploying = asyncio.create_task(deploy())
     since = ""
@@ -103,14 +103,14 @@ async def test_whoever_says_what_it_has_seen_misses_nothing_and_sees_nothing_twi
 async def test_a_replay_has_every_message_in_order_and_ends_with_the_present_state(gateway: Gateway) -> None:
     created = await created_and_prepared(gateway)
     for progress in (20, 30, 40):
-        await gateway.say(event(DeployProgressed, created, progress))
+        await gateway.publish(event(DeployProgressed, created, progress))
     await gateway.eventually(f"/deployments/{created['deployment_id']}", progress=40)
     async with gateway.socket(f"/ws/deployment/{created['deployment_id']}?demo=true&since=0") as socket:
         messages = await socket.until(type="snapshot")
         assert [each["progress"] for each in messages] == [3, 6, 20, 30, 40, 40]
         numbers = [each["seq"] for each in messages]
         assert numbers == sorted(numbers)
-        await gateway.say(event(DeployCompleted, created, 100))
+        await gateway.publish(event(DeployCompleted, created, 100))
         assert [each["status"] for each in await socket.until(status="completed")] == ["completed"]
 
 
@@ -120,19 +120,19 @@ async def test_a_deletion_is_watched_to_its_end(gateway: Gateway) -> None:
     generation = (await gateway.get(f"/tenants/{created['tenant_id']}"))["generation"]
     async with gateway.socket(f"/ws/deployment/{deletion['deletion_id']}?demo=true") as socket:
         await socket.next()
-        await gateway.say(
+        await gateway.publish(
             TenantDeleted(tenant_id=created["tenant_id"], deletion_id=deletion["deletion_id"], generation=generation)
         )
         assert (await socket.until(status="completed"))[-1]["phase"] == "done"
 
 
-async def test_what_a_client_says_to_a_deployment_is_answered_and_harmless(gateway: Gateway) -> None:
+async def test_a_message_to_a_deployment_s_socket_is_answered_and_harmless(gateway: Gateway) -> None:
     created = await created_and_prepared(gateway)
     async with gateway.socket(f"/ws/deployment/{created['deployment_id']}?demo=true") as socket:
         await socket.next()
-        await socket.say("{nonsense")
+        await socket.send("{nonsense")
         assert (await socket.next())["type"] == "error"
-        await gateway.say(event(DeployProgressed, created, 50))
+        await gateway.publish(event(DeployProgressed, created, 50))
         assert (await socket.next())["progress"] == 50
 
 
@@ -140,13 +140,13 @@ async def test_samples_come_without_a_subscription_with_their_values_also_at_the
     name = (await gateway.create(deploy=False))["tenant_id"]
     async with gateway.socket(f"/ws/monitoring/{name}?demo=true") as socket:
         await wait_for_socket(gateway, name)
-        await gateway.say(sample(name, cpu=65.5, memory=78.2))
+        await gateway.publish(sample(name, cpu=65.5, memory=78.2))
         message = await socket.next()
         assert message["tenant_id"] == name
         assert message["metrics"] == {"cpu": 65.5, "memory": 78.2}
         assert (message["cpu"], message["memory"]) == (65.5, 78.2)
         assert message["timestamp"].endswith("Z")
-        await gateway.say(sample(name, revenue=5))
+        await gateway.publish(sample(name, revenue=5))
         later = await socket.next()
         assert later["metrics"] == {"cpu": 65.5, "memory": 78.2, "revenue": 5}
         assert later["seq"] > message["seq"]
@@ -161,24 +161,24 @@ async def test_samples_come_without_a_subscription_with_their_values_also_at_the
 async def test_a_subscription_chooses_metrics_and_an_interval(gateway: Gateway) -> None:
     name = (await gateway.create(deploy=False))["tenant_id"]
     async with gateway.socket(f"/ws/monitoring/{name}?demo=true") as socket:
-        await socket.say({"action": "subscribe", "metrics": ["cpu_usage"], "interval": 300})
-        await socket.say({"action": "dance"})
+        await socket.send({"action": "subscribe", "metrics": ["cpu_usage"], "interval": 300})
+        await socket.send({"action": "dance"})
         assert (await socket.next())["type"] == "error"
-        await gateway.say(sample(name, memory=1))
+        await gateway.publish(sample(name, memory=1))
         for cpu in range(1, 6):
-            await gateway.say(sample(name, cpu=cpu, memory=2))
+            await gateway.publish(sample(name, cpu=cpu, memory=2))
         messages = await socket.until(cpu=5.0)
         assert len(messages) <= 3
         assert all(each["metrics"].keys() == {"cpu"} for each in messages)
-        await socket.say({"action": "unsubscribe"})
-        await socket.say({"action": "dance"})
+        await socket.send({"action": "unsubscribe"})
+        await socket.send({"action": "dance"})
         assert (await socket.next())["type"] == "error"
-        await gateway.say(sample(name, cpu=6))
-        await socket.say({"action": "subscribe"})
+        await gateway.publish(sample(name, cpu=6))
+        await socket.send({"action": "subscribe"})
         assert (await socket.next())["cpu"] == 6.0
 
 
-async def test_a_slow_client_is_told_what_it_missed_and_holds_up_nobody(gateway: Gateway) -> None:
+async def test_a_slow_client_gets_the_number_of_missed_messages_and_delays_no_other(gateway: Gateway) -> None:
     created = await created_and_prepared(gateway)
     feed = gateway.sockets.deployments
     with feed.subscribe(created["deployment_id"]) as slow:
@@ -186,7 +186,7 @@ async def test_a_slow_client_is_told_what_it_missed_and_holds_up_nobody(gateway:
             await quick.next()
             count = gateway.settings.socket_queue + 20
             for number in range(count):
-                await gateway.say(event(DeployProgressed, created, 50, message=str(number)))
+                await gateway.publish(event(DeployProgressed, created, 50, message=str(number)))
             await quick.until(message=str(count - 1))
         missed, message = await slow.get()
     assert missed == 20
@@ -207,7 +207,7 @@ async def test_the_documented_client_can_post_and_see_it_live(gateway: Gateway) 
 
 
 async def wait_for_socket(gateway: Gateway, tenant_id: str) -> None:
-    """Until the socket has subscribed: what is said before is in its snapshot."""
+    """Until the socket has subscribed: earlier samples are in its snapshot."""
     subscriptions = gateway.sockets.samples._subscriptions
     async with asyncio.timeout(10):
         while True:
@@ -224,7 +224,7 @@ async def test_an_event_that_no_model_takes_doesn_t_stop_the_feed(gateway: Gatew
             "demo.deploy.progressed", b"{broken", {"Nats-Msg-Id": f"broken-{created['deployment_id']}"}
         )
         step: Event = event(DeployProgressed, created, 50)
-        await gateway.say(step)
+        await gateway.publish(step)
         assert (await socket.next())["progress"] == 50
 
 
@@ -233,7 +233,7 @@ async def test_a_client_that_floods_its_socket_is_closed_with_a_code(gateway: Ga
     async with gateway.socket(f"/ws/monitoring/{created['tenant_id']}?demo=true") as socket:
         with pytest.raises(ConnectionClosed) as closed:
             for _ in range(1000):
-                await socket.say({"action": "unsubscribe", "metrics": ["cpu"]})
+                await socket.send({"action": "unsubscribe", "metrics": ["cpu"]})
             await socket.next()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1008

@@ -79,7 +79,7 @@ async def test_the_two_modes_know_nothing_of_each_other(gateway: Gateway) -> Non
     assert listed["demo_count"] == listed["total_count"]
 
 
-async def test_production_without_a_kubeconfig_says_that_it_takes_the_simulator(gateway: Gateway) -> None:
+async def test_production_without_a_kubeconfig_notes_that_it_uses_the_simulator(gateway: Gateway) -> None:
     created = await gateway.create(Mode.PRODUCTION)
     assert created["target"] == "simulator"
     assert "KUBERNETES_CONFIG_PATH" in created["notes"][0]
@@ -183,7 +183,7 @@ async def test_changes_at_the_same_time_all_count_and_generations_are_all_differ
     assert (shown["name"], shown["description"], shown["revision"]) == ("changed", "changed", 4)
 
 
-async def test_a_deleted_tenant_is_gone_when_the_deployer_says_so_and_its_generation_goes_on(gateway: Gateway) -> None:
+async def test_a_deleted_tenant_is_gone_after_the_deployer_s_event_and_its_generation_goes_on(gateway: Gateway) -> None:
     created = await gateway.create()
     path = f"/tenants/{created['tenant_id']}"
     answer = await gateway.http.delete(path, headers=DEMO)
@@ -202,9 +202,11 @@ async def test_a_deleted_tenant_is_gone_when_the_deployer_says_so_and_its_genera
         assert (await refused).status_code == 409
 
     generation = (await gateway.get(path))["generation"]
-    said = TenantDeleted(tenant_id=created["tenant_id"], deletion_id=deletion["deletion_id"], generation=generation - 1)
-    await gateway.say(said)
-    await gateway.say(said.model_copy(update={"generation": generation}))
+    deleted = TenantDeleted(
+        tenant_id=created["tenant_id"], deletion_id=deletion["deletion_id"], generation=generation - 1
+    )
+    await gateway.publish(deleted)
+    await gateway.publish(deleted.model_copy(update={"generation": generation}))
     async with asyncio.timeout(15):
         while True:
             if (await gateway.http.get(path, headers=DEMO)).status_code == 404:
@@ -260,7 +262,7 @@ async def test_a_tenant_inserted_by_hand_is_pending_and_can_be_deployed(gateway:
     await gateway.eventually(f"/deployments/{accepted.json()['deployment_id']}", phase="validating")
 
 
-async def test_a_tenant_inserted_by_hand_that_makes_no_sense_breaks_no_list_and_says_what_is_wrong(
+async def test_a_tenant_inserted_by_hand_that_is_invalid_breaks_no_list_and_is_refused_with_the_reason(
     gateway: Gateway,
 ) -> None:
     name = tenant()["tenant_id"]

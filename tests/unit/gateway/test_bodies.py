@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.gateway.http.bodies import BodyLimit, JsonBody
-from tests.unit.gateway.test_requests import call, echo
+from tests.support.asgi import call, echo
 
 LEFT = {"type": "http.disconnect"}
 LENGTH = [(b"content-length", b"62"), (b"content-type", b"application/json")]

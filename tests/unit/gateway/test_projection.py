@@ -31,7 +31,7 @@ STEP: dict[str, Any] = {
     "deployment_id": "dep-1",
     "generation": 1,
     "target": "simulator",
-    "message": "said",
+    "message": "scaled",
     "phase": Phase.SCALING_SERVICES,
     "progress": 70,
 }
@@ -51,7 +51,7 @@ STEP: dict[str, Any] = {
         (DeployDrifted, {"drift": [GONE], "outcome": "rolled_back"}, "rolled_back", "warning"),
     ],
 )
-def test_what_the_deployer_says_has_a_status(
+def test_each_event_of_the_deployer_has_a_status(
     model: type[DeployEvent], more: dict[str, Any], status: str, level: str
 ) -> None:
     update = read_update(model(**STEP, **more))
@@ -59,7 +59,7 @@ def test_what_the_deployer_says_has_a_status(
     assert (update.status, update.level) == (status, level)
     assert (update.deployment_id, update.message, update.phase, update.progress) == (
         "dep-1",
-        "said",
+        "scaled",
         Phase.SCALING_SERVICES,
         70,
     )
@@ -96,7 +96,7 @@ def test_the_end_of_a_deletion_is_the_completion_of_its_operation() -> None:
     assert (update.deployment_id, update.status, update.progress) == ("del-1", "completed", 100)
 
 
-def test_a_sizing_without_a_deployment_and_other_events_say_nothing_of_one() -> None:
+def test_a_sizing_without_a_deployment_and_other_events_change_no_deployment() -> None:
     rejected = ResourcesRejected(tenant_id="t", code="X", message="no")
     sample = MetricsCollected.model_validate(
         {"tenant_id": "t", "time": "2026-01-01T00:00:00Z", "values": {}, "source": "x"}

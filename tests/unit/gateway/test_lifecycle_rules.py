@@ -81,7 +81,7 @@ REFUSED: list[Any] = [
 
 
 @pytest.mark.parametrize(("operation", "history", "status", "words"), REFUSED)
-def test_what_makes_no_sense_is_a_conflict_that_says_why(
+def test_an_impossible_operation_is_a_conflict_with_the_reason(
     operation: Operation, history: tuple[PastOperation, ...], status: str, words: str
 ) -> None:
     with pytest.raises(Refused, match=words) as refused:

@@ -22,28 +22,7 @@ from services.gateway.settings import Settings
 from services.gateway.tenants.schemas import DeployRequest
 from shared.errors import DependencyUnavailable, EcpError, PermanentError, Refused, TemporaryError
 from shared.subjects import Mode
-
-
-async def call(app: Any, *messages: dict[str, Any], **scope: Any) -> list[dict[str, Any]]:
-    """What an ASGI application sends."""
-    incoming = list(messages) or [{"type": "http.request", "body": b"", "more_body": False}]
-    sent: list[dict[str, Any]] = []
-
-    async def receive() -> dict[str, Any]:
-        return incoming.pop(0)
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    base = {"type": "http", "method": "POST", "path": "/api/v1/x", "headers": [], "query_string": b""}
-    await app({**base, **scope}, receive, send)
-    return sent
-
-
-async def echo(scope: Any, receive: Any, send: Any) -> None:
-    body = (await receive())["body"]
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": body})
+from tests.support.asgi import call, echo
 
 
 def chunks(*parts: bytes) -> list[dict[str, Any]]:
@@ -77,7 +56,7 @@ async def test_a_client_that_waits_for_leave_is_refused_before_it_sends() -> Non
     assert (await call(BodyLimit(echo, limit=10), never, headers=headers))[0]["status"] == 413
 
 
-async def test_an_unexpected_exception_is_a_500_that_says_nothing_of_it() -> None:
+async def test_an_unexpected_exception_is_a_500_without_its_details() -> None:
     async def broken(scope: Any, receive: Any, send: Any) -> None:
         raise KeyError("a secret")
 
@@ -108,7 +87,7 @@ async def test_a_socket_with_an_unknown_mode_is_accepted_and_closed_with_a_code(
         ({"type": "websocket", "query_string": b"demo=false", "headers": [(b"x-demo-mode", b"true")]}, Mode.PRODUCTION),
     ],
 )
-async def test_the_mode_is_read_from_where_the_request_may_say_it(scope: dict[str, Any], mode: Mode) -> None:
+async def test_the_mode_is_read_from_the_header_or_from_a_socket_s_query(scope: dict[str, Any], mode: Mode) -> None:
     seen: list[Mode] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -79,7 +79,7 @@ def test_what_has_ended_waits_for_nothing(status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("phase", "message", "said"),
+    ("phase", "message", "expected"),
     [
         ("sizing", "the deployment has been requested", "the calculator"),
         ("rendering", "sized", "the manifest service"),
@@ -88,16 +88,16 @@ def test_what_has_ended_waits_for_nothing(status: str) -> None:
         ("scaling-services", "callbot is applied", "Deployment chatbot (1/2)"),
     ],
 )
-def test_who_has_the_turn_is_named(phase: str, message: str, said: str) -> None:
+def test_the_worker_or_objects_that_it_waits_for_are_named(phase: str, message: str, expected: str) -> None:
     pending = [ResourceState(type="Deployment", name="chatbot", status="Progressing", replicas="1/2")]
-    assert waiting_for(phase, message, pending) == said
+    assert waiting_for(phase, message, pending) == expected
 
 
-def test_nothing_known_is_nothing_said() -> None:
+def test_without_a_known_reason_none_is_given() -> None:
     assert waiting_for("waiting-healthy", "soon", []) is None
 
 
-def test_a_tenant_that_was_never_deployed_says_how() -> None:
+def test_the_answer_for_a_tenant_without_deployment_names_the_call_to_deploy_it() -> None:
     assert never_deployed("t").waiting_for == "POST /api/v1/tenants/t/deploy"
 
 

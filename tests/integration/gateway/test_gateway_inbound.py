@@ -1,4 +1,4 @@
-"""Plain JSON of other systems has the outcome of the REST call: once, or a dead letter that says what to change."""
+"""Plain JSON of other systems has the outcome of the REST call: once, or a dead letter that names what to change."""
 
 import asyncio
 import itertools
@@ -125,14 +125,16 @@ async def test_an_event_that_comes_twice_is_done_once(gateway: Gateway, outside:
     assert (await gateway.get(f"/tenants/{wanted['tenant_id']}"))["generation"] == 1
 
 
-async def say_again(jetstream: JetStreamContext, subject: str, wanted: dict[str, Any], headers: dict[str, str]) -> None:
+async def publish_again(
+    jetstream: JetStreamContext, subject: str, wanted: dict[str, Any], headers: dict[str, str]
+) -> None:
     """The same event as another message, as a delivery after JetStream has forgotten its id."""
     message_id = {"Nats-Msg-Id": f"again-{next(_NUMBERS)}-{wanted['tenant_id']}"}
     await jetstream.publish(f"demo.outside.{subject}", json.dumps(wanted).encode(), headers={**headers, **message_id})
 
 
-async def until_taken_in(gateway: Gateway, jetstream: JetStreamContext) -> None:
-    """Everything that was said before is done."""
+async def until_executed(gateway: Gateway, jetstream: JetStreamContext) -> None:
+    """Until everything that was published before is executed."""
     marker = body(deploy=False)
     await publish(jetstream, "tenant.created", marker)
     await appears(gateway, marker["tenant_id"])
@@ -144,10 +146,10 @@ async def test_a_change_that_comes_again_after_its_tenant_was_changed_is_done_on
     created = await gateway.create()
     wanted = {"tenant_id": created["tenant_id"], "service_requirements": {"stt": 7}}
     headers = {"ce-id": f"change-{created['tenant_id']}", "ce-source": "/crm"}
-    await say_again(outside, "deploy.requested", wanted, headers)
+    await publish_again(outside, "deploy.requested", wanted, headers)
     await gateway.eventually(f"/tenants/{created['tenant_id']}", revision=2)
-    await say_again(outside, "deploy.requested", wanted, headers)
-    await until_taken_in(gateway, outside)
+    await publish_again(outside, "deploy.requested", wanted, headers)
+    await until_executed(gateway, outside)
     assert (await gateway.get(f"/tenants/{created['tenant_id']}"))["revision"] == 2
     assert created["tenant_id"] not in await all_reasons(outside)
 
@@ -157,14 +159,14 @@ async def test_an_event_of_a_week_ago_does_not_bring_its_tenant_back(
 ) -> None:
     wanted = body(deploy=False)
     headers = {"ce-id": f"old-{wanted['tenant_id']}"}
-    await say_again(outside, "tenant.created", wanted, headers)
+    await publish_again(outside, "tenant.created", wanted, headers)
     await appears(gateway, wanted["tenant_id"])
     async with gateway.database.begin() as connection:
         await connection.execute(text("UPDATE idempotency_keys SET created_at = created_at - interval '7 days'"))
         await connection.execute(text("DELETE FROM tenants WHERE tenant_id = :id"), {"id": wanted["tenant_id"]})
     await delete_old_rows(gateway.modes[Mode.DEMO])
-    await say_again(outside, "tenant.created", wanted, headers)
-    await until_taken_in(gateway, outside)
+    await publish_again(outside, "tenant.created", wanted, headers)
+    await until_executed(gateway, outside)
     answer = await gateway.http.get(f"/tenants/{wanted['tenant_id']}", headers=DEMO)
     assert answer.status_code == 404
 
@@ -174,31 +176,33 @@ async def test_two_systems_may_use_the_same_id_and_one_may_not_use_it_twice(
 ) -> None:
     first, second, third = body(deploy=False), body(deploy=False), body(deploy=False)
     number = f"number-{first['tenant_id']}"
-    await say_again(outside, "tenant.created", first, {"ce-id": number, "ce-source": "/crm"})
-    await say_again(outside, "tenant.created", second, {"ce-id": number, "ce-source": "/erp"})
+    await publish_again(outside, "tenant.created", first, {"ce-id": number, "ce-source": "/crm"})
+    await publish_again(outside, "tenant.created", second, {"ce-id": number, "ce-source": "/erp"})
     await appears(gateway, first["tenant_id"])
     await appears(gateway, second["tenant_id"])
-    await say_again(outside, "tenant.created", third, {"ce-id": number, "ce-source": "/crm"})
+    await publish_again(outside, "tenant.created", third, {"ce-id": number, "ce-source": "/crm"})
     [letter] = await dead_letters_for(outside, third["tenant_id"])
     assert (letter.code, "another body" in letter.reason) == ("CONFLICT", True)
 
 
 @pytest.mark.parametrize("subject", ["tenant.created", "deploy.requested"])
 async def test_numbers_of_others_count_for_nothing(gateway: Gateway, outside: JetStreamContext, subject: str) -> None:
-    wanted = body(generation=999_999, revision=55, deployment_id="dep-of-somebody-else")
+    wanted = body(generation=999_999, revision=55, deployment_id="dep-of-another")
     await publish(outside, subject, wanted)
     stored = await appears(gateway, wanted["tenant_id"])
     assert (stored["generation"], stored["revision"]) == (1, 1)
-    assert stored["deployment_id"] != "dep-of-somebody-else"
+    assert stored["deployment_id"] != "dep-of-another"
     await gateway.eventually(f"/tenants/{wanted['tenant_id']}/deployment-status", phase="validating")
 
 
-async def test_nobody_can_fail_another_s_deployment_by_naming_it(gateway: Gateway, outside: JetStreamContext) -> None:
+async def test_no_system_can_fail_another_s_deployment_by_naming_it(
+    gateway: Gateway, outside: JetStreamContext
+) -> None:
     created = await gateway.create()
     wanted = body(deployment_id=created["deployment_id"], service_requirements={"stt": -1})
     await publish(outside, "deploy.requested", wanted)
     await dead_letters_for(outside, wanted["tenant_id"])
-    await until_taken_in(gateway, outside)
+    await until_executed(gateway, outside)
     state = await gateway.get(f"/tenants/{created['tenant_id']}/deployment-status")
     assert state["status"] != "failed"
 
@@ -207,7 +211,7 @@ async def all_reasons(jetstream: JetStreamContext) -> str:
     return " ".join([f"{each.body!r} {each.reason}" async for each in DeadLetters(jetstream, Mode.DEMO).all()])
 
 
-async def test_an_id_that_is_taken_is_refused_in_the_words_of_rest(gateway: Gateway, outside: JetStreamContext) -> None:
+async def test_an_id_in_use_is_refused_with_the_message_of_rest(gateway: Gateway, outside: JetStreamContext) -> None:
     created = await gateway.create()
     await publish(outside, "tenant.created", tenant(tenant_id=created["tenant_id"]))
     letters = await dead_letters_for(outside, created["tenant_id"])

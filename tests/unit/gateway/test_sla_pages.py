@@ -133,18 +133,18 @@ def test_the_latest_failures_are_shown_and_the_rest_is_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "sentence"),
     [
         ("full", "It was used up on 2026-03-02 09:00."),
         ("projected", "As in the last day, it will be used up on 2026-03-04 21:00."),
         ("empty", "As in the last day, it lasts."),
     ],
 )
-def test_the_budget_is_said_in_words(name: str, said: str) -> None:
-    assert said in write(REPORTS[name], "en")
+def test_the_budget_is_also_a_sentence(name: str, sentence: str) -> None:
+    assert sentence in write(REPORTS[name], "en")
 
 
-def test_what_is_not_known_is_hatched_and_said() -> None:
+def test_unknown_time_is_hatched_and_named() -> None:
     page = write(REPORTS["full"], "en")
     assert page.count("url(#unknown)") == 2
     assert "2.78 % of the time wasn&#x27;t observed" in page

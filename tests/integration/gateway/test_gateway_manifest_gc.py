@@ -94,7 +94,7 @@ async def test_what_a_row_or_the_deployer_names_stays(world: World) -> None:
     assert [await world.has(number) for number in (1, 2, 3, 4)] == [True, True, True, False]
 
 
-async def test_what_was_rendered_lately_stays_whoever_needs_it(world: World) -> None:
+async def test_a_recent_manifest_stays_even_without_references(world: World) -> None:
     await world.keep(1)
     assert await world.collect(2, older_than=timedelta(minutes=1)) == 0
     assert await world.has(1)
@@ -115,7 +115,7 @@ async def test_what_is_rendered_again_is_new_again_and_not_removed_as_what_it_wa
     assert (await world.kept(1)).sequence > seen.sequence
 
 
-async def test_a_render_after_a_removal_puts_it_anew(world: World) -> None:
+async def test_a_render_after_a_deletion_stores_it_again(world: World) -> None:
     await world.keep(1)
     await world.collect(2)
     assert not await world.has(1)
@@ -124,7 +124,7 @@ async def test_a_render_after_a_removal_puts_it_anew(world: World) -> None:
 
 
 @pytest.mark.parametrize("account", ["calculator", "manifest", "deployer", "monitor", "operator", "outside"])
-async def test_nobody_else_removes_a_manifest(world: World, account: str) -> None:
+async def test_no_other_account_can_delete_a_manifest(world: World, account: str) -> None:
     await world.keep(1)
     client = await world.bus.client(account)
     seen = await world.kept(1)

@@ -93,7 +93,7 @@ def test_a_request_s_spec_has_nothing_of_its_deployment() -> None:
     assert type(rules.spec_of_request(request)) is TenantSpec
 
 
-def test_a_sized_tenant_asks_for_what_was_requested_and_one_by_hand_for_what_its_columns_say() -> None:
+def test_a_sized_tenant_has_the_requested_specification_and_one_by_hand_that_of_its_columns() -> None:
     assert rules.spec_of_row(row()).preset is None
     by_hand = rules.spec_of_row(row(sizing=None, name=None, gpu_type="t4"))
     assert (by_hand.preset, by_hand.gpu_type, by_hand.name) == ("medium", "t4", "t")

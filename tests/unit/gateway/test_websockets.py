@@ -25,7 +25,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Clock:
-    """Moves when it is told to."""
+    """Moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -98,7 +98,7 @@ def sample(seq: int, arrived: datetime = NOW, **values: float) -> FeedMessage[tu
     return FeedMessage(seq, "t", arrived, "req-1", (NOW, values))
 
 
-def test_nothing_is_said_before_there_is_a_sample() -> None:
+def test_no_message_is_due_before_the_first_sample() -> None:
     view = MonitoringFeedState("t", Clock())
     assert view.message() is None
     assert view.wait() is None
@@ -126,7 +126,7 @@ def test_a_value_that_is_older_than_a_minute_is_no_longer_shown() -> None:
     assert later["metrics"] == {"cpu": 3.0}
 
 
-def test_an_interval_holds_back_and_then_says_the_latest() -> None:
+def test_an_interval_holds_values_back_and_then_sends_the_latest() -> None:
     clock = Clock()
     view = MonitoringFeedState("t", clock)
     assert view.receive({"action": "subscribe", "metrics": ["cpu"], "interval": 5000}) is None
@@ -161,7 +161,7 @@ def test_unsubscribed_metrics_are_silent_until_they_are_wanted_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "message",
     [
         None,
         5,
@@ -177,8 +177,8 @@ def test_unsubscribed_metrics_are_silent_until_they_are_wanted_again() -> None:
         {"action": "subscribe", "interval": 1e12},
     ],
 )
-def test_what_makes_no_sense_is_answered(said: Any) -> None:
-    answer = MonitoringFeedState("t", Clock()).receive(said)
+def test_an_invalid_message_is_answered(message: Any) -> None:
+    answer = MonitoringFeedState("t", Clock()).receive(message)
     assert answer is not None
     assert answer["type"] == "error"
 
@@ -203,14 +203,14 @@ def feed(**changes: Any) -> Iterator[StreamFeed[str]]:
     yield StreamFeed(Mode.DEMO, Stream.ECP, lambda event: None, on_missed=lambda: None, **(options | changes))
 
 
-class Stand:
-    """As much of a NATS client as says where a stream and a durable are."""
+class PositionsOnly:
+    """The part of a NATS client that reports the positions of a stream and a durable."""
 
     def __init__(self, last: int, floor: int) -> None:
         self._last = last
         self._floor = floor
 
-    def jetstream(self) -> "Stand":
+    def jetstream(self) -> "PositionsOnly":
         return self
 
     async def stream_info(self, name: str) -> Any:
@@ -227,13 +227,13 @@ class Stand:
         (0, "gateway-projects", 100, 41),  # behind what is in the rows
         (0, None, 100, 101),  # with what comes
         (90, "gateway-projects", 100, 90),  # with the last one, to see that it is still the same
-        (90, "gateway-projects", 5, 41),  # a stream that was made again
+        (90, "gateway-projects", 5, 41),  # a stream that was created again
     ],
 )
 async def test_a_feed_begins_where_nothing_is_left_out(seen: int, behind: str | None, last: int, first: int) -> None:
     with feed(behind=behind) as each:
         each.last_seq = seen
-        assert await each._first(Stand(last, 40)) == first  # type: ignore[arg-type]
+        assert await each._first(PositionsOnly(last, 40)) == first  # type: ignore[arg-type]
 
 
 def test_a_subscription_knows_what_came_lately_of_its_topic() -> None:

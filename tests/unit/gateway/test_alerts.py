@@ -37,15 +37,15 @@ def test_all_quiet_is_no_alert() -> None:
 
 
 def test_a_budget_that_is_used_up_is_an_alert_since_then() -> None:
-    [alarm] = active_alerts([watched(left=-12.5)], identify=IN_DEMO, now=NOW, language="en")
-    assert (alarm.type, alarm.severity, alarm.tenant_id) == ("sla_violated", "critical", "acme")
-    assert (alarm.metric, alarm.current_value, alarm.threshold) == ("error_budget_left", -12.5, 0.0)
-    assert alarm.timestamp == datetime(2026, 3, 1, 11, tzinfo=UTC)
-    assert "12.5 %" in alarm.message
+    [alert] = active_alerts([watched(left=-12.5)], identify=IN_DEMO, now=NOW, language="en")
+    assert (alert.type, alert.severity, alert.tenant_id) == ("sla_violated", "critical", "acme")
+    assert (alert.metric, alert.current_value, alert.threshold) == ("error_budget_left", -12.5, 0.0)
+    assert alert.timestamp == datetime(2026, 3, 1, 11, tzinfo=UTC)
+    assert "12.5 %" in alert.message
 
 
 @pytest.mark.parametrize("burn", BURN_RATE_RULES)
-def test_a_burn_rate_alarms_when_both_windows_exceed_it(burn: Any) -> None:
+def test_a_burn_rate_is_an_alert_when_both_windows_exceed_it(burn: Any) -> None:
     above, below = burn.rate + 0.1, burn.rate - 0.1
     assert types(watched(rates={burn.long: above, burn.short: above})) == [("error_budget_burn", burn.severity)]
     assert types(watched(rates={burn.long: above, burn.short: below})) == []
@@ -56,11 +56,11 @@ def test_of_several_burn_rates_the_worst_is_shown() -> None:
     assert types(watched(rates=dict.fromkeys(ALL_QUIET, 20.0))) == [("error_budget_burn", "critical")]
 
 
-def test_a_running_tenant_that_nobody_observes_is_an_alert_and_its_old_burn_rates_are_not() -> None:
+def test_a_running_tenant_without_reports_is_an_alert_and_its_old_burn_rates_are_not() -> None:
     old = watched(ago=1800, rates=dict.fromkeys(ALL_QUIET, 20.0))
-    [alarm] = active_alerts([old], identify=IN_DEMO, now=NOW, language="en")
-    assert (alarm.type, alarm.current_value, alarm.threshold) == ("monitoring_missing", 30.0, 5.0)
-    assert alarm.timestamp == NOW - timedelta(minutes=25)
+    [alert] = active_alerts([old], identify=IN_DEMO, now=NOW, language="en")
+    assert (alert.type, alert.current_value, alert.threshold) == ("monitoring_missing", 30.0, 5.0)
+    assert alert.timestamp == NOW - timedelta(minutes=25)
     never = watched(sla=None, sla_time=None, updated_at=NOW - timedelta(minutes=6))
     assert types(never) == [("monitoring_missing", "warning")]
     assert types(watched(sla=None, sla_time=None)) == []
@@ -89,8 +89,8 @@ def test_a_service_that_is_down_is_an_alert_that_names_it(up: bool | None, is_du
     fine = {"up": True, "ready": 2, "needed": 1, "wanted": 2}
     tenant = watched()
     sla = {**(tenant.sla or {}), "services": {"chatbot": service, "callbot": fine}}
-    alarms = active_alerts([watched(sla=sla)], identify=IN_DEMO, now=NOW, language="en")
-    assert [(each.type, each.severity, each.current_value) for each in alarms] == [("service_down", "critical", 1.0)][
+    alerts = active_alerts([watched(sla=sla)], identify=IN_DEMO, now=NOW, language="en")
+    assert [(each.type, each.severity, each.current_value) for each in alerts] == [("service_down", "critical", 1.0)][
         :found
     ]
-    assert all(each.message == "1 of 2 services are up; down: chatbot (missing)" for each in alarms)
+    assert all(each.message == "1 of 2 services are up; down: chatbot (missing)" for each in alerts)
