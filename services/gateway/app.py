@@ -90,7 +90,8 @@ def create_app(
         _run_in_background(context, sockets[mode], metrics)
     housekeeping.schedule_metrics(worker, modes, metrics)
     app = _fastapi(settings, metrics, partial(_lifespan, worker, settings, on_failure))
-    app.state.worker, app.state.modes, app.state.sockets, app.state.metrics = worker, modes, sockets, metrics
+    app.state.worker, app.state.modes, app.state.sockets = worker, modes, sockets
+    app.state.metrics, app.state.databases = metrics, databases
     return app
 
 

@@ -73,9 +73,10 @@ class Gateway:
         return self.modes[Mode.DEMO].worker
 
     @property
-    def databases(self) -> Mapping[Mode, Database]:
+    def databases(self) -> Databases:
         """Both databases, with the gateway's rights."""
-        return {mode: context.database for mode, context in self.modes.items()}
+        databases: Databases = self.app.state.databases
+        return databases
 
     @property
     def database(self) -> Database:
