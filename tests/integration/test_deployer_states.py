@@ -13,11 +13,12 @@ from nats.js.kv import KeyValue
 from embedded.nats import NatsServer
 from services.deployer.state.errors import RevisionConflict
 from services.deployer.state.generations import HigherGeneration
-from services.deployer.state.records import AppliedState, DesiredState, Outcome, StatusEvent
+from services.deployer.state.records import AppliedState, DesiredState, StatusEvent
 from services.deployer.state.repository import StateRepository
 from shared.bus.bootstrap import bootstrap
 from shared.errors import DependencyUnavailable
 from shared.events import Phase
+from shared.outcomes import Outcome
 from shared.subjects import Bucket, Mode, Subject
 
 

@@ -1,8 +1,9 @@
 """`deploy.drifted`, made from a record. Pure."""
 
 from services.deployer.drift import differences
-from services.deployer.state.records import AppliedState, DriftRecord, Outcome
+from services.deployer.state.records import AppliedState, DriftRecord
 from shared.events import DeployDrifted, Phase
+from shared.outcomes import Outcome
 
 
 def event_of(applied: AppliedState) -> DeployDrifted:

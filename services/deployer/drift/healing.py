@@ -13,9 +13,10 @@ from services.deployer.reconcile.generation_guard import Superseded
 from services.deployer.reconcile.prune import claim_namespace
 from services.deployer.reconcile.scaling import SCALABLE
 from services.deployer.state.generations import is_settled
-from services.deployer.state.records import AppliedState, DesiredState, ObjectRef, Outcome
+from services.deployer.state.records import AppliedState, DesiredState, ObjectRef
 from services.deployer.state.repository import StateRepository
 from shared.kube.objects import Obj
+from shared.outcomes import Outcome
 from shared.tenants import NAMESPACE_PREFIX
 
 

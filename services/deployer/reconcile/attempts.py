@@ -26,11 +26,12 @@ from services.deployer.reconcile.slots import ReconcileSlots
 from services.deployer.reconcile.work import TenantWork
 from services.deployer.settings import DeployerSettings
 from services.deployer.state.generations import is_settled, lost_desired
-from services.deployer.state.records import DesiredState, Outcome
+from services.deployer.state.records import DesiredState
 from services.deployer.state.repository import TenantRecords
 from services.deployer.state.status_recorder import StatusRecorder
 from shared.errors import TemporaryError
 from shared.kube.objects import Obj
+from shared.outcomes import Outcome
 from shared.rpc import RoomReply
 from shared.tenants import parse_duration
 

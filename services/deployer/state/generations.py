@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.deployer.state.progress_report import INITIAL_PROGRESS
-from services.deployer.state.records import AppliedState, DesiredState, Outcome, StatusEvent, SupersededGeneration
+from services.deployer.state.records import AppliedState, DesiredState, StatusEvent, SupersededGeneration
 from shared.events import Operation, Phase
+from shared.outcomes import Outcome
 from shared.subjects import Subject
 
 _NAMES: Mapping[Operation | None, str] = {

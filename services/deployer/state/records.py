@@ -5,12 +5,12 @@
 """
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Literal
 
 from pydantic import ConfigDict, Field
 
 from shared.events import DeployOptions, Drift, Generation, Operation, Phase, ResourceState
+from shared.outcomes import Outcome
 from shared.subjects import Subject
 from shared.tenants import Model
 
@@ -76,16 +76,6 @@ class ObjectRef(Model):
     def __str__(self) -> str:
         """Kind and name, as messages write it."""
         return f"{self.kind} {self.name}"
-
-
-class Outcome(StrEnum):
-    """How far the recorded generation is."""
-
-    RUNNING = "running"
-    COMPLETED = "completed"
-    ROLLED_BACK = "rolled-back"
-    FAILED = "failed"
-    DELETED = "deleted"
 
 
 class StatusEvent(Model):

@@ -18,7 +18,6 @@ from services.deployer.state.records import (
     AppliedState,
     DesiredState,
     ObjectRef,
-    Outcome,
     RecordedFailure,
     StatusEvent,
     SupersededGeneration,
@@ -27,6 +26,7 @@ from services.deployer.state.repository import StateRepository, TenantRecords
 from services.deployer.state.status_events import last_event_of, superseded_event_of
 from shared.bus import ModePublisher, derived_id
 from shared.events import DeployEvent, Event, Phase, TenantDeleted
+from shared.outcomes import Outcome
 from shared.process.tasks import run_both
 from shared.subjects import Subject
 

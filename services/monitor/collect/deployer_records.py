@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 from pydantic import Field
 
+from shared.outcomes import Outcome
 from shared.sla.promise import NOTHING, Promise, in_force
 from shared.tenants import Model
 
-_DONE = frozenset({"completed", "rolled-back"})
+_DONE = frozenset({Outcome.COMPLETED, Outcome.ROLLED_BACK})
 
 PromiseOf = Callable[[str], Promise | None]
 """The promise of the manifest with a digest; None if the manifest is gone."""
@@ -26,7 +27,7 @@ class AppliedGeneration(Model):
 
 
 class AppliedRecord(Model):
-    """The fields that the monitor reads from `services.deployer.state.records.Applied`, a tenant's record."""
+    """The fields that the monitor reads from `services.deployer.state.records.AppliedState`, a tenant's record."""
 
     outcome: str
     digest: str | None = None
@@ -40,7 +41,7 @@ class AppliedRecord(Model):
     @property
     def digests(self) -> tuple[str, ...]:
         """The manifests that the promise depends on; none for a deleted tenant, whose manifests are removed."""
-        if self.outcome == "deleted":
+        if self.outcome == Outcome.DELETED:
             return ()
         named = (self.digest, *self.unfinished, self.wanted.digest)
         return tuple(dict.fromkeys(each for each in named if each is not None))
@@ -53,10 +54,10 @@ def promise_in(record: AppliedRecord, promise_of: PromiseOf) -> Promise | None:
     if len(known) < len(promises):
         return None
     rolled_out = known[record.digest] if record.digest else None
-    if record.outcome == "deleted" or record.wanted.action != "deploy":
-        return Promise(rolled_out.services, rests=True) if rolled_out and record.outcome != "deleted" else NOTHING
+    if record.outcome == Outcome.DELETED or record.wanted.action != "deploy":
+        return Promise(rolled_out.services, rests=True) if rolled_out and record.outcome != Outcome.DELETED else NOTHING
     if record.outcome in _DONE:
         return in_force(rolled_out, [])
     begun = [known[each] for each in (*record.unfinished, record.wanted.digest) if each is not None]
-    is_start = record.outcome == "running" and (record.stopped or record.wanted.operation == "start")
+    is_start = record.outcome == Outcome.RUNNING and (record.stopped or record.wanted.operation == "start")
     return in_force(rolled_out, begun, is_start=is_start)

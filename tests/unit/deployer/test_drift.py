@@ -9,9 +9,10 @@ from services.deployer.cluster.managed_fields import content, digest
 from services.deployer.drift import differences
 from services.deployer.drift.events import event_of
 from services.deployer.drift.healing import is_current, is_watched
-from services.deployer.state.records import AppliedState, DesiredState, DriftRecord, Outcome, StatusEvent
+from services.deployer.state.records import AppliedState, DesiredState, DriftRecord, StatusEvent
 from shared.events import DeployOptions, Drift, Phase
 from shared.kube.objects import Obj
+from shared.outcomes import Outcome
 from shared.subjects import Subject
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

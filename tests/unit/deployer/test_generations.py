@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.deployer.state.generations import HigherGeneration, decide, is_settled, lost_desired
-from services.deployer.state.records import AppliedState, DesiredState, Outcome, StatusEvent
+from services.deployer.state.records import AppliedState, DesiredState, StatusEvent
 from shared.events import Phase
+from shared.outcomes import Outcome
 from shared.subjects import Subject
 
 
@@ -95,3 +96,9 @@ def test_a_tenant_is_settled_when_its_end_has_been_announced() -> None:
     assert not is_settled(desired(1), applied(1, Outcome.RUNNING))
     assert not is_settled(desired(1), applied(1, Outcome.COMPLETED, announced=False))
     assert is_settled(desired(1), applied(1, Outcome.FAILED))
+
+
+def test_a_stored_record_keeps_the_field_names_of_earlier_versions() -> None:
+    stored = applied(1, Outcome.COMPLETED).model_dump_json(exclude_none=True)
+    assert '"word":{' in stored
+    assert AppliedState.model_validate_json(stored) == applied(1, Outcome.COMPLETED)

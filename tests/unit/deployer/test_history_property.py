@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.deployer.state.generations import HigherGeneration, decide
-from services.deployer.state.records import AppliedState, DesiredState, Outcome, StatusEvent
+from services.deployer.state.records import AppliedState, DesiredState, StatusEvent
 from shared.events import Phase
+from shared.outcomes import Outcome
 from shared.subjects import Subject
 
 Action = Literal["deploy", "stop", "delete"]

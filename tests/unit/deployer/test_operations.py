@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.deployer.reconcile.scaling import RESTARTED_AT
-from services.deployer.state.records import ObjectRef, Outcome
+from services.deployer.state.records import ObjectRef
 from shared.events import (
     DeployCompleted,
     DeployEvent,
@@ -17,6 +17,7 @@ from shared.events import (
     Operation,
 )
 from shared.kube.objects import Obj
+from shared.outcomes import Outcome
 from tests.support.deployer_fakes import HEALTHY
 from tests.support.deployer_scenario import (
     BROKEN,
