@@ -101,6 +101,18 @@ KINDS: Final[Mapping[str, KindInfo]] = {
 CLUSTER_SCOPED: Final[frozenset[str]] = frozenset(name for name, info in KINDS.items() if not info.namespaced)
 """Names of kinds whose objects have no namespace."""
 
+SIMULATED: Final[frozenset[str]] = frozenset(KINDS) - {
+    *("APIService", "CustomResourceDefinition", "ExternalSecret", "IngressClass", "MutatingWebhookConfiguration"),
+    *("NodeMetrics", "PersistentVolume", "PodMetrics", "PrometheusRule", "RuntimeClass", "SelfSubjectAccessReview"),
+    *("ServiceMonitor", "ValidatingWebhookConfiguration"),
+}
+"""Names of the kinds that the simulator stores; a test compares them with its resources."""
+
+
+def is_simulated(api_version: str, kind: str) -> bool:
+    """Whether the simulator stores objects of this kind in this version."""
+    return kind in SIMULATED and KINDS[kind].kind.api_version == api_version
+
 
 def kind_of(obj: Mapping[str, Any]) -> Kind:
     """The kind of an object that has `apiVersion` and `kind` (the items of a list have neither)."""

@@ -70,7 +70,8 @@ def optional_time(text: str | None) -> datetime | None:
 def selector_matches(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
     """Whether a LabelSelector (`matchLabels`, `matchExpressions`) selects these labels.
 
-    As in Kubernetes, an empty selector selects everything and a missing one (None) selects nothing.
+    As in Kubernetes, an empty selector selects everything and a missing one (None) selects nothing. An invalid
+    expression selects nothing either.
     """
     if selector is None:
         return False
@@ -80,13 +81,18 @@ def selector_matches(selector: Mapping[str, Any] | None, labels: Mapping[str, st
 
 
 def _expression_holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    value, values = labels.get(expression["key"]), expression.get("values") or ()
-    match expression["operator"]:
+    key = expression.get("key")
+    if not key:
+        return False
+    value, values = labels.get(key), expression.get("values") or ()
+    match expression.get("operator"):
         case "In":
             return value in values
         case "NotIn":
             return value not in values
         case "Exists":
             return value is not None
-        case _:
+        case "DoesNotExist":
             return value is None
+        case _:
+            return False

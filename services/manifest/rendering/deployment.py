@@ -4,6 +4,7 @@ from services.manifest.rendering.configuration import configuration_digest, sett
 from services.manifest.rendering.naming import TenantScope, instance, selector
 from services.manifest.rendering.pod import pod_spec
 from services.manifest.rendering.tenancy import RenderedWorkload
+from shared.kube import labels
 from shared.kube.labels import NEEDED_REPLICAS
 from shared.kube.objects import Obj
 
@@ -33,7 +34,7 @@ def deployment(workload: RenderedWorkload, scope: TenantScope, *, monitoring: bo
             "selector": {"matchLabels": selector(workload.name)},
             "template": {
                 "metadata": {
-                    "labels": {**selector(workload.name), "ecp.ai/service": workload.name, **scope.pod_labels},
+                    "labels": {**selector(workload.name), labels.SERVICE: workload.name, **scope.pod_labels},
                     "annotations": _annotations(workload, monitoring),
                 },
                 "spec": pod_spec(workload, scope),
@@ -57,7 +58,7 @@ def _rolling_update(workload: RenderedWorkload) -> Obj:
 
 
 def _annotations(workload: RenderedWorkload, monitoring: bool) -> Obj:
-    found = {"ecp.ai/config-digest": configuration_digest(settings(workload))}
+    found = {labels.CONFIG_DIGEST: configuration_digest(settings(workload))}
     if not monitoring:
         return found
     return {

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from services.manifest.rendering.tenancy import Tenancy
+from shared.kube import labels
 from shared.kube.objects import Obj
 
 _AVAILABLE = "ecp:tenant_available"
@@ -40,8 +41,8 @@ def service_monitor(tenancy: Tenancy) -> Obj:
         "metadata": tenancy.scope.metadata("ecp-ai-services"),
         "spec": {
             "selector": {
-                "matchLabels": {"ecp.ai/tenant": tenancy.scope.tenant_id},
-                "matchExpressions": [{"key": "ecp.ai/service", "operator": "Exists"}],
+                "matchLabels": {labels.TENANT: tenancy.scope.tenant_id},
+                "matchExpressions": [{"key": labels.SERVICE, "operator": "Exists"}],
             },
             "namespaceSelector": {"matchNames": [tenancy.scope.namespace]},
             "endpoints": [{"port": "http", "path": "/metrics", "interval": "30s", "scrapeTimeout": "10s"}],

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from services.manifest.rendering.naming import TenantScope, selector
+from shared.kube import labels
 from shared.kube.labels import SERVICES
 from shared.kube.objects import Obj
 from shared.sla import services_annotation
@@ -29,7 +30,7 @@ def namespace(scope: TenantScope, workloads: Iterable[Obj]) -> Obj:
         "metadata": {
             "name": scope.namespace,
             "labels": {**scope.tenant_labels, **guarded},
-            "annotations": {"ecp.ai/tenant-name": scope.tenant_name, SERVICES: services_annotation(workloads)},
+            "annotations": {labels.TENANT_NAME: scope.tenant_name, SERVICES: services_annotation(workloads)},
         },
     }
 

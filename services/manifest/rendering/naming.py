@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from shared.kube import labels
 from shared.kube.objects import Obj
 
-MANAGED_BY = "ecp-orchestrator"
 SERVICE_PORT = 80
 """The port of every AI service's Service; the container's port is the catalogue's."""
 ACCOUNT = "ecp-ai"
@@ -25,12 +25,12 @@ class TenantScope:
     @property
     def pod_labels(self) -> Obj:
         """The labels of a pod. Not the preset, since a change of it alone must not restart pods."""
-        return {"ecp.ai/tenant": self.tenant_id, "ecp.ai/managed-by": MANAGED_BY}
+        return {labels.TENANT: self.tenant_id, labels.MANAGED_BY: labels.FIELD_MANAGER}
 
     @property
     def tenant_labels(self) -> Obj:
         """The labels of any other object."""
-        return {**self.pod_labels, "ecp.ai/preset": self.preset}
+        return {**self.pod_labels, labels.PRESET: self.preset}
 
     @property
     def priority(self) -> str:
@@ -44,7 +44,7 @@ class TenantScope:
     def metadata_of(self, service: str, name: str | None = None) -> Obj:
         """The metadata of an object of one AI service, whose name is the default."""
         found = self.metadata(name or service, service)
-        return {**found, "labels": {**selector(service), "ecp.ai/service": service, **self.tenant_labels}}
+        return {**found, "labels": {**selector(service), labels.SERVICE: service, **self.tenant_labels}}
 
 
 def instance(metadata: Obj) -> Obj:

@@ -14,11 +14,11 @@ from services.manifest.validation.manifest import Manifest, ManifestObject
 from services.manifest.validation.references import check_references
 from services.manifest.validation.schema import check_schema, is_custom, objects_of
 from services.manifest.validation.security import check_security
-from services.manifest.validation.simulated import is_served
 from services.manifest.validation.summary import deployment_time, summarize
 from services.manifest.validation.workloads import check_workloads
 from shared.catalog import Catalog
 from shared.kube.definitions import DEFAULT_VERSION
+from shared.kube.kinds import is_simulated
 from shared.kube.objects import Obj
 from shared.reading.yaml_text import YamlDocument, read
 from shared.rpc import CapacityReply, ValidateReply
@@ -89,7 +89,7 @@ def _validate(
 def _check_simulator(items: Sequence[ManifestObject], findings: FindingCollector) -> None:
     """Report kinds that the simulator doesn't serve. The deployer skips custom resources that a cluster lacks."""
     for item in items:
-        if not is_served(item.api_version, item.kind) and not is_custom(item.api_version.rpartition("/")[0]):
+        if not is_simulated(item.api_version, item.kind) and not is_custom(item.api_version.rpartition("/")[0]):
             findings.add("SIMULATOR_UNSERVED", item, ("kind",), kind=item.kind, version=item.api_version)
 
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from shared.kube.objects import Obj, selector_matches
 from shared.reading.yaml_text import Pointer
 
-_OPERATORS = frozenset(("In", "NotIn", "Exists", "DoesNotExist"))
 _TEMPLATE: Pointer = ("spec", "template")
 _TEMPLATES: Mapping[str, Pointer] = {
     "Deployment": _TEMPLATE,
@@ -129,7 +128,8 @@ class Manifest:
         """Pods of a namespace that a LabelSelector matches; none without a selector. Cached for repeated selectors."""
         key = (namespace, repr(selector))
         if key not in self._selected:
-            self._selected[key] = [each for each in self.pods_in(namespace) if matches(selector, each.labels)]
+            wanted = selector if isinstance(selector, dict) else None
+            self._selected[key] = [each for each in self.pods_in(namespace) if selector_matches(wanted, each.labels)]
         return self._selected[key]
 
     def ports(self, namespace: str, selector: Any) -> ListeningPorts:
@@ -148,16 +148,6 @@ def _ports(chosen: list[Pods]) -> ListeningPorts:
         declared.update(value for port in own for value in (port.get("containerPort"), port.get("name")) if value)
         is_open = is_open or not own
     return ListeningPorts(frozenset(declared), is_open)
-
-
-def matches(selector: Any, labels: Mapping[str, str]) -> bool:
-    """Whether a LabelSelector selects these labels. None, and an invalid selector, which has a finding, select none."""
-    if not isinstance(selector, dict):
-        return False
-    expressions = selector.get("matchExpressions") or ()
-    if any(not each.get("key") or each.get("operator") not in _OPERATORS for each in expressions):
-        return False
-    return selector_matches(selector, labels)
 
 
 def _pods(item: ManifestObject) -> Pods | None:

@@ -8,9 +8,9 @@ import pytest
 from services.manifest.rendering import to_yaml
 from services.manifest.validation import CODES, ValidationOptions, validate_objects, validate_text
 from services.manifest.validation.deprecation import CHANGES
-from services.manifest.validation.simulated import SERVED
 from services.simulator.resources import RESOURCES
 from shared.kube.definitions import definitions
+from shared.kube.kinds import KINDS, SIMULATED
 from shared.rpc import CapacityReply, Finding, NodeCapacity
 from tests.support.tenants import CATALOG, Tenant
 
@@ -240,7 +240,7 @@ def test_without_strictness_what_kubernetes_would_drop_or_wait_for_is_a_warning(
 
 def test_the_simulators_kinds_are_those_that_it_serves() -> None:
     served = {(each.api_version, each.kind) for each in RESOURCES if not each.computed}
-    assert {(version, kind) for version, kinds in SERVED.items() for kind in kinds.split()} == served
+    assert {KINDS[name].kind for name in SIMULATED} == served
 
 
 def test_a_kind_that_the_simulator_lacks_makes_a_manifest_incompatible_and_not_invalid() -> None:
