@@ -1,10 +1,10 @@
-# What a person does here, and what CI does: the same targets.
+# The targets for developers; CI runs the same ones.
 
 .DEFAULT_GOAL := help
 .PHONY: help run up down test test-unit test-fuzz test-long test-containers coverage check format bench dlq env docs update-golden install clean clean-all
 
 PYTHON_IN_VENV := .venv/bin/python
-# What was installed, and where, by content: a comparison of dates would be fooled by a checkout.
+# Whether the virtual environment is current. Compares contents, because a checkout changes the dates of files.
 INSTALLED := { pwd; cat requirements.lock pyproject.toml; } | cksum 2>/dev/null | cmp -s - .venv/installed 2>/dev/null && $(PYTHON_IN_VENV) -c ''
 
 ## Start everything on this machine and deploy the AI call centre; SCALE="calculator=3 manifest=2" runs more workers
@@ -52,24 +52,24 @@ check: install
 	@$(PYTHON_IN_VENV) -m mypy
 	@.venv/bin/lint-imports
 
-## Put the code into the house's format
+## Format the code
 format: install
 	@$(PYTHON_IN_VENV) -m ruff check --fix .
 	@$(PYTHON_IN_VENV) -m ruff format .
 
-## Measure, each figure beside a peer or a limit in the same run, and print tables; ARGS="scaling bus" for some
+## Run the benchmarks, each compared with a peer or a limit, and print tables; ARGS="scaling bus" for some
 bench: install
 	@$(PYTHON_IN_VENV) -m tools.benches $(ARGS)
 
-## Show what could not be handled; ARGS="replay 3 --demo" puts it back
+## List the dead letters; ARGS="replay 3 --demo" replays one
 dlq: install
 	@$(PYTHON_IN_VENV) -m embedded dlq $(or $(ARGS),list)
 
-## Print where `make run` is reached, as lines for a shell; ARGS=--passwords prints the passwords too
+## Print the addresses of `make run` as shell variables; ARGS=--passwords prints the passwords too
 env: install
 	@$(PYTHON_IN_VENV) -m embedded env $(ARGS)
 
-## Write what is derived from the code: pages in docs/, the images' locks, the accounts of NATS, the rights in Kubernetes
+## Generate files from the code: pages in docs/, the images' lock files, the accounts of NATS, the permissions in Kubernetes
 docs: install
 	@$(PYTHON_IN_VENV) -m shared.asyncapi
 	@$(PYTHON_IN_VENV) -m tools.settings_page
@@ -77,11 +77,11 @@ docs: install
 	@$(PYTHON_IN_VENV) -m tools.nats_accounts
 	@$(PYTHON_IN_VENV) -m tools.kubernetes_rbac
 
-## Accept what is rendered now as the golden files
+## Update the golden files from the rendered manifests
 update-golden: install
 	@UPDATE_GOLDEN=1 $(PYTHON_IN_VENV) -m pytest -q tests/unit/manifest/test_golden.py
 
-## Make .venv and install what is locked; the others do so by themselves
+## Create .venv and install the locked dependencies; other targets do so automatically
 install:
 	@$(INSTALLED) || sh embedded/install.sh
 

@@ -1,10 +1,10 @@
-"""Ask for a tenant from another system: three lines of nats-py, plain JSON, no headers.
+"""Request a tenant from another system: three lines of nats-py, plain JSON, no headers.
 
     python examples/publish_event.py nats://outside:PASSWORD@127.0.0.1:4222
 
-The outcome is that of POST /api/v1/tenants/. With `make run`, the account's password is in `.ecp/bus-passwords.json`;
-`ecp bus add crm` makes an account for a system of the name crm, and prints its URL. A prefix `demo.` on the subject
-chooses the demo mode.
+The result is that of POST /api/v1/tenants/. With `make run`, the account's password is in `.ecp/bus-passwords.json`;
+`ecp bus add crm` creates an account for a system named crm, and prints its URL. The subject prefix `demo.`
+selects demo mode.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ TENANT = {
 
 
 async def main(url: str) -> None:
-    """Publish `tenant.created` in the demo mode on the bus at `url`."""
+    """Publish `tenant.created` in demo mode on the bus at `url`."""
     client = await nats.connect(url, inbox_prefix="_INBOX.outside")
     await client.jetstream().publish("demo.tenant.created", json.dumps(TENANT).encode())
     await client.close()

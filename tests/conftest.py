@@ -1,7 +1,7 @@
-"""Real servers for every test that needs them: one NATS and one PostgreSQL a session, started in milliseconds.
+"""Real servers for the tests that need them: one NATS and one PostgreSQL per session, started in milliseconds.
 
-With ECP_TEST_SERVERS=containers (`make test-containers`) they are containers with the images of compose.yaml, and only
-the tests that use them are run.
+With ECP_TEST_SERVERS=containers (`make test-containers`) they are containers from the images of compose.yaml, and only
+the tests that use them run.
 """
 
 import os
@@ -19,21 +19,21 @@ from shared.logging import configure_logging
 
 ON_CONTAINERS = os.environ.get("ECP_TEST_SERVERS") == "containers"
 if ON_CONTAINERS:
-    # Not for everybody: the import takes half a second.
+    # Imported only if needed: the import takes half a second.
     from tests.support.container_servers import container_nats, container_postgres, why_not
 _SERVERS = {"nats_url", "postgres"}
 
-# A deadline for each example measures the machine, which others use too.
+# A deadline per example would measure the machine's load.
 settings.register_profile("whole", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=20)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "whole"))
 configure_logging("tests", as_json=True)
-# A test that captures logs must reach the loggers that others have used before.
+# Loggers must not be cached, so that a test can capture the logs of loggers that were used before.
 structlog.configure(cache_logger_on_first_use=False)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On containers: leave what doesn't use them to `make test`, and skip, saying so, where there is no Docker."""
+    """With containers: deselect tests that use no server, and skip the others if there is no Docker."""
     if not ON_CONTAINERS:
         return
     chosen = [item for item in items if item.get_closest_marker("containers") or _SERVERS & set(_fixtures(item))]
@@ -60,7 +60,7 @@ async def nats_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[st
 
 @pytest.fixture(scope="session")
 async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgresServer]:
-    """A PostgreSQL server; each test makes the databases that it needs."""
+    """A PostgreSQL server; each test creates the databases that it needs."""
     directory = tmp_path_factory.mktemp("postgres")
     async with container_postgres() if ON_CONTAINERS else running_postgres(directory) as server:
         yield server

@@ -1,8 +1,8 @@
 #!/bin/sh
-# make up, make down: the stack of compose.yaml, with Compose v2 or docker-compose 1.29, whichever is there.
+# make up, make down: the stack of compose.yaml, with Compose v2 or docker-compose 1.29, whichever is installed.
 #
-#   up.sh up [arguments of `compose up`]      as  --scale calculator=4   or, before it,  PROFILE=observability
-#   up.sh down [arguments of `compose down`]  as  --volumes, which removes the data too
+#   up.sh up [arguments of `compose up`]      for example --scale calculator=4; PROFILE=observability in the environment
+#   up.sh down [arguments of `compose down`]  for example --volumes, which removes the data too
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -24,8 +24,9 @@ Without Docker: make run."
     fi
 }
 
-# .env, readable by its owner only: where there is none, .env.example with random passwords; else with what a later version
-# has added to the example, and before anything has been started with the example's passwords, with random ones.
+# Creates or updates .env, readable only by its owner. Without one, it is .env.example with random passwords. An existing
+# one gets the settings that a later version has added to the example. Before the first start, passwords of the example are
+# replaced by random ones.
 make_environment() {
     umask 077
     if [ ! -e .env ]; then
@@ -44,7 +45,7 @@ make_environment() {
     rm .env.partial
     if grep -qE "$example_passwords" .env && [ -z "$($compose ps -a -q)" ]; then
         echo "Replacing the example's passwords in .env by random ones"
-        # Grafana keeps the password of its first start.
+        # Grafana keeps the password of its first start, so it must not change.
         sed 's/^\(GRAFANA_PASSWORD=.*\)$/\1 #kept/' .env >.env.partial
         replace_examples
         sed 's/ #kept$//' .env.partial >.env.previous
@@ -60,7 +61,8 @@ new_settings() {
     done
 }
 
-# In .env.partial. One that stands in a line and in a URL is the same in both; `tryout` is another one each time.
+# Replaces the example's passwords in .env.partial. A password that occurs in a line and in a URL is the same in both;
+# each `tryout` becomes a different one.
 example_passwords='^[^#]*[=:](tryout|ecp_password|ecp_demo_password|k8s_password)(@|$)'
 replace_examples() {
     for example in ecp_password ecp_demo_password k8s_password; do
@@ -72,7 +74,7 @@ replace_examples() {
     rm -f .env.partial.previous
 }
 
-# A letter first: NATS reads its variables as configuration, where 12e4 is a number.
+# Starts with a letter, because NATS parses its variables as configuration, where 12e4 is a number.
 password() {
     printf 'p%s' "$(od -An -N20 -tx1 /dev/urandom | tr -d ' \n')"
 }
@@ -99,7 +101,7 @@ Look at: $compose ps; $compose logs${waiting}"
     done
 }
 
-port() { # service, port in the container: where it is published
+port() { # service, port in the container; prints the published address
     $compose port "$1" "$2" 2>/dev/null || true
 }
 
@@ -109,10 +111,10 @@ shift
 case "$command" in
     up)
         make_environment
-        # shellcheck disable=SC2086  # a profile is one word, or none
+        # shellcheck disable=SC2086  # a profile is one argument, or none
         $compose ${PROFILE:+--profile $PROFILE} up -d --build "$@" ||
             fail "It didn't come up. Look at: $compose ps -a; $compose logs roles migrate bootstrap
-What is common stands in docs/operations.md, under Troubleshooting."
+Common causes are in docs/operations.md, under Troubleshooting."
         wait_until_healthy
         echo "Ready.
   API          http://$(port backend 8001)/api/v1

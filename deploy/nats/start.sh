@@ -1,7 +1,7 @@
 #!/bin/sh
-# NATS in a container. Streams of a version without accounts lie in the folder of NATS's default account; they are given
-# to that of the services. Other systems get an account each from NATS_OUTSIDE_SYSTEMS, `crm:<password> erp:<password>`.
-# Arguments, for a test: where JetStream stores, the configuration, and where the one with the systems is written.
+# Starts NATS in a container. Streams of a version without accounts are in the folder of NATS's default account, which is
+# renamed to that of the services' account. Each other system in NATS_OUTSIDE_SYSTEMS (`crm:<password> erp:<password>`)
+# gets an account. Arguments, for tests: JetStream's store, the configuration, and the folder for the generated one.
 set -eu
 
 store=${1:-/data/jetstream}/jetstream

@@ -1,9 +1,9 @@
-"""One hop over JetStream, consume and publish: our worker with all its middlewares beside raw nats-py, on one server.
+"""One hop over JetStream (consume and publish): our worker with all middlewares, compared with raw nats-py.
 
     make bench ARGS=bus
 
-The raw peer does the same with nothing around it: the same pull subscriptions, a publish with a message id, an
-acknowledgement. Messages are published before the clock starts, so that the consumer is the only one measured.
+Both use one server. The peer uses the same pull subscriptions, publishes with a message id and acknowledges, without
+middlewares. Messages are published before the measurement starts, so that only the consumer is measured.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ REPORT = SlaReported(
 
 
 async def fill(jetstream: JetStreamContext, mode: Mode, prefix: str) -> None:
-    """Put the messages into the stream, a hundred at a time."""
+    """Publish the messages to the stream, a hundred at a time."""
     for start in range(0, MESSAGES, 100):
         encoded = [
             encode(SAMPLE, mode=mode, event_id=f"{prefix}-{n}", correlation_id="bench", source="bench")

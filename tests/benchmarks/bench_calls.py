@@ -1,11 +1,11 @@
-"""`POST /tenants/` beside FastAPI with nothing around it, which asks the same calculator and writes the same rows.
+"""`POST /tenants/`, compared with bare FastAPI, which uses the same calculator and writes the same rows.
 
     make bench ARGS=calls
 
-Twice: many calls at once, and one after the other. With many at once the gateway's two cores also carry what follows
-from its calls (the outbox is emptied, the calculator takes both events, the gateway their results), which the peers
-leave undone: hence the CPU of a call, the gateway's with all that follows in it, stands beside the rate.
-Every tenant asks for something else, so that nobody has the answer ready.
+Measured with concurrent and with sequential calls. With concurrent calls the two cores also do the work that follows
+each call (the outbox is published, the calculator handles both events, the gateway their results), which the peers
+don't have. The table therefore shows the CPU time per call beside the rate, for the gateway including that work.
+Each tenant has different requirements, so that no result is cached.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from tests.benchmarks.programs import START_SECONDS, Stack, answers, cpu, runnin
 
 WARM_UP, CALLS, AT_ONCE, ONE_BY_ONE, ROUNDS = 30, 200, 8, 60, 3
 PAUSE = 0.03
-"""Seconds between two calls one after the other: what follows from a call is done by then."""
+"""Seconds between two sequential calls, enough for the work that follows a call."""
 NUMBERS = itertools.count(1)
 
 
@@ -38,7 +38,7 @@ class Way:
 
 
 async def call(client: httpx.AsyncClient, way: Way) -> float:
-    """The seconds that it took."""
+    """Send one call; return its duration in seconds."""
     number = next(NUMBERS)
     name = f"tenant-{number}"
     body = {"tenant_id": name, "name": name, "service_requirements": {"stt": number}}
@@ -49,7 +49,7 @@ async def call(client: httpx.AsyncClient, way: Way) -> float:
 
 
 async def many_at_once(client: httpx.AsyncClient, way: Way, count: int) -> float:
-    """Calls a second."""
+    """Return calls per second."""
     places = asyncio.Semaphore(AT_ONCE)
 
     async def one() -> None:
@@ -79,7 +79,7 @@ async def main() -> None:
     async with running_stack() as stack:
         pids = await stack.serve("gateway", "calculator")
         ways = [
-            # The ports of services that don't run here.
+            # The ports of services that are not started here.
             await bare(stack, "manifest", "one", "bare FastAPI, one row"),
             await bare(stack, "deployer", "all", "bare FastAPI, all rows"),
             Way("gateway", f"{stack.url('gateway')}/api/v1/tenants/", pids["gateway"]),

@@ -1,8 +1,8 @@
-"""From a Deployment to ready pods and back to nothing, in virtual time: what the simulator's controllers cost.
+"""CPU time of the simulator's controllers, from a Deployment to ready pods and to their deletion, in virtual time.
 
     python tests/benchmarks/bench_controllers.py
 
-One process, no HTTP and no database: store, scheduler, kubelets, ReplicaSet, events. The time is the processor's.
+One process without HTTP and database: store, scheduler, kubelets, ReplicaSet, events.
 """
 
 import time
@@ -18,12 +18,12 @@ from services.simulator.controllers.virtual_cluster import VirtualCluster
 from services.simulator.storage.store import Store
 
 START = datetime(2026, 1, 5, 1, tzinfo=UTC)
-# Pods, and nodes added to the 24 of the description so that they have room.
+# Pods, and nodes in addition to the 24 of the default cluster, so that all pods fit.
 SIZES = ((100, 0), (1_000, 0), (5_000, 60))
 
 
 def make_cluster(extra_nodes: int) -> tuple[VirtualCluster, Store, Clock]:
-    """The cluster `demo` with so many more cpu nodes and a namespace."""
+    """The cluster `demo` with additional CPU nodes and a namespace."""
     clock = Clock(START)
     store = Store(clock.now)
     cluster = VirtualCluster("demo", store, clock, seed=1)
@@ -55,7 +55,7 @@ def deployment(replicas: int) -> dict[str, Any]:
 
 
 def measure(pods: int, extra_nodes: int) -> tuple[float, float]:
-    """Processor seconds to ready pods, and to an empty namespace."""
+    """CPU seconds until the pods are ready, and until the namespace is empty."""
     _, store, clock = make_cluster(extra_nodes)
     began = time.process_time()
     store.create("deployments.apps", deployment(pods))
@@ -71,7 +71,7 @@ def measure(pods: int, extra_nodes: int) -> tuple[float, float]:
 
 
 def memory(pods: int, extra_nodes: int) -> float:
-    """Kilobytes that a ready pod takes with all that belongs to it."""
+    """Kilobytes per ready pod, with its events and its entries in the watch log."""
     _, store, clock = make_cluster(extra_nodes)
     tracemalloc.start()
     store.create("deployments.apps", deployment(pods))
@@ -82,7 +82,7 @@ def memory(pods: int, extra_nodes: int) -> float:
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     table = Table("pods", "nodes", "to ready", "pods/s", "to nothing", title="controllers, in virtual time")
     for pods, extra in SIZES:
         up, down = measure(pods, extra)

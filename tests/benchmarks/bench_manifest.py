@@ -1,7 +1,7 @@
-"""Rendering and validation of the documented call centre, each beside a peer in the same run.
+"""Rendering and validation of the documented call centre, each compared with a peer in the same run.
 
-Peers: libyaml's load alone (PyYAML's CSafeLoader), and `kubernetes_validate.validate()`, whose definitions ours are
-compiled from. Each figure is the best of several rounds on one core.
+The peers are libyaml's load (PyYAML's CSafeLoader), and `kubernetes_validate.validate()`, from whose definitions ours
+are compiled. Each figure is the best of several rounds on one core.
 """
 
 import gc
@@ -40,7 +40,7 @@ TEXT = to_yaml(OBJECTS)
 
 
 def best(function: Callable[[], Any], repeats: int = 1) -> float:
-    """Seconds of one call in the best of some rounds, the garbage collector at rest as between requests."""
+    """Seconds per call in the best of several rounds, with the garbage collector disabled, as between requests."""
     function()
     gc.collect()
     times = []

@@ -1,12 +1,12 @@
-"""From `deploy.requested` to the deployer's start, and to the end, beside two peers on the same servers.
+"""Time from `deploy.requested` to the deployer's start and to the end, compared with two peers on the same servers.
 
     make bench ARGS=pipeline
 
-The limit is three hops with raw nats-py that consume, publish and acknowledge, and do nothing (`peers/hop.py`). The
-peer is a script for each worker, with raw nats-py, that sizes, renders, validates, stores and applies with the same
-functions and the same client, and does without all that makes ours safe to kill (`peers/script.py`).
-Everything runs in processes of its own, as in production; CPU is theirs, without NATS and the simulator, which both
-use alike. All begin warm: the first round isn't counted.
+The lower limit is three hops with raw nats-py that only consume, publish and acknowledge (`peers/hop.py`). The
+peer is a script per worker, with raw nats-py, that sizes, renders, validates, stores and applies with the same
+functions and the same client, without anything that makes our workers safe to kill (`peers/script.py`).
+Everything runs in separate processes, as in production. CPU time is that of these processes, without NATS and the
+simulator, which all use alike. The first round is a warm-up and isn't counted.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from tests.benchmarks.programs import Stack, cpu, running_stack
 from tests.support.nodes import add_nodes
 
 ROUNDS, PACED, PACE = 4, 20, 3.0
-"""Rounds, of which the first is for warming up; deployments in each, and how many a second: what all three carry."""
+"""Rounds, of which the first is a warm-up; deployments per round; and a rate per second that all three can sustain."""
 BURST = 100
 TIMEOUT = 180.0
 HOPS = ("raw.one", "raw.two", "raw.three", "raw.done")
@@ -46,7 +46,7 @@ Message = tuple[str, bytes, dict[str, str]]
 
 @dataclass
 class Way:
-    """One of the three ways, and what says that a deployment has begun and has ended on it."""
+    """One of the three pipelines, with the subjects that report the start and the end of a deployment."""
 
     name: str
     ask: Callable[[str], Message]
@@ -71,12 +71,12 @@ def ask_script(name: str) -> Message:
 
 
 def ask_hops(name: str) -> Message:
-    """As large as ours."""
+    """A message as large as ours."""
     return HOPS[0], json.dumps({"tenant_id": name, "padding": "x" * 600}).encode(), {"Nats-Msg-Id": name}
 
 
 async def waits(client: Client, way: Way, names: Sequence[str], pace: float | None, until: str) -> list[float]:
-    """Seconds from asking for each of `names` to hearing of it on `until`."""
+    """Seconds from the request for each of `names` to its event on `until`."""
     asked: dict[str, float] = {}
     heard: dict[str, float] = {}
     all_heard = asyncio.Event()
@@ -105,10 +105,10 @@ def names(way: Way, what: str, count: int) -> list[str]:
 
 
 async def latency(client: Client, ways: Sequence[Way]) -> None:
-    """To the deployer's start: it has its manifest, and begins to apply."""
+    """Time to the deployer's start: it has read the manifest and begins to apply."""
     found: dict[str, list[float]] = {way.name: [] for way in ways}
     for number in range(ROUNDS):
-        for way in ways:  # in turn, since the simulator fills and the machine has moods
+        for way in ways:  # alternating, because the simulator fills up and the machine's load varies
             round_ = await waits(client, way, names(way, f"round-{number}", PACED), PACE, way.started)
             found[way.name] += round_ if number else []
     limit = statistics.median(found[ways[0].name])
@@ -120,7 +120,7 @@ async def latency(client: Client, ways: Sequence[Way]) -> None:
 
 
 async def throughput(client: Client, ways: Sequence[Way]) -> None:
-    """To the end: the script's is that everything is applied, ours that everything is healthy as well."""
+    """Throughput to the end: for the script when everything is applied, for ours when everything is healthy too."""
     title = f"{BURST} deployments at once, to the end"
     table = Table("", "deployments/s", "CPU each", title=title)
     for way in ways:

@@ -1,13 +1,13 @@
-"""What copies of a worker bring: deployments a second, and CPU a deployment, with 1, 2 and 4 of them.
+"""Scaling of workers: deployments per second, and CPU time per deployment, with 1, 2 and 4 replicas.
 
     python tests/benchmarks/bench_scaling.py
 
-Twice. A handler that waits, as a slow cluster makes it, for 100 ms: copies add up, whatever the machine, since each
-handles two events of a mode at a time. And one that computes, which is the calculator as it is shipped: copies add up
-until the cores are used, of which NATS and this program take their share. Either way the CPU of one deployment should
-stay the same; what it grows by is what copies cost. The limit beside each figure is arithmetic: 2 / 100 ms a copy, and
-the number of cores through the CPU that one copy takes for a deployment. Where all cores are busy before that limit,
-NATS, this program and whatever else runs have the rest.
+Measured for two workers. A handler that waits 100 ms, as for a slow cluster, scales linearly on any machine, because
+each replica handles two events of a mode at a time. The calculator is CPU-bound and scales until the cores are
+used, which NATS and this program use too. In both cases the CPU time per deployment should stay the same; an
+increase is the overhead of replicas. The limit beside each figure is calculated: 2 / 100 ms per replica, and
+the number of cores divided by the CPU time of one replica per deployment. If all cores are busy below that limit,
+NATS, this program and other processes use the rest.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ from tests.benchmarks.programs import Programs, answers, cpu
 COPIES = (1, 2, 4)
 WAITS = 0.1
 AT_ONCE = 2
-"""Events of one mode that a worker handles side by side: `Worker.on`'s default."""
+"""Events of one mode that a worker handles concurrently: the default of `Worker.on`."""
 WARM_UP, WAITING, COMPUTING = 20, 100, 400
 TIMEOUT = 120.0
 
@@ -68,7 +68,7 @@ run_worker(worker, settings)
 
 @dataclass
 class Figures:
-    """One round: deployments a second, CPU seconds of all copies for one of them, and how busy the machine was."""
+    """One round: deployments per second, CPU seconds of all replicas per deployment, and the load of the machine."""
 
     rate: float
     cpu: float
@@ -76,7 +76,7 @@ class Figures:
 
 
 async def deploy(client: Client, count: int, prefix: str) -> float:
-    """Ask for `count` deployments at once; the seconds until the last one was handled."""
+    """Request `count` deployments at once; return the seconds until the last one was handled."""
     waiting = {f"dep-{prefix}-{number}" for number in range(count)}
     done = asyncio.Event()
 
@@ -95,7 +95,7 @@ async def deploy(client: Client, count: int, prefix: str) -> float:
     await asyncio.gather(*(ask(client, deployment_id) for deployment_id in list(waiting)))
     await asyncio.wait_for(done.wait(), TIMEOUT)
     if refused:
-        raise SystemExit(f"The calculator refuses what this bench asks for: {refused[0].decode()}")
+        raise SystemExit(f"The calculator rejects the requests of this benchmark: {refused[0].decode()}")
     await subscription.unsubscribe()
     return time.perf_counter() - begun
 

@@ -1,9 +1,9 @@
-"""One sizing with all its alternatives, beside its limits, and a million sessions.
+"""One sizing with all alternatives, compared with its limits, and a sizing for a million sessions.
 
     python tests/benchmarks/bench_sizing.py
 
-Each is measured with what the formulae remember of earlier sizings forgotten, and with it kept, as in a worker that has
-run for a while. The peer is the predecessor's rule, which divides once for each service and offers nothing else.
+Each is measured with empty caches of the formulas, and with filled ones, as in a worker that has
+run for a while. The peer is the predecessor's rule, which is one division per service without alternatives.
 """
 
 import statistics
@@ -35,7 +35,7 @@ def forget() -> None:
 
 
 def measured(work: Callable[[], object], before: Callable[[], None]) -> tuple[float, float, float]:
-    """Milliseconds: median and 95th percentile of the wall clock, and the median of the CPU, which is judged."""
+    """Milliseconds: median and 95th percentile of the wall time, and the median CPU time, which has the limit."""
     wall, cpu = [], []
     for _ in range(ROUNDS):
         before()
@@ -47,7 +47,7 @@ def measured(work: Callable[[], object], before: Callable[[], None]) -> tuple[fl
 
 
 def predecessor() -> int:
-    """So much a replica carries, and no more is asked."""
+    """Sessions divided by the capacity of a replica."""
     total = 0
     for name, load in fan_out(CALL_CENTRE, CATALOG).items():
         carried = CATALOG.services[name].carries("t4")

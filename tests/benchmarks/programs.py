@@ -1,4 +1,4 @@
-"""What the benches start: servers and programs of their own, and the CPU that those have taken."""
+"""Servers and programs that benchmarks start, and their CPU time."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ START_SECONDS = 120.0
 
 
 class Programs:
-    """Processes of one bench."""
+    """Processes of one benchmark."""
 
     def __init__(self, environment: dict[str, str], logs: Path) -> None:
         self._environment = {**os.environ, **environment}
@@ -54,7 +54,7 @@ class Programs:
 
 @dataclass
 class Stack:
-    """NATS and PostgreSQL with tables, streams and nothing else; services are started as a bench needs them."""
+    """NATS and PostgreSQL with tables and streams; each benchmark starts the services that it needs."""
 
     client: Client
     programs: Programs
@@ -103,7 +103,7 @@ async def running_stack() -> AsyncIterator[Stack]:
             "DATABASE_URL": databases["real"],
             "DEMO_DATABASE_URL": databases["demo"],
             "K8S_SIMULATOR_URL": f"http://127.0.0.1:{ports['simulator']}",
-            # What is measured is our own time, not how long pods take to start, nor what they do afterwards.
+            # Measure only our own time, without the start and the later work of pods.
             "SIMULATOR_SPEED": "10",
         }
         client = await nats.connect(url)

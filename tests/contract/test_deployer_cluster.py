@@ -1,4 +1,4 @@
-"""One suite for the port to a cluster: the fake that unit tests use, and the real adapter on the simulator."""
+"""Contract tests of the cluster port, run on the fake of the unit tests and on the real adapter with the simulator."""
 
 import asyncio
 import urllib.request
@@ -32,12 +32,12 @@ CONFIG_MAP = Kind("v1", "ConfigMap")
 
 
 class Outside(Protocol):
-    """What others do to the cluster."""
+    """Changes to the cluster by other clients."""
 
     async def apply(self, manager: str, obj: Obj) -> None: ...
 
     async def hold(self, namespace: str) -> None:
-        """Keep the namespace from disappearing once it is deleted."""
+        """Keep the namespace in `Terminating` once it is deleted."""
 
 
 class OutsideOfTheFake:

@@ -1,4 +1,4 @@
-"""Running stacks for the tests that put load and faults on them."""
+"""Running stacks for tests with load and faults."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from tests.support.small_disk import small_disk
 
 @asynccontextmanager
 async def stack(data: Path, more: Mapping[str, str] | None = None) -> AsyncIterator[EmbeddedRun]:
-    """The embedded stack, its demo cluster large enough for hundreds of tenants; `more` is for its environment."""
+    """An embedded stack whose demo cluster has room for hundreds of tenants; `more` are environment variables."""
     variables = [port.variable for port in EmbeddedSettings.read().ports()]
     ports = dict(zip(variables, map(str, free_ports(len(variables))), strict=True))
     embedded = EmbeddedRun(data, {**ports, "ECP_DATA_DIR": str(data), "SCALE": "", **(more or {})})
@@ -30,14 +30,14 @@ async def stack(data: Path, more: Mapping[str, str] | None = None) -> AsyncItera
 
 @pytest.fixture(scope="session")
 async def run(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedRun]:
-    """One stack for all that doesn't need one of its own."""
+    """One stack for all tests that can share it."""
     async with stack(tmp_path_factory.mktemp("stack") / "data") as embedded:
         yield embedded
 
 
 @pytest.fixture
 async def run_on_a_small_disk(tmp_path: Path) -> AsyncIterator[EmbeddedRun]:
-    """A stack whose NATS has a disk of its own, which a test can fill."""
+    """A stack whose NATS has a separate disk, which a test can fill."""
     data = DataDirectory.prepare(tmp_path / "data")
     data.jetstream.mkdir()
     with small_disk(data.jetstream, "256m"):

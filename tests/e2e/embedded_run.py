@@ -1,4 +1,4 @@
-"""`make run` as a test sees it: the embedded stack as a process of its own, in a temporary directory, on free ports."""
+"""`make run` for tests: the embedded stack as a process, in a temporary directory, on free ports."""
 
 import signal
 import subprocess
@@ -21,7 +21,7 @@ STOP_SECONDS = 90.0
 
 @dataclass
 class EmbeddedRun:
-    """Runs of the stack, one after the other, on one data directory."""
+    """Successive runs of the stack on one data directory."""
 
     data_dir: Path
     variables: dict[str, str]
@@ -34,7 +34,7 @@ class EmbeddedRun:
 
     @property
     def output(self) -> str:
-        """What the present run has printed by now."""
+        """The output of the current run so far."""
         return self.outputs[-1].read_text(encoding="utf-8")
 
     @property
@@ -46,7 +46,7 @@ class EmbeddedRun:
         return f"http://127.0.0.1:{self.variables['SIMULATOR_PORT']}"
 
     def launch(self, command: str | None = None) -> "subprocess.Popen[bytes]":
-        """Start the runner as the Makefile does, or by a shell's command, in a process group of its own."""
+        """Start the runner as the Makefile does, or by a shell command, in its own process group."""
         self.outputs.append(self.data_dir.with_name(f"output-{len(self.outputs) + 1}"))
         with self.outputs[-1].open("wb") as output:
             return subprocess.Popen(
@@ -60,27 +60,27 @@ class EmbeddedRun:
             )
 
     async def start(self, command: str | None = None) -> None:
-        """Start it and wait until it says that it is ready; fails with what it has printed."""
+        """Start it and wait until it reports that it is ready; fails with its output."""
         process = self.process = self.launch(command)
         await until(lambda: process.poll() is not None or "Ready after" in self.output, START_SECONDS)
         assert process.poll() is None, self.output
 
     def record(self, program: str) -> ProcessRecord:
-        """The process that runs `program` now."""
+        """The process that currently runs `program`."""
         return next(record for record in read_records(self.directory.run) if record.program == program)
 
     def alive(self) -> list[ProcessRecord]:
         return [record for record in read_records(self.directory.run) if record.alive]
 
     async def ended(self) -> int:
-        """The runner's exit status when it has ended."""
+        """Wait for the runner's end and return its exit status."""
         process = self.process
         assert process is not None
         await until(lambda: process.poll() is not None, STOP_SECONDS)
         return process.wait()
 
     def end(self) -> None:
-        """Whatever a test has left: the runner is stopped, else killed, and its processes die with it."""
+        """Clean up after a test: stop the runner, or kill it; its processes end with it."""
         if self.process is None or self.process.poll() is not None:
             return
         self.process.send_signal(signal.SIGTERM)

@@ -1,8 +1,8 @@
-"""Faults while tenants are being deployed, and the account of what became of them.
+"""Faults during deployments, and the outcome of each deployment.
 
-Tenants are asked for as a careful client does: again with the same Idempotency-Key until there is an answer. Then every
-accepted one has to run, once. What is counted comes from the system's own records: the database by REST,
-the streams by NATS.
+Tenants are requested as a careful client does: with retries under the same Idempotency-Key until there is a response.
+Then every accepted tenant has to run, exactly once. The outcome is read from the system's own records: the database
+through REST, and the streams through NATS.
 """
 
 import asyncio
@@ -32,14 +32,14 @@ AT_ONCE = 8
 ACCEPT_SECONDS = 600.0
 FINISH_SECONDS = 600.0
 LONGEST_INJECTION = 60.0
-"""Seconds after the last was accepted. What isn't done by then has to be found and finished by those who survive."""
+"""Seconds after the last request was accepted, in which surviving processes have to finish all deployments."""
 
 Fault = Callable[[EmbeddedRun, random.Random], Awaitable[str]]
 
 
 @dataclass
 class Account:
-    """What came of one run: the line of a table, and what a test asserts."""
+    """The outcome of one run: a line of the printed table, and the values for a test's assertions."""
 
     fault: str
     injected: int = 0
@@ -80,7 +80,7 @@ async def power_cut(run: EmbeddedRun, chance: random.Random) -> str:
 
 
 def freeze(seconds: float, *programs: str) -> Fault:
-    """SIGSTOP for a while: the process is there, and does nothing."""
+    """Pause a process by SIGSTOP for a while."""
 
     async def inject(run: EmbeddedRun, chance: random.Random) -> str:
         program = chance.choice(programs)
@@ -95,7 +95,7 @@ def freeze(seconds: float, *programs: str) -> Fault:
 
 
 def fill_disk(seconds: float) -> Fault:
-    """No byte is left on the disk of NATS for a while. It has to be one of its own."""
+    """Fill the disk of NATS for a while. It has to be a separate disk."""
 
     async def inject(run: EmbeddedRun, chance: random.Random) -> str:
         with filled(run.directory.jetstream):
@@ -106,7 +106,7 @@ def fill_disk(seconds: float) -> Fault:
 
 
 def slow_down(seconds: float, *programs: str) -> Fault:
-    """For a while a process runs for 10 ms of every 110 only: all of it takes about ten times as long."""
+    """Let a process run for only 10 ms of every 110 ms for a while, which makes it about ten times slower."""
 
     async def inject(run: EmbeddedRun, chance: random.Random) -> str:
         program = chance.choice(programs)
@@ -126,7 +126,7 @@ def slow_down(seconds: float, *programs: str) -> Fault:
 async def deploy_under(
     run: EmbeddedRun, name: str, fault: Fault, *, tenants: int, every: tuple[float, float], seed: int
 ) -> Account:
-    """Ask for `tenants` while `fault` is injected at random moments, `every` so many seconds; wait for all of them."""
+    """Request `tenants` while `fault` is injected at random moments, about `every` seconds; wait for the ends."""
     account = Account(name)
     begun = time.monotonic()
     ids = [f"{name.replace(' ', '-')}-{number:03}" for number in range(tenants)]
@@ -139,14 +139,14 @@ async def deploy_under(
         await _take_stock(run, accepted, account)
     finally:
         account.seconds = time.monotonic() - begun
-        print(account, flush=True)  # noqa: T201 - the table is the point
-        # Room for the next fault; and it shows that what was deployed under faults can be deleted.
+        print(account, flush=True)  # noqa: T201 - the table is the result
+        # Frees capacity for the next fault, and shows that tenants deployed under faults can be deleted.
         await remove(run, ids)
     return account
 
 
 async def _ask_for_all(run: EmbeddedRun, ids: Iterable[str]) -> dict[str, str]:
-    """The deployment id of each tenant; every one is accepted in the end, since a client asks until it is answered."""
+    """The deployment id of each tenant; all are accepted, because a client retries until it has a response."""
     places = asyncio.Semaphore(AT_ONCE)
     accepted: dict[str, str] = {}
 
@@ -168,7 +168,7 @@ async def _ask_for_all(run: EmbeddedRun, ids: Iterable[str]) -> dict[str, str]:
 
 
 async def _until_ended(run: EmbeddedRun, accepted: dict[str, str]) -> None:
-    """Wait until no accepted deployment is on its way any more."""
+    """Wait until no accepted deployment is in progress."""
     left = set(accepted.values())
     async with api(run) as client:
         while left:
@@ -193,13 +193,13 @@ async def _take_stock(run: EmbeddedRun, accepted: dict[str, str], account: Accou
                     f"{status['status']}: {status.get('message')}; tenant {tenant['status']}"
                 )
     account.lost = account.accepted - account.completed
-    said = await _completions(run)
-    account.duplicates = sum(said[tenant_id] - 1 for tenant_id in accepted if said[tenant_id] > 1)
+    completions = await _completions(run)
+    account.duplicates = sum(completions[tenant_id] - 1 for tenant_id in accepted if completions[tenant_id] > 1)
     account.dead_letters = await _dead_letters(run)
 
 
 async def _completions(run: EmbeddedRun) -> Counter[str]:
-    """How often each tenant is said to be deployed: every message counts, whatever deployment or id it names."""
+    """The number of `deploy.completed` events of each tenant, whatever deployment or id they have."""
     found: Counter[str] = Counter()
     async with bus(run, "gateway") as client:
         jetstream = client.jetstream()
@@ -220,7 +220,7 @@ async def _dead_letters(run: EmbeddedRun) -> int:
 
 
 async def remove(run: EmbeddedRun, ids: list[str]) -> None:
-    """Delete all of them, and wait until they are gone."""
+    """Delete all tenants, and wait until they are gone."""
     async with api(run) as client:
         for tenant_id in ids:
             await client.delete(f"/tenants/{tenant_id}")
@@ -261,7 +261,7 @@ async def api(run: EmbeddedRun) -> AsyncIterator[httpx.AsyncClient]:
 
 @asynccontextmanager
 async def bus(run: EmbeddedRun, account: str = BOOTSTRAP) -> AsyncIterator[Client]:
-    """A connection to the stack's NATS in the name of `account`."""
+    """A connection to the stack's NATS as `account`."""
     password = json.loads(run.directory.bus_passwords.read_text())[account]
     url = f"nats://{account}:{password}@127.0.0.1:{run.variables['NATS_PORT']}"
     client = await nats.connect(url, inbox_prefix=inbox(account))
@@ -272,7 +272,7 @@ async def bus(run: EmbeddedRun, account: str = BOOTSTRAP) -> AsyncIterator[Clien
 
 
 def _signal_tree(run: EmbeddedRun, program: str, number: signal.Signals) -> None:
-    """The same for its children as well: PostgreSQL has a process for each connection."""
+    """Send the signal to a process and its children: PostgreSQL has a process per connection."""
     for record in run.alive():
         if record.program == program:
             with suppress(psutil.NoSuchProcess):
@@ -283,7 +283,7 @@ def _signal_tree(run: EmbeddedRun, program: str, number: signal.Signals) -> None
 
 
 def _signal(run: EmbeddedRun, program: str, number: signal.Signals) -> None:
-    """Send it, unless the program is being started again just now."""
+    """Send the signal, unless the program is being restarted."""
     for record in run.alive():
         if record.program == program:
             record.send(number)

@@ -1,7 +1,7 @@
-"""Tenants that are created, changed, stopped, started and deleted while a nemesis is at work, all of it recorded.
+"""Clients that create, change, stop, start and delete tenants while a nemesis injects faults, with a record of it all.
 
-What tests/support/history.py judges is recorded here: clients write down each request and its answer; at the
-end the streams, the databases (by REST) and the cluster are read.
+The record is the history that tests/support/history.py checks: clients record each request and its response; at the
+end the streams, the databases (through REST) and the cluster are read.
 """
 
 import asyncio
@@ -23,20 +23,20 @@ from tests.e2e.faults import Fault, api, bus, remove
 from tests.support.history import OPEN, Call, Deployment, History, Published, Seen, Tenant
 
 ANSWERED_SECONDS = 600.0
-"""In which a client, which asks until it is answered, has its answer; longer means that the API is gone."""
+"""Within this time a client that retries has a response; a longer time means that the API is gone."""
 SETTLE_SECONDS = 600.0
-"""After the last fault. What isn't done by then is pending for ever."""
+"""Seconds after the last fault; an operation that hasn't ended by then counts as pending for ever."""
 READY_SECONDS = 30.0
 RUNNING_SECONDS = 60.0
-"""What doesn't run by then is stopped as it is."""
+"""A tenant that doesn't run by then is stopped as it is."""
 LEAST_FAULTS = 3
-"""Clients go on with changes until the fault was injected so often."""
+"""Clients continue with changes until the fault was injected this many times."""
 REFUSED = frozenset({404, 409})
-"""Answers to an operation that the tenant's state doesn't allow just then."""
+"""Responses to an operation that the tenant's current state doesn't allow."""
 
 
 class Client:
-    """One tenant's client: asks until it is answered, and writes down every request."""
+    """The client of one tenant: retries until it has a response, and records every request."""
 
     def __init__(self, http: httpx.AsyncClient, history: History, tenant: str, chance: random.Random) -> None:
         self.http = http
@@ -46,7 +46,7 @@ class Client:
         self.path = f"/tenants/{tenant}"
 
     async def live(self, changes: int, deletes: bool, has_met_enough: Callable[[], bool]) -> None:
-        """Create the tenant, change it a few times and until enough faults came, and perhaps delete it."""
+        """Create the tenant, change it several times until enough faults were injected, and perhaps delete it."""
         await self.create()
         done = 0
         while done < changes or not has_met_enough():
@@ -62,7 +62,7 @@ class Client:
         await self._until_answered("create", lambda key: self._post("/tenants/", key, body))
 
     async def change(self) -> None:
-        # A PUT has no key: one that was asked twice may be done twice, so that each request has a key of its own here.
+        # A PUT has no idempotency key: a retry may be executed again, so each request has a key of its own here.
         body = {"service_requirements": {"stt": self.chance.randint(1, 40)}}
         await self._until_answered("change", lambda key: self.http.put(self.path, json=body), keys=True)
 
@@ -76,7 +76,7 @@ class Client:
         await self._until_answered("start", lambda key: self._post(f"{self.path}/start", key))
 
     async def _perhaps_until_running(self) -> None:
-        """Half of the stops come when it runs: else there is nothing to start again, and the start is refused."""
+        """Wait for a running tenant before half of the stops: otherwise the later start is rejected."""
         if self.chance.random() < 0.5:
             return
         with suppress(TimeoutError):
@@ -92,7 +92,7 @@ class Client:
         await self._until_answered("delete", lambda key: self.http.delete(self.path), keys=True)
 
     async def look(self) -> None:
-        """The tenant's generation, as an answer has it now."""
+        """The tenant's generation in a current response."""
         with suppress(httpx.HTTPError):
             answer = await self.http.get(self.path)
             if answer.status_code == 200:
@@ -104,7 +104,7 @@ class Client:
     async def _until_answered(
         self, operation: str, ask: Callable[[str], Awaitable[httpx.Response]], *, keys: bool = False
     ) -> None:
-        """Ask, with a new key each time if `keys`, until the answer is anything but a 503."""
+        """Send the request, with a new key each time if `keys`, until the response is not a 503."""
         key = secrets.token_hex(8)
         async with asyncio.timeout(ANSWERED_SECONDS):
             while True:
@@ -133,7 +133,7 @@ async def play(
     every: tuple[float, float],
     seed: int,
 ) -> tuple[History, int]:
-    """The history of `tenants` clients while `fault` is injected, `every` so many seconds, and how often it was."""
+    """The history of `tenants` clients while `fault` is injected about `every` seconds, and how often it was."""
     history, injected = History(), 0
     chance = random.Random(seed)
     ids = [f"{name.replace(' ', '-')}-{number:03}" for number in range(tenants)]
@@ -160,7 +160,7 @@ async def play(
                     await asyncio.sleep(0.5)
         await _read_records(run, http, ids, history)
     history.events += await _published(run, frozenset(ids))
-    # Room for the next fault; and it shows that what lived under faults can be deleted.
+    # Frees capacity for the next fault, and shows that these tenants can be deleted.
     await remove(run, ids)
     return history, injected
 
@@ -171,7 +171,7 @@ async def _beside(work: Any) -> AsyncIterator[None]:
     try:
         yield
         if task.done():
-            # An error in the nemesis itself.
+            # An error of the nemesis itself.
             task.result()
     finally:
         task.cancel()
@@ -180,7 +180,7 @@ async def _beside(work: Any) -> AsyncIterator[None]:
 
 
 async def _settled(http: httpx.AsyncClient, ids: list[str]) -> bool:
-    """Whether nothing of any tenant is on its way. An unanswered question means no."""
+    """Whether no operation of any tenant is in progress; a request without a response means no."""
     try:
         states = await asyncio.gather(*(_state(http, tenant) for tenant in ids))
     except (httpx.HTTPError, KeyError):
@@ -199,7 +199,7 @@ async def _state(http: httpx.AsyncClient, tenant: str) -> bool:
 
 
 async def _read_records(run: EmbeddedRun, http: httpx.AsyncClient, ids: list[str], history: History) -> None:
-    """Deployments and tenants as they are at the end, and whether the cluster runs the tenants."""
+    """The final deployments and tenants, and whether the cluster runs the tenants."""
     for tenant_id in ids:
         answer = await http.get(f"/tenants/{tenant_id}")
         if answer.status_code == 404:
@@ -222,7 +222,7 @@ async def _read_records(run: EmbeddedRun, http: httpx.AsyncClient, ids: list[str
 
 
 async def _runs(run: EmbeddedRun, http: httpx.AsyncClient, tenant_id: str) -> bool:
-    """Whether the cluster has the tenant's workloads with all replicas ready, as soon as its autoscalers rest."""
+    """Whether the cluster has the tenant's workloads with all replicas ready, once its autoscalers are stable."""
     url = f"{run.simulator}/clusters/demo/apis/apps/v1/deployments"
 
     async def ready() -> bool:
@@ -236,7 +236,7 @@ async def _runs(run: EmbeddedRun, http: httpx.AsyncClient, tenant_id: str) -> bo
 
 
 async def _published(run: EmbeddedRun, tenants: frozenset[str]) -> list[Published]:
-    """What the stream has about these tenants' deployments, in its order."""
+    """The events of these tenants' deployments, in the order of the stream."""
     found: list[Published] = []
     async with bus(run, "gateway") as client:
         jetstream = client.jetstream()

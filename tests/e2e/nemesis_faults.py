@@ -1,4 +1,4 @@
-"""Faults beyond those of tests/e2e/faults.py: limits, partitions, clocks, and files that are damaged."""
+"""Faults in addition to tests/e2e/faults.py: limits, partitions, clock jumps, and damaged files."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ from tests.support.small_disk import filled
 
 
 def partition(seconds: float, *ports: str) -> Fault:
-    """The server at one of `ports` (`NATS_PORT`) is cut off from everybody for a while."""
+    """Make the server at one of `ports` (`NATS_PORT`) unreachable for a while."""
 
     async def inject(run: EmbeddedRun, chance: random.Random) -> str:
         port = chance.choice(ports)
@@ -32,17 +32,17 @@ def partition(seconds: float, *ports: str) -> Fault:
 
 
 def few_descriptors(seconds: float, *programs: str) -> Fault:
-    """A process may open nothing more for a while: no connection, no file."""
+    """A process can't open connections or files for a while."""
     return _limited(seconds, programs, resource.RLIMIT_NOFILE, lambda process: process.num_fds())
 
 
 def no_more_memory(seconds: float, spare: int, *programs: str) -> Fault:
-    """A process may take `spare` bytes of address space more than it has, for a while."""
+    """Limit a process to `spare` bytes of additional address space for a while."""
     return _limited(seconds, programs, resource.RLIMIT_AS, lambda process: process.memory_info().vms + spare)
 
 
 def clock_jump(clock: Clock, seconds: int, lasting: float) -> Fault:
-    """The clock of all dynamically linked programs jumps, and after a while back."""
+    """The clock of all dynamically linked programs jumps, and jumps back after a while."""
 
     async def inject(run: EmbeddedRun, chance: random.Random) -> str:
         try:
@@ -56,7 +56,7 @@ def clock_jump(clock: Clock, seconds: int, lasting: float) -> Fault:
 
 
 def full_databases(seconds: float) -> Fault:
-    """No byte is left on the disk of PostgreSQL for a while. It has to be one of its own."""
+    """Fill the disk of PostgreSQL for a while. It has to be a separate disk."""
 
     async def inject(run: EmbeddedRun, chance: random.Random) -> str:
         with filled(run.directory.databases):
@@ -67,14 +67,14 @@ def full_databases(seconds: float) -> Fault:
 
 
 def damaged(streams: tuple[str, ...], damage: Callable[[Path, random.Random], None]) -> Fault:
-    """NATS is killed, and one of its files is damaged before it starts again."""
+    """Kill NATS, and damage one of its files before it starts again."""
 
     async def inject(run: EmbeddedRun, chance: random.Random) -> str:
         nats = _running(run, "nats")
         file = newest_block(run.directory.jetstream, chance.choice(streams))
         if nats is None or file is None:
             return "nothing"
-        # Stopped first, since supervisord starts it again at once: it must not read the file before.
+        # Stopped first, because supervisord restarts it at once, and it must not read the file before the damage.
         nats.send(signal.SIGSTOP)
         damage(file, chance)
         nats.send(signal.SIGKILL)
@@ -84,17 +84,17 @@ def damaged(streams: tuple[str, ...], damage: Callable[[Path, random.Random], No
 
 
 def cut_short(file: Path, chance: random.Random) -> None:
-    """Two thirds of the file stay, as of one that was not written to its end."""
+    """Truncate the file to two thirds, as after an incomplete write."""
     truncate(file, 2 / 3)
 
 
 def rotted(file: Path, chance: random.Random) -> None:
-    """Three bits of the newest part are others."""
+    """Flip three bits in the newest part."""
     flip_bits(file, 3, chance)
 
 
 def one_of(*faults: Fault) -> Fault:
-    """Another fault each time."""
+    """A random one of `faults` each time."""
 
     async def inject(run: EmbeddedRun, chance: random.Random) -> str:
         return await chance.choice(faults)(run, chance)
@@ -116,7 +116,7 @@ def _limited(seconds: float, programs: tuple[str, ...], limit: int, amount: Call
 
 @contextmanager
 def _limit(pid: int, limit: int, amount: Callable[[psutil.Process], int]) -> Iterator[None]:
-    """The soft limit alone: it can be raised again."""
+    """Change only the soft limit, because it can be raised again."""
     soft, hard = resource.prlimit(pid, limit)
     resource.prlimit(pid, limit, (amount(psutil.Process(pid)), hard))
     try:

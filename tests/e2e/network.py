@@ -1,8 +1,8 @@
-"""A network of the test's own, in which it can cut servers off: no answer, no reset, as with an unplugged cable.
+"""A separate network in which a test can make servers unreachable: no response and no reset, like an unplugged cable.
 
-The test's thread moves into a new network namespace, and what it starts there lives in it. Within, a routing rule
-swallows every TCP segment to or from a server's port, on connections that are open too. It takes root and iproute2;
-else the test is skipped.
+The test's thread moves into a new network namespace, and the processes that it starts there inherit it. A routing rule
+drops every TCP segment to or from a server's port, also of open connections. Needs root and iproute2; otherwise the
+test is skipped.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ _RULES = ("dport", "sport")
 
 @contextmanager
 def own_network() -> Iterator[None]:
-    """A namespace that has a loopback and nothing else, until the end of the block."""
+    """A namespace with only a loopback interface, until the end of the block."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("partitions take root and iproute2 (`ip`)")
     libc = ctypes.CDLL(None, use_errno=True)
@@ -42,7 +42,7 @@ def own_network() -> Iterator[None]:
 
 @contextmanager
 def cut_off(port: int) -> Iterator[None]:
-    """Nothing reaches the server on `port`, and nothing of it arrives. To be called in `own_network`."""
+    """Drop all traffic to and from the server on `port`. Call this inside `own_network`."""
     try:
         for place, direction in enumerate(_RULES):
             _ip("rule", "add", "pref", str(10 + place), "ipproto", "tcp", direction, str(port), "blackhole")

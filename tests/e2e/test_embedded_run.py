@@ -1,4 +1,4 @@
-"""The main job, end to end on real parts: `make run` deploys the call centre, survives what dies, leaves nothing."""
+"""`make run` end to end: it deploys the call centre, restarts killed processes, and leaves no process behind."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ TENANT = f"/api/v1/tenants/{TENANT_ID}"
 
 @pytest.fixture(scope="class")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRun]:
-    """The stack's place, where nothing runs yet."""
+    """A stack that has not been started."""
     directory = tmp_path_factory.mktemp("embedded")
     variables = [port.variable for port in EmbeddedSettings.read().ports()]
     ports = dict(zip(variables, map(str, free_ports(len(variables))), strict=True))
@@ -29,7 +29,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRun]:
 
 @pytest.mark.timeout(300)
 class TestMakeRun:
-    """One stack's life, told in order: each test goes on from where the one before has left it."""
+    """The life of one stack: the tests run in order, and each continues from the state of the one before."""
 
     async def test_the_first_start_deploys_the_call_centre_until_it_runs(self, stack: EmbeddedRun) -> None:
         await stack.start()
@@ -37,8 +37,8 @@ class TestMakeRun:
         tenant = (await stack.get(TENANT)).json()
         assert tenant["status"] == "running", stack.output
         assert tenant["service_requirements"] == CALL_CENTRE["service_requirements"]
-        for said in ("AI 콜센터", "100 %", "SLA so far", stack.gateway, f"{stack.gateway}/docs"):
-            assert said in stack.output
+        for expected in ("AI 콜센터", "100 %", "SLA so far", stack.gateway, f"{stack.gateway}/docs"):
+            assert expected in stack.output
 
     async def test_its_pods_run_in_the_simulators_demo_cluster(self, stack: EmbeddedRun) -> None:
         namespace = f"ecp-ai-{TENANT_ID}"
@@ -71,7 +71,7 @@ class TestMakeRun:
 
         await until(answers, 60)
 
-    async def test_a_second_start_says_that_it_runs_already_and_where(self, stack: EmbeddedRun) -> None:
+    async def test_a_second_start_reports_that_it_runs_already_and_where(self, stack: EmbeddedRun) -> None:
         second = stack.launch()
         await until(lambda: second.poll() is not None, 30)
 

@@ -1,6 +1,6 @@
-"""Nothing lost, nothing twice: deployments while everything that can die does.
+"""No deployment is lost or executed twice while processes are killed.
 
-The short form is part of `make test`; `make test-long` has 200 deployments for each fault. One of them with
+The short form is part of `make test`; `make test-long` has 200 deployments per fault. To run one fault and see
 its table: `make test-long ARGS="-k nats -s"`.
 """
 
@@ -15,7 +15,7 @@ SERVICES = ("gateway", "calculator", "manifest", "deployer", "monitor", "simulat
 SEED = int(os.environ.get("FAULTS_SEED", "7"))
 
 LONG: list[tuple[str, Fault, tuple[float, float]]] = [
-    # A service needs some seconds to start: killed more often it would never do anything.
+    # A service needs some seconds to start; if it were killed more often, it would never do any work.
     *((f"kill {name}", kill(name), (5.0, 15.0)) for name in (*SERVICES, "nats", "postgres-demo")),
     ("kill anything", kill(*SERVICES, "nats", "postgres-demo", "postgres-simulator"), (0.5, 3.0)),
     ("power cut", power_cut, (15.0, 25.0)),

@@ -1,8 +1,8 @@
-"""A nemesis beside tenants that are created, changed, stopped, started and deleted; a checker of the whole history.
+"""A nemesis injects faults while tenants are created, changed, stopped, started and deleted; the history is checked.
 
 Each fault is a parameter: `make test-long ARGS="-k 'nemesis and partition' -s"`, with `FAULTS_SEED` for other moments
 and `NEMESIS_TENANTS` for another number of tenants.
-Where a machine lacks what a fault takes (root, `ip`, a C compiler), its test is skipped with the reason.
+If the machine lacks a prerequisite of a fault (root, `ip`, a C compiler), its test is skipped with the reason.
 """
 
 import os
@@ -61,7 +61,7 @@ async def check(run: EmbeddedRun, name: str, fault: Fault, every: tuple[float, f
     kinds = ("lost", "doubled", "pending", "backwards")
     counts = {kind: sum(each.kind == kind for each in found) for kind in kinds}
     took = f"{time.monotonic() - begun:.0f} s"
-    print(f"{name}: injected {injected}, {history.count()}; {counts}; {took}", flush=True)  # noqa: T201 - the line is the point
+    print(f"{name}: injected {injected}, {history.count()}; {counts}; {took}", flush=True)  # noqa: T201 - the line is the result
     assert injected > 0
     assert not found, "\n".join(map(str, found))
 

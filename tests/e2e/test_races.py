@@ -1,4 +1,4 @@
-"""Operations on one tenant at once and in any order, from REST and from events: the highest generation wins."""
+"""Concurrent operations on one tenant in any order, from REST and from events: the highest generation wins."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from shared.subjects import GATEWAY_INGESTS_OUTSIDE, Mode
 from tests.e2e.embedded_run import EmbeddedRun
 from tests.e2e.faults import api, bus
 
-# They need the whole stack once more, a minute on two cores, and what they show is shown on parts in `make test` too.
+# They need a stack of their own (a minute on two cores), and `make test` covers the same with parts of the stack.
 pytestmark = pytest.mark.long
 
 OPERATIONS = 24
@@ -24,7 +24,7 @@ SETTLE_SECONDS = 200.0
 LIFECYCLE = ("rollback", "start", "stop", "restart")
 ENDS = {"completed", "rolled_back", "superseded", "failed", "cancelled"}
 ANSWERS = {200, 201, 202, 404, 409}
-"""What an operation may be answered when others are faster; anything else is a fault."""
+"""Responses that are allowed for an operation when others are faster; any other one is a fault."""
 
 
 def body(tenant_id: str, sessions: int) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def body(tenant_id: str, sessions: int) -> dict[str, Any]:
 
 
 class Races:
-    """Random operations on one tenant, and what became of it."""
+    """Random operations on one tenant, and its resulting state."""
 
     def __init__(self, run: EmbeddedRun, client: httpx.AsyncClient, tenant_id: str, seed: int) -> None:
         self.run = run
@@ -42,7 +42,7 @@ class Races:
         self.path = f"/tenants/{tenant_id}"
 
     async def operate(self, deletes: bool) -> None:
-        """One operation, whichever it is."""
+        """One random operation."""
         sessions = self.chance.randint(1, 40)
         kinds = ["create", "change", "deploy", "event", *LIFECYCLE, *(["delete"] if deletes else [])]
         kind = self.chance.choice(kinds)
@@ -63,24 +63,24 @@ class Races:
         assert answer.status_code in ANSWERS, f"{kind}: {answer.status_code} {answer.text}"
 
     async def settled(self) -> bool:
-        """Whether nothing is on its way any more."""
-        if not await self.taken_in():
+        """Whether no operation is in progress."""
+        if not await self.has_ingested_all():
             return False
         answer = await self.client.get(self.path)
         if answer.status_code == 404:
             return True
         if answer.json()["status"] == "deleting":
             return False
-        # A stop or a restart leaves the tenant's status as it is while it is on its way: its own status tells.
+        # A stop or restart in progress doesn't change the tenant's status, so check the operation's own status.
         history = await self.client.get(f"{self.path}/deployments", params={"limit": 1})
         newest = history.json()["deployments"] if history.status_code == 200 else []
         return all(each["status"] not in ("pending", "deploying") for each in newest)
 
-    async def taken_in(self) -> bool:
-        """Whether the gateway is done with all events: one that met a deletion is tried again, with a later number."""
+    async def has_ingested_all(self) -> bool:
+        """Whether the gateway has handled all events: one that met a deletion is retried, with a later number."""
         async with bus(self.run) as client:
-            taking_in = GATEWAY_INGESTS_OUTSIDE
-            info = await client.jetstream().consumer_info(Mode.DEMO.stream(taking_in.stream), taking_in.name)
+            ingests = GATEWAY_INGESTS_OUTSIDE
+            info = await client.jetstream().consumer_info(Mode.DEMO.stream(ingests.stream), ingests.name)
         return not info.num_pending and not info.num_ack_pending
 
     async def cluster(self, kind: str) -> list[dict[str, Any]]:
@@ -99,7 +99,7 @@ async def test_the_highest_generation_wins_whatever_came_before_it(run: Embedded
         await asyncio.gather(*(races.operate(deletes=True) for _ in range(OPERATIONS)))
         await until(races.settled, SETTLE_SECONDS, every=0.5)
 
-        # The last word: a change that everybody has to give way to.
+        # The last change, which supersedes all others.
         answer = await client.post("/tenants/", json=body(races.tenant_id, 7))
         if answer.status_code == 409:
             answer = await client.put(races.path, json={"service_requirements": {"stt": 7}})

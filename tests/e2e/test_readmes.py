@@ -1,4 +1,4 @@
-"""What the READMEs and the page on operations say of `make run`, and do with what it has started, is what happens."""
+"""Run the commands of the READMEs and docs/operations.md that use `make run`, and compare their output."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from embedded.settings import EmbeddedSettings
 from tests.e2e.embedded_run import EmbeddedRun
 from tests.support.readmes import OPERATIONS, READMES, Example, Place, agrees, examples_of, replaced, run
 
-# Debian's machines have curl, and a kubectl only where somebody has installed one.
+# Debian machines have curl; kubectl is optional.
 SHOWN = [
     example
     for page in (READMES[0], OPERATIONS)
@@ -32,7 +32,7 @@ BESIDE = [example for example in SHOWN if example not in STARTS]
 
 @pytest.fixture(scope="class")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRun]:
-    """The stack's place, and a home with the kubeconfig of a cluster: `demo`, where production would never get to."""
+    """A stack, and a home directory with a kubeconfig for the cluster `demo`, which production never uses otherwise."""
     directory = tmp_path_factory.mktemp("readmes")
     variables = [port.variable for port in EmbeddedSettings.read().ports()]
     ports = dict(zip(variables, map(str, free_ports(len(variables))), strict=True))
@@ -51,7 +51,7 @@ def write_kubeconfig(path: Path, server: str) -> None:
 
 
 def here(stack: EmbeddedRun) -> dict[str, str]:
-    """What stands in the pages, and what it is in this run."""
+    """Map the pages' addresses to those of this run."""
     return {
         "127.0.0.1:8001": urlsplit(stack.gateway).netloc,
         "127.0.0.1:6360": urlsplit(stack.simulator).netloc,
@@ -66,7 +66,7 @@ def documented(stack: EmbeddedRun, printed: str) -> str:
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl, which the READMEs use, is not installed")
 class TestThePages:
-    """One stack's life, told in order: each test goes on from where the one before has left it."""
+    """The life of one stack: the tests run in order, and each continues from the state of the one before."""
 
     async def test_the_first_start_prints_what_the_readmes_show(self, stack: EmbeddedRun) -> None:
         await stack.start(FIRST.command)
@@ -74,7 +74,7 @@ class TestThePages:
         assert FIRST.output
         assert agrees(FIRST, documented(stack, stack.output)), stack.output
 
-    async def test_what_is_done_with_it_prints_what_the_pages_show(self, stack: EmbeddedRun) -> None:
+    async def test_commands_on_the_running_stack_print_what_the_pages_show(self, stack: EmbeddedRun) -> None:
         async def measured() -> bool:
             answer = await stack.get("/api/v1/tenants/ai-call-center/sla")
             return answer.status_code == 200 and answer.json().get("availability") is not None
@@ -83,8 +83,8 @@ class TestThePages:
 
         printed = run([replaced(each.command, here(stack)) for each in BESIDE], stack.variables)
 
-        for example, said in zip(BESIDE, printed, strict=True):
-            assert agrees(example, documented(stack, said)), f"{example.command}\nprinted:\n{said}"
+        for example, output in zip(BESIDE, printed, strict=True):
+            assert agrees(example, documented(stack, output)), f"{example.command}\nprinted:\n{output}"
 
     @pytest.mark.parametrize("example", LATER, ids=lambda example: example.command)
     async def test_another_way_to_start_it_works_too(self, stack: EmbeddedRun, example: Example) -> None:
@@ -111,7 +111,7 @@ class TestThePages:
 
     @staticmethod
     async def deploys_to_the_cluster(stack: EmbeddedRun) -> None:
-        """A tenant of production goes there, and not to `default`, where it would go without a kubeconfig."""
+        """A production tenant is deployed to that cluster, and not to `default`, as without a kubeconfig."""
         tenant = {"tenant_id": "real", "name": "real", "service_requirements": {"chatbot": 5}}
         async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
             answer = await client.post(f"{stack.gateway}/api/v1/tenants/", json=tenant)

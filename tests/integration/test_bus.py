@@ -54,14 +54,14 @@ async def running(url: str, handler: EventHandler[MetricsCollected]) -> AsyncIte
         await worker.stop()
 
 
-async def say(worker: Worker, event: Event, mode: Mode = Mode.DEMO, event_id: str | None = None) -> None:
+async def publish(worker: Worker, event: Event, mode: Mode = Mode.DEMO, event_id: str | None = None) -> None:
     event_id = event_id or derived_id(event.tenant_id, event.model_dump_json(), str(asyncio.get_running_loop().time()))
     await worker.publisher.publish(event, mode=mode, event_id=event_id, correlation_id="req-1")
 
 
 @pytest.fixture(scope="module")
 async def nats_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """A server of its own: these tests play the services themselves."""
+    """A NATS server for this module only, because its tests act as the services."""
     async with running_nats(tmp_path_factory.mktemp("bus")) as url:
         client = await nats.connect(url)
         await bootstrap(client.jetstream())
@@ -70,7 +70,7 @@ async def nats_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[st
 
 
 async def read(url: str, stream: str, tenant: str, count: int) -> list[tuple[dict[str, str], bytes]]:
-    """The first `count` messages of a tenant on a stream, waiting for them."""
+    """Wait for the first `count` messages of a tenant on a stream, and return them."""
     client = await nats.connect(url)
     consumer = ConsumerConfig(deliver_policy=DeliverPolicy.ALL)
     subscription = await client.jetstream().subscribe(">", stream=stream, ordered_consumer=True, config=consumer)
@@ -94,8 +94,8 @@ async def test_what_a_handler_returns_is_published_once_with_the_input_s_correla
         return [report(event.tenant_id)]
 
     async with running(nats_url, handler) as worker:
-        await say(worker, sample("once"), event_id="event-once")
-        await say(worker, sample("once"), event_id="event-once")
+        await publish(worker, sample("once"), event_id="event-once")
+        await publish(worker, sample("once"), event_id="event-once")
         _, (headers, body) = await read(nats_url, "DEMO_METRICS", "once", 2)
     assert len(seen) == 1
     delivery = seen[0][1]
@@ -115,7 +115,7 @@ async def test_the_mode_comes_from_the_subject(nats_url: str) -> None:
 
     async with running(nats_url, handler) as worker:
         for mode in Mode:
-            await say(worker, sample("mode"), mode=mode)
+            await publish(worker, sample("mode"), mode=mode)
             assert await asyncio.wait_for(modes.get(), 15) is mode
 
 
@@ -128,7 +128,7 @@ async def test_a_temporary_failure_is_tried_again_and_then_becomes_a_dead_letter
             raise TemporaryError("not now", delay=0.01)
 
     async with running(nats_url, handler) as worker:
-        await say(worker, sample("tired"))
+        await publish(worker, sample("tired"))
         [(headers, _)] = await read(nats_url, "DEMO_DLQ", "tired", 1)
     assert attempts == [1, 2, 3]
     assert headers["dlq-reason"] == "not now"
@@ -149,7 +149,7 @@ async def test_an_outage_of_a_dependency_never_counts_as_an_attempt(nats_url: st
         done.set()
 
     async with running(nats_url, handler) as worker:
-        await say(worker, sample("patient"))
+        await publish(worker, sample("patient"))
         await asyncio.wait_for(done.wait(), 30)
 
 
@@ -208,7 +208,7 @@ async def test_an_unexpected_exception_is_tried_again(nats_url: str) -> None:
         done.set()
 
     async with running(nats_url, handler) as worker:
-        await say(worker, sample("flaky"))
+        await publish(worker, sample("flaky"))
         await asyncio.wait_for(done.wait(), 30)
     assert attempts == [1, 2]
 
@@ -223,7 +223,7 @@ async def test_a_stop_finishes_what_is_in_flight(nats_url: str) -> None:
             finished.set()
 
     async with running(nats_url, handler) as worker:
-        await say(worker, sample("inflight"))
+        await publish(worker, sample("inflight"))
         await asyncio.wait_for(begun.wait(), 15)
         stopping = asyncio.create_task(worker.stop())
         release.set()
@@ -232,7 +232,7 @@ async def test_a_stop_finishes_what_is_in_flight(nats_url: str) -> None:
         await worker.start()
 
 
-async def test_a_question_is_answered_refused_or_has_nobody_to_answer_it(nats_url: str) -> None:
+async def test_a_request_is_answered_refused_or_has_no_worker_to_answer_it(nats_url: str) -> None:
     async def answer(request: CalculateRequest, mode: Mode) -> RenderReply:
         if request.preset == "huge":
             raise Refused("no such preset", code="INVALID_PRESET", details={"presets": ["micro"]})
@@ -254,15 +254,15 @@ async def test_a_question_is_answered_refused_or_has_nobody_to_answer_it(nats_ur
             await worker.rpc.ask(Rpc.CALCULATE, ask.model_copy(update={"preset": "bug"}), RenderReply, mode=Mode.DEMO)
         assert failed.value.code == "INTERNAL"
         assert "secret" not in failed.value.message
-        with pytest.raises(DependencyUnavailable) as nobody:
+        with pytest.raises(DependencyUnavailable) as unavailable:
             await worker.rpc.ask(Rpc.RENDER, ask, RenderReply, mode=Mode.DEMO)
-        assert nobody.value.code == "WORKER_UNAVAILABLE"
-        assert nobody.value.name == "manifest"
+        assert unavailable.value.code == "WORKER_UNAVAILABLE"
+        assert unavailable.value.name == "manifest"
     finally:
         await worker.stop()
 
 
-async def test_a_request_whose_sender_has_left_is_dropped_and_the_next_one_is_answered(nats_url: str) -> None:
+async def test_a_request_whose_sender_stopped_waiting_is_dropped_and_the_next_one_is_answered(nats_url: str) -> None:
     asked: list[str | None] = []
     slow = asyncio.Event()
 
@@ -325,7 +325,7 @@ async def test_a_permanent_failure_is_a_dead_letter_at_once(nats_url: str) -> No
             raise PermanentError("한글 reason\nin two lines", code="NO_WAY")
 
     async with running(nats_url, handler) as worker:
-        await say(worker, sample("never"))
+        await publish(worker, sample("never"))
         [(headers, _)] = await read(nats_url, "DEMO_DLQ", "never", 1)
     assert headers["dlq-code"] == "NO_WAY"
     assert headers["dlq-reason"].endswith("reason in two lines")
@@ -348,7 +348,7 @@ async def test_a_dead_letter_can_be_listed_shown_replayed_to_the_consumer_that_f
     async with running(nats_url, handler) as worker:
         letters = DeadLetters(worker.jetstream, Mode.DEMO)
         for number in (1, 2):
-            await say(worker, sample("replayed", number), event_id=f"replayed-{number}")
+            await publish(worker, sample("replayed", number), event_id=f"replayed-{number}")
         await read(nats_url, "DEMO_DLQ", "replayed", 2)
         first, second = [letter async for letter in letters.all() if letter.tenant_id == "replayed"]
         assert (first.code, first.reason, first.consumer) == ("DISK_FULL", "the disk is full", "monitor-stores")

@@ -1,4 +1,4 @@
-"""Least privilege on a real server: each account can do what it must, and no more."""
+"""Least privilege on a real server: each account has exactly the permissions that its service needs."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ async def bus(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Guarded
         yield guarded
 
 
-async def says(worker: Worker, subject: Subject, number: int) -> bool:
+async def can_publish(worker: Worker, subject: Subject, number: int) -> bool:
     try:
         await worker.publisher.publish(
             EXAMPLES[subject], mode=Mode.DEMO, event_id=f"{worker.service}-{subject}-{number}", correlation_id="c"
@@ -58,7 +58,9 @@ async def says(worker: Worker, subject: Subject, number: int) -> bool:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_a_service_says_its_own_and_buries_what_it_cannot_handle(bus: GuardedBus, service: str) -> None:
+async def test_a_service_publishes_its_own_events_and_dead_letters_those_it_cannot_handle(
+    bus: GuardedBus, service: str
+) -> None:
     async def fail(event: Event, delivery: Delivery) -> None:
         raise PermanentError(f"{service} fails on purpose")
 
@@ -71,41 +73,41 @@ async def test_a_service_says_its_own_and_buries_what_it_cannot_handle(bus: Guar
     await worker.start()
     try:
         for number, subject in enumerate(ACCESS[service].publishes):
-            assert await says(worker, subject, number), subject
+            assert await can_publish(worker, subject, number), subject
         forbidden = next(subject for subject in Subject if subject not in ACCESS[service].publishes)
-        assert not await says(worker, forbidden, 0)
+        assert not await can_publish(worker, forbidden, 0)
         wanted = {(durable.name, subject) for durable in durables for subject in durable.subjects}
         for number, (consumer, filtered) in enumerate(sorted(wanted)):
-            await say_for(operator, consumer, filtered, f"{service}-buries-{number}")
+            await publish_for(operator, consumer, filtered, f"{service}-dead-letter-{number}")
 
-        async def all_are_buried() -> bool:
-            return wanted <= await buried(operator)
+        async def all_are_dead_letters() -> bool:
+            return wanted <= await dead_letters(operator)
 
-        await until(all_are_buried, 20)
+        await until(all_are_dead_letters, 20)
     finally:
         await worker.stop()
         await operator.close()
 
 
-async def buried(client: Client) -> set[tuple[str, str]]:
+async def dead_letters(client: Client) -> set[tuple[str, str]]:
     """Consumer and subject of each dead letter."""
     return {(each.consumer, each.subject) async for each in DeadLetters(client.jetstream(), Mode.DEMO).all()}
 
 
-async def failures_said(client: Client) -> int:
+async def published_failures(client: Client) -> int:
     subject = "demo.deploy.failed"
     state = (await client.jetstream().stream_info("DEMO_ECP", subjects_filter=subject)).state
     return (state.subjects or {}).get(subject, 0)
 
 
-async def say_for(client: Client, consumer: str, subject: str, event_id: str) -> None:
+async def publish_for(client: Client, consumer: str, subject: str, event_id: str) -> None:
     """Publish an event for `consumer`."""
     example = EXAMPLES[Subject(subject.removeprefix("outside."))]
     encoded = encode(example, mode=Mode.DEMO, event_id=event_id, correlation_id="c", source="gateway")
     await client.jetstream().publish(Mode.DEMO.subject(subject), encoded.body, headers=encoded.headers)
 
 
-async def test_the_gateway_may_say_that_a_dead_letter_s_deployment_has_failed(bus: GuardedBus) -> None:
+async def test_the_gateway_may_publish_that_a_dead_letter_s_deployment_has_failed(bus: GuardedBus) -> None:
     async def fail_dead_letter(letter: DeadLetter, delivery: Delivery) -> list[Event]:
         return [EXAMPLES[Subject.DEPLOY_FAILED]]
 
@@ -117,16 +119,16 @@ async def test_the_gateway_may_say_that_a_dead_letter_s_deployment_has_failed(bu
     gateway.on(GATEWAY_FAILS_DEAD_LETTERS, fail_dead_letter)
     calculator.on(CALCULATOR_SIZES_DEPLOYMENTS, fail)
     operator, listener = await bus.client(OPERATOR), await bus.client(BOOTSTRAP)
-    before = await failures_said(listener)
+    before = await published_failures(listener)
     await gateway.start()
     await calculator.start()
     try:
-        await say_for(operator, CALCULATOR_SIZES_DEPLOYMENTS.name, Subject.DEPLOY_REQUESTED, "to-be-buried")
+        await publish_for(operator, CALCULATOR_SIZES_DEPLOYMENTS.name, Subject.DEPLOY_REQUESTED, "to-be-dead-lettered")
 
-        async def one_is_said() -> bool:
-            return await failures_said(listener) > before
+        async def one_is_published() -> bool:
+            return await published_failures(listener) > before
 
-        await until(one_is_said, 20)
+        await until(one_is_published, 20)
     finally:
         await calculator.stop()
         await gateway.stop()
@@ -156,7 +158,7 @@ async def test_a_service_reads_and_writes_its_own_buckets_and_no_others(bus: Gua
         await worker.stop()
 
 
-async def test_a_question_is_answered_within_the_permissions_of_both_sides(bus: GuardedBus) -> None:
+async def test_a_request_is_answered_within_the_permissions_of_both_sides(bus: GuardedBus) -> None:
     async def answer(request: CalculateRequest, mode: Mode) -> RenderReply:
         return RenderReply(text="yes", digest="", summary={})
 
@@ -200,8 +202,8 @@ async def test_a_deployer_fetches_a_manifest_that_it_can_neither_write_nor_remov
 
 
 @pytest.mark.parametrize("account", [*SERVICES, OPERATOR, OUTSIDE])
-async def test_nobody_but_the_bootstrap_removes_makes_or_changes_a_durable(bus: GuardedBus, account: str) -> None:
-    """Whatever way: NATS 2.15 changes a durable whose name is only in the body of a request for a nameless consumer."""
+async def test_only_the_bootstrap_can_delete_create_or_change_a_durable(bus: GuardedBus, account: str) -> None:
+    """Also through the API for unnamed consumers: NATS 2.15 updates the durable that the request body names."""
     client, bootstrap = await bus.client(account), await bus.client(BOOTSTRAP)
     before = [await consumer(bootstrap, mode, durable) for mode in Mode for durable in DURABLES]
     asked = [ask for mode in Mode for durable in DURABLES for ask in ways_to_change(mode, durable)]
@@ -222,7 +224,7 @@ async def test_nobody_but_the_bootstrap_removes_makes_or_changes_a_durable(bus: 
 
 
 def ways_to_change(mode: Mode, durable: Durable) -> list[tuple[str, dict[str, Any] | None]]:
-    """Subjects of JetStream's API, and what to ask there."""
+    """Subjects of JetStream's API, and a request body for each."""
     stream, name = mode.stream(durable.stream), durable.name
     config = {"name": name, "filter_subject": "x", "ack_policy": "explicit", "inactive_threshold": 10**9}
     changed, made = {"config": config}, {"config": config | {"durable_name": name}}
@@ -238,12 +240,12 @@ def ways_to_change(mode: Mode, durable: Durable) -> list[tuple[str, dict[str, An
 
 
 async def consumer(client: Client, mode: Mode, durable: Durable) -> tuple[datetime | None, ConsumerConfig]:
-    """When a durable was made, and how it is."""
+    """Creation time and configuration of a durable."""
     info = await client.jetstream().consumer_info(mode.stream(durable.stream), durable.name)
     return info.created, info.config
 
 
-async def test_a_service_counts_its_tries_within_its_permissions(bus: GuardedBus) -> None:
+async def test_a_service_counts_delivery_attempts_within_its_permissions(bus: GuardedBus) -> None:
     attempts: list[int] = []
     buried = asyncio.Event()
 

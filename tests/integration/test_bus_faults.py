@@ -1,4 +1,4 @@
-"""Outages, restarts and crashes: what counts as a try, and what becomes of an event that nobody can handle or bury."""
+"""Outages, restarts and crashes: what counts as an attempt, and what happens to an event that can't be handled."""
 
 import asyncio
 import os
@@ -55,7 +55,7 @@ async def running(url: str, handler: EventHandler[MetricsCollected], *, concurre
         await worker.stop()
 
 
-async def say(jetstream: JetStreamContext, body: bytes | None = None, **headers: Any) -> None:
+async def publish(jetstream: JetStreamContext, body: bytes | None = None, **headers: Any) -> None:
     await jetstream.publish(
         "metrics.collected", EVENT.model_dump_json().encode() if body is None else body, headers=headers
     )
@@ -73,7 +73,7 @@ async def refuse(event: MetricsCollected, delivery: Delivery) -> None:
     raise PermanentError("on purpose")
 
 
-async def test_restarts_in_an_outage_are_no_tries_and_each_gives_the_event_to_the_next_worker(
+async def test_restarts_in_an_outage_are_no_attempts_and_each_returns_the_event_to_the_next_worker(
     url: str, jetstream: JetStreamContext
 ) -> None:
     attempts: asyncio.Queue[int] = asyncio.Queue()
@@ -82,7 +82,7 @@ async def test_restarts_in_an_outage_are_no_tries_and_each_gives_the_event_to_th
         attempts.put_nowait(delivery.attempt)
         raise DependencyUnavailable("PostgreSQL", "connection refused")
 
-    await say(jetstream)
+    await publish(jetstream)
     for restart in range(1, 2 * MAX_ATTEMPTS):
         async with running(url, wait_for_the_database, concurrency=4):
             assert await asyncio.wait_for(attempts.get(), 30) == restart
@@ -117,35 +117,33 @@ run_worker(worker, settings)
 """
 
 
-async def test_an_event_that_crashes_its_worker_is_begun_once_more_than_the_tries_and_ends_as_a_dead_letter(
+async def test_an_event_that_crashes_its_worker_gets_one_attempt_more_than_the_limit_and_becomes_a_dead_letter(
     url: str, jetstream: JetStreamContext
 ) -> None:
-    # A second and not fifteen until a crashed worker's event comes again.
+    # Redeliver the event of a crashed worker after one second instead of fifteen.
     await jetstream.add_consumer("METRICS", replace(consumer_config(Mode.PRODUCTION, MONITOR_STORES), ack_wait=1.0))
-    await say(jetstream)
+    await publish(jetstream)
     environment = {**os.environ, "NATS_URL": url, "PORT": str(free_port()), "MAX_ATTEMPTS": "2"}
     for _ in range(3):
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-c", CRASHING, env=environment, stdout=asyncio.subprocess.PIPE
         )
-        said, _ = await asyncio.wait_for(child.communicate(), 60)
-        assert (said, child.returncode) == (b"begun", 3)
+        output, _ = await asyncio.wait_for(child.communicate(), 60)
+        assert (output, child.returncode) == (b"begun", 3)
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-c", CRASHING, env=environment, stdout=asyncio.subprocess.PIPE
     )
     [letter] = await letters(jetstream)
     child.terminate()
-    said, _ = await asyncio.wait_for(child.communicate(), 60)
-    assert (said, child.returncode) == (b"", 0)
+    output, _ = await asyncio.wait_for(child.communicate(), 60)
+    assert (output, child.returncode) == (b"", 0)
     assert letter.reason == "not finished in 2 attempts"
 
 
-async def test_an_event_as_large_as_the_server_takes_is_buried_without_its_end(
-    url: str, jetstream: JetStreamContext
-) -> None:
+async def test_the_dead_letter_of_an_event_of_maximum_size_is_truncated(url: str, jetstream: JetStreamContext) -> None:
     body = b'{"tenant_id": "' + b"x" * (MAX_PAYLOAD_BYTES - 200) + b'"}'
     async with running(url, refuse) as worker:
-        await say(jetstream, body)
+        await publish(jetstream, body)
         [letter] = await letters(jetstream)
         assert await worker.broker.ping(timeout=5)
     assert letter.headers["dlq-cut"] == f"the first part of {len(body)} bytes"
@@ -154,20 +152,20 @@ async def test_an_event_as_large_as_the_server_takes_is_buried_without_its_end(
         await DeadLetters(jetstream, Mode.PRODUCTION).replay(letter.sequence)
 
 
-async def test_an_event_with_more_headers_than_a_stream_takes_is_buried_without_them(
+async def test_the_dead_letter_of_an_event_with_too_many_headers_omits_them(
     url: str, jetstream: JetStreamContext
 ) -> None:
     async with running(url, refuse):
         headers: dict[str, Any] = {"ce-id": "with-headers", "large": "x" * 65_000}
-        await say(jetstream, **headers)
+        await publish(jetstream, **headers)
         [letter] = await letters(jetstream)
     assert letter.event_id == "with-headers"
     assert "large" not in letter.headers
 
 
-async def test_an_event_with_headers_of_another_system_is_buried(url: str, jetstream: JetStreamContext) -> None:
+async def test_an_event_with_unusual_headers_becomes_a_dead_letter(url: str, jetstream: JetStreamContext) -> None:
     async with running(url, refuse) as worker:
-        # The client of this test would refuse them, other systems' clients don't.
+        # nats-py refuses such headers; clients of other systems may not.
         _, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
         headers = "NATS/1.0\r\nx(y): strange\r\nname: 이름\r\nplain: kept\r\n\r\n".encode()
         body = EVENT.model_dump_json().encode()
@@ -190,7 +188,7 @@ async def test_an_event_with_headers_of_another_system_is_buried(url: str, jetst
         ("metrics.collected", b"{}", {"large": "x" * 70_000}),
     ],
 )
-async def test_what_can_never_be_published_is_no_outage(
+async def test_an_event_that_can_never_be_published_is_no_outage(
     url: str, subject: str, body: bytes, headers: dict[str, str]
 ) -> None:
     async with running(url, refuse) as worker:
@@ -199,7 +197,7 @@ async def test_what_can_never_be_published_is_no_outage(
         assert await worker.broker.ping(timeout=5)
 
 
-async def test_an_unexpected_exception_is_told_by_its_type_and_first_line(
+async def test_an_unexpected_exception_is_reported_by_its_type_and_first_line(
     url: str, jetstream: JetStreamContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = uuid.uuid4().hex
@@ -208,7 +206,7 @@ async def test_an_unexpected_exception_is_told_by_its_type_and_first_line(
         raise ValueError(f"no such row\n[parameters: {secret}]")
 
     async with running(url, fail):
-        await say(jetstream)
+        await publish(jetstream)
         [letter] = await letters(jetstream)
     assert letter.reason == "ValueError: no such row"
     assert "ValueError: no such row" in caplog.text

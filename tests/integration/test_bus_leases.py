@@ -1,4 +1,4 @@
-"""Leases on a real key-value bucket, whose time to live is short."""
+"""Leases on a real key-value bucket with a short time to live."""
 
 import asyncio
 import uuid
@@ -40,7 +40,7 @@ async def client(server: NatsServer) -> AsyncIterator[Client]:
 
 
 async def _ignore(_: Exception) -> None:
-    """An outage is what some of these tests are about."""
+    """Accept connection errors, because some tests stop the server."""
 
 
 def lease(client: Client, owner: str) -> Lease:
@@ -66,7 +66,7 @@ async def test_only_one_of_two_holds_it(client: Client) -> None:
     assert not second.is_held
 
 
-async def test_who_keeps_it_keeps_it_beyond_its_lifetime(client: Client) -> None:
+async def test_a_holder_that_renews_it_keeps_it_beyond_its_time_to_live(client: Client) -> None:
     first, second = lease(client, "first"), lease(client, "second")
     deadline = asyncio.get_running_loop().time() + 3 * LIFETIME
     while asyncio.get_running_loop().time() < deadline:
@@ -75,7 +75,7 @@ async def test_who_keeps_it_keeps_it_beyond_its_lifetime(client: Client) -> None
         await asyncio.sleep(LIFETIME / 4)
 
 
-async def test_when_its_holder_falls_silent_another_one_takes_over(client: Client) -> None:
+async def test_when_its_holder_stops_renewing_another_one_takes_over(client: Client) -> None:
     first, second = lease(client, "first"), lease(client, "second")
     assert await first.hold()
     await until_held(second)
@@ -200,9 +200,9 @@ async def test_work_ends_when_the_lease_is_lost(client: Client) -> None:
     assert (await bucket.get("key")).value == b"thief"
 
 
-async def test_a_lease_that_ends_between_two_looks_at_it_is_no_outage(client: Client) -> None:
+async def test_a_lease_that_expires_between_two_reads_is_no_outage(client: Client) -> None:
     class Fleeting:
-        """What the client meets when the time to live is over just after its attempt."""
+        """A bucket whose entry expires just after the failed attempt to create it."""
 
         async def status(self) -> Any:
             return SimpleNamespace(ttl=1.0)

@@ -1,4 +1,4 @@
-"""What other systems can take of our room: messages of bounded size, and dead letters of bounded size and number."""
+"""Limits for other systems: the size of their messages, and the size and number of their dead letters."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace

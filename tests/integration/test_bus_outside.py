@@ -1,4 +1,4 @@
-"""Other systems on a real server with our accounts: whatever they write, an event of theirs is a request, no more."""
+"""Other systems on a real server with our accounts: their events are only requests, whatever they contain."""
 
 import asyncio
 import json
@@ -59,15 +59,15 @@ FORGED = {
     "ce-source": "/ecp/gateway",
     "ce-specversion": "1.0",
     "ce-type": "ai.ecp.deploy.requested",
-    "ce-subject": "somebody-else",
+    "ce-subject": "another-tenant",
     "ce-time": "2020-01-01T00:00:00+00:00",
     "content-type": "application/json",
-    "correlation-id": "req-of-somebody-else",
+    "correlation-id": "req-of-another-client",
     "replay-for": "calculator-sizes-deployments",
     "dlq-cut": "the first part",
     "dlq-consumer": "calculator-sizes-deployments",
 }
-"""What the gateway's own events say of themselves, and what else we read."""
+"""The headers of the gateway's own events, and all other headers that a service reads."""
 
 
 @pytest.fixture(scope="module", params=[embedded_bus, deployed_bus], ids=["embedded", "deployed"])
@@ -92,13 +92,13 @@ async def operator(bus: GuardedBus) -> AsyncIterator[Client]:
 
 @dataclass
 class Pipeline:
-    """A gateway with its workers, each within its permissions, and who watches them."""
+    """A gateway and its workers, each with its own permissions, and a client that reads the stream."""
 
     gateway: Gateway
     watcher: Client
 
-    async def said(self, tenant_id: str) -> list[tuple[str, Any, Any]]:
-        """Subject, generation and revision of everything about a tenant on our stream."""
+    async def published(self, tenant_id: str) -> list[tuple[str, Any, Any]]:
+        """Subject, generation and revision of all events of a tenant on our stream."""
         jetstream = self.watcher.jetstream()
         state = (await jetstream.stream_info("DEMO_ECP")).state
         messages = [await jetstream.get_msg("DEMO_ECP", seq) for seq in range(state.first_seq, state.last_seq + 1)]
@@ -145,7 +145,7 @@ async def letters_for(operator: Client, wanted: str) -> list[Letter]:
     return found
 
 
-async def test_what_others_say_is_acknowledged_by_a_stream_that_drops_what_it_has(
+async def test_events_of_others_are_acknowledged_by_a_stream_that_drops_duplicates(
     outside: Client, bus: GuardedBus
 ) -> None:
     jetstream = outside.jetstream(timeout=2)
@@ -175,7 +175,7 @@ async def test_others_reach_nothing_but_these_subjects(outside: Client, bus: Gua
 
 
 async def test_the_server_keeps_others_apart_even_if_their_user_might_do_everything(tmp_path: Path) -> None:
-    """It is the account of NATS that holds, and the user's permissions come on top."""
+    """The NATS account alone is sufficient; the user's permissions are an additional restriction."""
     block = json.loads(authorization(passwords(tmp_path / "passwords.json")).removeprefix("accounts: "))
     [user] = block["OUTSIDE"]["users"]
     user.pop("permissions")
@@ -208,7 +208,7 @@ async def test_the_server_keeps_others_apart_even_if_their_user_might_do_everyth
 
 
 @pytest.mark.parametrize("subject", [Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED])
-async def test_who_forges_everything_has_the_outcome_of_who_is_honest(
+async def test_an_event_with_forged_headers_and_fields_has_the_same_outcome_as_a_plain_one(
     pipeline: Pipeline, outside: Client, subject: str
 ) -> None:
     honest, forger = tenant(), tenant()
@@ -226,15 +226,15 @@ async def test_who_forges_everything_has_the_outcome_of_who_is_honest(
         await eventually(is_there)
         await pipeline.gateway.eventually(f"{path}/deployment-status", phase="validating")
 
-        async def all_is_said(tenant_id: str = wanted["tenant_id"]) -> bool:
-            """The two events of the gateway, two sizings and a manifest."""
-            return len(await pipeline.said(tenant_id)) == 5
+        async def all_is_published(tenant_id: str = wanted["tenant_id"]) -> bool:
+            """Two events of the gateway, two sizings and a manifest."""
+            return len(await pipeline.published(tenant_id)) == 5
 
-        await eventually(all_is_said)
+        await eventually(all_is_published)
         stored = await pipeline.gateway.get(path)
-        # The tenant's sizing and the deployment's are said by whoever is first.
-        said = sorted(await pipeline.said(wanted["tenant_id"]), key=str)
-        outcomes.append((stored["generation"], stored["revision"], said))
+        # The sizings of the tenant and of the deployment are published in either order.
+        events = sorted(await pipeline.published(wanted["tenant_id"]), key=str)
+        outcomes.append((stored["generation"], stored["revision"], events))
         assert stored["deployment_id"] != "dep-forged"
     assert outcomes[0] == outcomes[1]
     assert outcomes[0][:2] == (1, 1)
@@ -262,8 +262,8 @@ async def test_what_is_refused_is_a_dead_letter_that_can_be_replayed(
     await eventually(is_there)
 
 
-async def test_what_is_done_makes_room_for_more(pipeline: Pipeline, outside: Client) -> None:
-    """What others say is refused only while too much of it waits, and they can't fill our streams."""
+async def test_handled_events_make_room_for_more(pipeline: Pipeline, outside: Client) -> None:
+    """Events of others are rejected only while too many wait, and they can't fill our streams."""
     await publish(outside, Subject.TENANT_CREATED, tenant(deploy=False))
     await publish(outside, Subject.DEPLOY_REQUESTED, {"broken": True})
 
@@ -276,7 +276,7 @@ async def test_what_is_done_makes_room_for_more(pipeline: Pipeline, outside: Cli
     await until(nothing_waits, 15)
 
 
-async def test_a_sample_of_others_is_said_again_and_displaces_none_of_the_monitor_s(
+async def test_a_sample_of_others_is_published_again_and_displaces_none_of_the_monitor_s(
     bus: GuardedBus, outside: Client, operator: Client
 ) -> None:
     monitor = bus.worker("monitor")
@@ -301,9 +301,9 @@ async def test_a_sample_of_others_is_said_again_and_displaces_none_of_the_monito
         for message_id in (genuine, "another"):
             headers = {**FORGED, "ce-id": genuine, "Nats-Msg-Id": message_id}
             await publish(outside, Subject.METRICS_COLLECTED, theirs, headers)
-        said = [await subscription.next_msg(timeout=10) for _ in range(2)]
-        assert [json.loads(each.data)["source"] for each in said] == ["their-own"] * 2
-        assert {(each.headers or {})["ce-source"] for each in said} == {"/ecp/monitor"}
+        samples = [await subscription.next_msg(timeout=10) for _ in range(2)]
+        assert [json.loads(each.data)["source"] for each in samples] == ["their-own"] * 2
+        assert {(each.headers or {})["ce-source"] for each in samples} == {"/ecp/monitor"}
         await monitor.publisher.publish(sample, mode=Mode.DEMO, event_id=genuine, correlation_id="c")
         ours = await subscription.next_msg(timeout=10)
         assert (ours.headers or {})["ce-id"] == genuine

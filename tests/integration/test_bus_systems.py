@@ -1,4 +1,4 @@
-"""Other systems with a name, on a real server: none can hold up another, publish as another or displace its events."""
+"""Named other systems on a real server: none can delay another, publish as another or displace its events."""
 
 import asyncio
 import json
@@ -71,15 +71,15 @@ async def prepared(url: str, secrets: dict[str, str], directory: Path) -> Guarde
 
 
 class Gateway:
-    """Takes in what other systems ask for, and notes from whom and what."""
+    """A gateway that consumes requests of other systems, and records system and tenant of each."""
 
     def __init__(self, bus: GuardedBus) -> None:
-        self.taken: list[tuple[str, str]] = []
+        self.consumed: list[tuple[str, str]] = []
         self._worker = bus.worker("gateway")
-        self._worker.on(GATEWAY_INGESTS_OUTSIDE, self._take)
+        self._worker.on(GATEWAY_INGESTS_OUTSIDE, self._consume)
 
-    async def _take(self, request: OutsideRequest, delivery: Delivery) -> None:
-        self.taken.append((delivery.system, str(request.fields.get("tenant_id"))))
+    async def _consume(self, request: OutsideRequest, delivery: Delivery) -> None:
+        self.consumed.append((delivery.system, str(request.fields.get("tenant_id"))))
         if "junk" in request.fields:
             raise PermanentError("junk")
 
@@ -90,9 +90,9 @@ class Gateway:
     async def __aexit__(self, *_: object) -> None:
         await self._worker.stop()
 
-    async def until_taken(self, *wanted: tuple[str, str]) -> None:
+    async def until_consumed(self, *wanted: tuple[str, str]) -> None:
         async def are_there() -> bool:
-            return set(wanted) <= set(self.taken)
+            return set(wanted) <= set(self.consumed)
 
         await until(are_there, 30)
 
@@ -102,7 +102,7 @@ async def publish(client: Client, body: dict[str, str], message_id: str | None =
     return await client.jetstream(timeout=10).publish("demo.tenant.created", json.dumps(body).encode(), headers=headers)
 
 
-async def test_an_honest_event_waits_for_a_few_of_the_thousands_that_another_system_published_before(
+async def test_an_event_waits_for_only_a_few_of_the_thousands_that_another_system_published_before(
     bus: GuardedBus,
 ) -> None:
     crm, erp, outside = await bus.client("crm"), await bus.client("erp"), await bus.client(OUTSIDE)
@@ -111,8 +111,8 @@ async def test_an_honest_event_waits_for_a_few_of_the_thousands_that_another_sys
     await publish(erp, {"tenant_id": "honest"})
     await publish(outside, {"tenant_id": "without-a-name"})
     async with Gateway(bus) as gateway:
-        await gateway.until_taken(("erp", "honest"), ("outside", "without-a-name"))
-        place = max(gateway.taken.index(each) for each in (("erp", "honest"), ("outside", "without-a-name")))
+        await gateway.until_consumed(("erp", "honest"), ("outside", "without-a-name"))
+        place = max(gateway.consumed.index(each) for each in (("erp", "honest"), ("outside", "without-a-name")))
     assert place < 10
     for client in (crm, erp, outside):
         await client.close()
@@ -140,14 +140,14 @@ async def test_what_a_system_forges_stays_under_its_own_name(bus: GuardedBus) ->
     again = await publish(erp, {"tenant_id": "of-erp"}, message_id="the-same")
     assert (first.duplicate, second.duplicate, again.duplicate) == (None, None, True)
     async with Gateway(bus) as gateway:
-        await gateway.until_taken(("crm", "of-crm"), ("erp", "of-erp"))
-    assert sorted(gateway.taken) == [("crm", "of-crm"), ("erp", "of-erp")]
+        await gateway.until_consumed(("crm", "of-crm"), ("erp", "of-erp"))
+    assert sorted(gateway.consumed) == [("crm", "of-crm"), ("erp", "of-erp")]
     await crm.close()
     await erp.close()
 
 
 async def test_the_server_lets_no_account_publish_as_another_system(tmp_path: Path) -> None:
-    """Whatever its imports and its user's permissions are: its name is compared with the subject's."""
+    """Even with wider imports and user permissions: the name of the account is compared with the subject."""
     add_system(tmp_path / "passwords.json", "crm")
     accounts = nats_accounts(passwords(tmp_path / "passwords.json"))
     crm = accounts["crm"]
@@ -182,7 +182,7 @@ async def test_a_dead_letter_has_its_system_s_name_and_a_replay_goes_back_to_it(
         await client.close()
 
 
-async def test_the_monitor_reads_each_system_s_samples_and_buries_bad_ones(bus: GuardedBus) -> None:
+async def test_the_monitor_reads_each_system_s_samples_and_dead_letters_invalid_ones(bus: GuardedBus) -> None:
     monitor, crm, operator = bus.worker("monitor"), await bus.client("crm"), await bus.client(OPERATOR)
 
     async def never(event: object, delivery: Delivery) -> None:
@@ -204,7 +204,7 @@ async def test_the_monitor_reads_each_system_s_samples_and_buries_bad_ones(bus: 
         await operator.close()
 
 
-async def test_what_waits_in_the_layout_without_names_is_taken_in_after_the_upgrade(tmp_path: Path) -> None:
+async def test_events_that_wait_in_the_layout_without_names_are_ingested_after_the_upgrade(tmp_path: Path) -> None:
     secrets = passwords(tmp_path / "passwords.json")
     server = NatsServer(tmp_path, authorization=authorization(secrets))
     await server.start()
@@ -231,7 +231,7 @@ async def test_what_waits_in_the_layout_without_names_is_taken_in_after_the_upgr
         await publish(crm, {"tenant_id": "of-crm"})
         await crm.close()
         async with Gateway(guarded) as gateway:
-            await gateway.until_taken((OUTSIDE, "of-before"), ("crm", "of-crm"))
+            await gateway.until_consumed((OUTSIDE, "of-before"), ("crm", "of-crm"))
     finally:
         await stop()
 
@@ -264,15 +264,15 @@ async def test_a_system_is_added_and_removed_while_everything_runs(tmp_path: Pat
             assert systems.names(settings) == ["crm", "erp"]
             crm = await nats.connect(url, allow_reconnect=False, error_cb=quiet)
             await publish(crm, {"tenant_id": "of-crm"})
-            await gateway.until_taken(("crm", "of-crm"))
+            await gateway.until_consumed(("crm", "of-crm"))
             await publish(crm, {"tenant_id": "of-before-the-removal"})
             await systems.remove(settings, "crm")
-            await gateway.until_taken(("crm", "of-before-the-removal"))
+            await gateway.until_consumed(("crm", "of-before-the-removal"))
             assert systems.names(settings) == ["erp"]
             assert not await is_accepted(url)
-            # Nobody else was disconnected, and the server is the one that was started.
+            # No other client was disconnected, and the server was not restarted.
             await publish(other, {"tenant_id": "of-outside"})
-            await gateway.until_taken((OUTSIDE, "of-outside"))
+            await gateway.until_consumed((OUTSIDE, "of-outside"))
         await other.close()
         await crm.close()
     finally:
@@ -292,7 +292,7 @@ async def is_accepted(url: str) -> bool:
 
 
 async def quiet(_: Exception) -> None:
-    """The caller gets the exception."""
+    """Do nothing; the caller gets the exception."""
 
 
 async def test_a_system_is_added_and_removed_while_nothing_runs(tmp_path: Path) -> None:

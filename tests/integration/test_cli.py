@@ -36,8 +36,8 @@ async def dlq(url: str, *arguments: str) -> tuple[int | None, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said, _ = await asyncio.wait_for(child.communicate(), 60)
-    return child.returncode, said.decode()
+    output, _ = await asyncio.wait_for(child.communicate(), 60)
+    return child.returncode, output.decode()
 
 
 async def test_what_others_wrote_is_shown_as_it_is_and_the_rest_is_listed_after_the_newest_was_dropped(
@@ -53,7 +53,7 @@ async def test_what_others_wrote_is_shown_as_it_is_and_the_rest_is_listed_after_
     assert "\x1b" not in shown
 
 
-async def test_a_letter_that_was_cut_is_not_replayed_and_that_is_said(url: str) -> None:
-    status, said = await dlq(url, "replay", "1")
+async def test_a_truncated_dead_letter_is_not_replayed_and_the_reason_is_printed(url: str) -> None:
+    status, output = await dlq(url, "replay", "1")
     assert status == 1
-    assert "can't be replayed" in said
+    assert "can't be replayed" in output

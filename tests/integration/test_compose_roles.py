@@ -1,4 +1,4 @@
-"""The step `roles` of compose.yaml, on servers as the official image makes them."""
+"""The step `roles` of compose.yaml, on servers as the official image creates them."""
 
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -21,7 +21,7 @@ HOSTS = {
     "postgres-demo": ("ecp_orchestrator_demo", "ecp_demo_user"),
     "k8s-simulator-postgres": ("k8s_simulator", "k8s_user"),
 }
-# What the owner could put in front of PostgreSQL's own, for a superuser to use.
+# Objects of the owner that hide PostgreSQL's own, so that a superuser would use them.
 TRAPS = (
     "CREATE FUNCTION trap() RETURNS boolean LANGUAGE plpgsql AS"
     " 'BEGIN ALTER ROLE ecp_user SUPERUSER; RETURN true; END'",
@@ -32,7 +32,7 @@ TRAPS = (
 
 @pytest.fixture
 def sockets() -> Iterator[Path]:
-    """A short path: a socket's has at most 107 bytes."""
+    """A short path, because a socket's path has at most 107 bytes."""
     with tempfile.TemporaryDirectory(prefix="s") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)

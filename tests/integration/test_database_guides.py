@@ -1,4 +1,4 @@
-"""The guides' own SQL runs on our tables as it is written there."""
+"""The guides' SQL statements run on our tables unchanged."""
 
 import json
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Busy, away and unable to write are three things, and each has its own name."""
+"""An overloaded, an unavailable and a read-only database are reported as three different errors."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
     await made.dispose()
 
 
-async def test_a_full_pool_of_a_healthy_database_is_overload_and_says_when_to_come_again(database: Database) -> None:
+async def test_a_full_pool_of_a_healthy_database_is_overload_with_a_time_to_retry(database: Database) -> None:
     async with database.begin():
         with pytest.raises(Overloaded, match="all connections are in use") as busy:
             await database.check()
@@ -65,7 +65,7 @@ async def test_a_database_that_can_t_write_is_found_by_the_check_though_it_reads
     check = WriteCheck(database)
     await check()
     await execute(database, FULL_DISK, f"CREATE TRIGGER full_disk {_WRITES}")
-    await check()  # Asked lately.
+    await check()  # The recent result is cached.
     check = WriteCheck(database)
     for _ in range(2):
         with pytest.raises(DependencyUnavailable, match="No space left on device"):

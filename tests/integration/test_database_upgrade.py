@@ -1,4 +1,4 @@
-"""Migrations, partitions, and what becomes of a database that is away."""
+"""Migrations, partitions, and errors of an unavailable database."""
 
 import asyncio
 import os
@@ -76,7 +76,7 @@ def test_the_revision_that_the_code_needs_is_the_latest() -> None:
     assert ScriptDirectory.from_config(alembic_config()).get_current_head() == SCHEMA_REVISION
 
 
-async def test_a_database_without_tables_is_not_ready_and_says_what_to_run(databases: Databases) -> None:
+async def test_a_database_without_tables_is_not_ready_and_names_the_command_to_run(databases: Databases) -> None:
     with pytest.raises(DependencyUnavailable, match=r"python -m shared\.database upgrade"):
         await databases[Mode.PRODUCTION].check()
 
@@ -126,8 +126,8 @@ async def test_the_guide_s_own_migration_command_upgrades_the_database_of_databa
     await databases[Mode.PRODUCTION].check()
 
 
-async def test_the_upgrade_command_waits_for_its_databases_and_says_for_which(settings: DatabaseSettings) -> None:
-    away = "postgresql://somebody:secret@127.0.0.1:1/nothing"
+async def test_the_upgrade_command_waits_for_its_databases_and_names_them(settings: DatabaseSettings) -> None:
+    away = "postgresql://user:secret@127.0.0.1:1/nothing"
     environment = {**os.environ, "DATABASE_URL": settings.database_url, "DEMO_DATABASE_URL": away}
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "shared.database", "upgrade"), env=environment, stderr=asyncio.subprocess.PIPE
@@ -172,7 +172,7 @@ async def test_a_statement_that_takes_too_long_is_an_outage(settings: DatabaseSe
     await database.dispose()
 
 
-async def test_a_wrong_password_is_an_outage_that_says_so(settings: DatabaseSettings) -> None:
+async def test_a_wrong_password_is_an_outage_with_that_reason(settings: DatabaseSettings) -> None:
     wrong = settings.demo_database_url.replace("secret", "wrong")
     database = Database(Mode.DEMO, settings.model_copy(update={"demo_database_url": wrong}), "test")
     with pytest.raises(DependencyUnavailable, match="password authentication failed"):

@@ -1,4 +1,4 @@
-"""`make` for a newcomer: help that is complete, and sentences where Python is missing or can't be used."""
+"""`make` for new users: complete help, and clear errors if Python is missing or unusable."""
 
 import os
 import pty
@@ -37,7 +37,7 @@ def test_help_lists_every_target_with_what_it_does() -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """As much of a fresh clone as installing looks at before it installs."""
+    """The files of a fresh clone that the installation reads before it installs."""
     (tmp_path / "embedded").mkdir()
     shutil.copy(ROOT / "Makefile", tmp_path)
     shutil.copy(ROOT / "embedded" / "install.sh", tmp_path / "embedded")
@@ -72,8 +72,8 @@ def test_a_python_without_ensurepip_is_named_with_the_package_to_install(checkou
     assert "apt install python3.12-venv" in result.stderr
 
 
-def test_no_python_at_all_is_said_to_be_missing(checkout: Path) -> None:
-    result = make("install", directory=checkout, PYTHON="python-that-nobody-has")
+def test_a_missing_python_is_reported(checkout: Path) -> None:
+    result = make("install", directory=checkout, PYTHON="python-that-does-not-exist")
 
     assert result.returncode != 0
     assert "No Python that can be used was found" in result.stderr
@@ -88,7 +88,7 @@ esac"""
 
 @pytest.fixture
 def installable(checkout: Path) -> Path:
-    """A checkout with a lock of two packages, and a pip that needs no network."""
+    """A checkout with a lock of two packages, and a fake pip without network."""
     (checkout / ".venv" / "bin").mkdir(parents=True)
     Path(interpreter(checkout, PIP)).rename(checkout / ".venv" / "bin" / "python")
     (checkout / "requirements.lock").write_text("one==1\ntwo==2 ; sys_platform == 'win32'\n")

@@ -1,4 +1,4 @@
-"""Who may do what on the embedded PostgreSQL, and how data that the version before has made goes over to it."""
+"""Permissions on the embedded PostgreSQL, and the conversion of data of the previous version."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ from shared.roles import GATEWAY, MONITOR, Roles, roles_sql
 from shared.subjects import Mode
 
 PUBLISHED = Login("ecp_orchestrator", "ecp_user", "ecp_password")
-"""How the first version made its clusters: this login was the superuser."""
+"""How the first version created its clusters: with this login as the superuser."""
 ROLES = Roles("ecp_user", "owner's", "superuser's", {GATEWAY: "gateway's", MONITOR: "monitor's"})
 OWNER = Login("ecp_orchestrator", "ecp_user", "owner's")
 SUPERUSER = Login("ecp_orchestrator", "postgres", "superuser's")
@@ -44,7 +44,7 @@ ATTACKS = (
     "ALTER SYSTEM SET archive_command = 'id'",
     "SET ROLE postgres",
 )
-# With the types of a comparison in SQL of ours, so that it would be found before PostgreSQL's own, which converts one.
+# With the argument types of a comparison in our SQL, so that it is preferred over PostgreSQL's own.
 TRAPS = (
     "CREATE FUNCTION trap(oid, int) RETURNS boolean LANGUAGE plpgsql AS"
     " 'BEGIN ALTER ROLE ecp_user SUPERUSER; RETURN false; END'",
@@ -63,7 +63,7 @@ CREATE SCHEMA reports CREATE TABLE figures (figure int);
 
 @dataclass
 class Cluster:
-    """Data on disk, with or without a server on it."""
+    """A data directory, with or without a running server."""
 
     data: Path
     account: str
@@ -97,7 +97,7 @@ async def migrate(url: str) -> None:
 
 @pytest.fixture
 async def old(tmp_path: Path) -> Cluster:
-    """What the version before left: its superuser is `ecp_user`, with the password that the guides print."""
+    """Data of the previous version, whose superuser is `ecp_user` with the guides' password."""
     cluster = Cluster(tmp_path / "data", account_for(binary("postgres")))
     await make_cluster(cluster.data, PUBLISHED, cluster.account, durable=False)
     async with cluster.served(PUBLISHED) as port:
@@ -129,7 +129,7 @@ async def test_data_of_the_version_before_goes_over_and_nothing_is_lost(old: Clu
 
 
 async def expect_no_way_out(connection: asyncpg.Connection) -> None:
-    """No statement reaches the machine's programs or files, or makes a superuser."""
+    """No statement can run programs, access files of the machine, or create a superuser."""
     await connection.execute("CREATE TEMPORARY TABLE stolen (line text)")
     for attack in ATTACKS:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -137,7 +137,7 @@ async def expect_no_way_out(connection: asyncpg.Connection) -> None:
 
 
 async def expect_the_customer_s_rights(owner: asyncpg.Connection) -> None:
-    """Everything is the owner's: tables of ours, what was made by hand, and what comes."""
+    """The owner owns everything: our tables, manually created objects, and new ones."""
     assert await owner.fetchval("SELECT note FROM all_notes") == "kept"
     await owner.execute("INSERT INTO notes (note) VALUES ('new')")
     await owner.execute("ALTER TABLE notes ADD COLUMN more int")
@@ -211,7 +211,7 @@ async def test_going_over_can_be_cut_short_at_any_moment_and_is_done_again(old: 
     for seconds in (0.05, 0.2, 0.4):
         with contextlib.suppress(TimeoutError, EcpError):
             await asyncio.wait_for(set_up_roles(old.data, ROLES, old.account), seconds)
-    # Between the two steps: the roles are there, the tables are still the superuser's.
+    # Between the two steps the roles exist, but the superuser still owns the tables.
     await single_user(old.data, "postgres", [roles_sql(ROLES)], old.account)
     await set_up_roles(old.data, ROLES, old.account)
     await set_up_roles(old.data, ROLES, old.account)

@@ -1,4 +1,4 @@
-"""NATS and PostgreSQL of the embedded stack on their own: they start anywhere, and keep their data over a kill."""
+"""NATS and PostgreSQL of the embedded stack: they start in any directory, and keep their data when they are killed."""
 
 import os
 from contextlib import suppress
@@ -18,7 +18,7 @@ from embedded.ports import free_ports
 from embedded.postgres import Login, PostgresServer, forget_stale_pid, make_cluster, server_command
 from tests.support.small_disk import filled, small_disk
 
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to switch to another user")
 
 
 async def test_nats_keeps_streams_and_ports_when_it_is_killed(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ async def test_nats_keeps_streams_and_ports_when_it_is_killed(tmp_path: Path) ->
     await server.stop()
 
 
-async def test_nats_says_that_it_can_t_write_and_a_new_start_heals_it_once_there_is_room(tmp_path: Path) -> None:
+async def test_nats_reports_that_it_can_t_write_and_recovers_by_a_restart_when_there_is_space(tmp_path: Path) -> None:
     with small_disk(tmp_path, "32m"):
         server = NatsServer(tmp_path)
         await server.start()

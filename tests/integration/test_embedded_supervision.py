@@ -1,4 +1,4 @@
-"""supervisord under the runner's hand: what dies is started again, and nothing is left behind."""
+"""supervisord, controlled by the runner: it restarts killed processes, and leaves none behind."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ TELLS = "import os, time; print(os.environ['WHO'], os.environ['PORT'], flush=Tru
 
 @pytest.fixture
 def directory(tmp_path: Path) -> DataDirectory:
-    """Below a path with everything in it that supervisord's configuration takes for something else."""
+    """A directory whose path has all characters with a special meaning in supervisord's configuration."""
     return DataDirectory.prepare(tmp_path / 'my #1 "ECP" ; 100% 데이터' / ".ecp")
 
 
@@ -50,7 +50,7 @@ async def state(supervisor: Supervisor, name: str) -> ProcessState:
 
 
 async def until_running(supervisor: Supervisor, name: str, other_than: int = 0) -> int:
-    """The pid of the program `name` as soon as it runs as another process than `other_than`."""
+    """Wait until the program `name` runs in another process than `other_than`; returns its pid."""
 
     async def runs() -> bool:
         now = await state(supervisor, name)

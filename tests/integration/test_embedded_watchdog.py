@@ -1,4 +1,4 @@
-"""What hangs under supervisord is found and killed, and supervisord starts it again."""
+"""The watchdog detects and kills a process that hangs, and supervisord restarts it."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The READMEs' commands that need nothing but this folder print what is shown."""
+"""The commands of the READMEs that need only this folder print the documented output."""
 
 import pytest
 

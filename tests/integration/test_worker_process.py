@@ -1,4 +1,4 @@
-"""A worker as a process: what it says while it waits, how it starts when it can, and how it stops."""
+"""A worker as a process: its log while it waits, its start when dependencies are available, and its stop."""
 
 import asyncio
 import json
@@ -64,7 +64,7 @@ async def process(
 
 
 async def ask(port: int, path: str, status: int) -> str:
-    """The body of `path` as soon as it answers with `status`."""
+    """Wait until `path` answers with `status`; returns the body."""
     async with asyncio.timeout(30):
         while True:
             try:
@@ -86,7 +86,7 @@ async def stop(child: asyncio.subprocess.Process, number: signal.Signals = signa
     return child.returncode
 
 
-async def test_a_worker_without_nats_says_what_it_waits_for_and_still_stops(nats_url: str) -> None:
+async def test_a_worker_without_nats_logs_what_it_waits_for_and_still_stops(nats_url: str) -> None:
     port = free_port()
     async with process(f"nats://127.0.0.1:{free_port()}", port) as child:
         body = json.loads(await ask(port, "/ready", 503))
@@ -108,14 +108,14 @@ async def test_a_worker_is_ready_shows_metrics_and_ends_cleanly_at_a_signal(nats
         assert await stop(child, signal.SIGINT) == 0
 
 
-async def test_a_failed_background_task_ends_the_process_so_that_it_is_started_anew(nats_url: str) -> None:
+async def test_a_failed_background_task_ends_the_process_so_that_it_is_restarted(nats_url: str) -> None:
     async with process(nats_url, free_port(), lasts=False) as child:
         _, errors = await asyncio.wait_for(child.communicate(), 30)
         assert child.returncode == 1
         assert b"gone wrong" in errors
 
 
-async def test_a_connection_that_nats_ends_for_good_ends_the_process_so_that_it_is_started_anew(nats_url: str) -> None:
+async def test_a_connection_that_nats_ends_for_good_ends_the_process_so_that_it_is_restarted(nats_url: str) -> None:
     async with process(nats_url, free_port(), breaks_limits=True) as child:
         _, errors = await asyncio.wait_for(child.communicate(), 30)
         assert child.returncode == 1, errors

@@ -1,7 +1,7 @@
-"""A service against its own OpenAPI document: cases made by schemathesis, sent to a running server, answers checked.
+"""Test a running server against its OpenAPI document: schemathesis generates requests, and responses are checked.
 
-A campaign is a row of batches. Batch number n is always the same operation with the same seed, so that a long run which
-was interrupted goes on where it was, and a finding is found again by its seed and batch.
+A campaign is a sequence of batches. Batch number n is always the same operation with the same seed, so that an
+interrupted run can continue, and a finding can be reproduced from its seed and batch.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ SHORT: Final = 2_000
 LONG: Final = 20_000
 SEED: Final = int(os.environ.get("FUZZ_SEED", "1"))
 ANSWER_SECONDS: Final = 30.0
-"""What takes longer counts as a hang, on a machine that others use too."""
+"""A response that takes longer counts as a hang; high, because other programs use the machine too."""
 CONFORMANCE: Final = [
     checks.status_code_conformance,
     checks.content_type_conformance,
@@ -45,7 +45,7 @@ CONFORMANCE: Final = [
 
 @dataclass(frozen=True)
 class Finding:
-    """An answer that the document doesn't allow, and how to get it again."""
+    """A response that the document doesn't allow, and how to reproduce it."""
 
     operation: str
     batch: int
@@ -121,7 +121,7 @@ class Campaign:
             send()
 
     def _existing(self, operation: APIOperation[Any, Any, Any, Any], chance: random.Random) -> dict[str, Any]:
-        """Values that exist for the path; only the last of them is ever deleted, for the others to stay."""
+        """Existing values for the path; only the last one may be deleted, so that the others remain."""
         found = {each.name: self.known[each.name] for each in operation.path_parameters if each.name in self.known}
         if operation.method == "delete":
             return {name: values[-1] for name, values in found.items()}
@@ -148,7 +148,7 @@ class Campaign:
                 self._found(case, batch, _described(failure, response))
 
     def _explained(self, response: Response) -> bool:
-        """A dependency may be missing, and then the answer has a reason."""
+        """Whether a 5xx names a missing dependency as its reason."""
         return any(reason in response.text for reason in self.reasons)
 
     def _found(self, case: Case[Any], batch: int, what: str) -> None:
@@ -156,7 +156,7 @@ class Campaign:
         self.findings.append(Finding(case.operation.label, batch, what, curl[:2000]))
 
     def report(self) -> str:
-        """A few of each kind of finding: the rest are mostly the same."""
+        """A few findings of each kind, because the others are mostly duplicates."""
         kinds: dict[tuple[str, str], list[Finding]] = {}
         for each in self.findings:
             kinds.setdefault((each.operation, each.what[:80]), []).append(each)
@@ -173,7 +173,7 @@ def _described(failure: Failure | Exception, response: Response) -> str:
 
 @dataclass
 class Progress:
-    """Where a long campaign is: a file with its seed, its next batch and the cases sent, rewritten after each batch."""
+    """Progress of a long campaign: a file with seed, next batch and number of cases, rewritten after each batch."""
 
     path: Path
     seed: int
@@ -190,7 +190,7 @@ class Progress:
         return cls(path, seed)
 
     def save(self) -> None:
-        """Whole or not at all: an interruption may come at any moment."""
+        """Replace the file atomically, because the run may be interrupted at any moment."""
         partial = self.path.with_suffix(".partial")
         partial.write_text(json.dumps({"seed": self.seed, "position": self.position, "sent": self.sent}))
         partial.replace(self.path)

@@ -1,8 +1,8 @@
-"""A stack whose wall clock a test can set: a library in front of the C library of all dynamically linked programs.
+"""A stack whose wall clock a test can set, by a library that is preloaded into all dynamically linked programs.
 
-Those are the services and PostgreSQL. NATS is a static program and keeps the machine's time, so that the two differ
-after a jump, as on machines of which one lost its time server. Monotonic clocks are left alone, as by a real step.
-It is compiled from `settable_clock.c`: libfaketime 0.9.10, which can do the same, makes `time.sleep` of Python fail.
+These are the services and PostgreSQL. NATS is statically linked and keeps the machine's time, so the two differ
+after a jump, as on two machines of which one lost its time server. Monotonic clocks don't jump, as in a real step.
+The library is compiled from `settable_clock.c`, because with libfaketime 0.9.10 `time.sleep` of Python fails.
 """
 
 import shutil
@@ -21,12 +21,12 @@ _SOURCE = Path(__file__).with_name("settable_clock.c")
 
 @contextmanager
 def settable_clock() -> Iterator["Clock"]:
-    """Skips the test where there is no C compiler."""
+    """Build the library; skip the test if there is no C compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("no C compiler on this machine, for the library that sets a process's clock")
     with TemporaryDirectory(prefix="ecp-clock-") as directory:
-        # PostgreSQL, which has an account of its own, loads and reads them too.
+        # PostgreSQL runs as another user, and has to load and read the files too.
         Path(directory).chmod(0o755)
         clock = Clock(Path(directory, "clock.so"), Path(directory, "offset"))
         subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", clock.library, _SOURCE], check=True)
@@ -36,7 +36,7 @@ def settable_clock() -> Iterator["Clock"]:
 
 @dataclass(frozen=True)
 class Clock:
-    """What the stack's environment needs, and the mapped file that has the present offset."""
+    """The environment variables for the stack, and the mapped file with the current offset."""
 
     library: Path
     file: Path
@@ -46,6 +46,6 @@ class Clock:
         return {"LD_PRELOAD": str(self.library), "CLOCK_OFFSET_FILE": str(self.file)}
 
     def set(self, seconds: int) -> None:
-        """The offset to the machine's time from now on, in seconds."""
+        """Set the offset to the machine's time, in seconds."""
         with self.file.open("r+b") as mapped:
             mapped.write(struct.pack("q", seconds))

@@ -1,6 +1,6 @@
-"""NATS and PostgreSQL in containers, in the place of those that the tests otherwise start from PyPI's wheels.
+"""NATS and PostgreSQL in containers, instead of the servers that tests otherwise start from PyPI's wheels.
 
-The images' names are compose.yaml's, so what passes here holds for what runs there.
+The images are those of compose.yaml, so the results apply to the deployed containers.
 """
 
 import gc
@@ -32,19 +32,19 @@ IMAGES = {
 }
 
 GRAFANA = IMAGES["grafana"]
-# What nothing here works without: ours are built on Python's.
+# Required in any case: our images are built on Python's.
 NEEDED = (
     *re.findall(r"(?m)^FROM (\S+:\S+) AS build$", (ROOT / "Dockerfile").read_text(encoding="utf-8")),
     *(IMAGES[name] for name in ("nats", "postgres", "prometheus", "alertmanager")),
 )
 
-# Ryuk is an image of its own, which removes what a killed test leaves. What is started here is stopped here.
+# Ryuk is a separate image that removes containers of a killed test; fixtures stop their containers themselves.
 testcontainers_config.ryuk_disabled = True
 
 
 @cache
 def why_not() -> str | None:
-    """None where a Docker engine answers, and has what is needed or gets it."""
+    """Why containers can't be used; None if a Docker engine answers and has, or can pull, the images."""
     if reason := _why_no_engine():
         return reason
     if lacking := [image for image in NEEDED if not is_available(image)]:
@@ -71,12 +71,12 @@ def is_available(image: str) -> bool:
 def _why_no_engine() -> str | None:
     reason = None
     with warnings.catch_warnings():
-        # Where nobody answers the client leaves its socket to the garbage collector.
+        # Without an engine the client leaves its socket to the garbage collector.
         warnings.simplefilter("ignore", ResourceWarning)
         try:
             docker.from_env().close()
         except docker.errors.DockerException as error:
-            reason = f"no Docker engine answers ({error}); start one, or point DOCKER_HOST at it"
+            reason = f"no Docker engine answers ({error}); start one, or set DOCKER_HOST"
         gc.collect()
     return reason
 
@@ -109,11 +109,11 @@ async def _answers(url: str) -> bool:
 
 
 async def _ignore(_: Exception) -> None:
-    """It is tried again."""
+    """Do nothing; the connection is retried."""
 
 
 class ContainerPostgres(PostgresServer):
-    """The same as PostgresServer to a test that makes databases on it."""
+    """A PostgreSQL container with the interface of PostgresServer that tests use to create databases."""
 
     def __init__(self) -> None:
         self._container = (
@@ -138,7 +138,7 @@ class ContainerPostgres(PostgresServer):
         self._container.stop()
 
     async def version(self) -> str:
-        """What the server says that it is."""
+        """The version that the server reports."""
         connection = await asyncpg.connect(self.url())
         try:
             return str(await connection.fetchval("SHOW server_version"))
@@ -148,7 +148,7 @@ class ContainerPostgres(PostgresServer):
 
 @asynccontextmanager
 async def container_postgres() -> AsyncIterator[ContainerPostgres]:
-    """A PostgreSQL, thrown away afterwards."""
+    """A PostgreSQL container that is removed afterwards."""
     server = ContainerPostgres()
     try:
         await server.start()

@@ -1,4 +1,4 @@
-"""What tests do to a database behind the back of the service that uses it."""
+"""Statements that a test runs on a database without the service that uses it."""
 
 from sqlalchemy import text
 

@@ -1,4 +1,4 @@
-"""NATS with our accounts, as `make run` has it and as containers have it, and clients and workers on it."""
+"""NATS with our accounts, configured as by `make run` or as in containers, and its clients and workers."""
 
 import json
 import os
@@ -25,7 +25,7 @@ DEPLOYED = ROOT / "deploy" / "nats"
 
 @dataclass
 class GuardedBus:
-    """Where it is, and who has which password."""
+    """The server's address, and the password of each account."""
 
     address: str
     secrets: dict[str, str]
@@ -49,7 +49,7 @@ class GuardedBus:
 
 @asynccontextmanager
 async def embedded_bus(directory: Path) -> AsyncIterator[GuardedBus]:
-    """As `make run` configures it."""
+    """Run NATS as `make run` configures it."""
     secrets = passwords(directory / "passwords.json")
     server = NatsServer(directory, authorization=authorization(secrets))
     await server.start()
@@ -63,7 +63,7 @@ async def embedded_bus(directory: Path) -> AsyncIterator[GuardedBus]:
 
 @asynccontextmanager
 async def deployed_bus(directory: Path) -> AsyncIterator[GuardedBus]:
-    """As `deploy/nats` starts and configures it, but for ports and folders."""
+    """Run NATS as `deploy/nats` starts and configures it, with other ports and folders."""
     secrets = {account: f"of-{account}" for account in ACCESS}
     server = start_deployed(directory, secrets)
     try:

@@ -1,12 +1,12 @@
-"""What happened in one run under faults, and what of it must not have happened. Pure: the nemesis records, this judges.
+"""The history of a run under faults, and the check for violations. Pure: the nemesis records, this module checks.
 
-A history has four parts: calls with their answers, events as the streams have them, deployments and tenants as the
-databases have them at the end, and what the cluster runs. It is judged as a whole, when everything has had its time:
+A history has four parts: requests with their responses, the events of the streams, the final deployments and tenants
+of the databases, and what the cluster runs. It is checked after the run, when all operations should have ended:
 
-    lost        accepted, and not brought about: no record, a failure, or a tenant that the cluster doesn't have
-    doubled     done twice: two operations for one key, two completions of one deployment, a generation given twice
-    pending     on its way still, when everything else has ended
-    backwards   a lower generation after a higher one: answered, published, or in the cluster
+    lost        accepted but not carried out: no record, a failure, or a tenant that the cluster doesn't have
+    doubled     executed twice: two operations for one key, two completions of one deployment, a generation used twice
+    pending     still in progress although everything else has ended
+    backwards   a lower generation after a higher one: in responses, in events, or in the cluster
 """
 
 from collections import Counter, defaultdict
@@ -21,12 +21,12 @@ Kind = Literal["lost", "doubled", "pending", "backwards"]
 
 OPEN: Final = frozenset({"pending", "deploying"})
 GOOD: Final = frozenset({"completed", "superseded"})
-"""How an accepted operation may end where nothing but faults can make it fail."""
+"""Final statuses that are allowed for an accepted operation, if only an injected fault could make it fail."""
 COMPLETED: Final = "deploy.completed"
 
 
 class Call(NamedTuple):
-    """One HTTP request. `status` is None where no answer came: then it may have happened or not."""
+    """One HTTP request. Without a response `status` is None, and the operation may have been executed or not."""
 
     operation: str
     tenant: str
@@ -53,7 +53,7 @@ class Published(NamedTuple):
 
 
 class Deployment(NamedTuple):
-    """One operation as its database has it at the end."""
+    """One operation, as its database has it after the run."""
 
     deployment: str
     tenant: str
@@ -64,7 +64,7 @@ class Deployment(NamedTuple):
 
 
 class Tenant(NamedTuple):
-    """One tenant at the end; `runs` is whether the cluster has all of its workloads, ready."""
+    """One tenant after the run; `runs` tells whether the cluster has all of its workloads, ready."""
 
     tenant: str
     status: str
@@ -73,7 +73,7 @@ class Tenant(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A tenant's generation as an answer had it at a moment, in the order of the answers to one client."""
+    """A tenant's generation in a response, with its time; in the order of the responses to one client."""
 
     tenant: str
     generation: int
@@ -91,7 +91,7 @@ class Violation(NamedTuple):
 
 @dataclass
 class History:
-    """All of one run. Tenants that were deleted are in `calls` and not in `tenants`."""
+    """A complete run. Deleted tenants are in `calls`, but not in `tenants`."""
 
     calls: list[Call] = field(default_factory=list)
     events: list[Published] = field(default_factory=list)
@@ -107,12 +107,12 @@ class History:
 
 
 def violations(history: History) -> list[Violation]:
-    """Everything in the history that must not be."""
+    """All violations in the history."""
     return [found for rule in RULES for found in rule(history)]
 
 
 def lost(history: History) -> Iterator[Violation]:
-    """Accepted operations without a record or with a bad end, and running tenants that don't run."""
+    """Accepted operations without a record or with a wrong final status, and running tenants that the cluster lacks."""
     recorded = {each.deployment: each for each in history.deployments}
     for deployment, call in _accepted(history).items():
         record = recorded.get(deployment)
@@ -129,7 +129,7 @@ def lost(history: History) -> Iterator[Violation]:
 
 
 def doubled(history: History) -> Iterator[Violation]:
-    """One key with two operations, more operations than were asked for, a deployment completed twice."""
+    """Keys with two operations, more operations than requests, and deployments that were completed twice."""
     for (tenant, key), calls in _grouped(history.calls, lambda call: (call.tenant, call.key)).items():
         names = {call.deployment for call in calls if call.accepted}
         if len(names) > 1:
@@ -148,7 +148,7 @@ def doubled(history: History) -> Iterator[Violation]:
 
 
 def pending(history: History) -> Iterator[Violation]:
-    """What is on its way still."""
+    """Operations and tenants that are still in progress."""
     for each in history.deployments:
         if each.status in OPEN:
             yield Violation("pending", each.tenant, f"{each.operation} {each.deployment} is {each.status}")
@@ -158,7 +158,7 @@ def pending(history: History) -> Iterator[Violation]:
 
 
 def backwards(history: History) -> Iterator[Violation]:
-    """Generations that fell: between two answers, two completions, or a record and its tenant."""
+    """Generations that decreased: between two responses, two completions, or a record and its tenant."""
     for tenant, answers in _grouped(history.seen, lambda each: each.tenant).items():
         for one, next_one in pairwise(sorted(answers, key=lambda each: each.at)):
             if next_one.generation < one.generation:
@@ -180,7 +180,7 @@ RULES: Final[tuple[Callable[[History], Iterator[Violation]], ...]] = (lost, doub
 
 
 def _accepted(history: History) -> Mapping[str, Call]:
-    """The first call that was answered with each deployment."""
+    """The first request whose response has each deployment."""
     found: dict[str, Call] = {}
     for call in history.calls:
         if call.accepted and call.deployment is not None:
@@ -189,7 +189,7 @@ def _accepted(history: History) -> Mapping[str, Call]:
 
 
 def _deleted_after(history: History, call: Call) -> bool:
-    """A deletion takes a tenant's records with it; one that got no answer may have happened too."""
+    """Whether the tenant was deleted later, which deletes its records; a deletion without a response may count too."""
     return any(
         other.operation == "delete"
         and other.tenant == call.tenant

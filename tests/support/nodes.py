@@ -1,4 +1,4 @@
-"""Room for many tenants: the simulator's own nodes are a small cluster."""
+"""Capacity for many tenants: the simulator's default nodes are a small cluster."""
 
 import httpx
 

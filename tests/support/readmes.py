@@ -1,10 +1,10 @@
-"""The READMEs' commands and what they are said to print, so that tests can see whether it is so.
+"""The commands of the READMEs and their documented output, for tests that run and compare them.
 
-In a block of the kind `console` a line that begins with `$ ` is a command; what follows is its output, of which `…` may
-be anything within a line, and a line `...` any number of lines. Times, ids and the like need not be the same. Where no
-output is shown, nothing is said about it but that the command ends well.
+In a `console` block a line that begins with `$ ` is a command, and the lines after it are its output. `…` matches
+anything within a line, and a line `...` any number of lines. Times, ids and similar values may differ. Without
+documented output, the command only has to succeed.
 
-Each command has a place where a test runs it, and one that no test would run is refused.
+Each command belongs to a place where a test runs it; a command without a place is an error.
 """
 
 import os
@@ -24,7 +24,7 @@ _VARIABLE = (
     (r"\d+(\.\d+)? s\b", "# s"),
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "#time"),
     (r"\b(dep|del|req)-[0-9a-f]{12}", r"\1-#"),
-    # What a bench has measured, in the cells of its table, and the widths that follow from it.
+    # Measured values in the cells of a benchmark's table, and the column widths that depend on them.
     (r"(?<=│) *[\d.,]+(?= │)", " #"),
     (r"(?<=[━─])[━─]+", ""),
     (r"(?m)(?<=[│┃]) +| +(?=[│┃])|^ +", " "),
@@ -39,7 +39,7 @@ class Place(Enum):
     CONTAINERS = auto()
     """tests/containers/test_pages.py: by Compose."""
     ALONE = auto()
-    """tests/integration/test_readmes.py: with nothing but this folder."""
+    """tests/integration/test_readmes.py: needs nothing but this folder."""
     CI = auto()
     """.ci/run, which a test can't run inside itself."""
 
@@ -79,13 +79,13 @@ def examples(path: Path) -> list[Example]:
 
 
 def asides(path: Path) -> list[str]:
-    """Commands that look at containers and stand in a page's sentences and tables."""
+    """Commands that inspect containers, from a page's sentences and tables."""
     outside = re.sub(r"(?ms)^```.*?^```$", "", path.read_text(encoding="utf-8"))
     return list(dict.fromkeys(re.findall(r"`(docker compose (?:ps|logs|exec|run)\b[^`]*)`", outside)))
 
 
 def queries(path: Path) -> list[str]:
-    """SQL that stands in a page's tables."""
+    """SQL from a page's tables."""
     return re.findall(r"`(SELECT [^`]*;)`", path.read_text(encoding="utf-8"))
 
 
@@ -99,12 +99,12 @@ def place(command: str) -> Place:
 
 
 def examples_of(path: Path, where: Place) -> list[Example]:
-    """The commands of a page that are run at one place, in order."""
+    """The commands of a page that belong to one place, in order."""
     return [example for example in examples(path) if place(example.command) is where]
 
 
 def replaced(text: str, words: Mapping[str, str]) -> str:
-    """What a page says, with this run's addresses for those that it shows; or the other way round."""
+    """A page's text with its addresses replaced by those of this run, or the other way round."""
     for word, instead in words.items():
         text = text.replace(word, instead)
     return text
@@ -119,13 +119,13 @@ def agrees(example: Example, printed: str) -> bool:
 
 
 def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The tests' own, without what the `make` around them was given: it would be given to each `make` of a page too."""
+    """The environment of the tests, without the variables of an outer `make`, which would be inherited."""
     makes = {"ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "PROFILE", "SCALE", "TESTS"}
     return {name: value for name, value in os.environ.items() if name not in makes} | dict(variables or {})
 
 
 def run(commands: list[str], variables: Mapping[str, str] | None = None) -> list[str]:
-    """What each command prints, all in one shell; each has to end well. `variables` are exported before."""
+    """Run all commands in one shell, with `variables` exported; return the output of each. Fails if a command fails."""
     script = "set -e\n" + "".join(f"echo '{_MARK}'\n{command}\n" for command in commands)
     shell = shutil.which("bash") or "/bin/bash"
     done = subprocess.run(

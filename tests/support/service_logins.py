@@ -1,6 +1,6 @@
-"""Logins of a service's own role, with no more rights than `shared.database.grants` gives it.
+"""Logins with a service's own role, which has only the permissions of `shared.database.grants`.
 
-A test that runs a service as the owner of the database shows nothing of the rights that it needs.
+A test that runs a service as the owner of the database can't find missing permissions.
 """
 
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ _PASSWORD = "secret"
 
 
 async def make_roles(server: PostgresServer) -> None:
-    """The services' roles, before the migration that gives them their rights."""
+    """Create the services' roles, before the migration that grants their permissions."""
     connection = await asyncpg.connect(server.url())
     try:
         there = {row["rolname"] for row in await connection.fetch("SELECT rolname FROM pg_roles")}

@@ -1,4 +1,4 @@
-"""A client of the API in the same process: it speaks ASGI, so that tests see every byte and need no socket."""
+"""An in-process client of the API: it uses ASGI directly, so that tests see every byte and need no socket."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 @dataclass
 class Reply:
-    """A finished answer."""
+    """A complete response."""
 
     code: int
     headers: dict[str, str]
@@ -53,7 +53,7 @@ class Watched:
 
 
 class Api:
-    """One cluster with `default` and `kube-system`, and no controllers: a test plays their part on `store`."""
+    """One cluster with `default` and `kube-system`, without controllers: a test does their work on `store`."""
 
     def __init__(self, store: Store | None = None, now: Callable[[], datetime] = lambda: NOW) -> None:
         self.store = store or Store(lambda: NOW)
@@ -138,7 +138,7 @@ def _once(body: bytes) -> Any:
 
     async def receive() -> MutableMapping[str, Any]:
         if sent.is_set():
-            await asyncio.Event().wait()  # the client stays until it has its answer
+            await asyncio.Event().wait()  # the client stays connected until it has the response
         sent.set()
         return {"type": "http.request", "body": body, "more_body": False}
 
@@ -146,7 +146,7 @@ def _once(body: bytes) -> Any:
 
 
 def namespace(name: str) -> dict[str, Any]:
-    """A namespace as the cluster makes one."""
+    """A namespace as the cluster creates it."""
     return {
         "apiVersion": "v1",
         "kind": "Namespace",

@@ -1,4 +1,4 @@
-"""The whole simulator as a process of its own, for tests that need a real one."""
+"""The complete simulator as a process, for tests that need a real server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.polling import eventually
 async def running_simulator(
     port: int, *, database_url: str = "", speed: float = 1.0, write_timeout: float = 5.0
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, httpx.AsyncClient]]:
-    """A simulator that is ready, and a client of it; killed at the end if it still runs."""
+    """A simulator that is ready, and a client for it; killed at the end if it still runs."""
     environment = {
         "SIMULATOR_DATABASE_URL": database_url,
         "SIMULATOR_PORT": str(port),

@@ -11,7 +11,7 @@ import pytest
 
 @contextmanager
 def small_disk(directory: Path, size: str) -> Iterator[None]:
-    """Mount a disk of `size` (`64m`) at a directory that is there. That takes root; else the test is skipped."""
+    """Mount a disk of `size` (`64m`) at an existing directory. Needs root; otherwise the test is skipped."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount a small disk")
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(directory)]
@@ -25,7 +25,7 @@ def small_disk(directory: Path, size: str) -> Iterator[None]:
 
 @contextmanager
 def filled(directory: Path) -> Iterator[None]:
-    """No byte is left on the disk that `directory` is on."""
+    """Fill the disk of `directory` completely."""
     ballast = directory / "ballast"
     try:
         with ballast.open("wb", buffering=0) as file:

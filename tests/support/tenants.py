@@ -1,4 +1,4 @@
-"""Tenants to render, as the documents and the edges have them."""
+"""Tenants to render: the documented examples and edge cases."""
 
 from dataclasses import dataclass, field
 from itertools import product
@@ -16,7 +16,7 @@ CATALOG = load_catalog()
 
 @dataclass(frozen=True)
 class Tenant:
-    """A request, and how its manifest is wanted."""
+    """A request, and the options of its manifest."""
 
     tenant_id: str
     requirements: dict[str, int]

@@ -1,9 +1,9 @@
-"""`python -m tests.benchmarks.peers.bare_gateway PORT [one|all]`: POST /tenants/ with FastAPI and nothing around it.
+"""`python -m tests.benchmarks.peers.bare_gateway PORT [one|all]`: POST /tenants/ with bare FastAPI.
 
-The same question to the same calculator, and then either one row (`one`), or all the rows that the gateway writes, in
-one transaction, with plain asyncpg (`all`): the generation, the tenant, its services, the deployment and two events.
-What it does without: errors of one shape, modes, languages, idempotency keys, limits, metrics, logs, targets, checks
-against the catalogue; and nobody publishes its events. Its tables are copies in a schema of its own.
+It sends the same request to the same calculator, and then writes either one row (`one`), or all rows that the gateway
+writes, in one transaction with plain asyncpg (`all`): the generation, the tenant, its services, the deployment and two
+events. It has no uniform errors, modes, languages, idempotency keys, limits, metrics, logs, targets or checks
+against the catalogue, and its events are not published. Its tables are copies in a separate schema.
 """
 
 import os

@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks.peers.hop URL SOURCE TARGET`: a hop with raw nats-py.
 
-Consume, publish, acknowledge, and nothing else: what a pipeline costs that does no work and guards against nothing.
+It only consumes, publishes and acknowledges: the cost of a pipeline without work and without guarantees.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ AT_ONCE = 4
 
 
 async def messages(jetstream: JetStreamContext, source: str) -> AsyncIterator[Msg]:
-    """What comes on `source`, one by one; the durable is shared by all who ask."""
+    """Messages of `source`, one by one; all readers share the durable."""
     subscription = await jetstream.pull_subscribe(source, durable=source.replace(".", "-"), stream=STREAM)
     while True:
         try:
@@ -28,7 +28,7 @@ async def messages(jetstream: JetStreamContext, source: str) -> AsyncIterator[Ms
 
 
 async def pass_on(jetstream: JetStreamContext, message: Msg, target: str, body: bytes) -> None:
-    """Publish under an id that the message's own determines, as ours are."""
+    """Publish with an id derived from the input's id, as our workers do."""
     headers = {"Nats-Msg-Id": target + (message.headers or {})["Nats-Msg-Id"]}
     await jetstream.publish(target, body, headers=headers, stream=STREAM)
 

@@ -4,9 +4,9 @@
     render   script.sized     -> script.rendered
     deploy   script.rendered  -> script.started, and when all is applied, script.applied
 
-The same sizing, rendering, validating, storing and server-side applying, by the same functions and the same client.
-What it does without: generations, leases, records, retries, dead letters, logs, metrics, a second delivery that does
-nothing twice, progress, and waiting until what was applied is healthy.
+It sizes, renders, validates, stores and applies (server-side apply) with the same functions and the same client.
+It has no generations, leases, records, retries, dead letters, logs, metrics, idempotent redelivery or progress, and
+doesn't wait until the applied objects are healthy.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from tests.benchmarks.peers.hop import AT_ONCE, messages, pass_on
 
 BUCKET = "script_manifests"
 DEPLOYMENTS_AT_ONCE = 64
-"""As many as our deployer works at."""
+"""Concurrency, the same as our deployer's."""
 Step = Callable[[JetStreamContext, Msg], Coroutine[Any, Any, None]]
 
 
@@ -71,7 +71,7 @@ async def deploy(jetstream: JetStreamContext, message: Msg, cluster: KubernetesA
 
 
 def step_of(name: str) -> tuple[str, Step, int]:
-    """Where a worker reads, what it does, and how often at once."""
+    """Source, function and concurrency of a worker."""
     if name == "size":
         return "script.requested", partial(size, sizer=Sizer(load_catalog())), AT_ONCE
     if name == "render":

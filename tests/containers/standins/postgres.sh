@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the image of PostgreSQL does at its start, as far as compose.yaml needs it: the first time it makes the databases'
-# folder, the user and the database of POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB; then it is the server, as `postgres`.
+# The entry point of the official PostgreSQL image, as far as compose.yaml needs it: at the first start it creates the data
+# directory, and the user and database of POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB; then it runs the server as `postgres`.
 set -eu
 
 become_postgres() {

@@ -1,4 +1,4 @@
-"""`make bench`: all, or those that are named; one that fails is said to have failed, with what it logged."""
+"""`make bench` runs all or the named benchmarks, and reports a failed one with its log."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""compose.yaml keeps its promises: the guides' names and ports, hardening, limits, and no secret with a default."""
+"""compose.yaml has the guides' names and ports, hardening and limits, and no default for a secret."""
 
 import json
 import re
@@ -126,7 +126,7 @@ def test_a_service_has_the_password_of_its_own_account_and_no_other() -> None:
 def test_no_login_that_a_service_has_is_the_server_s_superuser() -> None:
     for name in ("postgres", "postgres-demo", "k8s-simulator-postgres"):
         assert SERVICES[name]["environment"]["POSTGRES_USER"] == "postgres"
-        # Its password is taken away before the server listens to anybody.
+        # Its password is removed before the server listens on the network.
         assert "./deploy/postgres:/docker-entrypoint-initdb.d:ro" in SERVICES[name]["volumes"]
     users = {name: urlsplit(url).username for name, url in EXAMPLE.items() if name.endswith("DATABASE_URL")}
     assert "postgres" not in users.values()
@@ -200,7 +200,7 @@ def test_grafana_s_dashboard_is_where_its_provider_looks_and_asks_the_provisione
     assert {panel["datasource"]["uid"] for panel in panels} <= {source["uid"] for source in sources}
     assert sources[0]["url"] == "http://prometheus:9090"
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
-    # The production guide's three, by its titles or what they show.
+    # The three panels of the production guide, by title or by content.
     assert {"활성 테넌트 수", "테넌트별 CPU 사용률", "요청 성공률"} <= {panel["title"] for panel in panels}
     assert all(panel["targets"] for panel in panels)
 
@@ -212,7 +212,7 @@ def test_grafana_s_dashboard_asks_for_metrics_that_the_code_has() -> None:
     code = "".join(
         path.read_text(encoding="utf-8") for folder in ("services", "shared") for path in (ROOT / folder).rglob("*.py")
     )
-    # FastStream's have its prefix, which is ours; the gateway's usage is one for each of cpu, memory and gpu.
+    # FastStream's metrics have our prefix; the gateway has one usage metric each for CPU, memory and GPU.
     known = set(re.findall(r'"(ecp_[a-z_]+)"', code)) | {
         f"ecp_tenant_{each}_usage" for each in ("cpu", "memory", "gpu")
     }

@@ -1,4 +1,4 @@
-"""The images' first process: it ends a service that hangs, hands signals on, and reaps."""
+"""The images' entry point: it kills a service that hangs, forwards signals, and reaps orphans."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ QUICK = ("--failing", "1", "--grace", "60", "--every", "0.1")
 
 @contextmanager
 def started(code: str, *options: str, **variables: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """The entry point with `code` under it, and the pid that `code` prints."""
+    """Run `code` under the entry point; yields the process and the pid that `code` prints."""
     environment = {**os.environ, "PORT": str(free_ports(1)[0]), **variables}
     command = [sys.executable, "-I", "-S", str(ROOT / "shared" / "entrypoint.py"), *options]
     command += ["--", sys.executable, "-c", code]
@@ -55,7 +55,7 @@ def started(code: str, *options: str, **variables: str) -> Iterator[tuple[subpro
             yield process, pid
         finally:
             process.kill()
-            # In a container it ends with the first process.
+            # In a container it ends with the entry point.
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -70,7 +70,7 @@ def test_a_service_that_stands_still_is_killed_and_the_container_ends() -> None:
         assert "No answer from /health" in process.stderr.read()
 
 
-def test_a_service_that_misses_something_and_says_so_is_left_alone() -> None:
+def test_a_service_that_reports_a_missing_dependency_is_not_killed() -> None:
     with started(SERVICE, *QUICK, STATUS="503") as (process, service):
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(2)
@@ -115,7 +115,7 @@ def test_orphans_are_reaped() -> None:
     code = f"import ctypes, os, subprocess, sys; subprocess.Popen([sys.executable, '-c', {orphaning!r}]).wait();" + (
         "import time; time.sleep(600)"
     )
-    # As the first process of a container is, it is the one that orphans are given to.
+    # A subreaper adopts orphans, as the first process of a container does.
     subreaper = "import ctypes, runpy, sys; ctypes.CDLL(None).prctl(36, 1); sys.argv = sys.argv[1:];"
     subreaper += "runpy.run_path(sys.argv[0], run_name='__main__')"
     command = [

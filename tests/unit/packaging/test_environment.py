@@ -1,4 +1,4 @@
-"""`make up` and `.env`: passwords of its own, and none of somebody's that are in use."""
+"""`make up` generates passwords in `.env`, and never changes passwords that are in use."""
 
 import os
 import stat
@@ -23,7 +23,7 @@ esac
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The project's folder, with a Docker that has the containers of the file `containers`, and starts none."""
+    """A copy of the project with a fake Docker, which lists the containers of the file `containers` and starts none."""
     (tmp_path / "deploy/compose").mkdir(parents=True)
     for name in (".env.example", "deploy/compose/up.sh"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
@@ -64,7 +64,7 @@ def test_a_new_environment_has_random_passwords_and_is_its_owner_s_alone(folder:
     assert not EXAMPLE_PASSWORDS & set(passwords(folder))
     found = variables(folder)
     assert found["POSTGRES_PASSWORD"] in found["DATABASE_URL"]
-    # The two owners' stand twice, and no other password does.
+    # Only the passwords of the two owners occur twice.
     assert len(passwords(folder)) - len(set(passwords(folder))) == 2
     before = (folder / ".env").read_text()
     assert make_up(folder) == ""
@@ -90,5 +90,5 @@ def test_the_example_s_passwords_are_replaced_before_the_first_start_and_never_u
 
     (folder / "containers").write_text("")
     assert "Replacing the example's passwords" in make_up(folder)
-    # Grafana keeps that of its first start.
+    # Grafana keeps the password of its first start.
     assert [word for word in passwords(folder) if word in EXAMPLE_PASSWORDS] == ["tryout"]

@@ -1,4 +1,4 @@
-"""What the images are made of agrees with what everything else says."""
+"""The Dockerfile agrees with the lock files, the contract and the documentation."""
 
 import re
 import subprocess
@@ -101,7 +101,7 @@ def test_every_image_is_a_target_that_starts_python_itself_and_never_as_root(ima
     stages = dict(re.findall(r"(?m)^FROM \S+ AS (\S+)\n((?:(?!^FROM).*\n?)*)", DOCKERFILE))
 
     assert f"--from={image}-dependencies /opt/ecp" in stages[image]
-    # In this form it is the process that gets SIGTERM; a shell in between wouldn't pass it on.
+    # In exec form the process receives SIGTERM; a shell in between wouldn't forward it.
     first = r'"-I", "-S", "shared/entrypoint.py", "--", "python", "-m"' if image in SERVICES else '"-m"'
     assert re.search(rf'^ENTRYPOINT \["python", {first}', stages[image], re.MULTILINE)
     user = re.search(r"^USER (\d+)", stages["runtime"], re.MULTILINE)
@@ -122,7 +122,7 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert re.search(r"(?m)^## \[(\d.*?)\] - \d{4}-\d\d-\d\d$", changelog)[1] == VERSION
 
 
-def test_ecp_says_its_version() -> None:
+def test_ecp_prints_its_version() -> None:
     answer = CliRunner().invoke(app, ["--version"])
 
     assert (answer.exit_code, answer.output) == (0, f"ecp {VERSION}\n")
@@ -152,7 +152,7 @@ def test_every_file_of_kubernetes_and_compose_can_be_read() -> None:
 
 
 def test_each_image_that_is_pulled_has_a_stand_in_but_for_grafana() -> None:
-    """tests/containers/engine.sh makes them where there is no registry; Debian has no package of Grafana."""
+    """tests/containers/engine.sh builds them if there is no registry; Debian has no package of Grafana."""
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"].values()
     pulled = {service["image"] for service in compose if "build" not in service}
     pulled |= set(re.findall(r"(?m)^FROM (\S+:\S+)", DOCKERFILE))

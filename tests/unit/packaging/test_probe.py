@@ -1,4 +1,4 @@
-"""The containers' health check: 0 when the service says that it is ready, else 1 and what it said."""
+"""The containers' health check: exit status 0 if the service is ready, otherwise 1 and its response."""
 
 import http.server
 import subprocess
@@ -24,7 +24,7 @@ def answering(status: int) -> Iterator[int]:
             self.wfile.write(b'{"missing": {"NATS": "away"}}')
 
         def log_message(self, *_: object) -> None:
-            """Nobody reads it."""
+            """Discard the log."""
 
     with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -50,7 +50,7 @@ def test_it_asks_another_address_too() -> None:
         assert probe(1, f"http://127.0.0.1:{port}/ready").returncode == 0
 
 
-def test_nobody_there_is_not_healthy_and_says_so() -> None:
+def test_no_answer_is_unhealthy_and_reported() -> None:
     [port] = free_ports(1)
     done = probe(port)
 

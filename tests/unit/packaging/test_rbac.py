@@ -1,4 +1,4 @@
-"""The rights in a cluster: exactly those for what is rendered, watched and asked for."""
+"""The permissions in a cluster are exactly those that rendering, watching and reading need."""
 
 import re
 

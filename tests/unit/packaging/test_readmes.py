@@ -1,4 +1,4 @@
-"""Both READMEs say the same, and name only what there is. Whether it is true is seen where they are run: `Place`."""
+"""Both READMEs have the same content, and refer only to existing things; other tests run their commands (`Place`)."""
 
 import re
 from pathlib import Path

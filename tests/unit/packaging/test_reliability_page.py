@@ -1,4 +1,4 @@
-"""The page on reliability names tests that exist, and each fault has one."""
+"""Every test named in docs/reliability.md exists, and each fault has one."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
 def rows() -> list[list[str]]:
-    """The cells of each row of the page's tables of faults, without heads."""
+    """The cells of each row in the page's tables of faults, without headers."""
     lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
     cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
     return [each for each in cells if len(each) == 3 and each[0] != "Fault"]

@@ -1,4 +1,4 @@
-"""docs/settings.md is what the code says, and the code says what each setting is for."""
+"""docs/settings.md matches the code, and each setting has a description."""
 
 import pytest
 
@@ -7,12 +7,12 @@ from tools.settings_page import FILE, SECTIONS, page, settings
 pytestmark = pytest.mark.slow
 
 
-def test_the_page_is_what_the_code_says() -> None:
+def test_the_page_matches_the_code() -> None:
     assert FILE.read_text(encoding="utf-8") == page(), "run `make docs`"
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_each_setting_says_what_it_is_for(section: str) -> None:
+def test_each_setting_has_a_description(section: str) -> None:
     found = list(settings(SECTIONS[section]))
 
     assert found

@@ -1,4 +1,4 @@
-"""Campaigns find what a server does against its own document, and a long one goes on where it was interrupted."""
+"""Campaigns find responses that violate the document, and an interrupted long campaign continues."""
 
 import json
 import threading
@@ -30,7 +30,7 @@ DOCUMENT: dict[str, Any] = {
 
 
 class Server(BaseHTTPRequestHandler):
-    """Answers every request with the same."""
+    """A server that sends the same response to every request."""
 
     status: ClassVar[int] = 200
     body: ClassVar[Any] = {"n": 1}
@@ -46,7 +46,7 @@ class Server(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *arguments: Any) -> None:
-        """Not on the test's output."""
+        """Keep the test's output clean."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The clock that the nemesis sets, on a program that runs."""
+"""The clock that the nemesis sets, on a running program."""
 
 import json
 import os

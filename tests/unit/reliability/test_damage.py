@@ -1,4 +1,4 @@
-"""The damage that the nemesis does to files, on files."""
+"""The file damage of the nemesis."""
 
 import random
 from pathlib import Path

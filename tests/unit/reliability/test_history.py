@@ -1,4 +1,4 @@
-"""The judge of the nemesis catches each violation, and finds nothing in a history that has none."""
+"""The checker of the nemesis finds each violation, and none in a correct history."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ def call(operation: str = "create", **changes: Any) -> Call:
 
 
 def good() -> History:
-    """Created, changed while the first was on its way, and asked twice for the same, since one answer was lost."""
+    """A correct history: a creation, a change during it, and a retry because one response was lost."""
     return History(
         calls=[
             call(status=None, deployment=None, generation=None),
@@ -87,7 +87,7 @@ def test_two_operations_for_one_key_are_doubled() -> None:
     assert "doubled: one: generation 2 was given 2 times" in found
 
 
-def test_an_operation_that_nobody_asked_for_is_doubled_also_without_an_answer() -> None:
+def test_an_operation_without_a_request_is_doubled_also_without_a_response() -> None:
     history = good()
     history.deployments.append(Deployment("dep-9", "one", "deploy", 3, "completed"))
     history.tenants = [Tenant("one", "running", 3, runs=True)]
