@@ -11,12 +11,12 @@ from websockets.exceptions import WebSocketException
 
 from embedded.errors import EmbeddedError
 from embedded.readiness import local_client
+from shared.events.statuses import ENDED
 
 REQUEST_SECONDS = 10.0
 # A gateway or a worker that died is back in a few seconds.
 PATIENCE_SECONDS = 30.0
 RETRY_SECONDS = 0.5
-ENDED = {"completed", "failed", "rolled_back", "superseded", "cancelled"}
 
 Json = dict[str, Any]
 

@@ -29,10 +29,11 @@ from services.simulator.controllers.virtual_cluster import VirtualCluster
 from services.simulator.settings import SimulatorSettings
 from services.simulator.storage.journal import Journal, JournalAway
 from services.simulator.storage.store import Store
+from shared.kube.targets import VIRTUAL_CLUSTERS
 from shared.process import serving
 from shared.process.serving import server_config
 
-CLUSTER_NAMES: Final = ("default", "demo")
+CLUSTER_NAMES: Final = tuple(VIRTUAL_CLUSTERS.values())
 _KEPT_DESCRIPTORS: Final = 48
 """For the journal's connections, files and the loop."""
 

@@ -4,7 +4,6 @@ Objects are immutable by convention (see `shared.kube.objects`). Nothing enforce
 on it: the store, the watch log and every reader hold the same object without copying it.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 from shared.kube.objects import Obj
@@ -30,8 +29,3 @@ def with_condition(conditions: list[Obj], new: Obj, *, refresh: bool = False) ->
             return conditions
         new = {**new, "lastTransitionTime": old.get("lastTransitionTime", new.get("lastTransitionTime"))}
     return [new if found is old else found for found in conditions]
-
-
-def timestamp(moment: datetime) -> str:
-    """A time as the API writes it: UTC in whole seconds, such as `2026-01-31T09:30:00Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -10,10 +10,10 @@ from services.gateway.http.schemas import answers
 from services.gateway.manifests.queries import ManifestOptions, ManifestQueries
 from services.gateway.manifests.schemas import ValidatedManifest, ValidateManifest, answer_of
 from services.gateway.mode_context import CurrentMode
+from shared.kube.targets import SIMULATOR
 from shared.rpc import ValidateRequest
 
 router = APIRouter(prefix="/tenants", tags=["tenants"])
-_SIMULATOR = "simulator"
 _NAMESPACE = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _MEDIA_TYPES = {"yaml": "application/yaml", "json": "application/json"}
 _ANSWERS = {
@@ -46,7 +46,7 @@ Queries = Annotated[ManifestQueries, Depends(_queries)]
 @router.post("/validate-manifest", summary="Validate a manifest", responses=answers("WORKER_UNAVAILABLE", body=True))
 async def validate_manifest(request: ValidateManifest, queries: Queries) -> ValidatedManifest:
     """Text, schema, semantics, security and capacity. An invalid manifest is answered with 200 and `valid: false`."""
-    target = request.target or _SIMULATOR
+    target = request.target or SIMULATOR
     reply = await queries.validate(
         ValidateRequest(
             manifest=request.manifest_content,

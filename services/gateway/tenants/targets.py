@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 
 from services.gateway.http.errors import conflict, invalid
+from shared.kube.targets import KUBERNETES, SIMULATOR
 from shared.subjects import Mode
-
-SIMULATOR = "simulator"
-KUBERNETES = "kubernetes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ from services.simulator.controllers.workloads.disruption import DisruptionContro
 from services.simulator.controllers.workloads.job import JobController
 from services.simulator.controllers.workloads.replicaset import ReplicaSetController
 from services.simulator.controllers.workloads.statefulset import StatefulSetController
-from services.simulator.objects import timestamp
 from services.simulator.storage.store import Store
 from shared.kube.objects import Obj
+from shared.kube.texts import format_time
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 # Dispatched first at a start: pods need their nodes and namespaces.
@@ -71,7 +71,7 @@ class VirtualCluster:
             for obj in sorted(self.store.list(resource), key=_age):
                 self._changes.dispatch(resource, None, obj)
         self.store.hooks.append(self._changes.dispatch)
-        now = timestamp(self.clock.now())
+        now = format_time(self.clock.now())
         for name in NAMESPACES:
             if self.store.get("namespaces", "", name) is None:
                 self.store.create("namespaces", _namespace(name))

@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.simulator.objects import timestamp, with_metadata
+from services.simulator.objects import with_metadata
 from services.simulator.storage.watch_log import ChangeType, StoredObject, WatchEvent, WatchLog
 from shared.kube.objects import Obj, ObjectKey, is_terminating, key_of
+from shared.kube.texts import format_time
 
 Hook = Callable[[str, Obj | None, Obj | None], None]
 
@@ -130,7 +131,7 @@ class Store:
         created = with_metadata(
             obj,
             uid=str(uuid.uuid4()),
-            creationTimestamp=timestamp(self._now()),
+            creationTimestamp=format_time(self._now()),
             generation=1 if "spec" in obj else None,
             resourceVersion=None if dry_run else self._next_version(),
         )
@@ -203,7 +204,7 @@ class Store:
             finalizers.append(finalizer)
         deadline, remaining = metadata.get("deletionTimestamp"), metadata.get("deletionGracePeriodSeconds")
         if deadline is None or remaining is None or grace < remaining:
-            deadline, remaining = timestamp(self._now() + timedelta(seconds=grace)), grace
+            deadline, remaining = format_time(self._now() + timedelta(seconds=grace)), grace
         marked = with_metadata(
             obj, deletionTimestamp=deadline, deletionGracePeriodSeconds=remaining, finalizers=finalizers or None
         )

@@ -22,7 +22,9 @@ from starlette.routing import Route
 
 from services.simulator.api.product import openapi
 from services.simulator.api.product.schemas import ExternalMetrics
+from shared.kube.targets import VIRTUAL_CLUSTERS
 from shared.reading import InvalidText, parse_json
+from shared.subjects import Mode
 
 _MOST_TENANTS: Final = 1000
 _MOST_BODY_BYTES: Final = 1024 * 1024
@@ -139,7 +141,7 @@ class ProductEndpoints:
         mode = request.headers.get("x-demo-mode", "false").strip().lower()
         if mode not in ("true", "false"):
             raise ProductError(400, "INVALID_MODE", f"X-Demo-Mode is '{mode}'; it must be true or false", mode=mode)
-        backend = self._backends.get("demo" if mode == "true" else "default")
+        backend = self._backends.get(VIRTUAL_CLUSTERS[Mode.DEMO if mode == "true" else Mode.PRODUCTION])
         if backend is None:
             raise ProductError(503, "DATABASE_ERROR", "the simulator waits for its database")
         return backend

@@ -17,10 +17,11 @@ from services.simulator.api.apply.strategic_merge import strategic_merge
 from services.simulator.api.routing.calls import Answer, Call
 from services.simulator.api.validation import admission, bodies
 from services.simulator.api.validation.defaulting import with_defaults
-from services.simulator.objects import timestamp, with_metadata
+from services.simulator.objects import with_metadata
 from services.simulator.storage.store import AlreadyExists, Conflict
 from shared.kube.objects import Obj
 from shared.kube.semantics import Cause, validate
+from shared.kube.texts import format_time
 from shared.kube.validation import missing_required
 
 JSON_PATCH: Final = "application/json-patch+json"
@@ -118,7 +119,7 @@ async def _apply(call: Call, body: Any) -> Answer:
         config,
         bodies.schema_of(call.resource),
         _manager(call, "Apply"),
-        timestamp(call.cluster.now()),
+        format_time(call.cluster.now()),
         force=call.request.flag("force"),
     )
     if live is None:
@@ -225,7 +226,7 @@ def _store_new(call: Call, obj: Obj, *, record: bool) -> Obj:
     _refuse_faults(call, obj, None)
     obj = admission.initial_state(store, obj)
     if record:
-        now = timestamp(call.cluster.now())
+        now = format_time(call.cluster.now())
         obj = field_managers.record_update(None, obj, bodies.schema_of(resource), _manager(call, "Update"), now)
     return store.create(resource.key, obj, dry_run=call.request.dry_run)
 
@@ -242,7 +243,7 @@ def store_update(call: Call, live: Obj, obj: Obj, *, record: bool = True) -> Obj
     _refuse_faults(call, obj, live)
     admission.refuse_growth(store, resource, live, obj)
     if record:
-        now = timestamp(call.cluster.now())
+        now = format_time(call.cluster.now())
         obj = field_managers.record_update(live, obj, bodies.schema_of(resource), _manager(call, "Update"), now)
     obj = field_managers.settled(live, obj)
     try:

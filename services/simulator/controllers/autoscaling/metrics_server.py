@@ -10,9 +10,9 @@ from datetime import datetime
 from services.simulator.controllers.autoscaling.usage import ResourceUsage, container_usages, gpus, pod_usage, requested
 from services.simulator.controllers.pods.pod_objects import node_of
 from services.simulator.controllers.scheduling.placement import NodeInfo
-from services.simulator.objects import timestamp
 from services.simulator.storage.store import Store
 from shared.kube.objects import Obj, key_of, labels_of
+from shared.kube.texts import format_time
 
 API_VERSION = "metrics.k8s.io/v1beta1"
 # The period over which metrics-server averages.
@@ -27,7 +27,7 @@ def pod_metrics(store: Store, now: datetime, namespace: str | None = None) -> li
     for pod in store.list("pods", namespace):
         containers = container_usages(pod, now)
         if containers:
-            found.append(_pod_metrics(pod, containers, timestamp(now)))
+            found.append(_pod_metrics(pod, containers, format_time(now)))
     return found
 
 
@@ -35,7 +35,7 @@ def node_metrics(store: Store, node_infos: Mapping[str, NodeInfo], now: datetime
     """NodeMetrics of all nodes that the scheduler knows."""
     used = used_by_node(store, node_infos, now)
     return [
-        _node_metrics(node, used[name], gpus(node_infos[name].allocatable), timestamp(now))
+        _node_metrics(node, used[name], gpus(node_infos[name].allocatable), format_time(now))
         for node in store.list("nodes")
         if (name := node["metadata"]["name"]) in used
     ]

@@ -7,9 +7,9 @@ from services.simulator.controllers.runtime import seeded
 from services.simulator.controllers.runtime.events import EventRecorder
 from services.simulator.controllers.runtime.ownership import Ownership, PodOwners
 from services.simulator.controllers.runtime.work_queue import ChangeDispatcher, WorkQueue
-from services.simulator.objects import timestamp
 from services.simulator.storage.store import Store
 from shared.kube.objects import is_terminating
+from shared.kube.texts import format_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class ControllerContext:
 
     def timestamp(self) -> str:
         """The current time as a Kubernetes timestamp (whole seconds)."""
-        return timestamp(self.clock.now())
+        return format_time(self.clock.now())
 
     def terminating(self, namespace: str) -> bool:
         """True if the namespace is terminating or doesn't exist, so that nothing may be created in it."""

@@ -11,10 +11,10 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from services.simulator.clock import Clock, Timer
-from services.simulator.objects import timestamp
 from services.simulator.storage.store import Store
 from shared.kube import texts
 from shared.kube.objects import Obj, is_terminating
+from shared.kube.texts import format_time
 
 EVENTS_PER_NAMESPACE = 500
 RETENTION = timedelta(hours=1)
@@ -80,7 +80,7 @@ class EventRecorder:
         namespace = about["metadata"].get("namespace") or CLUSTER_EVENTS_NAMESPACE
         series = _Series(uid, component, kind, reason, message, field_path)
         notes = self._notes.setdefault(namespace, deque(maxlen=EVENTS_PER_NAMESPACE))
-        notes.append(_Note(about, series, host, timestamp(self._clock.now())))
+        notes.append(_Note(about, series, host, format_time(self._clock.now())))
         if self._flush_timer is None:
             self._flush_timer = self._clock.call_on_tick(FLUSH_SECONDS, self._flush)
 
@@ -150,7 +150,7 @@ class EventRecorder:
             self._store.delete("events", namespace, next(iter(book.values())))
 
     def _expire(self) -> None:
-        oldest_kept = timestamp(self._clock.now() - RETENTION)
+        oldest_kept = format_time(self._clock.now() - RETENTION)
         for namespace, book in list(self._books.items()):
             for name in list(book.values()):
                 event = self._store.get("events", namespace, name)

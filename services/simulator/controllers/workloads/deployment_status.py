@@ -6,9 +6,10 @@ Reasons and messages are those of Kubernetes, because `kubectl rollout status`, 
 from datetime import UTC, datetime, timedelta
 
 from services.simulator.controllers.workloads.rollout import limits, wanted
-from services.simulator.objects import timestamp, with_condition
+from services.simulator.objects import with_condition
 from shared.kube import texts
 from shared.kube.objects import Obj, condition
+from shared.kube.texts import format_time
 
 NEW_CREATED = "NewReplicaSetCreated"
 FOUND_NEW = "FoundNewReplicaSet"
@@ -131,7 +132,7 @@ def _moved_on(before: Obj, after: Obj) -> bool:
 
 
 def _condition(kind: str, state: str, reason: str, message: str, now: datetime) -> Obj:
-    written = timestamp(now)
+    written = format_time(now)
     return {
         "type": kind,
         "status": state,
