@@ -6,6 +6,7 @@ from typing import Any
 
 from services.gateway.http import request_context
 from shared.events import DeploymentContext, DeployOptions, DeployRequested, Operation, OperationRequested, Phase
+from shared.sizing import Sizing
 from shared.tenants import TenantSpec
 
 _NOUNS = {"deploy": "deployment", Operation.DELETE: "deletion"}
@@ -55,8 +56,8 @@ def deployment_values(row_id: int, deployment: NewDeployment, operation: str = "
     }
 
 
-def deploy_requested(spec: TenantSpec, deployment: NewDeployment) -> DeployRequested:
-    """The event that starts the pipeline from sizing to the cluster."""
+def deploy_requested(spec: TenantSpec, sizing: Sizing, deployment: NewDeployment) -> DeployRequested:
+    """The event that starts the pipeline, with the sizing that the request was answered with."""
     return DeployRequested(
         tenant_id=spec.tenant_id,
         spec=spec,
@@ -64,6 +65,7 @@ def deploy_requested(spec: TenantSpec, deployment: NewDeployment) -> DeployReque
         generation=deployment.generation,
         target=deployment.target,
         options=deployment.options,
+        sizing=sizing,
     )
 
 

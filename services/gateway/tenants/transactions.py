@@ -61,7 +61,7 @@ class TenantTransactions:
             raise conflict(f"tenant {tenant_id!r} has just been deleted; try again", tenant_id=tenant_id)
         row_id, created_at = inserted
         await repository.insert_services(connection, row_id, rules.service_rows(request.sizing))
-        created = events.TenantCreated(tenant_id=tenant_id, spec=request.spec, revision=1)
+        created = events.TenantCreated(tenant_id=tenant_id, spec=request.spec, revision=1, sizing=request.sizing)
         await self._context.outbox.add(connection, created)
         await self._deploy(connection, row_id, request, deployment)
         answer = _answer_fields(request, deployment, status="pending", revision=1, generation=generation)
@@ -92,7 +92,9 @@ class TenantTransactions:
         updated_at = await repository.update_tenant(connection, row.id, specification | values)
         await repository.replace_services(connection, row.id, rules.service_rows(request.sizing))
         if revises:
-            updated = events.TenantUpdated(tenant_id=row.tenant_id, spec=request.spec, revision=revision)
+            updated = events.TenantUpdated(
+                tenant_id=row.tenant_id, spec=request.spec, revision=revision, sizing=request.sizing
+            )
             await self._context.outbox.add(connection, updated)
         await self._deploy(connection, row.id, request, deployment)
         answer = _answer_fields(request, deployment, status=status, revision=revision, generation=generation)
@@ -128,7 +130,7 @@ class TenantTransactions:
     ) -> None:
         if deployment is not None:
             values: dict[str, Any] = deployment_values(row_id, deployment)
-            requested = deploy_requested(request.spec, deployment)
+            requested = deploy_requested(request.spec, request.sizing, deployment)
             await request_deployment(connection, self._context.outbox, values, requested)
 
 

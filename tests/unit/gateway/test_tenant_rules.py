@@ -17,6 +17,7 @@ from services.gateway.tenants.schemas import TenantChange, TenantCreate
 from services.gateway.tenants.targets import TargetChoice
 from shared.errors import Refused
 from shared.events import DeployOptions, DeployRequested, Operation, OperationRequested
+from shared.examples import SIZING
 from shared.subjects import Mode
 from shared.tenants import TenantSpec
 
@@ -127,7 +128,8 @@ def test_only_a_running_tenant_runs_while_it_is_deployed(status: str, expected: 
 
 def test_the_deployment_s_row_and_event_agree() -> None:
     values = deployment_values(7, DEPLOYMENT)
-    event = deploy_requested(SPEC, DEPLOYMENT)
+    event = deploy_requested(SPEC, SIZING, DEPLOYMENT)
+    assert event.sizing == SIZING
     assert isinstance(event, DeployRequested)
     assert event.deployment is not None
     for name in ("deployment_id", "generation", "target"):
