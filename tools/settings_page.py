@@ -20,7 +20,7 @@ from cli.dead_letters import OperatorSettings
 from embedded.settings import EmbeddedSettings
 from services.calculator.settings import Settings as CalculatorSettings
 from services.deployer.settings import DeployerSettings
-from services.gateway.settings import Settings as GatewaySettings
+from services.gateway.settings import GatewaySettings
 from services.manifest.settings import Settings as ManifestSettings
 from services.monitor.settings import Settings as MonitorSettings
 from services.simulator.settings import SimulatorSettings

@@ -6,7 +6,7 @@ import sys
 import uvicorn
 
 from services.gateway.app import create_app
-from services.gateway.settings import Settings
+from services.gateway.settings import GatewaySettings
 from shared.catalog import CatalogInvalid
 from shared.http.websocket_connections import bounded_socket
 from shared.process import serving
@@ -16,7 +16,7 @@ _LARGEST_SOCKET_MESSAGE = 16 * 1024
 """Bytes; a subscription to a hundred metrics has 5 KB."""
 
 
-def server_config(app: object, settings: Settings) -> uvicorn.Config:
+def server_config(app: object, settings: GatewaySettings) -> uvicorn.Config:
     """The configuration of the server. Sans-I/O WebSockets without compression take a third of the default's time."""
     return serving.server_config(
         app,
@@ -31,7 +31,7 @@ def server_config(app: object, settings: Settings) -> uvicorn.Config:
     )
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: GatewaySettings) -> int:
     """Serve until SIGTERM or SIGINT; 1 if a background task failed. Raises CatalogInvalid.
 
     The application's lifespan runs the worker, so that requests in flight still have it while they are drained.
@@ -43,7 +43,7 @@ async def serve(settings: Settings) -> int:
 
 def main() -> None:
     """Run the gateway as a process."""
-    settings = load(Settings)
+    settings = load(GatewaySettings)
     try:
         serving.run_process("gateway", settings.log_level, lambda: serve(settings))
     except CatalogInvalid as error:

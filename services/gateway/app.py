@@ -39,7 +39,7 @@ from services.gateway.mode_context import ModeContext, ModeContexts, build_conte
 from services.gateway.monitoring import routes as monitoring
 from services.gateway.outbox.drainer import OutboxDrainer
 from services.gateway.recommendations import routes as recommendations
-from services.gateway.settings import Settings
+from services.gateway.settings import GatewaySettings
 from services.gateway.sla import routes as sla
 from services.gateway.tenants import routes as tenants
 from services.gateway.websockets import routes as websockets
@@ -74,7 +74,7 @@ _PROJECTIONS = 4
 
 
 def create_app(
-    settings: Settings, catalog: Catalog | None = None, *, on_failure: Callable[[], None] | None = None
+    settings: GatewaySettings, catalog: Catalog | None = None, *, on_failure: Callable[[], None] | None = None
 ) -> FastAPI:
     """The gateway. Nothing connects before its lifespan. `on_failure` is called if a background task fails."""
     worker = Worker("gateway", settings)
@@ -116,7 +116,7 @@ def _run_in_background(context: ModeContext, sockets: Sockets, metrics: GatewayM
 
 
 def _fastapi(
-    settings: Settings, metrics: GatewayMetrics, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]
+    settings: GatewaySettings, metrics: GatewayMetrics, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]
 ) -> FastAPI:
     app = FastAPI(
         title="ECP-AI Kubernetes Orchestrator",
@@ -134,7 +134,7 @@ def _fastapi(
     return app
 
 
-def _middleware(settings: Settings, metrics: GatewayMetrics) -> list[Middleware]:
+def _middleware(settings: GatewaySettings, metrics: GatewayMetrics) -> list[Middleware]:
     """The outermost first; `http.middleware` describes each."""
     return [
         Middleware(RequestScope),
@@ -163,13 +163,13 @@ def _middleware(settings: Settings, metrics: GatewayMetrics) -> list[Middleware]
     ]
 
 
-def _most_sockets(settings: Settings) -> int:
+def _most_sockets(settings: GatewaySettings) -> int:
     return min(settings.max_sockets, settings.connection_limits.most() * 3 // 4)
 
 
 @asynccontextmanager
 async def _lifespan(
-    worker: Worker, settings: Settings, on_failure: Callable[[], None] | None, app: FastAPI
+    worker: Worker, settings: GatewaySettings, on_failure: Callable[[], None] | None, app: FastAPI
 ) -> AsyncIterator[None]:
     for name in settings.unused:
         message = f"{name} is ignored; JetStream key-value is used instead."

@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 
 from services.gateway.http import request_context
 from services.gateway.outbox.writer import OutboxWriter
-from services.gateway.settings import Settings
+from services.gateway.settings import GatewaySettings
 from services.gateway.workers import WorkerClient
 from shared.bus import Worker
 from shared.catalog import Catalog
@@ -27,7 +27,7 @@ class ModeContext:
     """The dependencies of everything that works in one mode."""
 
     mode: Mode
-    settings: Settings
+    settings: GatewaySettings
     catalog: Catalog
     database: Database
     worker: Worker
@@ -48,7 +48,7 @@ class ModeContext:
 ModeContexts = Mapping[Mode, ModeContext]
 
 
-def build_contexts(settings: Settings, catalog: Catalog, databases: Databases, worker: Worker) -> ModeContexts:
+def build_contexts(settings: GatewaySettings, catalog: Catalog, databases: Databases, worker: Worker) -> ModeContexts:
     """One context for each mode. Nothing connects yet."""
     return {
         mode: ModeContext(

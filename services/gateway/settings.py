@@ -11,7 +11,7 @@ from shared.settings import BusSettings
 from shared.subjects import Mode
 
 
-class Settings(BusSettings, DatabaseSettings, HttpSettings):
+class GatewaySettings(BusSettings, DatabaseSettings, HttpSettings):
     """The gateway's settings."""
 
     port: int = Field(default=8001, ge=1, le=65535)

@@ -21,7 +21,7 @@ from services.calculator.settings import Settings as CalculatorSettings
 from services.gateway.__main__ import server_config
 from services.gateway.app import create_app
 from services.gateway.mode_context import ModeContexts
-from services.gateway.settings import Settings
+from services.gateway.settings import GatewaySettings
 from services.gateway.websockets.feeds import Sockets
 from services.manifest import app as manifest
 from services.manifest.settings import Settings as ManifestSettings
@@ -52,7 +52,7 @@ class Gateway:
     """A running gateway, and how tests talk to it."""
 
     app: FastAPI
-    settings: Settings
+    settings: GatewaySettings
     http: httpx.AsyncClient
 
     @property
@@ -185,7 +185,7 @@ async def make_databases(server: PostgresServer, name: str) -> dict[str, Any]:
         "database_url": await server.create_database(f"{name}_production", user=f"{name}_user", password="secret"),
         "demo_database_url": await server.create_database(f"{name}_demo", user=f"{name}_demo_user", password="secret"),
     }
-    databases = Databases(Settings(**urls), "test")
+    databases = Databases(GatewaySettings(**urls), "test")
     await make_roles(server)
     for mode in Mode:
         await upgrade_one(databases[mode])
@@ -197,7 +197,7 @@ async def make_databases(server: PostgresServer, name: str) -> dict[str, Any]:
 async def running_gateway(**changes: Any) -> AsyncIterator[Gateway]:
     """A gateway on a free port, as soon as it listens."""
     [port] = free_ports(1)
-    settings = Settings(**{"port": port, "stop_timeout": 1, "outbox_poll": 0.5, **changes})
+    settings = GatewaySettings(**{"port": port, "stop_timeout": 1, "outbox_poll": 0.5, **changes})
     app = create_app(settings)
     server = _Server(server_config(app, settings))
     serving = asyncio.create_task(server.serve())

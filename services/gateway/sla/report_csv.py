@@ -2,6 +2,8 @@
 
 import csv
 import io
+from collections.abc import Iterator
+from typing import Any
 
 from shared.rpc import SlaReport
 
@@ -28,44 +30,49 @@ def write_csv(report: SlaReport) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, _COLUMNS, restval="")
     writer.writeheader()
+    writer.writerows((*_wholes(report), *_parts(report), *_failures(report)))
+    return out.getvalue()
+
+
+def _wholes(report: SlaReport) -> Iterator[dict[str, Any]]:
+    """A row for the whole period, and one for each service."""
     wholes = [("period", report.period, report.figures)] if report.figures else []
     for kind, name, figures in (*wholes, *(("service", each.service, each) for each in report.services)):
-        writer.writerow(
-            {
-                "kind": kind,
-                "name": _text(name),
-                "start": figures.since.isoformat(),
-                "end": figures.until.isoformat(),
-                "availability_percent": _number(figures.availability),
-                "target_percent": report.target,
-                "status": figures.status,
-                "downtime_seconds": figures.downtime_seconds,
-                "unknown_seconds": figures.unknown_seconds,
-                "maintenance_seconds": figures.maintenance_seconds,
-                "failures": figures.failures,
-                "mttr_seconds": _number(figures.mttr_seconds),
-                "mtbf_seconds": _number(figures.mtbf_seconds),
-            }
-        )
+        yield {
+            "kind": kind,
+            "name": _text(name),
+            "start": figures.since.isoformat(),
+            "end": figures.until.isoformat(),
+            "availability_percent": _number(figures.availability),
+            "target_percent": report.target,
+            "status": figures.status,
+            "downtime_seconds": figures.downtime_seconds,
+            "unknown_seconds": figures.unknown_seconds,
+            "maintenance_seconds": figures.maintenance_seconds,
+            "failures": figures.failures,
+            "mttr_seconds": _number(figures.mttr_seconds),
+            "mtbf_seconds": _number(figures.mtbf_seconds),
+        }
+
+
+def _parts(report: SlaReport) -> Iterator[dict[str, Any]]:
     for part in report.parts:
-        writer.writerow(
-            {
-                "kind": "part",
-                "start": part.start.isoformat(),
-                "end": part.end.isoformat(),
-                "availability_percent": _number(part.availability),
-                "target_percent": report.target,
-                "downtime_seconds": part.downtime_seconds,
-                "unknown_seconds": part.unknown_seconds,
-                "maintenance_seconds": part.maintenance_seconds,
-            }
-        )
+        yield {
+            "kind": "part",
+            "start": part.start.isoformat(),
+            "end": part.end.isoformat(),
+            "availability_percent": _number(part.availability),
+            "target_percent": report.target,
+            "downtime_seconds": part.downtime_seconds,
+            "unknown_seconds": part.unknown_seconds,
+            "maintenance_seconds": part.maintenance_seconds,
+        }
+
+
+def _failures(report: SlaReport) -> Iterator[dict[str, Any]]:
     for failure in report.failures:
         end = failure.end.isoformat() if failure.end else ""
-        writer.writerow(
-            {"kind": "failure", "start": failure.start.isoformat(), "end": end, "downtime_seconds": failure.seconds}
-        )
-    return out.getvalue()
+        yield {"kind": "failure", "start": failure.start.isoformat(), "end": end, "downtime_seconds": failure.seconds}
 
 
 def _number(value: float | None) -> str:

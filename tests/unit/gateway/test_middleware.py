@@ -18,7 +18,7 @@ from services.gateway.http.problems import refusal
 from services.gateway.http.request_context import is_request_id, language_of
 from services.gateway.idempotency.transaction import call_key
 from services.gateway.metrics import GatewayMetrics
-from services.gateway.settings import Settings
+from services.gateway.settings import GatewaySettings
 from services.gateway.tenants.schemas import DeployRequest
 from shared.errors import DependencyUnavailable, EcpError, PermanentError, Refused, TemporaryError
 from shared.subjects import Mode
@@ -233,7 +233,7 @@ def test_active_tenants_are_those_of_both_modes(metrics: tuple[GatewayMetrics, C
 def test_the_settings_have_the_documented_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("PORT", "DATABASE_URL", "DEMO_DATABASE_URL", "NATS_URL", "KUBERNETES_CONFIG_PATH", "REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
-    settings = Settings()
+    settings = GatewaySettings()
     assert (settings.host, settings.port) == ("127.0.0.1", 8001)
     assert settings.database_url == "postgresql://ecp_user:ecp_password@127.0.0.1:5433/ecp_orchestrator"
     assert settings.demo_database_url.endswith(":5434/ecp_orchestrator_demo")
@@ -242,19 +242,22 @@ def test_the_settings_have_the_documented_defaults(monkeypatch: pytest.MonkeyPat
     assert settings.max_body_bytes == 1024 * 1024
     assert settings.unused == []
     monkeypatch.setenv("REDIS_URL", "redis://redis:6379/0")
-    assert Settings().unused == ["REDIS_URL"]
+    assert GatewaySettings().unused == ["REDIS_URL"]
 
 
 def test_production_needs_databases_of_its_own() -> None:
     with pytest.raises(ValidationError, match="ENVIRONMENT is production"):
-        Settings(environment="production")
+        GatewaySettings(environment="production")
     url = "postgresql://ecp_user:other@db:5432/ecp"
-    assert Settings(environment="production", database_url=url, demo_database_url=url).postgres_url(Mode.DEMO) == url
+    assert (
+        GatewaySettings(environment="production", database_url=url, demo_database_url=url).postgres_url(Mode.DEMO)
+        == url
+    )
 
 
 def test_that_production_has_a_cluster_needs_no_kubeconfig_in_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBERNETES_ENABLED", "true")
-    assert Settings().has_kubernetes
+    assert GatewaySettings().has_kubernetes
     monkeypatch.delenv("KUBERNETES_ENABLED")
     monkeypatch.setenv("KUBERNETES_CONFIG_PATH", "/nowhere/kubeconfig")
-    assert Settings().has_kubernetes
+    assert GatewaySettings().has_kubernetes

@@ -9,7 +9,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from services.gateway.app import create_app
-from services.gateway.settings import Settings
+from services.gateway.settings import GatewaySettings
 from services.simulator.app import Simulator
 from services.simulator.settings import SimulatorSettings
 
@@ -21,7 +21,7 @@ NAMESPACES = "/api/v1/namespaces"
 
 
 def gateway(**changes: Any) -> ASGIApp:
-    return create_app(Settings(database_url=NOWHERE, demo_database_url=NOWHERE, **changes))
+    return create_app(GatewaySettings(database_url=NOWHERE, demo_database_url=NOWHERE, **changes))
 
 
 def simulator(**changes: Any) -> ASGIApp:
