@@ -179,7 +179,7 @@ def _verb(call: Call) -> str:
         return "create" if not target.name else "unknown"
     if method == "DELETE" and not target.name:
         return "deletecollection"
-    return _VERBS.get(method, "unknown")
+    return _VERBS.get(method, "unknown") if target.name else "unknown"
 
 
 def _writer(call: Call, verb: str) -> Handler:
