@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import asyncpg
@@ -70,6 +70,8 @@ _RECONNECT_SECONDS: Final = 0.5
 _FAILURES: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError)
 
 _Row = tuple[str, str, str, str]
+Connect = Callable[..., Awaitable[Any]]
+"""Opens a connection, as `asyncpg.connect` does."""
 
 
 class JournalAway(Exception):
@@ -90,8 +92,13 @@ class ClusterJournal:
 class Journal:
     """The database of all clusters. Call `open`, then `load` for each cluster, then `run` until the end."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self, url: str, *, connect: Connect = asyncpg.connect, reconnect_seconds: float = _RECONNECT_SECONDS
+    ) -> None:
+        """Use the database at `url`; `connect` and the delay between attempts are parameters for tests."""
         self._url = url
+        self._connect_database = connect
+        self._reconnect_seconds = reconnect_seconds
         self._connection: asyncpg.Connection[Any] | None = None
         self._pending: dict[_Row, tuple[int, Obj | None]] = {}
         self._marks: dict[str, int] = {}
@@ -120,7 +127,7 @@ class Journal:
                 _log.warning(f"Waiting for the simulator's database: {why}", action="journal.waiting")
                 told = why
             if why:
-                await asyncio.sleep(_RECONNECT_SECONDS)
+                await asyncio.sleep(self._reconnect_seconds)
         if told:
             _log.info("Connected to the simulator's database", action="journal.connected")
 
@@ -128,7 +135,7 @@ class Journal:
         """Try to connect once; returns the reason of a failure, or an empty string."""
         connection: asyncpg.Connection[Any] | None = None
         try:
-            connection = await asyncpg.connect(self._url, timeout=5)
+            connection = await self._connect_database(self._url, timeout=5)
             if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
                 await connection.close()
                 return "another simulator uses it"
