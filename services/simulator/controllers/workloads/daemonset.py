@@ -53,16 +53,19 @@ class DaemonSetController:
         for node, pod in pods.items():
             if node not in nodes and is_active(pod):
                 self._context.store.delete("pods", *key_of(pod))
-        self._update(owner, pods, revision)
+        self._update(owner, nodes, pods, revision)
 
-    def _update(self, owner: Obj, pods: dict[str, Obj], revision: str) -> None:
-        """Replace one outdated pod at a time, if all pods are ready."""
+    def _update(self, owner: Obj, nodes: list[str], pods: dict[str, Obj], revision: str) -> None:
+        """Replace outdated pods: those that aren't ready at once, the others one by one while all nodes are served."""
         if (owner["spec"].get("updateStrategy") or {}).get("type") == "OnDelete":
             return
-        if all(is_ready(pod) and is_active(pod) for pod in pods.values()):
-            outdated = [pod for pod in pods.values() if labels_of(pod).get(REVISION_LABEL) != revision]
-            for pod in outdated[:1]:
-                self._context.store.delete("pods", *key_of(pod))
+        active = {node: pods[node] for node in nodes if node in pods and is_active(pods[node])}
+        outdated = [pod for pod in active.values() if labels_of(pod).get(REVISION_LABEL) != revision]
+        replaced = [pod for pod in outdated if not is_ready(pod)]
+        if not replaced and len(active) == len(nodes) and all(map(is_ready, active.values())):
+            replaced = outdated[:1]
+        for pod in replaced:
+            self._context.store.delete("pods", *key_of(pod))
 
     def _create(self, owner: Obj, node: str, spec: Obj, revision: str) -> None:
         namespace, name = key_of(owner)
