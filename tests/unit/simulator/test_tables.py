@@ -8,12 +8,12 @@ import pytest
 from services.simulator.api.representations import cells
 from services.simulator.api.representations.columns import columns_of
 from services.simulator.api.representations.tables import table_head, table_row
-from services.simulator.objects import timestamp
 from services.simulator.resources import BY_KEY, RESOURCES
 from shared.kube.objects import Obj
+from shared.kube.texts import format_time
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-HOUR_AGO = timestamp(NOW - timedelta(hours=1))
+HOUR_AGO = format_time(NOW - timedelta(hours=1))
 META = {"name": "one", "namespace": "shop", "creationTimestamp": HOUR_AGO}
 TEMPLATE = {"spec": {"containers": [{"name": "a", "image": "a:1"}, {"name": "b", "image": "b:1"}]}}
 TARGETS = {
@@ -73,7 +73,7 @@ def test_a_terminating_pod_is_shown_as_terminating_or_unknown() -> None:
 
 
 def test_restarts_are_shown_with_the_time_of_the_last_one() -> None:
-    ended = {"terminated": {"finishedAt": timestamp(NOW - timedelta(minutes=4, seconds=10))}}
+    ended = {"terminated": {"finishedAt": format_time(NOW - timedelta(minutes=4, seconds=10))}}
     statuses = [{**container(), "restartCount": 2, "lastState": ended}, {**container("b"), "restartCount": 1}]
     assert cells.pod_restarts({"status": {"containerStatuses": statuses}}, NOW) == "3 (4m10s ago)"
     assert cells.pod_restarts({"status": {"containerStatuses": [container()]}}, NOW) == "0"
@@ -171,7 +171,7 @@ def test_a_job_row_has_the_most_important_condition(conditions: list[Obj], shown
 
 
 def test_the_duration_of_a_job_ends_with_its_completion() -> None:
-    times = {"startTime": HOUR_AGO, "completionTime": timestamp(NOW - timedelta(minutes=55))}
+    times = {"startTime": HOUR_AGO, "completionTime": format_time(NOW - timedelta(minutes=55))}
     assert row("jobs.batch", spec={}, status=times)[2] == "5m"
     assert row("jobs.batch", spec={}, status={"startTime": HOUR_AGO})[2] == "60m"
 
