@@ -1,4 +1,4 @@
-"""The packaged catalogue is whole, says where its figures come from, and a broken one says what is wrong with it."""
+"""The packaged catalogue is complete and gives sources for its figures; a broken one is refused with the reasons."""
 
 import os
 import shutil
@@ -63,7 +63,7 @@ def test_it_has_the_nine_services_with_pinned_images_of_the_documented_repositor
         assert service.port == 8080
 
 
-def test_every_figure_says_where_it_comes_from() -> None:
+def test_every_figure_has_a_source() -> None:
     figures = list(sourced(CATALOG))
     assert len(figures) > 60
     assert {figure.confidence for figure in figures} <= set(Confidence)
@@ -88,7 +88,7 @@ def test_an_unmeasured_pair_carries_nothing_rather_than_a_guess() -> None:
     assert CATALOG.services["tts"].carries("t4") == 50
 
 
-def test_all_problems_of_a_request_are_said_at_once() -> None:
+def test_all_problems_of_a_request_are_reported_at_once() -> None:
     problems = refusal({"callbott": 1, "stt": 0, "tts": True, "nlp": 10**12, "qa": -1, "ta": 2.5, "aicm": None})
     assert set(problems) == {
         f"service_requirements.{name}" for name in ("callbott", "stt", "tts", "nlp", "qa", "ta", "aicm")
@@ -214,7 +214,7 @@ STT, TTS = ("services", "stt"), ("services", "tts")
         ("prices", ("core_hour", "value"), 0, "prices.core_hour.value"),
     ],
 )
-def test_a_broken_catalogue_says_what_is_wrong_and_where(
+def test_a_broken_catalogue_is_refused_with_the_place_and_the_reason(
     directory: Path, file: str, path: tuple[str, ...], value: object, complaint: str
 ) -> None:
     with pytest.raises(CatalogInvalid) as invalid:

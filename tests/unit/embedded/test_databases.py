@@ -120,7 +120,7 @@ def test_a_database_elsewhere_is_used_with_its_own_login_and_no_server_is_starte
     "url",
     [
         "mysql://ecp_user:x@127.0.0.1:5433/ecp_orchestrator",
-        "postgresql://somebody:x@127.0.0.1:5433/ecp_orchestrator",
+        "postgresql://another_user:x@127.0.0.1:5433/ecp_orchestrator",
         "postgresql://ecp_user@127.0.0.1:5433/ecp_orchestrator",
         "postgresql://ecp_user:a%0Ab@127.0.0.1:5433/ecp_orchestrator",
         "postgresql://ecp_user:x@127.0.0.1:port/ecp_orchestrator",

@@ -1,4 +1,4 @@
-"""The data directory: never somebody else's files, and never two runs at once."""
+"""The data directory: never another user's files, and never two runs at once."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The first deployment against a gateway that answers as the guides say, and that fails as real ones do."""
+"""The first deployment against a gateway that answers as the guides document, and that fails as real ones do."""
 
 import asyncio
 import io
@@ -134,7 +134,7 @@ async def test_the_first_start_deploys_the_documented_call_centre_in_demo_mode_u
         assert shown in printed
 
 
-async def test_a_later_start_says_what_is_there_and_deploys_nothing(stage: Stage) -> None:
+async def test_a_later_start_reports_what_is_there_and_deploys_nothing(stage: Stage) -> None:
     await stage.start()
 
     printed = await stage.start()
@@ -169,7 +169,7 @@ async def test_a_row_that_lags_behind_the_socket_is_waited_for(stage: Stage) -> 
     assert "demo mode): running" in await stage.start()
 
 
-async def test_a_failed_deployment_is_said_to_have_failed(stage: Stage) -> None:
+async def test_a_failed_deployment_is_reported_as_failed(stage: Stage) -> None:
     stage.fake.outcome = "failed"
 
     assert "failed" in await stage.start()

@@ -115,7 +115,7 @@ async def test_a_program_that_ends_early_is_reported_with_the_end_of_its_log(tmp
         await child.until_ready(never, "the program", 10)
 
 
-def test_the_tail_of_a_log_is_its_last_lines_or_says_that_there_are_none(tmp_path: Path) -> None:
+def test_the_tail_of_a_log_is_its_last_lines_or_a_note_that_there_are_none(tmp_path: Path) -> None:
     log = tmp_path / "log"
     assert "nothing in" in tail(log)
 

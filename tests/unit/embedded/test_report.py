@@ -1,4 +1,4 @@
-"""What is printed: plain lines on a pipe, a bar on a terminal, and no failure when nobody reads."""
+"""What is printed: plain lines on a pipe, a bar on a terminal, and no failure without a reader."""
 
 import io
 import os

@@ -64,7 +64,7 @@ def launched_on_a_terminal(log: Path) -> tuple[int, int]:
 
 
 async def started(log: Path, *, ignoring: signal.Signals | None = None) -> "subprocess.Popen[bytes]":
-    """A process that runs `RUN` and has said so in `log`."""
+    """A process that runs `RUN` and has logged that."""
     run = launched(log, ignoring)
     await until(lambda: "working" in log.read_text(), LIMIT)
     return run
@@ -100,7 +100,7 @@ async def test_a_scripts_background_job_can_be_interrupted_too(tmp_path: Path) -
     assert run.wait(LIMIT) == 0
 
 
-async def test_a_terminal_that_closes_ends_the_run_even_when_nobody_passes_the_signal_on(tmp_path: Path) -> None:
+async def test_a_terminal_that_closes_ends_the_run_even_if_no_process_passes_the_signal_on(tmp_path: Path) -> None:
     log = tmp_path / "log"
     pid, terminal = launched_on_a_terminal(log)
     await until(lambda: log.exists() and "working" in log.read_text(), LIMIT)

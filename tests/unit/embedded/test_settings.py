@@ -74,7 +74,7 @@ def test_the_scale_is_read_from_the_environment_and_commas_do_as_well(monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("scale", "said"),
+    ("scale", "reason"),
     [
         ("calculater=2", "calculator, manifest, deployer, monitor"),
         ("gateway=2", "the workers that can have copies are"),
@@ -85,11 +85,11 @@ def test_the_scale_is_read_from_the_environment_and_commas_do_as_well(monkeypatc
         ("calculator=two", "a number from 1 to 20"),
     ],
 )
-def test_a_scale_that_makes_no_sense_is_refused_with_what_would(scale: str, said: str) -> None:
+def test_a_scale_that_makes_no_sense_is_refused_with_what_would(scale: str, reason: str) -> None:
     with pytest.raises(EmbeddedError, match="SCALE") as refusal:
         EmbeddedSettings.read(scale=scale)
 
-    assert said in str(refusal.value)
+    assert reason in str(refusal.value)
 
 
 def test_every_bad_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

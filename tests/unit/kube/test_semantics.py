@@ -1,5 +1,5 @@
 """What the schema lets through and an API server doesn't, in the API server's words."""
-# ruff: noqa: E501  (a case is a line: what is changed, then what the API server says about it)
+# ruff: noqa: E501  (a case is a line: what is changed, then the API server's message)
 
 import copy
 from collections.abc import Callable

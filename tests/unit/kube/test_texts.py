@@ -15,7 +15,7 @@ LAYOUT = '"2006-01-02T15:04:05Z07:00"'
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("2024-01-01", 'cannot parse "" as "T"'),
         ("now", 'cannot parse "now" as "2006"'),
@@ -26,8 +26,8 @@ LAYOUT = '"2006-01-02T15:04:05Z07:00"'
         ("2024-01-01T24:00:00Z", "hour out of range"),
     ],
 )
-def test_what_is_no_time_is_refused_in_gos_words(text: str, said: str) -> None:
-    assert time_fault(text) == f'parsing time "{text}" as {LAYOUT}: {said}'
+def test_what_is_no_time_is_refused_in_gos_words(text: str, message: str) -> None:
+    assert time_fault(text) == f'parsing time "{text}" as {LAYOUT}: {message}'
 
 
 @given(st.datetimes())
@@ -56,12 +56,12 @@ def refused(group: str, version: str, obj: dict[str, Any]) -> tuple[str, str]:
 
 
 def test_a_secret_is_base64() -> None:
-    path, said = refused("", "v1", {"kind": "Secret", "data": {"a": "plain text"}})
-    assert (path, said) == ("data", "illegal base64 data at input byte 5")
+    path, message = refused("", "v1", {"kind": "Secret", "data": {"a": "plain text"}})
+    assert (path, message) == ("data", "illegal base64 data at input byte 5")
 
 
 @pytest.mark.parametrize("number", [2**31, -(2**31) - 1, 10**18])
 def test_a_number_has_to_fit_its_type(number: int) -> None:
-    _, said = refused("apps", "v1", {"kind": "Deployment", "spec": {"replicas": number}})
+    _, message = refused("apps", "v1", {"kind": "Deployment", "spec": {"replicas": number}})
     field = "DeploymentSpec.spec.replicas of type int32"
-    assert said == f"json: cannot unmarshal number {number} into Go struct field {field}"
+    assert message == f"json: cannot unmarshal number {number} into Go struct field {field}"

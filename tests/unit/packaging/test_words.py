@@ -36,13 +36,8 @@ NOT_COUNTED: Final = {Path("docs/glossary.md"), Path(__file__).relative_to(ROOT)
 
 ALLOWED: Final = {
     "embedded": 1,
-    "shared": 8,
     "tests/integration/test_monitor": 2,
     "tests/integration/test_sla": 3,
-    "tests/unit/catalog": 5,
-    "tests/unit/embedded": 12,
-    "tests/unit/kube": 8,
-    "tests/unit/shared": 6,
 }
 
 

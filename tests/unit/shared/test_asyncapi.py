@@ -1,4 +1,4 @@
-"""The AsyncAPI document says what the code says, and its references lead somewhere."""
+"""The AsyncAPI document agrees with the code, and its references resolve."""
 
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -35,7 +35,7 @@ def resolve(reference: str) -> Any:
 
 
 @pytest.mark.parametrize(("name", "text"), [("asyncapi.yaml", to_yaml(DOCUMENT)), ("events.md", page())])
-def test_the_committed_documents_are_what_the_code_says(name: str, text: str) -> None:
+def test_the_committed_documents_agree_with_the_code(name: str, text: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == text, "run `make docs` and commit the result"
 
 

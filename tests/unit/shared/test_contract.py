@@ -29,8 +29,8 @@ def test_every_subject_lies_in_exactly_one_stream() -> None:
     assert held == Counter(Subject)
 
 
-def test_what_others_say_has_a_stream_of_its_own_and_one_reader_each() -> None:
-    """NATS refuses a second one, since the stream forgets what is done."""
+def test_events_of_other_systems_have_a_stream_of_their_own_and_one_reader_each() -> None:
+    """NATS refuses a second one, since the stream removes finished events."""
     read = Counter(subject for each in DURABLES if each.stream is Stream.OUTSIDE for subject in each.subjects)
     assert read == Counter(STREAM_SUBJECTS[Stream.OUTSIDE])
     assert set(STREAM_SUBJECTS[Stream.OUTSIDE]) == {f"outside.{subject}" for subject in PUBLISHED_BY_OTHERS}
@@ -102,13 +102,13 @@ def test_a_duration_without_sense_is_refused_with_what_is_possible(text: str) ->
 
 
 @pytest.mark.parametrize("text", ["999999999h", "169h", "0.000001ms"])
-def test_a_duration_that_nobody_waits_for_is_refused(text: str) -> None:
+def test_a_duration_that_is_too_long_to_wait_for_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="from 1ms to 168h"):
         parse_duration(text)
 
 
 @pytest.mark.parametrize("name", ["", "   ", "\u202egnirts", "a\x7f", "a\x85b", "a\u2028b", "\ud800"])
-def test_a_name_that_hides_what_it_says_is_refused(name: str) -> None:
+def test_a_name_with_invisible_characters_is_refused(name: str) -> None:
     with pytest.raises(ValidationError):
         TenantSpec(tenant_id="a", name=name, service_requirements={"callbot": 1})
 
