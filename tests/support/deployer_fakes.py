@@ -7,8 +7,9 @@ import asyncio
 import copy
 import itertools
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import nats.js.errors
@@ -101,7 +102,10 @@ class FakeCluster:
             return [copy.deepcopy(obj) for (_, found, _), obj in self._objects.items() if found == namespace]
 
     async def preview(self, obj: Obj) -> Obj:
-        raise NotImplementedError("drift is compared by the simulator's API alone")
+        """What an apply with force would store."""
+        with self._stepping(f"preview {obj['kind']}"):
+            key = (obj["kind"], obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+            return copy.deepcopy(_patched(self._merged(self._objects.get(key), obj, FIELD_MANAGER), {}))
 
     async def list(self, kind: Kind, namespace: str, label: str = "") -> Listing:
         """Without a selector: no test of the fake needs `label`."""
@@ -144,7 +148,11 @@ class FakeCluster:
             raise FieldConflict(ref_of(obj), tuple((owner, field) for field, owner in conflicts.items()))
         self._owners[key] |= dict.fromkeys(fields, manager)
         self._patches[key] = _less(self._patches.get(key, {}), obj)
-        return self._put(_patched(self._merged(live, obj, manager), self._patches[key]))
+        merged = self._merged(live, obj, manager)
+        for entry in merged["metadata"]["managedFields"]:
+            if entry["manager"] != manager:
+                entry["fieldsV1"] = _without_fields(entry["fieldsV1"], conflicts)
+        return self._put(_patched(merged, self._patches[key]))
 
     def finish_removal(self, ref: ObjectRef) -> None:
         """Remove an object, and with a namespace all that is in it."""
@@ -242,6 +250,11 @@ class FakeKeyValue:
         self._step(f"after write {key}")
         return self._revision
 
+    def touch(self, key: str) -> None:
+        """Give a key another revision, as another writer does."""
+        self._revision += 1
+        self._entries[key] = replace(self._entries[key], revision=self._revision)
+
     async def delete(self, key: str, last: int) -> bool:
         self._check(key, last)
         del self._entries[key]
@@ -291,6 +304,18 @@ def _less(patch: Obj, obj: Obj) -> Obj:
         if isinstance(value, dict) or name not in obj
     }
     return {name: value for name, value in left.items() if value != {}}
+
+
+def _without_fields(fields: Obj, paths: Iterable[str]) -> Obj:
+    """FieldsV1 without the fields that another manager took."""
+    left = copy.deepcopy(fields)
+    for path in paths:
+        *parents, last = [f"f:{name}" for name in path.split(".")[1:]]
+        node = left
+        for parent in parents:
+            node = node.get(parent, {})
+        node.pop(last, None)
+    return left
 
 
 def _fields(obj: Obj) -> Obj:

@@ -1,12 +1,14 @@
 """A tenant in memory, with fakes for all that is remote, and attempts to settle it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import yaml
 
+from services.deployer.cluster.targets import UnknownTarget
+from services.deployer.mode_context import ModeContext
 from services.deployer.reconcile.context import ReconcileContext
 from services.deployer.reconcile.deadlines import Deadlines, Timeouts
 from services.deployer.reconcile.generation_guard import GenerationGuard, Superseded
@@ -21,7 +23,7 @@ from services.deployer.state.status_recorder import StatusRecorder
 from shared.errors import TemporaryError
 from shared.events import DeployOptions, Event, Operation
 from shared.kube.objects import Obj
-from shared.subjects import Bucket
+from shared.subjects import Bucket, Mode
 from tests.support.deployer_fakes import FakeCluster, FakeKeyValue, FakePublisher, Step, nothing
 
 TENANT = "acme"
@@ -74,6 +76,36 @@ def autoscaler(name: str, minimum: int = 2) -> Obj:
             "conditions": [{"type": "AbleToScale", "status": "True"}, {"type": "ScalingActive", "status": "True"}]
         },
     }
+
+
+class FreeLeases:
+    """Leases that no other replica holds."""
+
+    async def while_held(self, key: str, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        await work()
+        return True
+
+
+class HeldLeases:
+    """Leases that another replica holds."""
+
+    async def while_held(self, key: str, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        return False
+
+
+class OneTarget:
+    """The clusters of a mode whose only target is `fake`."""
+
+    def __init__(self, cluster: FakeCluster) -> None:
+        self._cluster = cluster
+
+    def check(self, target: str) -> None:
+        if target != "fake":
+            raise UnknownTarget(f"there is no target {target!r} in mode demo; possible: fake")
+
+    def cluster(self, target: str) -> FakeCluster:
+        self.check(target)
+        return self._cluster
 
 
 class TenantScenario:
@@ -176,6 +208,19 @@ class TenantScenario:
     async def fetch(self, digest: str) -> str:
         """The manifest's text, as the manifest reader returns it."""
         return self.manifests[digest]
+
+    def mode_context(self, leases: Any = None) -> ModeContext:
+        """The scenario as the context of demo mode; every lease is free unless `leases` are others."""
+        return ModeContext(
+            mode=Mode.DEMO,
+            states=self.states,
+            manifests=cast(Any, self),
+            clusters=cast(Any, OneTarget(self.cluster)),
+            publisher=cast(Any, self.publisher),
+            leases=leases or cast(Any, FreeLeases()),
+            drift_leases=leases or cast(Any, FreeLeases()),
+            clock=lambda: self.now,
+        )
 
     def events_of(self, deployment_id: str) -> list[Event]:
         """The published events of a deployment or a deletion."""
