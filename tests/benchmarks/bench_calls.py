@@ -20,6 +20,7 @@ from rich.table import Table
 
 from embedded.child import until
 from tests.benchmarks.programs import START_SECONDS, Stack, answers, cpu, running_stack
+from tests.support.http_client import local_client
 
 WARM_UP, CALLS, AT_ONCE, ONE_BY_ONE, ROUNDS = 30, 200, 8, 60, 3
 PAUSE = 0.03
@@ -84,7 +85,7 @@ async def main() -> None:
             await bare(stack, "deployer", "all", "bare FastAPI, all rows"),
             Way("gateway", f"{stack.url('gateway')}/api/v1/tenants/", pids["gateway"]),
         ]
-        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+        async with local_client(timeout=30) as client:
             for way in ways:
                 await many_at_once(client, way, WARM_UP)
             for _, way in itertools.product(range(ROUNDS), ways):

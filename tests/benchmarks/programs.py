@@ -21,6 +21,7 @@ from embedded.nats import running_nats
 from embedded.ports import free_ports
 from embedded.postgres import running_postgres
 from shared.bus.bootstrap import bootstrap
+from tests.support.http_client import local_client
 
 START_SECONDS = 120.0
 
@@ -83,7 +84,7 @@ def cpu(pids: Iterable[int]) -> float:
 
 async def answers(url: str) -> bool:
     try:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with local_client() as client:
             return (await client.get(url)).status_code == 200
     except httpx.HTTPError:
         return False

@@ -16,6 +16,7 @@ import nats
 from docker.models.containers import Container
 
 from embedded.first_deployment import TENANT_ID
+from tests.support.http_client import local_client
 from tests.support.readmes import Example, agrees, environment, replaced
 
 SHOWN_PORTS = {"GATEWAY_PORT": 8001, "SIMULATOR_PORT": 6360, "PROMETHEUS_PORT": 9090}
@@ -90,7 +91,7 @@ class Project:
 
     async def status(self) -> str:
         """The status of the call centre; empty while the gateway doesn't answer."""
-        async with httpx.AsyncClient(headers={"X-Demo-Mode": "true"}, trust_env=False, timeout=10) as client:
+        async with local_client(headers={"X-Demo-Mode": "true"}, timeout=10) as client:
             try:
                 answer = await client.get(f"{self.tenants}/{TENANT_ID}")
             except httpx.HTTPError:
@@ -101,7 +102,7 @@ class Project:
         return await self.status() == "running"
 
     async def is_gone(self) -> bool:
-        async with httpx.AsyncClient(headers={"X-Demo-Mode": "true"}, trust_env=False, timeout=10) as client:
+        async with local_client(headers={"X-Demo-Mode": "true"}, timeout=10) as client:
             return (await client.get(f"{self.tenants}/{TENANT_ID}")).status_code == 404
 
     def password(self, variable: str) -> str:

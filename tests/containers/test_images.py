@@ -20,6 +20,7 @@ from embedded.child import until
 from shared.access import ACCESS
 from shared.version import VERSION
 from tests.support.container_servers import IMAGES, START_SECONDS
+from tests.support.http_client import local_client
 from tools.locks import IMAGES as TARGETS
 from tools.locks import LOCKS, ROOT
 from tools.nats_accounts import FILE as ACCOUNTS
@@ -185,7 +186,7 @@ def test_a_service_serves_on_a_read_only_root_and_can_write_nowhere(services: di
 async def test_a_tenant_is_deployed_by_the_images_and_watched(services: dict[str, Running]) -> None:
     api = f"http://127.0.0.1:{services['gateway'].port}/api/v1/tenants"
     tenant = {"tenant_id": "in-containers", "name": "컨테이너", "service_requirements": {"chatbot": 5}}
-    async with httpx.AsyncClient(headers={"X-Demo-Mode": "true"}, trust_env=False) as client:
+    async with local_client(headers={"X-Demo-Mode": "true"}) as client:
         created = await client.post(f"{api}/", json=tenant)
         assert created.status_code == 201, created.text
 

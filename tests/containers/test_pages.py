@@ -14,6 +14,7 @@ from embedded.child import until
 from embedded.first_deployment import CALL_CENTRE, TENANT_ID
 from tests.containers.project import Project
 from tests.support.container_servers import GRAFANA, is_available
+from tests.support.http_client import local_client
 from tests.support.readmes import OPERATIONS, READMES, Example, Place, asides, examples_of, queries
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
@@ -39,7 +40,7 @@ async def has_passwords_of_its_own(project: Project) -> None:
 async def deploys(project: Project) -> None:
     """The call centre is deployed until it runs."""
     await is_up(project)
-    async with httpx.AsyncClient(headers={"X-Demo-Mode": "true"}, trust_env=False, timeout=10) as client:
+    async with local_client(headers={"X-Demo-Mode": "true"}, timeout=10) as client:
         answer = await client.post(f"{project.tenants}/", json=CALL_CENTRE)
     assert answer.status_code == 201, answer.text
     await until(project.runs, DEPLOYMENT_SECONDS)
@@ -67,7 +68,7 @@ async def is_scraped(project: Project) -> None:
     url = f"http://127.0.0.1:{project.variables['PROMETHEUS_PORT']}/api/v1/query"
 
     async def sees_all() -> bool:
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        async with local_client(timeout=10) as client:
             found = (await client.get(url, params={"query": "up == 1"})).json()["data"]["result"]
         jobs = {each["metric"]["job"] for each in found}
         return jobs == {"ecp-ai-services", "ecp-workers", "ecp-simulator"}
@@ -83,7 +84,7 @@ async def has_a_dashboard(project: Project) -> None:
     login = ("admin", project.password("GRAFANA_PASSWORD"))
 
     async def finds_it() -> bool:
-        async with httpx.AsyncClient(trust_env=False, timeout=10, auth=login) as client:
+        async with local_client(timeout=10, auth=login) as client:
             try:
                 return any(each["type"] == "dash-db" for each in (await client.get(url)).json())
             except httpx.HTTPError:
@@ -103,7 +104,7 @@ async def calls_back(project: Project) -> None:
     pods = f"http://127.0.0.1:{project.variables['SIMULATOR_PORT']}/clusters/demo/api/v1/namespaces/ecp-ai-{TENANT_ID}/pods"
 
     async def all_run() -> bool:
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        async with local_client(timeout=10) as client:
             found = (await client.get(pods)).json()["items"]
         return {pod["status"]["phase"] for pod in found} == {"Running"}
 
@@ -113,7 +114,7 @@ async def calls_back(project: Project) -> None:
 async def deletes(project: Project) -> None:
     """Delete the call centre, which the backup contains."""
     await until(project.runs, HEALTHY_SECONDS)
-    async with httpx.AsyncClient(headers={"X-Demo-Mode": "true"}, trust_env=False, timeout=10) as client:
+    async with local_client(headers={"X-Demo-Mode": "true"}, timeout=10) as client:
         await client.delete(f"{project.tenants}/{TENANT_ID}")
     await until(project.is_gone, DEPLOYMENT_SECONDS)
 
@@ -138,7 +139,7 @@ async def has_dead_letters(project: Project) -> None:
 async def is_asked(project: Project) -> None:
     """Send a request with the id that the page searches for."""
     headers = {"X-Demo-Mode": "true", "X-Request-ID": "req-1c88cb521248"}
-    async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=10) as client:
+    async with local_client(headers=headers, timeout=10) as client:
         answer = await client.post(f"{project.tenants}/{TENANT_ID}/restart")
     assert answer.is_success, answer.text
 

@@ -12,6 +12,7 @@ from embedded.child import until
 from embedded.directory import DataDirectory
 from embedded.launch import launcher
 from embedded.records import ProcessRecord, read_records
+from tests.support.http_client import local_client
 from tests.support.readmes import environment
 from tools.locks import ROOT
 
@@ -91,5 +92,5 @@ class EmbeddedRun:
             self.process.wait()
 
     async def get(self, path: str) -> httpx.Response:
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        async with local_client(timeout=10) as client:
             return await client.get(f"{self.gateway}{path}", headers={"X-Demo-Mode": "true"})

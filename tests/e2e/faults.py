@@ -25,6 +25,7 @@ from nats.js.api import ConsumerConfig
 from embedded.child import until
 from shared.access import BOOTSTRAP, inbox
 from tests.e2e.embedded_run import EmbeddedRun
+from tests.support.http_client import local_client
 from tests.support.small_disk import filled
 
 HEADERS = {"X-Demo-Mode": "true"}
@@ -255,7 +256,7 @@ async def _injecting(
 async def api(run: EmbeddedRun) -> AsyncIterator[httpx.AsyncClient]:
     """The gateway's REST API in demo mode."""
     url = f"{run.gateway}/api/v1"
-    async with httpx.AsyncClient(base_url=url, headers=HEADERS, timeout=10, trust_env=False) as client:
+    async with local_client(base_url=url, headers=HEADERS, timeout=10) as client:
         yield client
 
 

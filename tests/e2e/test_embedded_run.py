@@ -12,6 +12,7 @@ from embedded.first_deployment import CALL_CENTRE, TENANT_ID
 from embedded.ports import free_ports
 from embedded.settings import EmbeddedSettings
 from tests.e2e.embedded_run import EmbeddedRun
+from tests.support.http_client import local_client
 
 TENANT = f"/api/v1/tenants/{TENANT_ID}"
 
@@ -42,7 +43,7 @@ class TestMakeRun:
 
     async def test_its_pods_run_in_the_simulators_demo_cluster(self, stack: EmbeddedRun) -> None:
         namespace = f"ecp-ai-{TENANT_ID}"
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with local_client() as client:
             answer = await client.get(f"{stack.simulator}/clusters/demo/api/v1/namespaces/{namespace}/pods")
 
         phases = {pod["status"]["phase"] for pod in answer.json()["items"]}

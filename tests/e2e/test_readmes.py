@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 from embedded.child import until
 from embedded.ports import free_ports
 from embedded.settings import EmbeddedSettings
 from tests.e2e.embedded_run import EmbeddedRun
+from tests.support.http_client import local_client
 from tests.support.readmes import OPERATIONS, READMES, Example, Place, agrees, examples_of, replaced, run
 
 # Debian machines have curl; kubectl is optional.
@@ -113,7 +113,7 @@ class TestThePages:
     async def deploys_to_the_cluster(stack: EmbeddedRun) -> None:
         """A production tenant is deployed to that cluster, and not to `default`, as without a kubeconfig."""
         tenant = {"tenant_id": "real", "name": "real", "service_requirements": {"chatbot": 5}}
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        async with local_client(timeout=10) as client:
             answer = await client.post(f"{stack.gateway}/api/v1/tenants/", json=tenant)
             assert answer.status_code == 201, answer.text
             namespace = f"{stack.simulator}/clusters/demo/api/v1/namespaces/ecp-ai-real/pods"

@@ -27,4 +27,4 @@ async def campaign(gateway: Gateway, mode: Mode) -> Campaign:
             case.headers["X-Demo-Mode"] = "true"
 
     known = {name: [answer[name] for answer in made] for name in ("tenant_id", "deployment_id")}
-    return Campaign(document, url, known=known, reasons=REASONS, fix=choose_mode)
+    return Campaign(document, url, known=known, reasons=REASONS, fix=choose_mode, batch=16)

@@ -30,6 +30,7 @@ from shared.events import Event, MetricsCollected
 from shared.subjects import Mode
 from tests.integration.test_monitor_service import FakeCluster, World, api_server, start_process, stop_process
 from tests.support.gateway import make_databases, running_gateway, wait_until_ready
+from tests.support.http_client import local_client
 
 PROMETHEUS = shutil.which("prometheus")
 pytestmark = pytest.mark.skipif(PROMETHEUS is None, reason="there is no Prometheus here (apt-get install prometheus)")
@@ -164,14 +165,14 @@ async def running_prometheus(directory: Path, configuration: str) -> AsyncIterat
 
 async def _is_ready(url: str) -> bool:
     try:
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with local_client() as http:
             return (await http.get(f"{url}/-/ready")).is_success
     except httpx.TransportError:
         return False
 
 
 async def query(url: str, expression: str) -> list[tuple[dict[str, str], float]]:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with local_client() as http:
         found = (await http.get(f"{url}/api/v1/query", params={"query": expression})).json()
     return [(each["metric"], float(each["value"][1])) for each in found["data"]["result"]]
 

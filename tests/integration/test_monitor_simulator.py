@@ -16,6 +16,7 @@ from embedded.ports import free_ports
 from services.monitor.collect.kubernetes import Endpoint, KubernetesCluster
 from services.monitor.collect.readings import ClusterSnapshot, by_tenant, needs_found, read_tenants
 from shared.sla import Observer
+from tests.support.http_client import local_client
 
 DEADLINE = 60.0
 NAMESPACE = "ecp-ai-acme"
@@ -33,7 +34,7 @@ class Simulator:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._client = httpx.AsyncClient(base_url=url, timeout=10.0, trust_env=False)
+        self._client = local_client(base_url=url, timeout=10.0)
 
     async def apply(self, path: str, obj: dict[str, Any]) -> None:
         answer = await self._client.patch(

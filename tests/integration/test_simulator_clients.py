@@ -8,13 +8,13 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.dynamic import DynamicClient
 from kubernetes.aio.dynamic.exceptions import ConflictError, NotFoundError
 from kubernetes.aio.watch import Watch
 
+from tests.support.http_client import local_client
 from tests.support.polling import eventually
 from tests.support.simulator_api import deployment
 from tests.support.simulator_process import running_simulator
@@ -86,7 +86,7 @@ async def test_pods_have_metrics_as_soon_as_they_run(dynamic: Any) -> None:
 
 
 async def test_the_products_own_paths_answer_beside_the_kubernetes_api(address: str) -> None:
-    async with httpx.AsyncClient(base_url=address) as client:
+    async with local_client(base_url=address) as client:
         assert (await client.get("/health")).json()["status"] == "healthy"
         assert (await client.get("/api/v1/metrics/system")).json()["nodes"] > 0
         missing = await client.get("/api/v1/metrics/unknown")

@@ -30,6 +30,7 @@ from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi import checks
 
 BATCH: Final = 8
+"""Cases of one operation in a row. More are cheaper, and take longer to come round all operations."""
 SHORT: Final = 2_000
 LONG: Final = 20_000
 SEED: Final = int(os.environ.get("FUZZ_SEED", "1"))
@@ -71,6 +72,7 @@ class Campaign:
     reasons: Sequence[str] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     fix: Callable[[Case[Any]], None] = lambda case: None
+    batch: int = BATCH
     findings: list[Finding] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
 
@@ -109,7 +111,7 @@ class Campaign:
             database=None,
             deadline=None,
             phases=[Phase.generate],
-            max_examples=BATCH,
+            max_examples=self.batch,
             suppress_health_check=list(HealthCheck),
         )
         @given(strategy)

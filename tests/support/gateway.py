@@ -32,6 +32,7 @@ from shared.events import Event
 from shared.http.listening import HttpServer
 from shared.roles import MONITOR
 from shared.subjects import Mode
+from tests.support.http_client import local_client
 from tests.support.polling import eventually
 from tests.support.service_logins import logging_in, make_roles
 
@@ -201,9 +202,8 @@ async def running_gateway(**changes: Any) -> AsyncIterator[Gateway]:
     app = create_app(settings)
     server = _Server(server_config(app, settings))
     serving = asyncio.create_task(server.serve())
-    transport = httpx.AsyncHTTPTransport(verify=False)
     base = f"http://127.0.0.1:{port}/api/v1"
-    async with httpx.AsyncClient(transport=transport, base_url=base, timeout=20, trust_env=False) as http:
+    async with local_client(base_url=base, timeout=20) as http:
         await eventually(lambda: _is(server.started))
         try:
             yield Gateway(app, settings, http)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 
+from tests.support.http_client import local_client
 from tests.support.polling import eventually
 
 
@@ -24,7 +25,7 @@ async def running_simulator(
         "SIMULATOR_WRITE_TIMEOUT": str(write_timeout),
     }
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.simulator", env=environment)
-    client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10)
+    client = local_client(base_url=f"http://127.0.0.1:{port}", timeout=10)
     try:
         await _wait_until_ready(client)
         yield process, client

@@ -35,6 +35,7 @@ from tests.support.gateway import (
     tenant,
     wait_until_ready,
 )
+from tests.support.http_client import local_client
 from tests.support.polling import eventually
 
 
@@ -320,7 +321,7 @@ async def process(parts: Parts, **environment: str) -> AsyncIterator[tuple[async
 
 
 async def test_the_process_stops_in_seconds_though_sockets_are_open(parts: Parts) -> None:
-    async with process(parts) as (child, port), httpx.AsyncClient(trust_env=False, timeout=20) as http:
+    async with process(parts) as (child, port), local_client(timeout=20) as http:
         root = f"http://127.0.0.1:{port}"
 
         async def is_ready() -> bool:
