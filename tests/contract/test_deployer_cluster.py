@@ -16,7 +16,7 @@ from services.deployer.cluster.api import (
     FieldConflict,
     KindUnknown,
     NamespaceTerminating,
-    WatchEvent,
+    ObjectChange,
     ref_of,
 )
 from services.deployer.cluster.kubernetes import KubernetesAdapter
@@ -196,7 +196,7 @@ async def test_a_watch_goes_on_where_the_list_ended(cluster: ClusterApi, namespa
     made = await cluster.apply(config_map(namespace, "second"), force=False)
     await cluster.apply(config_map(namespace, "second", color="red"), force=False)
     await cluster.remove(ref_of(made), uid=made["metadata"]["uid"])
-    changes: list[WatchEvent] = []
+    changes: list[ObjectChange] = []
     async with asyncio.timeout(10):
         async for change in cluster.watch(CONFIG_MAP, namespace, listing.resource_version):
             if change.obj["metadata"]["name"] == "second":

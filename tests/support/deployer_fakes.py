@@ -21,7 +21,7 @@ from services.deployer.cluster.api import (
     KindUnknown,
     Listing,
     NamespaceTerminating,
-    WatchEvent,
+    ObjectChange,
     WatchExpired,
     ref_of,
 )
@@ -65,7 +65,7 @@ class FakeCluster:
         self._owners: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
         self._patches: dict[tuple[str, str, str], Obj] = {}
         """What was patched and not applied since: applying leaves it as it is."""
-        self._log: dict[str, list[tuple[int, WatchEvent]]] = defaultdict(list)
+        self._log: dict[str, list[tuple[int, ObjectChange]]] = defaultdict(list)
         self._version = itertools.count(1)
         self._now = 0
         self._oldest = 0
@@ -121,7 +121,7 @@ class FakeCluster:
 
     async def watch(
         self, kind: Kind, namespace: str, resource_version: str, label: str = ""
-    ) -> AsyncIterator[WatchEvent]:
+    ) -> AsyncIterator[ObjectChange]:
         with self._stepping(f"watch {kind.kind}"):
             self._check_kind(kind)
             position = int(resource_version)
@@ -203,7 +203,7 @@ class FakeCluster:
 
     def _note(self, kind: Any, obj: Obj) -> None:
         self._now = next(self._version)
-        self._log[obj["kind"]].append((self._now, WatchEvent(kind, obj)))
+        self._log[obj["kind"]].append((self._now, ObjectChange(kind, obj)))
         self._changed.set()
 
     def _check_kind(self, kind: Kind) -> None:

@@ -75,7 +75,7 @@ class Listing(NamedTuple):
     resource_version: str
 
 
-class WatchEvent(NamedTuple):
+class ObjectChange(NamedTuple):
     """One change that a watch delivers."""
 
     type: Literal["ADDED", "MODIFIED", "DELETED"]
@@ -108,7 +108,7 @@ class ClusterApi(Protocol):
     async def list(self, kind: Kind, namespace: str, label: str = "") -> Listing:
         """All objects of a kind in a namespace (`""`: in all of them), optionally only those with `label`."""
 
-    def watch(self, kind: Kind, namespace: str, resource_version: str, label: str = "") -> AsyncIterator[WatchEvent]:
+    def watch(self, kind: Kind, namespace: str, resource_version: str, label: str = "") -> AsyncIterator[ObjectChange]:
         """The changes after `resource_version`. It ends from time to time; watch again then. Raises WatchExpired."""
 
     async def allows(self, verb: str, kind: Kind, namespace: str) -> bool:

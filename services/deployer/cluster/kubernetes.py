@@ -25,7 +25,7 @@ from services.deployer.cluster.api import (
     KindUnknown,
     Listing,
     NamespaceTerminating,
-    WatchEvent,
+    ObjectChange,
     WatchExpired,
     ref_of,
 )
@@ -100,7 +100,8 @@ class KubernetesAdapter:
 
     async def _apply(self, obj: Obj, *, force: bool, dry_run: bool = False) -> Obj:
         client, resource = await self._resource(kind_of(obj))
-        body = obj if resource.namespaced else _without_namespace(obj)
+        metadata = {key: value for key, value in obj["metadata"].items() if resource.namespaced or key != "namespace"}
+        body = {**obj, "metadata": metadata}
         ref = ref_of(body)
         query = [
             ("fieldManager", FIELD_MANAGER),
@@ -162,7 +163,7 @@ class KubernetesAdapter:
 
     async def watch(
         self, kind: Kind, namespace: str, resource_version: str, label: str = ""
-    ) -> AsyncIterator[WatchEvent]:
+    ) -> AsyncIterator[ObjectChange]:
         """See the port."""
         client, resource = await self._resource(kind)
         with self._translated(kind.kind):
@@ -267,7 +268,7 @@ def _tolerating(*codes: int) -> Iterator[None]:
             raise
 
 
-def _change(event: Obj) -> WatchEvent | None:
+def _change(event: Obj) -> ObjectChange | None:
     """One line of a watch; None for a bookmark. Raises WatchExpired or ApiException, as a request would."""
     if event["type"] == "BOOKMARK":
         return None
@@ -276,7 +277,7 @@ def _change(event: Obj) -> WatchEvent | None:
         if status.get("code") == 410:
             raise WatchExpired(status.get("message", "too old resource version"))
         raise ApiException(status=status.get("code", 500), reason=status.get("message"))
-    return WatchEvent(event["type"], event["object"])
+    return ObjectChange(event["type"], event["object"])
 
 
 def _owners(causes: list[Obj]) -> tuple[tuple[str, str], ...]:
@@ -297,7 +298,3 @@ def _status(error: ApiException) -> Obj:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _without_namespace(obj: Obj) -> Obj:
-    return {**obj, "metadata": {name: value for name, value in obj["metadata"].items() if name != "namespace"}}

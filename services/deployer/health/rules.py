@@ -29,7 +29,7 @@ class HealthStatus(StrEnum):
 
 
 @dataclass(frozen=True)
-class Health:
+class ObjectHealth:
     """The result of a rule. `final` failures don't heal by themselves; `since` is the cluster's time of the failure."""
 
     status: HealthStatus
@@ -43,14 +43,14 @@ class Health:
         return self.status is HealthStatus.HEALTHY
 
 
-_HEALTHY = Health(HealthStatus.HEALTHY)
-Rule = Callable[[Obj, datetime], Health]
+_HEALTHY = ObjectHealth(HealthStatus.HEALTHY)
+Rule = Callable[[Obj, datetime], ObjectHealth]
 
 
-def assess(obj: Obj, now: datetime, *, wait_for_ingress_address: bool = True) -> Health:
+def assess(obj: Obj, now: datetime, *, wait_for_ingress_address: bool = True) -> ObjectHealth:
     """The health of one object. A kind without a rule is healthy as soon as the object exists."""
     if is_terminating(obj):
-        return Health(HealthStatus.TERMINATING, "is being deleted")
+        return ObjectHealth(HealthStatus.TERMINATING, "is being deleted")
     if not is_observed(obj):
         return _progressing("its controller has not seen the newest spec yet")
     if obj["kind"] == "Ingress" and not wait_for_ingress_address:
@@ -65,9 +65,9 @@ def is_observed(obj: Obj) -> bool:
     return observed is None or int(observed) >= obj["metadata"].get("generation", 0)
 
 
-def _deployment(obj: Obj, now: datetime) -> Health:
+def _deployment(obj: Obj, now: datetime) -> ObjectHealth:
     if obj.get("spec", {}).get("paused"):
-        return Health(HealthStatus.SUSPENDED, "is paused")
+        return ObjectHealth(HealthStatus.SUSPENDED, "is paused")
     progressing = condition(obj, "Progressing") or {}
     if progressing.get("reason") == "ProgressDeadlineExceeded":
         return _failed(progressing, final=True)
@@ -95,7 +95,7 @@ def _unfinished(deployment: Obj) -> Iterator[str]:
         yield f"Progressing: {progressing.get('reason')}"
 
 
-def _stateful_set(obj: Obj, now: datetime) -> Health:
+def _stateful_set(obj: Obj, now: datetime) -> ObjectHealth:
     spec, status = obj.get("spec", {}), obj.get("status", {})
     wanted, ready = spec.get("replicas", 1), status.get("readyReplicas", 0)
     if ready < wanted:
@@ -112,7 +112,7 @@ def _stateful_set(obj: Obj, now: datetime) -> Health:
     return _HEALTHY
 
 
-def _daemon_set(obj: Obj, now: datetime) -> Health:
+def _daemon_set(obj: Obj, now: datetime) -> ObjectHealth:
     status = obj.get("status", {})
     wanted = status.get("desiredNumberScheduled", 0)
     fields = {"currentNumberScheduled": "scheduled", "numberAvailable": "available", "numberReady": "ready"}
@@ -124,37 +124,37 @@ def _daemon_set(obj: Obj, now: datetime) -> Health:
     return _HEALTHY
 
 
-def _replica_set(obj: Obj, now: datetime) -> Health:
+def _replica_set(obj: Obj, now: datetime) -> ObjectHealth:
     if is_true(obj, "ReplicaFailure"):
         return _failed(condition(obj, "ReplicaFailure"))
     wanted, available = obj.get("spec", {}).get("replicas", 1), obj.get("status", {}).get("availableReplicas", 0)
     return _HEALTHY if available >= wanted else _progressing(f"{available} of {wanted} replicas are available")
 
 
-def _job(obj: Obj, now: datetime) -> Health:
+def _job(obj: Obj, now: datetime) -> ObjectHealth:
     if is_true(obj, "Failed"):
         return _failed(condition(obj, "Failed"), final=True)
     if is_true(obj, "Complete"):
         return _HEALTHY
     if obj.get("spec", {}).get("suspend"):
-        return Health(HealthStatus.SUSPENDED, "is suspended")
+        return ObjectHealth(HealthStatus.SUSPENDED, "is suspended")
     return _progressing("is running")
 
 
-def _cron_job(obj: Obj, now: datetime) -> Health:
+def _cron_job(obj: Obj, now: datetime) -> ObjectHealth:
     spec, status = obj.get("spec", {}), obj.get("status", {})
     last, succeeded = optional_time(status.get("lastScheduleTime")), optional_time(status.get("lastSuccessfulTime"))
     if spec.get("suspend") or last is None or status.get("active"):
         return _HEALTHY
     if succeeded is None or succeeded < last:
-        return Health(HealthStatus.FAILED, "its last run failed", since=last)
+        return ObjectHealth(HealthStatus.FAILED, "its last run failed", since=last)
     return _HEALTHY
 
 
-def _pod(obj: Obj, now: datetime) -> Health:
+def _pod(obj: Obj, now: datetime) -> ObjectHealth:
     problem = find_problem(obj)
     if problem is not None and not _is_recently_unscheduled(problem, now):
-        return Health(HealthStatus.FAILED, problem.text)
+        return ObjectHealth(HealthStatus.FAILED, problem.text)
     if obj.get("status", {}).get("phase") == "Succeeded" or is_ready(obj):
         return _HEALTHY
     return _progressing(f"is {obj.get('status', {}).get('phase', 'Pending')}")
@@ -167,30 +167,30 @@ def _is_recently_unscheduled(problem: PodProblem, now: datetime) -> bool:
     return problem.reason == UNSCHEDULABLE and is_recent
 
 
-def _claim(obj: Obj, now: datetime) -> Health:
+def _claim(obj: Obj, now: datetime) -> ObjectHealth:
     """A claim may wait for its first consumer: all objects are applied before any is waited for."""
     phase = obj.get("status", {}).get("phase", "Pending")
     if phase == "Lost":
-        return Health(HealthStatus.FAILED, "its volume is lost", final=True)
+        return ObjectHealth(HealthStatus.FAILED, "its volume is lost", final=True)
     return _HEALTHY if phase == "Bound" else _progressing(f"is {phase}")
 
 
-def _service(obj: Obj, now: datetime) -> Health:
+def _service(obj: Obj, now: datetime) -> ObjectHealth:
     if obj.get("spec", {}).get("type") != "LoadBalancer":
         return _HEALTHY
     return _with_address(obj, "no load balancer has been assigned")
 
 
-def _ingress(obj: Obj, now: datetime) -> Health:
+def _ingress(obj: Obj, now: datetime) -> ObjectHealth:
     return _with_address(obj, "has no address yet")
 
 
-def _with_address(obj: Obj, otherwise: str) -> Health:
+def _with_address(obj: Obj, otherwise: str) -> ObjectHealth:
     addresses = obj.get("status", {}).get("loadBalancer", {}).get("ingress")
     return _HEALTHY if addresses else _progressing(otherwise)
 
 
-def _autoscaler(obj: Obj, now: datetime) -> Health:
+def _autoscaler(obj: Obj, now: datetime) -> ObjectHealth:
     """A new autoscaler may have no metrics for a minute: a failure, but not a final one."""
     for kind in ("AbleToScale", "ScalingActive"):
         found = condition(obj, kind) or {}
@@ -203,43 +203,43 @@ def _autoscaler(obj: Obj, now: datetime) -> Health:
     return _HEALTHY
 
 
-def _disruption_budget(obj: Obj, now: datetime) -> Health:
+def _disruption_budget(obj: Obj, now: datetime) -> ObjectHealth:
     found = condition(obj, "DisruptionAllowed") or {}
     if found.get("status") == "False" and found.get("reason") != "InsufficientPods":
         return _failed(found)
     return _HEALTHY
 
 
-def _definition(obj: Obj, now: datetime) -> Health:
+def _definition(obj: Obj, now: datetime) -> ObjectHealth:
     names = condition(obj, "NamesAccepted") or {}
     if names.get("status") == "False":
         return _failed(names, final=True)
     return _when(obj, "Established")
 
 
-def _api_service(obj: Obj, now: datetime) -> Health:
+def _api_service(obj: Obj, now: datetime) -> ObjectHealth:
     return _when(obj, "Available")
 
 
-def _namespace(obj: Obj, now: datetime) -> Health:
+def _namespace(obj: Obj, now: datetime) -> ObjectHealth:
     phase = obj.get("status", {}).get("phase", "Active")
-    return _HEALTHY if phase == "Active" else Health(HealthStatus.TERMINATING, f"is {phase}")
+    return _HEALTHY if phase == "Active" else ObjectHealth(HealthStatus.TERMINATING, f"is {phase}")
 
 
-def _when(obj: Obj, kind: str) -> Health:
+def _when(obj: Obj, kind: str) -> ObjectHealth:
     return _HEALTHY if is_true(obj, kind) else _progressing(f"is not {kind}")
 
 
-def _progressing(reason: str) -> Health:
-    return Health(HealthStatus.PROGRESSING, reason)
+def _progressing(reason: str) -> ObjectHealth:
+    return ObjectHealth(HealthStatus.PROGRESSING, reason)
 
 
-def _failed(found: Obj | None, *, final: bool = False) -> Health:
+def _failed(found: Obj | None, *, final: bool = False) -> ObjectHealth:
     """A failure with the condition's reason, message and time."""
     found = found or {}
     since = optional_time(found.get("lastUpdateTime") or found.get("lastTransitionTime"))
     text = ": ".join(part for part in (found.get("reason"), found.get("message")) if part)
-    return Health(HealthStatus.FAILED, text, final=final, since=since)
+    return ObjectHealth(HealthStatus.FAILED, text, final=final, since=since)
 
 
 _RULES: dict[str, Rule] = {

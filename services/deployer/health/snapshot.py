@@ -12,7 +12,7 @@ from typing import NamedTuple
 from services.deployer.cluster.api import POD, REPLICA_SET, ref_of
 from services.deployer.cluster.manifest_objects import AUTOSCALER, WORKLOADS, autoscaler_minimums
 from services.deployer.health import pods, rules
-from services.deployer.health.rules import Health, HealthStatus
+from services.deployer.health.rules import HealthStatus, ObjectHealth
 from services.deployer.state.records import ObjectRef
 from shared.events import ResourceState
 from shared.kube.kinds import Kind, kind_of
@@ -59,7 +59,7 @@ class ObjectStatus:
     """One object of the manifest, as it is in the cluster."""
 
     ref: ObjectRef
-    health: Health
+    health: ObjectHealth
     ready: int = 0
     wanted: int = 0
     """Replicas; 0 of 0 for a kind without replicas."""
@@ -96,7 +96,7 @@ class ObjectStatus:
         return _STATUS_TEXTS.get(self.health.status, "Progressing" if started else "Pending")
 
 
-class ClusterSnapshot(NamedTuple):
+class TenantSnapshot(NamedTuple):
     """What is known of a cluster at one moment."""
 
     find: Callable[[Obj], Obj | None]
@@ -107,7 +107,7 @@ class ClusterSnapshot(NamedTuple):
     wait_for_ingress_address: bool = True
 
 
-def assess_objects(objects: Sequence[Obj], skipped: frozenset[Kind], snapshot: ClusterSnapshot) -> list[ObjectStatus]:
+def assess_objects(objects: Sequence[Obj], skipped: frozenset[Kind], snapshot: TenantSnapshot) -> list[ObjectStatus]:
     """The status of every object of the manifest, in its order."""
     minimums = autoscaler_minimums(objects, skipped)
     return [_assess(obj, kind_of(obj) in skipped, snapshot, minimums) for obj in objects]
@@ -121,15 +121,13 @@ def watched_kinds(objects: Sequence[Obj], skipped: frozenset[Kind]) -> list[Kind
     return list(kinds)
 
 
-def _assess(
-    obj: Obj, skipped: bool, snapshot: ClusterSnapshot, minimums: Mapping[tuple[str, str], int]
-) -> ObjectStatus:
+def _assess(obj: Obj, skipped: bool, snapshot: TenantSnapshot, minimums: Mapping[tuple[str, str], int]) -> ObjectStatus:
     ref = ref_of(obj)
     if skipped or obj["kind"] not in WATCHED:
-        return ObjectStatus(ref, Health(HealthStatus.HEALTHY), skipped=skipped)
+        return ObjectStatus(ref, ObjectHealth(HealthStatus.HEALTHY), skipped=skipped)
     live = snapshot.find(obj)
     if live is None:
-        return ObjectStatus(ref, Health(HealthStatus.PROGRESSING, "is gone from the cluster"), missing=True)
+        return ObjectStatus(ref, ObjectHealth(HealthStatus.PROGRESSING, "is gone from the cluster"), missing=True)
     health = rules.assess(live, snapshot.now, wait_for_ingress_address=snapshot.wait_for_ingress_address)
     if obj["kind"] not in WORKLOADS:
         return ObjectStatus(ref, health)
@@ -137,12 +135,12 @@ def _assess(
 
 
 def _assess_workload(
-    ref: ObjectRef, live: Obj, health: Health, snapshot: ClusterSnapshot, minimum: int
+    ref: ObjectRef, live: Obj, health: ObjectHealth, snapshot: TenantSnapshot, minimum: int
 ) -> ObjectStatus:
     has, wanted = _replicas(live), max(_replicas(live), minimum)
     if health.is_healthy and has < wanted:
         reason = f"waits for its autoscaler to raise it from {has} to {wanted} replicas"
-        health = Health(HealthStatus.PROGRESSING, reason)
+        health = ObjectHealth(HealthStatus.PROGRESSING, reason)
     newest = pods.newest_pods(live, snapshot.pods, snapshot.replica_sets) if rules.is_observed(live) else []
     unready = tuple(_unready(pod) for pod in newest if not is_ready(pod))
     ready = wanted if health.is_healthy else min(len(newest) - len(unready), wanted)

@@ -11,7 +11,7 @@ from functools import partial
 from services.deployer.cluster.api import EVENT, POD, REPLICA_SET, ref_of
 from services.deployer.cluster.informer import Informer
 from services.deployer.cluster.manifest_objects import parse
-from services.deployer.health.snapshot import ClusterSnapshot, ObjectStatus, assess_objects, watched_kinds
+from services.deployer.health.snapshot import ObjectStatus, TenantSnapshot, assess_objects, watched_kinds
 from services.deployer.reconcile.apply import ApplyResult, apply_all
 from services.deployer.reconcile.deadlines import DeploymentFailed, explain
 from services.deployer.reconcile.progress import report_applied, report_done, report_waiting
@@ -101,7 +101,7 @@ class Rollout:
     def _statuses(self, objects: Sequence[Obj], applied: ApplyResult, informer: Informer) -> list[ObjectStatus]:
         context, now = self._work.context, self._work.context.clock()
         pods, replica_sets = informer.all(POD), informer.all(REPLICA_SET)
-        snapshot = ClusterSnapshot(informer.find, pods, replica_sets, now, context.wait_for_ingress_address)
+        snapshot = TenantSnapshot(informer.find, pods, replica_sets, now, context.wait_for_ingress_address)
         return self._work.deadlines.tolerate(assess_objects(objects, applied.skipped, snapshot), now)
 
     async def _check_deadlines(self, objects: Sequence[Obj], items: Sequence[ObjectStatus]) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.deployer.health.pods import UNSCHEDULABLE, PodProblem
-from services.deployer.health.rules import Health, HealthStatus
+from services.deployer.health.rules import HealthStatus, ObjectHealth
 from services.deployer.health.snapshot import ObjectStatus, UnreadyPod
 from services.deployer.reconcile.clock_jumps import ClockJumps
 from services.deployer.reconcile.deadlines import Deadlines, Timeouts
@@ -93,7 +93,9 @@ def test_how_long_a_pod_had_no_node_leaves_jumps_out(clocks: Clocks, jump: timed
     ref = ObjectRef(api_version="apps/v1", kind="Deployment", namespace="n", name="callbot")
     problem = PodProblem(UNSCHEDULABLE, "Insufficient cpu")
     note = UnreadyPod(name="callbot-1", uid="1", problem=problem, state="Pending")
-    item = ObjectStatus(ref=ref, health=Health(HealthStatus.PROGRESSING, "0 of 1"), wanted=1, ready=0, unready=(note,))
+    item = ObjectStatus(
+        ref=ref, health=ObjectHealth(HealthStatus.PROGRESSING, "0 of 1"), wanted=1, ready=0, unready=(note,)
+    )
     assert waiting.judge([item], clocks.wall) is None
     clocks.wall += jump
     assert waiting.longest_unscheduled(clocks.pass_by(7)) == 7

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.deployer.cluster.api import POD, REPLICA_SET
-from services.deployer.health.snapshot import ClusterSnapshot, ObjectStatus, assess_objects, watched_kinds
+from services.deployer.health.snapshot import ObjectStatus, TenantSnapshot, assess_objects, watched_kinds
 from services.deployer.reconcile.deadlines import Deadlines, DeploymentFailed, Timeouts, explain
 from services.deployer.reconcile.progress import report_applied, report_done, report_waiting
 from shared.events import Phase
@@ -76,13 +76,13 @@ def active(name: str, minimum: int, reason: str = "") -> Obj:
     return {**autoscaler(name, minimum), "status": {"conditions": conditions}}
 
 
-def look(*found: Obj, now: datetime = NOW) -> ClusterSnapshot:
+def look(*found: Obj, now: datetime = NOW) -> TenantSnapshot:
     def find(obj: Obj) -> Obj | None:
         matches = (each for each in found if (each["kind"], _name(each)) == (obj["kind"], _name(obj)))
         return next(matches, None)
 
     by_kind = lambda kind: [each for each in found if each["kind"] == kind.kind]  # noqa: E731
-    return ClusterSnapshot(find, by_kind(POD), by_kind(REPLICA_SET), now)
+    return TenantSnapshot(find, by_kind(POD), by_kind(REPLICA_SET), now)
 
 
 def _name(obj: Obj) -> str:
