@@ -18,11 +18,11 @@ from pydantic_settings import BaseSettings, NoDecode
 
 from cli.dead_letters import OperatorSettings
 from embedded.settings import EmbeddedSettings
-from services.calculator.settings import Settings as CalculatorSettings
+from services.calculator.settings import CalculatorSettings
 from services.deployer.settings import DeployerSettings
 from services.gateway.settings import GatewaySettings
-from services.manifest.settings import Settings as ManifestSettings
-from services.monitor.settings import Settings as MonitorSettings
+from services.manifest.settings import ManifestSettings
+from services.monitor.settings import MonitorSettings
 from services.simulator.settings import SimulatorSettings
 from shared.bus.__main__ import BootstrapSettings
 from shared.catalog.settings import CatalogSettings

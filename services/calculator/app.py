@@ -3,7 +3,7 @@
 from functools import partial
 
 from services.calculator.handlers import advise, calculate, size_deployment, size_tenant
-from services.calculator.settings import Settings
+from services.calculator.settings import CalculatorSettings
 from services.calculator.sizing.planning import SizingOptions
 from services.calculator.sizing.sizer import Sizer
 from shared.bus import Worker
@@ -12,7 +12,7 @@ from shared.rpc import CalculateRequest, RecommendRequest
 from shared.subjects import CALCULATOR_SIZES_DEPLOYMENTS, CALCULATOR_SIZES_TENANTS, Rpc
 
 
-def build(settings: Settings, catalog: Catalog | None = None) -> Worker:
+def build(settings: CalculatorSettings, catalog: Catalog | None = None) -> Worker:
     """Wire the calculator. Raises CatalogInvalid."""
     catalog = catalog or load_catalog()
     sizer = Sizer(catalog, SizingOptions(krw_per_usd=settings.krw_per_usd))

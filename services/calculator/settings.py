@@ -7,7 +7,7 @@ from pydantic import Field
 from shared.settings import BusSettings
 
 
-class Settings(BusSettings):
+class CalculatorSettings(BusSettings):
     """The calculator's settings."""
 
     port: int = Field(default=8011, ge=1, le=65535)

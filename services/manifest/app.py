@@ -11,7 +11,7 @@ from services.manifest.handlers import (
     validate_rendered,
 )
 from services.manifest.rendering import render
-from services.manifest.settings import Settings
+from services.manifest.settings import ManifestSettings
 from services.manifest.store import RenderedManifests
 from shared.bus import ModeBus, Worker
 from shared.catalog import Catalog, load_catalog
@@ -21,7 +21,7 @@ from shared.rpc import CapacityReply, CapacityRequest, RenderRequest, ValidateRe
 from shared.subjects import MANIFEST_RENDERS, Bucket, Mode, Rpc
 
 
-def build(settings: Settings, catalog: Catalog | None = None) -> Worker:
+def build(settings: ManifestSettings, catalog: Catalog | None = None) -> Worker:
     """Wire the manifest service. Raises CatalogInvalid."""
     catalog = catalog or load_catalog()
     renderer: Renderer = partial(render, catalog=catalog, platform=settings.platform)

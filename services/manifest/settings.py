@@ -8,7 +8,7 @@ from services.manifest.rendering import Platform
 from shared.settings import BusSettings
 
 
-class Settings(BusSettings):
+class ManifestSettings(BusSettings):
     """The manifest service's settings."""
 
     port: int = Field(default=8012, ge=1, le=65535)

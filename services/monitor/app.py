@@ -20,10 +20,10 @@ from services.monitor.handlers import answer_maintenance, answer_sla_report, ing
 from services.monitor.mode_context import ModeContext, mode_context, observed_endpoint, observed_target
 from services.monitor.reports.reporter import Reporter
 from services.monitor.reports.sla_report import SlaReports
-from services.monitor.settings import Settings
+from services.monitor.settings import MonitorSettings
 from services.monitor.storage.availability_store import AvailabilityStore
 from services.monitor.storage.housekeeping import Housekeeping
-from services.monitor.storage.maintenance_windows import MaintenanceWindows
+from services.monitor.storage.maintenance_windows import MaintenanceStore
 from services.monitor.storage.request_counts import RequestCounts
 from services.monitor.storage.rollups import Rollups
 from services.monitor.storage.sample_writer import SampleWriter
@@ -45,13 +45,16 @@ class ModeStores:
 
     samples: SampleWriter
     availability: AvailabilityStore
-    maintenance: MaintenanceWindows
+    maintenance: MaintenanceStore
     rollups: Rollups
     requests: RequestCounts
 
 
 def build(
-    settings: Settings, *, clusters: Mapping[Mode, ObservedCluster] | None = None, databases: Databases | None = None
+    settings: MonitorSettings,
+    *,
+    clusters: Mapping[Mode, ObservedCluster] | None = None,
+    databases: Databases | None = None,
 ) -> Worker:
     """Wire the monitor. Tests may pass adapters of their own."""
     worker = Worker("monitor", settings)
@@ -70,7 +73,7 @@ def build(
 
 
 def _contexts(
-    worker: Worker, settings: Settings, clusters: Mapping[Mode, ObservedCluster] | None, databases: Databases
+    worker: Worker, settings: MonitorSettings, clusters: Mapping[Mode, ObservedCluster] | None, databases: Databases
 ) -> dict[Mode, ModeContext]:
     holder = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4()}"
     return {
@@ -86,11 +89,11 @@ def _contexts(
     }
 
 
-def _cluster(mode: Mode, settings: Settings) -> KubernetesCluster:
+def _cluster(mode: Mode, settings: MonitorSettings) -> KubernetesCluster:
     return KubernetesCluster(observed_endpoint(mode, settings), timeout=settings.cluster_timeout)
 
 
-def _stores(database: Database, settings: Settings) -> ModeStores:
+def _stores(database: Database, settings: MonitorSettings) -> ModeStores:
     rollups = Rollups(
         database,
         utc_now,
@@ -101,13 +104,13 @@ def _stores(database: Database, settings: Settings) -> ModeStores:
     return ModeStores(
         samples=SampleWriter(database),
         availability=AvailabilityStore(database),
-        maintenance=MaintenanceWindows(database, utc_now),
+        maintenance=MaintenanceStore(database, utc_now),
         rollups=rollups,
         requests=RequestCounts(database),
     )
 
 
-def _run_sampler(worker: Worker, context: ModeContext, stores: ModeStores, settings: Settings) -> Sampler:
+def _run_sampler(worker: Worker, context: ModeContext, stores: ModeStores, settings: MonitorSettings) -> Sampler:
     """Sample the mode's cluster; in production also Prometheus, which doesn't scrape the demo's virtual cluster."""
     publish = context.publisher.publish_sample
     sampler = Sampler(
@@ -125,7 +128,7 @@ def _run_sampler(worker: Worker, context: ModeContext, stores: ModeStores, setti
 
 
 def _run_reporter(
-    worker: Worker, context: ModeContext, stores: ModeStores, sampler: Sampler, settings: Settings
+    worker: Worker, context: ModeContext, stores: ModeStores, sampler: Sampler, settings: MonitorSettings
 ) -> None:
     reporter = Reporter(
         stores.availability,
@@ -139,7 +142,7 @@ def _run_reporter(
     _background(worker, context, "report", reporter.run)
 
 
-def _run_housekeeping(worker: Worker, context: ModeContext, stores: ModeStores, settings: Settings) -> None:
+def _run_housekeeping(worker: Worker, context: ModeContext, stores: ModeStores, settings: MonitorSettings) -> None:
     """Roll up and remove samples, make partitions, and remove old availability."""
     roll_up = partial(stores.rollups.run, settings.rollup_interval, stores.samples.late)
     _background(worker, context, "roll up", roll_up)
@@ -169,7 +172,7 @@ def _held(lease: Lease) -> float:
     return float(lease.is_held)
 
 
-def _handle(worker: Worker, stores: Mapping[Mode, ModeStores], settings: Settings) -> None:
+def _handle(worker: Worker, stores: Mapping[Mode, ModeStores], settings: MonitorSettings) -> None:
     """Store our samples, ingest those of other systems, and answer requests."""
     retention = timedelta(days=settings.retention_days)
     writers = {mode: each.samples for mode, each in stores.items()}

@@ -6,7 +6,7 @@ from datetime import timedelta
 from services.monitor.metric_names import KUBERNETES
 from services.monitor.publisher import sample_id
 from services.monitor.reports.sla_report import SlaReports
-from services.monitor.storage.maintenance_windows import MaintenanceWindows
+from services.monitor.storage.maintenance_windows import MaintenanceStore
 from services.monitor.storage.sample_rules import check_sample
 from services.monitor.storage.sample_writer import SampleWriter
 from shared.bus import Delivery, ModePublisher, derived_id
@@ -54,7 +54,7 @@ async def answer_sla_report(request: SlaReportRequest, mode: Mode, *, reports: M
 
 
 async def answer_maintenance(
-    request: MaintenanceRequest, mode: Mode, *, windows: Mapping[Mode, MaintenanceWindows]
+    request: MaintenanceRequest, mode: Mode, *, windows: Mapping[Mode, MaintenanceStore]
 ) -> MaintenanceReply:
     """Answer `rpc.maintenance`. Raises Refused, DependencyUnavailable."""
     return await windows[mode].answer(request)

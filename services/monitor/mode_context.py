@@ -11,7 +11,7 @@ from services.monitor.collect.kubernetes import Endpoint
 from services.monitor.collect.promises import DeployedPromises
 from services.monitor.collect.sampler import ObservedCluster
 from services.monitor.publisher import ObservationPublisher
-from services.monitor.settings import Settings
+from services.monitor.settings import MonitorSettings
 from shared.bus import Worker
 from shared.bus.leases import Lease, Leases
 from shared.database import Database
@@ -52,13 +52,13 @@ def mode_context(
     )
 
 
-def observed_endpoint(mode: Mode, settings: Settings) -> Endpoint:
+def observed_endpoint(mode: Mode, settings: MonitorSettings) -> Endpoint:
     """The API server of a mode's cluster: in production the kubeconfig's, if one is set; otherwise the simulator's."""
     if observed_target(mode, settings) == KUBERNETES:
         return Endpoint("production", kubeconfig=settings.kubeconfig)
     return Endpoint(VIRTUAL_CLUSTERS[mode], server=virtual_cluster_url(settings.k8s_simulator_url, mode))
 
 
-def observed_target(mode: Mode, settings: Settings) -> str:
+def observed_target(mode: Mode, settings: MonitorSettings) -> str:
     """The deployment target that the monitor samples in a mode."""
     return KUBERNETES if mode is Mode.PRODUCTION and settings.kubeconfig is not None else SIMULATOR

@@ -8,7 +8,7 @@ from shared.database.settings import DatabaseSettings
 from shared.settings import BusSettings
 
 
-class Settings(BusSettings, DatabaseSettings):
+class MonitorSettings(BusSettings, DatabaseSettings):
     """The monitor's settings."""
 
     port: int = Field(default=8014, ge=1, le=65535)

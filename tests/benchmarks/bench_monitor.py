@@ -26,7 +26,7 @@ from services.gateway.monitoring.repository import series
 from services.gateway.monitoring.series import most_hours, series_of
 from services.monitor.reports.sla_report import SlaReports
 from services.monitor.storage.availability_store import AvailabilityStore
-from services.monitor.storage.maintenance_windows import MaintenanceWindows
+from services.monitor.storage.maintenance_windows import MaintenanceStore
 from services.monitor.storage.request_counts import RequestCounts
 from services.monitor.storage.sample_writer import SampleWriter
 from shared.database import Database, Databases, DatabaseSettings, ensure_partitions
@@ -213,7 +213,7 @@ async def reports(database: Database) -> Table:
     folded = await timed(ledger.fold)
     # Autovacuum would do this: five million rows have just gone through the queue.
     await analyze(database)
-    answering = SlaReports(ledger, MaintenanceWindows(database, lambda: NOW), RequestCounts(database), lambda: NOW)
+    answering = SlaReports(ledger, MaintenanceStore(database, lambda: NOW), RequestCounts(database), lambda: NOW)
 
     async def report() -> tuple[float, float]:
         found = [

@@ -22,9 +22,9 @@ from embedded.errors import EmbeddedError
 from embedded.nats import NatsServer, adopt_streams
 from embedded.postgres import PostgresServer
 from services.calculator import app as calculator
-from services.calculator.settings import Settings as CalculatorSettings
+from services.calculator.settings import CalculatorSettings
 from services.manifest import app as manifest
-from services.manifest.settings import Settings as ManifestSettings
+from services.manifest.settings import ManifestSettings
 from services.monitor.handlers import ingest_sample
 from services.monitor.metric_names import KUBERNETES
 from services.monitor.publisher import sample_id

@@ -24,7 +24,7 @@ from embedded.postgres import PostgresServer
 from services.monitor.collect.prometheus import QUERIES, Prometheus
 from services.monitor.collect.scraper import Scraper
 from services.monitor.publisher import ObservationPublisher
-from services.monitor.settings import Settings
+from services.monitor.settings import MonitorSettings
 from shared.errors import DependencyUnavailable
 from shared.events import Event, MetricsCollected
 from shared.subjects import Mode
@@ -192,7 +192,7 @@ async def test_prometheus_scrapes_the_documented_metrics_and_the_workers(
     urls = await make_databases(postgres, f"prometheus_{uuid4().hex[:8]}")
     async with running_gateway(nats_url=nats_url, **urls) as gateway, api_server(FakeCluster()) as cluster:
         await wait_until_ready(gateway)
-        world = World(Settings(nats_url=nats_url, **urls), gateway.databases)
+        world = World(MonitorSettings(nats_url=nats_url, **urls), gateway.databases)
         tenant_id = await world.tenant()
         [port] = free_ports(1)
         monitor = await start_process(world, cluster, tmp_path / "monitor.log", port=port)
@@ -269,7 +269,7 @@ async def test_every_job_of_the_guides_configurations_finds_what_it_is_for(
         TestServer(exporter("http_requests_total 7"), host="127.0.0.1") as chatbot,
     ):
         await wait_until_ready(gateway)
-        tenant_id = await World(Settings(nats_url=nats_url, **urls), gateway.databases).tenant()
+        tenant_id = await World(MonitorSettings(nats_url=nats_url, **urls), gateway.databases).tenant()
         pods = [f"127.0.0.1:{each.port}" for each in (callbot, chatbot)]
         jobs = with_targets(guide, f"127.0.0.1:{gateway.settings.port}", pods)
         (tmp_path / "rules").mkdir()

@@ -16,8 +16,8 @@ from sqlalchemy import text
 
 from embedded.postgres import PostgresServer
 from services.monitor.app import build
-from services.monitor.collect.readings import ClusterSnapshot
-from services.monitor.settings import Settings
+from services.monitor.collect.readings import ClusterObjects
+from services.monitor.settings import MonitorSettings
 from services.monitor.storage.rollups import Rollups
 from shared.bus import BusSettings, Worker
 from shared.roles import MONITOR
@@ -42,8 +42,8 @@ class EmptyCluster:
 
     name = "the Kubernetes API of a test"
 
-    async def read(self) -> ClusterSnapshot:
-        return ClusterSnapshot(pods=[], deployments=[], usage=[])
+    async def read(self) -> ClusterObjects:
+        return ClusterObjects(pods=[], deployments=[], usage=[])
 
     async def close(self) -> None:
         """There is nothing to leave."""
@@ -54,7 +54,7 @@ class Stage:
     """A gateway and a monitor on one pair of databases."""
 
     gateway: Gateway
-    settings: Settings
+    settings: MonitorSettings
 
     async def tenant(self, runs: list[tuple[datetime, datetime, bool]], *, zone: str = "UTC") -> str:
         """A tenant whose history is `runs`, in one service as well."""
@@ -89,7 +89,7 @@ class Stage:
 @pytest.fixture(scope="module")
 async def stage(nats_url: str, postgres: PostgresServer) -> AsyncIterator[Stage]:
     urls = await make_databases(postgres, f"reports_{uuid4().hex[:8]}")
-    settings = Settings(nats_url=nats_url, sla_interval=0.5, **urls)
+    settings = MonitorSettings(nats_url=nats_url, sla_interval=0.5, **urls)
     logins = {name: logging_in(url, MONITOR) for name, url in urls.items()}
     monitor = build(settings.model_copy(update=logins), clusters={mode: EmptyCluster() for mode in Mode})
     deployer = Worker("deployer", BusSettings(nats_url=nats_url))

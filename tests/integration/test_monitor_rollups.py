@@ -13,7 +13,7 @@ from sqlalchemy import text
 from embedded.postgres import PostgresServer
 from services.gateway.monitoring.repository import series
 from services.gateway.monitoring.series import series_of
-from services.monitor.settings import Settings
+from services.monitor.settings import MonitorSettings
 from services.monitor.storage.rollups import Rollups
 from shared.database import Database, Databases, DatabaseSettings, ensure_partitions
 from shared.database.partitions import ensure_day
@@ -152,7 +152,7 @@ async def test_what_is_stored_after_an_hour_was_rolled_is_shown_with_the_next_pa
 
 async def test_samples_are_kept_for_48_hours_and_then_only_by_minute_five_minutes_and_hour(database: Database) -> None:
     """With the default settings."""
-    rollups = Rollups(database, lambda: NOW, raw_hours=Settings().raw_hours, days=Settings().rollup_days)
+    rollups = Rollups(database, lambda: NOW, raw_hours=MonitorSettings().raw_hours, days=MonitorSettings().rollup_days)
     samples = [
         ("cpu", float(number % 61), NOW - timedelta(minutes=10) - timedelta(seconds=50 * number))
         for number in range(60 * 72)

@@ -26,8 +26,8 @@ from embedded.ports import free_ports
 from embedded.postgres import PostgresServer
 from services.monitor.app import build
 from services.monitor.collect.kubernetes import DEPLOYMENTS, PODS
-from services.monitor.collect.readings import ClusterSnapshot
-from services.monitor.settings import Settings
+from services.monitor.collect.readings import ClusterObjects
+from services.monitor.settings import MonitorSettings
 from services.monitor.storage.availability_store import AvailabilityStore
 from shared.bus import Worker, encode
 from shared.bus.bootstrap import bootstrap
@@ -54,11 +54,11 @@ class FakeCluster:
     reads: int = 0
     name: str = "the Kubernetes API of a test"
 
-    async def read(self) -> ClusterSnapshot:
+    async def read(self) -> ClusterObjects:
         self.reads += 1
         if not self.is_up:
             raise DependencyUnavailable(self.name, "connection refused")
-        return ClusterSnapshot(
+        return ClusterObjects(
             pods=[self._object(each, {"containers": []}, "Ready", str(self.ready)) for each in self.tenants],
             deployments=[
                 self._object(each, {"selector": {"matchLabels": {"app": "a"}}}, "Progressing", "True")
@@ -88,7 +88,7 @@ class FakeCluster:
 class World:
     """A bus and the databases that several monitors may share."""
 
-    settings: Settings
+    settings: MonitorSettings
     databases: Databases
     """With the owner's login; the monitors have their own."""
 
@@ -153,7 +153,7 @@ async def eventually(look: Callable[[], Awaitable[T]], good: Callable[[T], bool]
 
 async def _world(nats_url: str, postgres: PostgresServer) -> World:
     production, demo = [await postgres.create_database(f"monitor_{uuid4().hex}") for _ in Mode]
-    settings = Settings(nats_url=nats_url, database_url=production, demo_database_url=demo, sla_interval=1.0)
+    settings = MonitorSettings(nats_url=nats_url, database_url=production, demo_database_url=demo, sla_interval=1.0)
     databases = Databases(settings, "owner")
     await make_roles(postgres)
     await upgrade(databases)

@@ -14,7 +14,7 @@ import pytest
 
 from embedded.ports import free_ports
 from services.monitor.collect.kubernetes import Endpoint, KubernetesCluster
-from services.monitor.collect.readings import ClusterSnapshot, by_tenant, needs_found, read_tenants
+from services.monitor.collect.readings import ClusterObjects, by_tenant, needs_found, read_tenants
 from shared.sla import Observer
 from tests.support.http_client import local_client
 
@@ -82,7 +82,7 @@ class Watched:
         self._cluster = cluster
         self._observer = Observer()
 
-    async def read(self) -> tuple[ClusterSnapshot, Values]:
+    async def read(self) -> tuple[ClusterObjects, Values]:
         """What the cluster has, and what is sampled of it."""
         state = await self._cluster.read()
         found = by_tenant(state).get("acme")

@@ -12,10 +12,10 @@ from nats.aio.client import Client
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from services.calculator import app as calculator
-from services.calculator.settings import Settings as CalculatorSettings
+from services.calculator.settings import CalculatorSettings
 from services.manifest import app as manifest
 from services.manifest.rendering import digest
-from services.manifest.settings import Settings as ManifestSettings
+from services.manifest.settings import ManifestSettings
 from services.manifest.store import RenderedManifests
 from shared.bus import Worker
 from shared.bus.envelope import encode

@@ -17,14 +17,14 @@ from websockets.asyncio.client import ClientConnection, connect
 from embedded.ports import free_ports
 from embedded.postgres import PostgresServer
 from services.calculator import app as calculator
-from services.calculator.settings import Settings as CalculatorSettings
+from services.calculator.settings import CalculatorSettings
 from services.gateway.__main__ import server_config
 from services.gateway.app import create_app
 from services.gateway.mode_context import ModeContexts
 from services.gateway.settings import GatewaySettings
 from services.gateway.websockets.feeds import Sockets
 from services.manifest import app as manifest
-from services.manifest.settings import Settings as ManifestSettings
+from services.manifest.settings import ManifestSettings
 from shared.bus import Worker
 from shared.database import Database, Databases
 from shared.database.upgrade import upgrade_one

@@ -28,7 +28,7 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplicaCapacity:
+class HolderCapacity:
     """The capacity of one replica."""
 
     amount: Fraction
@@ -54,7 +54,7 @@ def ways_to_share(gpu_type: str, gpu: Gpu, sharing: GpuSharing) -> Iterator[Hold
 
 def capacity(
     service: CatalogService, holder: Holder, catalog: Catalog, *, unmeasured: bool = False
-) -> ReplicaCapacity | None:
+) -> HolderCapacity | None:
     """The capacity of a replica; None if it doesn't fit, or if it is unmeasured and estimates aren't allowed."""
     if service.capacity.per_core is not None:
         return _capacity(service, service.capacity.per_core, _cores(service), _cores(service))
@@ -69,13 +69,13 @@ def capacity(
     return _capacity(service, figure, _part(gpu, holder)[0], Fraction(1))
 
 
-def _capacity(service: CatalogService, figure: Figure, parts: Fraction, servers: Fraction) -> ReplicaCapacity | None:
+def _capacity(service: CatalogService, figure: Figure, parts: Fraction, servers: Fraction) -> HolderCapacity | None:
     """`parts` scales a figure per core or GPU; `servers` is how many requests are processed in parallel."""
     amount = figure.value * parts
     if not service.is_serial:
-        return ReplicaCapacity(amount, int(amount), None, figure.confidence, figure.source) if amount >= 1 else None
+        return HolderCapacity(amount, int(amount), None, figure.confidence, figure.source) if amount >= 1 else None
     own = service.own_seconds.value if service.own_seconds else servers / amount
-    return ReplicaCapacity(amount, max(1, int(servers)), float(own), figure.confidence, figure.source)
+    return HolderCapacity(amount, max(1, int(servers)), float(own), figure.confidence, figure.source)
 
 
 def _cores(service: CatalogService) -> Fraction:

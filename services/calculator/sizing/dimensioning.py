@@ -18,7 +18,7 @@ from math import ceil
 
 from services.calculator.sizing import erlang
 from services.calculator.sizing.availability import replicas_for, share, unavailability
-from services.calculator.sizing.capacity import ReplicaCapacity
+from services.calculator.sizing.capacity import HolderCapacity
 from services.calculator.sizing.load import Load
 from shared.catalog import Catalog, CatalogService, Discipline
 from shared.tenants import SlaTarget
@@ -80,7 +80,7 @@ def goal(target: SlaTarget, services: int, catalog: Catalog) -> Goal:
     )
 
 
-def dimension(service: CatalogService, load: Load, capacity: ReplicaCapacity, goal: Goal) -> Dimension:
+def dimension(service: CatalogService, load: Load, capacity: HolderCapacity, goal: Goal) -> Dimension:
     """The fewest replicas that satisfy every constraint. Raises TooSlow if no number does."""
     offered = erlangs(service, load, capacity)
     constraints = {"throughput": _replicas(_throughput(service, offered), capacity)}
@@ -97,13 +97,13 @@ def dimension(service: CatalogService, load: Load, capacity: ReplicaCapacity, go
     )
 
 
-def erlangs(service: CatalogService, load: Load, capacity: ReplicaCapacity) -> float:
+def erlangs(service: CatalogService, load: Load, capacity: HolderCapacity) -> float:
     """The offered load in erlangs: mean concurrent sessions, or mean busy servers."""
     return float(load.amount * capacity.servers / capacity.amount) if service.is_serial else float(load.amount)
 
 
 def performance(
-    service: CatalogService, load: Load, capacity: ReplicaCapacity, goal: Goal, *, replicas: int, needed: int
+    service: CatalogService, load: Load, capacity: HolderCapacity, goal: Goal, *, replicas: int, needed: int
 ) -> Performance:
     """The performance of `replicas`; response time and blocking are those of `needed` of them, the worst case."""
     offered = erlangs(service, load, capacity)
@@ -121,7 +121,7 @@ def _throughput(service: CatalogService, offered: float) -> int:
 
 
 def _served(
-    service: CatalogService, load: Load, capacity: ReplicaCapacity, goal: Goal, offered: float
+    service: CatalogService, load: Load, capacity: HolderCapacity, goal: Goal, offered: float
 ) -> tuple[str, int]:
     """The constraint of the service's discipline, and the servers that it requires."""
     if service.discipline is Discipline.BLOCKED:
@@ -136,7 +136,7 @@ def _served(
     return "response-time", erlang.servers_for_response(offered, capacity.own_seconds, within, goal.slow)
 
 
-def _replicas(servers: int, capacity: ReplicaCapacity) -> int:
+def _replicas(servers: int, capacity: HolderCapacity) -> int:
     return max(1, -(-servers // capacity.servers))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from services.calculator.sizing.capacity import Holder, ReplicaCapacity, capacity, ways_to_share
+from services.calculator.sizing.capacity import Holder, HolderCapacity, capacity, ways_to_share
 from services.calculator.sizing.dimensioning import Dimension, Goal, Performance, TooSlow, dimension, performance
 from services.calculator.sizing.load import Load
 from services.calculator.sizing.placement import Assignment, Rent, cheapest, rents
@@ -26,7 +26,7 @@ class SizedWorkload:
 
     load: Load
     holder: Holder
-    capacity: ReplicaCapacity
+    capacity: HolderCapacity
     dimension: Dimension
 
     @property
@@ -75,7 +75,7 @@ class SizingContext:
         default_factory=dict, compare=False
     )
     """Workloads dimensioned so far: a sizing and its alternatives share most of them."""
-    capacities: dict[tuple[str, Holder], ReplicaCapacity | None] = field(default_factory=dict, compare=False)
+    capacities: dict[tuple[str, Holder], HolderCapacity | None] = field(default_factory=dict, compare=False)
     """Replica capacities computed so far."""
 
 

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from services.calculator.sizing.capacity import ReplicaCapacity
+from services.calculator.sizing.capacity import HolderCapacity
 from services.calculator.sizing.dimensioning import Dimension, Goal
 from services.calculator.sizing.planning import SizedWorkload
 from shared.catalog import CatalogService, Confidence, Discipline
@@ -42,7 +42,7 @@ def _load(service: CatalogService, workload: SizedWorkload) -> Text:
     return Text(f"{en}, at {carried} per {workload.holder}: {replicas}", f"{ko}, {on}당 {carried}: {replicas}개")
 
 
-def _raised(service: CatalogService, capacity: ReplicaCapacity, dimension: Dimension, goal: Goal) -> list[Text]:
+def _raised(service: CatalogService, capacity: HolderCapacity, dimension: Dimension, goal: Goal) -> list[Text]:
     """The constraints that raised the number above the throughput, each with its reason."""
     before, parts = dimension.constraints["throughput"], []
     for name, replicas in list(dimension.constraints.items())[1:]:
@@ -53,7 +53,7 @@ def _raised(service: CatalogService, capacity: ReplicaCapacity, dimension: Dimen
     return parts
 
 
-def _why(name: str, service: CatalogService, capacity: ReplicaCapacity, dimension: Dimension, goal: Goal) -> Text:
+def _why(name: str, service: CatalogService, capacity: HolderCapacity, dimension: Dimension, goal: Goal) -> Text:
     if name == "blocking":
         return Text(
             f"so that at most {goal.blocking:.2g} of sessions find no slot",
@@ -70,7 +70,7 @@ def _why(name: str, service: CatalogService, capacity: ReplicaCapacity, dimensio
     return Text("never fewer", "최소 개수이므로")
 
 
-def _response(service: CatalogService, capacity: ReplicaCapacity, goal: Goal) -> Text:
+def _response(service: CatalogService, capacity: HolderCapacity, goal: Goal) -> Text:
     if capacity.own_seconds is None:
         return Text(f"so that at most {goal.slow:.2g} of them wait", f"기다리는 요청이 {goal.slow:.2g} 이하가 되도록")
     within = service.within_seconds

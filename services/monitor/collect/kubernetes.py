@@ -15,7 +15,7 @@ import orjson
 from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 
-from services.monitor.collect.readings import ClusterSnapshot
+from services.monitor.collect.readings import ClusterObjects
 from shared.errors import DependencyUnavailable
 from shared.kube.client import connect
 from shared.kube.labels import TENANT
@@ -52,7 +52,7 @@ class KubernetesCluster:
         self._client: ApiClient | None = None
         self.name = f"the Kubernetes API of cluster {endpoint.name}"
 
-    async def read(self) -> ClusterSnapshot:
+    async def read(self) -> ClusterObjects:
         """List the objects of all tenants. Raises DependencyUnavailable.
 
         Without a metrics API `usage` is None; without the permission to list PodDisruptionBudgets there are none.
@@ -72,7 +72,7 @@ class KubernetesCluster:
             if isinstance(error, ApiException) and error.status == _UNAUTHORIZED:
                 await self.close()  # a kubeconfig's credentials expire; the next read loads them again
             raise DependencyUnavailable(self.name, _describe(error, self._timeout)) from error
-        return ClusterSnapshot(
+        return ClusterObjects(
             pods=pods,
             deployments=deployments,
             stateful_sets=stateful_sets,

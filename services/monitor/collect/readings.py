@@ -30,7 +30,7 @@ _METRICS = {"cpu": "cpu", "memory": "memory", GPU: "gpu"}
 
 
 @dataclass(frozen=True, slots=True)
-class ClusterSnapshot:
+class ClusterObjects:
     """The objects that the API server listed. `usage` (PodMetrics) is None if the metrics API is unavailable."""
 
     pods: Sequence[Obj]
@@ -70,7 +70,7 @@ class TenantReading(NamedTuple):
 
 
 def read_tenants(
-    state: ClusterSnapshot, promises: Mapping[str, Promise], *, expected: Collection[str] = ()
+    state: ClusterObjects, promises: Mapping[str, Promise], *, expected: Collection[str] = ()
 ) -> dict[str, TenantReading]:
     """The reading of each tenant that has a pod, a workload or a promise, or that is expected to run."""
     usage = {key_of(each): each for each in state.usage or ()}
@@ -94,7 +94,7 @@ def log_unreadable(tenant_id: str) -> None:
     _log.exception("Skipped a tenant with an unreadable object.", action="skip-tenant", tenant_id=tenant_id)
 
 
-def by_tenant(state: ClusterSnapshot) -> dict[str, TenantObjects]:
+def by_tenant(state: ClusterObjects) -> dict[str, TenantObjects]:
     """The objects of each tenant that has a pod or a workload."""
     tenants: dict[str, TenantObjects] = {}
     for pod in state.pods:

@@ -13,7 +13,7 @@ import structlog
 
 from services.monitor.clock import Now, utc_now
 from services.monitor.collect.readings import (
-    ClusterSnapshot,
+    ClusterObjects,
     TenantReading,
     by_tenant,
     log_unreadable,
@@ -40,7 +40,7 @@ class ObservedCluster(Protocol):
     def name(self) -> str:
         """Its name in log lines."""
 
-    async def read(self) -> ClusterSnapshot:
+    async def read(self) -> ClusterObjects:
         """List the tenants' objects. Raises DependencyUnavailable."""
 
     async def close(self) -> None:
@@ -160,7 +160,7 @@ class Sampler:
         self._last_slice = number
         self._notice_changes(readings)
 
-    def _observed(self, state: ClusterSnapshot, known: Mapping[str, Promise], time: datetime) -> dict[str, Promise]:
+    def _observed(self, state: ClusterObjects, known: Mapping[str, Promise], time: datetime) -> dict[str, Promise]:
         """The promises of tenants that the deployer didn't deploy, as far as the cluster shows them."""
         others = {tenant_id: each for tenant_id, each in by_tenant(state).items() if tenant_id not in known}
         self._observers = {tenant_id: self._observers.get(tenant_id) or Observer() for tenant_id in others}
@@ -180,7 +180,7 @@ class Sampler:
         except TemporaryError:
             return ()
 
-    async def _read(self) -> ClusterSnapshot | None:
+    async def _read(self) -> ClusterObjects | None:
         try:
             state = await self._cluster.read()
         except DependencyUnavailable as error:

@@ -10,7 +10,7 @@ from services.monitor.clock import Now
 from services.monitor.reports.periods import Period, UnknownPeriod, read_period
 from services.monitor.reports.reporter import budget_model
 from services.monitor.storage.availability_store import WHOLE, AvailabilityStore, TenantObjective
-from services.monitor.storage.maintenance_windows import MaintenanceWindow, MaintenanceWindows, window_model
+from services.monitor.storage.maintenance_windows import MaintenanceStore, MaintenanceWindow, window_model
 from services.monitor.storage.request_counts import RequestCounts
 from shared.errors import Refused
 from shared.rpc import SlaFailure, SlaFigures, SlaPart, SlaReport, SlaReportRequest, SlaRequests, SlaService
@@ -67,7 +67,7 @@ class SlaReports:
     """The SLA reports of one mode."""
 
     def __init__(
-        self, availability: AvailabilityStore, maintenance: MaintenanceWindows, requests: RequestCounts, now: Now
+        self, availability: AvailabilityStore, maintenance: MaintenanceStore, requests: RequestCounts, now: Now
     ) -> None:
         self._availability = availability
         self._maintenance = maintenance

@@ -49,7 +49,7 @@ class MaintenanceWindow(NamedTuple):
         return Span(slice_of(self.began), math.ceil(self.ended.timestamp() / SLICE_SECONDS))
 
 
-class MaintenanceWindows:
+class MaintenanceStore:
     """The windows of one mode's database."""
 
     def __init__(self, database: Database, now: Now) -> None:

@@ -25,7 +25,7 @@ from services.deployer.cluster.kubernetes import KubernetesAdapter
 from services.deployer.cluster.manifest_objects import parse
 from services.manifest.handlers import validate_rendered
 from services.manifest.rendering import digest, render, summary, to_yaml
-from services.manifest.settings import Settings
+from services.manifest.settings import ManifestSettings
 from shared.catalog import Catalog, load_catalog
 from shared.events import DeployRequested, ManifestRendered, ResourcesCalculated
 from shared.kube.client import connect
@@ -46,7 +46,9 @@ async def size(jetstream: JetStreamContext, message: Msg, sizer: Sizer) -> None:
     await pass_on(jetstream, message, "script.sized", sized.model_dump_json(exclude_none=True).encode())
 
 
-async def render_manifest(jetstream: JetStreamContext, message: Msg, catalog: Catalog, settings: Settings) -> None:
+async def render_manifest(
+    jetstream: JetStreamContext, message: Msg, catalog: Catalog, settings: ManifestSettings
+) -> None:
     event = ResourcesCalculated.model_validate_json(message.data)
     assert event.deployment is not None
     options = event.deployment.options
@@ -75,7 +77,7 @@ def step_of(name: str) -> tuple[str, Step, int]:
     if name == "size":
         return "script.requested", partial(size, sizer=Sizer(load_catalog())), AT_ONCE
     if name == "render":
-        return "script.sized", partial(render_manifest, catalog=load_catalog(), settings=Settings()), AT_ONCE
+        return "script.sized", partial(render_manifest, catalog=load_catalog(), settings=ManifestSettings()), AT_ONCE
     server = f"{os.environ['K8S_SIMULATOR_URL']}/clusters/demo"
     cluster = KubernetesAdapter("demo", partial(connect, server=server, connections=DEPLOYMENTS_AT_ONCE))
     return "script.rendered", partial(deploy, cluster=cluster), DEPLOYMENTS_AT_ONCE

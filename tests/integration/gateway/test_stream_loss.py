@@ -18,11 +18,11 @@ from embedded.nats import NatsServer
 from embedded.ports import free_ports
 from embedded.postgres import PostgresServer
 from services.calculator import app as calculator
-from services.calculator.settings import Settings as CalculatorSettings
+from services.calculator.settings import CalculatorSettings
 from services.deployer import app as deployer
 from services.deployer.settings import DeployerSettings
 from services.manifest import app as manifest
-from services.manifest.settings import Settings as ManifestSettings
+from services.manifest.settings import ManifestSettings
 from shared.access import BOOTSTRAP, inbox
 from shared.bus import Worker
 from shared.bus.bootstrap import bootstrap

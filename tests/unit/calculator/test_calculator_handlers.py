@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from services.calculator.handlers import advise, calculate, size_deployment, size_tenant
-from services.calculator.settings import Settings
+from services.calculator.settings import CalculatorSettings
 from services.calculator.sizing.planning import SizingOptions
 from services.calculator.sizing.sizer import Sizer
 from shared.bus import Delivery
@@ -161,9 +161,9 @@ async def test_a_recommendation_is_made_for_the_sizing_that_is_sent() -> None:
 
 def test_the_settings_have_these_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KRW_PER_USD", raising=False)
-    assert (Settings().port, Settings().krw_per_usd) == (8011, None)
+    assert (CalculatorSettings().port, CalculatorSettings().krw_per_usd) == (8011, None)
     monkeypatch.setenv("KRW_PER_USD", "1385.5")
-    assert Settings().krw_per_usd == Fraction(2771, 2)
+    assert CalculatorSettings().krw_per_usd == Fraction(2771, 2)
     monkeypatch.setenv("KRW_PER_USD", "-1")
     with pytest.raises(ValueError, match="krw_per_usd"):
-        Settings()
+        CalculatorSettings()

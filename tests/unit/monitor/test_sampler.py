@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from services.monitor.collect.readings import ClusterSnapshot
+from services.monitor.collect.readings import ClusterObjects
 from services.monitor.collect.sampler import Sampler
 from services.monitor.publisher import ObservationPublisher
 from shared.errors import DependencyUnavailable
@@ -20,7 +20,7 @@ from shared.subjects import Mode
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 
 
-def state(*tenants: str, ready: bool = True, usage: bool = True) -> ClusterSnapshot:
+def state(*tenants: str, ready: bool = True, usage: bool = True) -> ClusterObjects:
     """One workload with one pod for each tenant."""
 
     def metadata(tenant: str) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def state(*tenants: str, ready: bool = True, usage: bool = True) -> ClusterSnaps
 
     conditions = [{"type": "Ready", "status": str(ready)}]
     done = {"conditions": [{"type": "Progressing", "reason": "NewReplicaSetAvailable"}]}
-    return ClusterSnapshot(
+    return ClusterObjects(
         pods=[
             {"metadata": metadata(each), "spec": {"containers": []}, "status": {"conditions": conditions}}
             for each in tenants
@@ -45,12 +45,12 @@ def state(*tenants: str, ready: bool = True, usage: bool = True) -> ClusterSnaps
 class FakeCluster:
     """Answers with `state`, or doesn't while it is None."""
 
-    state: ClusterSnapshot | None
+    state: ClusterObjects | None
     name: str = "the Kubernetes API of cluster test"
     reads: int = 0
     is_open: bool = True
 
-    async def read(self) -> ClusterSnapshot:
+    async def read(self) -> ClusterObjects:
         self.reads += 1
         if self.state is None:
             raise DependencyUnavailable(self.name, "connection refused")

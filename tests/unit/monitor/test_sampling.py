@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.monitor.collect.readings import ClusterSnapshot, TenantReading, by_tenant, needs_found, read_tenants
+from services.monitor.collect.readings import ClusterObjects, TenantReading, by_tenant, needs_found, read_tenants
 from shared.sla import Observer
 
 Object = dict[str, Any]
@@ -85,7 +85,7 @@ def pods(count: int, **fields: Any) -> list[Object]:
     return [pod(f"{fields.get('app', 'callbot')}-{number}", **fields) for number in range(count)]
 
 
-def readings(state: ClusterSnapshot) -> dict[str, TenantReading]:
+def readings(state: ClusterObjects) -> dict[str, TenantReading]:
     """Of tenants that something else deployed."""
     promises = {
         tenant_id: Observer().note(needs_found(each), each.workloads, each.pods, NOON)
@@ -94,13 +94,13 @@ def readings(state: ClusterSnapshot) -> dict[str, TenantReading]:
     return read_tenants(state, promises)
 
 
-def sample(state: ClusterSnapshot) -> dict[str, dict[str, float]]:
+def sample(state: ClusterObjects) -> dict[str, dict[str, float]]:
     return {tenant_id: each.values for tenant_id, each in readings(state).items()}
 
 
 def values(*objects: Object, autoscalers: tuple[Object, ...] = (), usage: tuple[Object, ...] = ()) -> dict[str, float]:
     """The values of the tenant acme."""
-    state = ClusterSnapshot(
+    state = ClusterObjects(
         pods=[each for each in objects if "containers" in each["spec"]],
         deployments=[each for each in objects if "selector" in each["spec"]],
         autoscalers=autoscalers,
@@ -110,13 +110,13 @@ def values(*objects: Object, autoscalers: tuple[Object, ...] = (), usage: tuple[
 
 
 def test_a_cluster_without_tenants_has_no_values() -> None:
-    assert sample(ClusterSnapshot(pods=[], deployments=[])) == {}
+    assert sample(ClusterObjects(pods=[], deployments=[])) == {}
 
 
 def test_objects_without_the_tenant_label_are_nobodys() -> None:
     system = pod("coredns")
     del system["metadata"]["labels"]["ecp.ai/tenant"]
-    assert sample(ClusterSnapshot(pods=[system], deployments=[])) == {}
+    assert sample(ClusterObjects(pods=[system], deployments=[])) == {}
 
 
 def test_use_is_in_percent_of_the_requests_over_all_pods() -> None:
@@ -149,12 +149,12 @@ def test_an_amount_that_is_no_quantity_is_left_out() -> None:
 
 
 def test_without_a_metrics_api_readiness_is_known_all_the_same() -> None:
-    state = ClusterSnapshot(pods=[pod(requests={"cpu": "1"})], deployments=[deployment()], usage=None)
+    state = ClusterObjects(pods=[pod(requests={"cpu": "1"})], deployments=[deployment()], usage=None)
     assert sample(state) == {"acme": {"pods_ready": 1.0, "pods_wanted": 1.0, "available": 1.0}}
 
 
 def test_tenants_are_told_apart_though_their_workloads_have_the_same_names() -> None:
-    state = ClusterSnapshot(
+    state = ClusterObjects(
         pods=[pod(tenant="acme"), pod(tenant="globex", ready=NOT_READY)],
         deployments=[deployment(tenant="acme"), deployment(tenant="globex")],
     )
@@ -243,7 +243,7 @@ def test_a_selector_with_expressions_selects_as_kubernetes_does() -> None:
 def test_a_stateful_set_is_a_service_like_another_and_takes_its_tenant_down() -> None:
     redis = deployment("redis")
     redis["spec"]["serviceName"] = "redis-headless"
-    state = ClusterSnapshot(
+    state = ClusterObjects(
         pods=[pod(), pod("redis-0", app="redis", ready=NOT_READY)], deployments=[deployment()], stateful_sets=[redis]
     )
     found = readings(state)["acme"]

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from services.monitor.collect.kubernetes import Endpoint
 from services.monitor.mode_context import observed_endpoint
-from services.monitor.settings import Settings
+from services.monitor.settings import MonitorSettings
 from shared.subjects import Mode
 
 VARIABLES = (
@@ -28,7 +28,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_defaults() -> None:
-    settings = Settings()
+    settings = MonitorSettings()
     assert settings.port == 8014
     assert settings.k8s_simulator_url == "http://127.0.0.1:6360"
     assert settings.kubernetes_config_path is None
@@ -40,11 +40,11 @@ def test_the_defaults() -> None:
 
 def test_a_reading_must_end_within_its_slice() -> None:
     with pytest.raises(ValidationError):
-        Settings(cluster_timeout=5)
+        MonitorSettings(cluster_timeout=5)
 
 
 def test_without_a_kubeconfig_each_mode_has_its_cluster_of_the_simulator() -> None:
-    settings = Settings(k8s_simulator_url="http://simulator:6360/")
+    settings = MonitorSettings(k8s_simulator_url="http://simulator:6360/")
     assert observed_endpoint(Mode.DEMO, settings) == Endpoint("demo", server="http://simulator:6360/clusters/demo")
     assert observed_endpoint(Mode.PRODUCTION, settings) == Endpoint(
         "default", server="http://simulator:6360/clusters/default"
@@ -52,13 +52,13 @@ def test_without_a_kubeconfig_each_mode_has_its_cluster_of_the_simulator() -> No
 
 
 def test_a_kubeconfig_is_for_production_alone() -> None:
-    settings = Settings(kubernetes_config_path=Path("/etc/kubeconfig"))
+    settings = MonitorSettings(kubernetes_config_path=Path("/etc/kubeconfig"))
     assert observed_endpoint(Mode.PRODUCTION, settings) == Endpoint("production", kubeconfig=Path("/etc/kubeconfig"))
     assert observed_endpoint(Mode.DEMO, settings).kubeconfig is None
 
 
 def test_the_monitor_may_have_a_kubeconfig_of_its_own_which_only_reads() -> None:
-    settings = Settings(
+    settings = MonitorSettings(
         kubernetes_config_path=Path("/etc/kubeconfig"), monitor_kubernetes_config_path=Path("/etc/reader")
     )
     assert observed_endpoint(Mode.PRODUCTION, settings) == Endpoint("production", kubeconfig=Path("/etc/reader"))

@@ -36,8 +36,6 @@ NOT_COUNTED: Final = {Path("docs/glossary.md"), Path(__file__).relative_to(ROOT)
 
 ALLOWED: Final = {
     "embedded": 1,
-    "tests/integration/test_monitor": 2,
-    "tests/integration/test_sla": 3,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.monitor.collect.deployer_records import AppliedGeneration, AppliedRecord, promise_in
-from services.monitor.collect.readings import ClusterSnapshot, read_tenants
+from services.monitor.collect.readings import ClusterObjects, read_tenants
 from services.monitor.metric_names import AVAILABLE
 from services.simulator.api.product import cluster_metrics
 from services.simulator.objects import with_metadata
@@ -118,7 +118,7 @@ class Hotel:
 
     def sample(self) -> None:
         store = self.harness.store
-        state = ClusterSnapshot(pods=store.list("pods", PLACE), deployments=store.list(DEPLOYMENTS, PLACE))
+        state = ClusterObjects(pods=store.list("pods", PLACE), deployments=store.list(DEPLOYMENTS, PLACE))
         promise = promise_in(self.record, self.manifests.get)
         assert promise is not None
         available = read_tenants(state, {TENANT: promise})[TENANT].values.get(AVAILABLE)
