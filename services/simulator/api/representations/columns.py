@@ -52,6 +52,10 @@ def _from(field: str) -> Callable[[str], Callable[[Obj], Any]]:
     return lambda name: lambda obj: (obj.get(field) or {}).get(name, 0)
 
 
+def _node_info(field: str, absent: str = "<unknown>") -> Callable[[Obj], Any]:
+    return lambda node: (status(node).get("nodeInfo") or {}).get(field, absent)
+
+
 def _reference(obj: Obj) -> str:
     target = spec(obj)["scaleTargetRef"]
     return f"{target['kind']}/{target['name']}"
@@ -137,16 +141,12 @@ _COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
         _text("Status", cells.node_status),
         _text("Roles", cells.node_roles),
         _AGE,
-        _text("Version", lambda obj: (status(obj).get("nodeInfo") or {}).get("kubeletVersion", "")),
+        _text("Version", _node_info("kubeletVersion", "")),
         _text("Internal-IP", lambda obj: cells.node_address(obj, "InternalIP"), 1),
         _text("External-IP", lambda obj: cells.node_address(obj, "ExternalIP"), 1),
-        _text("OS-Image", lambda obj: (status(obj).get("nodeInfo") or {}).get("osImage", "<unknown>"), 1),
-        _text("Kernel-Version", lambda obj: (status(obj).get("nodeInfo") or {}).get("kernelVersion", "<unknown>"), 1),
-        _text(
-            "Container-Runtime",
-            lambda obj: (status(obj).get("nodeInfo") or {}).get("containerRuntimeVersion", "<unknown>"),
-            1,
-        ),
+        _text("OS-Image", _node_info("osImage"), 1),
+        _text("Kernel-Version", _node_info("kernelVersion"), 1),
+        _text("Container-Runtime", _node_info("containerRuntimeVersion"), 1),
     ),
     "pods": (
         _NAME,
