@@ -4,6 +4,8 @@
 .PHONY: help run up down test test-unit test-fuzz test-long test-containers coverage check format bench dlq env docs update-golden install clean clean-all
 
 PYTHON_IN_VENV := .venv/bin/python
+# The tests and `make run` start many processes, and each would compile all that it imports again (2 s of CPU for the gateway).
+unexport PYTHONDONTWRITEBYTECODE
 # Whether the virtual environment is current. Compares contents, because a checkout changes the dates of files.
 INSTALLED := { pwd; cat requirements.lock pyproject.toml; } | cksum 2>/dev/null | cmp -s - .venv/installed 2>/dev/null && $(PYTHON_IN_VENV) -c ''
 
