@@ -196,9 +196,10 @@ async def make_databases(server: PostgresServer, name: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def running_gateway(**changes: Any) -> AsyncIterator[Gateway]:
-    """A gateway on a free port, as soon as it listens."""
+    """A gateway on a free port, as soon as it listens. Its RPCs wait longer, because tests share the machine."""
     [port] = free_ports(1)
-    settings = GatewaySettings(**{"port": port, "stop_timeout": 1, "outbox_poll": 0.5, **changes})
+    defaults = {"port": port, "stop_timeout": 1, "outbox_poll": 0.5, "rpc_timeout": 6}
+    settings = GatewaySettings(**{**defaults, **changes})
     app = create_app(settings)
     server = _Server(server_config(app, settings))
     serving = asyncio.create_task(server.serve())
