@@ -59,7 +59,7 @@ def code_of(answer: httpx.Response) -> tuple[int, str]:
 
 
 async def test_system_metrics_add_up_capacity_requests_and_usage(client: httpx.AsyncClient) -> None:
-    metrics = schemas.SystemMetrics.model_validate_json((await client.get("/api/v1/metrics/system")).content)
+    metrics = schemas.ClusterMetrics.model_validate_json((await client.get("/api/v1/metrics/system")).content)
     assert (metrics.nodes, metrics.cluster_status) == (24, "healthy")
     assert (metrics.pods.total, metrics.pods.ready) == (3, 3)
     assert (metrics.requested_resources.cpu, metrics.requested_resources.gpu) == ("4000m", 1)

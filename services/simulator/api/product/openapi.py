@@ -25,7 +25,7 @@ Models = tuple[type[BaseModel], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class DocumentedCall:
     """One endpoint. `success` maps codes to the models of a body, or to its media type where it isn't JSON."""
 
     method: str
@@ -39,23 +39,23 @@ class Operation:
 
 
 OPERATIONS: Final = (
-    Operation("get", "/health", "Check that the process is alive", {200: (schemas.Health,)}, by_mode=False),
-    Operation(
+    DocumentedCall("get", "/health", "Check that the process is alive", {200: (schemas.Health,)}, by_mode=False),
+    DocumentedCall(
         "get",
         "/ready",
         "Check that all dependencies answer",
         {200: (schemas.Readiness,), 503: (schemas.Readiness,)},
         by_mode=False,
     ),
-    Operation("get", "/metrics", "Get Prometheus metrics", {200: "text/plain"}, by_mode=False),
-    Operation("get", "/docs", "Get an overview of the endpoints", {200: "text/html"}, by_mode=False),
-    Operation(
+    DocumentedCall("get", "/metrics", "Get Prometheus metrics", {200: "text/plain"}, by_mode=False),
+    DocumentedCall("get", "/docs", "Get an overview of the endpoints", {200: "text/html"}, by_mode=False),
+    DocumentedCall(
         "get", "/api/metrics", "Get the metrics of a cluster and its tenants", {200: (schemas.AllMetrics,)}, (400, 503)
     ),
-    Operation(
-        "get", "/api/v1/metrics/system", "Get the metrics of a cluster", {200: (schemas.SystemMetrics,)}, (400, 503)
+    DocumentedCall(
+        "get", "/api/v1/metrics/system", "Get the metrics of a cluster", {200: (schemas.ClusterMetrics,)}, (400, 503)
     ),
-    Operation(
+    DocumentedCall(
         "get",
         "/api/v1/metrics/{tenant_id}",
         "Get the metrics of a tenant",
@@ -63,7 +63,7 @@ OPERATIONS: Final = (
         (400, 404, 503),
         path_parameters={"tenant_id": "The tenant's id"},
     ),
-    Operation(
+    DocumentedCall(
         "post",
         "/api/v1/external-metrics",
         "Store metrics that another system measured",
@@ -104,12 +104,12 @@ def document() -> bytes:
     )
 
 
-def _models(operation: Operation) -> list[type[BaseModel]]:
+def _models(operation: DocumentedCall) -> list[type[BaseModel]]:
     bodies = [models for models in operation.success.values() if not isinstance(models, str)]
     return [model for models in bodies for model in models] + ([operation.body] if operation.body else [])
 
 
-def _described(operation: Operation) -> dict[str, Any]:
+def _described(operation: DocumentedCall) -> dict[str, Any]:
     parameters = [
         {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
         for name, text in operation.path_parameters.items()
@@ -125,7 +125,7 @@ def _described(operation: Operation) -> dict[str, Any]:
     return described
 
 
-def _responses(operation: Operation) -> dict[str, Any]:
+def _responses(operation: DocumentedCall) -> dict[str, Any]:
     answers: dict[int, Models | str] = {
         **operation.success,
         **dict.fromkeys(operation.failures, (schemas.ErrorResponse,)),

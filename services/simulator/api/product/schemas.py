@@ -85,7 +85,7 @@ class ResourceAmounts(_Shape):
     gpu: float
 
 
-class Utilization(_Shape):
+class ResourceUse(_Shape):
     """Usage in percent."""
 
     cpu: float
@@ -93,7 +93,7 @@ class Utilization(_Shape):
     gpu: float
 
 
-class SystemMetrics(_Shape):
+class ClusterMetrics(_Shape):
     """Nodes, pods, capacity and usage of one cluster."""
 
     timestamp: datetime
@@ -104,10 +104,10 @@ class SystemMetrics(_Shape):
     total_resources: ResourceAmounts
     requested_resources: ResourceAmounts
     used_resources: ResourceAmounts
-    utilization: Utilization
+    utilization: ResourceUse
 
 
-class TenantLoad(Utilization):
+class TenantLoad(ResourceUse):
     """Usage in percent of the requests, and the simulated traffic that causes it."""
 
     network_rps: float
@@ -157,7 +157,7 @@ class ExternalTenantMetrics(_Shape):
 class AllMetrics(_Shape):
     """The cluster, and every tenant that runs in it by its id."""
 
-    system: SystemMetrics
+    system: ClusterMetrics
     tenants: dict[str, TenantMetrics]
 
 

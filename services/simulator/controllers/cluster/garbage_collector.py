@@ -6,7 +6,7 @@ references of its dependents. An object with several owners stays as long as one
 """
 
 from services.simulator.controllers.runtime.context import ControllerContext
-from services.simulator.controllers.runtime.ownership import ObjectRef, ref_of
+from services.simulator.controllers.runtime.ownership import StoredRef, ref_of
 from services.simulator.objects import with_metadata
 from shared.kube.objects import Obj, ObjectKey, is_terminating
 
@@ -27,11 +27,11 @@ class GarbageCollector:
         if found is None:
             return
         if is_terminating(found):
-            self._let_go(ObjectRef(resource, namespace, name), found)
+            self._let_go(StoredRef(resource, namespace, name), found)
         elif found["metadata"].get("ownerReferences"):
-            self._collect(ObjectRef(resource, namespace, name), found)
+            self._collect(StoredRef(resource, namespace, name), found)
 
-    def _collect(self, ref: ObjectRef, found: Obj) -> None:
+    def _collect(self, ref: StoredRef, found: Obj) -> None:
         """Delete the object if no owner exists; otherwise remove references to owners that don't."""
         owners = found["metadata"]["ownerReferences"]
         present = [owner for owner in owners if self._context.ownership.find(owner["uid"])]
@@ -45,7 +45,7 @@ class GarbageCollector:
         elif len(present) < len(owners):
             self._context.store.replace(ref.resource, with_metadata(found, ownerReferences=present))
 
-    def _let_go(self, ref: ObjectRef, owner: Obj) -> None:
+    def _let_go(self, ref: StoredRef, owner: Obj) -> None:
         finalizers, uid = owner["metadata"].get("finalizers") or [], owner["metadata"]["uid"]
         dependents = self._context.ownership.dependents(uid)
         if ORPHAN in finalizers:
@@ -59,13 +59,13 @@ class GarbageCollector:
             if not blocking:
                 self._remove_finalizer(ref, owner, FOREGROUND)
 
-    def _strike(self, dependent: ObjectRef, uid: str) -> None:
+    def _strike(self, dependent: StoredRef, uid: str) -> None:
         found = self._context.store.get(*dependent)
         if found is not None:
             left = [owner for owner in found["metadata"].get("ownerReferences") or () if owner["uid"] != uid]
             self._context.store.replace(dependent.resource, with_metadata(found, ownerReferences=left or None))
 
-    def _remove_finalizer(self, ref: ObjectRef, owner: Obj, finalizer: str) -> None:
+    def _remove_finalizer(self, ref: StoredRef, owner: Obj, finalizer: str) -> None:
         left = [name for name in owner["metadata"]["finalizers"] if name != finalizer]
         self._context.store.replace(ref.resource, with_metadata(owner, finalizers=left or None))
 
@@ -76,12 +76,12 @@ class GarbageCollector:
             return False
         return FOREGROUND in (found["metadata"].get("finalizers") or ())
 
-    def _blocks(self, dependent: ObjectRef, uid: str) -> bool:
+    def _blocks(self, dependent: StoredRef, uid: str) -> bool:
         found = self._context.store.get(*dependent)
         owners = found["metadata"].get("ownerReferences") or () if found else ()
         return any(owner["uid"] == uid and owner.get("blockOwnerDeletion") for owner in owners)
 
-    def _enqueue(self, ref: ObjectRef) -> None:
+    def _enqueue(self, ref: StoredRef) -> None:
         self._context.queue.add(self.reconcile, (ref.resource, f"{ref.namespace}/{ref.name}"))
 
     def _on_anything(self, resource: str, old: Obj | None, new: Obj | None) -> None:

@@ -7,7 +7,7 @@ is empty. Its conditions name what remains, in Kubernetes' words.
 from collections import Counter
 
 from services.simulator.controllers.runtime.context import ControllerContext
-from services.simulator.controllers.runtime.ownership import ObjectRef
+from services.simulator.controllers.runtime.ownership import StoredRef
 from services.simulator.objects import with_condition
 from shared.kube.objects import Obj, ObjectKey, is_terminating
 
@@ -70,14 +70,14 @@ class NamespaceController:
         else:
             self._finalize(name)
 
-    def _report(self, namespace: Obj, remaining: list[ObjectRef]) -> None:
+    def _report(self, namespace: Obj, remaining: list[StoredRef]) -> None:
         conditions = (namespace.get("status") or {}).get("conditions") or []
         for condition in self._conditions(remaining):
             conditions = with_condition(conditions, condition, refresh=True)
         status = {**(namespace.get("status") or {}), "phase": "Terminating", "conditions": conditions}
         self._context.store.replace(NAMESPACES, {**namespace, "status": status})
 
-    def _conditions(self, remaining: list[ObjectRef]) -> list[Obj]:
+    def _conditions(self, remaining: list[StoredRef]) -> list[Obj]:
         now = self._context.timestamp()
         counts = sorted(Counter(ref.resource for ref in remaining).items())
         listed = ", ".join(
@@ -99,7 +99,7 @@ class NamespaceController:
             for kind, state, reason, message in found
         ]
 
-    def _finalizers(self, remaining: list[ObjectRef]) -> str:
+    def _finalizers(self, remaining: list[StoredRef]) -> str:
         counts: Counter[str] = Counter()
         for ref in remaining:
             found = self._context.store.get(*ref)

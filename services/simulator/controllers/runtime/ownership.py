@@ -15,7 +15,7 @@ from shared.kube.objects import Obj, controller_of, key_of
 _K = TypeVar("_K")
 
 
-class ObjectRef(NamedTuple):
+class StoredRef(NamedTuple):
     """The place of an object in the store; `namespace` is "" for a cluster-scoped one."""
 
     resource: str
@@ -28,10 +28,10 @@ class Ownership:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._dependents: dict[str, dict[ObjectRef, None]] = {}
-        self._contents: dict[str, dict[ObjectRef, None]] = {}
-        self._uncontrolled: dict[tuple[str, str], dict[ObjectRef, None]] = {}
-        self._refs: dict[str, ObjectRef] = {}
+        self._dependents: dict[str, dict[StoredRef, None]] = {}
+        self._contents: dict[str, dict[StoredRef, None]] = {}
+        self._uncontrolled: dict[tuple[str, str], dict[StoredRef, None]] = {}
+        self._refs: dict[str, StoredRef] = {}
 
     def observe(self, resource: str, old: Obj | None, new: Obj | None) -> None:
         """Update the indexes after a change."""
@@ -49,11 +49,11 @@ class Ownership:
             self._refs.pop(old["metadata"]["uid"], None)
             self._unlink(ref_of(resource, old), old["metadata"].get("ownerReferences"))
 
-    def find(self, uid: str) -> ObjectRef | None:
+    def find(self, uid: str) -> StoredRef | None:
         """The reference of the object with this uid; None if it doesn't exist."""
         return self._refs.get(uid)
 
-    def dependents(self, uid: str) -> list[ObjectRef]:
+    def dependents(self, uid: str) -> list[StoredRef]:
         """The objects that have this uid among their owners."""
         return list(self._dependents.get(uid, ()))
 
@@ -72,7 +72,7 @@ class Ownership:
             if found is not None:
                 yield found
 
-    def contents(self, namespace: str) -> list[ObjectRef]:
+    def contents(self, namespace: str) -> list[StoredRef]:
         """All objects in the namespace, oldest first, and its events, which are not indexed."""
         events = [ref_of(EVENTS, event) for event in self._store.list(EVENTS, namespace)]
         return [*self._contents.get(namespace, ()), *events]
@@ -83,13 +83,13 @@ class Ownership:
         elif old is not None and new is None and (namespace := old["metadata"].get("namespace")):
             _discard(self._contents, namespace, ref_of(resource, old))
 
-    def _link(self, ref: ObjectRef, owners: Iterable[Obj] | None) -> None:
+    def _link(self, ref: StoredRef, owners: Iterable[Obj] | None) -> None:
         for owner in owners or ():
             self._dependents.setdefault(owner["uid"], {})[ref] = None
         if not any(owner.get("controller") for owner in owners or ()):
             self._uncontrolled.setdefault((ref.resource, ref.namespace), {})[ref] = None
 
-    def _unlink(self, ref: ObjectRef, owners: Iterable[Obj] | None) -> None:
+    def _unlink(self, ref: StoredRef, owners: Iterable[Obj] | None) -> None:
         for owner in owners or ():
             _discard(self._dependents, owner["uid"], ref)
         _discard(self._uncontrolled, (ref.resource, ref.namespace), ref)
@@ -115,12 +115,12 @@ class PodOwners:
             self._queue.add(reconcile, (pod["metadata"]["namespace"], owner["name"]))
 
 
-def ref_of(resource: str, obj: Obj) -> ObjectRef:
+def ref_of(resource: str, obj: Obj) -> StoredRef:
     """The reference of an object of this resource."""
-    return ObjectRef(resource, *key_of(obj))
+    return StoredRef(resource, *key_of(obj))
 
 
-def _discard(index: dict[_K, dict[ObjectRef, None]], key: _K, ref: ObjectRef) -> None:
+def _discard(index: dict[_K, dict[StoredRef, None]], key: _K, ref: StoredRef) -> None:
     members = index.get(key)
     if members is not None:
         members.pop(ref, None)
