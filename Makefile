@@ -21,7 +21,7 @@ up:
 down:
 	@deploy/compose/up.sh down $(ARGS)
 
-## Run every test on real NATS and PostgreSQL (about 6 minutes); ARGS="-k name" for some of them
+## Run every test on real NATS and PostgreSQL (about 10 minutes); ARGS="-k name" for some of them
 test: install
 	@$(PYTHON_IN_VENV) -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 

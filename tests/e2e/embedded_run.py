@@ -18,6 +18,8 @@ from tools.locks import ROOT
 
 START_SECONDS = 240.0
 STOP_SECONDS = 90.0
+RESTART_SECONDS = 150.0
+"""For a killed process, and all that waits for it, on a machine that other tests keep busy."""
 
 
 @dataclass

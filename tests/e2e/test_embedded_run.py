@@ -11,7 +11,7 @@ from embedded.child import until
 from embedded.first_deployment import CALL_CENTRE, TENANT_ID
 from embedded.ports import free_ports
 from embedded.settings import EmbeddedSettings
-from tests.e2e.embedded_run import EmbeddedRun
+from tests.e2e.embedded_run import RESTART_SECONDS, EmbeddedRun
 from tests.support.http_client import local_client
 
 TENANT = f"/api/v1/tenants/{TENANT_ID}"
@@ -56,13 +56,14 @@ class TestMakeRun:
 
         await until(measured, 60)
 
+    @pytest.mark.timeout(2 * RESTART_SECONDS + 60)
     @pytest.mark.parametrize("program", ["deployer", "gateway", "nats", "postgres-demo", "supervisord"])
     async def test_what_is_killed_comes_back(self, stack: EmbeddedRun, program: str) -> None:
         killed = stack.record(program)
 
         os.kill(killed.pid, signal.SIGKILL)
 
-        await until(lambda: stack.record(program).pid != killed.pid and stack.record(program).alive, 60)
+        await until(lambda: stack.record(program).pid != killed.pid and stack.record(program).alive, RESTART_SECONDS)
 
         async def answers() -> bool:
             try:
@@ -70,7 +71,7 @@ class TestMakeRun:
             except httpx.HTTPError:
                 return False
 
-        await until(answers, 60)
+        await until(answers, RESTART_SECONDS)
 
     async def test_a_second_start_reports_that_it_runs_already_and_where(self, stack: EmbeddedRun) -> None:
         second = stack.launch()
