@@ -26,6 +26,7 @@ _VARIABLE = (
     (r"\b(dep|del|req)-[0-9a-f]{12}", r"\1-#"),
     # Measured values in the cells of a benchmark's table, and the column widths that depend on them.
     (r"(?<=│) *[\d.,]+(?= │)", " #"),
+    (r"(?<=│) *(below|ABOVE)(?= *│)", " #verdict"),
     (r"(?<=[━─])[━─]+", ""),
     (r"(?m)(?<=[│┃]) +| +(?=[│┃])|^ +", " "),
 )
@@ -135,7 +136,7 @@ def run(commands: list[str], variables: Mapping[str, str] | None = None) -> list
         env=environment(variables),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"
