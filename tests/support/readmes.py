@@ -26,7 +26,6 @@ _VARIABLE = (
     (r"\b(dep|del|req)-[0-9a-f]{12}", r"\1-#"),
     # Measured values in the cells of a benchmark's table, and the column widths that depend on them.
     (r"(?<=│) *[\d.,]+(?= │)", " #"),
-    (r"(?<=│) *(below|ABOVE)(?= *│)", " #verdict"),
     (r"(?<=[━─])[━─]+", ""),
     (r"(?m)(?<=[│┃]) +| +(?=[│┃])|^ +", " "),
 )

@@ -87,6 +87,4 @@ def test_what_is_shown_may_leave_out_and_vary_but_not_differ() -> None:
     assert not agrees(Example("true", ("words",)), "")
     assert agrees(Example("true", ()), "")
     assert agrees(Example("bench", ("│ a case │ 3.96 │ below │",)), "│ a case │  14.2 │ below │\n")
-    # A verdict depends on how busy the machine is, which no test may assert.
-    assert agrees(Example("bench", ("│ a case │ 3.96 │ below │",)), "│ a case │ 14.2 │ ABOVE │\n")
-    assert not agrees(Example("bench", ("│ a case │ 3.96 │ below │",)), "│ a case │ 14.2 │ failed │\n")
+    assert not agrees(Example("bench", ("│ a case │ 3.96 │ below │",)), "│ a case │ 14.2 │ ABOVE │\n")
