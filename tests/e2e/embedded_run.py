@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import psutil
 
 from embedded.child import until
 from embedded.directory import DataDirectory
@@ -67,6 +68,13 @@ class EmbeddedRun:
         process = self.process = self.launch(command)
         await until(lambda: process.poll() is not None or "Ready after" in self.output, START_SECONDS)
         assert process.poll() is None, self.output
+
+    def runner(self) -> psutil.Process:
+        """The runner itself, which is a child of make if a command started it."""
+        assert self.process is not None
+        started = psutil.Process(self.process.pid)
+        family = [started, *started.children(recursive=True)]
+        return next(each for each in family if each.cmdline()[-2:] == ["embedded", "run"])
 
     def record(self, program: str) -> ProcessRecord:
         """The process that currently runs `program`."""

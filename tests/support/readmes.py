@@ -35,7 +35,7 @@ class Place(Enum):
     """Where a command of a page is run."""
 
     EMBEDDED = auto()
-    """tests/e2e/test_readmes.py: by `make run`, and on what it has started."""
+    """tests/e2e/test_make_run.py: by `make run`, and on what it has started."""
     CONTAINERS = auto()
     """tests/containers/test_pages.py: by Compose."""
     ALONE = auto()
