@@ -18,15 +18,27 @@ from typing import Any
 
 
 class EcpError(Exception):
-    """Base of all errors of ours. `code` is stable and upper case; `details` is JSON-serialisable."""
+    """Base of all errors of ours. `code` is stable and upper case; `details` is JSON-serialisable.
+
+    The gateway translates the message by its id, which is the code unless a code has several messages; the details are
+    its parameters.
+    """
 
     code = "INTERNAL"
 
-    def __init__(self, message: str, *, code: str | None = None, details: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        details: Mapping[str, Any] | None = None,
+        message_id: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.code
         self.details: dict[str, Any] = dict(details or {})
+        self.message_id = message_id or self.code
 
 
 class TemporaryError(EcpError):

@@ -4,6 +4,8 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 
+from shared.messages import Sentence, sentence
+
 METRIC_NAME = r"^[A-Za-z][A-Za-z0-9_.:/-]{0,49}$"
 NAME_RULE = "a name has 1 to 50 letters, digits or any of _ . : / -, and begins with a letter"
 LARGEST = 1e30
@@ -21,21 +23,29 @@ def name_problem(name: str) -> str | None:
     return None if _NAME.match(name) and not name.endswith("\n") else NAME_RULE
 
 
-def value_problem(value: float) -> str | None:
+def value_problem(value: float) -> Sentence | None:
     """What to change about a value, or None."""
     if not math.isfinite(value):
-        return "must be a finite number"
-    return None if abs(value) <= LARGEST else f"must be at most {LARGEST:g} from zero"
+        return sentence("value-finite_number", "must be a finite number")
+    if abs(value) <= LARGEST:
+        return None
+    return sentence("value-too_far_from_zero", "must be at most {largest} from zero", largest=f"{LARGEST:g}")
 
 
-def time_problem(time: datetime, now: datetime | None = None, retention: timedelta = OLDEST) -> str | None:
+def time_problem(time: datetime, now: datetime | None = None, retention: timedelta = OLDEST) -> Sentence | None:
     """What to change about a time (aware), or None. What is older than the retention wouldn't be kept."""
     now = now or datetime.now(UTC)
     if time > now + NEWEST:
-        return f"lies in the future: at most {NEWEST.seconds // 60} minutes ahead of {now:%Y-%m-%dT%H:%M:%SZ}"
+        english = "lies in the future: at most {minutes} minutes ahead of {now}"
+        return sentence("value-in_the_future", english, minutes=NEWEST.seconds // 60, now=f"{now:%Y-%m-%dT%H:%M:%SZ}")
     if time < now - OLDEST:
-        return "lies too far in the past: at most ten years"
+        return sentence("value-ten_years_ago", "lies too far in the past: at most ten years")
     if time < now - retention:
-        kept = f"samples are kept for {retention.days} days, which RETENTION_DAYS sets"
-        return f"lies too far in the past: {kept}, so that the oldest possible is {now - retention:%Y-%m-%dT%H:%M:%SZ}"
+        return sentence(
+            "value-before_the_retention",
+            "lies too far in the past: samples are kept for {days} days, which RETENTION_DAYS sets, so that the oldest "
+            "possible is {oldest}",
+            days=retention.days,
+            oldest=f"{now - retention:%Y-%m-%dT%H:%M:%SZ}",
+        )
     return None

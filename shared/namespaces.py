@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection
 
 from shared.errors import Refused
+from shared.messages import Sentence, problem, sentence
 from shared.tenants import NAMESPACE_PREFIX
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -23,20 +24,24 @@ def check_namespace(namespace: str, tenant_id: str, platform: Collection[str] = 
     """
     own = f"{NAMESPACE_PREFIX}{tenant_id}"
     if not _NAME.fullmatch(namespace):
-        raise _refused("must be 1 to 63 lower-case letters, digits or '-', beginning and ending with a letter or digit")
+        english = "must be 1 to 63 lower-case letters, digits or '-', beginning and ending with a letter or digit"
+        raise _refused(sentence("namespace-unusable", english))
     if namespace == own:
         return namespace
     reserved = _RESERVED | set(platform)
     if namespace in reserved or namespace.startswith(_RESERVED_PREFIXES):
-        raise _refused(
-            f"{namespace!r} belongs to the cluster, its platform or another tenant; allowed are {own!r}, and names "
-            f"that don't begin with {', '.join(_RESERVED_PREFIXES)} and are none of {', '.join(sorted(reserved))}",
+        reason = sentence(
+            "namespace-reserved",
+            "'{namespace}' belongs to the cluster, its platform or another tenant; allowed are '{own}', and names "
+            "that don't begin with {prefixes} and are none of {reserved}",
             namespace=namespace,
             own=own,
+            prefixes=", ".join(_RESERVED_PREFIXES),
+            reserved=", ".join(sorted(reserved)),
         )
+        raise _refused(reason, namespace=namespace, own=own)
     return namespace
 
 
-def _refused(message: str, **details: str) -> Refused:
-    problem = {"field": "namespace", "message": message}
-    return Refused(f"namespace: {message}", details={"errors": [problem], **details})
+def _refused(reason: Sentence, **details: str) -> Refused:
+    return Refused(f"namespace: {reason.english}", details={"errors": [problem("namespace", reason)], **details})

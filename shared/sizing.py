@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from shared.messages import Message
 from shared.tenants import Model
 
 GpuSharing = Literal["none", "time-slicing", "mig"]
@@ -33,8 +34,8 @@ class ServiceSizing(Model):
     port: int = Field(ge=1, le=65535)
     reason: str
     """Why so many, in a sentence."""
-    reason_ko: str = ""
-    """The same in Korean, as with every field of this ending."""
+    reason_messages: tuple[Message, ...] = ()
+    """The parts of `reason` for translation, as with every field of this ending; none from an older calculator."""
     erlangs: float = 0.0
     """The offered load: sessions held on average in the busy hour, or servers kept busy by requests."""
     needed: int = 0
@@ -107,7 +108,7 @@ class Alternative(Model):
     resources: ResourceTotals
     cost: str
     performance_impact: str
-    performance_impact_ko: str = ""
+    performance_impact_messages: tuple[Message, ...] = ()
     kind: AlternativeKind = "preset"
     gpu_type: str | None = None
     monthly_cost_usd: float = 0.0
@@ -149,4 +150,5 @@ class Sizing(Model):
     gpu_sharing: GpuSharing = "none"
     alternatives: tuple[Alternative, ...] = ()
     warnings: tuple[str, ...] = ()
-    warnings_ko: tuple[str, ...] = ()
+    warning_messages: tuple[Message, ...] = ()
+    """One for each warning."""

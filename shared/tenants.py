@@ -7,12 +7,11 @@ they were written, and read through properties.
 
 import re
 import unicodedata
-from typing import Annotated, Any, NewType
+from typing import Annotated, Any, LiteralString, NewType
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
-
-from shared.texts import Unfit
+from pydantic_core import PydanticCustomError
 
 TenantId = NewType("TenantId", str)
 DeploymentId = NewType("DeploymentId", str)
@@ -29,6 +28,8 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 LONGEST_DURATION = 7 * 24 * 3600.0
 """Seconds. No answer that a caller waits for takes longer."""
 SHORTEST_DURATION = 0.001
+_SHOWN = 50
+"""Characters of a refused value in an error."""
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode's control, formatting and surrogate characters: they make a name look like another."""
 
@@ -42,11 +43,12 @@ class Model(BaseModel):
 def check_tenant_id(value: str) -> str:
     """A DNS-1123 label of at most 50 characters, because it names the namespace `ecp-ai-<id>`; some are reserved."""
     if not _TENANT_ID.fullmatch(value):
-        raise ValueError(
-            "must be 1 to 50 lower-case letters, digits or '-', beginning and ending with a letter or digit"
+        raise PydanticCustomError(
+            "not_a_tenant_id",
+            "must be 1 to 50 lower-case letters, digits or '-', beginning and ending with a letter or digit",
         )
     if value in RESERVED_TENANT_IDS:
-        raise ValueError(f"{value!r} is reserved; choose another id")
+        raise _unfit("reserved", "{value} is reserved; choose another id", value)
     return value
 
 
@@ -54,23 +56,19 @@ def parse_duration(value: str) -> float:
     """Seconds of a documented duration such as `200ms`, `5m` or `1h`; ValueError names what is possible."""
     match = _DURATION.fullmatch(value.strip())
     if not match or float(match[1]) == 0:
-        raise Unfit(
-            f"{value!r} is not a duration: write a positive number and a unit, as 150ms, 30s, 5m or 1h",
-            f"{value!r}은(는) 시간이 아닙니다. 150ms, 30s, 5m, 1h처럼 양수와 단위를 쓰세요",
-        )
+        english = "{value} is not a duration: write a positive number and a unit, as 150ms, 30s, 5m or 1h"
+        raise _unfit("not_a_duration", english, value)
     seconds = float(match[1]) * _SECONDS[match[2]]
     if not SHORTEST_DURATION <= seconds <= LONGEST_DURATION:
-        raise Unfit(f"{value!r} is out of range: from 1ms to 168h", f"{value!r}은(는) 1ms에서 168h 사이여야 합니다")
+        raise _unfit("duration_out_of_range", "{value} is out of range: from 1ms to 168h", value)
     return seconds
 
 
 def _check_availability(value: str) -> str:
     match = _PERCENT.fullmatch(value.strip())
     if not match or not 0 < float(match[1]) < 100:
-        raise Unfit(
-            f"{value!r} is not an availability: write a percentage above 0% and below 100%, as 99.9%",
-            f"{value!r}은(는) 가용성이 아닙니다. 99.9%처럼 0%보다 크고 100%보다 작은 백분율을 쓰세요",
-        )
+        english = "{value} is not an availability: write a percentage above 0% and below 100%, as 99.9%"
+        raise _unfit("not_an_availability", english, value)
     return f"{match[1]}%"
 
 
@@ -84,8 +82,14 @@ def check_time_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"{value[:50]!r} is not a time zone: write its IANA name, as Asia/Seoul or UTC") from error
+        english = "{value} is not a time zone: write its IANA name, as Asia/Seoul or UTC"
+        raise _unfit("not_a_time_zone", english, value) from error
     return value
+
+
+def _unfit(kind: LiteralString, english: LiteralString, value: str) -> PydanticCustomError:
+    """A ValueError that names the start of the refused value."""
+    return PydanticCustomError(kind, english, {"value": repr(value[:_SHOWN])})
 
 
 def _as_text(value: Any) -> Any:
@@ -138,12 +142,14 @@ class TenantSpec(Model):
     @classmethod
     def _no_control_characters(cls, value: str | None) -> str | None:
         if value is not None and any(unicodedata.category(c) in _INVISIBLE and c not in "\n\t" for c in value):
-            raise ValueError("must not contain control or invisible formatting characters")
+            raise PydanticCustomError(
+                "invisible_characters", "must not contain control or invisible formatting characters"
+            )
         return value
 
     @field_validator("name")
     @classmethod
     def _is_not_blank(cls, value: str) -> str:
         if not value.strip():
-            raise ValueError("must not be blank")
+            raise PydanticCustomError("blank", "must not be blank")
         return value

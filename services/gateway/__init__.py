@@ -16,5 +16,6 @@ Layers, each of which imports only those below it:
     mode_context                                               what serves one mode: database, workers, outbox
     workers, outbox, idempotency                               clients of the workers, of NATS, and idempotency keys
     http                                                       middlewares, errors, languages, shared parameters
+    locales                                                    translations
     metrics, settings
 """

@@ -21,6 +21,7 @@ from shared.events import (
 )
 from shared.kube.definitions import DEFAULT_VERSION
 from shared.kube.objects import Obj
+from shared.messages import problem, sentence
 from shared.rpc import CapacityReply, Finding, RenderReply, RenderRequest, ValidateReply, ValidateRequest
 from shared.sizing import Sizing
 from shared.subjects import Mode
@@ -134,10 +135,9 @@ def _version(wanted: str | None) -> str:
         return DEFAULT_VERSION
     minor = ".".join(wanted.removeprefix("v").split(".")[:2])
     if minor not in KUBERNETES_VERSIONS:
-        message = f"must be one of {', '.join(KUBERNETES_VERSIONS)}"
-        raise Refused(
-            f"kubernetes_version {message}", details={"errors": [{"field": "kubernetes_version", "message": message}]}
-        )
+        reason = sentence("one-of", "must be one of {allowed}", allowed=", ".join(KUBERNETES_VERSIONS))
+        details = {"errors": [problem("kubernetes_version", reason)]}
+        raise Refused(f"kubernetes_version {reason.english}", details=details)
     return f"{minor}.0"
 
 

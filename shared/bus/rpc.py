@@ -66,7 +66,7 @@ class RpcClient:
         envelope = orjson.loads(answer.data)
         if "error" in envelope:
             error_ = RpcError.model_validate(envelope["error"])
-            raise Refused(error_.message, code=error_.code, details=error_.details)
+            raise Refused(error_.message, code=error_.code, details=error_.details, message_id=error_.message_id)
         return reply.model_validate(envelope["ok"])
 
 
@@ -82,7 +82,9 @@ def responder(
         except ValidationError as error:
             return _refuse(RpcError(code="VALIDATION_ERROR", message=str(error), details={"errors": problems(error)}))
         except EcpError as error:
-            return _refuse(RpcError(code=error.code, message=error.message, details=error.details))
+            return _refuse(
+                RpcError(code=error.code, message=error.message, details=error.details, message_id=error.message_id)
+            )
         except Exception as error:
             _log.exception("A request could not be answered.", action="answer-failed")
             return _refuse(RpcError(code="INTERNAL", message=type(error).__name__))

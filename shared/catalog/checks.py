@@ -5,9 +5,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from shared.errors import Refused
-from shared.texts import Text, problem
+from shared.messages import Sentence, problem, sentence
 
-_KOREAN = {"service": "서비스", "preset": "프리셋", "gpu_type": "GPU 종류"}
 _WORTH_PRINTING = 10**15  # Python refuses to print integers of thousands of digits
 
 
@@ -22,49 +21,45 @@ def check_requirements(requirements: Mapping[str, Any], limits: Mapping[str, int
 def check_name(field: str, name: str, known: Sequence[str], code: str) -> None:
     """Raise Refused with `code` unless `name` is one of `known`; details list them under `<field>s`."""
     if name not in known:
-        text = _unknown(field, name, known)
-        raise Refused(text.en, code=code, details={f"{field}s": list(known), "errors": [problem(field, text)]})
+        found = _unknown(field, name, known)
+        raise Refused(found.english, code=code, details={f"{field}s": list(known), "errors": [problem(field, found)]})
 
 
-def _requirement_problems(requirements: Mapping[str, Any], limits: Mapping[str, int]) -> Iterator[dict[str, str]]:
+def _requirement_problems(requirements: Mapping[str, Any], limits: Mapping[str, int]) -> Iterator[dict[str, Any]]:
     if not requirements:
-        names = ", ".join(limits)
-        yield problem(
-            "service_requirements",
-            Text(
-                f"name at least one service; known: {names}", f"서비스를 하나 이상 지정하세요. 가능한 서비스: {names}"
-            ),
-        )
+        named = sentence("requirements-empty", "name at least one service; known: {known}", known=", ".join(limits))
+        yield problem("service_requirements", named)
     for service, sessions in requirements.items():
-        if text := _session_problem(service, sessions, limits):
-            yield problem(_shortened(f"service_requirements.{service}"), text)
+        if found := _session_problem(service, sessions, limits):
+            yield problem(_shortened(f"service_requirements.{service}"), found)
 
 
-def _session_problem(service: str, sessions: Any, limits: Mapping[str, int]) -> Text | None:
+def _session_problem(service: str, sessions: Any, limits: Mapping[str, int]) -> Sentence | None:
     if service not in limits:
         return _unknown("service", service, list(limits))
     if not isinstance(sessions, int) or isinstance(sessions, bool):
-        found = _shortened(repr(sessions))
-        return Text(f"must be a whole number of sessions, not {found}", f"세션 수는 정수여야 합니다. 받은 값: {found}")
-    if not 1 <= sessions <= limits[service]:
-        worth = abs(sessions) < _WORTH_PRINTING
-        return Text(
-            f"must be from 1 to {limits[service]} sessions{f', not {sessions}' if worth else ''}",
-            f"세션 수는 1에서 {limits[service]} 사이여야 합니다{f'. 받은 값: {sessions}' if worth else ''}",
-        )
-    return None
+        english = "must be a whole number of sessions, not {found}"
+        return sentence("sessions-not-a-number", english, found=_shortened(repr(sessions)))
+    if 1 <= sessions <= limits[service]:
+        return None
+    most = limits[service]
+    if abs(sessions) >= _WORTH_PRINTING:
+        return sentence("sessions-far-out-of-range", "must be from 1 to {most} sessions", most=most)
+    english = "must be from 1 to {most} sessions, not {sessions}"
+    return sentence("sessions-out-of-range", english, most=most, sessions=sessions)
 
 
-def _unknown(what: str, name: str, known: Sequence[str]) -> Text:
+def _unknown(field: str, name: str, known: Sequence[str]) -> Sentence:
+    """A name that the catalogue doesn't have, with the closest one if there is one."""
     close = get_close_matches(name[:100].lower(), known, n=1)
-    found, names = f"{_shortened(name)!r}", ", ".join(known)
-    hint = Text(f"; did you mean {close[0]}?", f" 혹시 {close[0]}인가요?") if close else Text(".", "")
-    return Text(
-        f"unknown {what.replace('_', ' ')} {found}{hint.en} Known: {names}",
-        f"알 수 없는 {_KOREAN[what]}입니다: {found}.{hint.ko} 가능한 값: {names}",
-    )
+    what, found, names = field.replace("_", " "), repr(_shortened(name)), ", ".join(known)
+    if not close:
+        english = "unknown {what} {found}. Known: {known}"
+        return sentence("name-unknown", english, what=what, field=field, found=found, known=names)
+    english = "unknown {what} {found}; did you mean {close}? Known: {known}"
+    return sentence("name-misspelt", english, what=what, field=field, found=found, close=close[0], known=names)
 
 
-def _shortened(text: str, longest: int = 80) -> str:
+def _shortened(value: str, longest: int = 80) -> str:
     """What a stranger sent goes into messages and logs: not more of it than helps to find it."""
-    return text if len(text) <= longest else f"{text[:longest]}..."
+    return value if len(value) <= longest else f"{value[:longest]}..."

@@ -86,3 +86,5 @@ class RpcError(Model):
     code: str
     message: str
     details: dict[str, Any] = Field(default_factory=dict)
+    message_id: str | None = None
+    """None: the code. The details are the message's parameters."""

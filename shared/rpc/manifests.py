@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from shared.events import DeployOptions
 from shared.sizing import Sizing
 from shared.tenants import Model, TenantSpec
@@ -55,9 +57,9 @@ class Finding(Model):
     line: int | None = None
     column: int | None = None
     message: str
-    message_ko: str
     advice: str
-    advice_ko: str
+    params: dict[str, str] = Field(default_factory=dict)
+    """Of both texts, for their translation under `code`; empty from an older worker."""
 
 
 class ResourceSummary(Model):

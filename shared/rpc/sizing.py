@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from shared.messages import Message
 from shared.sizing import GpuSharing, Sizing
 from shared.tenants import Model, SlaTarget
 
@@ -52,13 +53,13 @@ class ServiceRecommendation(Model):
     cpu_limit_m: int | None
     """None: no limit."""
     cpu_reason: str
-    cpu_reason_ko: str = ""
+    cpu_reason_messages: tuple[Message, ...] = ()
     memory_request_mib_today: int
     memory_request_mib: int
     memory_limit_mib_today: int
     memory_limit_mib: int
     memory_reason: str
-    memory_reason_ko: str = ""
+    memory_reason_messages: tuple[Message, ...] = ()
 
 
 class RequestsAndCost(Model):
@@ -78,4 +79,4 @@ class Recommendation(Model):
     today: RequestsAndCost
     recommended: RequestsAndCost
     warnings: tuple[str, ...] = ()
-    warnings_ko: tuple[str, ...] = ()
+    warning_messages: tuple[Message, ...] = ()

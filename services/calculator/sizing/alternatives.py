@@ -15,12 +15,12 @@ from services.calculator.sizing.dimensioning import Performance, dimension, goal
 from services.calculator.sizing.load import Load
 from services.calculator.sizing.planning import SizingContext, SizingPlan, measured_types, performance_of, plan
 from services.calculator.sizing.presets import neighbours, preset_channels
-from services.calculator.sizing.reasons import joined, number
-from shared.catalog import Catalog, Discipline
+from services.calculator.sizing.reasons import number
+from shared.catalog import Catalog, Discipline, Preset
 from shared.errors import Refused
+from shared.messages import Sentence, joined, messages_of, sentence
 from shared.sizing import Alternative, AlternativeKind
 from shared.tenants import SlaTarget
-from shared.texts import Text
 
 _HIGHEST = Fraction("99.999")
 """Percent. Above it, independent replica failures are no longer the dominant cause of downtime."""
@@ -92,13 +92,19 @@ def _presets(chosen: Chosen, catalog: Catalog) -> Iterator[Alternative]:
             other = plan(loads, context, catalog)
         except Refused:
             continue
-        sentence = Text(
-            f"laid out for {held} channels at {preset.availability} and {preset.response_time}, "
-            f"{number(factor)} times these {chosen.channels}",
-            f"{held}채널(현재 {chosen.channels}채널의 {number(factor)}배), {preset.availability}, "
-            f"{preset.response_time} 기준",
-        )
-        yield _alternative(chosen, other, catalog, kind="preset", sentence=sentence, preset=name)
+        yield _alternative(chosen, other, catalog, kind="preset", change=_of_preset(chosen, preset, held), preset=name)
+
+
+def _of_preset(chosen: Chosen, preset: Preset, channels: int) -> Sentence:
+    return sentence(
+        "other-preset",
+        "laid out for {channels} channels at {availability} and {response_time}, {factor} times these {own}",
+        channels=channels,
+        availability=preset.availability,
+        response_time=preset.response_time,
+        factor=number(Fraction(channels, chosen.channels)),
+        own=chosen.channels,
+    )
 
 
 def _gpu_types(chosen: Chosen, catalog: Catalog) -> Iterator[Alternative]:
@@ -111,8 +117,8 @@ def _gpu_types(chosen: Chosen, catalog: Catalog) -> Iterator[Alternative]:
             other = plan(chosen.loads, replace(chosen.context, gpu_type=gpu_type), catalog)
         except Refused:
             continue
-        sentence = Text(f"everything on {gpu_type}", f"모두 {gpu_type} 사용")
-        yield _alternative(chosen, other, catalog, kind="gpu_type", sentence=sentence)
+        change = sentence("everything-on-a-gpu", "everything on {gpu_type}", gpu_type=gpu_type)
+        yield _alternative(chosen, other, catalog, kind="gpu_type", change=change)
 
 
 def _availabilities(chosen: Chosen, catalog: Catalog) -> Iterator[Alternative]:
@@ -137,11 +143,9 @@ def _at_availability(chosen: Chosen, percent: Fraction, catalog: Catalog) -> Alt
     other = plan(chosen.loads, replace(chosen.context, goal=goal(asked, len(chosen.loads), catalog)), catalog)
     if monthly_cost(other, catalog) == chosen.usd:
         return None
-    sentence = Text(
-        f"sized for {asked.availability} instead of {chosen.target.availability}",
-        f"가용성 목표 {chosen.target.availability} 대신 {asked.availability}",
-    )
-    return _alternative(chosen, other, catalog, kind="availability", sentence=sentence)
+    english = "sized for {availability} instead of {target}"
+    change = sentence("other-availability", english, availability=asked.availability, target=chosen.target.availability)
+    return _alternative(chosen, other, catalog, kind="availability", change=change)
 
 
 def _alternative(
@@ -150,13 +154,13 @@ def _alternative(
     catalog: Catalog,
     *,
     kind: AlternativeKind,
-    sentence: Text,
+    change: Sentence,
     preset: str | None = None,
 ) -> Alternative:
     usd = monthly_cost(other, catalog)
     then = effect(other, chosen.plan, catalog)
     p95 = then.p95_seconds
-    impact = joined([sentence, *_differences(chosen.effect, then), _difference(usd - chosen.usd)])
+    impact = (change, *_differences(chosen.effect, then), _difference(usd - chosen.usd))
     return Alternative(
         kind=kind,
         preset=preset or chosen.preset,
@@ -168,8 +172,8 @@ def _alternative(
         availability=then.availability * 100,
         response_time_p95_ms=round(p95 * 1000, 1) if p95 is not None and isfinite(p95) else None,
         blocked=then.blocked,
-        performance_impact=impact.en,
-        performance_impact_ko=impact.ko,
+        performance_impact=joined(impact),
+        performance_impact_messages=messages_of(impact),
     )
 
 
@@ -178,30 +182,27 @@ def main_type(plan: SizingPlan) -> str | None:
     return max(plan.rents, key=lambda name: plan.rents[name].gpus, default=None)
 
 
-def _differences(now: Effect, then: Effect) -> Iterator[Text]:
+def _differences(now: Effect, then: Effect) -> Iterator[Sentence]:
     if now.p95_seconds is not None and then.p95_seconds is not None:
         if not isfinite(then.p95_seconds):
-            yield Text("requests would pile up without an end at full load", "최대 부하에서 요청이 끝없이 쌓입니다")
+            yield sentence("queue-unbounded", "requests would pile up without an end at full load")
         else:
             before, after = (number(each.p95_seconds * 1000) for each in (now, then) if each.p95_seconds is not None)
-            yield Text(f"p95 {after} ms instead of {before} ms", f"p95 {before} ms → {after} ms")
+            yield sentence("p95-changed", "p95 {after} ms instead of {before} ms", after=after, before=before)
     if now.blocked is not None and then.blocked is not None:
-        yield Text(
-            f"{then.blocked:.2%} of sessions turned away in the busy hour instead of {now.blocked:.2%}",
-            f"가장 바쁜 시간에 거절되는 세션 {now.blocked:.2%} → {then.blocked:.2%}",
-        )
-    yield Text(
-        f"availability {then.availability:.4%} instead of {now.availability:.4%}",
-        f"가용성 {now.availability:.4%} → {then.availability:.4%}",
-    )
+        english = "{after} of sessions turned away in the busy hour instead of {before}"
+        yield sentence("blocking-changed", english, after=f"{then.blocked:.2%}", before=f"{now.blocked:.2%}")
+    english = "availability {after} instead of {before}"
+    after, before = f"{then.availability:.4%}", f"{now.availability:.4%}"
+    yield sentence("availability-changed", english, after=after, before=before)
 
 
-def _difference(usd: Fraction) -> Text:
+def _difference(usd: Fraction) -> Sentence:
     amount = round_half_up(abs(usd))
     if not amount:
-        return Text("the same cost", "비용 동일")
-    more = usd > 0
-    return Text(f"${amount} {'more' if more else 'less'} a month", f"월 ${amount} {'증가' if more else '절감'}")
+        return sentence("cost-unchanged", "the same cost")
+    direction = "more" if usd > 0 else "less"
+    return sentence("cost-changed", "${amount} {direction} a month", amount=amount, direction=direction)
 
 
 def _percent(availability: str) -> Fraction:

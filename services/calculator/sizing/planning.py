@@ -14,8 +14,8 @@ from services.calculator.sizing.load import Load
 from services.calculator.sizing.placement import Assignment, Rent, cheapest, rents
 from shared.catalog import Catalog
 from shared.errors import Refused
+from shared.messages import problem, sentence
 from shared.sizing import GpuSharing
-from shared.texts import Text, problem
 
 _MB_A_GB = 1000
 
@@ -176,18 +176,19 @@ def _placed(choices: Mapping[str, Mapping[Holder, SizedWorkload]], catalog: Cata
 
 def _too_slow(possible: float, name: str, holder: Holder) -> Refused:
     own = f"{possible * 1000:.3g} ms"
-    text = Text(
-        f"{name} takes {own} at p95 on {holder} even when nothing waits: a response_time above that is possible",
-        f"{name}은(는) 대기가 없어도 {holder}에서 p95가 {own}입니다. response_time은 이보다 길어야 합니다",
-    )
-    details = {"errors": [problem("sla_target.response_time", text)], "possible_above_ms": round(possible * 1000, 3)}
-    return Refused(text.en, details=details)
+    english = "{service} takes {own} at p95 on {holder} even when nothing waits: a response_time above that is possible"
+    reason = sentence("response-time-too-short", english, service=name, own=own, holder=holder)
+    details = {"errors": [problem("sla_target.response_time", reason)], "possible_above_ms": round(possible * 1000, 3)}
+    return Refused(reason.english, details=details)
 
 
 def _unmeasured(wanted: str | None, name: str, catalog: Catalog) -> Refused:
     known = list(catalog.services[name].capacity.per_gpu or {})
-    text = Text(
-        f"{name} has not been measured on {wanted or 'any GPU that fits'}; it has on {', '.join(known)}",
-        f"{name}은(는) {wanted or '맞는 GPU'}에서 측정된 적이 없습니다. 측정된 GPU: {', '.join(known)}",
+    reason = sentence(
+        "gpu-unmeasured",
+        f"{{service}} has not been measured on {'{gpu_type}' if wanted else 'any GPU that fits'}; it has on {{known}}",
+        service=name,
+        gpu_type=wanted or "any",
+        known=", ".join(known),
     )
-    return Refused(text.en, details={"errors": [problem("gpu_type", text)], "gpu_types": known})
+    return Refused(reason.english, details={"errors": [problem("gpu_type", reason)], "gpu_types": known})

@@ -9,8 +9,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 from shared.catalog import Catalog, Preset
+from shared.messages import Sentence, sentence
 from shared.tenants import SlaTarget, parse_duration
-from shared.texts import Text
 
 
 def recommended(channels: int, catalog: Catalog) -> str:
@@ -41,40 +41,44 @@ def neighbours(preset: str, catalog: Catalog) -> tuple[str, ...]:
     return tuple(name for name in names[max(0, at - 1) : at + 2] if name != preset)
 
 
-def warnings(preset: str, fitting: str, channels: int, sla_target: SlaTarget, catalog: Catalog) -> Iterator[Text]:
+def warnings(preset: str, fitting: str, channels: int, sla_target: SlaTarget, catalog: Catalog) -> Iterator[Sentence]:
     """Warnings about a preset that is too small for the channels or the SLA target. The sizing meets both anyway."""
     bound = catalog.presets[preset].max_channels
     if bound is not None and channels > bound:
-        yield Text(
-            f"Preset {preset} is laid out for {bound} channels and this load has {channels}: it is sized for the load, "
-            f"without room to grow. {fitting} fits.",
-            f"프리셋 {preset}은(는) {bound}채널용인데 이 부하는 {channels}채널입니다. 부하에 맞춰 산정했으며 "
-            f"늘어날 여유는 없습니다. 알맞은 프리셋은 {fitting}입니다.",
+        yield sentence(
+            "preset-too-small",
+            "Preset {preset} is laid out for {bound} channels and this load has {channels}: it is sized for the load, "
+            "without room to grow. {fitting} fits.",
+            preset=preset,
+            bound=bound,
+            channels=channels,
+            fitting=fitting,
         )
     if missed := _missed_targets(catalog.presets[preset], sla_target):
-        yield Text(
-            f"Preset {preset} is laid out for {' and '.join(each.en for each in missed)}. It is sized for the target.",
-            f"프리셋 {preset}의 기준은 {', '.join(each.ko for each in missed)}입니다. 목표에 맞춰 산정했습니다.",
-        )
+        yield _below_target(preset, missed, catalog.presets[preset], sla_target)
 
 
-def _missed_targets(preset: Preset, target: SlaTarget) -> list[Text]:
-    missed = []
+def _missed_targets(preset: Preset, target: SlaTarget) -> dict[str, str]:
+    """The parts of the target that the preset isn't designed for, and each as a part of a sentence."""
+    missed = {}
     if _percent(target.availability) > _percent(preset.availability):
-        missed.append(
-            Text(
-                f"{preset.availability} availability, the target is {target.availability}",
-                f"가용성 {preset.availability}(목표 {target.availability})",
-            )
-        )
+        missed["availability"] = "{availability} availability, the target is {target_availability}"
     if target.response_time_seconds < parse_duration(preset.response_time):
-        missed.append(
-            Text(
-                f"a response time of {preset.response_time}, the target is {target.response_time}",
-                f"응답 시간 {preset.response_time}(목표 {target.response_time})",
-            )
-        )
+        missed["response-time"] = "a response time of {response_time}, the target is {target_response_time}"
     return missed
+
+
+def _below_target(name: str, missed: dict[str, str], preset: Preset, target: SlaTarget) -> Sentence:
+    return sentence(
+        "preset-below-target",
+        f"Preset {{preset}} is laid out for {' and '.join(missed.values())}. It is sized for the target.",
+        preset=name,
+        missed="both" if len(missed) > 1 else next(iter(missed)),
+        availability=preset.availability,
+        target_availability=target.availability,
+        response_time=preset.response_time,
+        target_response_time=target.response_time,
+    )
 
 
 def _percent(availability: str) -> Decimal:

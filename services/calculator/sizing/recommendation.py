@@ -15,9 +15,9 @@ from math import ceil
 from services.calculator.sizing.cost import price_text, round_half_up
 from shared.catalog import Catalog
 from shared.errors import Refused
+from shared.messages import Sentence, messages_of, problem, sentence
 from shared.rpc import Recommendation, RequestsAndCost, ServiceRecommendation, Usage
 from shared.sizing import ServiceSizing, Sizing
-from shared.texts import Text, problem
 
 _PERCENTILE = 95
 _MARGIN = Fraction(115, 100)
@@ -33,19 +33,10 @@ def recommend(sizing: Sizing, usage: Mapping[str, Usage], catalog: Catalog) -> R
     """Recommended requests of each observed service. Raises Refused for services that the tenant doesn't have."""
     known = {each.service: each for each in sizing.services}
     if unknown := sorted(usage.keys() - known.keys()):
-        raise _refusal(
-            Text(
-                f"{', '.join(unknown)}: not of this tenant, which has {', '.join(known)}",
-                f"{', '.join(unknown)}은(는) 이 테넌트의 서비스가 아닙니다. 이 테넌트의 서비스: {', '.join(known)}",
-            )
-        )
+        english = "{services}: not of this tenant, which has {known}"
+        raise _refusal(sentence("services-foreign", english, services=", ".join(unknown), known=", ".join(known)))
     if not usage:
-        raise _refusal(
-            Text(
-                "there is nothing to go by: give samples of at least one service",
-                "근거가 되는 값이 없습니다. 서비스 하나 이상의 사용량을 보내세요",
-            )
-        )
+        raise _refusal(sentence("usage-empty", "there is nothing to go by: give samples of at least one service"))
     found = {name: _service(known[name], each) for name, each in usage.items()}
     few = list(_warnings(usage))
     resized = [_resized(each, found.get(each.service)) for each in sizing.services]
@@ -53,13 +44,13 @@ def recommend(sizing: Sizing, usage: Mapping[str, Usage], catalog: Catalog) -> R
         services=tuple(found[name] for name in known if name in found),
         today=_sum(sizing.services, sizing.services, sizing, catalog),
         recommended=_sum(resized, sizing.services, sizing, catalog),
-        warnings=tuple(each.en for each in few),
-        warnings_ko=tuple(each.ko for each in few),
+        warnings=tuple(each.english for each in few),
+        warning_messages=messages_of(few),
     )
 
 
-def _refusal(text: Text) -> Refused:
-    return Refused(text.en, details={"errors": [problem("usage", text)]})
+def _refusal(reason: Sentence) -> Refused:
+    return Refused(reason.english, details={"errors": [problem("usage", reason)]})
 
 
 def percentile(samples: Sequence[float], percent: int) -> float:
@@ -77,37 +68,35 @@ def _service(today: ServiceSizing, usage: Usage) -> ServiceRecommendation:
         cpu_request_m=cpu_m,
         cpu_limit_m_today=today.cpu_limit_m,
         cpu_limit_m=None,
-        cpu_reason=cpu_reason.en,
-        cpu_reason_ko=cpu_reason.ko,
+        cpu_reason=cpu_reason.english,
+        cpu_reason_messages=(cpu_reason.message,),
         memory_request_mib_today=today.memory_request_mib,
         memory_request_mib=memory,
         memory_limit_mib_today=today.memory_limit_mib,
         memory_limit_mib=memory,
-        memory_reason=memory_reason.en,
-        memory_reason_ko=memory_reason.ko,
+        memory_reason=memory_reason.english,
+        memory_reason_messages=(memory_reason.message,),
     )
 
 
-def _cpu(today: ServiceSizing, usage: Usage) -> tuple[int, Text]:
+def _cpu(today: ServiceSizing, usage: Usage) -> tuple[int, Sentence]:
     """Millicores, and why."""
     if not usage.cpu_m:
-        return today.cpu_request_m, Text("no samples: as today", "표본이 없어 현재와 같습니다")
+        return today.cpu_request_m, sentence("cpu-unsampled", "no samples: as today")
     used, count = percentile(usage.cpu_m, _PERCENTILE), len(usage.cpu_m)
-    reason = Text(f"p95 of {count} samples is {used:.4g} m", f"표본 {count}개의 p95가 {used:.4g} m입니다")
+    reason = sentence("cpu-p95", "p95 of {count} samples is {used} m", count=count, used=f"{used:.4g}")
     return max(_LEAST_CPU_M, ceil(used)), reason
 
 
-def _memory(today: ServiceSizing, usage: Usage) -> tuple[int, Text]:
+def _memory(today: ServiceSizing, usage: Usage) -> tuple[int, Sentence]:
     """MiB, and why."""
-    memory, reason = 0, Text("no samples: as today's limit", "표본이 없어 현재 한도와 같습니다")
+    memory, reason = 0, sentence("memory-unsampled", "no samples: as today's limit")
     if usage.memory_mib:
         most = max(usage.memory_mib)
         memory = max(_LEAST_MEMORY_MIB, ceil(Fraction(most) * _MARGIN))
         count = len(usage.memory_mib)
-        reason = Text(
-            f"the most of {count} samples is {most:.4g} MiB, 15 % on top",
-            f"표본 {count}개의 최댓값 {most:.4g} MiB에 15 %를 더했습니다",
-        )
+        english = "the most of {count} samples is {most} MiB, 15 % on top"
+        reason = sentence("memory-maximum", english, count=count, most=f"{most:.4g}")
     if usage.ooms:
         killed_at = today.memory_limit_mib
         raised = max(ceil(killed_at * _OOM_FACTOR), killed_at + _OOM_MIB)
@@ -116,12 +105,16 @@ def _memory(today: ServiceSizing, usage: Usage) -> tuple[int, Text]:
     return memory or today.memory_limit_mib, reason
 
 
-def _after_oom(ooms: int, killed_at: int, raised: int) -> Text:
+def _after_oom(ooms: int, killed_at: int, raised: int) -> Sentence:
     by_factor = raised == ceil(killed_at * _OOM_FACTOR)
-    more = Text("1.2 times that", "그 1.2배") if by_factor else Text(f"{_OOM_MIB} MiB more", f"{_OOM_MIB} MiB 추가")
-    return Text(
-        f"killed {ooms} times for want of memory at {killed_at} MiB: {more.en}",
-        f"메모리 {killed_at} MiB에서 {ooms}번 강제 종료되었습니다: {more.ko}",
+    more = "1.2 times that" if by_factor else "{mib} MiB more"
+    return sentence(
+        "memory-after-oom",
+        f"killed {{ooms}} times for want of memory at {{limit}} MiB: {more}",
+        ooms=ooms,
+        limit=killed_at,
+        raised="factor" if by_factor else "amount",
+        mib=_OOM_MIB,
     )
 
 
@@ -154,10 +147,8 @@ def _usd(services: Sequence[ServiceSizing], catalog: Catalog) -> Fraction:
     return (cores * prices.core_hour.value + memory_gib * prices.memory_gib_hour.value) * prices.hours_a_month
 
 
-def _warnings(usage: Mapping[str, Usage]) -> Iterator[Text]:
+def _warnings(usage: Mapping[str, Usage]) -> Iterator[Sentence]:
     for name, each in usage.items():
         if 0 < len(each.cpu_m) < _FEW_SAMPLES:
-            yield Text(
-                f"{name}: fewer than {_FEW_SAMPLES} samples of its CPU, so p95 is the largest of them.",
-                f"{name}: CPU 표본이 {_FEW_SAMPLES}개보다 적어 p95가 표본의 최댓값입니다.",
-            )
+            english = "{service}: fewer than {few} samples of its CPU, so p95 is the largest of them."
+            yield sentence("few-samples", english, service=name, few=_FEW_SAMPLES)

@@ -7,6 +7,7 @@ from services.calculator.sizing.dimensioning import dimension
 from services.calculator.sizing.planning import SizedWorkload, SizingPlan, performance_of
 from services.calculator.sizing.reasons import reason
 from shared.catalog import Catalog
+from shared.messages import joined, messages_of
 from shared.sizing import ServiceSizing
 
 
@@ -36,8 +37,8 @@ def _service(
         gpu_slices=workload.holder.slices,
         image=f"{service.image.repository}:{service.image.tag}",
         port=service.port,
-        reason=why.en,
-        reason_ko=why.ko,
+        reason=joined(why),
+        reason_messages=messages_of(why),
         erlangs=round(found.erlangs, 4),
         needed=found.needed,
         constraints=dict(found.constraints),

@@ -25,9 +25,9 @@ from services.calculator.sizing.presets import growth_factor, recommended, warni
 from services.calculator.sizing.service_sizings import services
 from shared.catalog import Catalog
 from shared.errors import Refused
+from shared.messages import Sentence, messages_of, problem, sentence
 from shared.sizing import Sizing
 from shared.tenants import SlaTarget
-from shared.texts import Text, problem
 
 _STEP_MINUTES = 5
 
@@ -64,7 +64,7 @@ def size(
     return _as_contract(chosen, notes, catalog)
 
 
-def _as_contract(chosen: Chosen, warnings: tuple[Text, ...], catalog: Catalog) -> Sizing:
+def _as_contract(chosen: Chosen, warnings: tuple[Sentence, ...], catalog: Catalog) -> Sizing:
     """The sizing in the contract's form."""
     plan, reached, options = chosen.plan, chosen.effect, chosen.context.options
     return Sizing(
@@ -83,8 +83,8 @@ def _as_contract(chosen: Chosen, warnings: tuple[Text, ...], catalog: Catalog) -
         response_time_p95_ms=None if reached.p95_seconds is None else round(reached.p95_seconds * 1000, 1),
         deployment_time=_deployment_time(plan, catalog),
         alternatives=alternatives(chosen, catalog),
-        warnings=tuple(each.en for each in warnings),
-        warnings_ko=tuple(each.ko for each in warnings),
+        warnings=tuple(each.english for each in warnings),
+        warning_messages=messages_of(warnings),
     )
 
 
@@ -98,55 +98,50 @@ def _check(requirements: Mapping[str, int], preset: str | None, gpu_type: str | 
 
 def _requested_gpu(
     gpu_type: str | None, loads: Mapping[str, Load], options: SizingOptions, catalog: Catalog
-) -> tuple[str | None, tuple[Text, ...]]:
+) -> tuple[str | None, tuple[Sentence, ...]]:
     """The requested GPU type, and a warning if no service uses a GPU. Raises Refused if it is unmeasured for one."""
     if gpu_type is None:
         return None, ()
     users = [name for name in loads if catalog.services[name].uses_gpu]
     if not users:
-        unused = Text(
-            f"No service of this tenant uses a GPU: {gpu_type} is left out.",
-            f"이 테넌트에는 GPU를 쓰는 서비스가 없어 {gpu_type}은(는) 제외했습니다.",
-        )
-        return None, (unused,)
+        english = "No service of this tenant uses a GPU: {gpu_type} is left out."
+        return None, (sentence("gpu-unused", english, gpu_type=gpu_type),)
     unmeasured = [name for name in users if catalog.services[name].carries(gpu_type) is None]
     if options.unmeasured or not unmeasured:
         return gpu_type, ()
     candidates = measured_types(loads, catalog)
-    text = Text(
-        f"not measured on {gpu_type}: {', '.join(unmeasured)}. "
-        f"GPUs that all have been measured on: {', '.join(candidates) or 'none'}",
-        f"{gpu_type}에서 측정되지 않은 서비스: {', '.join(unmeasured)}. "
-        f"모두 측정된 GPU: {', '.join(candidates) or '없음'}",
+    reason = sentence(
+        "services-unmeasured",
+        "not measured on {gpu_type}: {services}. GPUs that all have been measured on: {candidates}",
+        gpu_type=gpu_type,
+        services=", ".join(unmeasured),
+        candidates=", ".join(candidates) or "none",
     )
-    raise Refused(text.en, details={"errors": [problem("gpu_type", text)], "gpu_types": candidates})
+    raise Refused(reason.english, details={"errors": [problem("gpu_type", reason)], "gpu_types": candidates})
 
 
 def _reservations(
     requirements: Mapping[str, int], target: SlaTarget, plan: SizingPlan, options: SizingOptions, catalog: Catalog
-) -> Iterator[Text]:
+) -> Iterator[Sentence]:
     """Warnings about limits of the figures: bounded sessions, estimated capacities, shared GPUs."""
     asked = fan_out(requirements, catalog) if target.concurrent_users is not None else {}
     bounded = [name for name, load in asked.items() if plan.workloads[name].load.amount < load.amount]
     if bounded:
-        yield Text(
-            f"{target.concurrent_users} concurrent users are fewer than the sessions asked for: {', '.join(bounded)} "
-            "sized for the mix of so many that is worst for each.",
-            f"동시 사용자 {target.concurrent_users}명이 요청한 세션보다 적습니다: {', '.join(bounded)}은(는) "
-            "그 인원으로 가능한 가장 불리한 조합에 맞춰 산정했습니다.",
+        yield sentence(
+            "users-fewer-than-sessions",
+            "{users} concurrent users are fewer than the sessions asked for: {services} sized for the mix of so many "
+            "that is worst for each.",
+            users=target.concurrent_users,
+            services=", ".join(bounded),
         )
     for name, each in plan.workloads.items():
         gpu_type = each.holder.gpu_type
         if gpu_type and catalog.services[name].carries(gpu_type) is None:
-            yield Text(
-                f"{name} has not been measured on {gpu_type}: its capacity there is an estimate.",
-                f"{name}은(는) {gpu_type}에서 측정된 적이 없어 용량은 추정치입니다.",
-            )
+            english = "{service} has not been measured on {gpu_type}: its capacity there is an estimate."
+            yield sentence("service-unmeasured", english, service=name, gpu_type=gpu_type)
     if any(each.holder.slices > 1 for each in plan.workloads.values()):
-        yield Text(
-            f"This is what GPUs shared by {options.gpu_sharing} would take. A tenant is deployed on whole GPUs.",
-            f"{options.gpu_sharing} 방식으로 GPU를 공유할 때의 산정입니다. 테넌트는 GPU 전체 단위로 배포됩니다.",
-        )
+        english = "This is what GPUs shared by {sharing} would take. A tenant is deployed on whole GPUs."
+        yield sentence("gpus-shared", english, sharing=options.gpu_sharing)
 
 
 def _deployment_time(plan: SizingPlan, catalog: Catalog) -> str:

@@ -11,8 +11,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.gateway.deployments.observed import LATE, health_of, message_now, services_in
-from services.gateway.http.language import translate
-from services.gateway.http.request_context import Language
+from services.gateway.http.language import Translator
+from shared.messages import sentence
+
+_VIOLATED = "the error budget of 30 days is exceeded by {over} %"
+_MISSING = "no report for {minutes} minutes: its state is unknown"
+_BURN = "the error budget is spent {rate} times as fast as allowed ({windows})"
 
 
 class BurnRateRule(NamedTuple):
@@ -64,11 +68,11 @@ Identify = Callable[[str, str], str]
 
 
 def active_alerts(
-    tenants: Iterable[ObservedTenant], *, identify: Identify, now: datetime, language: Language
+    tenants: Iterable[ObservedTenant], *, identify: Identify, now: datetime, texts: Translator
 ) -> list[TenantAlert]:
     """The critical alerts first, then the newest."""
     found = [
-        _alert(each, identify, language, fields)
+        _alert(each, identify, texts, fields)
         for each in tenants
         for fields in (*_violated(each, now), *_others(each, now))
     ]
@@ -90,12 +94,11 @@ def _violated(tenant: ObservedTenant, now: datetime) -> Iterator[dict[str, Any]]
         yield {
             "severity": "critical",
             "type": "sla_violated",
-            "message": f"the error budget of 30 days is exceeded by {-left:.1f} %",
+            "message": sentence("sla_violated", _VIOLATED, over=f"{-left:.1f}"),
             "metric": "error_budget_left",
             "current_value": left,
             "threshold": 0.0,
             "timestamp": datetime.fromisoformat(budget.get("exhausts_at") or sla["time"]),
-            "over": f"{-left:.1f}",
         }
 
 
@@ -111,12 +114,11 @@ def _others(tenant: ObservedTenant, now: datetime) -> Iterator[dict[str, Any]]:
         yield {
             "severity": "warning",
             "type": "monitoring_missing",
-            "message": f"no report for {minutes} minutes: its state is unknown",
+            "message": sentence("monitoring_missing", _MISSING, minutes=minutes),
             "metric": "minutes_unobserved",
             "current_value": float(minutes),
             "threshold": LATE.total_seconds() / 60,
             "timestamp": since + LATE,
-            "minutes": minutes,
         }
 
 
@@ -128,12 +130,11 @@ def _down(sla: Mapping[str, Any], time: datetime) -> Iterator[dict[str, Any]]:
         yield {
             "severity": "critical",
             "type": "service_down",
-            "message": message_now("", services),
+            "message": sentence("service_down", "{states}", states=message_now("", services), services=", ".join(down)),
             "metric": "services_down",
             "current_value": float(len(down)),
             "threshold": 0.0,
             "timestamp": time,
-            "services": ", ".join(down),
         }
 
 
@@ -142,29 +143,27 @@ def _burning(sla: Mapping[str, Any], time: datetime) -> Iterator[dict[str, Any]]
     rates = sla.get("burn_rates") or {}
     for rule in BURN_RATE_RULES:
         if min(rates.get(rule.long) or 0.0, rates.get(rule.short) or 0.0) > rule.rate:
-            rate = rates[rule.long]
+            rate, windows = rates[rule.long], f"{rule.long}, {rule.short}"
             yield {
                 "severity": rule.severity,
                 "type": "error_budget_burn",
-                "message": f"the error budget is spent {rate:.1f} times as fast as allowed ({rule.long}, {rule.short})",
+                "message": sentence("error_budget_burn", _BURN, rate=f"{rate:.1f}", windows=windows),
                 "metric": f"burn_rate_{rule.long}",
                 "current_value": rate,
                 "threshold": rule.rate,
                 "timestamp": time,
-                "rate": f"{rate:.1f}",
-                "windows": f"{rule.long}, {rule.short}",
             }
             return
 
 
-def _alert(tenant: ObservedTenant, identify: Identify, language: Language, fields: Mapping[str, Any]) -> TenantAlert:
+def _alert(tenant: ObservedTenant, identify: Identify, texts: Translator, fields: Mapping[str, Any]) -> TenantAlert:
     kind = fields["type"]
     return TenantAlert(
         alert_id=f"alert-{identify(tenant.tenant_id, kind).replace('-', '')[:12]}",
         tenant_id=tenant.tenant_id,
         severity=fields["severity"],
         type=kind,
-        message=translate(kind, fields["message"], fields, language),
+        message=texts.text(*fields["message"]),
         metric=fields["metric"],
         current_value=fields["current_value"],
         threshold=fields["threshold"],

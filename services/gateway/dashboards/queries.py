@@ -31,6 +31,7 @@ from services.gateway.dashboards.schemas import (
     Utilization,
 )
 from services.gateway.http import request_context
+from services.gateway.http.language import translator
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenants.targets import TargetChoice
 from shared.bus import derived_id
@@ -124,9 +125,8 @@ class DashboardQueries:
         return round(max(shares), 2) if shares else None
 
     def _alerts(self, figures: DatabaseFigures) -> list[ActiveAlert]:
-        language = request_context.current().language
         identify = partial(derived_id, self._context.mode)
-        alerts = active_alerts(figures.observed, identify=identify, now=datetime.now(UTC), language=language)
+        alerts = active_alerts(figures.observed, identify=identify, now=datetime.now(UTC), texts=translator())
         return [ActiveAlert(**asdict(each)) for each in alerts]
 
 

@@ -12,8 +12,10 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.http.errors import invalid
+from services.gateway.http.problems import broken_json
 from services.gateway.http.responses import error_response
 from shared.errors import EcpError, Overloaded, Refused
+from shared.messages import Sentence, sentence
 from shared.reading import InvalidText, refuse_unusable
 
 _BODYLESS = ("GET", "HEAD", "OPTIONS")
@@ -145,14 +147,14 @@ def is_json(content_type: str) -> bool:
     return kind == "application" and (subtype == "json" or subtype.endswith("+json"))
 
 
-def _json_problem(body: bytes) -> str | None:
+def _json_problem(body: bytes) -> Sentence | None:
     """What is wrong with a body, or None. U+0000 is left to the single fields: a manifest to validate may have it."""
     try:
         refuse_unusable(orjson.loads(body), look_for_nul=False)
     except orjson.JSONDecodeError as error:
-        return f"broken JSON at line {error.lineno}, column {error.colno}: {error.msg}"
+        return broken_json(error.lineno, error.colno, error.msg)
     except InvalidText as error:
-        return f"the JSON can't be used: {error}"
+        return sentence("json-unusable", "the JSON can't be used: {reason}", reason=error)
     return None
 
 

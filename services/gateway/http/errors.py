@@ -3,13 +3,13 @@
 {"error": {"code", "message", "details", "timestamp", "request_id"}}
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from services.gateway.http import request_context
-from services.gateway.http.language import chosen, sentence
+from services.gateway.http.language import Translator, translator
 from shared.errors import EcpError, Refused, TemporaryError
+from shared.messages import Sentence, problem
 
 R = TypeVar("R")
 
@@ -73,14 +73,14 @@ def deployment_not_found(deployment_id: str) -> Refused:
     )
 
 
-def conflict(message: str, **details: Any) -> Refused:
-    """CONFLICT: the request is valid, but not in the present state."""
-    return Refused(message, code="CONFLICT", details=details)
+def conflict(message_id: str, message: str, **details: Any) -> Refused:
+    """CONFLICT: the request is valid, but not in the present state. The details are the message's parameters."""
+    return Refused(message, code="CONFLICT", details=details, message_id=message_id)
 
 
-def invalid(field: str, message: str) -> Refused:
+def invalid(field: str, reason: Sentence) -> Refused:
     """VALIDATION_ERROR for one field."""
-    return Refused(f"{field}: {message}", details={"errors": [{"field": field, "message": message}]})
+    return Refused(f"{field}: {reason.english}", details={"errors": [problem(field, reason)]})
 
 
 def status_of(error: EcpError) -> int:
@@ -93,20 +93,22 @@ def status_of(error: EcpError) -> int:
     return 422 if isinstance(error, Refused) else 500
 
 
-def _in_language(details: Mapping[str, Any]) -> dict[str, Any]:
-    errors = details.get("errors")
-    return {**details, "errors": chosen(errors, request_context.current().language)} if errors else dict(details)
-
-
 def error_body(error: EcpError) -> dict[str, Any]:
     """The documented error as data, in the request's language."""
-    request = request_context.current()
+    texts = translator()
     return {
         "error": {
             "code": error.code,
-            "message": sentence(error.code, error.message, error.details, request.language),
-            "details": _in_language(error.details),
+            "message": texts.error(error.message_id, error.message, error.details),
+            "details": _details(error, texts),
             "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-            "request_id": request.request_id,
+            "request_id": request_context.current().request_id,
         }
     }
+
+
+def _details(error: EcpError, texts: Translator) -> dict[str, Any]:
+    errors = error.details.get("errors")
+    if not isinstance(errors, list):
+        return error.details
+    return {**error.details, "errors": [texts.problem(each) for each in errors]}

@@ -1,6 +1,6 @@
 """The ASGI middlewares that every request passes before it reaches a route, the outermost first.
 
-    RequestScope        id, language and log context; X-Request-ID and X-Debug-Info in the answer
+    RequestScope        id, language and log context; X-Request-ID, Content-Language and X-Debug-Info in the answer
     UnexpectedErrors    an unhandled exception becomes a documented 500 and one log entry
     RequestCount        the documented request metric
     Gate                refuses foreign hosts and origins (shared.http.gate)
@@ -24,7 +24,8 @@ from services.gateway.http import request_context
 from services.gateway.http.errors import invalid
 from services.gateway.http.request_context import RequestContext
 from services.gateway.http.responses import error_response
-from shared.errors import EcpError, Overloaded, Refused
+from shared.errors import EcpError, Refused
+from shared.messages import sentence
 from shared.subjects import Mode
 
 _log = structlog.get_logger(__name__)
@@ -35,6 +36,7 @@ FOREIGN_PAGES_SEND = ("Idempotency-Key", "If-None-Match", DEMO_MODE, REQUEST_ID,
 """Request headers that pages of CORS_ORIGINS may send, besides those that every page may send."""
 FOREIGN_PAGES_READ = ("Content-Disposition", "ETag", "Retry-After", REQUEST_ID, DEBUG_INFO)
 """Response headers that pages of CORS_ORIGINS may read."""
+_REQUEST_ID_RULE = "must be 1 to 128 letters, digits or any of . _ : / + = @ -, beginning with a letter or digit"
 BAD_REQUEST_CLOSE = 4400
 """The close code of a socket whose URL is invalid."""
 
@@ -65,12 +67,12 @@ class RequestScope:
             if usable:
                 await self._app(scope, receive, sender)
             else:
-                rule = "1 to 128 letters, digits or any of . _ : / + = @ -, beginning with a letter or digit"
-                await _refuse(scope, receive, sender, invalid(REQUEST_ID, f"must be {rule}"))
+                unusable = sentence("request-id-unusable", _REQUEST_ID_RULE)
+                await _refuse(scope, receive, sender, invalid(REQUEST_ID, unusable))
 
 
 class UnexpectedErrors:
-    """Answers an unhandled exception with INTERNAL, a failed allocation with OVERLOADED. The exception is logged."""
+    """Answers an unhandled exception with INTERNAL. The exception itself is logged and not sent."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -85,10 +87,11 @@ class UnexpectedErrors:
 
         try:
             await self._app(scope, receive, watching)
-        except Exception as error:
+        except Exception:
             _log.exception("Unhandled exception in a request", action="request-failed", path=scope.get("path"))
             if scope["type"] == "http" and not started:
-                await error_response(_answer(error))(scope, receive, send)
+                error = EcpError("an internal error occurred; the log has the details under this request id")
+                await error_response(error)(scope, receive, send)
             elif scope["type"] == "websocket" and started:
                 await send({"type": "websocket.close", "code": 1011})
 
@@ -133,18 +136,14 @@ class ModeChoice:
             await self._app(scope, receive, send)
 
 
-def _answer(error: Exception) -> EcpError:
-    """A lack of memory passes: other requests end, or a supervisor restarts the process. So it is worth a retry."""
-    if isinstance(error, MemoryError):
-        return Overloaded("gateway", "no memory is left for this request; send it again later")
-    return EcpError("an internal error occurred; the log has the details under this request id")
-
-
 def _with_headers(send: Send, request: RequestContext) -> Send:
     async def adding(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers[REQUEST_ID] = request.request_id
+            if request.languages:
+                headers["Content-Language"] = ", ".join(sorted(request.languages))
+                headers.add_vary_header("Accept-Language")
             if request.debug:
                 headers[DEBUG_INFO] = orjson.dumps(_debug_info(request)).decode()
         await send(message)

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.gateway.http.language import korean_of_pydantic
 from shared.errors import Refused
+from shared.messages import Sentence, problem, sentence, sentence_of_pydantic
 
 _SHOWN = 5
 _MOST_PROBLEMS = 100
 """In the details; a body may repeat one mistake a hundred thousand times."""
-_LONGEST_MESSAGE = 500
 
 
 def refusal(errors: Sequence[Mapping[str, Any]], body: Any = None) -> Refused:
@@ -20,22 +19,28 @@ def refusal(errors: Sequence[Mapping[str, Any]], body: Any = None) -> Refused:
     return Refused(f"{listed}{more}", details={"errors": problems})
 
 
-def _problem(error: Mapping[str, Any], body: Any) -> dict[str, str]:
+def _problem(error: Mapping[str, Any], body: Any) -> dict[str, Any]:
     if error["type"] == "json_invalid":
-        return {"field": "body", "message": _where_broken(error, body)}
-    place = [text for part in error["loc"] if (text := str(part)).strip()]
+        return problem("body", _where_broken(error, body))
+    place = [name for part in error["loc"] if (name := str(part)).strip()]
     if place == ["body"] and error["type"] == "missing":
-        return {"field": "body", "message": "a JSON body is required"}
+        return problem("body", sentence("body-missing", "a JSON body is required"))
     # Leave out where FastAPI looked ("body", "query"): the name of the field is enough.
     field = ".".join(place[1:] if len(place) > 1 else place)
-    problem = {"field": field[:200], "message": str(error["msg"]).removeprefix("Value error, ")[:_LONGEST_MESSAGE]}
-    korean = korean_of_pydantic(error)
-    return {**problem, "message_ko": korean[:_LONGEST_MESSAGE]} if korean else problem
+    return problem(field[:200], sentence_of_pydantic(error))
 
 
-def _where_broken(error: Mapping[str, Any], body: Any) -> str:
+def broken_json(line: int, column: int, reason: str) -> Sentence:
+    """The problem of a body with a syntax error; `reason` is the parser's, in English."""
+    english = "broken JSON at line {line}, column {column}: {reason}"
+    return sentence("json-broken", english, line=line, column=column, reason=reason)
+
+
+def _where_broken(error: Mapping[str, Any], body: Any) -> Sentence:
     position = int(error["loc"][-1])
-    text = body if isinstance(body, str) else ""
-    line = text.count("\n", 0, position) + 1
-    column = position - text.rfind("\n", 0, position)
-    return f"broken JSON at line {line}, column {column}: {error.get('ctx', {}).get('error', 'syntax error')}"
+    sent = body if isinstance(body, str) else ""
+    return broken_json(
+        sent.count("\n", 0, position) + 1,
+        position - sent.rfind("\n", 0, position),
+        str(error.get("ctx", {}).get("error", "syntax error")),
+    )

@@ -25,6 +25,9 @@ class RequestContext:
 
     request_id: str
     language: Language = "en"
+    """The language that the client prefers."""
+    languages: set[Language] = field(default_factory=set)
+    """The languages of the texts in the answer. English stands for what has no translation."""
     mode: Mode = Mode.PRODUCTION
     debug: bool = False
     tenant_id: str | None = None

@@ -1,11 +1,16 @@
 """The documented error, and the list of errors that an operation can answer with."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from services.gateway.http.errors import STATUS
+from shared.messages import Message
 from shared.tenants import Model
+
+NotAnswered = Annotated[SkipJsonSchema[tuple[Message, ...]], Field(exclude=True)]
+"""Messages of a model of the bus, in an answer that has the translated text beside them."""
 
 
 class ErrorDetail(Model):

@@ -6,9 +6,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import compile_path
 
+from services.gateway.http.errors import invalid
 from services.gateway.http.problems import refusal
 from services.gateway.http.responses import error_response
 from shared.errors import EcpError, Refused
+from shared.messages import sentence
 
 
 def install(app: FastAPI) -> None:
@@ -43,7 +45,12 @@ async def _answer_http(request: Request, error: Exception) -> Response:
         return error_response(refused, {"Allow": allowed})
     # The gateway raises no other HTTPException: this is FastAPI's for a body that can't be parsed.
     return error_response(
-        _refused_body("the body can't be read as JSON; is it nested too deeply, or a number too long?")
+        invalid(
+            "body",
+            sentence(
+                "body-unreadable", "the body can't be read as JSON; is it nested too deeply, or a number too long?"
+            ),
+        )
     )
 
 
@@ -57,7 +64,3 @@ def _allowed(request: Request) -> str:
 def _has_wrong_type(request: Request, error: RequestValidationError) -> bool:
     """FastAPI passes a body of another content type on as bytes, which no model accepts."""
     return isinstance(error.body, bytes) and any(tuple(each["loc"]) == ("body",) for each in error.errors())
-
-
-def _refused_body(message: str) -> Refused:
-    return Refused(message, details={"errors": [{"field": "body", "message": message}]})

@@ -16,6 +16,7 @@ from services.gateway.http.errors import conflict, invalid
 from services.gateway.idempotency import repository
 from services.gateway.idempotency.repository import FirstAnswer
 from shared.database import Database
+from shared.messages import sentence
 from shared.tenants import Model
 
 M = TypeVar("M", bound=Model)
@@ -61,7 +62,8 @@ def call_key(scope: str, key: str | None, body: Model | None) -> CallKey | None:
 def check_key(key: str | None) -> str | None:
     """The key, if it is usable; raises Refused otherwise."""
     if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
-        raise invalid("Idempotency-Key", f"must be 1 to {_LONGEST_KEY} printable ASCII characters")
+        english = "must be 1 to {most} printable ASCII characters"
+        raise invalid("Idempotency-Key", sentence("idempotency-key-unusable", english, most=_LONGEST_KEY))
     return key
 
 
@@ -98,7 +100,9 @@ async def is_executed(database: Database, key: CallKey) -> bool:
     async with database.begin() as connection:
         stored = await repository.find_answer(connection, key.scope, key.key)
     if stored is not None and stored.fingerprint != key.fingerprint:
-        raise conflict("an event of this source and id had another body; give each event an id of its own")
+        raise conflict(
+            "event-id-reused", "an event of this source and id had another body; give each event an id of its own"
+        )
     return stored is not None
 
 
@@ -107,5 +111,7 @@ async def _find(connection: AsyncConnection, key: CallKey | None, model: type[M]
     if key is None or stored is None:
         return None
     if stored.fingerprint != key.fingerprint:
-        raise conflict("this Idempotency-Key was used with another body; use a new key", key=key.key)
+        raise conflict(
+            "idempotency-key-reused", "this Idempotency-Key was used with another body; use a new key", key=key.key
+        )
     return model.model_validate(stored.answer)

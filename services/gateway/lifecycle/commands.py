@@ -11,6 +11,7 @@ from services.gateway.deployments import repository as deployments
 from services.gateway.deployments.new_deployment import NewDeployment, deployment_values, operation_requested
 from services.gateway.deployments.requests import request_deployment
 from services.gateway.http import request_context
+from services.gateway.http.language import translator
 from services.gateway.idempotency.transaction import CallKey, first_answer, idempotent
 from services.gateway.lifecycle import rules
 from services.gateway.lifecycle.rules import ManifestChoice, PastOperation, TenantHistory
@@ -23,6 +24,7 @@ from services.gateway.tenants.rules import status_while_deploying
 from services.gateway.tenants.targets import TargetChoice
 from services.gateway.tenants.transactions import changeable
 from shared.events import Operation
+from shared.messages import Sentence
 from shared.rpc import RoomRequest
 
 _log = structlog.get_logger(__name__)
@@ -64,7 +66,7 @@ class LifecycleCommands:
         )
         return answer
 
-    async def _admit_start(self, tenant_id: str) -> tuple[str, ...]:
+    async def _admit_start(self, tenant_id: str) -> tuple[Sentence, ...]:
         """Notes on the room for a start. Before the transaction, because no lock should wait for a worker."""
         async with self._database.begin() as connection:
             row = changeable(await repository.find_tenant(connection, tenant_id), tenant_id)
@@ -113,7 +115,7 @@ def _answer(
     operation: Operation,
     deployment: NewDeployment,
     choice: ManifestChoice,
-    admitted: tuple[str, ...],
+    admitted: tuple[Sentence, ...],
 ) -> OperationAccepted:
     source = choice.source
     return OperationAccepted(
@@ -122,7 +124,7 @@ def _answer(
         status="pending",
         generation=deployment.generation,
         target=deployment.target,
-        notes=[*choice.notes, *admitted],
+        notes=translator().sentences((*choice.notes, *admitted)),
         operation=operation,
         digest=choice.digest,
         to_deployment_id=source.deployment_id if source else None,

@@ -16,6 +16,7 @@ from services.gateway.http.errors import conflict, deployment_not_found
 from shared.errors import Refused
 from shared.events import Operation
 from shared.events.statuses import ENDED
+from shared.messages import Sentence, sentence
 
 _RUNS = frozenset({"deploy", Operation.ROLLBACK, Operation.START, Operation.RESTART})
 """Operations that run a manifest."""
@@ -75,7 +76,7 @@ class ManifestChoice(NamedTuple):
     """The operation whose manifest is to run; None for a stop."""
 
     source: PastOperation | None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Sentence, ...] = ()
 
     @property
     def digest(self) -> str | None:
@@ -97,9 +98,9 @@ def choose(operation: Operation, tenant: TenantHistory, deployment_id: str | Non
 
 def _stop(tenant: TenantHistory) -> ManifestChoice:
     if tenant.is_stopped:
-        raise _refused(tenant, "it is stopped, or being stopped, already; POST .../start starts it")
+        raise _refused(tenant, "stopped-already", "it is stopped, or being stopped, already; POST .../start starts it")
     if tenant.latest is None:
-        raise _refused(tenant, "it was never deployed, so nothing of it runs")
+        raise _refused(tenant, "never-deployed", "it was never deployed, so nothing of it runs")
     return ManifestChoice(None)
 
 
@@ -107,26 +108,32 @@ def _start(tenant: TenantHistory) -> PastOperation:
     latest = tenant.latest
     has_failed = latest is not None and latest.operation == Operation.START and latest.status == "failed"
     if not tenant.is_stopped and not has_failed:
-        raise _refused(tenant, f"it is {tenant.status} and not stopped; POST .../restart gives it new pods")
+        raise _refused(
+            tenant, "not-stopped", f"it is {tenant.status} and not stopped; POST .../restart gives it new pods"
+        )
     healthy = next((past for past in tenant.runs if past.was_healthy), None)
     if healthy is None:
-        raise _refused(tenant, "no deployment of it was healthy yet; POST .../deploy deploys its current revision")
+        raise _refused(
+            tenant, "never-healthy", "no deployment of it was healthy yet; POST .../deploy deploys its current revision"
+        )
     return healthy
 
 
 def _restart(tenant: TenantHistory) -> PastOperation:
     if tenant.is_stopped:
-        raise _refused(tenant, "it is stopped; POST .../start starts it")
+        raise _refused(tenant, "stopped-restart", "it is stopped; POST .../start starts it")
     latest = tenant.latest
     if latest is not None and latest.status not in ENDED:
         raise _refused(
             tenant,
+            "operation-in-progress",
             f"its {latest.operation} is in progress, and a restart would supersede it; wait for its end",
+            operation=latest.operation,
             deployment_id=latest.deployment_id,
         )
     current = next((past for past in tenant.runs if past.digest and past.status in _HEALTHY | {"failed"}), None)
     if current is None:
-        raise _refused(tenant, "nothing of it runs; POST .../deploy deploys its current revision")
+        raise _refused(tenant, "nothing-runs", "nothing of it runs; POST .../deploy deploys its current revision")
     if current.was_rolled_back:
         return next((past for past in tenant.runs if past.was_healthy and past.digest == current.digest), current)
     return current
@@ -134,7 +141,7 @@ def _restart(tenant: TenantHistory) -> PastOperation:
 
 def _roll_back(tenant: TenantHistory, deployment_id: str | None) -> PastOperation:
     if tenant.is_stopped:
-        raise _refused(tenant, "it is stopped; start it before the rollback")
+        raise _refused(tenant, "stopped-rollback", "it is stopped; start it before the rollback")
     if deployment_id is not None:
         return _chosen(tenant, deployment_id)
     current = next(tenant.runs, None)
@@ -148,7 +155,11 @@ def _roll_back(tenant: TenantHistory, deployment_id: str | None) -> PastOperatio
     )
     found = next(earlier, None)
     if found is None:
-        raise _refused(tenant, "nothing to roll back to: no earlier deployment with another manifest was healthy")
+        raise _refused(
+            tenant,
+            "nothing-to-roll-back-to",
+            "nothing to roll back to: no earlier deployment with another manifest was healthy",
+        )
     return found
 
 
@@ -159,21 +170,23 @@ def _chosen(tenant: TenantHistory, deployment_id: str) -> PastOperation:
     if not found.was_healthy:
         raise _refused(
             tenant,
+            "not-a-healthy-deployment",
             f"{deployment_id!r} can't be rolled back to: this {found.operation} is {found.status}; "
             "choose a completed one",
             deployment_id=deployment_id,
+            operation=found.operation,
+            status=found.status,
         )
     return found
 
 
-def _notes(tenant: TenantHistory, past: PastOperation) -> tuple[str, ...]:
+def _notes(tenant: TenantHistory, past: PastOperation) -> tuple[Sentence, ...]:
     if past.revision == tenant.revision:
         return ()
-    return (
-        f"the manifest is that of revision {past.revision}; the tenant is at revision {tenant.revision}, "
-        "which POST .../deploy deploys",
-    )
+    english = "the manifest is that of revision {of}; the tenant is at revision {at}, which POST .../deploy deploys"
+    return (sentence("manifest-of-a-revision", english, of=past.revision, at=tenant.revision),)
 
 
-def _refused(tenant: TenantHistory, why: str, **details: str) -> Refused:
-    return conflict(f"tenant {tenant.tenant_id!r}: {why}", existing_status=tenant.status, **details)
+def _refused(tenant: TenantHistory, message_id: str, why: str, **details: str) -> Refused:
+    sentence = f"tenant {tenant.tenant_id!r}: {why}"
+    return conflict(message_id, sentence, tenant_id=tenant.tenant_id, existing_status=tenant.status, **details)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 
-from services.gateway.http import request_context
+from services.gateway.http.language import translator
 from services.gateway.http.parameters import TenantPath
 from services.gateway.http.schemas import answers
 from services.gateway.manifests.queries import ManifestOptions, ManifestQueries
@@ -57,7 +57,7 @@ async def validate_manifest(request: ValidateManifest, queries: Queries) -> Vali
             target=target if request.check_capacity else None,
         )
     )
-    return answer_of(reply, request_context.current().language)
+    return answer_of(reply, translator())
 
 
 @router.get("/{tenant_id}/manifest", summary="Get the manifest", responses=_ANSWERS, response_class=Response)

@@ -3,8 +3,10 @@
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
-from services.gateway.http.request_context import Language
+from services.gateway.http.language import Translator
+from shared.messages import Message, sentence
 from shared.rpc import Finding, ResourceSummary, ValidateReply
 from shared.tenants import Model
 
@@ -32,13 +34,19 @@ class ValidateManifest(Model):
     """The target whose capacity is checked; by default the simulator."""
 
 
+class ManifestFinding(Finding):
+    """One thing that is wrong or unwise, where it is, and what to do. Codes are stable."""
+
+    params: Annotated[SkipJsonSchema[dict[str, str]], Field(default_factory=dict, exclude=True)]
+
+
 class ValidatedManifest(Model):
     """`valid` is true without errors; `warnings` and `errors` are `findings` in one line each."""
 
     valid: bool
     warnings: list[str]
     errors: list[str]
-    findings: list[Finding]
+    findings: list[ManifestFinding]
     simulator_compatible: bool | None = None
     resource_summary: ResourceSummary
     estimated_cost: str
@@ -46,17 +54,18 @@ class ValidatedManifest(Model):
     kubernetes_version: str
 
 
-def answer_of(reply: ValidateReply, language: Language) -> ValidatedManifest:
-    """The documented answer. Its lines are in the language of the request, its findings in both languages."""
+def answer_of(reply: ValidateReply, texts: Translator) -> ValidatedManifest:
+    """The documented answer in the language of the request."""
+    findings = [_translated(each, texts) for each in reply.findings]
 
     def lines(severity: str) -> list[str]:
-        return [_line(each, language) for each in reply.findings if each.severity == severity]
+        return [_line(each, texts) for each in findings if each.severity == severity]
 
     return ValidatedManifest(
         valid=reply.valid,
         warnings=lines("warning"),
         errors=lines("error"),
-        findings=list(reply.findings),
+        findings=findings,
         simulator_compatible=reply.simulator_compatible,
         resource_summary=reply.resource_summary,
         estimated_cost=reply.resource_summary.estimated_cost,
@@ -65,8 +74,16 @@ def answer_of(reply: ValidateReply, language: Language) -> ValidatedManifest:
     )
 
 
-def _line(finding: Finding, language: Language) -> str:
+def _translated(finding: Finding, texts: Translator) -> ManifestFinding:
+    message = Message(id=finding.code, params=finding.params)
+    return ManifestFinding(
+        **finding.model_dump(exclude={"message", "advice", "params"}),
+        message=texts.text(finding.message, message),
+        advice=texts.text(finding.advice, message, attribute="advice"),
+    )
+
+
+def _line(finding: Finding, texts: Translator) -> str:
     """`line 7: Deployment x/y: unknown field "spec.replica"`."""
-    message = finding.message_ko if language == "ko" else finding.message
-    place = f"{finding.line}행" if language == "ko" else f"line {finding.line}"
-    return ": ".join(part for part in (place if finding.line else "", finding.object, message) if part)
+    place = texts.text(*sentence("finding-line", "line {line}", line=finding.line)) if finding.line else ""
+    return ": ".join(part for part in (place, finding.object, finding.message) if part)

@@ -21,13 +21,15 @@ from shared.database.partitions import homeless
 from shared.errors import Refused
 from shared.events import MetricsCollected, Moment
 from shared.measuring import time_problem
+from shared.messages import Sentence, problem, sentence
 
 SOURCE = "api"
 MOST_VALUES = 2000
 """Values in one event, unless it is a single moment: at most 200 kB, and a few milliseconds to store."""
-_NO_PARTITION = (
+_NO_PARTITION = sentence(
+    "no-partition",
     "no partition of monitoring_data has it, and one that was created by hand has a part of that day; create one for"
-    " the rest of the day by CREATE TABLE ... PARTITION OF monitoring_data"
+    " the rest of the day by CREATE TABLE ... PARTITION OF monitoring_data",
 )
 
 
@@ -89,12 +91,10 @@ def _accepted(tenant_id: str, moments: Sequence[Moment]) -> MetricsAccepted:
     )
 
 
-def _refuse(problems: Iterable[str | None], is_list: bool) -> None:
+def _refuse(problems: Iterable[Sentence | None], is_list: bool) -> None:
     """Raise Refused if a point has a problem; `problems` has one entry for each point."""
     errors = [
-        {"field": f"{index}.timestamp" if is_list else "timestamp", "message": problem}
-        for index, problem in enumerate(problems)
-        if problem
+        problem(f"{index}.timestamp" if is_list else "timestamp", each) for index, each in enumerate(problems) if each
     ]
     if errors:
         raise Refused(f"{errors[0]['field']}: {errors[0]['message']}", details={"errors": errors})

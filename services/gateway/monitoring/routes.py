@@ -16,6 +16,7 @@ from services.gateway.monitoring.queries import MetricsQueries
 from services.gateway.monitoring.schemas import MetricsAccepted, MetricsPoint, MetricsPoints, MonitoringData
 from shared.errors import Refused
 from shared.measuring import METRIC_NAME
+from shared.messages import sentence
 
 router = APIRouter(prefix="/tenants/{tenant_id}/monitoring", tags=["monitoring"])
 _MOST_POINTS = 1000
@@ -32,8 +33,8 @@ async def _queries(context: CurrentMode) -> MetricsQueries:
 
 def too_many_points(limit: int) -> Refused:
     """The refusal of a body of more than `limit` bytes, which is a list that is too long."""
-    message = f"a list has at most {_MOST_POINTS:,} points and {limit:,} bytes: send it in several calls"
-    return invalid("body", message)
+    english = "a list has at most {points} points and {bytes} bytes: send it in several calls"
+    return invalid("body", sentence("list-too-long", english, points=f"{_MOST_POINTS:,}", bytes=f"{limit:,}"))
 
 
 # A tag becomes a part of a refused field's path. Blank ones are left out of it.

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, FiniteFloat
 
 from shared.measuring import METRIC_NAME, time_problem, value_problem
+from shared.messages import sentence, unfit
 from shared.tenants import Model
 
 MetricName = Annotated[str, Field(pattern=METRIC_NAME, max_length=50)]
@@ -15,19 +16,19 @@ def _utc(value: datetime) -> datetime:
     """A time without a zone is UTC: the guides' client sends `utcnow().isoformat()`."""
     aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value
     if problem := time_problem(aware):
-        raise ValueError(problem)
+        raise unfit(problem)
     return aware.astimezone(UTC)
 
 
 def _number(value: object) -> object:
     if isinstance(value, bool | str):
-        raise ValueError("must be a number")
+        raise unfit(sentence("value-not_a_number", "must be a number"))
     return value
 
 
 def _storable(value: float) -> float:
     if problem := value_problem(value):
-        raise ValueError(problem)
+        raise unfit(problem)
     return value
 
 

@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from shared.events import Moment
+from shared.messages import Sentence, sentence
 
 INTERVALS = {"1m": 60, "5m": 300, "1h": 3600}
 """Seconds of the documented intervals."""
@@ -75,11 +76,18 @@ def most_hours(step: int) -> int:
     return MOST_POINTS * step // _HOUR
 
 
-def too_many(interval: str, hours: int) -> str:
+def too_many(interval: str, hours: int) -> Sentence:
     """The error for more than `MOST_POINTS`, with what to request instead."""
     coarser = {"1m": "interval=5m, ", "5m": "interval=1h, "}.get(interval, "")
-    requested = f"{interval} over {hours} hours is more than {MOST_POINTS:,} points"
-    return f"{requested}: ask for {coarser}one metric by metric_type, or fewer hours"
+    return sentence(
+        "too-many-points",
+        "{interval} over {hours} hours is more than {most} points: ask for {coarser}one metric by metric_type, or "
+        "fewer hours",
+        interval=interval,
+        hours=hours,
+        most=f"{MOST_POINTS:,}",
+        coarser=coarser,
+    )
 
 
 def series_of(stored: Iterable[SeriesHour], *, start: datetime, step: int) -> MetricSeries:

@@ -7,16 +7,15 @@ same share of its own requests.
 
 from collections.abc import Mapping
 
-from services.gateway.http import request_context
-from services.gateway.http.language import chosen
+from services.gateway.http.language import translator
 from services.gateway.mode_context import ModeContext
 from services.gateway.monitoring.queries import MetricsQueries
 from services.gateway.recommendations.schemas import TenantRecommendation
 from services.gateway.tenants.queries import TenantQueries
 from shared.errors import Refused
+from shared.messages import problem, sentence
 from shared.rpc import RecommendRequest, Usage
 from shared.sizing import Sizing
-from shared.texts import Text, problem
 
 
 class RecommendationQueries:
@@ -37,7 +36,7 @@ class RecommendationQueries:
         basis = "request" if usage else f"monitoring, {hours} h"
         used = dict(usage) or await self._observed(tenant_id, sizing, hours)
         recommendation = await self._workers.recommend(RecommendRequest(sizing=sizing, usage=used))
-        fields = chosen(recommendation.model_dump(), request_context.current().language)
+        fields = translator().translated(recommendation.model_dump())
         return TenantRecommendation(tenant_id=tenant_id, basis=basis, **fields)
 
     async def _observed(self, tenant_id: str, sizing: Sizing, hours: int) -> dict[str, Usage]:
@@ -46,11 +45,9 @@ class RecommendationQueries:
         cpu = [point["value"] / 100 for point in cpus.metrics.get("cpu", [])]
         memory = memories.summary.get("max_memory")
         if not cpu and memory is None:
-            text = Text(
-                f"there are no measurements of {tenant_id} in the last {hours} h: send `usage` by service",
-                f"최근 {hours}시간 동안 {tenant_id}의 측정값이 없습니다. 서비스별 `usage`를 보내세요",
-            )
-            raise Refused(text.en, details={"errors": [problem("usage", text)]})
+            english = "there are no measurements of {tenant_id} in the last {hours} h: send `usage` by service"
+            reason = sentence("usage-unmeasured", english, tenant_id=tenant_id, hours=hours)
+            raise Refused(reason.english, details={"errors": [problem("usage", reason)]})
         return {
             each.service: Usage(
                 cpu_m=tuple(share * each.cpu_request_m for share in cpu),

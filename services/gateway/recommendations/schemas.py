@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from shared.rpc import Recommendation, Usage
+from services.gateway.http.schemas import NotAnswered
+from shared.rpc import Recommendation, ServiceRecommendation, Usage
 from shared.tenants import Model
 
 
@@ -19,8 +20,19 @@ class RecommendationAsked(Model):
     """The hours to look back without `usage`. The default is eight days, which include every day of the week."""
 
 
+class RecommendedRequests(ServiceRecommendation):
+    """The recommendation for one service."""
+
+    cpu_reason_messages: NotAnswered = ()
+    memory_reason_messages: NotAnswered = ()
+
+
 class TenantRecommendation(Recommendation):
-    """The calculator's recommendation for a tenant."""
+    """The calculator's recommendation for a tenant. Texts are in the language of `Accept-Language`."""
+
+    services: tuple[RecommendedRequests, ...]
+    """Those that were observed."""
+    warning_messages: NotAnswered = ()
 
     tenant_id: str
     basis: str = Field(examples=["request"])

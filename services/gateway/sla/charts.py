@@ -32,7 +32,7 @@ def availability(report: SlaReport, zone: ZoneInfo, texts: ReportTexts) -> str:
     goal = _y(report.target, floor)
     line = f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{goal:.1f}" y2="{goal:.1f}" stroke="{_INK}" stroke-dasharray="4 3"/>'
     labels = "".join(_labels(report, width, zone))
-    return _svg(f"{_HATCH}{bars}{marks}{line}{labels}", texts("Availability by part")) + _legend(texts)
+    return _svg(f"{_HATCH}{bars}{marks}{line}{labels}", texts("availability-by-part")) + _legend(texts)
 
 
 def budget(report: SlaReport, zone: ZoneInfo, texts: ReportTexts) -> str:
@@ -64,7 +64,7 @@ def budget(report: SlaReport, zone: ZoneInfo, texts: ReportTexts) -> str:
     drawn = f'<polyline points="{path}" fill="none" stroke="{_UP if spent <= allowed else _DOWN}" stroke-width="2"/>'
     labels = "".join(_labels(report, (_WIDTH - _LEFT) / max(1, len(report.parts)), zone))
     return (
-        _svg(f"{axis}{marks}{drawn}{labels}", texts("Error budget left"))
+        _svg(f"{axis}{marks}{drawn}{labels}", texts("budget-left"))
         + f"<p class=note>{escape(_budget_sentence(report, zone, texts))}</p>"
     )
 
@@ -73,21 +73,21 @@ def _budget_sentence(report: SlaReport, zone: ZoneInfo, texts: ReportTexts) -> s
     """The budget as a sentence."""
     found = report.error_budget
     spent = texts(
-        "{allowed} of downtime allowed, {spent} spent.",
+        "budget-spent",
         allowed=texts.duration(found.allowed_seconds),
         spent=texts.duration(found.spent_seconds),
     )
     if found.exhausts_at is None:
-        return f"{spent} {texts('As in the last day, it lasts.')}"
+        return f"{spent} {texts('budget-lasts')}"
     time = f"{found.exhausts_at.astimezone(zone):%Y-%m-%d %H:%M}"
     if found.exhausts_at <= report.reported_at:
-        return f"{spent} {texts('It was used up on {time}.', time=time)}"
-    return f"{spent} {texts('As in the last day, it will be used up on {time}.', time=time)}"
+        return f"{spent} {texts('budget-used-up', time=time)}"
+    return f"{spent} {texts('budget-will-be-used-up', time=time)}"
 
 
 def _title(part: SlaPart, zone: ZoneInfo, texts: ReportTexts) -> str:
     return texts(
-        "{time}: {availability}, {unknown} not observed",
+        "part",
         time=f"{part.start.astimezone(zone):%Y-%m-%d %H:%M}",
         availability=texts.percent(part.availability),
         unknown=texts.duration(part.unknown_seconds),
@@ -97,10 +97,10 @@ def _title(part: SlaPart, zone: ZoneInfo, texts: ReportTexts) -> str:
 def _legend(texts: ReportTexts) -> str:
     """The meaning of the colours."""
     kinds = (
-        (f"background:{_UP}", "up, target met"),
-        (f"background:{_DOWN}", "below the target"),
-        (f"background:repeating-linear-gradient(45deg,#f4f6f8 0 2px,{_PLANNED} 2px 4px)", "not observed"),
-        (f"background:{_PLANNED}", "planned maintenance"),
+        (f"background:{_UP}", "part-up"),
+        (f"background:{_DOWN}", "part-below-target"),
+        (f"background:repeating-linear-gradient(45deg,#f4f6f8 0 2px,{_PLANNED} 2px 4px)", "part-unobserved"),
+        (f"background:{_PLANNED}", "part-maintenance"),
     )
     shown = "".join(f'<span><i style="{style}"></i>{escape(texts(name))}</span>' for style, name in kinds)
     return f'<p class="note legend">{shown}</p>'

@@ -8,7 +8,7 @@ from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
-from services.gateway.http.request_context import Language
+from services.gateway.http.language import Translator
 from services.gateway.sla import charts
 from services.gateway.sla.report_texts import ReportTexts
 from shared.rpc import SlaReport
@@ -36,53 +36,53 @@ svg { width: 100%; height: auto; display: block; }
 """
 
 
-def write(report: SlaReport, language: Language) -> str:
+def write(report: SlaReport, translator: Translator) -> str:
     """The report as a complete HTML document."""
-    texts = ReportTexts(language)
+    texts = ReportTexts(translator)
     zone = ZoneInfo(report.time_zone)
-    title = texts("SLA report: {name}", name=report.name or report.tenant_id)
+    title = texts("title", name=report.name or report.tenant_id)
     body = "".join(
         (
             f"<header><h1>{escape(title)}</h1><div class=sub>{escape(_subtitle(report, zone, texts))}</div></header>",
             _cards(report, texts),
             "".join(f"<p class=note>{escape(note)}</p>" for note in _notes(report, texts)),
-            _section(texts("Availability"), charts.availability(report, zone, texts)),
-            _section(texts("Error budget"), charts.budget(report, zone, texts)),
-            _section(texts("Burn rates"), _burn_rates(report, texts)),
-            _section(texts("Failures, the latest first"), _failures(report, zone, texts)),
-            _section(texts("Services"), _services(report, texts)),
+            _section(texts("availability"), charts.availability(report, zone, texts)),
+            _section(texts("error-budget"), charts.budget(report, zone, texts)),
+            _section(texts("burn-rates"), _burn_rates(report, texts)),
+            _section(texts("latest-failures"), _failures(report, zone, texts)),
+            _section(texts("services"), _services(report, texts)),
             _maintenance(report, zone, texts),
-            f"<div class=sign><div>{texts('Date')}</div><div>{texts('Signature')}</div></div>",
+            f"<div class=sign><div>{texts('date')}</div><div>{texts('signature')}</div></div>",
         )
     )
     head = (
         f'<meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
     )
-    return f'<!doctype html><html lang="{language}"><head>{head}</head><body>{body}</body></html>'
+    return f'<!doctype html><html lang="{texts.language}"><head>{head}</head><body>{body}</body></html>'
 
 
 def _subtitle(report: SlaReport, zone: ZoneInfo, texts: ReportTexts) -> str:
     kind = texts.period(report.period, rolling=report.rolling)
     start, end = _moment(report.start, zone), _moment(report.end, zone)
-    span = texts("{start} to {end} ({zone})", start=start, end=end, zone=report.time_zone)
-    return f"{report.tenant_id} · {kind} · {span} · {texts('reported {time}', time=_moment(report.reported_at, zone))}"
+    span = texts("span", start=start, end=end, zone=report.time_zone)
+    return f"{report.tenant_id} · {kind} · {span} · {texts('reported', time=_moment(report.reported_at, zone))}"
 
 
 def _notes(report: SlaReport, texts: ReportTexts) -> Iterator[str]:
     """What a reader must know to judge the figures. The report's own notes are left out: they are in English."""
     figures = report.figures
     if figures is None:
-        yield texts("Nothing is known of the period: the tenant wasn't up before its end.")
+        yield texts("nothing-known")
     elif figures.unknown_seconds:
         share = 100 * figures.unknown_seconds / (figures.until - figures.since).total_seconds()
-        yield texts("{share} % of the time wasn't observed: it counts neither as up nor as down.", share=f"{share:.2f}")
+        yield texts("partly-unobserved", share=f"{share:.2f}")
     if report.requests is not None and not report.requests.total:
-        yield texts("No requests were counted.")
+        yield texts("no-requests")
     elif report.requests is not None and report.requests.is_low_traffic:
-        yield texts("Too few requests to judge by.")
+        yield texts("few-requests")
     if report.reported_at < report.end:
-        yield texts("The period hasn't ended yet.")
+        yield texts("not-ended")
 
 
 def _cards(report: SlaReport, texts: ReportTexts) -> str:
@@ -91,19 +91,19 @@ def _cards(report: SlaReport, texts: ReportTexts) -> str:
     status = measured.status if measured else "unknown"
     left = report.error_budget.left_percent
     cards = [
-        ("Availability", texts.percent(measured.availability if measured else None), status, texts.status(status)),
-        ("Target", f"{report.target:g} %", "", ""),
-        ("Error budget left", f"{left:.1f} %", "" if left >= 0 else "violated", ""),
-        ("Failures", str(figures.failures if figures else 0), "", ""),
-        ("Downtime", texts.duration(figures.downtime_seconds if figures else 0), "", ""),
-        ("Unknown", texts.duration(figures.unknown_seconds if figures else 0), "", ""),
-        ("MTTR", texts.duration(figures.mttr_seconds if figures else None), "", ""),
-        ("MTBF", texts.duration(figures.mtbf_seconds if figures else None), "", ""),
+        ("availability", texts.percent(measured.availability if measured else None), status, texts(status)),
+        ("target", f"{report.target:g} %", "", ""),
+        ("budget-left", f"{left:.1f} %", "" if left >= 0 else "violated", ""),
+        ("failures", str(figures.failures if figures else 0), "", ""),
+        ("downtime", texts.duration(figures.downtime_seconds if figures else 0), "", ""),
+        ("unobserved", texts.duration(figures.unknown_seconds if figures else 0), "", ""),
+        ("mttr", texts.duration(figures.mttr_seconds if figures else None), "", ""),
+        ("mtbf", texts.duration(figures.mtbf_seconds if figures else None), "", ""),
     ]
     if requests is not None:
         cards += [
-            ("Requests", f"{requests.total:,.0f}", "", ""),
-            ("Failed requests", f"{requests.bad:,.0f}", "", ""),
+            ("requests", f"{requests.total:,.0f}", "", ""),
+            ("failed-requests", f"{requests.bad:,.0f}", "", ""),
         ]
     return f'<div class="cards">{"".join(_card(texts(name), *rest) for name, *rest in cards)}</div>'
 
@@ -116,7 +116,7 @@ def _card(name: str, value: str, kind: str, below: str) -> str:
 def _burn_rates(report: SlaReport, texts: ReportTexts) -> str:
     head = "".join(f"<th class=n>{escape(name)}</th>" for name in report.burn_rates)
     row = "".join(f"<td class=n>{'–' if rate is None else f'{rate:.2f}'}</td>" for rate in report.burn_rates.values())
-    note = texts("At 1 the budget lasts just as long as the period.")
+    note = texts("burn-rate-of-one")
     return f"<table><tr>{head}</tr><tr>{row}</tr></table><p class=note>{note}</p>"
 
 
@@ -124,30 +124,30 @@ def _failures(report: SlaReport, zone: ZoneInfo, texts: ReportTexts) -> str:
     """A table of the latest failures, as many as fit on a page."""
     shown = report.failures[-_MOST_FAILURES:]
     if not shown:
-        return f"<p class=note>{texts('None was seen.')}</p>"
+        return f"<p class=note>{texts('no-failures')}</p>"
     rows = (
         (
             _moment(each.start, zone),
-            _moment(each.end, zone) if each.end else texts("goes on"),
+            _moment(each.end, zone) if each.end else texts("goes-on"),
             texts.duration(each.seconds),
         )
         for each in reversed(shown)
     )
     left_out = (report.figures.failures if report.figures else len(shown)) - len(shown)
-    more = texts("{count} earlier ones are left out.", count=left_out) if left_out > 0 else ""
-    return _table([texts(each) for each in ("From", "To", "Seen down")], rows) + (
+    more = texts("failures-left-out", count=left_out) if left_out > 0 else ""
+    return _table([texts(each) for each in ("from", "to", "seen-down")], rows) + (
         f"<p class=note>{more}</p>" if more else ""
     )
 
 
 def _services(report: SlaReport, texts: ReportTexts) -> str:
     if not report.services:
-        return f"<p class=note>{texts('Nothing is known of single services.')}</p>"
+        return f"<p class=note>{texts('no-services')}</p>"
     rows = (
         (
             each.service,
             texts.percent(each.availability),
-            texts.status(each.status),
+            texts(each.status),
             texts.duration(each.downtime_seconds),
             texts.duration(each.unknown_seconds),
             str(each.failures),
@@ -155,7 +155,7 @@ def _services(report: SlaReport, texts: ReportTexts) -> str:
         )
         for each in report.services
     )
-    names = ("Service", "Availability", "Status", "Downtime", "Unknown", "Failures", "MTTR")
+    names = ("service", "availability", "status", "downtime", "unobserved", "failures", "mttr")
     return _table([texts(each) for each in names], rows)
 
 
@@ -163,8 +163,8 @@ def _maintenance(report: SlaReport, zone: ZoneInfo, texts: ReportTexts) -> str:
     if not report.maintenance:
         return ""
     rows = ((_moment(each.start, zone), _moment(each.end, zone), each.reason) for each in report.maintenance)
-    table = _table([texts(each) for each in ("From", "To", "Reason")], rows)
-    return _section(texts("Planned maintenance (doesn't count)"), table)
+    table = _table([texts(each) for each in ("from", "to", "reason")], rows)
+    return _section(texts("maintenance"), table)
 
 
 def _section(title: str, content: str) -> str:

@@ -4,9 +4,10 @@ from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Response
+from pydantic_core import PydanticCustomError
 
-from services.gateway.http import request_context
 from services.gateway.http.errors import invalid
+from services.gateway.http.language import translator
 from services.gateway.http.parameters import TenantPath
 from services.gateway.http.schemas import answers
 from services.gateway.mode_context import CurrentMode
@@ -14,6 +15,7 @@ from services.gateway.sla import report_page
 from services.gateway.sla.queries import SlaQueries
 from services.gateway.sla.report_csv import write_csv
 from services.gateway.sla.schemas import MaintenanceWindows, SlaAnalysis, SlaAnswer
+from shared.messages import sentence_of
 from shared.rpc import AnnouncedWindow, MaintenanceRequest, SlaReport, SlaReportRequest
 from shared.tenants import check_time_zone
 
@@ -85,7 +87,7 @@ async def get_report(
         return Response(write_csv(report), media_type="text/csv; charset=utf-8", headers=headers)
     # The page has no scripts and loads nothing.
     headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-    page = report_page.write(report, request_context.current().language)
+    page = report_page.write(report, translator())
     return Response(page, media_type="text/html; charset=utf-8", headers=headers)
 
 
@@ -142,5 +144,5 @@ async def cancel_maintenance(tenant_id: TenantPath, window_id: WindowPath, queri
 def _zone(name: str | None) -> str | None:
     try:
         return None if name is None else check_time_zone(name)
-    except ValueError as error:
-        raise invalid("time_zone", str(error)) from error
+    except PydanticCustomError as error:
+        raise invalid("time_zone", sentence_of(error)) from error

@@ -10,6 +10,7 @@ from shared.catalog import Catalog
 from shared.errors import DependencyUnavailable, Refused
 from shared.events import DeployOptions
 from shared.kube.placement import GPU, on_gpu_nodes
+from shared.messages import Sentence, sentence
 from shared.rpc import PodDemand, RoomReply, RoomRequest, Shortage
 from shared.sizing import ServiceSizing, Sizing
 
@@ -28,7 +29,7 @@ class Admission:
         pods = tuple(self._demand(service) for service in sizing.services)
         return RoomRequest(target=target, tenant_id=tenant_id, pods=pods)
 
-    async def admit(self, request: RoomRequest, options: DeployOptions) -> tuple[str, ...]:
+    async def admit(self, request: RoomRequest, options: DeployOptions) -> tuple[Sentence, ...]:
         """Notes for the answer.
 
         Raises Refused (INSUFFICIENT_RESOURCES) if something is short and the deployment doesn't wait for capacity.
@@ -36,14 +37,15 @@ class Admission:
         try:
             reply = await self._workers.room(request)
         except (DependencyUnavailable, Refused) as error:
-            return (f"room on {request.target!r} was not checked: {error.message}",)
+            return (_unchecked(request.target, error.message),)
         if reply.unchecked is not None:
-            return (f"room on {request.target!r} was not checked: {reply.unchecked}",)
+            return (_unchecked(request.target, reply.unchecked),)
         reply = reply.model_copy(update={"short": tuple(map(self._with_gpu_name, reply.short))})
         if not reply.is_short:
             return ()
         if options.wait_for_capacity:
-            return (f"waits for room on {request.target!r}: {reply.sentence}",)
+            english = "waits for room on '{target}': {short}"
+            return (sentence("waits-for-room", english, target=request.target, short=reply.sentence),)
         raise _refused(request.tenant_id, reply)
 
     def _demand(self, service: ServiceSizing) -> PodDemand:
@@ -64,6 +66,10 @@ class Admission:
         names = {gpu.product: name for name, gpu in self._catalog.gpus.items()}
         gpu_type = names.get(shortage.gpu_type, shortage.gpu_type) if shortage.gpu_type else None
         return shortage.model_copy(update={"gpu_type": gpu_type})
+
+
+def _unchecked(target: str, reason: str) -> Sentence:
+    return sentence("room-unchecked", "room on '{target}' was not checked: {reason}", target=target, reason=reason)
 
 
 def _refused(tenant_id: str, reply: RoomReply) -> Refused:

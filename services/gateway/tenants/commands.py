@@ -8,7 +8,7 @@ import structlog
 
 from services.gateway.http import request_context
 from services.gateway.http.errors import conflict
-from services.gateway.http.language import translate
+from services.gateway.http.language import translator
 from services.gateway.idempotency.transaction import CallKey, first_answer, idempotent
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenants import repository, rules
@@ -27,6 +27,7 @@ from services.gateway.tenants.schemas import (
 from services.gateway.tenants.targets import TargetChoice
 from services.gateway.tenants.transactions import TenantOutdated, TenantTransactions, changeable, refuse_existing
 from shared.errors import Refused
+from shared.messages import sentence
 from shared.sizing import Sizing
 
 P = ParamSpec("P")
@@ -49,7 +50,9 @@ def _retried_if_outdated(command: Command[P, R]) -> Command[P, R]:
             except TenantOutdated as outdated:
                 if attempt == _ATTEMPTS:
                     raise conflict(
-                        "the tenant is being changed by others; try again", tenant_id=outdated.tenant_id
+                        "tenant-changed-by-others",
+                        "the tenant is being changed by others; try again",
+                        tenant_id=outdated.tenant_id,
                     ) from None
         raise AssertionError
 
@@ -138,9 +141,9 @@ class TenantCommands:
                     connection, tenant_id, target, force=force
                 )
         _log_request("Tenant deletion requested", "deletion-requested", tenant_id, deletion_id)
-        language = request_context.current().language
+        begun = sentence("deletion-started", "the tenant's deletion has begun")
         return TenantDeletion(
-            message=translate("deletion-started", "the tenant's deletion has begun", {}, language),
+            message=translator().text(*begun),
             deletion_id=deletion_id,
             estimated_time=rules.deletion_time(Sizing.model_validate(row.sizing) if row.sizing else None),
             tenant_id=tenant_id,

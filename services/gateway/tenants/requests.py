@@ -6,11 +6,12 @@ Sizing comes first, because nothing may be written without it and no lock should
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.gateway.http import request_context
+from services.gateway.http.language import translator
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenants.admission import Admission
 from shared.catalog import Catalog
 from shared.events import DeployOptions
+from shared.messages import Sentence
 from shared.sizing import Sizing
 from shared.tenants import TenantSpec
 
@@ -25,7 +26,7 @@ class SizedRequest:
     options: DeployOptions
     deploys: bool
     notes: tuple[str, ...]
-    """For the caller: decisions that were made for it, and the sizing's warnings."""
+    """For the caller, in its language: decisions that were made for it, and the sizing's warnings."""
 
 
 class RequestSizing:
@@ -37,7 +38,7 @@ class RequestSizing:
         self._admission = Admission(context.workers, context.catalog)
 
     async def size(
-        self, spec: TenantSpec, target: str, options: DeployOptions, *, deploys: bool, notes: Sequence[str] = ()
+        self, spec: TenantSpec, target: str, options: DeployOptions, *, deploys: bool, notes: Sequence[Sentence] = ()
     ) -> SizedRequest:
         """The sized request; `notes` are kept if it deploys.
 
@@ -46,11 +47,13 @@ class RequestSizing:
         """
         check_known(self._catalog, spec.service_requirements, spec.preset, spec.gpu_type)
         sizing = await self._workers.size_spec(spec)
-        all_notes = list(notes) if deploys else []
+        decisions = list(notes) if deploys else []
         if deploys:
             room = self._admission.room_for(target, spec.tenant_id, sizing)
-            all_notes += await self._admission.admit(room, options)
-        return SizedRequest(spec, sizing, target, options, deploys, (*all_notes, *_warnings(sizing)))
+            decisions += await self._admission.admit(room, options)
+        texts = translator()
+        warnings = texts.texts(sizing.warnings, sizing.warning_messages)
+        return SizedRequest(spec, sizing, target, options, deploys, (*texts.sentences(decisions), *warnings))
 
 
 def check_known(catalog: Catalog, services: Mapping[str, int], preset: str | None, gpu_type: str | None) -> None:
@@ -60,9 +63,3 @@ def check_known(catalog: Catalog, services: Mapping[str, int], preset: str | Non
         catalog.check_preset(preset)
     if gpu_type is not None:
         catalog.check_gpu_type(gpu_type)
-
-
-def _warnings(sizing: Sizing) -> tuple[str, ...]:
-    """In the request's language; the sizing of an older calculator has them only in English."""
-    is_korean = request_context.current().language == "ko"
-    return sizing.warnings_ko if is_korean and sizing.warnings_ko else sizing.warnings

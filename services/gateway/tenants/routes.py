@@ -4,8 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from services.gateway.http import request_context
-from services.gateway.http.language import chosen
+from services.gateway.http.language import translator
 from services.gateway.http.parameters import IdempotencyKey, Limit, Skip, TenantPath
 from services.gateway.http.schemas import answers
 from services.gateway.idempotency.transaction import call_key
@@ -91,7 +90,7 @@ async def create_tenant(
 async def calculate_resources(request: CalculateResources, queries: Queries) -> CalculatedResources:
     """Sizes services without a tenant. Nothing is stored."""
     sizing = await queries.calculate(request)
-    return CalculatedResources.model_validate(chosen(sizing.model_dump(), request_context.current().language))
+    return CalculatedResources.model_validate(translator().translated(sizing.model_dump()))
 
 
 @router.get("/{tenant_id}", summary="Get a tenant", responses=answers("TENANT_NOT_FOUND", "DATABASE_ERROR"))

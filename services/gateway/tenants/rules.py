@@ -10,6 +10,7 @@ from services.gateway.http.problems import refusal
 from services.gateway.tenants.row import TenantRow
 from services.gateway.tenants.schemas import TenantChange, TenantCreate
 from shared.events.statuses import TenantStatus
+from shared.messages import sentence
 from shared.sizing import ServiceSizing, Sizing
 from shared.tenants import SlaTarget, TenantSpec
 
@@ -44,7 +45,8 @@ def changed_spec(spec: TenantSpec, change: TenantChange) -> TenantSpec:
     """`spec` with the fields that `change` has, which may be null. Raises Refused if it has none."""
     given = {name: getattr(change, name) for name in _CHANGEABLE if name in change.model_fields_set}
     if not given and change.deploy is None and change.options is None:
-        raise invalid("body", f"nothing to change; give at least one of {', '.join(_CHANGEABLE)}")
+        english = "nothing to change; give at least one of {fields}"
+        raise invalid("body", sentence("nothing-to-change", english, fields=", ".join(_CHANGEABLE)))
     return _spec({**{name: getattr(spec, name) for name in TenantSpec.model_fields}, **given})
 
 

@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from services.gateway.deployments.observed import ObservedHealth
+from services.gateway.http.schemas import NotAnswered
 from shared.events import DeployOptions
 from shared.events.statuses import DeploymentStatus, TenantStatus
 from shared.sizing import AlternativeKind, Cost, GpuSharing, ResourceTotals, ServiceSizing
@@ -104,7 +105,6 @@ class Alternative(Model):
     resources: AlternativeResources
     cost: str = Field(examples=["$250/month"])
     performance_impact: str
-    performance_impact_ko: str
     kind: AlternativeKind
     gpu_type: str | None
     monthly_cost_usd: float
@@ -117,8 +117,14 @@ class Alternative(Model):
     """The share of sessions that the scarcest service rejects in the busy hour."""
 
 
+class SizedService(ServiceSizing):
+    """The sizing of one service."""
+
+    reason_messages: NotAnswered = ()
+
+
 class CalculatedResources(Model):
-    """A sizing, with its cost and alternatives."""
+    """A sizing, with its cost and alternatives. Texts are in the language of `Accept-Language`."""
 
     recommended_preset: str = Field(examples=["large"])
     resources: ResourceTotals
@@ -128,9 +134,7 @@ class CalculatedResources(Model):
     preset: str
     deployment_time: str
     warnings: list[str]
-    warnings_ko: list[str]
-    """Texts are in the language of `Accept-Language`; the fields that end in `_ko` are always Korean."""
-    services: list[ServiceSizing]
+    services: list[SizedService]
     """The replicas of each, with the deciding constraint and the reason."""
     cost: Cost | None
     availability: float | None

@@ -58,7 +58,9 @@ class TenantTransactions:
         inserted = await repository.insert_tenant(connection, values)
         if inserted is None:
             await refuse_existing(connection, tenant_id)
-            raise conflict(f"tenant {tenant_id!r} has just been deleted; try again", tenant_id=tenant_id)
+            raise conflict(
+                "tenant-just-deleted", f"tenant {tenant_id!r} has just been deleted; try again", tenant_id=tenant_id
+            )
         row_id, created_at = inserted
         await repository.insert_services(connection, row_id, rules.service_rows(request.sizing))
         created = events.TenantCreated(tenant_id=tenant_id, spec=request.spec, revision=1, sizing=request.sizing)
@@ -151,7 +153,12 @@ def changeable(row: TenantRow | None, tenant_id: str) -> TenantRow:
     if row is None:
         raise tenant_not_found(tenant_id)
     if row.status == "deleting":
-        raise conflict(f"tenant {tenant_id!r} is being deleted; wait until it is deleted", existing_status=row.status)
+        raise conflict(
+            "tenant-being-deleted",
+            f"tenant {tenant_id!r} is being deleted; wait until it is deleted",
+            tenant_id=tenant_id,
+            existing_status=row.status,
+        )
     return row
 
 

@@ -1,6 +1,6 @@
 """Validates any manifest, rendered or a user's: text, schema, semantics, security, capacity.
 
-    reading ─▶ schema ─▶ references, workloads, limits, security, capacity ─▶ findings with lines, in two languages
+    reading ─▶ schema ─▶ references, workloads, limits, security, capacity ─▶ findings with lines
 
 Pure, and bounded in time and memory for any input.
 """

@@ -1,4 +1,4 @@
-"""The table of findings, `codes.yaml`: texts and translations are maintained together, apart from the checks."""
+"""The table of findings, `codes.yaml`: their English texts are maintained together, apart from the checks."""
 
 from dataclasses import dataclass
 from importlib.resources import files
@@ -14,10 +14,8 @@ class Code:
     """One kind of finding, with texts for `str.format_map`. `lenient` is the severity without `strict_validation`."""
 
     severity: Severity
-    en: str
-    ko: str
-    do_en: str
-    do_ko: str
+    message: str
+    advice: str
     lenient: Severity | None = None
 
 

@@ -1,4 +1,4 @@
-"""Collects findings during the checks, and finally adds lines and texts in both languages."""
+"""Collects findings during the checks, and finally adds lines and texts."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,11 +8,11 @@ from services.manifest.validation.codes import CODES, Severity
 from services.manifest.validation.lines import Position, Spot, locate
 from services.manifest.validation.manifest import ManifestObject
 from services.manifest.validation.pointers import written
+from shared.messages import LONGEST_PARAMETER
 from shared.reading.yaml_text import Pointer, Problem
 from shared.rpc import Finding
 
 MAX_FINDINGS = 200
-_LONGEST_DETAIL = 1000
 T = TypeVar("T")
 _ORDER: Mapping[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
@@ -44,7 +44,7 @@ class FindingCollector:
         if len(self._notes) >= MAX_FINDINGS:
             self.left_out = True
             return
-        short = {name: value[:_LONGEST_DETAIL] for name, value in details.items()}
+        short = {name: value[:LONGEST_PARAMETER] for name, value in details.items()}
         key = (code, item.number if item else -1, pointer, str(sorted(short.items())))
         if key not in self._seen:
             self._seen.add(key)
@@ -95,10 +95,9 @@ class FindingCollector:
             pointer=written(note.pointer),
             line=place[0] if place else None,
             column=place[1] if place else None,
-            message=code.en.format_map(note.details),
-            message_ko=code.ko.format_map(note.details),
-            advice=code.do_en.format_map(note.details),
-            advice_ko=code.do_ko.format_map(note.details),
+            message=code.message.format_map(note.details),
+            advice=code.advice.format_map(note.details),
+            params=dict(note.details),
         )
 
 

@@ -90,11 +90,12 @@ def _schema(item: ManifestObject, known: Definitions, version: str, findings: Fi
     schema = known.for_kind(group, group_version, item.kind)
     change = deprecation.find(item.api_version, item.kind, version)
     if change is not None:
-        end = f", and removed in {change.removed}" if change.removed else ""
+        end = f", and removed in {change.removed}" if change.removed else ""  # of the English text alone
         code = "API_REMOVED" if schema is None else "API_DEPRECATED"
         findings.add(
             code, item, ("apiVersion",), version=item.api_version, kind=item.kind, deprecated=change.deprecated,
-            removed=change.removed or "", end=end, replacement=_served(known, group, item.kind) or change.replacement,
+            removed=change.removed or "never", end=end,
+            replacement=_served(known, group, item.kind) or change.replacement,
         )  # fmt: skip
     elif schema is None and is_custom(group):
         findings.add("KIND_CUSTOM", item, version=item.api_version, kind=item.kind)
@@ -166,8 +167,8 @@ def _fits(key: str, entry: Any, schema: Schema) -> bool:
 def _report_unknown(item: ManifestObject, value: Obj, schema: Schema, name: str, findings: FindingCollector) -> None:
     pointer = pointer_to(value, name)
     meant = _meant(schema, pointer)
-    hint = f' (did you mean "{meant}"?)' if meant else ""
-    findings.add("UNKNOWN_FIELD", item, pointer, field=name, meant=hint)
+    hint = f' (did you mean "{meant}"?)' if meant else ""  # of the English text alone
+    findings.add("UNKNOWN_FIELD", item, pointer, field=name, meant=meant or "none", hint=hint)
 
 
 def _meant(schema: Schema, pointer: Pointer) -> str | None:
@@ -234,4 +235,4 @@ def _text(value: Any) -> str:
 
 
 def _described(value: Any) -> str:
-    return "a list" if isinstance(value, list) else "text" if isinstance(value, str) else "a number or boolean"
+    return "list" if isinstance(value, list) else "string" if isinstance(value, str) else "number or boolean"

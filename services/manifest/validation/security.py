@@ -90,11 +90,18 @@ def _check_container(pods: Pods, container: Container, findings: FindingCollecto
         findings.add("SECCOMP_MISSING", pods.item, pointer, container=name)
     capabilities = own.get("capabilities") or {}
     if "ALL" not in (capabilities.get("drop") or ()):
-        findings.add("CAPABILITIES", pods.item, pointer, container=name, fault="keeps the default capabilities")
+        findings.add(
+            "CAPABILITIES", pods.item, pointer, container=name, added="none", fault="keeps the default capabilities"
+        )
     elif capabilities.get("add"):
         added = ", ".join(map(str, capabilities["add"]))
         findings.add(
-            "CAPABILITIES", pods.item, (*pointer, "capabilities", "add"), container=name, fault=f"adds {added}"
+            "CAPABILITIES",
+            pods.item,
+            (*pointer, "capabilities", "add"),
+            container=name,
+            added=added,
+            fault=f"adds {added}",
         )
 
 

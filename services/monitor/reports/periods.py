@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
 
+from shared.messages import Sentence, sentence
 from shared.sla.history import SLICE_SECONDS, Span, slice_of
 
 _ROLLING = re.compile(r"([1-9]\d{0,3})([hd])")
@@ -18,7 +19,11 @@ _MOST_PARTS = 48
 
 
 class UnknownPeriod(ValueError):
-    """The text isn't a period; the message lists the possible ones."""
+    """The text isn't a period; `reason` lists the possible ones."""
+
+    def __init__(self, reason: Sentence) -> None:
+        super().__init__(reason.english)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +49,15 @@ def read_period(name: str, *, now: datetime, zone: tzinfo, day: date | None = No
     elif match:
         length = timedelta(hours=int(match[1])) if match[2] == "h" else timedelta(days=int(match[1]))
     else:
-        raise UnknownPeriod(f"{name!r} is not a period: use day, week, month, or hours or days such as 24h, 7d, 30d")
+        english = "{name} is not a period: use day, week, month, or hours or days such as 24h, 7d, 30d"
+        raise UnknownPeriod(sentence("period-unknown", english, name=repr(name)))
     if length > _LONGEST:
-        raise UnknownPeriod(f"{name!r} is too long: at most {_LONGEST.days}d")
+        raise UnknownPeriod(
+            sentence("period-too-long", "{name} is too long: at most {days}d", name=repr(name), days=_LONGEST.days)
+        )
     if day is not None:
-        raise UnknownPeriod("a rolling period ends now: leave the date out, or ask for day, week or month")
+        english = "a rolling period ends now: leave the date out, or ask for day, week or month"
+        raise UnknownPeriod(sentence("period-with-a-date", english))
     return _rolling(length, now)
 
 
@@ -65,7 +74,7 @@ def _calendar(name: str, day: date, zone: tzinfo) -> Period:
         span = Span(_midnight(first, zone), _midnight(last, zone))
         days = [_midnight(first + timedelta(days=number), zone) for number in range((last - first).days + 1)]
     except (OverflowError, ValueError) as error:
-        raise UnknownPeriod(f"{day} is out of the calendar's range") from error
+        raise UnknownPeriod(sentence("day-out-of-range", "{day} is out of the calendar's range", day=day)) from error
     edges = _hours(span) if name == "day" else days
     return Period(span, tuple(Span(*pair) for pair in pairwise(edges)), is_rolling=False)
 

@@ -13,6 +13,7 @@ from services.monitor.storage.availability_store import WHOLE, AvailabilityStore
 from services.monitor.storage.maintenance_windows import MaintenanceStore, MaintenanceWindow, window_model
 from services.monitor.storage.request_counts import RequestCounts
 from shared.errors import Refused
+from shared.messages import problem
 from shared.rpc import SlaFailure, SlaFigures, SlaPart, SlaReport, SlaReportRequest, SlaRequests, SlaService
 from shared.sla import (
     BURN_WINDOWS,
@@ -115,7 +116,7 @@ def _period(request: SlaReportRequest, now: datetime, zone: str) -> Period:
     try:
         return read_period(request.period, now=now, zone=ZoneInfo(zone), day=request.day, rolling=request.rolling)
     except UnknownPeriod as error:
-        details = {"errors": [{"field": "period", "message": str(error)}]}
+        details = {"errors": [problem("period", error.reason)]}
         raise Refused(f"period: {error}", details=details) from error
 
 

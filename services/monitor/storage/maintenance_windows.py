@@ -14,6 +14,7 @@ from sqlalchemy import text
 from services.monitor.clock import Now
 from shared.database import Database
 from shared.errors import Refused
+from shared.messages import problem, sentence
 from shared.rpc import AnnouncedWindow, MaintenanceReply, MaintenanceRequest, SlaMaintenance
 from shared.sla import SLICE_SECONDS, Span, slice_of
 
@@ -76,22 +77,27 @@ class MaintenanceStore:
                 gone = (await connection.execute(_CANCEL, values)).rowcount
                 if not gone and not (await connection.execute(_CUT_SHORT, values)).rowcount:
                     advice = "only one that hasn't ended can be cancelled"
-                    raise Refused(f"there is no window {request.cancel} to cancel; {advice}", code="NOT_FOUND")
+                    raise Refused(
+                        f"there is no window {request.cancel} to cancel; {advice}",
+                        code="NOT_FOUND",
+                        message_id="window-not-found",
+                        details={"window": request.cancel},
+                    )
         own = [each for each in await self.windows() if each.row_id in (None, row_id)]
         return MaintenanceReply(tenant_id=request.tenant_id, windows=tuple(window_model(each) for each in own))
 
     def _checked(self, window: AnnouncedWindow) -> AnnouncedWindow:
-        problem = None
+        found = None
         if window.start <= self._now():
-            problem = "start", "has passed: maintenance is announced before it begins, or it is downtime"
+            english = "has passed: maintenance is announced before it begins, or it is downtime"
+            found = problem("start", sentence("window-in-the-past", english))
         elif window.end <= window.start:
-            problem = "end", "must be after start"
+            found = problem("end", sentence("window-ends-first", "must be after start"))
         elif window.end - window.start > _LONGEST:
-            problem = "end", f"is more than {_LONGEST.days} days after start"
-        if problem:
-            field, message = problem
-            details = {"errors": [{"field": field, "message": message}]}
-            raise Refused(f"{field}: {message}", details=details)
+            english = "is more than {days} days after start"
+            found = problem("end", sentence("window-too-long", english, days=_LONGEST.days))
+        if found:
+            raise Refused(f"{found['field']}: {found['message']}", details={"errors": [found]})
         return window
 
 

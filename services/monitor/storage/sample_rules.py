@@ -36,8 +36,9 @@ def _moment_problems(
     path: str, time: datetime, values: Mapping[str, float], retention: timedelta
 ) -> Iterator[dict[str, str]]:
     for name, value in values.items():
-        for problem in (name_problem(name), value_problem(value)):
+        wrong_value = value_problem(value)
+        for problem in (name_problem(name), wrong_value and wrong_value.english):
             if problem is not None:
                 yield {"field": f"{path}values.{name[:60]}", "message": problem}
-    if problem := time_problem(time, retention=retention):
-        yield {"field": f"{path}time", "message": problem}
+    if wrong_time := time_problem(time, retention=retention):
+        yield {"field": f"{path}time", "message": wrong_time.english}

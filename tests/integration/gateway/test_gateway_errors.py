@@ -199,7 +199,10 @@ async def test_an_idempotency_key_that_is_none_is_refused(gateway: Gateway) -> N
 async def test_messages_come_in_korean_where_it_is_preferred(gateway: Gateway) -> None:
     korean = await gateway.http.get("/tenants/unknown", headers={"Accept-Language": "ko-KR,ko;q=0.9,en;q=0.8"})
     assert error_of(korean, 404, "TENANT_NOT_FOUND")["message"] == "테넌트 'unknown'을(를) 찾을 수 없습니다"
+    assert korean.headers["content-language"] == "ko"
+    assert "Accept-Language" in korean.headers["vary"]
     english = await gateway.http.get("/tenants/unknown", headers={"Accept-Language": "en-US,ko;q=0.5"})
+    assert english.headers["content-language"] == "en"
     assert "there is no tenant" in error_of(english, 404, "TENANT_NOT_FOUND")["message"]
 
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from services.calculator.sizing.recommendation import percentile, recommend
 from services.calculator.sizing.tenant_sizing import size
+from services.gateway.http.language import Translator
 from shared.catalog import load_catalog
 from shared.errors import Refused
 from shared.rpc import Recommendation, ServiceRecommendation, Usage
@@ -55,7 +56,8 @@ def test_a_small_limit_is_raised_by_100_mib() -> None:
     [found] = recommend(sizing, {small.service: Usage(ooms=1)}, CATALOG).services
     assert found.memory_limit_mib == 300
     assert found.memory_reason == "killed 1 times for want of memory at 200 MiB: 100 MiB more"
-    assert found.memory_reason_ko == "메모리 200 MiB에서 1번 강제 종료되었습니다: 100 MiB 추가"
+    korean = Translator("ko").translated(found.model_dump())
+    assert korean["memory_reason"] == "메모리 200 MiB에서 1번 강제 종료되었습니다: 100 MiB 추가"
 
 
 def test_an_idle_service_keeps_the_floors_and_an_unobserved_one_what_it_has() -> None:
@@ -77,9 +79,11 @@ def test_the_sums_stand_beside_today_s_and_a_gpu_s_host_costs_nothing_apart() ->
 
 
 def test_few_samples_are_warned_about() -> None:
-    [warning] = recommended(stt=Usage(cpu_m=(1.0,) * 19)).warnings
+    few = recommended(stt=Usage(cpu_m=(1.0,) * 19))
+    [warning] = few.warnings
     assert warning.startswith("stt: fewer than 20 samples")
-    assert recommended(stt=Usage(cpu_m=(1.0,) * 19)).warnings_ko[0].startswith("stt: CPU 표본이 20개보다 적어")
+    [korean] = Translator("ko").translated(few.model_dump())["warnings"]
+    assert korean.startswith("stt: CPU 표본이 20개보다 적어")
     assert recommended(stt=Usage(cpu_m=(1.0,) * 20)).warnings == ()
 
 
@@ -89,7 +93,7 @@ def test_nothing_to_go_by_and_services_of_others_are_refused(usage: dict[str, Us
         recommend(SIZING, usage, CATALOG)
     [problem] = refused.value.details["errors"]
     assert problem["field"] == "usage"
-    assert problem["message_ko"]
+    assert Translator("ko").problem(problem)["message"] != problem["message"]
 
 
 @pytest.mark.parametrize("sample", [-1.0, float("nan"), float("inf"), 1e10])

@@ -9,6 +9,7 @@ from services.calculator.sizing.cost import price_text
 from services.calculator.sizing.load import channels, fan_out
 from services.calculator.sizing.planning import SizingOptions
 from services.calculator.sizing.tenant_sizing import size
+from services.gateway.http.language import Translator
 from shared.catalog import load_catalog
 from shared.errors import Refused
 from shared.tenants import SlaTarget
@@ -232,12 +233,13 @@ def test_each_service_has_its_part_of_the_cost() -> None:
 
 def test_every_text_is_also_in_korean() -> None:
     sizing = sized(CALL_CENTRE, preset="micro", availability="99.5%", concurrent_users=100)
-    assert workload(sizing, "nlp").reason_ko == (
+    korean = Translator("ko").translated(sizing.model_dump())
+    assert korean["services"][[each.service for each in sizing.services].index("nlp")]["reason"] == (
         "세션 100개의 11.11 queries/s(0.07407 얼랑), t4당 150: 1개; 시간의 99.929 % 동안 1개가 동작하도록 2개"
     )
-    assert [is_korean(each) for each in sizing.warnings_ko] == [True] * len(sizing.warnings) == [True] * 3
-    assert all(is_korean(each.performance_impact_ko) for each in sizing.alternatives)
-    assert all(is_korean(each.reason_ko) for each in sizing.services)
+    assert [is_korean(each) for each in korean["warnings"]] == [True] * len(sizing.warnings) == [True] * 3
+    assert all(is_korean(each["performance_impact"]) for each in korean["alternatives"])
+    assert all(is_korean(each["reason"]) for each in korean["services"])
 
 
 def is_korean(text: str) -> bool:
@@ -279,14 +281,14 @@ def test_what_cannot_be_sized_is_refused(
     with pytest.raises(Refused) as refused:
         sized(requirements, preset, gpu_type)
     assert refused.value.code == code
-    assert all(is_korean(each["message_ko"]) for each in refused.value.details["errors"])
+    assert all(is_korean(Translator("ko").problem(each)["message"]) for each in refused.value.details["errors"])
 
 
 def test_a_response_time_below_the_service_s_own_is_refused_with_what_is_possible() -> None:
     with pytest.raises(Refused, match=r"aicm takes 7\.49 ms at p95 on l40s even when nothing waits") as refused:
         sized({"callbot": 1}, response_time="6ms")
     assert refused.value.details["errors"][0]["field"] == "sla_target.response_time"
-    assert "7.49 ms입니다" in refused.value.details["errors"][0]["message_ko"]
+    assert "7.49 ms입니다" in Translator("ko").problem(refused.value.details["errors"][0])["message"]
     assert refused.value.details["possible_above_ms"] == pytest.approx(log(20) / 400 * 1000, abs=0.001)
     with pytest.raises(Refused, match="takes 30 ms at p95 on t4"):
         sized({"callbot": 1}, response_time="10ms", gpu_type="t4")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from services.gateway.dashboards.alerts import BURN_RATE_RULES, ObservedTenant, active_alerts
+from services.gateway.http.language import Translator
 from services.gateway.http.request_context import Language
 from shared.bus import derived_id
 from shared.subjects import Mode
@@ -28,7 +29,7 @@ def watched(
 
 
 def types(*tenants: ObservedTenant, language: Language = "en") -> list[tuple[str, str]]:
-    found = active_alerts(tenants, identify=IN_DEMO, now=NOW, language=language)
+    found = active_alerts(tenants, identify=IN_DEMO, now=NOW, texts=Translator(language))
     return [(each.type, each.severity) for each in found]
 
 
@@ -37,7 +38,7 @@ def test_all_quiet_is_no_alert() -> None:
 
 
 def test_a_budget_that_is_used_up_is_an_alert_since_then() -> None:
-    [alert] = active_alerts([watched(left=-12.5)], identify=IN_DEMO, now=NOW, language="en")
+    [alert] = active_alerts([watched(left=-12.5)], identify=IN_DEMO, now=NOW, texts=Translator("en"))
     assert (alert.type, alert.severity, alert.tenant_id) == ("sla_violated", "critical", "acme")
     assert (alert.metric, alert.current_value, alert.threshold) == ("error_budget_left", -12.5, 0.0)
     assert alert.timestamp == datetime(2026, 3, 1, 11, tzinfo=UTC)
@@ -58,7 +59,7 @@ def test_of_several_burn_rates_the_worst_is_shown() -> None:
 
 def test_a_running_tenant_without_reports_is_an_alert_and_its_old_burn_rates_are_not() -> None:
     old = watched(ago=1800, rates=dict.fromkeys(ALL_QUIET, 20.0))
-    [alert] = active_alerts([old], identify=IN_DEMO, now=NOW, language="en")
+    [alert] = active_alerts([old], identify=IN_DEMO, now=NOW, texts=Translator("en"))
     assert (alert.type, alert.current_value, alert.threshold) == ("monitoring_missing", 30.0, 5.0)
     assert alert.timestamp == NOW - timedelta(minutes=25)
     never = watched(sla=None, sla_time=None, updated_at=NOW - timedelta(minutes=6))
@@ -72,12 +73,13 @@ def test_a_tenant_that_was_stopped_is_no_alert() -> None:
 
 def test_the_critical_come_first_and_an_alert_keeps_its_id() -> None:
     tenants = [watched(tenant_id="a", rates={"3d": 2.0, "6h": 2.0}), watched(tenant_id="b", left=-1.0)]
-    first, second = active_alerts(tenants, identify=IN_DEMO, now=NOW, language="en")
+    first, second = active_alerts(tenants, identify=IN_DEMO, now=NOW, texts=Translator("en"))
     assert (first.tenant_id, second.tenant_id) == ("b", "a")
-    again = active_alerts(tenants, identify=IN_DEMO, now=NOW + timedelta(seconds=30), language="ko")
+    again = active_alerts(tenants, identify=IN_DEMO, now=NOW + timedelta(seconds=30), texts=Translator("ko"))
     assert [each.alert_id for each in again] == [first.alert_id, second.alert_id]
     assert again[0].message.startswith("최근 30일의 오류 예산")
-    in_production = active_alerts(tenants, identify=partial(derived_id, Mode.PRODUCTION), now=NOW, language="en")
+    elsewhere = partial(derived_id, Mode.PRODUCTION)
+    in_production = active_alerts(tenants, identify=elsewhere, now=NOW, texts=Translator("en"))
     assert not {each.alert_id for each in in_production} & {first.alert_id, second.alert_id}
 
 
@@ -89,7 +91,7 @@ def test_a_service_that_is_down_is_an_alert_that_names_it(up: bool | None, is_du
     fine = {"up": True, "ready": 2, "needed": 1, "wanted": 2}
     tenant = watched()
     sla = {**(tenant.sla or {}), "services": {"chatbot": service, "callbot": fine}}
-    alerts = active_alerts([watched(sla=sla)], identify=IN_DEMO, now=NOW, language="en")
+    alerts = active_alerts([watched(sla=sla)], identify=IN_DEMO, now=NOW, texts=Translator("en"))
     assert [(each.type, each.severity, each.current_value) for each in alerts] == [("service_down", "critical", 1.0)][
         :found
     ]

@@ -56,7 +56,7 @@ def test_a_rollback_goes_where_it_is_told_if_that_was_healthy() -> None:
     chosen = choose(Operation.ROLLBACK, history, "dep-1")
     assert chosen.source is not None
     assert chosen.source.deployment_id == "dep-1"
-    assert "of revision 1; the tenant is at revision 4" in chosen.notes[0]
+    assert "of revision 1; the tenant is at revision 4" in chosen.notes[0].english
     with pytest.raises(Refused, match="is failed; choose a completed one"):
         choose(Operation.ROLLBACK, history, "dep-3")
     with pytest.raises(Refused) as unknown:

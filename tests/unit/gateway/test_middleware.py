@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from services.gateway.http import request_context
 from services.gateway.http.bodies import BodyLimit
 from services.gateway.http.errors import STATUS, error_body, status_of
-from services.gateway.http.language import translate
 from services.gateway.http.middleware import ModeChoice, RequestScope, UnexpectedErrors
 from services.gateway.http.problems import refusal
 from services.gateway.http.request_context import is_request_id, language_of
@@ -64,16 +63,6 @@ async def test_an_unexpected_exception_is_a_500_without_its_details() -> None:
     assert start["status"] == 500
     assert b"INTERNAL" in body["body"]
     assert b"secret" not in body["body"]
-
-
-async def test_a_failed_allocation_is_overload_with_a_time_to_retry() -> None:
-    async def without_memory(scope: Any, receive: Any, send: Any) -> None:
-        raise MemoryError
-
-    [start, body] = await call(RequestScope(UnexpectedErrors(without_memory)))
-    assert start["status"] == 503
-    assert (b"retry-after", b"2") in start["headers"]
-    assert b"OVERLOADED" in body["body"]
 
 
 async def test_a_socket_with_an_unknown_mode_is_accepted_and_closed_with_a_code() -> None:
@@ -128,12 +117,6 @@ def test_the_language_is_the_preferred_one_of_the_two(header: str, language: str
 @pytest.mark.parametrize(("value", "usable"), [("a", True), ("req-1.2:3/4", True), ("", False), ("a b", False)])
 def test_a_request_id_is_short_and_plain(value: str, usable: bool) -> None:
     assert is_request_id(value) is usable
-
-
-def test_a_translation_without_its_details_stays_english() -> None:
-    assert translate("TENANT_NOT_FOUND", "english", {}, "ko") == "english"
-    assert translate("CONFLICT", "english", {}, "ko") == "english"
-    assert translate("TENANT_NOT_FOUND", "english", {"tenant_id": "x"}, "en") == "english"
 
 
 @pytest.mark.parametrize(

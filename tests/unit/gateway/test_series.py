@@ -120,7 +120,7 @@ def test_two_stretches_of_one_name_and_hour_are_shown_in_the_order_of_time() -> 
 def test_too_many_points_are_answered_with_a_coarser_interval(interval: str) -> None:
     assert most_hours(INTERVALS[interval]) * 3600 // INTERVALS[interval] <= MOST_POINTS
     coarser = {"1m": "interval=5m", "5m": "interval=1h"}[interval]
-    assert f"ask for {coarser}, one metric by metric_type, or fewer hours" in too_many(interval, 720)
+    assert f"ask for {coarser}, one metric by metric_type, or fewer hours" in too_many(interval, 720).english
 
 
 def test_a_month_of_one_metric_by_the_minute_and_of_six_by_five_minutes_fit() -> None:

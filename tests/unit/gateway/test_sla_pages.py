@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.gateway.http.language import Translator
 from services.gateway.http.request_context import Language
 from services.gateway.sla.report_page import write
 from services.gateway.sla.report_texts import ReportTexts
@@ -112,7 +113,7 @@ def _without_style(page: str) -> str:
 @pytest.mark.parametrize("language", ["en", "ko"])
 @pytest.mark.parametrize("name", REPORTS)
 def test_every_report_has_its_page_in_both_languages(name: str, language: Language) -> None:
-    page = write(REPORTS[name], language)
+    page = write(REPORTS[name], Translator(language))
     assert page.startswith(f'<!doctype html><html lang="{language}">')
     assert page.count("<svg") == 2
     assert "{" not in _without_style(page)
@@ -120,14 +121,14 @@ def test_every_report_has_its_page_in_both_languages(name: str, language: Langua
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_korean_page_has_no_english_word(name: str) -> None:
-    page = _without_style(write(REPORTS[name], "ko"))
+    page = _without_style(write(REPORTS[name], Translator("ko")))
     shown = unescape(" ".join([*re.findall(r">([^<]*)<", page), *re.findall(r'aria-label="([^"]*)"', page)]))
     words = set(re.findall(r"[A-Za-z]{3,}", shown.replace("Asia/Seoul", "")))
     assert words - _SAME == set()
 
 
 def test_the_latest_failures_are_shown_and_the_rest_is_counted() -> None:
-    page = write(REPORTS["full"], "en")
+    page = write(REPORTS["full"], Translator("en"))
     assert "5 earlier ones are left out." in page
     assert page.index("goes on") < page.index("2026-03-03 17:00:00")
 
@@ -141,17 +142,17 @@ def test_the_latest_failures_are_shown_and_the_rest_is_counted() -> None:
     ],
 )
 def test_the_budget_is_also_a_sentence(name: str, sentence: str) -> None:
-    assert sentence in write(REPORTS[name], "en")
+    assert sentence in write(REPORTS[name], Translator("en"))
 
 
 def test_unknown_time_is_hatched_and_named() -> None:
-    page = write(REPORTS["full"], "en")
+    page = write(REPORTS["full"], Translator("en"))
     assert page.count("url(#unknown)") == 2
     assert "2.78 % of the time wasn&#x27;t observed" in page
 
 
 def test_names_are_no_markup() -> None:
-    page = write(report(name="<script>alert(1)</script>", tenant_id="a&b"), "en")
+    page = write(report(name="<script>alert(1)</script>", tenant_id="a&b"), Translator("en"))
     assert "<script" not in page
     assert "&lt;script&gt;" in page
 
@@ -161,8 +162,9 @@ def test_names_are_no_markup() -> None:
     [(None, "–", "–"), (0, "0 s", "0초"), (65, "1 min 5 s", "1분 5초"), (90_061, "1 d 1 h", "1일 1시간")],
 )
 def test_a_duration_has_its_two_largest_units(seconds: float | None, english: str, korean: str) -> None:
-    assert (ReportTexts("en").duration(seconds), ReportTexts("ko").duration(seconds)) == (english, korean)
+    assert ReportTexts(Translator("en")).duration(seconds) == english
+    assert ReportTexts(Translator("ko")).duration(seconds) == korean
 
 
 def test_an_availability_is_cut_and_not_rounded() -> None:
-    assert ReportTexts("en").percent(99.9996) == "99.999 %"
+    assert ReportTexts(Translator("en")).percent(99.9996) == "99.999 %"

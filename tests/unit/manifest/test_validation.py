@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from services.gateway.http.catalogue import korean
 from services.manifest.rendering import to_yaml
 from services.manifest.validation import CODES, ValidationOptions, validate_objects, validate_text
 from services.manifest.validation.deprecation import CHANGES
@@ -97,8 +98,10 @@ def test_a_finding_has_place_message_and_advice_in_both_languages(code: str, poi
     for sentence in (finding.message, finding.advice):
         assert sentence
         assert "{" not in sentence.replace(str(finding.pointer), "") or "Invalid value" in sentence
-    for sentence in (finding.message_ko, finding.advice_ko):
-        assert any("가" <= letter <= "힣" for letter in sentence)
+    for attribute in (None, "advice"):
+        translated = korean().translate(finding.code, finding.params, attribute)
+        assert translated is not None
+        assert any("가" <= letter <= "힣" for letter in translated)
 
 
 def assert_is_at(text: str, finding: Finding) -> None:
@@ -122,7 +125,7 @@ def test_findings_have_the_line_of_the_key_in_the_text() -> None:
 def test_an_unknown_field_is_reported_in_the_api_servers_words_with_what_may_be_meant() -> None:
     [finding] = [each for each in found([{**GOOD[0], "spec": {"finalisers": []}}]) if each.code == "UNKNOWN_FIELD"]
     assert finding.message == 'unknown field "spec.finalisers"'
-    assert finding.message_ko == '알 수 없는 필드 "spec.finalisers"입니다.'
+    assert korean().translate(finding.code, finding.params) == '알 수 없는 필드 "spec.finalisers"입니다.'
     assert 'did you mean "finalizers"' in finding.advice
 
 

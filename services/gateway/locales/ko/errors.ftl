@@ -1,0 +1,51 @@
+## Errors, by code. Parameters are the error's details.
+
+TENANT_NOT_FOUND = 테넌트 '{ $tenant_id }'을(를) 찾을 수 없습니다
+TENANT_ALREADY_EXISTS = 동일한 ID의 테넌트가 이미 존재합니다: { $tenant_id } (상태: { $existing_status })
+INSUFFICIENT_RESOURCES = '{ $target }'에 테넌트 '{ $tenant_id }'을(를) 위한 자원이 부족합니다. 부족한 자원은 details를 확인하세요. options.wait_for_capacity를 true로 하면 자원이 생길 때까지 기다립니다
+DEPLOYMENT_NOT_FOUND = 배포 '{ $deployment_id }'을(를) 찾을 수 없습니다
+INVALID_PRESET = 알 수 없는 프리셋입니다. details를 확인하세요
+INVALID_MODE = X-Demo-Mode는 true 또는 false여야 합니다
+VALIDATION_ERROR = 요청이 올바르지 않습니다. details.errors의 항목을 고쳐서 다시 보내세요
+WORKER_UNAVAILABLE = 작업자 '{ $dependency }'가 응답하지 않습니다. 잠시 후 다시 시도하세요
+DATABASE_ERROR = 데이터베이스를 사용할 수 없습니다. 잠시 후 다시 시도하세요
+MONITORING_UNAVAILABLE = 모니터링 서비스를 사용할 수 없습니다. 잠시 후 다시 시도하세요
+DEPENDENCY_UNAVAILABLE = '{ $dependency }'을(를) 사용할 수 없습니다. 잠시 후 다시 시도하세요
+NOT_FOUND = 요청한 경로가 없습니다
+METHOD_NOT_ALLOWED = 이 경로에서 사용할 수 없는 메서드입니다. 허용: { $allowed }
+BODY_TOO_LARGE = 요청 본문이 너무 큽니다. 최대 { $limit_bytes }바이트입니다
+UNSUPPORTED_MEDIA_TYPE = Content-Type은 application/json이어야 합니다
+MISDIRECTED_REQUEST = '{ $host }'은(는) 이 서비스의 이름이 아닙니다. 이름이 맞다면 { $setting }에 추가하세요
+ORIGIN_NOT_ALLOWED = '{ $origin }'의 페이지는 이 서비스를 사용할 수 없습니다. 허용하려면 { $setting }에 추가하세요
+REQUEST_TIMEOUT = { $seconds }초 안에 요청 본문이 모두 도착하지 않았습니다. 더 빠르게 또는 나누어서 다시 보내세요
+OVERLOADED = 지금은 요청이 너무 많습니다. 잠시 후 다시 시도하세요
+INTERNAL = 서버 내부 오류입니다. request_id로 로그를 확인하세요
+MANIFEST_INVALID = 매니페스트가 올바르지 않습니다. details.findings를 확인하세요
+
+## Conflicts: the request is valid, but not in the present state.
+
+target-bound = 테넌트가 '{ $target }'에 배포되어 있습니다. '{ $requested }'에 배포하려면 먼저 삭제하세요
+tenant-just-deleted = 테넌트 '{ $tenant_id }'이(가) 방금 삭제되었습니다. 다시 시도하세요
+tenant-being-deleted = 테넌트 '{ $tenant_id }'이(가) 삭제되고 있습니다. 삭제가 끝날 때까지 기다리세요
+tenant-changed-by-others = 다른 요청이 이 테넌트를 바꾸고 있습니다. 다시 시도하세요
+event-id-reused = 같은 출처와 ID의 이벤트가 다른 본문으로 온 적이 있습니다. 이벤트마다 다른 ID를 쓰세요
+idempotency-key-reused = 이 Idempotency-Key는 다른 본문에 쓰였습니다. 새 키를 쓰세요
+stopped-already = 테넌트 '{ $tenant_id }'은(는) 이미 중지되었거나 중지되고 있습니다. POST .../start로 시작하세요
+never-deployed = 테넌트 '{ $tenant_id }'은(는) 배포된 적이 없어 실행 중인 것이 없습니다
+not-stopped = 테넌트 '{ $tenant_id }'은(는) 중지되지 않았습니다 (상태: { $existing_status }). 파드를 새로 만들려면 POST .../restart를 쓰세요
+never-healthy = 테넌트 '{ $tenant_id }'에는 정상이었던 배포가 아직 없습니다. POST .../deploy로 현재 리비전을 배포하세요
+stopped-restart = 테넌트 '{ $tenant_id }'은(는) 중지되었습니다. POST .../start로 시작하세요
+stopped-rollback = 테넌트 '{ $tenant_id }'은(는) 중지되었습니다. 롤백하기 전에 시작하세요
+operation-in-progress = 테넌트 '{ $tenant_id }'의 작업({ $operation }, { $deployment_id })이 진행 중이며 재시작하면 취소됩니다. 끝날 때까지 기다리세요
+nothing-runs = 테넌트 '{ $tenant_id }'에 실행 중인 것이 없습니다. POST .../deploy로 현재 리비전을 배포하세요
+nothing-to-roll-back-to = 테넌트 '{ $tenant_id }'에 롤백할 배포가 없습니다. 매니페스트가 다르고 정상이었던 이전 배포가 없습니다
+not-a-healthy-deployment = 배포 '{ $deployment_id }'(으)로 롤백할 수 없습니다 ({ $operation }, 상태: { $status }). 완료된 배포를 고르세요
+
+## Notes on accepted requests.
+
+deletion-started = 테넌트 삭제가 시작되었습니다
+no-kubeconfig = kubeconfig({ $setting })가 설정되지 않아 시뮬레이터의 클러스터 `default`에 배포합니다
+room-unchecked = '{ $target }'의 여유 자원을 확인하지 못했습니다: { $reason }
+waits-for-room = '{ $target }'에 자원이 생길 때까지 기다립니다: { $short }
+manifest-of-a-revision = 매니페스트는 리비전 { $of }의 것입니다. 테넌트의 현재 리비전은 { $at }이며 POST .../deploy로 배포합니다
+finding-line = { $line }행
