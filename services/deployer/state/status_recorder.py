@@ -4,6 +4,9 @@ Every event is written into the applied state before it is published, with a seq
 successor publishes the last event again under the same id and continues from there, so that no event is lost and none
 has two ids. Only the first event is published concurrently with the write: its id and content are deterministic, so a
 losing replica publishes a duplicate.
+
+The id of a final event has no sequence number: if the bucket loses the record, the work is repeated with other numbers,
+and the generation still ends once.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -181,7 +184,7 @@ class StatusRecorder:
         """Publish the last recorded event. A deletion publishes its end only, because it is no deployment."""
         last = self._applied.last_event
         if self._desired.action != "delete" or last.subject in (Subject.DEPLOY_FAILED, Subject.TENANT_DELETED):
-            await self._publish(last_event_of(self._desired, self._applied), str(last.sequence))
+            await self._publish(last_event_of(self._desired, self._applied), _part_of(self._applied))
         if self.is_concluded and not self._applied.announced:
             await self._update(announced=True)
 
@@ -190,7 +193,7 @@ class StatusRecorder:
         if previous is None or previous.wanted is None or previous.outcome is Outcome.RUNNING or previous.announced:
             return
         event = last_event_of(previous.wanted, previous)
-        await self._publish(event, str(previous.last_event.sequence), previous.wanted.correlation_id)
+        await self._publish(event, _part_of(previous), previous.wanted.correlation_id)
 
     async def _publish_superseded(self, replaced: SupersededGeneration) -> None:
         event = superseded_event_of(self._desired, replaced, self._previous)
@@ -204,6 +207,11 @@ class StatusRecorder:
             correlation_id=correlation_id or self._desired.correlation_id,
             traceparent=self._desired.traceparent,
         )
+
+
+def _part_of(applied: AppliedState) -> str:
+    """What distinguishes the last event from the generation's other events of its subject."""
+    return str(applied.last_event.sequence) if applied.outcome is Outcome.RUNNING else "end"
 
 
 def _deployment_of(event: Event) -> str:

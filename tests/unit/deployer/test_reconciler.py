@@ -21,8 +21,9 @@ from shared.events import (
     Phase,
     TenantDeleted,
 )
+from shared.subjects import Bucket
 from tests.support.deployer_fakes import HEALTHY
-from tests.support.deployer_scenario import NAMESPACE, TENANT, TenantScenario, config_map, deployment, namespace
+from tests.support.deployer_scenario import KEY, NAMESPACE, TENANT, TenantScenario, config_map, deployment, namespace
 
 OBJECTS = [namespace(), config_map("settings"), deployment("callbot"), deployment("chatbot")]
 SECOND = {("Namespace", NAMESPACE), ("ConfigMap", "other"), ("Deployment", "callbot"), ("Deployment", "advisor")}
@@ -213,6 +214,29 @@ async def test_a_final_event_that_was_not_published_is_published_by_the_next_att
         type(event) for event in scenario.events_of(first) if isinstance(event, DeployCompleted | DeploySuperseded)
     ] == [DeployCompleted]
     assert isinstance(scenario.events_of(second)[-1], DeployCompleted)
+
+
+async def test_a_generation_whose_record_was_lost_is_completed_once() -> None:
+    """The work is repeated, and reports less progress than before, so its last event has a lower sequence number."""
+    scenario = TenantScenario()
+    scenario.cluster.status = {}
+    deployment_id = await scenario.desire(1, OBJECTS)
+
+    def become_healthy(what: str) -> None:
+        events = scenario.events_of(deployment_id)
+        is_waiting = any(isinstance(each, DeployEvent) and "waiting for" in each.message for each in events)
+        if is_waiting and scenario.cluster.status == {}:
+            scenario.cluster.status = HEALTHY
+            for name in ("callbot", "chatbot"):
+                scenario.cluster.set_status("Deployment", NAMESPACE, name, HEALTHY)
+
+    scenario.step = become_healthy
+    await scenario.settle()
+    records = scenario.buckets[Bucket.APPLIED]
+    await records.delete(KEY, last=(await records.get(KEY)).revision or 0)
+    await scenario.settle()
+    check_events(scenario, deployment_id)
+    assert [type(event) for event in scenario.events_of(deployment_id)].count(DeployCompleted) == 1
 
 
 @pytest.mark.parametrize("operation", [Operation.DELETE, Operation.STOP])
