@@ -24,7 +24,7 @@ from services.gateway.http import request_context
 from services.gateway.http.errors import invalid
 from services.gateway.http.request_context import RequestContext
 from services.gateway.http.responses import error_response
-from shared.errors import EcpError, Refused
+from shared.errors import EcpError, Overloaded, Refused
 from shared.messages import sentence
 from shared.subjects import Mode
 
@@ -72,7 +72,7 @@ class RequestScope:
 
 
 class UnexpectedErrors:
-    """Answers an unhandled exception with INTERNAL. The exception itself is logged and not sent."""
+    """Answers an unhandled exception with INTERNAL, a failed allocation with OVERLOADED. The exception is logged."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -87,11 +87,10 @@ class UnexpectedErrors:
 
         try:
             await self._app(scope, receive, watching)
-        except Exception:
+        except Exception as error:
             _log.exception("Unhandled exception in a request", action="request-failed", path=scope.get("path"))
             if scope["type"] == "http" and not started:
-                error = EcpError("an internal error occurred; the log has the details under this request id")
-                await error_response(error)(scope, receive, send)
+                await error_response(_answer(error))(scope, receive, send)
             elif scope["type"] == "websocket" and started:
                 await send({"type": "websocket.close", "code": 1011})
 
@@ -134,6 +133,13 @@ class ModeChoice:
         request_context.current().mode = mode
         with structlog.contextvars.bound_contextvars(mode=mode.value):
             await self._app(scope, receive, send)
+
+
+def _answer(error: Exception) -> EcpError:
+    """A lack of memory passes: other requests end, or a supervisor restarts the process. So it is worth a retry."""
+    if isinstance(error, MemoryError):
+        return Overloaded("gateway", "no memory is left for this request; send it again later")
+    return EcpError("an internal error occurred; the log has the details under this request id")
 
 
 def _with_headers(send: Send, request: RequestContext) -> Send:

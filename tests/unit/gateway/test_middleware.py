@@ -65,6 +65,16 @@ async def test_an_unexpected_exception_is_a_500_without_its_details() -> None:
     assert b"secret" not in body["body"]
 
 
+async def test_a_failed_allocation_is_overload_with_a_time_to_retry() -> None:
+    async def without_memory(scope: Any, receive: Any, send: Any) -> None:
+        raise MemoryError
+
+    [start, body] = await call(RequestScope(UnexpectedErrors(without_memory)))
+    assert start["status"] == 503
+    assert (b"retry-after", b"2") in start["headers"]
+    assert b"OVERLOADED" in body["body"]
+
+
 async def test_a_socket_with_an_unknown_mode_is_accepted_and_closed_with_a_code() -> None:
     sent = await call(
         RequestScope(ModeChoice(echo)), {"type": "websocket.connect"}, type="websocket", query_string=b"demo=perhaps"
