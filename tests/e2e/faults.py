@@ -35,7 +35,8 @@ FINISH_SECONDS = 600.0
 LONGEST_INJECTION = 60.0
 """Seconds after the last request was accepted, in which surviving processes have to finish all deployments."""
 
-Fault = Callable[[EmbeddedRun, random.Random], Awaitable[str]]
+Fault = Callable[[EmbeddedRun, random.Random], Awaitable[str | None]]
+"""Injects a fault, and returns what was affected; None if nothing could be."""
 
 
 @dataclass

@@ -9,6 +9,7 @@ import json
 import random
 import secrets
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -132,24 +133,23 @@ async def play(
     changes: int,
     every: tuple[float, float],
     seed: int,
-) -> tuple[History, int]:
-    """The history of `tenants` clients while `fault` is injected about `every` seconds, and how often it was."""
-    history, injected = History(), 0
+) -> tuple[History, Counter[str]]:
+    """The history of `tenants` clients while `fault` is injected about `every` seconds, and what it affected."""
+    history, injected = History(), Counter[str]()
     chance = random.Random(seed)
     ids = [f"{name.replace(' ', '-')}-{number:03}" for number in range(tenants)]
 
     async def inject() -> None:
-        nonlocal injected
         while True:
             await asyncio.sleep(chance.uniform(*every))
-            await fault(run, chance)
-            injected += 1
+            if affected := await fault(run, chance):
+                injected[affected] += 1
 
     async with api(run) as http:
         clients = [Client(http, history, each, random.Random(f"{seed}/{each}")) for each in ids]
         async with _beside(inject()):
             lives = (
-                client.live(changes, number % 4 == 3, lambda: injected >= LEAST_FAULTS)
+                client.live(changes, number % 4 == 3, lambda: injected.total() >= LEAST_FAULTS)
                 for number, client in enumerate(clients)
             )
             await asyncio.gather(*lives)

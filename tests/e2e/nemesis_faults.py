@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import resource
 import signal
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from tests.e2e.network import cut_off
 from tests.support.clocks import Clock
 from tests.support.damage import flip_bits, newest_block, truncate
 from tests.support.small_disk import filled
+
+_NO_MEMORY = re.compile("^.*(?:MemoryError|Cannot allocate memory|can't start new thread).*$", re.MULTILINE)
 
 
 def partition(seconds: float, *ports: str) -> Fault:
@@ -36,9 +39,19 @@ def few_descriptors(seconds: float, *programs: str) -> Fault:
     return _limited(seconds, programs, resource.RLIMIT_NOFILE, lambda process: process.num_fds())
 
 
-def no_more_memory(seconds: float, spare: int, *programs: str) -> Fault:
-    """Limit a process to `spare` bytes of additional address space for a while."""
-    return _limited(seconds, programs, resource.RLIMIT_AS, lambda process: process.memory_info().vms + spare)
+def too_little_memory(seconds: float, share: float, *programs: str) -> Fault:
+    """Limit a process to a `share` of the memory that it uses: for a while it can reuse memory, but not get more.
+
+    The limit is that of data segments. A limit of address space would not be noticed, because the C library reserves
+    64 MiB of addresses per thread in advance.
+    """
+    return _limited(seconds, programs, resource.RLIMIT_DATA, lambda process: int(process.memory_info().data * share))
+
+
+def failed_allocations(run: EmbeddedRun) -> int:
+    """The lines about failed allocations in all logs so far."""
+    logs = run.directory.logs.glob("*.log*")
+    return sum(len(_NO_MEMORY.findall(log.read_text(encoding="utf-8", errors="replace"))) for log in logs)
 
 
 def clock_jump(clock: Clock, seconds: int, lasting: float) -> Fault:
@@ -69,16 +82,16 @@ def full_databases(seconds: float) -> Fault:
 def damaged(streams: tuple[str, ...], damage: Callable[[Path, random.Random], None]) -> Fault:
     """Kill NATS, and damage one of its files before it starts again."""
 
-    async def inject(run: EmbeddedRun, chance: random.Random) -> str:
-        nats = _running(run, "nats")
-        file = newest_block(run.directory.jetstream, chance.choice(streams))
-        if nats is None or file is None:
-            return "nothing"
+    async def inject(run: EmbeddedRun, chance: random.Random) -> str | None:
+        nats, stream = _running(run, "nats"), chance.choice(streams)
+        file = newest_block(run.directory.jetstream, stream)
+        if nats is None or file is None or not file.stat().st_size:
+            return None
         # Stopped first, because supervisord restarts it at once, and it must not read the file before the damage.
         nats.send(signal.SIGSTOP)
         damage(file, chance)
         nats.send(signal.SIGKILL)
-        return str(file)
+        return stream
 
     return inject
 
@@ -96,20 +109,22 @@ def rotted(file: Path, chance: random.Random) -> None:
 def one_of(*faults: Fault) -> Fault:
     """A random one of `faults` each time."""
 
-    async def inject(run: EmbeddedRun, chance: random.Random) -> str:
+    async def inject(run: EmbeddedRun, chance: random.Random) -> str | None:
         return await chance.choice(faults)(run, chance)
 
     return inject
 
 
 def _limited(seconds: float, programs: tuple[str, ...], limit: int, amount: Callable[[psutil.Process], int]) -> Fault:
-    async def inject(run: EmbeddedRun, chance: random.Random) -> str:
+    async def inject(run: EmbeddedRun, chance: random.Random) -> str | None:
         program = chance.choice(programs)
         record = _running(run, program)
-        if record is not None:
-            with suppress(psutil.NoSuchProcess, ProcessLookupError), _limit(record.pid, limit, amount):
-                await asyncio.sleep(seconds)
-        return program
+        if record is None:
+            return None
+        with suppress(psutil.NoSuchProcess, ProcessLookupError), _limit(record.pid, limit, amount):
+            await asyncio.sleep(seconds)
+            return program
+        return None
 
     return inject
 
