@@ -4,6 +4,7 @@ With ECP_TEST_SERVERS=containers (`make test-containers`) they are containers fr
 the tests that use them run.
 """
 
+import gc
 import os
 from collections.abc import AsyncIterator
 
@@ -23,6 +24,9 @@ if ON_CONTAINERS:
     from tests.support.container_servers import container_nats, container_postgres, why_not
 _SERVERS = {"nats_url", "postgres"}
 
+# Nothing that is imported or collected goes away: looking through it for garbage is a third of the collection's time.
+gc.disable()
+
 # A deadline per example would measure the machine's load.
 settings.register_profile("whole", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=20)
@@ -30,6 +34,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "whole"))
 configure_logging("tests", as_json=True)
 # Loggers must not be cached, so that a test can capture the logs of loggers that were used before.
 structlog.configure(cache_logger_on_first_use=False)
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage from now on, but not among the imported modules and the tests."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
