@@ -31,6 +31,7 @@ def run_process(service: str, log_level: str, main: Callable[[], Coroutine[Any, 
     """Configure the logs, run `main` and end the process with its exit status."""
     configure_logging(service, log_level)
     freeze_loaded_objects()
+    gc.enable()
     sys.exit(asyncio.run(main()))
 
 

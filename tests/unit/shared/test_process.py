@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 from starlette.applications import Starlette
@@ -108,3 +110,28 @@ async def test_a_process_exits_with_1_when_its_work_ends_and_with_0_after_a_sign
         assert await serve(config, works_until_cancelled) == 0
         assert ended.is_set()
         assert await serve(config, fails) == 1
+
+
+_STARTED = """
+import runpy, sys
+from shared.process import serving
+
+def run_process(service, log_level, main):
+    import gc
+    before = gc.isenabled()
+    async def look():
+        print("collects:", before, gc.isenabled())
+        return 0
+    start(service, log_level, look)
+
+start, serving.run_process = serving.run_process, run_process
+sys.argv[0] = "-m"  # as in `python -m services.simulator`
+runpy.run_module("services.simulator", run_name="__main__", alter_sys=False)
+"""
+
+
+@pytest.mark.slow
+def test_a_service_collects_no_garbage_while_it_starts_and_does_when_it_runs() -> None:
+    done = subprocess.run([sys.executable, "-c", _STARTED], capture_output=True, text=True, check=True, timeout=60)
+
+    assert "collects: False True" in done.stdout
