@@ -201,3 +201,72 @@ def _target(metric: Obj, current: Obj) -> str:
         return f"{prefix}{_UNKNOWN if seen is None else f'{seen}%'}/{target.get('averageUtilization')}%"
     field = "averageValue" if "averageValue" in target else "value"
     return f"{prefix}{now.get(field, _UNKNOWN)}/{target.get(field)}{' (avg)' if field == 'averageValue' else ''}"
+
+
+def autoscaler_reference(autoscaler: Obj) -> str:
+    """The kind and name of what an autoscaler scales."""
+    target = spec(autoscaler)["scaleTargetRef"]
+    return f"{target['kind']}/{target['name']}"
+
+
+def event_object(event: Obj) -> str:
+    """The kind and name of the object that an event is about."""
+    involved = event.get("involvedObject") or {}
+    return f"{involved.get('kind', '').lower()}/{involved.get('name', '')}"
+
+
+def event_time(event: Obj) -> str | None:
+    """When an event happened last: a series has its own time, and events of the newer API only `eventTime`."""
+    series = event.get("series") or {}
+    return series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime")
+
+
+def event_source(event: Obj) -> str:
+    """The component, and the host if it has one, that reported an event."""
+    source = event.get("source") or {}
+    component = source.get("component") or event.get("reportingComponent") or ""
+    return joined([component, *filter(None, [source.get("host")])])
+
+
+def quota(obj: Obj, *, limits: bool) -> str:
+    """Used and hard value of each resource of a ResourceQuota: the limits, or all but the limits."""
+    hard, used = status(obj).get("hard") or spec(obj).get("hard") or {}, status(obj).get("used") or {}
+    names = [name for name in sorted(hard) if name.startswith("limits.") is limits]
+    return ", ".join(f"{name}: {used.get(name, 0)}/{hard[name]}" for name in names)
+
+
+def job_status(job: Obj) -> str:
+    """The condition that holds, the most final one first; otherwise Running, or Terminating."""
+    held = {c["type"] for c in status(job).get("conditions") or () if c["status"] == "True"}
+    for word in ("Complete", "Failed", "Suspended", "FailureTarget", "SuccessCriteriaMet"):
+        if word in held:
+            return word
+    return "Terminating" if "deletionTimestamp" in job["metadata"] else "Running"
+
+
+def job_duration(job: Obj, now: datetime) -> str:
+    """From a job's start to its end, or until now."""
+    start, end = status(job).get("startTime"), status(job).get("completionTime")
+    return "" if not start else since(start, texts.parse_time(end) if end else now)
+
+
+def endpoint_addresses(endpoints: Obj) -> str:
+    """The first three addresses with their ports, and how many more there are."""
+    found = [
+        f"{address['ip']}:{port['port']}"
+        for subset in endpoints.get("subsets") or ()
+        for address in subset.get("addresses") or ()
+        for port in subset.get("ports") or ()
+    ]
+    return joined(found[:3]) + (f" + {len(found) - 3} more..." if len(found) > 3 else "")
+
+
+def ingress_address(ingress: Obj) -> str:
+    """The addresses of an ingress's load balancer."""
+    points = (status(ingress).get("loadBalancer") or {}).get("ingress") or ()
+    return joined((point.get("ip") or point.get("hostname") for point in points), "")
+
+
+def data_count(obj: Obj) -> int:
+    """The number of entries of a ConfigMap or a Secret."""
+    return len(obj.get("data") or {}) + len(obj.get("binaryData") or {})

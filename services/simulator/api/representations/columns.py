@@ -18,7 +18,6 @@ from services.simulator.api.representations.cells import (
     template_containers,
 )
 from services.simulator.resources import Resource
-from shared.kube import texts
 from shared.kube.objects import Obj
 
 Cell = Callable[[Obj, datetime], Any]
@@ -54,68 +53,6 @@ def _from(field: str) -> Callable[[str], Callable[[Obj], Any]]:
 
 def _node_info(field: str, absent: str = "<unknown>") -> Callable[[Obj], Any]:
     return lambda node: (status(node).get("nodeInfo") or {}).get(field, absent)
-
-
-def _reference(obj: Obj) -> str:
-    target = spec(obj)["scaleTargetRef"]
-    return f"{target['kind']}/{target['name']}"
-
-
-def _involved(event: Obj) -> str:
-    involved = event.get("involvedObject") or {}
-    return f"{involved.get('kind', '').lower()}/{involved.get('name', '')}"
-
-
-def _event_time(event: Obj) -> str | None:
-    series = event.get("series") or {}
-    return series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime")
-
-
-def _event_source(event: Obj) -> str:
-    source = event.get("source") or {}
-    return joined(
-        [source.get("component") or event.get("reportingComponent") or "", *filter(None, [source.get("host")])]
-    )
-
-
-def _quota(obj: Obj, prefix: str) -> str:
-    hard, used = status(obj).get("hard") or spec(obj).get("hard") or {}, status(obj).get("used") or {}
-    is_limit = prefix == "limits."
-    return ", ".join(
-        f"{name}: {used.get(name, 0)}/{hard[name]}" for name in sorted(hard) if name.startswith("limits.") is is_limit
-    )
-
-
-def _job_status(job: Obj) -> str:
-    held = {c["type"] for c in status(job).get("conditions") or () if c["status"] == "True"}
-    for word in ("Complete", "Failed", "Suspended", "FailureTarget", "SuccessCriteriaMet"):
-        if word in held:
-            return word
-    return "Terminating" if "deletionTimestamp" in job["metadata"] else "Running"
-
-
-def _job_duration(job: Obj, now: datetime) -> str:
-    start, end = status(job).get("startTime"), status(job).get("completionTime")
-    return "" if not start else since(start, texts.parse_time(end) if end else now)
-
-
-def _endpoints(obj: Obj) -> str:
-    found = [
-        f"{address['ip']}:{port['port']}"
-        for subset in obj.get("subsets") or ()
-        for address in subset.get("addresses") or ()
-        for port in subset.get("ports") or ()
-    ]
-    return joined(found[:3]) + (f" + {len(found) - 3} more..." if len(found) > 3 else "")
-
-
-def _ingress_address(obj: Obj) -> str:
-    points = (status(obj).get("loadBalancer") or {}).get("ingress") or ()
-    return joined((point.get("ip") or point.get("hostname") for point in points), "")
-
-
-def _count(obj: Obj) -> int:
-    return len(obj.get("data") or {}) + len(obj.get("binaryData") or {})
 
 
 _SPEC, _STATUS = _from("spec"), _from("status")
@@ -168,17 +105,17 @@ _COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
         _AGE,
         _text("Selector", lambda obj: pairs(spec(obj).get("selector")), 1),
     ),
-    "endpoints": (_NAME, _text("Endpoints", _endpoints), _AGE),
-    "configmaps": (_NAME, _number("Data", _count), _AGE),
-    "secrets": (_NAME, _text("Type", lambda obj: obj.get("type", "")), _number("Data", _count), _AGE),
+    "endpoints": (_NAME, _text("Endpoints", cells.endpoint_addresses), _AGE),
+    "configmaps": (_NAME, _number("Data", cells.data_count), _AGE),
+    "secrets": (_NAME, _text("Type", lambda obj: obj.get("type", "")), _number("Data", cells.data_count), _AGE),
     "serviceaccounts": (_NAME, _number("Secrets", lambda obj: len(obj.get("secrets") or ())), _AGE),
     "events": (
-        Column("Last Seen", lambda obj, now: since(_event_time(obj), now)),
+        Column("Last Seen", lambda obj, now: since(cells.event_time(obj), now)),
         _text("Type", lambda obj: obj.get("type", "")),
         _text("Reason", lambda obj: obj.get("reason", "")),
-        _text("Object", _involved),
+        _text("Object", cells.event_object),
         _text("Subobject", lambda obj: (obj.get("involvedObject") or {}).get("fieldPath", ""), 1),
-        _text("Source", _event_source, 1),
+        _text("Source", cells.event_source, 1),
         _text("Message", lambda obj: obj.get("message", "").strip()),
         Column(
             "First Seen", lambda obj, now: since(obj.get("firstTimestamp") or obj.get("eventTime"), now), "string", 1
@@ -188,8 +125,8 @@ _COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
     ),
     "resourcequotas": (
         _NAME,
-        _text("Request", lambda obj: _quota(obj, "requests.")),
-        _text("Limit", lambda obj: _quota(obj, "limits.")),
+        _text("Request", lambda obj: cells.quota(obj, limits=False)),
+        _text("Limit", lambda obj: cells.quota(obj, limits=True)),
         _AGE,
     ),
     "limitranges": (_NAME, _CREATED),
@@ -239,7 +176,7 @@ _COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
     ),
     "horizontalpodautoscalers.autoscaling": (
         _NAME,
-        _text("Reference", _reference),
+        _text("Reference", cells.autoscaler_reference),
         _text("Targets", cells.autoscaler_targets),
         _text("MinPods", lambda obj: str(spec(obj).get("minReplicas", "<unset>"))),
         _text("MaxPods", lambda obj: str(spec(obj).get("maxReplicas", ""))),
@@ -248,9 +185,9 @@ _COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
     ),
     "jobs.batch": (
         _NAME,
-        _text("Status", _job_status),
+        _text("Status", cells.job_status),
         _text("Completions", lambda obj: f"{status(obj).get('succeeded', 0)}/{spec(obj).get('completions', 1)}"),
-        Column("Duration", _job_duration),
+        Column("Duration", cells.job_duration),
         _AGE,
         _CONTAINERS,
         _IMAGES,
@@ -268,7 +205,7 @@ _COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
         _NAME,
         _text("Class", lambda obj: spec(obj).get("ingressClassName", "<none>")),
         _text("Hosts", lambda obj: joined((rule.get("host", "*") for rule in spec(obj).get("rules") or ()), "*")),
-        _text("Address", _ingress_address),
+        _text("Address", cells.ingress_address),
         _text("Ports", lambda obj: "80, 443" if spec(obj).get("tls") else "80"),
         _AGE,
     ),
