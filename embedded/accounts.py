@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from shared.access import ACCESS, OUTSIDE, crossings, permissions
+from shared.access import ACCESS, OUTSIDE, crossings
 from shared.errors import Refused
+from shared.permissions import permissions
 from shared.systems import check_name, check_number
 
 OUR_ACCOUNT = "SERVICES"

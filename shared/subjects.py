@@ -141,6 +141,11 @@ class Bucket(StrEnum):
     TRIES = "tries"  # <durable>.<sequence>.<time> -> delivery attempts of a redelivered event
 
 
+def stream_behind(mode: Mode, bucket: Bucket) -> str:
+    """The stream in which JetStream stores a bucket."""
+    return f"KV_{mode.bucket(bucket)}"
+
+
 def manifest_key(digest: str) -> str:
     """The key of a manifest: `1a2b...` for `sha256:1a2b...`, since a key can't have a colon."""
     return digest.rpartition(":")[2]

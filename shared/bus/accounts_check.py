@@ -8,9 +8,9 @@ import json
 
 from nats.aio.client import Client
 
-from shared.access import USER_INFO
 from shared.bus.publishing import NATS_ERRORS
 from shared.errors import DependencyUnavailable, PermanentError
+from shared.permissions import USER_INFO
 
 _DEFAULT_ACCOUNT = "$G"
 _TIMEOUT = 1.0

@@ -27,7 +27,6 @@ from services.deployer.app import build
 from services.deployer.cluster.kubernetes import KubernetesAdapter
 from services.deployer.settings import DeployerSettings
 from services.deployer.state.records import ObjectRef
-from shared.access import stream_behind
 from shared.bus import Worker, encode
 from shared.bus.bootstrap import bootstrap
 from shared.events import (
@@ -45,7 +44,7 @@ from shared.events import (
 from shared.kube.client import connect
 from shared.kube.kinds import Kind
 from shared.kube.objects import Obj
-from shared.subjects import Bucket, Mode, manifest_key
+from shared.subjects import Bucket, Mode, manifest_key, stream_behind
 from tests.support.simulator_process import running_simulator
 
 MODE = Mode.DEMO

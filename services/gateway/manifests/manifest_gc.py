@@ -20,11 +20,10 @@ from nats.js import JetStreamContext
 
 from services.gateway.deployments.repository import digests
 from services.gateway.mode_context import ModeContext
-from shared.access import stream_behind
 from shared.bus.publishing import NATS_ERRORS
 from shared.bus.stream_scan import scan_stream
 from shared.errors import DependencyUnavailable
-from shared.subjects import Bucket, Mode, manifest_key
+from shared.subjects import Bucket, Mode, manifest_key, stream_behind
 
 _log = structlog.get_logger(__name__)
 _DIGEST = re.compile(rb"sha256:[0-9a-f]{64}")

@@ -11,10 +11,9 @@ from nats.js.errors import NotFoundError
 from services.gateway.mode_context import ModeContext
 from services.gateway.recovery import repository
 from services.gateway.recovery.repository import StreamPosition
-from shared.access import stream_behind
 from shared.bus.publishing import NATS_ERRORS
 from shared.errors import DependencyUnavailable
-from shared.subjects import Bucket, Stream
+from shared.subjects import Bucket, Stream, stream_behind
 
 _log = structlog.get_logger(__name__)
 _RECORDS = (Bucket.DESIRED, Bucket.APPLIED, Bucket.MANIFESTS)
