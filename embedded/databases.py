@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from embedded.directory import DataDirectory
 from embedded.errors import EmbeddedError
-from embedded.postgres import Login
+from embedded.postgres_cluster import Login
 from embedded.settings import EmbeddedSettings
 from shared.roles import GATEWAY, MONITOR, SIMULATOR, SUPERUSER, Roles
 from shared.settings import EXAMPLE_PASSWORDS

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
-from embedded import accounts, nats, postgres, programs
+from embedded import accounts, nats, postgres, postgres_cluster, programs
 from embedded.account import account_for, hand_over
 from embedded.child import Child, tail, until
 from embedded.databases import EmbeddedDatabase, EmbeddedDatabases
@@ -61,7 +61,7 @@ class Stack:
         check_ports(port for port in self._settings.ports() if port.number not in unused)
         for remark in self._databases.remarks():
             self._report.line(f"  {remark}")
-        account = account_for(postgres.binary("postgres"))
+        account = account_for(postgres_cluster.binary("postgres"))
         if any(not database.data(self._directory).exists() for database in self._databases.servers):
             with self._report.stage("databases made"):
                 await self._make_clusters(account)
@@ -174,7 +174,7 @@ class Stack:
         missing = [database for database in self._databases.servers if not database.data(self._directory).exists()]
         await asyncio.gather(
             *(
-                postgres.make_cluster(
+                postgres_cluster.make_cluster(
                     database.data(self._directory), database.bootstrap_login, account, roles=database.roles
                 )
                 for database in missing
@@ -182,13 +182,13 @@ class Stack:
         )
 
     def _has_roles(self, database: EmbeddedDatabase) -> bool:
-        return postgres.has_roles(database.data(self._directory), database.roles)
+        return postgres_cluster.has_roles(database.data(self._directory), database.roles)
 
     async def _set_up_roles(self, account: str) -> None:
         """For a data directory of an earlier version, and where a password has changed."""
         await asyncio.gather(
             *(
-                postgres.set_up_roles(database.data(self._directory), database.roles, account)
+                postgres_cluster.set_up_roles(database.data(self._directory), database.roles, account)
                 for database in self._databases.servers
                 if not self._has_roles(database)
             )

@@ -12,7 +12,8 @@ import pytest
 from embedded.account import account_for
 from embedded.child import Child
 from embedded.ports import free_ports
-from embedded.postgres import STOP_SIGNAL, Login, binary, is_ready, make_cluster, server_command
+from embedded.postgres import STOP_SIGNAL, is_ready, server_command
+from embedded.postgres_cluster import Login, binary, make_cluster
 from shared.database.server_roles import RolesSettings, set_up_servers
 from shared.errors import DependencyUnavailable
 

@@ -14,17 +14,8 @@ import pytest
 from embedded.account import account_for
 from embedded.child import Child
 from embedded.ports import free_ports
-from embedded.postgres import (
-    STOP_SIGNAL,
-    Login,
-    binary,
-    has_roles,
-    is_ready,
-    make_cluster,
-    server_command,
-    set_up_roles,
-    single_user,
-)
+from embedded.postgres import STOP_SIGNAL, is_ready, server_command
+from embedded.postgres_cluster import Login, binary, has_roles, make_cluster, set_up_roles, single_user
 from shared.database import Database, DatabaseSettings, drop_partition, ensure_partitions
 from shared.database.upgrade import upgrade_one
 from shared.errors import EcpError

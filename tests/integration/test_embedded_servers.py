@@ -9,13 +9,14 @@ import nats
 import nats.errors
 import pytest
 
-from embedded import account, postgres
+from embedded import account, postgres, postgres_cluster
 from embedded.account import hand_over
 from embedded.child import Child
 from embedded.launch import NOBODY, SAME_ACCOUNT, USER_NAMESPACE
 from embedded.nats import NatsServer, running_nats, write_error
 from embedded.ports import free_ports
-from embedded.postgres import Login, PostgresServer, forget_stale_pid, make_cluster, server_command
+from embedded.postgres import PostgresServer, forget_stale_pid, server_command
+from embedded.postgres_cluster import Login, make_cluster
 from tests.support.small_disk import filled, small_disk
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to switch to another user")
@@ -91,7 +92,7 @@ async def test_postgresql_keeps_data_and_port_when_it_is_killed(tmp_path: Path) 
 @root_only
 @pytest.mark.parametrize("chosen", [USER_NAMESPACE, NOBODY])
 async def test_postgresql_runs_for_root_in_a_directory_that_is_closed_to_others(tmp_path: Path, chosen: str) -> None:
-    if chosen == USER_NAMESPACE and account.account_for(postgres.binary("postgres")) != USER_NAMESPACE:
+    if chosen == USER_NAMESPACE and account.account_for(postgres_cluster.binary("postgres")) != USER_NAMESPACE:
         pytest.skip("this machine permits no user namespaces")
     login, port, data = Login("shop", "keeper", "secret"), free_ports(1)[0], tmp_path / "data"
     await make_cluster(data, login, chosen, durable=False)
@@ -118,7 +119,7 @@ def test_a_directory_changes_hands_with_all_that_is_in_it(tmp_path: Path) -> Non
 
 
 async def test_a_cluster_that_was_half_made_is_made_again(tmp_path: Path) -> None:
-    chosen = account.account_for(postgres.binary("postgres"))
+    chosen = account.account_for(postgres_cluster.binary("postgres"))
     (tmp_path / "data.partial" / "base").mkdir(parents=True)
 
     await make_cluster(tmp_path / "data", Login("shop", "keeper", "secret"), chosen, durable=False)

@@ -21,7 +21,8 @@ from testcontainers.core.container import DockerContainer
 
 from embedded.child import until
 from embedded.nats import MAX_PAYLOAD_BYTES, one_account
-from embedded.postgres import TEST_LOGIN, PostgresServer, is_ready
+from embedded.postgres import PostgresServer, is_ready
+from embedded.postgres_cluster import TEST_LOGIN
 from tools.locks import ROOT
 
 START_SECONDS = 60.0
