@@ -42,10 +42,11 @@ test-containers: TESTS ?= tests/containers tests/integration
 test-containers: install
 	@ECP_TEST_SERVERS=containers $(PYTHON_IN_VENV) -m pytest $(TESTS) -m "not long" $(ARGS)
 
-## Measure which branches of the simulator and the deployer the unit tests reach
+## Measure which branches of the simulator and the deployer the unit tests reach; fails below 90 % of either
 coverage: install
 	@$(PYTHON_IN_VENV) -m coverage run -m pytest -q tests/unit/simulator tests/unit/deployer $(ARGS)
-	@$(PYTHON_IN_VENV) -m coverage report
+	@status=0; for each in simulator deployer; do \
+		$(PYTHON_IN_VENV) -m coverage report --include="services/$$each/*" || status=1; done; exit $$status
 
 ## Check style, types and layers: ruff, mypy, import-linter
 check: install
