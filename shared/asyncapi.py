@@ -88,7 +88,7 @@ def page() -> str:
 def to_yaml(content: JsonObject) -> str:
     """Stable YAML: the order of the contract, no line breaks inside of texts, no aliases."""
 
-    class Dumper(yaml.SafeDumper):
+    class Dumper(yaml.CSafeDumper):
         def ignore_aliases(self, data: Any) -> bool:
             return True
 

@@ -1,6 +1,6 @@
 """The AsyncAPI document agrees with the code, and its references resolve."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -34,9 +34,9 @@ def resolve(reference: str) -> Any:
     return found
 
 
-@pytest.mark.parametrize(("name", "text"), [("asyncapi.yaml", to_yaml(DOCUMENT)), ("events.md", page())])
-def test_the_committed_documents_agree_with_the_code(name: str, text: str) -> None:
-    assert (DOCS / name).read_text(encoding="utf-8") == text, "run `make docs` and commit the result"
+@pytest.mark.parametrize(("name", "text"), [("asyncapi.yaml", lambda: to_yaml(DOCUMENT)), ("events.md", page)])
+def test_the_committed_documents_agree_with_the_code(name: str, text: Callable[[], str]) -> None:
+    assert (DOCS / name).read_text(encoding="utf-8") == text(), "run `make docs` and commit the result"
 
 
 def test_every_reference_leads_somewhere() -> None:
@@ -61,5 +61,5 @@ def test_every_durable_has_exactly_one_reader() -> None:
 
 
 def test_the_document_survives_yaml() -> None:
-    assert yaml.safe_load(to_yaml(DOCUMENT)) == DOCUMENT
+    assert yaml.load(to_yaml(DOCUMENT), Loader=yaml.CSafeLoader) == DOCUMENT
     assert readers(Subject.DEPLOY_REQUESTED)
