@@ -29,7 +29,7 @@ gc.disable()
 
 # A deadline per example would measure the machine's load.
 settings.register_profile("whole", deadline=None)
-settings.register_profile("quick", deadline=None, max_examples=20)
+settings.register_profile("quick", deadline=None, max_examples=5)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "whole"))
 configure_logging("tests", as_json=True)
 # Loggers must not be cached, so that a test can capture the logs of loggers that were used before.

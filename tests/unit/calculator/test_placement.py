@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import product
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.calculator.sizing.capacity import Holder
 from services.calculator.sizing.placement import Assignment, cheapest, rents, usd
 from shared.catalog import load_catalog
+from tests.support.examples import examples
 
 CATALOG = load_catalog()
 HOLDERS = [Holder("t4"), Holder("l40s"), Holder("a100"), Holder("a100", 7), Holder("h100", 2), Holder("t4", 3)]
@@ -24,14 +25,14 @@ def every(replicas: dict[str, dict[Holder, int]]) -> Iterator[Assignment]:
         yield dict(zip(replicas, choice, strict=True))
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(REPLICAS)
 def test_no_assignment_is_cheaper(replicas: dict[str, dict[Holder, int]]) -> None:
     chosen = usd(cheapest(replicas, DISK, CATALOG), replicas, DISK, CATALOG)
     assert chosen == min(usd(each, replicas, DISK, CATALOG) for each in every(replicas))
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(REPLICAS)
 def test_a_mix_is_never_dearer_than_the_best_single_type(replicas: dict[str, dict[Holder, int]]) -> None:
     chosen = usd(cheapest(replicas, DISK, CATALOG), replicas, DISK, CATALOG)

@@ -15,6 +15,7 @@ from shared.catalog import Discipline, load_catalog
 from shared.errors import Refused
 from shared.sizing import Sizing
 from shared.tenants import SlaTarget
+from tests.support.examples import examples
 
 CATALOG = load_catalog()
 FEW, MANY = 15, 400
@@ -41,7 +42,7 @@ def always(*strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]
     def decorate(holds: Callable[..., None]) -> Callable[..., None]:
         many = settings(deadline=None, max_examples=MANY)(given(*strategies)(holds))
         globals()[f"{holds.__name__}_however_many_are_tried"] = pytest.mark.long(many)
-        return settings(deadline=None, max_examples=FEW)(given(*strategies)(holds))
+        return examples(FEW)(given(*strategies)(holds))
 
     return decorate
 

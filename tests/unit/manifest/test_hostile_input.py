@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.gateway.http.catalogue import korean
@@ -16,6 +16,7 @@ from services.manifest.validation import CODES, ValidationOptions, validate_obje
 from services.manifest.validation.lines import locate
 from shared.reading.scalars import resolve
 from shared.reading.yaml_text import MAX_NODES, read
+from tests.support.examples import examples
 from tests.support.tenants import CATALOG, TENANTS
 
 _MOST_CPU_SECONDS = 10.0
@@ -136,7 +137,7 @@ SMALL = to_yaml(TENANTS["analysis-only"].render())
 OBJECTS = [each for tenant in TENANTS.values() for each in tenant.render()]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.text() | st.binary())
 def test_any_text_and_any_bytes_are_answered(text: str | bytes) -> None:
     for finding in validate_text(text, ValidationOptions(), CATALOG).findings:
@@ -164,7 +165,7 @@ def test_of_what_has_no_schema_nothing_is_taken_for_granted(kind: str) -> None:
     assert not validate_objects([broken, *OBJECTS], ValidationOptions(simulator=True), CATALOG).valid
 
 
-@settings(max_examples=250, deadline=None)
+@examples(250)
 @given(st.data())
 def test_an_object_with_anything_anywhere_is_answered(data: st.DataObject) -> None:
     """No value of no field makes a check fail instead of finding something."""
@@ -175,7 +176,7 @@ def test_an_object_with_anything_anywhere_is_answered(data: st.DataObject) -> No
 
 
 @example([{"": 10**19 + 1}])
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(TREES.filter(lambda tree: isinstance(tree, dict)), max_size=3))
 def test_what_we_write_is_read_as_it_was(objects: list[Any]) -> None:
     """Other than in PyYAML's reader, only numbers that no JSON has are a problem."""
@@ -193,7 +194,7 @@ def as_an_api_server_has_it(tree: Any) -> Any:
     return float(tree) if isinstance(tree, int) and abs(tree) >= 10**19 else tree
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.data())
 def test_lines_are_where_the_text_has_the_key(data: st.DataObject) -> None:
     text = SMALL
@@ -233,7 +234,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.dictionaries(JSON_TEXTS, JSON_VALUES, min_size=1, max_size=3), st.booleans(), st.sampled_from([None, 2]))
 def test_json_is_read_as_json_in_any_notation(value: dict[str, Any], ascii_only: bool, indent: int | None) -> None:
     """With pairs of surrogates for an emoji, as Python writes them, and with an escaped slash, as PHP does."""

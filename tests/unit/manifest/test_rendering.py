@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.deployer.cluster.manifest_objects import rank
@@ -21,6 +21,7 @@ from shared.kube.quantities import milli, parse
 from shared.kube.semantics import validate
 from shared.kube.validation import decode, missing_required
 from shared.sla import declared_in, promise_of
+from tests.support.examples import examples
 from tests.support.tenants import CATALOG, TENANTS, Tenant, every_tenant
 
 CALL_CENTRE = TENANTS["call-centre"]
@@ -353,7 +354,7 @@ def test_a_sizing_of_another_catalogue_is_refused() -> None:
         render(CALL_CENTRE.spec, sizing, DeployOptions())
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(
     st.dictionaries(st.sampled_from(list(CATALOG.services)), st.integers(1, 2000), min_size=1),
     st.from_regex(r"\A[a-z0-9]([-a-z0-9]{0,10}[a-z0-9])?\Z"),

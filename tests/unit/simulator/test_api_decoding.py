@@ -6,13 +6,14 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from services.simulator.api.validation.defaulting import with_defaults
 from services.simulator.settings import SimulatorSettings
 from shared.kube.definitions import Schema, definitions
 from shared.kube.validation import DecodeError, decode, missing_required
+from tests.support.examples import examples
 from tests.support.simulator_api import DEPLOYMENTS, JSON_PATCH, MERGE, STRATEGIC, Api, deployment
 
 
@@ -160,7 +161,7 @@ def broken_deployments(draw: st.DrawFn) -> dict[str, Any]:
         holder = holder[key]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150, suppress_health_check=[HealthCheck.too_slow])
 @given(body=broken_deployments(), how=st.sampled_from(["post", "put", "apply", MERGE, STRATEGIC, JSON_PATCH]))
 async def test_no_body_makes_an_internal_error(body: dict[str, Any], how: str) -> None:
     api = Api()
