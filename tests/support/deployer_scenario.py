@@ -126,7 +126,7 @@ class TenantScenario:
     async def desire(self, generation: int, objects: Sequence[Obj] = (), **options: Any) -> str:
         """Desire a deployment of `objects`, or a deletion if there are none; returns its id."""
         digest = f"sha256:{generation}"
-        self.manifests[digest] = yaml.safe_dump_all(objects)
+        self.manifests[digest] = yaml.dump_all(objects, Dumper=yaml.CSafeDumper)
         wanted = DesiredState(
             tenant_id=TENANT,
             target="fake",

@@ -1,6 +1,7 @@
 """Tenants to render: the documented examples and edge cases."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 
 from services.calculator.sizing.tenant_sizing import size
@@ -32,10 +33,16 @@ class Tenant:
 
     @property
     def sizing(self) -> Sizing:
-        return size(self.requirements, SlaTarget(), self.preset, self.gpu_type, CATALOG)
+        return _sized(tuple(self.requirements.items()), self.preset, self.gpu_type)
 
     def render(self) -> list[Obj]:
         return render(self.spec, self.sizing, self.options, self.namespace)
+
+
+@cache
+def _sized(requirements: tuple[tuple[str, int], ...], preset: str | None, gpu_type: str | None) -> Sizing:
+    """Sizings are immutable, and most tenants here differ only in how they are rendered."""
+    return size(dict(requirements), SlaTarget(), preset, gpu_type, CATALOG)
 
 
 EVERYTHING = dict.fromkeys(CATALOG.services, 40)

@@ -30,12 +30,12 @@ def directory(tmp_path: Path) -> Path:
 
 
 def change(directory: Path, file: str, *path: str, to: Any) -> Path:
-    content = yaml.safe_load((directory / file).read_text())
+    content = yaml.load((directory / file).read_text(), Loader=yaml.CSafeLoader)
     inner = content
     for key in path[:-1]:
         inner = inner[key]
     inner[path[-1]] = to
-    (directory / file).write_text(yaml.safe_dump(content))
+    (directory / file).write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
     return directory
 
 

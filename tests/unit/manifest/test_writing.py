@@ -45,7 +45,7 @@ OBJECTS = st.lists(st.dictionaries(st.sampled_from(string.ascii_letters), VALUES
 @settings(deadline=None)
 @given(OBJECTS)
 def test_yaml_and_json_read_back_as_they_were_written(objects: list[dict[str, object]]) -> None:
-    assert list(yaml.safe_load_all(to_yaml(objects))) == objects
+    assert list(yaml.load_all(to_yaml(objects), Loader=yaml.CSafeLoader)) == objects
     assert json.loads(to_json(objects)) == {"apiVersion": "v1", "kind": "List", "items": objects}
 
 
