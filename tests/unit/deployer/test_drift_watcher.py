@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, cast
 
+import pytest
+
 from embedded.child import until
 from services.deployer.cluster.api import ClusterRefused, ClusterUnavailable, ref_of
 from services.deployer.drift.observations import ObservedObjects
@@ -25,6 +27,13 @@ from tests.support.deployer_scenario import (
     deployment,
     namespace,
 )
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.deployer.drift.watcher._GATHER", 0.05)
+    monkeypatch.setattr("services.deployer.drift.watcher._GATHER_DRIFTED", 0.1)
+    monkeypatch.setattr("services.deployer.drift.observations._FIRST_PAUSE", 0.02)
 
 
 def labelled(obj: Obj) -> Obj:
@@ -53,7 +62,7 @@ async def watched(scenario: TenantScenario, leases: Any = None) -> AsyncIterator
             if records.applied is not None and records.applied_revision > seen:
                 seen = records.applied_revision
                 yield KEY, records.applied, seen
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.01)
 
     cast(Any, scenario.states).follow_applied = follow_applied
     task = asyncio.create_task(DriftWatcher(scenario.mode_context(leases), "fake").run())
@@ -120,7 +129,7 @@ async def test_a_stopped_or_running_tenant_is_not_watched() -> None:
     await scenario.open()
     async with watched(scenario):
         scenario.cluster.apply_as("kubectl", namespace())
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.25)
     assert reports(scenario) == []
 
 
@@ -128,7 +137,7 @@ async def test_without_the_lease_nothing_is_watched() -> None:
     scenario = await deployed()
     scenario.cluster.finish_removal(ref_of(SETTINGS_MAP))
     async with watched(scenario, HeldLeases()):
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.25)
     assert reports(scenario) == []
 
 

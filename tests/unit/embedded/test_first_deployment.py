@@ -114,7 +114,9 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    for module in ("gateway", "first_deployment"):
+        monkeypatch.setattr(f"embedded.{module}.RETRY_SECONDS", 0.02)
     fake, port = FakeGateway(), free_ports(1)[0]
     server = uvicorn.Server(uvicorn.Config(fake.app(), port=port, log_level="error", ws="websockets-sansio"))
     serving = asyncio.create_task(server.serve())

@@ -18,7 +18,8 @@ from shared.process.serving import serve, server_config
 from shared.process.tasks import cancel_until_ended, run_both
 
 
-async def test_a_task_that_swallows_one_cancellation_is_cancelled_again() -> None:
+async def test_a_task_that_swallows_one_cancellation_is_cancelled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.process.tasks._CANCEL_AGAIN", 0.05)
     swallowed = 0
 
     async def stubborn() -> None:
