@@ -119,6 +119,7 @@ async def test_killed_at_any_step_a_deletion_is_finished_and_reported_once() -> 
         assert await scenario.inventory() == set()
 
 
+@pytest.mark.slow
 async def test_a_failing_api_call_anywhere_never_ends_a_deployment() -> None:
     count = await steps_of(await two_generations())
     for at in range(count):
@@ -139,6 +140,7 @@ async def test_a_failing_api_call_anywhere_never_ends_a_deployment() -> None:
         assert not any(isinstance(event, DeployFailed) for event in events)
 
 
+@pytest.mark.slow
 async def test_an_outage_is_reported_with_the_name_of_the_cluster_until_the_timeout() -> None:
     scenario = TenantScenario()
     await scenario.desire(1, OBJECTS, timeout="5m")

@@ -32,6 +32,7 @@ def _command_line(pid: int) -> str:
         return ""
 
 
+@pytest.mark.slow
 def test_a_process_is_told_from_another_and_from_none() -> None:
     assert identity(os.getpid()) == identity(os.getpid()) is not None
     with subprocess.Popen(SLEEP) as other:
@@ -42,6 +43,7 @@ def test_a_process_is_told_from_another_and_from_none() -> None:
         assert identity(other.pid) is None
 
 
+@pytest.mark.slow
 async def test_the_record_names_the_program_that_the_launcher_has_become(tmp_path: Path) -> None:
     child = await recorded(tmp_path, "sleeper", SLEEP)
 
@@ -53,6 +55,7 @@ async def test_the_record_names_the_program_that_the_launcher_has_become(tmp_pat
     assert not record.alive
 
 
+@pytest.mark.slow
 async def test_what_an_earlier_run_left_is_ended_even_when_it_ignores_being_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,6 +69,7 @@ async def test_what_an_earlier_run_left_is_ended_even_when_it_ignores_being_aske
     assert await end_leftovers(tmp_path) == []
 
 
+@pytest.mark.slow
 async def test_a_process_that_has_got_a_recorded_pid_since_is_left_alone(tmp_path: Path) -> None:
     bystander = await recorded(tmp_path, "bystander", SLEEP)
     (tmp_path / "bystander.process").write_text(f"{bystander.pid}\tanother boot/12345\tSIGTERM\n")
@@ -83,6 +87,7 @@ def test_a_record_that_was_cut_short_counts_for_nothing(tmp_path: Path, text: st
     assert read_records(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_signalling_a_process_that_has_ended_does_nothing() -> None:
     with subprocess.Popen(SLEEP) as ended:
         known_by = identity(ended.pid)
@@ -92,6 +97,7 @@ def test_signalling_a_process_that_has_ended_does_nothing() -> None:
     ProcessRecord("ended", ended.pid, known_by, signal.SIGTERM).send(signal.SIGTERM)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
 async def test_a_program_dies_with_its_parent_even_when_that_is_killed(tmp_path: Path) -> None:
     record = tmp_path / "orphan.process"
@@ -105,6 +111,7 @@ async def test_a_program_dies_with_its_parent_even_when_that_is_killed(tmp_path:
     await until(lambda: not orphan.alive, 10)
 
 
+@pytest.mark.slow
 async def test_a_program_that_ends_early_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     child = Child(["/bin/sh", "-c", "echo the disk is full; exit 3"], tmp_path / "log")
 

@@ -6,6 +6,7 @@ import pty
 import subprocess
 import sys
 
+import pytest
 from rich.console import Console
 
 from embedded.report import ConsoleReport
@@ -67,6 +68,7 @@ def test_progress_on_a_terminal_is_one_bar() -> None:
     assert "done: everything runs" in output.getvalue()
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_does_not_stop_the_writer() -> None:
     read, write = os.pipe()
     with subprocess.Popen([sys.executable, "-c", WRITER], stdout=write, stderr=subprocess.PIPE) as writer:
@@ -78,6 +80,7 @@ def test_a_reader_that_goes_away_does_not_stop_the_writer() -> None:
     assert errors.decode().strip() == "survived"
 
 
+@pytest.mark.slow
 def test_a_terminal_sees_stages_while_they_last_and_may_close_in_the_middle() -> None:
     """On a real terminal: rich redirects standard output there, and a closed one fails every write."""
     parent, terminal = pty.openpty()

@@ -82,6 +82,7 @@ def run(folder: Path, series: list[dict[str, str]], alerts: list[dict[str, Any]]
 BURN = "EcpTenantErrorBudgetBurn"
 
 
+@pytest.mark.slow
 @needs_promtool
 @pytest.mark.parametrize("preset", CATALOG.presets)
 def test_prometheus_takes_the_rules_of_every_preset(tmp_path: Path, preset: str) -> None:
@@ -90,6 +91,7 @@ def test_prometheus_takes_the_rules_of_every_preset(tmp_path: Path, preset: str)
     assert "SUCCESS: 13 rules found" in promtool(tmp_path, "check", "rules", "--lint=all", "--lint-fatal", "rules.yaml")
 
 
+@pytest.mark.slow
 @needs_promtool
 def test_nothing_fires_while_every_service_answers(tmp_path: Path) -> None:
     series = [up(service, "1x480") for service in SERVICES]
@@ -100,6 +102,7 @@ def test_nothing_fires_while_every_service_answers(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @needs_promtool
 def test_the_outage_of_one_service_pages_after_minutes_and_not_at_once(tmp_path: Path) -> None:
     """Of all replicas of one service: 4.3 minutes are 14.4 times the hourly budget of 99.5 %, then two are waited."""
@@ -114,12 +117,14 @@ def test_the_outage_of_one_service_pages_after_minutes_and_not_at_once(tmp_path:
     run(tmp_path, [*healthy, dead], alerts)
 
 
+@pytest.mark.slow
 @needs_promtool
 def test_one_replica_of_two_is_no_outage(tmp_path: Path) -> None:
     series = [*(up(service, "1x240") for service in SERVICES), up(SERVICES[0], "0x240", pod="b")]
     run(tmp_path, series, [fired(BURN, "2h")])
 
 
+@pytest.mark.slow
 @needs_promtool
 def test_a_page_ends_soon_after_the_outage_and_the_slow_burn_stays_a_ticket(tmp_path: Path) -> None:
     """Ten minutes' outage: the short windows forget it, so that it doesn't alert after the end."""
@@ -128,6 +133,7 @@ def test_a_page_ends_soon_after_the_outage_and_the_slow_burn_stays_a_ticket(tmp_
     run(tmp_path, series, [fired(BURN, "69m", ("page", "1h")), fired(BURN, "76m"), fired(BURN, "2h")])
 
 
+@pytest.mark.slow
 @needs_promtool
 def test_a_tenant_that_is_not_scraped_is_noticed(tmp_path: Path) -> None:
     missing = {

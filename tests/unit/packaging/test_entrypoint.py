@@ -60,6 +60,7 @@ def started(code: str, *options: str, **variables: str) -> Iterator[tuple[subpro
                 os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_service_that_stands_still_is_killed_and_the_container_ends() -> None:
     with started(SERVICE, *QUICK) as (process, service):
         assert process.stdout is not None
@@ -70,6 +71,7 @@ def test_a_service_that_stands_still_is_killed_and_the_container_ends() -> None:
         assert "No answer from /health" in process.stderr.read()
 
 
+@pytest.mark.slow
 def test_a_service_that_reports_a_missing_dependency_is_not_killed() -> None:
     with started(SERVICE, *QUICK, STATUS="503") as (process, service):
         with pytest.raises(subprocess.TimeoutExpired):
@@ -77,6 +79,7 @@ def test_a_service_that_reports_a_missing_dependency_is_not_killed() -> None:
         os.kill(service, 0)
 
 
+@pytest.mark.slow
 def test_a_service_is_asked_at_the_address_that_it_listens_on() -> None:
     with started(SERVICE, "--failing", "1", "--grace", "2", "--every", "0.1", HOST="127.0.0.2") as (process, service):
         with pytest.raises(subprocess.TimeoutExpired):
@@ -84,6 +87,7 @@ def test_a_service_is_asked_at_the_address_that_it_listens_on() -> None:
         os.kill(service, 0)
 
 
+@pytest.mark.slow
 def test_a_signal_reaches_the_service_and_its_exit_status_is_the_container_s() -> None:
     with started(SERVICE, *QUICK) as (process, _):
         process.send_signal(signal.SIGTERM)
@@ -92,6 +96,7 @@ def test_a_signal_reaches_the_service_and_its_exit_status_is_the_container_s() -
         assert process.stdout.read().endswith("asked to stop\n")
 
 
+@pytest.mark.slow
 def test_a_service_that_finishes_its_work_after_the_signal_is_not_killed_for_its_silence() -> None:
     code = SERVICE.replace("os._exit(7)", "import time; time.sleep(2); os._exit(8)")
     with started(code, *QUICK) as (process, _):
@@ -99,17 +104,20 @@ def test_a_service_that_finishes_its_work_after_the_signal_is_not_killed_for_its
         assert process.wait(30) == 8
 
 
+@pytest.mark.slow
 def test_a_service_has_its_grace_until_its_first_answer() -> None:
     never = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
     with started(never, "--failing", "0", "--grace", "1", "--every", "0.1") as (process, _):
         assert process.wait(60) == 128 + signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_a_service_that_ends_by_itself_ends_the_container_with_its_status() -> None:
     with started("import os; print(os.getpid(), flush=True); os._exit(3)") as (process, _):
         assert process.wait(30) == 3
 
 
+@pytest.mark.slow
 def test_orphans_are_reaped() -> None:
     orphaning = "import os; os.fork() or os._exit(0); " + "print(os.getpid(), flush=True); import time; time.sleep(600)"
     code = f"import ctypes, os, subprocess, sys; subprocess.Popen([sys.executable, '-c', {orphaning!r}]).wait();" + (

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.clocks import settable_clock
 
 PROGRAM = """
@@ -15,6 +17,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow
 def test_a_running_program_s_wall_clock_jumps_and_its_monotonic_one_does_not() -> None:
     with settable_clock() as clock:
         environment = {**os.environ, **clock.variables}

@@ -94,6 +94,7 @@ def test_pods_that_wait_are_not_tried_again_for_each_pod_that_goes() -> None:
     assert after - before == 1
 
 
+@pytest.mark.slow
 def test_a_new_pod_is_placed_at_once_while_others_wait() -> None:
     harness = ClusterHarness()
     harness.add("pods", pod("waits", {"containers": [container(cpu="64")]}))
@@ -189,6 +190,7 @@ def test_pods_without_rules_spread_over_the_emptiest_nodes() -> None:
     assert {nodes.count(node) for node in set(nodes)} == {2}
 
 
+@pytest.mark.slow
 def test_a_node_is_full_at_its_number_of_pods() -> None:
     harness = ClusterHarness()
     tiny = container(cpu="1m", memory="1Mi")
