@@ -1,6 +1,7 @@
 """Every finding: what brings it up, and where it points to."""
 
 import copy
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -206,6 +207,7 @@ def test_a_deprecated_api_is_found_from_the_version_on_that_deprecates_it(versio
 VERSIONS = [f"1.{minor}.0" for minor in range(28, 38)]
 
 
+@cache
 def served(version: str) -> set[tuple[str, str]]:
     kinds = definitions(version).kinds()
     return {(f"{group}/{name}" if group else name, kind) for group, name, kind in kinds if not kind.endswith("List")}
