@@ -1,5 +1,6 @@
 """Texts in the language of a request; what can't be translated stays English."""
 
+import json
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from services.gateway.http.responses import error_response
 from services.gateway.manifests.schemas import answer_of
 from services.gateway.tenants.schemas import CalculatedResources
 from shared.errors import EcpError, Refused
-from shared.examples import SIZING
+from shared.events import TenantCreated
+from shared.examples import SIZING, SPEC
 from shared.messages import Message, problem, sentence
 from shared.rpc import Finding, ResourceSummary, RpcError, ValidateReply
 from shared.sizing import Sizing
@@ -82,6 +84,12 @@ def test_a_conflict_is_translated_by_its_own_id() -> None:
     assert (error["code"], error["message"]) == ("CONFLICT", "테넌트 'acme'이(가) 방금 삭제되었습니다. 다시 시도하세요")
 
 
+def test_a_window_that_does_not_exist_is_not_a_path_that_does_not_exist() -> None:
+    window = Refused("no window 7", code="NOT_FOUND", message_id="window-not-found", details={"window": 7})
+    assert korean_error(window)["message"].startswith("취소할 점검 7이(가) 없습니다")
+    assert korean_error(Refused("no such path", code="NOT_FOUND"))["message"] == "요청한 경로가 없습니다"
+
+
 class _Model(BaseModel):
     number: int
     target: SlaTarget
@@ -144,6 +152,15 @@ def test_the_sizing_of_an_older_calculator_is_answered_in_english() -> None:
     assert (body["warnings"], body["services"][0]["reason"]) == (["a warning"], SIZING.services[0].reason)
     assert "경고" not in str(body)
     assert "messages" not in str(body)
+
+
+def test_an_event_of_an_older_calculator_is_read() -> None:
+    sizing = SIZING.model_dump(mode="json") | {"warnings": ["a warning"], "warnings_ko": ["경고"]}
+    old = {"tenant_id": "acme", "sizing": sizing, "spec": SPEC.model_dump(mode="json")}
+    event = TenantCreated.model_validate_json(json.dumps(old))
+    assert event.sizing is not None
+    assert (event.sizing.warnings, event.sizing.warning_messages) == (("a warning",), ())
+    assert "_ko" not in event.model_dump_json()
 
 
 def test_the_reply_of_an_older_manifest_service_is_answered_in_english() -> None:
