@@ -1,7 +1,7 @@
 """Sentences for users: the English text, with the message id and the parameters from which the gateway translates it.
 
 A sentence is written in English where it arises. It travels as that text together with a `Message`; the gateway looks
-the id up in the catalogue of the request's language, and shows the English text if the id isn't there. Figures are
+the id up in the translations of the request's language, and shows the English text if the id isn't there. Figures are
 formatted before they become parameters, so that all languages show the same digits.
 """
 
@@ -24,7 +24,7 @@ _LONGEST_ENGLISH = 500
 
 
 class Message(Model):
-    """What to translate: a message id of the catalogues, and its parameters as they are to be shown."""
+    """What to translate: a message id, and its parameters as they are to be shown."""
 
     id: str
     params: dict[str, str] = Field(default_factory=dict)

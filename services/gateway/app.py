@@ -20,7 +20,6 @@ from services.gateway.deployments import routes as deployments
 from services.gateway.http import routes as http
 from services.gateway.http import validation
 from services.gateway.http.bodies import BodyLimit, JsonBody
-from services.gateway.http.catalogue import korean
 from services.gateway.http.middleware import (
     FOREIGN_PAGES_READ,
     FOREIGN_PAGES_SEND,
@@ -30,6 +29,7 @@ from services.gateway.http.middleware import (
     UnexpectedErrors,
 )
 from services.gateway.http.responses import error_response
+from services.gateway.http.translations import korean
 from services.gateway.http.write_check import WriteCheck
 from services.gateway.inbound.handlers import execute
 from services.gateway.ingest.handlers import fail_dead_letter, project, store_sla
@@ -78,7 +78,7 @@ def create_app(
     settings: GatewaySettings, catalog: Catalog | None = None, *, on_failure: Callable[[], None] | None = None
 ) -> FastAPI:
     """The gateway. Nothing connects before its lifespan. `on_failure` is called if a background task fails."""
-    korean()  # read before the first request, and a faulty catalogue prevents the start
+    korean()  # read before the first request, and a faulty translation prevents the start
     worker = Worker("gateway", settings)
     databases = Databases(settings, "gateway")
     socket_databases = Databases(settings, "gateway-sockets", pool_size=settings.socket_pool_size)

@@ -4,15 +4,15 @@
     message       by its id and parameters (`shared.messages`); a sentence of several parts part by part
     pydantic      by the type of the error, with its context as parameters
 
-A text that the catalogue doesn't have, or whose parameters are incomplete, stays English.
+A text without a translation, or without all of its parameters, stays English.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from services.gateway.http import request_context
-from services.gateway.http.catalogue import korean
 from services.gateway.http.request_context import Language
+from services.gateway.http.translations import korean
 from shared.messages import SEPARATOR, Message, Sentence, sentence
 
 _SHOWN = 5

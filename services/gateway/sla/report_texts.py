@@ -1,4 +1,4 @@
-"""The texts of SLA reports: English by name; other languages are in the catalogue, under `sla-<name>`. Pure."""
+"""The texts of SLA reports: English by name; other languages are in the translations, under `sla-<name>`. Pure."""
 
 from typing import Any
 
@@ -68,7 +68,7 @@ ENGLISH = {
     "seconds": "{count} s",
 }
 OF_REPORTS = "sla-"
-"""The beginning of a report's ids in the catalogue."""
+"""The beginning of a report's message ids."""
 _ROLLING = {"day": "last-day", "week": "last-week", "month": "last-month"}
 _UNITS = {"days": 86_400, "hours": 3600, "minutes": 60, "seconds": 1}
 

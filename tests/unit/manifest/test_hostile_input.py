@@ -10,7 +10,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.gateway.http.catalogue import korean
+from services.gateway.http.translations import korean
 from services.manifest.rendering import to_yaml
 from services.manifest.validation import CODES, ValidationOptions, validate_objects, validate_text
 from services.manifest.validation.lines import locate

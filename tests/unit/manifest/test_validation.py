@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from services.gateway.http.catalogue import korean
+from services.gateway.http.translations import korean
 from services.manifest.rendering import to_yaml
 from services.manifest.validation import CODES, ValidationOptions, validate_objects, validate_text
 from services.manifest.validation.deprecation import CHANGES

@@ -1,4 +1,4 @@
-"""The Korean catalogue: messages by id in Mozilla's Fluent format, `services/gateway/locales/ko/*.ftl`. Pure.
+"""The Korean translations: messages by id in Mozilla's Fluent format, `services/gateway/locales/ko/*.ftl`. Pure.
 
 Parameters are data: they are inserted as they are and never read as Fluent.
 """
@@ -13,7 +13,7 @@ from fluent.syntax import ast
 from shared.messages import LONGEST_PARAMETER
 
 
-class Catalogue:
+class Translations:
     """The messages of one language. Raises ValueError for a text with a syntax error or an id that is there twice."""
 
     def __init__(self, language: str, texts: Mapping[str, str]) -> None:
@@ -28,7 +28,7 @@ class Catalogue:
         return self._bundle.has_message(message_id)
 
     def translate(self, message_id: str, params: Mapping[str, str], attribute: str | None = None) -> str | None:
-        """The message with its parameters; None if it isn't in the catalogue, or needs a parameter that is missing."""
+        """The message with its parameters; None if there is none, or it needs a parameter that is missing."""
         if not self._bundle.has_message(message_id):
             return None
         message = self._bundle.get_message(message_id)
@@ -47,8 +47,8 @@ class Catalogue:
 
 
 @cache
-def korean() -> Catalogue:
-    """The Korean catalogue, read once. The application reads it at its start."""
+def korean() -> Translations:
+    """The Korean translations, read once. The application reads it at its start."""
     folder = files("services.gateway").joinpath("locales", "ko")
     texts = {each.name: each.read_text(encoding="utf-8") for each in folder.iterdir() if each.name.endswith(".ftl")}
-    return Catalogue("ko", texts)
+    return Translations("ko", texts)

@@ -1,4 +1,4 @@
-"""The Korean catalogue is complete: each message that our code emits, with the same parameters, and no other."""
+"""The Korean translations are complete: each message that our code emits, with the same parameters, and no other."""
 
 import string
 from pathlib import Path
@@ -10,8 +10,8 @@ from fluent.syntax.visitor import Visitor
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ErrorType
 
-from services.gateway.http.catalogue import Catalogue, korean
 from services.gateway.http.errors import STATUS
+from services.gateway.http.translations import Translations, korean
 from services.gateway.sla.report_texts import ENGLISH, OF_REPORTS
 from services.manifest.validation import CODES
 from tests.support.message_ids import ROOT, emitted, finding_params
@@ -86,7 +86,7 @@ ERRORS = {code: _DETAILS.get(code, set()) for code in STATUS.keys() - _ENGLISH_O
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.ftl")), ids=lambda path: path.name)
-def test_a_file_of_the_catalogue_has_no_syntax_error(path: Path) -> None:
+def test_a_file_of_translations_has_no_syntax_error(path: Path) -> None:
     assert [entry for entry in entries(path) if isinstance(entry, ast.Junk)] == []
 
 
@@ -151,14 +151,14 @@ def test_a_message_without_its_parameters_is_not_translated() -> None:
 
 
 @pytest.mark.parametrize("text", ["a = b\nnot fluent\n", "a = b\na = c\n"])
-def test_a_faulty_catalogue_is_refused(text: str) -> None:
+def test_a_faulty_file_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"one\.ftl"):
-        Catalogue("ko", {"one.ftl": text})
+        Translations("ko", {"one.ftl": text})
 
 
 def test_an_id_in_two_files_is_refused() -> None:
     with pytest.raises(ValueError, match="a is there twice"):
-        Catalogue("ko", {"one.ftl": "a = b\n", "two.ftl": "a = c\n"})
+        Translations("ko", {"one.ftl": "a = b\n", "two.ftl": "a = c\n"})
 
 
 def test_our_validators_errors_are_pydantic_s() -> None:
