@@ -222,14 +222,19 @@ async def _dead_letters(run: EmbeddedRun) -> int:
 
 
 async def remove(run: EmbeddedRun, ids: list[str]) -> None:
-    """Delete all tenants, and wait until they are gone."""
+    """Delete all tenants, and wait until they are gone. A server may still be recovering from the last fault."""
+    asked: set[str] = set()
     async with api(run) as client:
-        for tenant_id in ids:
-            await client.delete(f"/tenants/{tenant_id}")
+
+        async def is_gone(tenant_id: str) -> bool:
+            with suppress(httpx.TransportError):
+                if tenant_id not in asked and (await client.delete(f"/tenants/{tenant_id}")).status_code != 503:
+                    asked.add(tenant_id)
+                return (await client.get(f"/tenants/{tenant_id}")).status_code == 404
+            return False
 
         async def all_gone() -> bool:
-            answers = await asyncio.gather(*(client.get(f"/tenants/{tenant_id}") for tenant_id in ids))
-            return all(answer.status_code == 404 for answer in answers)
+            return all(await asyncio.gather(*map(is_gone, ids)))
 
         await until(all_gone, FINISH_SECONDS, every=1.0)
 

@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
-import nats
 from nats.js.api import ConsumerConfig
 
 from embedded.child import until
@@ -240,20 +239,16 @@ async def _published(run: EmbeddedRun, tenants: frozenset[str]) -> list[Publishe
     found: list[Published] = []
     async with bus(run, "gateway") as client:
         jetstream = client.jetstream()
-        last = (await jetstream.stream_info("DEMO_ECP")).state.last_seq
+        all_of_them = "demo.deploy.>"
+        state = (await jetstream.stream_info("DEMO_ECP", subjects_filter=all_of_them)).state
         named = ConsumerConfig(name=f"history-{secrets.token_hex(8)}")
-        subscription = await jetstream.subscribe(
-            "demo.deploy.>", stream="DEMO_ECP", ordered_consumer=True, config=named
-        )
-        with suppress(nats.errors.TimeoutError):
-            while True:
-                message = await subscription.next_msg(timeout=5)
-                body = json.loads(message.data)
-                if body.get("tenant_id") in tenants:
-                    subject = message.subject.removeprefix("demo.")
-                    position = message.metadata.sequence.stream
-                    names = (body["tenant_id"], body.get("deployment_id"), body.get("generation"))
-                    found.append(Published(position, subject, *names))
-                if message.metadata.sequence.stream >= last:
-                    break
+        subscription = await jetstream.subscribe(all_of_them, stream="DEMO_ECP", ordered_consumer=True, config=named)
+        for _ in range(sum((state.subjects or {}).values())):
+            message = await subscription.next_msg(timeout=READY_SECONDS)
+            body = json.loads(message.data)
+            if body.get("tenant_id") in tenants:
+                subject = message.subject.removeprefix("demo.")
+                position = message.metadata.sequence.stream
+                names = (body["tenant_id"], body.get("deployment_id"), body.get("generation"))
+                found.append(Published(position, subject, *names))
     return found
