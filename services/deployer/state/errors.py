@@ -15,13 +15,13 @@ class RevisionConflict(TemporaryError):
 
 
 class ManifestMissing(TemporaryError):
-    """The store lost a manifest that it had.
+    """The store lost a manifest that it had, or returns another text.
 
     The gateway publishes the request of a silent deployment again, and then the manifest is rendered again.
     """
 
 
 class InvalidManifest(PermanentError):
-    """The manifest is no list of Kubernetes objects, or isn't the text that its digest names."""
+    """The manifest is no list of Kubernetes objects, or was lost and can't be rendered again."""
 
     code = "MANIFEST_INVALID"

@@ -5,7 +5,7 @@ import hashlib
 
 from nats.js.errors import KeyNotFoundError
 
-from services.deployer.state.errors import InvalidManifest, ManifestMissing
+from services.deployer.state.errors import ManifestMissing
 from shared.bus import ModeBuckets
 from shared.bus.publishing import NATS_ERRORS
 from shared.errors import DependencyUnavailable
@@ -23,7 +23,7 @@ class ManifestReader:
         self._buckets = buckets
 
     async def fetch(self, digest: str) -> str:
-        """The manifest's text. Raises ManifestMissing, InvalidManifest and DependencyUnavailable."""
+        """The manifest's text. Raises ManifestMissing and DependencyUnavailable."""
         for attempt in range(_ATTEMPTS):
             if attempt:
                 await asyncio.sleep(_PAUSE)
@@ -45,5 +45,5 @@ class ManifestReader:
 
 def _verified(body: bytes, digest: str) -> str:
     if f"sha256:{hashlib.sha256(body).hexdigest()}" != digest:
-        raise InvalidManifest(f"the text stored as {digest} has another digest")
+        raise ManifestMissing(f"the text stored as {digest} is damaged: it has another digest")
     return body.decode()

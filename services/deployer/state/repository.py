@@ -70,9 +70,9 @@ class StateRepository:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def has_records(self, key: str) -> bool:
-        """Whether there is any record under `key`, which may be an invalid one."""
+        """Whether there is any record under `key`, which may be a damaged one."""
         records = await self.read(key)
-        return records.desired is not None or records.applied is not None
+        return bool(records.desired_revision or records.applied_revision)
 
     async def record(self, key: str, applied: AppliedState, revision: int) -> int:
         """Write the applied state; returns its new revision. Raises RevisionConflict."""
@@ -112,6 +112,7 @@ class StateRepository:
                 await watcher.stop()  # type: ignore[no-untyped-call]
 
     async def _get(self, name: Bucket, key: str, model: type[R]) -> tuple[R | None, int]:
+        """The record and its revision. A damaged record counts as lost, and can be replaced at its revision."""
         bucket = await self._buckets.key_value(name)
         with _translated(f"read {key}"):
             try:
@@ -121,7 +122,10 @@ class StateRepository:
         try:
             return model.model_validate_json(entry.value or b""), entry.revision or 0
         except ValidationError as error:
-            raise PermanentError(f"the record {key} in bucket {name} can't be read: {error}") from error
+            if not _is_damaged(error):
+                raise PermanentError(f"the record {key} in bucket {name} can't be read: {error}") from error
+            _log.error(f"A record is damaged: {error}", action="record-damaged", bucket=name.value, key=key)
+            return None, entry.revision or 0
 
     async def _put(self, name: Bucket, key: str, record: Model, revision: int) -> int:
         bucket = await self._buckets.key_value(name)
@@ -132,8 +136,16 @@ class StateRepository:
             return await bucket.create(key, body)
 
 
+def _is_damaged(error: ValidationError) -> bool:
+    """Whether the record is no JSON, which no version of the deployer writes.
+
+    NATS detects most damage by a checksum, but not in the length of a message's headers: then the body loses its start.
+    """
+    return any(each["type"] == "json_invalid" for each in error.errors(include_url=False, include_context=False))
+
+
 def _readable(entry: KeyValue.Entry, model: type[R]) -> list[R]:
-    """The record, or nothing if it can't be read because a newer version of the deployer wrote it."""
+    """The record, or nothing if it can't be read: it is damaged, or a newer version of the deployer wrote it."""
     try:
         return [model.model_validate_json(entry.value or b"")]
     except ValidationError as error:
