@@ -7,16 +7,16 @@ the tests that use them run.
 import gc
 import os
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
-import nats
 import pytest
 import structlog
 from hypothesis import settings
 
-from embedded.nats import running_nats
-from embedded.postgres import PostgresServer, running_postgres
-from shared.bus.bootstrap import bootstrap
 from shared.logging import configure_logging
+
+if TYPE_CHECKING:
+    from embedded.postgres import PostgresServer
 
 ON_CONTAINERS = os.environ.get("ECP_TEST_SERVERS") == "containers"
 if ON_CONTAINERS:
@@ -61,6 +61,12 @@ def _fixtures(item: pytest.Item) -> list[str]:
 @pytest.fixture(scope="session")
 async def nats_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """A NATS server with the streams, consumers and buckets of both modes."""
+    # Not at the top: xdist's controller, which runs no test, would spend a second on these imports before it begins.
+    import nats
+
+    from embedded.nats import running_nats
+    from shared.bus.bootstrap import bootstrap
+
     async with container_nats() if ON_CONTAINERS else running_nats(tmp_path_factory.mktemp("nats")) as url:
         client = await nats.connect(url)
         await bootstrap(client.jetstream())
@@ -69,8 +75,10 @@ async def nats_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[st
 
 
 @pytest.fixture(scope="session")
-async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgresServer]:
+async def postgres(tmp_path_factory: pytest.TempPathFactory) -> "AsyncIterator[PostgresServer]":
     """A PostgreSQL server; each test creates the databases that it needs."""
+    from embedded.postgres import running_postgres
+
     directory = tmp_path_factory.mktemp("postgres")
     async with container_postgres() if ON_CONTAINERS else running_postgres(directory) as server:
         yield server
