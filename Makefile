@@ -25,7 +25,7 @@ down:
 test: install
 	@$(PYTHON_IN_VENV) -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-## Run the unit tests that are quick, with few examples of each property (about 20 s)
+## Run the unit tests that are quick, with few examples of each property (about 40 s)
 test-unit: install
 	@HYPOTHESIS_PROFILE=quick $(PYTHON_IN_VENV) -m pytest -q -n 2 --dist worksteal -m "not slow and not long" tests/unit $(ARGS)
 
