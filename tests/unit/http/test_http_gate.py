@@ -29,12 +29,20 @@ def simulator(**changes: Any) -> ASGIApp:
 
 
 APPS = {"gateway": gateway(), "simulator": simulator()}
+VARY = {"gateway": "Origin, Accept-Language", "simulator": "Origin"}
+"""The gateway answers in the language that the request asks for, too."""
 
 
 @pytest.fixture(params=APPS)
 async def http(request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
     async with client(APPS[request.param]) as opened:
         yield opened
+
+
+@pytest.fixture
+def vary(request: pytest.FixtureRequest) -> str:
+    """The `Vary` of the application that `http` asks."""
+    return VARY[request.node.callspec.params["http"]]
 
 
 def client(app: ASGIApp) -> httpx.AsyncClient:
@@ -57,7 +65,7 @@ async def handshake(app: ASGIApp, headers: Mapping[str, str]) -> dict[str, Any]:
     return sent[0]
 
 
-async def test_a_foreign_page_is_refused_whatever_it_asks_for(http: httpx.AsyncClient) -> None:
+async def test_a_foreign_page_is_refused_whatever_it_asks_for(http: httpx.AsyncClient, vary: str) -> None:
     for method, path in (
         ("POST", "/api/v1/tenants/"),
         ("POST", NAMESPACES),
@@ -68,7 +76,7 @@ async def test_a_foreign_page_is_refused_whatever_it_asks_for(http: httpx.AsyncC
         assert answer.status_code == 403, (method, path)
         assert "CORS_ORIGINS" in answer.text
         assert "access-control-allow-origin" not in answer.headers
-        assert answer.headers["vary"] == "Origin"
+        assert answer.headers["vary"] == vary
 
 
 async def test_a_sandboxed_page_and_one_on_another_port_are_foreign_too(http: httpx.AsyncClient) -> None:
@@ -89,11 +97,11 @@ async def test_a_name_that_is_not_ours_is_misdirected(http: httpx.AsyncClient) -
         assert "ALLOWED_HOSTS" in answer.text
 
 
-async def test_a_page_of_our_own_passes_without_cors(http: httpx.AsyncClient) -> None:
+async def test_a_page_of_our_own_passes_without_cors(http: httpx.AsyncClient, vary: str) -> None:
     answer = await http.get("/api/v1/nothing", headers={"Origin": f"http://127.0.0.1:{PORT}"})
     assert answer.status_code in (404, 503)
     assert "access-control-allow-origin" not in answer.headers
-    assert answer.headers["vary"] == "Origin"
+    assert answer.headers["vary"] == vary
 
 
 async def test_a_configured_page_passes_with_its_preflight(http: httpx.AsyncClient) -> None:
