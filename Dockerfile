@@ -8,43 +8,18 @@
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
-# Every wheel once, since most are in several locks. Wheels only: nothing is compiled, and no package's code runs while it
-# is installed. Each hash is checked here, and again when it is installed.
 COPY deploy/locks /locks
-RUN python -m pip download --quiet --no-deps --require-hashes --only-binary=:all: --dest /wheels $(printf -- ' -r %s' /locks/*.lock)
-# Without pip: the build stage's own installs into it, so that none is left to copy.
-RUN python -m venv --without-pip /opt/ecp
-ENV INSTALL="python -m pip --python /opt/ecp/bin/python install --quiet --no-deps --require-hashes --no-index --find-links /wheels -r"
-
-FROM build AS gateway-dependencies
-RUN $INSTALL /locks/gateway.lock
-
-FROM build AS calculator-dependencies
-RUN $INSTALL /locks/calculator.lock
-
-FROM build AS manifest-dependencies
-RUN $INSTALL /locks/manifest.lock
-
-FROM build AS deployer-dependencies
-RUN $INSTALL /locks/deployer.lock
-
-FROM build AS monitor-dependencies
-RUN $INSTALL /locks/monitor.lock
-
-FROM build AS simulator-dependencies
-RUN $INSTALL /locks/simulator.lock
-
-FROM build AS migrate-dependencies
-RUN $INSTALL /locks/migrate.lock
-
-FROM build AS bootstrap-dependencies
-RUN $INSTALL /locks/bootstrap.lock
-
-FROM build AS cli-dependencies
-RUN $INSTALL /locks/cli.lock
+COPY deploy/images /divide
+# Every package once, since most are in several locks, and then an environment for each lock. Wheels only: nothing is built,
+# and no package's code runs while it is installed. Without pip: this stage's own installs into it, so that none is left
+# to copy.
+RUN python -m venv --without-pip /opt/ecp \
+    && python -m pip --python /opt/ecp/bin/python install --quiet --no-deps --require-hashes --only-binary=:all: \
+        $(printf -- ' -r %s' /locks/*.lock) \
+    && python /divide/divide.py /opt/ecp /locks /environments
 
 # Compiled here, because a read-only root can't keep what Python would compile at each start.
-FROM build AS code
+FROM python:3.11-slim-bookworm AS code
 COPY shared /app/shared
 COPY services /app/services
 COPY cli /app/cli
@@ -76,7 +51,7 @@ FROM runtime AS service
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-I", "-S", "shared/probe.py"]
 
 FROM service AS gateway
-COPY --from=gateway-dependencies /opt/ecp /opt/ecp
+COPY --from=build /environments/gateway /opt/ecp
 COPY --from=code /app/shared shared
 COPY --from=code /app/services/__init__.py services/
 COPY --from=code /app/services/gateway services/gateway
@@ -85,7 +60,7 @@ EXPOSE 8001
 ENTRYPOINT ["python", "-I", "-S", "shared/entrypoint.py", "--", "python", "-m", "services.gateway"]
 
 FROM service AS calculator
-COPY --from=calculator-dependencies /opt/ecp /opt/ecp
+COPY --from=build /environments/calculator /opt/ecp
 COPY --from=code /app/shared shared
 COPY --from=code /app/services/__init__.py services/
 COPY --from=code /app/services/calculator services/calculator
@@ -94,7 +69,7 @@ EXPOSE 8011
 ENTRYPOINT ["python", "-I", "-S", "shared/entrypoint.py", "--", "python", "-m", "services.calculator"]
 
 FROM service AS manifest
-COPY --from=manifest-dependencies /opt/ecp /opt/ecp
+COPY --from=build /environments/manifest /opt/ecp
 COPY --from=code /app/shared shared
 COPY --from=code /app/services/__init__.py services/
 COPY --from=code /app/services/manifest services/manifest
@@ -103,7 +78,7 @@ EXPOSE 8012
 ENTRYPOINT ["python", "-I", "-S", "shared/entrypoint.py", "--", "python", "-m", "services.manifest"]
 
 FROM service AS deployer
-COPY --from=deployer-dependencies /opt/ecp /opt/ecp
+COPY --from=build /environments/deployer /opt/ecp
 COPY --from=code /app/shared shared
 COPY --from=code /app/services/__init__.py services/
 COPY --from=code /app/services/deployer services/deployer
@@ -112,7 +87,7 @@ EXPOSE 8013
 ENTRYPOINT ["python", "-I", "-S", "shared/entrypoint.py", "--", "python", "-m", "services.deployer"]
 
 FROM service AS monitor
-COPY --from=monitor-dependencies /opt/ecp /opt/ecp
+COPY --from=build /environments/monitor /opt/ecp
 COPY --from=code /app/shared shared
 COPY --from=code /app/services/__init__.py services/
 COPY --from=code /app/services/monitor services/monitor
@@ -121,7 +96,7 @@ EXPOSE 8014
 ENTRYPOINT ["python", "-I", "-S", "shared/entrypoint.py", "--", "python", "-m", "services.monitor"]
 
 FROM service AS simulator
-COPY --from=simulator-dependencies /opt/ecp /opt/ecp
+COPY --from=build /environments/simulator /opt/ecp
 COPY --from=code /app/shared shared
 COPY --from=code /app/services/__init__.py services/
 COPY --from=code /app/services/simulator services/simulator
@@ -131,17 +106,17 @@ EXPOSE 8000
 ENTRYPOINT ["python", "-I", "-S", "shared/entrypoint.py", "--", "python", "-m", "services.simulator"]
 
 FROM runtime AS migrate
-COPY --from=migrate-dependencies /opt/ecp /opt/ecp
+COPY --from=build /environments/migrate /opt/ecp
 COPY --from=code /app/shared shared
 ENTRYPOINT ["python", "-m", "shared.database", "upgrade"]
 
 FROM runtime AS bootstrap
-COPY --from=bootstrap-dependencies /opt/ecp /opt/ecp
+COPY --from=build /environments/bootstrap /opt/ecp
 COPY --from=code /app/shared shared
 ENTRYPOINT ["python", "-m", "shared.bus", "bootstrap"]
 
 FROM runtime AS cli
-COPY --from=cli-dependencies /opt/ecp /opt/ecp
+COPY --from=build /environments/cli /opt/ecp
 COPY --from=code /app/shared shared
 COPY --from=code /app/cli cli
 ENTRYPOINT ["python", "-m", "cli"]

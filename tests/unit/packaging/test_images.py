@@ -100,7 +100,7 @@ def test_a_lock_that_lacks_something_is_no_lock() -> None:
 def test_every_image_is_a_target_that_starts_python_itself_and_never_as_root(image: str) -> None:
     stages = dict(re.findall(r"(?m)^FROM \S+ AS (\S+)\n((?:(?!^FROM).*\n?)*)", DOCKERFILE))
 
-    assert f"--from={image}-dependencies /opt/ecp" in stages[image]
+    assert f"--from=build /environments/{image} /opt/ecp" in stages[image]
     # In exec form the process receives SIGTERM; a shell in between wouldn't forward it.
     first = r'"-I", "-S", "shared/entrypoint.py", "--", "python", "-m"' if image in SERVICES else '"-m"'
     assert re.search(rf'^ENTRYPOINT \["python", {first}', stages[image], re.MULTILINE)

@@ -1,0 +1,79 @@
+"""The images' environments: each has the files of its lock's packages, and no image has those of another's."""
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tools.locks import ROOT
+
+SITE = Path("lib/python3.11/site-packages")
+divide: Callable[[Path, Path, Path], None] = runpy.run_path(str(ROOT / "deploy/images/divide.py"))["divide"]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Path:
+    """An environment as pip leaves it: the interpreter's files, a package with a script, and one more."""
+    folder = tmp_path / "ecp"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "pyvenv.cfg").write_text("home = /usr/local/bin\n")
+    (folder / "bin/python").symlink_to("/usr/local/bin/python3")
+    compiled = "orjson/__pycache__/__init__.cpython-311.pyc"
+    install(folder, "orjson", "orjson/__init__.py", compiled, "../../../bin/orjson")
+    install(folder, "Typing_Extensions", "typing_extensions.py")
+    (folder / "lib64").symlink_to("lib")
+    return folder
+
+
+def install(environment: Path, name: str, *paths: str) -> None:
+    information = f"{name}-1.0.dist-info"
+    files = dict.fromkeys(paths, "")
+    files[f"{information}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+    files[f"{information}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{information}/RECORD"])
+    for path, text in files.items():
+        file = environment / SITE / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+
+def divided(environment: Path, **locks: str) -> Path:
+    folder = environment.parent / "locks"
+    folder.mkdir()
+    for name, text in locks.items():
+        (folder / f"{name}.lock").write_text(text)
+    divide(environment, folder, environment.parent / "environments")
+    return environment.parent / "environments"
+
+
+def test_an_environment_has_the_files_of_its_packages_and_no_others(environment: Path) -> None:
+    made = divided(environment, gateway="orjson==1.0 \\\n    --hash=sha256:00\n", cli="typing-extensions==1.0\n")
+
+    assert (made / "gateway" / SITE / "orjson/__pycache__/__init__.cpython-311.pyc").is_file()
+    assert (made / "gateway/bin/orjson").is_file()
+    assert not (made / "gateway" / SITE / "typing_extensions.py").exists()
+    assert (made / "cli" / SITE / "typing_extensions.py").is_file()
+    assert not (made / "cli/bin/orjson").exists()
+    # An empty folder would be a namespace package, which can be imported.
+    assert not (made / "cli" / SITE / "orjson").exists()
+
+
+def test_every_environment_has_the_interpreter(environment: Path) -> None:
+    made = divided(environment, gateway="orjson==1.0\n", cli="typing-extensions==1.0\n")
+
+    for name in ("gateway", "cli"):
+        assert (made / name / "bin/python").readlink() == Path("/usr/local/bin/python3")
+        assert (made / name / "lib64").readlink() == Path("lib")
+        assert (made / name / "pyvenv.cfg").is_file()
+
+
+def test_a_locked_package_that_is_not_installed_fails_the_build(environment: Path) -> None:
+    with pytest.raises(KeyError, match="uvicorn"):
+        divided(environment, gateway="orjson==1.0\nuvicorn==1.0\n")
+
+
+def test_a_file_of_no_package_fails_the_build(environment: Path) -> None:
+    (environment / SITE / "left.py").write_text("")
+
+    with pytest.raises(SystemExit, match="left"):
+        divided(environment, gateway="orjson==1.0\n")
