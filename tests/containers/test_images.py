@@ -3,6 +3,7 @@
 They are built through the engine's API, without BuildKit, as by docker-compose 1.29. A first build takes minutes.
 """
 
+import io
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -13,6 +14,7 @@ import docker
 import httpx
 import pytest
 from docker.models.containers import Container
+from docker.utils.build import tar
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
@@ -30,6 +32,7 @@ pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 
 SERVICES = {"gateway": 8001, "calculator": 8011, "manifest": 8012, "deployer": 8013, "monitor": 8014, "simulator": 8000}
 STEPS = ("migrate", "bootstrap")
+POLL_SECONDS = 0.2
 PASSWORD = "p4ssw0rd"
 RESTRICTED = {
     "read_only": True,
@@ -52,10 +55,18 @@ def tags() -> dict[str, str]:
     """The tag of each target of the Dockerfile, after building it."""
     client = docker.from_env(timeout=1200)
     tags = {target: f"ecp-test/{target}:{VERSION}" for target in TARGETS}
+    context = packed()
     for target, tag in tags.items():
-        client.images.build(path=str(ROOT), target=target, tag=tag, rm=True)
+        client.images.build(fileobj=io.BytesIO(context), custom_context=True, target=target, tag=tag, rm=True)
     client.close()
     return tags
+
+
+def packed() -> bytes:
+    """The files that the build sees, as an archive: made once, not for each target."""
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    with tar(str(ROOT), exclude=[line for line in lines if line and not line.startswith("#")]) as archive:
+        return bytes(archive.read())
 
 
 @dataclass
@@ -71,7 +82,7 @@ class Running:
         return state
 
     async def ended(self) -> None:
-        await until(lambda: not self.state()["Running"], START_SECONDS)
+        await until(lambda: not self.state()["Running"], START_SECONDS, POLL_SECONDS)
 
     async def is_healthy(self) -> None:
         def healthy() -> bool:
@@ -80,7 +91,7 @@ class Running:
             assert state["Running"], self.container.logs().decode()
             return isinstance(health, dict) and health["Status"] == "healthy"
 
-        await until(healthy, START_SECONDS)
+        await until(healthy, START_SECONDS, POLL_SECONDS)
 
 
 @dataclass

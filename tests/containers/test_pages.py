@@ -20,13 +20,15 @@ from tests.support.readmes import OPERATIONS, READMES, Example, Place, asides, e
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 
 HEALTHY_SECONDS, DEPLOYMENT_SECONDS = 120.0, 180.0
+POLL_SECONDS = 0.5
+"""Inspecting all containers takes 0.1 s of the processors that they need."""
 SERVICES = ("backend", "calculator", "manifest", "deployer", "monitor", "k8s-simulator-backend", "nats")
 Check = Callable[[Project], Awaitable[None]]
 
 
 async def is_up(project: Project) -> None:
     """All services are healthy."""
-    await until(lambda: project.healthy(*SERVICES), HEALTHY_SECONDS)
+    await until(lambda: project.healthy(*SERVICES), HEALTHY_SECONDS, POLL_SECONDS)
 
 
 async def has_passwords_of_its_own(project: Project) -> None:
@@ -43,7 +45,7 @@ async def deploys(project: Project) -> None:
     async with local_client(headers={"X-Demo-Mode": "true"}, timeout=10) as client:
         answer = await client.post(f"{project.tenants}/", json=CALL_CENTRE)
     assert answer.status_code == 201, answer.text
-    await until(project.runs, DEPLOYMENT_SECONDS)
+    await until(project.runs, DEPLOYMENT_SECONDS, POLL_SECONDS)
 
 
 async def has_copies(project: Project) -> None:
@@ -59,8 +61,8 @@ async def brings_back_what_is_killed(project: Project) -> None:
     for each in project.containers("nats", "postgres-demo"):
         each.restart(timeout=0)
 
-    await until(project.healthy, HEALTHY_SECONDS)
-    await until(project.runs, HEALTHY_SECONDS)
+    await until(project.healthy, HEALTHY_SECONDS, POLL_SECONDS)
+    await until(project.runs, HEALTHY_SECONDS, POLL_SECONDS)
 
 
 async def is_scraped(project: Project) -> None:
@@ -73,7 +75,7 @@ async def is_scraped(project: Project) -> None:
         jobs = {each["metric"]["job"] for each in found}
         return jobs == {"ecp-ai-services", "ecp-workers", "ecp-simulator"}
 
-    await until(sees_all, HEALTHY_SECONDS)
+    await until(sees_all, HEALTHY_SECONDS, POLL_SECONDS)
     if is_available(GRAFANA):
         await has_a_dashboard(project)
 
@@ -90,7 +92,7 @@ async def has_a_dashboard(project: Project) -> None:
             except httpx.HTTPError:
                 return False
 
-    await until(finds_it, HEALTHY_SECONDS)
+    await until(finds_it, HEALTHY_SECONDS, POLL_SECONDS)
 
 
 async def is_down(project: Project) -> None:
@@ -100,7 +102,7 @@ async def is_down(project: Project) -> None:
 async def calls_back(project: Project) -> None:
     """Data that was deleted after the backup is restored, in the database and in the cluster."""
     await is_up(project)
-    await until(project.runs, HEALTHY_SECONDS)
+    await until(project.runs, HEALTHY_SECONDS, POLL_SECONDS)
     pods = f"http://127.0.0.1:{project.variables['SIMULATOR_PORT']}/clusters/demo/api/v1/namespaces/ecp-ai-{TENANT_ID}/pods"
 
     async def all_run() -> bool:
@@ -108,15 +110,15 @@ async def calls_back(project: Project) -> None:
             found = (await client.get(pods)).json()["items"]
         return {pod["status"]["phase"] for pod in found} == {"Running"}
 
-    await until(all_run, DEPLOYMENT_SECONDS)
+    await until(all_run, DEPLOYMENT_SECONDS, POLL_SECONDS)
 
 
 async def deletes(project: Project) -> None:
     """Delete the call centre, which the backup contains."""
-    await until(project.runs, HEALTHY_SECONDS)
+    await until(project.runs, HEALTHY_SECONDS, POLL_SECONDS)
     async with local_client(headers={"X-Demo-Mode": "true"}, timeout=10) as client:
         await client.delete(f"{project.tenants}/{TENANT_ID}")
-    await until(project.is_gone, DEPLOYMENT_SECONDS)
+    await until(project.is_gone, DEPLOYMENT_SECONDS, POLL_SECONDS)
 
 
 async def forgets(project: Project) -> None:
@@ -133,7 +135,7 @@ async def has_dead_letters(project: Project) -> None:
         # By their numbers, because text is wrapped on a narrow terminal.
         return len(re.findall(r"(?m)^[│|]\s*\d+\s*[│|]", listed)) >= 3
 
-    await until(are_there, HEALTHY_SECONDS)
+    await until(are_there, HEALTHY_SECONDS, POLL_SECONDS)
 
 
 async def is_asked(project: Project) -> None:
@@ -193,7 +195,7 @@ async def test_a_command_of_the_readmes_does_what_is_shown(project: Project, exa
 async def test_after_down_and_up_the_data_is_there(project: Project) -> None:
     project.shell("docker compose up -d")
 
-    await until(project.runs, HEALTHY_SECONDS)
+    await until(project.runs, HEALTHY_SECONDS, POLL_SECONDS)
 
 
 @pytest.mark.parametrize("example", examples_of(OPERATIONS, Place.CONTAINERS), ids=lambda each: each.command[:60])

@@ -4,8 +4,8 @@
 set -eu
 
 become_postgres() {
-    mkdir -p "$PGDATA"
-    chown -R postgres "$PGDATA" /run/postgresql
+    mkdir -p "$PGDATA" "$PGHOST"
+    chown -R postgres "$PGDATA" "$PGHOST"
     exec setpriv --reuid postgres --regid postgres --init-groups sh "$0" "$@"
 }
 
@@ -13,7 +13,8 @@ make_database() {
     password=$(mktemp)
     echo "$POSTGRES_PASSWORD" >"$password"
     # shellcheck disable=SC2086  # several arguments
-    initdb --username "$POSTGRES_USER" --pwfile "$password" --auth-local trust --auth-host scram-sha-256 ${POSTGRES_INITDB_ARGS:-}
+    initdb --username "$POSTGRES_USER" --pwfile "$password" --auth-local trust --auth-host scram-sha-256 \
+        --set unix_socket_directories="$PGHOST" ${POSTGRES_INITDB_ARGS:-}
     rm "$password"
     echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
     pg_ctl --wait --options "-c listen_addresses=''" start
