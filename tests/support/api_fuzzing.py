@@ -203,7 +203,7 @@ class Progress:
 
 @contextmanager
 def collecting_less() -> Iterator[None]:
-    """Collect garbage less often, without a look at what exists already (documents and strategies): saves a tenth."""
+    """Collect garbage less often, and leave out documents and strategies, which live as long as the campaign."""
     thresholds = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(ALLOCATIONS, *thresholds[1:])
