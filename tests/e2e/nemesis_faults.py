@@ -7,6 +7,7 @@ import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 
 import psutil
@@ -80,10 +81,11 @@ def full_databases(seconds: float) -> Fault:
 
 
 def damaged(streams: tuple[str, ...], damage: Callable[[Path, random.Random], None]) -> Fault:
-    """Kill NATS, and damage one of its files before it starts again."""
+    """Kill NATS, and damage the newest file of one of `streams`, each in turn, before it starts again."""
+    turns = cycle(streams)
 
     async def inject(run: EmbeddedRun, chance: random.Random) -> str | None:
-        nats, stream = _running(run, "nats"), chance.choice(streams)
+        nats, stream = _running(run, "nats"), next(turns)
         file = newest_block(run.directory.jetstream, stream)
         if nats is None or file is None or not file.stat().st_size:
             return None
