@@ -18,7 +18,13 @@ from shared.errors import DependencyUnavailable, Overloaded
 from shared.subjects import Mode
 
 # A client whose machine has vanished would keep its advisory lock for hours, by Linux' own default.
-_KEEPALIVES = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+_KEEPALIVES = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    # Otherwise a session that waits for a lock doesn't notice its client's end, and keeps one of the connections.
+    "client_connection_check_interval": "5s",
+}
 
 SCHEMA_REVISION = "0007"
 """The migration that this code needs at least; a test shows that it is the latest one."""

@@ -1,5 +1,6 @@
 """An overloaded, an unavailable and a read-only database are reported as three different errors."""
 
+import asyncio
 import os
 import signal
 import time
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from embedded.child import until
 from embedded.postgres import PostgresServer, running_postgres
 from services.gateway.http.responses import error_response
 from services.gateway.http.write_check import WriteCheck
@@ -41,6 +44,24 @@ async def test_a_full_pool_of_a_healthy_database_is_overload_with_a_time_to_retr
     answer = error_response(busy.value)
     assert (busy.value.code, answer.status_code, answer.headers["retry-after"]) == ("OVERLOADED", 503, "2")
     await database.check()
+
+
+async def test_a_session_that_waits_for_a_lock_ends_with_its_client(database: Database) -> None:
+    """As after a network failure: otherwise such sessions use up the server's connections."""
+    lock = "SELECT pg_advisory_xact_lock(1)"
+    count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with database.begin() as holder:
+        await holder.execute(text(lock))
+        async with database.session() as gone:
+            waiting = asyncio.create_task(gone.execute(lock))
+            await until(lambda: _counts(holder, count, 1), 10)
+            gone.terminate()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await until(lambda: _counts(holder, count, 0), 30)
+
+
+async def _counts(connection: AsyncConnection, query: str, number: int) -> bool:
+    return await connection.scalar(text(query)) == number
 
 
 async def test_a_full_pool_of_a_database_that_hangs_is_an_outage(tmp_path: Path) -> None:
