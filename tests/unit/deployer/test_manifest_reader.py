@@ -8,7 +8,7 @@ import pytest
 from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
-from services.deployer.state.errors import InvalidManifest, ManifestMissing
+from services.deployer.state.errors import ManifestMissing
 from services.deployer.state.manifest_reader import ManifestReader
 from shared.errors import DependencyUnavailable
 from shared.subjects import Bucket, manifest_key
@@ -59,8 +59,8 @@ async def test_a_manifest_that_does_not_come_is_missing() -> None:
     assert manifests.reads == 5
 
 
-async def test_a_text_with_another_digest_is_not_deployed() -> None:
-    with pytest.raises(InvalidManifest, match="another digest"):
+async def test_a_text_with_another_digest_is_lost_and_not_deployed() -> None:
+    with pytest.raises(ManifestMissing, match="another digest"):
         await fetched(Manifests(TEXT + b"# changed\n"))
 
 
