@@ -1,8 +1,10 @@
 """`make run` for tests: the embedded stack as a process, in a temporary directory, on free ports."""
 
 import signal
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from tests.support.http_client import local_client
 from tests.support.readmes import environment
 from tools.locks import ROOT
 
+PORTS = {"postgres-demo": "DEMO_DATABASE_PORT", "postgres-simulator": "SIMULATOR_DATABASE_PORT"}
+"""The variables of programs whose name isn't in them."""
 START_SECONDS = 240.0
 STOP_SECONDS = 90.0
 RESTART_SECONDS = 150.0
@@ -79,6 +83,13 @@ class EmbeddedRun:
     def record(self, program: str) -> ProcessRecord:
         """The process that currently runs `program`."""
         return next(record for record in read_records(self.directory.run) if record.program == program)
+
+    def listens(self, program: str) -> bool:
+        """Whether `program` accepts connections, which services do as soon as their imports are done."""
+        variable = PORTS.get(program, f"{program.upper()}_PORT")
+        with suppress(OSError), socket.create_connection(("127.0.0.1", int(self.variables[variable])), timeout=1):
+            return True
+        return False
 
     def alive(self) -> list[ProcessRecord]:
         return [record for record in read_records(self.directory.run) if record.alive]

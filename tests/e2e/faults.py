@@ -63,10 +63,20 @@ class Account:
 
 
 def kill(*programs: str) -> Fault:
-    """Kill one of `programs` with SIGKILL."""
+    """Kill one of `programs` with SIGKILL.
 
-    async def inject(run: EmbeddedRun, chance: random.Random) -> str:
+    A start is killed once, and the next one is let through: on a busy machine nothing would ever start otherwise.
+    """
+    killed_starting: set[str] = set()
+
+    async def inject(run: EmbeddedRun, chance: random.Random) -> str | None:
         program = chance.choice(programs)
+        if run.listens(program):
+            killed_starting.discard(program)
+        elif program in killed_starting:
+            return None
+        else:
+            killed_starting.add(program)
         _signal(run, program, signal.SIGKILL)
         return program
 
@@ -246,8 +256,8 @@ async def _injecting(
     async def inject() -> None:
         while True:
             await asyncio.sleep(chance.uniform(*every))
-            await fault(run, chance)
-            account.injected += 1
+            if await fault(run, chance):
+                account.injected += 1
 
     task = asyncio.create_task(inject())
     try:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,20 @@ async def api() -> AsyncIterator[ApiServer]:
         api.over.set()
 
 
+@asynccontextmanager
+async def opened(endpoint: Endpoint) -> AsyncIterator[KubernetesCluster]:
+    """An adapter that is closed even if its test fails; otherwise a later test would fail by its connection."""
+    cluster = KubernetesCluster(endpoint, timeout=4.0)
+    try:
+        yield cluster
+    finally:
+        await cluster.close()
+
+
 @pytest.fixture
 async def cluster(api: ApiServer) -> AsyncIterator[KubernetesCluster]:
-    cluster = KubernetesCluster(Endpoint("test", server=api.url), timeout=4.0)
-    yield cluster
-    await cluster.close()
+    async with opened(Endpoint("test", server=api.url)) as cluster:
+        yield cluster
 
 
 def pod(name: str) -> dict[str, Any]:
@@ -120,10 +130,9 @@ async def test_an_answer_that_is_no_json_is_an_outage(api: ApiServer, cluster: K
 
 
 async def test_a_cluster_that_is_not_there_is_an_outage(unused_tcp_port: int) -> None:
-    cluster = KubernetesCluster(Endpoint("test", server=f"http://127.0.0.1:{unused_tcp_port}"), timeout=1.0)
-    with pytest.raises(DependencyUnavailable):
-        await cluster.read()
-    await cluster.close()
+    async with opened(Endpoint("test", server=f"http://127.0.0.1:{unused_tcp_port}")) as cluster:
+        with pytest.raises(DependencyUnavailable):
+            await cluster.read()
 
 
 async def test_expired_credentials_of_a_kubeconfig_are_loaded_again(api: ApiServer, tmp_path: Path) -> None:
@@ -134,22 +143,20 @@ async def test_expired_credentials_of_a_kubeconfig_are_loaded_again(api: ApiServ
     api.answers[PODS] = guarded
     path = tmp_path / "kubeconfig"
     path.write_text(kubeconfig(api.url, "first"))
-    cluster = KubernetesCluster(Endpoint("production", kubeconfig=path), timeout=1.0)
-    with pytest.raises(DependencyUnavailable, match="401 Unauthorized"):
-        await cluster.read()
-    path.write_text(kubeconfig(api.url, "second"))
-    assert (await cluster.read()).pods == []
-    await cluster.close()
+    async with opened(Endpoint("production", kubeconfig=path)) as cluster:
+        with pytest.raises(DependencyUnavailable, match="401 Unauthorized"):
+            await cluster.read()
+        path.write_text(kubeconfig(api.url, "second"))
+        assert (await cluster.read()).pods == []
 
 
 async def test_a_kubeconfig_that_is_not_there_is_an_outage_until_it_is(api: ApiServer, tmp_path: Path) -> None:
     path = tmp_path / "kubeconfig"
-    cluster = KubernetesCluster(Endpoint("production", kubeconfig=path), timeout=1.0)
-    with pytest.raises(DependencyUnavailable):
-        await cluster.read()
-    path.write_text(kubeconfig(api.url, "token"))
-    assert (await cluster.read()).pods == []
-    await cluster.close()
+    async with opened(Endpoint("production", kubeconfig=path)) as cluster:
+        with pytest.raises(DependencyUnavailable):
+            await cluster.read()
+        path.write_text(kubeconfig(api.url, "token"))
+        assert (await cluster.read()).pods == []
 
 
 def kubeconfig(server: str, token: str) -> str:
