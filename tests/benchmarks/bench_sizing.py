@@ -4,7 +4,7 @@
 
 Each is measured with empty caches of the formulas, and with filled ones, as in a worker that has
 run for a while. The peer is the predecessor's rule, which is one division per service without alternatives. Limits are
-multiples of its CPU time in the same run, because a busy machine makes both slower: 50 times are 7 ms on an idle one.
+multiples of its CPU time in the same run, because a slow or busy machine makes both slower.
 """
 
 import statistics

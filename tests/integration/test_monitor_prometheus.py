@@ -216,14 +216,18 @@ async def test_prometheus_scrapes_the_documented_metrics_and_the_workers(
                 asked = f'ecp_tenant_requests_total{{tenant_id="{tenant_id}", method="GET", status="success"}} >= 1'
                 await eventually(lambda: query(url, asked))
                 await eventually(lambda: query(url, 'ecp_lease_held{lease="monitor.sampler", mode="demo"} == 1'))
+                consumers = {
+                    (consumer, mode)
+                    for consumer in ("monitor-stores", "monitor-takes-in-outside")
+                    for mode in ("demo", "production")
+                }
+
+                async def are_all_in(name: str) -> bool:
+                    found = await query(url, f'{name}{{job="ecp-workers"}}')
+                    return {(each["consumer"], each["mode"]) for each, _ in found} == consumers
+
                 for name in ("ecp_bus_lag_messages", "ecp_bus_unfinished_messages"):
-                    found = await eventually(partial(query, url, f'{name}{{job="ecp-workers"}}'))
-                    assert {(each["consumer"], each["mode"]) for each, _ in found} == {
-                        ("monitor-stores", "demo"),
-                        ("monitor-stores", "production"),
-                        ("monitor-takes-in-outside", "demo"),
-                        ("monitor-takes-in-outside", "production"),
-                    }
+                    await eventually(partial(are_all_in, name))
                 handled = "ecp_bus_received_processed_messages_duration_seconds_count"
                 await eventually(lambda: query(url, f'{handled}{{job="ecp-workers"}} >= 1'))
                 [(_, series)] = await query(url, 'count({job="ecp-workers"})')
