@@ -146,6 +146,8 @@ class TestMakeRun:
         os.killpg(stack.process.pid, signal.SIGINT)
 
         await stack.ended()
+        # make itself ends by the signal; the runner reports the end of an orderly stop.
+        assert re.search(r"^ *stopped ", stack.outputs[0].read_text(encoding="utf-8"), re.MULTILINE)
         assert stack.alive() == []
 
     async def test_a_later_start_finds_the_call_centre_running_and_deploys_nothing(self, stack: EmbeddedRun) -> None:

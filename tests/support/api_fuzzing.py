@@ -215,7 +215,7 @@ def collecting_less() -> Iterator[None]:
 
 
 async def check_short(campaign: Campaign, cases: int = SHORT) -> None:
-    """The campaign of `make test-fuzz`: the same cases each time."""
+    """The campaign of `make test-fuzz`: the same operations and seeds each time."""
     with collecting_less():
         await asyncio.to_thread(lambda: deque(campaign.run(cases), maxlen=0))
     assert not campaign.findings, campaign.report()
