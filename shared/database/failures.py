@@ -18,6 +18,8 @@ _AWAY = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # A session that the server has terminated and not yet closed: "another operation is in progress".
+    asyncpg.InternalClientError,
 )
 _AWAY_CLASSES = ("08", "28", "3D", "53", "57", "58")
 """SQLSTATE classes: connection, authorization, no such database, resources, operator intervention, system error."""

@@ -5,8 +5,11 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,7 +19,7 @@ from embedded.postgres import PostgresServer, running_postgres
 from services.gateway.http.responses import error_response
 from services.gateway.http.write_check import WriteCheck
 from shared.database import Database
-from shared.database.failures import Unwritable
+from shared.database.failures import Unwritable, translating
 from shared.database.settings import DatabaseSettings
 from shared.database.upgrade import upgrade_one
 from shared.errors import DependencyUnavailable, Overloaded
@@ -58,6 +61,52 @@ async def test_a_session_that_waits_for_a_lock_ends_with_its_client(database: Da
             gone.terminate()
         await asyncio.gather(waiting, return_exceptions=True)
         await until(lambda: _counts(holder, count, 0), 30)
+
+
+async def test_a_session_that_is_terminated_and_not_yet_closed_is_an_outage(postgres: PostgresServer) -> None:
+    """Between the server's last message and the end of the connection, as at a stop of PostgreSQL under load."""
+    url = await postgres.create_database("terminated", user="terminated_user", password="secret")
+    async with _never_closing_relay(url) as relayed, _database(relayed).session() as session:
+        pid = await session.fetchval("SELECT pg_backend_pid()")
+        async with _database(url).session() as other:
+            assert await other.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
+        causes = [await _cause_of_outage(session) for _ in range(3)]
+        session.terminate()
+    assert asyncpg.InternalClientError in causes
+
+
+def _database(url: str) -> Database:
+    return Database(Mode.DEMO, DatabaseSettings(demo_database_url=url), "test")
+
+
+async def _cause_of_outage(session: asyncpg.Connection) -> type[BaseException]:
+    with pytest.raises(DependencyUnavailable, match="is not available") as away, translating("PostgreSQL"):
+        await session.fetchval("SELECT 1")
+    return type(away.value.__cause__)
+
+
+@asynccontextmanager
+async def _never_closing_relay(url: str) -> AsyncIterator[str]:
+    """`url` through a relay that keeps the client's connection when the server has closed its own."""
+    parts = urlsplit(url)
+
+    async def relay(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        server, to_server = await asyncio.open_connection(parts.hostname, parts.port)
+        await asyncio.gather(_copy(client, to_server), _copy(server, to_client), return_exceptions=True)
+        for writer in (to_client, to_server):
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async with await asyncio.start_server(relay, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        yield urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{port}")))
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
 
 
 async def _counts(connection: AsyncConnection, query: str, number: int) -> bool:
