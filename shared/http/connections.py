@@ -1,5 +1,6 @@
 """One connection of the HTTP server, with bounds that uvicorn doesn't have.
 
+    idle       between two requests a connection is kept for `idle_seconds`
     head       a request's head must be there within `head_seconds` of the first byte (or of the connection)
     body       and its body within `body_seconds` of the head; else 408 and the end, so that 200 half requests are none
     answer     a client that doesn't read for `write_seconds` is left, unless its watch has nothing to read
@@ -34,6 +35,8 @@ class ConnectionLimits:
     head_seconds: float = 10.0
     body_seconds: float = 30.0
     write_seconds: float = 60.0
+    idle_seconds: int = 75
+    """Longer than clients and proxies keep theirs (nginx 60 s): who closes first can't meet a request on its way."""
 
     def most(self) -> int:
         """Connections that are served now: fewer than configured where the process has few descriptors."""
@@ -117,7 +120,7 @@ class BoundedConnection(H11Protocol):
         if self._is_upgraded:
             return
         state = self.conn.their_state
-        owed = (state, self.cycle) if state in (h11.IDLE, h11.SEND_BODY) else None
+        owed = (state, self.cycle) if self._owes_head() or state is h11.SEND_BODY else None
         if owed == self._waits_for and owed is not None:
             return
         self._waits_for = owed
@@ -126,6 +129,10 @@ class BoundedConnection(H11Protocol):
         if owed is not None:
             seconds = self.limits.head_seconds if state is h11.IDLE else self.limits.body_seconds
             self._deadline = self.loop.call_later(seconds, self._expire)
+
+    def _owes_head(self) -> bool:
+        """Between two requests it owes none; uvicorn ends that by `timeout_keep_alive`."""
+        return self.is_waiting and (self.cycle is None or bool(self.conn.trailing_data[0]))
 
     def _expire(self) -> None:
         if self.transport.is_closing():

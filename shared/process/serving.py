@@ -60,6 +60,7 @@ def server_config(
         host=host,
         port=port,
         http=bounded(limits),
+        timeout_keep_alive=limits.idle_seconds,
         timeout_graceful_shutdown=drain_seconds,
         lifespan="on" if lifespan else "off",
         log_config=None,

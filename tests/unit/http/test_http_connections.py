@@ -71,6 +71,7 @@ async def serving(app: Any, limits: ConnectionLimits, sockets: int = 1) -> Async
         log_config=None,
         lifespan="off",
         timeout_graceful_shutdown=1,
+        timeout_keep_alive=limits.idle_seconds,
     )
     server = _Server(config)
     running = asyncio.create_task(server.serve())
@@ -102,6 +103,12 @@ class Client:
             except ConnectionError:
                 return 0
         return int(line.split()[1]) if line else 0
+
+    async def answer(self) -> int:
+        """The status of the next answer, which is read whole."""
+        status = await self.status()
+        await self.reader.readexactly(2)
+        return status
 
     async def has_ended(self) -> bool:
         async with asyncio.timeout(20):
@@ -153,6 +160,26 @@ async def test_a_head_that_comes_byte_by_byte_has_the_same_deadline() -> None:
 
 async def test_a_connection_that_never_asks_for_anything_is_ended() -> None:
     async with serving(App(), SHORT) as server, connected(server.config.port, b"") as [client]:
+        assert await client.has_ended()
+
+
+async def test_between_two_requests_a_connection_is_kept_longer_than_a_head_may_take() -> None:
+    async with serving(App(), SHORT) as server, connected(server.config.port, HEALTH, HALF_HEAD) as [client, half]:
+        assert await client.answer() == 200
+        # The other's deadline has begun later, and is over.
+        assert await half.status() == 408
+        await client.send(HEALTH)
+        assert await client.answer() == 200
+        await client.send(HALF_HEAD)
+        assert await client.status() == 408
+
+
+async def test_an_idle_connection_is_ended_after_its_time() -> None:
+    async with (
+        serving(App(), ConnectionLimits(idle_seconds=1)) as server,
+        connected(server.config.port, HEALTH) as [client],
+    ):
+        assert await client.answer() == 200
         assert await client.has_ended()
 
 
