@@ -79,7 +79,7 @@ def _database(url: str) -> Database:
     return Database(Mode.DEMO, DatabaseSettings(demo_database_url=url), "test")
 
 
-async def _cause_of_outage(session: asyncpg.Connection) -> type[BaseException]:
+async def _cause_of_outage(session: asyncpg.Connection) -> type[BaseException | None]:
     with pytest.raises(DependencyUnavailable, match="is not available") as away, translating("PostgreSQL"):
         await session.fetchval("SELECT 1")
     return type(away.value.__cause__)
