@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
-from shared.tenants import Model
+from shared.model import Model
 
 SEPARATOR = "; "
 """Between the parts of a sentence, in every language."""

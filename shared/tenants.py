@@ -10,8 +10,30 @@ import unicodedata
 from typing import Annotated, Any, LiteralString, NewType
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
+
+from shared.choices import ClusterOptions
+from shared.choices.services import OptionsByService
+from shared.model import Model
+
+__all__ = [
+    "DEFAULT_AVAILABILITY",
+    "DEFAULT_RESPONSE_TIME",
+    "NAMESPACE_PREFIX",
+    "RESERVED_TENANT_IDS",
+    "Availability",
+    "DeploymentId",
+    "Duration",
+    "Model",
+    "SlaTarget",
+    "TenantId",
+    "TenantSpec",
+    "TimeZone",
+    "check_tenant_id",
+    "check_time_zone",
+    "parse_duration",
+]
 
 TenantId = NewType("TenantId", str)
 DeploymentId = NewType("DeploymentId", str)
@@ -32,12 +54,6 @@ _SHOWN = 50
 """Characters of a refused value in an error."""
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode's control, formatting and surrogate characters: they make a name look like another."""
-
-
-class Model(BaseModel):
-    """Base of everything that travels: frozen, and deaf to fields that it doesn't know."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 def check_tenant_id(value: str) -> str:
@@ -133,6 +149,10 @@ class TenantSpec(Model):
     """None takes the calculator's recommendation."""
     gpu_type: str | None = None
     description: Annotated[str, Field(max_length=2000)] | None = None
+    service_options: OptionsByService = Field(default_factory=dict)
+    """What is chosen for single services: image, environment, replicas, autoscaling, resources, health paths."""
+    cluster_options: ClusterOptions = ClusterOptions()
+    """What is chosen for the cluster: registry, storage, placement, ingress, labels."""
 
     @property
     def namespace(self) -> str:
