@@ -5,13 +5,9 @@ from typing import Any
 
 import orjson
 
+from shared.kube.differences import Path
 from shared.kube.labels import FIELD_MANAGER
 from shared.kube.objects import Obj
-
-Path = tuple[str | Obj, ...]
-"""The path to a value: names of fields, and whole items of lists."""
-KEYS = ("name", "containerPort", "port", "mountPath", "ip", "type")
-"""The fields by which Kubernetes identifies the items of lists."""
 
 
 def applied_fields(obj: Obj) -> dict[str, Any] | None:
@@ -57,11 +53,6 @@ def latest(obj: Obj) -> str | None:
     return entries[-1]["manager"] if entries else None
 
 
-def written(path: Path) -> str:
-    """A path in Kubernetes' notation: `.spec.template.spec.containers[name="app"].image`."""
-    return "".join(f".{step}" if isinstance(step, str) else _item(step) for step in path)
-
-
 def _others(obj: Obj) -> list[Obj]:
     """The entries of other managers, in the order of their times."""
     entries = obj["metadata"].get("managedFields") or ()
@@ -87,8 +78,3 @@ def _is_item(name: str, item: Obj) -> bool:
         return False
     key = orjson.loads(name[2:])
     return all(item.get(field) == value for field, value in key.items())
-
-
-def _item(item: Obj) -> str:
-    field = next((each for each in KEYS if each in item), None)
-    return f"[{field}={orjson.dumps(item[field]).decode()}]" if field else "[]"

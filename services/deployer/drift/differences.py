@@ -7,19 +7,20 @@ The replicas of an autoscaled workload drift only outside of the autoscaler's bo
 3 doesn't between 2 and 4.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
-from services.deployer.cluster.managed_fields import KEYS, Path, latest, owner, written
+from services.deployer.cluster.managed_fields import latest, owner
 from services.deployer.state.records import DriftRecord
 from shared.events import Drift
+from shared.kube.differences import Path, comparable, written
+from shared.kube.differences import differences as fields
 from shared.kube.objects import Obj
 from shared.process.backoff import delay
 
-_METADATA = ("labels", "annotations", "finalizers")
 _LONGEST = 60
 """Characters of a value that messages show."""
 _NAMED_AT_MOST = 5
@@ -31,8 +32,8 @@ CONTESTED = 2
 
 def compare(live: Obj, wanted: Obj) -> list[Drift]:
     """The fields in which `live` differs from `wanted`, the result of a dry run of applying the object."""
-    left, right = _comparable(live), _comparable(wanted)
-    return [_drift(live, path, found, value) for path, found, value in _differences(left, right, ())]
+    left, right = comparable(live), comparable(wanted)
+    return [_drift(live, path, found, value) for path, found, value in fields(left, right)]
 
 
 def gone(obj: Obj) -> Drift:
@@ -95,43 +96,6 @@ def names_of(items: Sequence[Drift]) -> set[str]:
 def pause(heals: int) -> float:
     """Seconds between the last of `heals` heals and the next."""
     return delay(heals, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
-
-
-def _comparable(obj: Obj) -> Obj:
-    metadata = {name: obj["metadata"].get(name) for name in _METADATA}
-    rest = {name: value for name, value in obj.items() if name not in ("apiVersion", "kind", "metadata", "status")}
-    return {"metadata": metadata, **rest}
-
-
-def _differences(found: Any, wanted: Any, path: Path) -> Iterator[tuple[Path, Any, Any]]:
-    """Path, found and wanted value of each difference. Absent and empty values are equal."""
-    if found == wanted or (not found and not wanted and not isinstance(wanted, int)):
-        return
-    if isinstance(wanted, Mapping) and isinstance(found, Mapping | None):
-        there = found or {}
-        for name in dict.fromkeys((*wanted, *there)):
-            yield from _differences(there.get(name), wanted.get(name), (*path, name))
-    elif (pairs := _paired(found, wanted)) is not None:
-        for item, there, value in pairs:
-            yield from _differences(there, value, (*path, item))
-    else:
-        yield path, found, wanted
-
-
-def _paired(found: Any, wanted: Any) -> list[tuple[Obj, Any, Any]] | None:
-    """The items of two lists, paired by the field that identifies them; None if there is no such field."""
-    if not isinstance(wanted, list) or not isinstance(found, list | None):
-        return None
-    for key in KEYS:
-        there, ours = _by(key, found or []), _by(key, wanted)
-        if there is not None and ours is not None:
-            return [((ours.get(name) or there[name]), there.get(name), ours.get(name)) for name in {**ours, **there}]
-    return None
-
-
-def _by(key: str, items: list[Any]) -> dict[Any, Obj] | None:
-    found = {item[key]: item for item in items if isinstance(item, dict) and key in item}
-    return found if len(found) == len(items) else None
 
 
 def _drift(live: Obj, path: Path, found: Any, wanted: Any) -> Drift:
