@@ -13,6 +13,7 @@ from services.gateway.idempotency.transaction import CallKey, first_answer, idem
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenants import repository, rules
 from services.gateway.tenants.admission import INSUFFICIENT_RESOURCES
+from services.gateway.tenants.patching import change_of_patch
 from services.gateway.tenants.requests import RequestSizing, SizedRequest
 from services.gateway.tenants.row import TenantRow
 from services.gateway.tenants.schemas import (
@@ -23,6 +24,7 @@ from services.gateway.tenants.schemas import (
     TenantCreate,
     TenantCreated,
     TenantDeletion,
+    TenantPatch,
 )
 from services.gateway.tenants.targets import TargetChoice
 from services.gateway.tenants.transactions import TenantOutdated, TenantTransactions, changeable, refuse_existing
@@ -92,11 +94,14 @@ class TenantCommands:
         return created
 
     @_retried_if_outdated
-    async def change(self, tenant_id: str, change: TenantChange, key: CallKey | None = None) -> TenantChanged:
+    async def change(
+        self, tenant_id: str, change: TenantChange | TenantPatch, key: CallKey | None = None
+    ) -> TenantChanged:
         """Store a new revision, and deploy it unless the tenant was never deployed or `deploy` is false."""
         if answered := await first_answer(self._database, key, TenantChanged):
             return answered
         row = await self._changeable(tenant_id)
+        change = change_of_patch(row, change) if isinstance(change, TenantPatch) else change
         target, notes = self._targets.choose(None, row.target)
         request = await self._sizing.size(
             rules.changed_spec(rules.spec_of_row(row), change),

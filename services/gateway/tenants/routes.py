@@ -21,6 +21,7 @@ from services.gateway.tenants.schemas import (
     TenantDeletion,
     TenantDetail,
     TenantList,
+    TenantPatch,
 )
 from shared.events.statuses import TenantStatus
 
@@ -34,6 +35,7 @@ _CHANGE_ANSWERS = answers(
     "WORKER_UNAVAILABLE",
     body=True,
 )
+_PATCH_SCHEMA = {"$ref": "#/components/schemas/TenantPatch"}
 
 
 async def _commands(context: CurrentMode) -> TenantCommands:
@@ -103,6 +105,20 @@ async def get_tenant(tenant_id: TenantPath, queries: Queries) -> TenantDetail:
 async def change_tenant(tenant_id: TenantPath, change: TenantChange, commands: Commands) -> TenantChanged:
     """Absent fields stay unchanged, given ones replace the whole field. The new revision is sized and deployed."""
     return await commands.change(tenant_id, change)
+
+
+@router.patch(
+    "/{tenant_id}",
+    status_code=202,
+    summary="Change parts of a tenant",
+    responses=_CHANGE_ANSWERS,
+    openapi_extra={"requestBody": {"content": {"application/merge-patch+json": {"schema": _PATCH_SCHEMA}}}},
+)
+async def patch_tenant(
+    tenant_id: TenantPath, patch: TenantPatch, commands: Commands, idempotency_key: IdempotencyKey = None
+) -> TenantChanged:
+    """A merge patch (RFC 7396): nested fields merge, null removes an entry or resets a field. Otherwise as PUT."""
+    return await commands.change(tenant_id, patch, call_key(f"PATCH /tenants/{tenant_id}", idempotency_key, patch))
 
 
 @router.delete(

@@ -56,6 +56,27 @@ class TenantChange(Model):
     """null: true, unless the tenant was never deployed."""
 
 
+class TenantPatch(Model):
+    """A merge patch (RFC 7396) of what a PUT takes: objects merge, null removes an entry or resets a field."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"service_requirements": {"callbot": 75}, "description": None}]}
+    )
+
+    name: str | None = None
+    """null: the tenant's id."""
+    service_requirements: dict[str, Any] | None = None
+    """Sessions by service. null as a value removes the service."""
+    sla_target: dict[str, Any] | None = None
+    preset: str | None = None
+    gpu_type: str | None = None
+    description: str | None = None
+    options: dict[str, Any] | None = None
+    """Merged with the options of the last deployment."""
+    deploy: bool | None = None
+    """null: true, unless the tenant was never deployed."""
+
+
 class DeployRequest(Model):
     """How to deploy an existing tenant. Every field has a default."""
 
