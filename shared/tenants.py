@@ -39,7 +39,7 @@ TenantId = NewType("TenantId", str)
 DeploymentId = NewType("DeploymentId", str)
 
 NAMESPACE_PREFIX = "ecp-ai-"
-RESERVED_TENANT_IDS = frozenset({"system", "validate-manifest", "calculate-resources"})
+RESERVED_TENANT_IDS = frozenset({"system", "validate-manifest", "calculate-resources", "check-duplicate"})
 DEFAULT_AVAILABILITY = "99.5%"
 DEFAULT_RESPONSE_TIME = "200ms"
 

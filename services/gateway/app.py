@@ -42,6 +42,7 @@ from services.gateway.outbox.drainer import OutboxDrainer
 from services.gateway.recommendations import routes as recommendations
 from services.gateway.settings import GatewaySettings
 from services.gateway.sla import routes as sla
+from services.gateway.tenant_ids import routes as tenant_ids
 from services.gateway.tenants import routes as tenants
 from services.gateway.websockets import routes as websockets
 from services.gateway.websockets.feeds import Sockets, build_sockets
@@ -60,6 +61,7 @@ from shared.subjects import (
 
 _log = structlog.get_logger(__name__)
 _FEATURES: tuple[APIRouter, ...] = (
+    tenant_ids.router,
     deployments.router,
     lifecycle.router,
     monitoring.router,

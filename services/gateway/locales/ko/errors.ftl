@@ -49,3 +49,9 @@ room-unchecked = '{ $target }'의 여유 자원을 확인하지 못했습니다:
 waits-for-room = '{ $target }'에 자원이 생길 때까지 기다립니다: { $short }
 manifest-of-a-revision = 매니페스트는 리비전 { $of }의 것입니다. 테넌트의 현재 리비전은 { $at }이며 POST .../deploy로 배포합니다
 finding-line = { $line }행
+
+## Whether an id can be used.
+
+id-available = 테넌트 ID { $tenant_id }은(는) 사용할 수 있습니다
+id-in-use = 테넌트 ID { $tenant_id }은(는) 이미 사용 중입니다 (상태: { $status })
+id-being-deleted = 테넌트 { $tenant_id }이(가) 삭제되고 있습니다. 삭제가 끝나면 이 ID를 쓸 수 있습니다
