@@ -21,10 +21,8 @@ def _without_owner(_path: Path) -> None:
     return None
 
 
-def field_changes(
-    old: Obj, new: Obj, owner: Callable[[Path], str | None] = _without_owner
-) -> tuple[FieldChange, ...]:
-    """The fields in which `new` differs from `old`, two objects of one kind; `owner` names the manager of an old value."""
+def field_changes(old: Obj, new: Obj, owner: Callable[[Path], str | None] = _without_owner) -> tuple[FieldChange, ...]:
+    """The fields in which `new` differs from `old`, two objects of one kind. `owner` names that of an old value."""
     is_secret = new["kind"] == "Secret"
     found = differences(comparable(old), comparable(new))
     return tuple(

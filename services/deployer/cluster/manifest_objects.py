@@ -43,4 +43,3 @@ def is_extension(api_version: str) -> bool:
     """Whether a CustomResourceDefinition defines the group: Kubernetes' own have no dot or end in `.k8s.io`."""
     group = api_version.rpartition("/")[0]
     return "." in group and not group.endswith(".k8s.io")
-

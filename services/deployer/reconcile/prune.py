@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import structlog
 
 from services.deployer.cluster.api import ClusterApi, ClusterRefused, NamespaceTerminating
-from services.deployer.cluster.manifest_objects import rank
 from services.deployer.cluster.ownership import foreign, is_ours
 from services.deployer.state.records import ObjectRef
 from shared.kube import labels
+from shared.kube.manifest_text import rank
 from shared.kube.objects import Obj, is_terminating
 
 _log = structlog.get_logger(__name__)

@@ -39,7 +39,7 @@ class TenantIdQueries:
         )
 
 
-def _reason(tenant_id: str, problem: Sentence | None, existing: Row[Any] | None) -> Sentence:
+def _reason(tenant_id: str, problem: Sentence | None, existing: Row[*tuple[Any, ...]] | None) -> Sentence:
     if problem is not None:
         return problem
     if existing is None:

@@ -19,7 +19,7 @@ _IN_USE = select(
 )
 
 
-async def in_use(connection: AsyncConnection, tenant_ids: Collection[str]) -> dict[str, Row[Any]]:
+async def in_use(connection: AsyncConnection, tenant_ids: Collection[str]) -> dict[str, Row[*tuple[Any, ...]]]:
     """The tenants with these ids: tenant_id, name, preset, status, created_at and services_count, by id."""
     rows = await connection.execute(_IN_USE.where(tenants.c.tenant_id.in_(list(tenant_ids))))
     return {row.tenant_id: row for row in rows}

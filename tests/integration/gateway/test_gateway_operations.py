@@ -21,7 +21,9 @@ from tests.support.gateway import (
 
 DOCUMENTED_PATHS = {
     "/api/v1/tenants/": {"get", "post"},
-    "/api/v1/tenants/{tenant_id}": {"get", "put", "delete"},
+    "/api/v1/tenants/{tenant_id}": {"get", "put", "patch", "delete"},
+    "/api/v1/tenants/check-duplicate": {"post"},
+    "/api/v1/tenants/check-duplicate/{tenant_id}": {"get"},
     "/api/v1/tenants/{tenant_id}/manifest": {"get", "post"},
     "/api/v1/tenants/{tenant_id}/recommendation": {"post"},
     "/api/v1/tenants/{tenant_id}/deployment-status": {"get"},

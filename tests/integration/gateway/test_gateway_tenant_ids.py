@@ -22,7 +22,9 @@ async def test_an_id_without_a_tenant_is_available(gateway: Gateway) -> None:
     body = await check(gateway, "not-there-yet")
     assert (body["available"], body["valid"], body["suggestions"]) == (True, True, [])
     assert body["message"] == "the id 'not-there-yet' is available"
-    assert (await check(gateway, "not-there-yet", "ko"))["message"] == "테넌트 ID 'not-there-yet'은(는) 사용할 수 있습니다"
+    assert (await check(gateway, "not-there-yet", "ko"))[
+        "message"
+    ] == "테넌트 ID 'not-there-yet'은(는) 사용할 수 있습니다"
 
 
 async def test_an_id_in_use_is_answered_with_its_tenant_and_with_ids_that_are_available(gateway: Gateway) -> None:
@@ -33,7 +35,7 @@ async def test_an_id_in_use_is_answered_with_its_tenant_and_with_ids_that_are_av
     assert (body["available"], body["valid"]) == (False, True)
     assert body["message"] == f"the id '{tenant_id}' is in use by a tenant that is pending"
     assert body["existing_tenant"]["status"] == "pending"
-    assert body["existing_tenant"]["services_count"] == 7
+    assert body["existing_tenant"]["services_count"] == 6
     assert f"{tenant_id}-2" not in body["suggestions"]
     assert len(body["suggestions"]) == 5
     for each in body["suggestions"]:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.deployer.cluster.manifest_objects import rank
 from services.manifest.rendering import digest, render, to_yaml
 from services.manifest.validation import ValidationOptions, validate_objects, validate_text
 from services.manifest.validation.schema import is_custom
 from shared.errors import Refused
 from shared.events import DeployOptions
 from shared.kube.definitions import definitions
+from shared.kube.manifest_text import rank
 from shared.kube.objects import Obj
 from shared.kube.quantities import milli, parse
 from shared.kube.semantics import validate
