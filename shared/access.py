@@ -111,6 +111,7 @@ ACCESS: dict[str, Access] = {
             Subject.DEPLOY_FAILED,
             Subject.DEPLOY_ROLLED_BACK,
             Subject.DEPLOY_SUPERSEDED,
+            Subject.DEPLOY_CANCELLED,
             Subject.DEPLOY_DRIFTED,
             Subject.TENANT_DELETED,
         ),

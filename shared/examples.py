@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from shared.events import (
     AlertRaised,
     AlertResolved,
+    DeployCancelled,
     DeployCompleted,
     DeployDrifted,
     DeployFailed,
@@ -115,6 +116,9 @@ _ALL: tuple[Event, ...] = (
     ),
     DeployRolledBack.model_validate({**_DEPLOY, **_DONE, "message": "Back to generation 1"}),
     DeploySuperseded.model_validate({**_DEPLOY, **_WAITING, "message": "Generation 2 is newer", "superseded_by": 2}),
+    DeployCancelled.model_validate(
+        {**_DEPLOY, **_WAITING, "message": "cancelled; 12 of 20 objects are applied and stay", "changed": True}
+    ),
     DeployDrifted.model_validate(
         {
             **_DEPLOY,

@@ -11,3 +11,5 @@ class Outcome(StrEnum):
     ROLLED_BACK = "rolled-back"
     FAILED = "failed"
     DELETED = "deleted"
+    CANCELLED = "cancelled"
+    """Ended at a user's request: what was applied stays."""

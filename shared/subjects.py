@@ -53,6 +53,7 @@ class Subject(StrEnum):
     DEPLOY_FAILED = "deploy.failed"
     DEPLOY_ROLLED_BACK = "deploy.rolled_back"
     DEPLOY_SUPERSEDED = "deploy.superseded"
+    DEPLOY_CANCELLED = "deploy.cancelled"
     DEPLOY_DRIFTED = "deploy.drifted"
     METRICS_COLLECTED = "metrics.collected"
     SLA_REPORTED = "sla.reported"

@@ -65,6 +65,8 @@ class Handlers:
         """Desire what the operation results in: a stop, a deletion, or a manifest that was deployed before."""
         if (refusal := _refusal(event)) is not None:
             return [_failed(event.tenant_id, event.deployment, refusal, event.operation)]
+        if event.operation is Operation.CANCEL:
+            return await self._cancel(event, delivery)
         try:
             self._clusters.check(event.deployment.target)
         except UnknownTarget as unknown:
@@ -77,14 +79,30 @@ class Handlers:
         fields["restarted_at"] = (delivery.sent or delivery.time).replace(microsecond=0) if restarts else None
         return await self._desire(_desired(event, delivery, action=_ACTIONS[event.operation], **fields))
 
+    async def _cancel(self, event: OperationRequested, delivery: Delivery) -> list[Event]:
+        """Desire that the generation ends where it is. It keeps its id and reports its own end.
+
+        A generation that isn't known yet ends at once, and its manifest is ignored when it arrives. One that has ended
+        or was superseded has reported that, and isn't changed.
+        """
+        wanted = _desired(event, delivery, action="deploy", cancelled=True)
+        outcome = await self._states.set_desired(wanted)
+        known = outcome.desired if isinstance(outcome, TenantRecords) else None
+        if isinstance(outcome, TenantRecords) and known is not None and known.generation == wanted.generation:
+            self._enqueue(known, outcome)
+            await self._repeat_end(known, outcome)
+        return []
+
     async def _desire(self, wanted: DesiredState) -> list[Event]:
         outcome = await self._states.set_desired(wanted)
         if isinstance(outcome, HigherGeneration):
             return [_superseded(wanted, outcome)]
         # A repeated event may find the records of a later generation, or none.
-        is_current = outcome.desired is not None and outcome.desired.generation == wanted.generation
-        self._enqueue(wanted, outcome if is_current else None)
-        await self._repeat_end(wanted, outcome)
+        known = outcome.desired
+        is_current = known is not None and known.generation == wanted.generation
+        stored = known if known is not None and is_current else wanted
+        self._enqueue(stored, outcome if is_current else None)
+        await self._repeat_end(stored, outcome)
         return []
 
     async def _delete_from_unknown_target(self, event: OperationRequested, error: UnknownTarget) -> list[Event]:
@@ -113,9 +131,7 @@ def _desired(event: ManifestRendered | OperationRequested, delivery: Delivery, *
 
 def _refusal(event: OperationRequested) -> PermanentError | None:
     """Why an operation is impossible, regardless of the tenant's state."""
-    if event.operation not in _ACTIONS:
-        return PermanentError(f"the operation {event.operation.value!r} is not possible", code="OPERATION_UNSUPPORTED")
-    if _ACTIONS[event.operation] == "deploy" and event.digest is None:
+    if _ACTIONS.get(event.operation) == "deploy" and event.digest is None:
         return PermanentError(f"a {event.operation.value} needs the digest of a manifest", code="MANIFEST_INVALID")
     return None
 

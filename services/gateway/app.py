@@ -15,6 +15,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
 from services.gateway import housekeeping
+from services.gateway.cancellation import routes as cancellation
 from services.gateway.dashboards import routes as dashboards
 from services.gateway.deployments import routes as deployments
 from services.gateway.http import routes as http
@@ -64,6 +65,7 @@ _FEATURES: tuple[APIRouter, ...] = (
     tenant_ids.router,
     deployments.router,
     lifecycle.router,
+    cancellation.router,
     monitoring.router,
     manifests.router,
     recommendations.router,

@@ -32,6 +32,7 @@ from shared.events.requests import (
 )
 from shared.events.results import (
     DeadLetter,
+    DeployCancelled,
     DeployCompleted,
     DeployDrifted,
     DeployEvent,
@@ -55,6 +56,7 @@ __all__ = [
     "AlertRaised",
     "AlertResolved",
     "DeadLetter",
+    "DeployCancelled",
     "DeployCompleted",
     "DeployDrifted",
     "DeployEvent",

@@ -120,6 +120,14 @@ class DeploySuperseded(DeployEvent):
     superseded_by: Generation
 
 
+class DeployCancelled(DeployEvent):
+    """A user cancelled a deployment before its end. What was applied stays, and `resources` has its state."""
+
+    subject = Subject.DEPLOY_CANCELLED
+    changed: bool = False
+    """Whether anything in the cluster may have been changed until then."""
+
+
 class Drift(Model):
     """One thing in the cluster that is no longer as it was deployed."""
 

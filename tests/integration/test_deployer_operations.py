@@ -130,10 +130,10 @@ async def test_a_deploy_that_fails_leaves_nothing_where_that_is_asked_for(bench:
         await bench.until_published(again, DeployCompleted)
 
 
-async def test_an_operation_without_a_manifest_and_one_of_later_are_refused(bench: Bench) -> None:
+async def test_operations_without_a_manifest_are_refused(bench: Bench) -> None:
     refused: list[tuple[Operation, Any]] = [
         (Operation.START, "MANIFEST_INVALID"),
-        (Operation.CANCEL, "OPERATION_UNSUPPORTED"),
+        (Operation.RESTART, "MANIFEST_INVALID"),
     ]
     async with bench.deployer():
         for generation, (operation, code) in enumerate(refused, 1):

@@ -18,7 +18,7 @@ from services.deployer.reconcile.room_check import FindRoom
 from services.deployer.reconcile.work import TenantWork
 from services.deployer.state.generations import is_settled
 from services.deployer.state.records import DesiredState
-from services.deployer.state.repository import StateRepository
+from services.deployer.state.repository import StateRepository, TenantRecords
 from services.deployer.state.status_recorder import StatusRecorder
 from shared.errors import TemporaryError
 from shared.events import DeployOptions, Event, Operation
@@ -158,6 +158,36 @@ class TenantScenario:
         await self.states.set_desired(wanted)
         self.guard.observe(generation)
         return wanted.deployment_id
+
+    async def cancel(self, generation: int) -> None:
+        """Desire that a generation ends where it is, as the handler of a cancel does."""
+        wanted = DesiredState(
+            tenant_id=TENANT,
+            target="fake",
+            deployment_id=f"dep-{generation}",
+            generation=generation,
+            action="deploy",
+            correlation_id="req-cancel",
+            cancelled=True,
+        )
+        outcome = await self.states.set_desired(wanted)
+        if isinstance(outcome, TenantRecords) and outcome.desired is not None:
+            self.guard.observe(outcome.desired.generation, cancelled=outcome.desired.cancelled)
+
+    async def settle_cancelled(self, at: str, generation: int) -> None:
+        """Settle, with a cancel that arrives at the step `at`."""
+        arrived = False
+
+        def note(step: str) -> None:
+            nonlocal arrived
+            if step == at and not arrived:
+                arrived = True
+                self.guard.observe(generation, cancelled=True)
+
+        self.step = note
+        await self.settle()
+        assert arrived, "the step never came"
+        self.step = nothing
 
     async def attempt(self, **timeouts: Any) -> bool:
         """One attempt of a replica that takes over now; whether the tenant is settled then."""

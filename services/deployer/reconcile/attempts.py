@@ -103,7 +103,7 @@ class Attempts:
             return
         if applied is not None and applied.generation > desired.generation:
             return  # `desired` was read before a higher generation, whose record must not be overwritten
-        tenant.guard.observe(desired.generation)
+        tenant.guard.observe(desired.generation, cancelled=desired.cancelled)
         recorder = self.recorder(desired, records)
         with log_context(desired):
             await recorder.open()

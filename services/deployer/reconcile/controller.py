@@ -63,7 +63,7 @@ class Controller:
         if not self._running or (is_done and self._settled.get(key) == desired.generation):
             return
         tenant = self._tenants.setdefault(key, ActiveTenant())
-        tenant.guard.observe(desired.generation)
+        tenant.guard.observe(desired.generation, cancelled=desired.cancelled)
         if tenant.task is None:
             work = self._reconcile_until_settled(key, tenant, records)
             tenant.task = asyncio.create_task(work, name=f"{self._context.mode} {key}")
@@ -122,7 +122,7 @@ class Controller:
             if records is not None and records.desired is not None:
                 self._settled[key] = settled
             return True
-        await asyncio.sleep(backoff.next() if pause is None else pause)
+        await tenant.guard.pause(backoff.next() if pause is None else pause)
         return False
 
 

@@ -26,6 +26,8 @@ _BOUNDS = {
 }
 """The percentages at the beginning and the end of each phase."""
 _NAMED_AT_MOST = 5
+_NOT_APPLIED = frozenset({"Pending", "Skipped"})
+"""States of objects while the manifest is applied; a workload that is applied is `Progressing`."""
 
 
 def report_applied(objects: Sequence[Obj], count: int, skipped: frozenset[Kind]) -> ProgressReport:
@@ -61,6 +63,11 @@ def report_done(items: Sequence[ObjectStatus], notes: Sequence[str]) -> Progress
     return ProgressReport(Phase.DONE, 100, message, waiting.resources)
 
 
+def report_cancelled(last: ProgressReport, action: str, *, changed: bool) -> ProgressReport:
+    """The report of a cancel at the progress of `last`, with what is left in the cluster."""
+    return last._replace(message=_cancelled_message(last, action) if changed else "cancelled before anything changed")
+
+
 def describe(item: ObjectStatus) -> str:
     """What an object waits for: `tts 1/4 (ContainerCreating)`."""
     if not item.is_workload:
@@ -77,6 +84,18 @@ def listed(texts: Sequence[str]) -> str:
     return ", ".join(texts[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
+def _cancelled_message(last: ProgressReport, action: str) -> str:
+    states = last.resources
+    if action == "stop":
+        stopped = sum(1 for each in states if each.status == "Stopped")
+        return f"cancelled; {stopped} of {len(states)} workloads are stopped, and a start brings them back"
+    if not states:
+        return "cancelled; what was applied stays"
+    is_applied = last.phase in (Phase.SCALING_SERVICES, Phase.WAITING_HEALTHY)
+    applied = [f"{each.type} {each.name}" for each in states if is_applied or each.status not in _NOT_APPLIED]
+    return f"cancelled; {len(applied)} of {len(states)} objects are applied and stay: {listed(applied)}"
+
+
 def _waiting_message(items: Sequence[ObjectStatus], workloads: Sequence[ObjectStatus]) -> str:
     done = f"{sum(1 for item in workloads if item.is_done)} of {len(workloads)} workloads are available"
     open_items = [describe(item) for item in items if not item.is_done]
@@ -85,7 +104,8 @@ def _waiting_message(items: Sequence[ObjectStatus], workloads: Sequence[ObjectSt
 
 def _state(obj: Obj, done: bool, skipped: frozenset[Kind]) -> ResourceState:
     """An object's state while the manifest is applied, before any health is known: starting pods takes longer."""
-    state = "Pending" if not done or obj["kind"] in WORKLOADS else "Active"
+    applied = "Progressing" if obj["kind"] in WORKLOADS else "Active"
+    state = applied if done else "Pending"
     return ResourceState(
         type=obj["kind"], name=obj["metadata"]["name"], status="Skipped" if kind_of(obj) in skipped else state
     )

@@ -7,6 +7,7 @@ objects again changes nothing. Every step first checks whether a higher generati
     undo     after a failed deploy: record the failure -> roll out the last healthy manifest -> rolled back
                                                        -> or delete what this generation created -> failed
     stop     scale to 0 -> watch until no pod is left -> completed
+    cancel   any of these but a deletion, and an undoing, stops after its present step -> cancelled; nothing is undone
     delete   objects outside the namespace -> the namespace -> wait until it is gone -> deleted
              with objects of others in it: only our objects -> failed, naming the others
 """
@@ -16,7 +17,8 @@ import structlog
 from services.deployer.cluster.api import ClusterUnavailable, NamespaceTerminating
 from services.deployer.cluster.ownership import describe
 from services.deployer.reconcile.deletion import Deletion
-from services.deployer.reconcile.generation_guard import Superseded
+from services.deployer.reconcile.generation_guard import Cancelled, Superseded
+from services.deployer.reconcile.progress import report_cancelled
 from services.deployer.reconcile.prune import without
 from services.deployer.reconcile.rollout import ObjectsDeleted, Rollout
 from services.deployer.reconcile.stop import stop
@@ -48,7 +50,10 @@ class Reconciler:
         Raises Superseded if a higher generation has arrived, and TemporaryError if another attempt may succeed.
         """
         try:
+            self._work.check()
             await self._act_or_wait()
+        except Cancelled:
+            await self._cancel()
         except PermanentError as error:
             await self._fail(error.code, error.message)
         except (Superseded, TemporaryError):
@@ -84,6 +89,11 @@ class Reconciler:
             await self._recorder.roll_back(report._replace(message=f"back to {self._origin}; {report.message}"))
         else:
             await self._recorder.complete(await self._roll_out(self._desired.digest))
+
+    async def _cancel(self) -> None:
+        """End where it is. What was applied stays, and neither `on_failure` nor `prune` is acted on."""
+        report = report_cancelled(self._work.progress, self._desired.action, changed=self._work.applied.changed)
+        await self._recorder.cancel(report)
 
     async def _roll_out(self, digest: str | None) -> ProgressReport:
         return await Rollout(self._work, digest or "").run()

@@ -19,7 +19,7 @@ async def stop(work: TenantWork) -> None:
     """Complete the generation once nothing runs. Raises DeploymentFailed when the timeout has passed."""
     namespace = await work.claim_namespace()
     refuse_terminating(namespace)
-    await work.recorder.fence()
+    await work.recorder.record_changing()
     refs = [ref for ref in work.applied.inventory if ref.kind in SCALABLE] if namespace else []
     kinds = dict.fromkeys(Kind(ref.api_version, ref.kind) for ref in refs)
     report = await work.watch((*kinds, *((POD, REPLICA_SET) if refs else ())), partial(_assess, work, refs))

@@ -9,7 +9,7 @@ from services.deployer.cluster.api import ClusterApi, ClusterUnavailable
 from services.deployer.cluster.informer import Informer
 from services.deployer.reconcile.context import ReconcileContext
 from services.deployer.reconcile.deadlines import Deadlines, DeploymentFailed
-from services.deployer.reconcile.generation_guard import GenerationGuard
+from services.deployer.reconcile.generation_guard import Cancelled, GenerationGuard
 from services.deployer.reconcile.prune import claim_namespace, prune
 from services.deployer.reconcile.scaling import Patch
 from services.deployer.state.progress_report import ProgressReport
@@ -28,7 +28,7 @@ _REPORT_EVERY = timedelta(seconds=0.5)
 
 
 class TenantWork:
-    """One attempt at one generation. Its methods raise Superseded, ClusterUnavailable and RevisionConflict."""
+    """One attempt at one generation. It raises Superseded, Cancelled, ClusterUnavailable and RevisionConflict."""
 
     def __init__(
         self, recorder: StatusRecorder, deadlines: Deadlines, guard: GenerationGuard, context: ReconcileContext
@@ -39,6 +39,7 @@ class TenantWork:
         self.namespace = f"{NAMESPACE_PREFIX}{recorder.desired.tenant_id}"
         self._guard = guard
         self._reported_at: datetime | None = None
+        self._latest: ProgressReport | None = None
 
     @property
     def desired(self) -> DesiredState:
@@ -61,8 +62,17 @@ class TenantWork:
         return self.deadlines.is_over(self.context.clock())
 
     def check(self) -> None:
-        """Raise Superseded if there is a higher generation."""
+        """Raise Superseded if there is a higher generation, Cancelled if this one was cancelled."""
         self._guard.check(self.desired.generation)
+        if self.desired.cancelled:
+            raise Cancelled
+
+    @property
+    def progress(self) -> ProgressReport:
+        """The latest progress, which may not have been published."""
+        if self._latest is None:
+            return ProgressReport.at(self.applied.last_event, self.applied.last_event.message)
+        return self.recorder.not_before_last(self._latest)
 
     async def claim_namespace(self) -> Obj | None:
         """The tenant's namespace, or None. Raises NamespaceNotOurs."""
@@ -80,6 +90,7 @@ class TenantWork:
 
     async def report(self, report: ProgressReport) -> None:
         """Publish progress: each new phase, and within a phase at most twice a second."""
+        self._latest = report
         now = self.context.clock()
         is_due = self._reported_at is None or abs(now - self._reported_at) >= _REPORT_EVERY
         if is_due or report.phase != self.applied.last_event.phase:

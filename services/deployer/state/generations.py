@@ -33,6 +33,8 @@ def decide(
     highest = max(current.generation if current else 0, applied.generation if applied else 0)
     if wanted.generation < highest:
         return HigherGeneration(highest)
+    if wanted.cancelled and wanted.generation == highest:
+        return _cancelled(wanted, current, applied)
     if wanted.generation == highest and not _is_missing(wanted, current, applied):
         return None
     return wanted.model_copy(update={"replaces": _superseded_by(current, applied)})
@@ -88,6 +90,8 @@ def is_stopped(previous: AppliedState | None) -> bool:
     """Whether the tenant was stopped. A record of 0.1 shows it only by its desired state."""
     if previous is None:
         return False
+    if previous.outcome is Outcome.CANCELLED:
+        return previous.stopped
     return previous.stopped or (previous.wanted is not None and previous.wanted.action == "stop")
 
 
@@ -95,8 +99,21 @@ def unfinished_of(previous: AppliedState | None) -> tuple[str, ...]:
     """Manifests that began since the last healthy one. Until one completes, no more than their minimum is promised."""
     if previous is None or previous.outcome in (Outcome.COMPLETED, Outcome.ROLLED_BACK, Outcome.DELETED):
         return ()
-    begun = previous.wanted.digest if previous.wanted else None
+    changed_nothing = previous.outcome is Outcome.CANCELLED and not previous.changed
+    begun = previous.wanted.digest if previous.wanted and not changed_nothing else None
     return tuple(dict.fromkeys((*previous.unfinished, *((begun,) if begun else ()))))
+
+
+def _cancelled(wanted: DesiredState, current: DesiredState | None, applied: AppliedState | None) -> DesiredState | None:
+    """The desired state of a known generation with the mark that it is cancelled; None if it has ended, or has it."""
+    if applied is not None and is_concluded(wanted, applied):
+        return None
+    known = current
+    if known is None or known.generation != wanted.generation:  # lost: the record of the work has a copy
+        known = applied.wanted if applied is not None else None
+    if known is None or known.cancelled or known.action == "delete":
+        return None
+    return known.model_copy(update={"cancelled": True})
 
 
 def _first_event(desired: DesiredState) -> StatusEvent:

@@ -45,6 +45,8 @@ class DesiredState(Model):
     correlation_id: str
     traceparent: str | None = None
     replaces: tuple[SupersededGeneration, ...] = ()
+    cancelled: bool = False
+    """Whether a user cancelled it: unless it has ended, it ends where it is."""
 
     @property
     def key(self) -> str:
@@ -140,6 +142,8 @@ class AppliedState(Model):
     """Manifests of generations that began after the last healthy one and didn't complete."""
     stopped: bool = False
     """Whether the tenant has been stopped on purpose, from the beginning of the stop."""
+    changed: bool = False
+    """Whether this generation may have changed anything in the cluster; False in records of 0.1."""
     failure: RecordedFailure | None = None
     """Set as soon as the generation is being undone; a successor continues with that."""
     drift: DriftRecord | None = None

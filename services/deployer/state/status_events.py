@@ -22,6 +22,7 @@ def last_event_of(desired: DesiredState, applied: AppliedState) -> Event:
         **desired.model_dump(include={"tenant_id", "deployment_id", "generation", "target", "operation"}),
         **last.model_dump(include={"message", "phase", "progress", "resources", "code"}),
         "digest": applied.digest if last.subject is Subject.DEPLOY_ROLLED_BACK else desired.digest,
+        "changed": applied.changed,
     }
     return EVENTS[last.subject].model_validate(fields)
 

@@ -112,10 +112,14 @@ class StatusRecorder:
         await self._update(has_room_since=self._clock())
 
     async def record_expected(self, refs: Iterable[ObjectRef]) -> None:
-        """Add objects to the inventory before they are created. What is known of an object is kept."""
+        """Add objects to the inventory before they are created or changed. What is known of an object is kept."""
         inventory = {ref.identity: ref for ref in refs}
         inventory |= {ref.identity: ref for ref in self._applied.inventory}
-        await self._update(inventory=tuple(inventory.values()))
+        await self._update(inventory=tuple(inventory.values()), changed=True)
+
+    async def record_changing(self) -> None:
+        """Record that the cluster is changed from here on. It is a fence, too: see there."""
+        await self._update(changed=True)
 
     async def record_inventory(self, inventory: Sequence[ObjectRef]) -> None:
         """Record which objects of ours are in the cluster."""
@@ -145,6 +149,13 @@ class StatusRecorder:
         """End as failed."""
         _log.warning(f"Failed: {message}", action="deploy-failed", code=code)
         await self._conclude(Outcome.FAILED, Subject.DEPLOY_FAILED, self._unchanged(message), code=code)
+
+    async def cancel(self, report: ProgressReport) -> None:
+        """End as cancelled. A tenant that was stopped stays so if nothing was changed; else it should run."""
+        _log.info(f"Cancelled: {report.message}.", action="deploy-cancelled")
+        was_stopped = self._applied.stopped and self._desired.action != "stop"
+        stopped = was_stopped and not self._applied.changed
+        await self._record_and_publish(Subject.DEPLOY_CANCELLED, report, outcome=Outcome.CANCELLED, stopped=stopped)
 
     async def delete(self, message: str = "deleted") -> None:
         """End as deleted. The record remains, because it has the tenant's highest generation."""

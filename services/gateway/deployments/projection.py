@@ -3,11 +3,12 @@
 0 sizing   3 rendering   6 validating   10 to 100 set by the deployer
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from shared.events import (
+    DeployCancelled,
     DeployCompleted,
     DeployDrifted,
     DeployEvent,
@@ -35,6 +36,7 @@ _STATUSES: Mapping[type[DeployEvent], DeploymentStatus] = {
     DeployFailed: "failed",
     DeployRolledBack: "rolled_back",
     DeploySuperseded: "superseded",
+    DeployCancelled: "cancelled",
 }
 _TENANT_STATUSES: Mapping[DeploymentStatus, TenantStatus] = {
     "completed": "running",
@@ -80,10 +82,10 @@ def read_update(event: Event) -> Update | None:
 def is_step_forward(status: str, update: Update) -> bool:
     """Whether `update` may change a deployment in `status`.
 
-    A terminal status only changes to another terminal status, and never to `superseded`, which may be a repeated
-    delivery from before the end.
+    A terminal status only changes to another terminal status. It never changes to `superseded`, which may be a repeated
+    delivery from before the end, nor to or from `cancelled`, which the deployer reports of what had not ended.
     """
-    return status not in ENDED or update.status in ENDED - {"superseded"}
+    return status not in ENDED or (status != "cancelled" and update.status in ENDED - {"superseded", "cancelled"})
 
 
 def is_passed(progress: int, update: Update) -> bool:
@@ -91,13 +93,19 @@ def is_passed(progress: int, update: Update) -> bool:
     return update.phase in _PREPARATION and update.status == "deploying" and (update.progress or 0) < progress
 
 
-def tenant_status(operation: str, update: Update) -> TenantStatus | None:
-    """The tenant's status after `update` of its latest operation; None leaves it unchanged."""
+def tenant_status(operation: str, status: DeploymentStatus) -> TenantStatus | None:
+    """The tenant's status after its latest operation got `status`; None leaves it unchanged."""
     if operation == "delete":
-        return "failed" if update.status == "failed" else None
-    if operation == Operation.STOP and update.status == "completed":
+        return "failed" if status == "failed" else None
+    if operation == Operation.STOP and status == "completed":
         return "stopped"
-    return _TENANT_STATUSES.get(update.status)
+    return _TENANT_STATUSES.get(status)
+
+
+def status_before(operations: Iterable[tuple[str, DeploymentStatus]]) -> TenantStatus:
+    """The tenant's status before an operation that changed nothing, from those before it, newest first."""
+    ended = (tenant_status(operation, status) for operation, status in operations)
+    return next((status for status in ended if status is not None), "pending")
 
 
 def _read_deploy(event: DeployEvent) -> Update:

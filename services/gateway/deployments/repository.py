@@ -51,6 +51,7 @@ _STATE = (
         deployments.c.created_at,
         deployments.c.progress,
         deployments.c.repeats,
+        tenants.c.id.label("owner_id"),
         tenants.c.tenant_id.label("tenant_name"),
         tenants.c.preset,
     )

@@ -9,6 +9,10 @@ from services.gateway.deployments import repository
 from services.gateway.outbox.writer import OutboxWriter
 from shared.bus import Encoded
 from shared.events import Event
+from shared.events.statuses import ENDED
+
+CANCEL = "cancel"
+"""The key of the cancel's event in the column `request`, beside the fields of the operation's own event."""
 
 
 async def request_deployment(
@@ -22,3 +26,9 @@ async def request_deployment(
 def stored_request(event: Encoded) -> dict[str, Any]:
     """An event in the form of the column `request`."""
     return {"subject": event.subject, "headers": event.headers, "body": event.body.decode()}
+
+
+def request_to_repeat(request: Mapping[str, Any], status: str) -> Mapping[str, Any]:
+    """The event of the column `request` to publish again: the cancel of an unfinished deployment, if there is one."""
+    cancel: Mapping[str, Any] | None = request.get(CANCEL)
+    return request if cancel is None or status in ENDED else cancel

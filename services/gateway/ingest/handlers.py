@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.deployments import projection
@@ -19,6 +20,7 @@ from services.gateway.tenants import rules
 from shared.bus import Delivery
 from shared.events import (
     DeadLetter,
+    DeployCancelled,
     DeployDrifted,
     DeployFailed,
     DeploySuperseded,
@@ -27,7 +29,7 @@ from shared.events import (
     SlaReported,
     TenantDeleted,
 )
-from shared.events.statuses import ENDED
+from shared.events.statuses import ENDED, TenantStatus
 from shared.subjects import (
     EARLIER_INTAKE,
     GATEWAY_INGESTS_OUTSIDE,
@@ -116,11 +118,21 @@ async def _apply(
     place = (delivery.sequence, delivery.time)
     if not await deployments.apply_update(connection, update.deployment_id, place, _row_values(update)):
         return
-    status = projection.tenant_status(row.operation, update)
+    status = await _tenant_status(connection, row, event, update)
     if status is not None:
         await deployments.follow_deployment(connection, update.deployment_id, status)
     if update.status == "completed" and row.status not in ENDED and row.operation == "deploy":
         observe(row.tenant_name, row.preset, (datetime.now(UTC) - row.created_at).total_seconds())
+
+
+async def _tenant_status(
+    connection: AsyncConnection, row: Row[Any], event: Event, update: Update
+) -> TenantStatus | None:
+    """The tenant's status after an update of its latest operation; None leaves it unchanged."""
+    if not isinstance(event, DeployCancelled) or event.changed:
+        return projection.tenant_status(row.operation, update.status)
+    history = await deployments.list_history(connection, row.owner_id)
+    return projection.status_before((each.operation, each.status) for each in history)
 
 
 async def _store_drift(connection: AsyncConnection, update: Update, event: DeployDrifted, delivery: Delivery) -> None:

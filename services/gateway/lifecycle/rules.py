@@ -21,6 +21,7 @@ from shared.messages import Sentence, sentence
 _RUNS = frozenset({"deploy", Operation.ROLLBACK, Operation.START, Operation.RESTART})
 """Operations that run a manifest."""
 _HEALTHY = frozenset({"completed", "rolled_back"})
+_BROKEN_OFF = frozenset({"failed", "cancelled"})
 
 
 class PastOperation(NamedTuple):
@@ -45,6 +46,12 @@ class PastOperation(NamedTuple):
         ended_well = self.status in _HEALTHY and not self.was_rolled_back
         return self.operation in _RUNS and ended_well and self.digest is not None
 
+    @property
+    def is_broken_off(self) -> bool:
+        """Whether it is a start that didn't complete, or a stop that was cancelled: some pods may not run."""
+        is_start = self.operation == Operation.START and self.status in _BROKEN_OFF
+        return is_start or (self.operation == Operation.STOP and self.status == "cancelled")
+
 
 class TenantHistory(NamedTuple):
     """The part of a tenant that the choice depends on. `operations` are newest first."""
@@ -61,9 +68,9 @@ class TenantHistory(NamedTuple):
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it is stopped or being stopped. A failed stop leaves it as it was."""
+        """Whether it is stopped or being stopped. A failed or cancelled stop leaves it as it was."""
         latest = self.latest
-        stops = latest is not None and latest.operation == Operation.STOP and latest.status != "failed"
+        stops = latest is not None and latest.operation == Operation.STOP and latest.status not in _BROKEN_OFF
         return stops or self.status == "stopped"
 
     @property
@@ -106,8 +113,8 @@ def _stop(tenant: TenantHistory) -> ManifestChoice:
 
 def _start(tenant: TenantHistory) -> PastOperation:
     latest = tenant.latest
-    has_failed = latest is not None and latest.operation == Operation.START and latest.status == "failed"
-    if not tenant.is_stopped and not has_failed:
+    broken_off = latest is not None and latest.is_broken_off
+    if not tenant.is_stopped and not broken_off:
         raise _refused(
             tenant, "not-stopped", f"it is {tenant.status} and not stopped; POST .../restart gives it new pods"
         )

@@ -13,7 +13,7 @@ from shared.database.tables import stream_positions
 _OPEN = "deployments.status IN ('pending', 'deploying')"
 # A request in the outbox hasn't been published yet; rows that are older than the column have no request.
 _SILENT = text(f"""
-    SELECT deployment_id, operation, request, repeats
+    SELECT deployment_id, operation, request, repeats, deployments.status
     FROM deployments JOIN tenants ON tenants.id = deployments.tenant_id
     WHERE request IS NOT NULL AND (
         ({_OPEN} AND repeat_at IS NULL AND deployments.updated_at < now() - make_interval(secs => :silence))
@@ -23,7 +23,7 @@ _SILENT = text(f"""
     FOR UPDATE OF deployments SKIP LOCKED
 """)  # noqa: S608 - only constants are put in
 _LOST = text("""
-    SELECT deployment_id, operation, request, repeats FROM deployments
+    SELECT deployment_id, operation, request, repeats, status FROM deployments
     WHERE request IS NOT NULL AND repeat_at = '-infinity'
     ORDER BY created_at LIMIT :most
     FOR UPDATE SKIP LOCKED

@@ -9,10 +9,12 @@ new, and the deployer publishes the deployment's end again under the end's own i
     silent    no event of a deployment for a while, though no worker has a message left: this one, with growing pauses
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
 
+from services.gateway.deployments.requests import request_to_repeat
 from services.gateway.mode_context import ModeContext
 from services.gateway.outbox import repository as outbox
 from services.gateway.recovery import repository
@@ -38,7 +40,8 @@ async def republish(context: ModeContext) -> int:
             else await repository.lock_lost_requests(connection, most=_BATCH)
         )
         for row in rows:
-            await outbox.add_events(connection, [repeated(row.request, row.repeats + 1)])
+            request = request_to_repeat(row.request, row.status)
+            await outbox.add_events(connection, [repeated(request, row.repeats + 1)])
             await repository.mark_repeated(connection, row.deployment_id, silence=silence)
     for row in rows:
         _log.warning(
@@ -51,7 +54,7 @@ async def republish(context: ModeContext) -> int:
     return len(rows)
 
 
-def repeated(request: dict[str, Any], times: int) -> Encoded:
+def repeated(request: Mapping[str, Any], times: int) -> Encoded:
     """The event of a stored request under a new id. Its time stays, because it is the same request."""
     headers = dict(request["headers"])
     event_id = derived_id(headers[EVENT_ID], "repeated", str(times))

@@ -4,7 +4,7 @@ The bucket `applied` has a record for each target and tenant, and the bucket `ma
 names, by digest. The promise is derived from these, so changes in the cluster can't alter it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pydantic import Field
 
@@ -36,6 +36,8 @@ class AppliedRecord(Model):
     """Manifests of rollouts that began after it and didn't complete."""
     stopped: bool = False
     """Whether the tenant has been stopped, and no start has completed since."""
+    changed: bool = False
+    """Whether the generation may have changed anything; of a cancelled one, else, all is as it was before."""
     wanted: AppliedGeneration = Field(default_factory=AppliedGeneration)
 
     @property
@@ -54,6 +56,8 @@ def promise_in(record: AppliedRecord, promise_of: PromiseOf) -> Promise | None:
     if len(known) < len(promises):
         return None
     rolled_out = known[record.digest] if record.digest else None
+    if record.outcome == Outcome.CANCELLED:
+        return _after_cancel(record, rolled_out, known)
     if record.outcome == Outcome.DELETED or record.wanted.action != "deploy":
         return Promise(rolled_out.services, rests=True) if rolled_out and record.outcome != Outcome.DELETED else NOTHING
     if record.outcome in _DONE:
@@ -61,3 +65,11 @@ def promise_in(record: AppliedRecord, promise_of: PromiseOf) -> Promise | None:
     begun = [known[each] for each in (*record.unfinished, record.wanted.digest) if each is not None]
     is_start = record.outcome == Outcome.RUNNING and (record.stopped or record.wanted.operation == "start")
     return in_force(rolled_out, begun, is_start=is_start)
+
+
+def _after_cancel(record: AppliedRecord, rolled_out: Promise | None, known: Mapping[str, Promise]) -> Promise:
+    """A cancelled rollout may have replaced a part; a cancelled stop is none, and the tenant should run."""
+    if record.stopped:
+        return Promise(rolled_out.services, rests=True) if rolled_out else NOTHING
+    begun = record.wanted.digest if record.changed and record.wanted.action == "deploy" else None
+    return in_force(rolled_out, [known[each] for each in (*record.unfinished, begun) if each is not None])

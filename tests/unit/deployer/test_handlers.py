@@ -128,7 +128,7 @@ async def test_deleting_from_an_unknown_target_succeeds_if_nothing_was_recorded_
 
 
 @pytest.mark.parametrize(
-    ("operation", "code"), [(Operation.CANCEL, "OPERATION_UNSUPPORTED"), (Operation.ROLLBACK, "MANIFEST_INVALID")]
+    ("operation", "code"), [(Operation.START, "MANIFEST_INVALID"), (Operation.ROLLBACK, "MANIFEST_INVALID")]
 )
 async def test_impossible_operations_fail_at_once(subject: Subject, operation: Operation, code: str) -> None:
     [event] = await subject.handlers.accept_operation(requested(operation), delivery())
@@ -150,3 +150,27 @@ async def test_a_deletion_needs_no_manifest(subject: Subject) -> None:
     desired = await subject.desired()
     assert desired is not None
     assert (desired.action, desired.digest, desired.force) == ("delete", None, True)
+
+
+async def test_a_cancel_marks_the_generation_and_has_it_worked_on(subject: Subject) -> None:
+    await subject.handlers.accept_manifest(rendered(1), delivery())
+    assert await subject.handlers.accept_operation(requested(Operation.CANCEL), delivery()) == []
+    desired = await subject.desired()
+    assert desired is not None
+    assert (desired.cancelled, desired.digest, desired.action) == (True, "sha256:1", "deploy")
+    assert [each.cancelled for each, _ in subject.enqueued] == [False, True]
+
+
+async def test_a_manifest_after_its_cancel_is_enqueued_as_cancelled(subject: Subject) -> None:
+    await subject.handlers.accept_operation(requested(Operation.CANCEL), delivery())
+    assert await subject.handlers.accept_manifest(rendered(1), delivery()) == []
+    assert [(each.cancelled, each.digest) for each, _ in subject.enqueued] == [(True, None), (True, None)]
+
+
+async def test_a_cancel_of_a_superseded_generation_changes_and_reports_nothing(subject: Subject) -> None:
+    await subject.handlers.accept_manifest(rendered(2), delivery())
+    assert await subject.handlers.accept_operation(requested(Operation.CANCEL, 1), delivery()) == []
+    desired = await subject.desired()
+    assert desired is not None
+    assert (desired.generation, desired.cancelled) == (2, False)
+    assert len(subject.enqueued) == 1

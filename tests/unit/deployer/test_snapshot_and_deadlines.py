@@ -142,6 +142,7 @@ def test_applying_is_reported_object_by_object_and_forwards() -> None:
     ]
     assert reports[1].message == "ConfigMap a is applied"
     assert [each.status for each in reports[1].resources] == ["Active", "Active", "Pending", "Pending"]
+    assert reports[3].resources[3].status == "Progressing", "applied, and unknown beyond that"
 
 
 def test_waiting_is_reported_by_ready_replicas_with_what_it_waits_for() -> None:

@@ -108,3 +108,15 @@ def test_a_restart_keeps_the_manifest_that_is_there_even_if_it_has_failed() -> N
     assert source_of(Operation.RESTART, past(1), past(2, status="failed"), status="failed") == "dep-2"
     went_back = past(3, "deploy", "rolled_back", "sha256:1")
     assert source_of(Operation.RESTART, past(1), past(2, status="failed"), went_back) == "dep-1"
+
+
+@pytest.mark.parametrize(
+    "last", [past(2, "start", "cancelled", "sha256:1"), past(2, "stop", "cancelled", None)], ids=["start", "stop"]
+)
+def test_a_start_follows_a_cancelled_start_or_stop_since_some_pods_may_not_run(last: PastOperation) -> None:
+    assert source_of(Operation.START, past(1), last) == "dep-1"
+    assert source_of(Operation.STOP, past(1), last) is None
+
+
+def test_after_a_cancelled_deployment_a_rollback_goes_to_what_was_healthy() -> None:
+    assert source_of(Operation.ROLLBACK, past(1), past(2, status="cancelled")) == "dep-1"

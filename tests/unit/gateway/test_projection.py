@@ -108,7 +108,8 @@ def test_a_sizing_without_a_deployment_and_other_events_change_no_deployment() -
 @pytest.mark.parametrize("status", ["pending", "deploying", *sorted(ENDED)])
 def test_only_another_end_follows_an_end(status: str) -> None:
     assert is_step_forward(status, Update("dep-1", "deploying", "")) is (status not in ENDED)
-    assert is_step_forward(status, Update("dep-1", "failed", ""))
+    assert is_step_forward(status, Update("dep-1", "failed", "")) is (status != "cancelled")
+    assert is_step_forward(status, Update("dep-1", "cancelled", "")) is (status not in ENDED)
 
 
 @pytest.mark.parametrize(
@@ -125,4 +126,4 @@ def test_only_another_end_follows_an_end(status: str) -> None:
     ],
 )
 def test_the_tenant_s_status_follows(operation: str, status: Any, tenant: str | None) -> None:
-    assert tenant_status(operation, Update("dep-1", status, "")) == tenant
+    assert tenant_status(operation, status) == tenant

@@ -180,3 +180,29 @@ def test_the_field_manager_is_the_deployer_s_and_every_field_of_the_record_is_it
     assert AppliedRecord.model_fields.keys() <= AppliedState.model_fields.keys()
     assert AppliedRecord.model_fields["wanted"].annotation is not None
     assert {"action", "operation", "digest"} <= DesiredState.model_fields.keys()
+
+
+async def test_a_cancelled_deployment_that_changed_nothing_leaves_the_promise_and_one_that_did_lowers_it() -> None:
+    scenario = await deployed(callbot=2)
+    before = await promise_of(scenario)
+    await scenario.desire(2, objects(callbot=1))
+    await scenario.cancel(2)
+    await scenario.settle()
+    assert await promise_of(scenario) == before
+    await scenario.desire(3, objects(callbot=1))
+    await scenario.settle_cancelled("after apply Deployment", 3)
+    assert (await promise_of(scenario)).services[CALLBOT].needed == 1
+
+
+async def test_a_cancelled_stop_is_due_and_a_start_that_was_cancelled_before_it_began_rests() -> None:
+    scenario = await deployed(callbot=2)
+    await scenario.operate(2, Operation.STOP)
+    await scenario.settle_cancelled("after patch Deployment", 2)
+    promise = await promise_of(scenario)
+    assert (promise.rests, promise.services[CALLBOT].is_due) == (False, True)
+    await scenario.operate(3, Operation.STOP)
+    await scenario.settle()
+    await scenario.operate(4, Operation.START, to=1)
+    await scenario.cancel(4)
+    await scenario.settle()
+    assert (await promise_of(scenario)).rests

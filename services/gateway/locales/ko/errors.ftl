@@ -40,10 +40,17 @@ operation-in-progress = 테넌트 '{ $tenant_id }'의 작업({ $operation }, { $
 nothing-runs = 테넌트 '{ $tenant_id }'에 실행 중인 것이 없습니다. POST .../deploy로 현재 리비전을 배포하세요
 nothing-to-roll-back-to = 테넌트 '{ $tenant_id }'에 롤백할 배포가 없습니다. 매니페스트가 다르고 정상이었던 이전 배포가 없습니다
 not-a-healthy-deployment = 배포 '{ $deployment_id }'(으)로 롤백할 수 없습니다 ({ $operation }, 상태: { $status }). 완료된 배포를 고르세요
+ended-already = 배포 '{ $deployment_id }'은(는) 이미 끝났습니다 ({ $operation }, 상태: { $existing_status }). 진행 중인 작업만 취소할 수 있습니다
+deletion-not-cancelled = 테넌트 '{ $tenant_id }'의 삭제는 일부가 이미 지워졌을 수 있어 취소할 수 없습니다. 끝날 때까지 기다린 뒤 다시 생성하세요
+being-superseded = 배포 '{ $deployment_id }'은(는) 테넌트 '{ $tenant_id }'의 다음 작업으로 대체되고 있습니다. 그 작업을 취소하세요
+nothing-to-cancel = 테넌트 '{ $tenant_id }'은(는) 배포된 적이 없어 취소할 것이 없습니다
 
 ## Notes on accepted requests.
 
 deletion-started = 테넌트 삭제가 시작되었습니다
+cancelled-already = 취소되었습니다
+cancel-in-progress = 취소하는 중입니다
+cancel-requested = 취소를 요청했습니다. 이미 적용된 것은 그대로 남습니다
 no-kubeconfig = kubeconfig({ $setting })가 설정되지 않아 시뮬레이터의 클러스터 `default`에 배포합니다
 room-unchecked = '{ $target }'의 여유 자원을 확인하지 못했습니다: { $reason }
 waits-for-room = '{ $target }'에 자원이 생길 때까지 기다립니다: { $short }

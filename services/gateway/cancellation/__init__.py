@@ -1,0 +1,1 @@
+"""Cancels an operation in progress: it ends as `cancelled`, and what was applied stays."""
