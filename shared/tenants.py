@@ -46,6 +46,7 @@ DEFAULT_RESPONSE_TIME = "200ms"
 _TENANT_ID = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")
 _PERCENT = re.compile(r"(\d{1,2}(?:\.\d{1,6})?)\s*%?", re.ASCII)
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(ms|s|m|h)", re.ASCII)
+_WHOLE_NUMBER = re.compile(r"[+-]?\d{1,15}", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 LONGEST_DURATION = 7 * 24 * 3600.0
 """Seconds. No answer that a caller waits for takes longer."""
@@ -113,6 +114,28 @@ def _as_text(value: Any) -> Any:
     return str(value) if is_number else value
 
 
+def number_in_text(value: Any) -> Any:
+    """The number in a text such as `"50"`, as forms and spreadsheets send it; any other value as it is."""
+    return int(value) if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value.strip()) else value
+
+
+def _without_zeros(services: dict[str, int]) -> dict[str, int]:
+    """Without services of 0 sessions: forms list all services, and a tenant has those that it needs."""
+    asked = {service: sessions for service, sessions in services.items() if sessions != 0}
+    if not asked:
+        raise PydanticCustomError("no_sessions", "must have at least one service with 1 session or more")
+    return asked
+
+
+def _none_for_auto(value: Any) -> Any:
+    return None if isinstance(value, str) and value.strip().lower() == "auto" else value
+
+
+Sessions = Annotated[int, Field(strict=True), BeforeValidator(number_in_text)]
+ServiceRequirements = Annotated[dict[str, Sessions], Field(min_length=1, max_length=50), AfterValidator(_without_zeros)]
+"""Concurrent sessions by service, e.g. `{"callbot": 50}`; names and limits are the catalogue's."""
+GpuType = Annotated[str | None, BeforeValidator(_none_for_auto)]
+"""None, or `auto`, leaves the choice to the sizing."""
 Availability = Annotated[str, BeforeValidator(_as_text), AfterValidator(_check_availability)]
 Duration = Annotated[str, AfterValidator(_check_duration)]
 TimeZone = Annotated[str, AfterValidator(check_time_zone)]
@@ -123,7 +146,9 @@ class SlaTarget(Model):
 
     availability: Availability = DEFAULT_AVAILABILITY
     response_time: Duration = DEFAULT_RESPONSE_TIME
-    concurrent_users: Annotated[int, Field(ge=1, le=10_000_000, strict=True)] | None = None
+    concurrent_users: (
+        Annotated[int, Field(ge=1, le=10_000_000, strict=True), BeforeValidator(number_in_text)] | None
+    ) = None
     time_zone: TimeZone | None = None
     """Where the days and months of the SLA begin; None is UTC."""
 
@@ -141,13 +166,15 @@ class TenantSpec(Model):
     """Everything that sizing and rendering need to know of a tenant."""
 
     tenant_id: Annotated[str, AfterValidator(check_tenant_id)]
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    service_requirements: dict[str, Annotated[int, Field(strict=True)]] = Field(min_length=1, max_length=50)
-    """Concurrent sessions by service, e.g. `{"callbot": 50}`; names and limits are the catalogue's."""
+    name: Annotated[str, Field(min_length=1, max_length=200)] = Field(
+        default_factory=lambda fields: fields["tenant_id"]
+    )
+    """By default the id."""
+    service_requirements: ServiceRequirements
     sla_target: SlaTarget = SlaTarget()
     preset: str | None = None
     """None takes the calculator's recommendation."""
-    gpu_type: str | None = None
+    gpu_type: GpuType = None
     description: Annotated[str, Field(max_length=2000)] | None = None
     service_options: OptionsByService = Field(default_factory=dict)
     """What is chosen for single services: image, environment, replicas, autoscaling, resources, health paths."""

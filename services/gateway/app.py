@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from functools import partial
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 
 from services.gateway import housekeeping
@@ -31,6 +31,7 @@ from services.gateway.http.middleware import (
 )
 from services.gateway.http.responses import error_response
 from services.gateway.http.translations import korean
+from services.gateway.http.unknown_fields import UnknownFields
 from services.gateway.http.write_check import WriteCheck
 from services.gateway.inbound.handlers import execute
 from services.gateway.ingest.handlers import fail_dead_letter, project, store_sla
@@ -45,6 +46,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.sla import routes as sla
 from services.gateway.tenant_ids import routes as tenant_ids
 from services.gateway.tenants import routes as tenants
+from services.gateway.tenants.known_bodies import KNOWN_FIELDS
 from services.gateway.websockets import routes as websockets
 from services.gateway.websockets.feeds import Sockets, build_sockets
 from shared.bus import Worker
@@ -132,7 +134,7 @@ def _fastapi(
         middleware=_middleware(settings, metrics),
     )
     validation.install(app)
-    api = APIRouter(prefix="/api/v1")
+    api = APIRouter(prefix="/api/v1", dependencies=[Depends(UnknownFields(KNOWN_FIELDS))])
     for feature in _FEATURES:
         api.include_router(feature)
     for router in (api, http.router, websockets.router):

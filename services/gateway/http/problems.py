@@ -7,27 +7,43 @@ from shared.errors import Refused
 from shared.messages import Sentence, problem, sentence, sentence_of_pydantic
 
 _SHOWN = 5
-_MOST_PROBLEMS = 100
+MOST_PROBLEMS = 100
 """In the details; a body may repeat one mistake a hundred thousand times."""
+_FOLLOWS = "default_factory_not_called"
 
 
 def refusal(errors: Sequence[Mapping[str, Any]], body: Any = None) -> Refused:
     """Pydantic's errors as one Refused that names each field and reason, without the refused values."""
-    problems = [_problem(each, body) for each in errors[:_MOST_PROBLEMS]]
+    found = without_consequences(errors)
+    return refusal_of([_problem(each, body) for each in found[:MOST_PROBLEMS]], len(found))
+
+
+def without_consequences(errors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The errors without those of defaults that depend on a field with an error of its own."""
+    return [each for each in errors if each["type"] != _FOLLOWS]
+
+
+def refusal_of(problems: Sequence[dict[str, Any]], count: int) -> Refused:
+    """One Refused for `problems`, which are the first ones of `count`."""
     listed = "; ".join(f"{each['field']}: {each['message']}" for each in problems[:_SHOWN])
-    more = f" (and {len(errors) - _SHOWN} more)" if len(errors) > _SHOWN else ""
-    return Refused(f"{listed}{more}", details={"errors": problems})
+    more = f" (and {count - _SHOWN} more)" if count > _SHOWN else ""
+    return Refused(f"{listed}{more}", details={"errors": list(problems)})
+
+
+def problem_of(error: Mapping[str, Any], reason: Sentence | None = None) -> dict[str, Any]:
+    """One of pydantic's errors as an entry of `details["errors"]`; `reason` replaces pydantic's."""
+    place = [name for part in error["loc"] if (name := str(part)).strip()]
+    # Leave out where FastAPI looked ("body", "query"): the name of the field is enough.
+    field = ".".join(place[1:] if len(place) > 1 else place)
+    return problem(field[:200], reason or sentence_of_pydantic(error))
 
 
 def _problem(error: Mapping[str, Any], body: Any) -> dict[str, Any]:
     if error["type"] == "json_invalid":
         return problem("body", _where_broken(error, body))
-    place = [name for part in error["loc"] if (name := str(part)).strip()]
-    if place == ["body"] and error["type"] == "missing":
+    if tuple(error["loc"]) == ("body",) and error["type"] == "missing":
         return problem("body", sentence("body-missing", "a JSON body is required"))
-    # Leave out where FastAPI looked ("body", "query"): the name of the field is enough.
-    field = ".".join(place[1:] if len(place) > 1 else place)
-    return problem(field[:200], sentence_of_pydantic(error))
+    return problem_of(error)
 
 
 def broken_json(line: int, column: int, reason: str) -> Sentence:

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
 
+from shared.messages import Sentence
 from shared.subjects import Mode
 
 Language = Literal["en", "ko"]
@@ -36,6 +37,8 @@ class RequestContext:
     """Milliseconds by step, for `X-Debug-Info`."""
     workers: list[str] = field(default_factory=list)
     """Workers that answered a request of the gateway."""
+    notes: list[Sentence] = field(default_factory=list)
+    """What the answer has to tell about the body: fields that were accepted without an effect."""
     began: float = field(default_factory=time.perf_counter)
 
     @property

@@ -61,8 +61,7 @@ async def execute(request: OutsideRequest, delivery: Delivery, *, modes: ModeCon
 
 
 async def _create(fields: dict[str, Any], commands: TenantCommands, key: CallKey) -> None:
-    named = {"name": fields["tenant_id"], **fields}
-    created = await commands.create(_read(TenantCreate, named), key)
+    created = await commands.create(_read(TenantCreate, fields), key)
     _log.info(
         "Created a tenant for another system",
         action="tenant-requested",

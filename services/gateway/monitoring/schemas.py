@@ -1,5 +1,6 @@
 """Posted measurements, and series of stored ones."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from shared.measuring import METRIC_NAME, time_problem, value_problem
 from shared.messages import sentence, unfit
 from shared.tenants import Model
 
+_NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?", re.ASCII)
 MetricName = Annotated[str, Field(pattern=METRIC_NAME, max_length=50)]
 
 
@@ -21,7 +23,8 @@ def _utc(value: datetime) -> datetime:
 
 
 def _number(value: object) -> object:
-    if isinstance(value, bool | str):
+    """Text is accepted if it is a number: exporters of spreadsheets and shells send that."""
+    if isinstance(value, bool) or (isinstance(value, str) and not _NUMBER.fullmatch(value.strip())):
         raise unfit(sentence("value-not_a_number", "must be a number"))
     return value
 

@@ -6,6 +6,7 @@ Sizing comes first, because nothing may be written without it and no lock should
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from services.gateway.http import request_context
 from services.gateway.http.language import translator
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenants.admission import Admission
@@ -40,14 +41,14 @@ class RequestSizing:
     async def size(
         self, spec: TenantSpec, target: str, options: DeployOptions, *, deploys: bool, notes: Sequence[Sentence] = ()
     ) -> SizedRequest:
-        """The sized request; `notes` are kept if it deploys.
+        """The sized request. `notes` are kept if it deploys, those of the body always.
 
         Raises Refused for a request that the catalogue doesn't know or the target has no room for, and
         DependencyUnavailable while the calculator is away.
         """
         check_known(self._catalog, spec.service_requirements, spec.preset, spec.gpu_type)
         sizing = await self._workers.size_spec(spec)
-        decisions = list(notes) if deploys else []
+        decisions = [*request_context.current().notes, *(notes if deploys else ())]
         if deploys:
             room = self._admission.room_for(target, spec.tenant_id, sizing)
             decisions += await self._admission.admit(room, options)

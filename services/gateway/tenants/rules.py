@@ -5,12 +5,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from services.gateway.http.errors import invalid
-from services.gateway.http.problems import refusal
+from services.gateway.http import request_context
+from services.gateway.http.problems import refusal, refusal_of
 from services.gateway.tenants.row import TenantRow
 from services.gateway.tenants.schemas import TenantChange, TenantCreate
 from shared.events.statuses import TenantStatus
-from shared.messages import sentence
+from shared.messages import problem, sentence
 from shared.sizing import ServiceSizing, Sizing
 from shared.tenants import SlaTarget, TenantSpec
 
@@ -46,7 +46,11 @@ def changed_spec(spec: TenantSpec, change: TenantChange) -> TenantSpec:
     given = {name: getattr(change, name) for name in _CHANGEABLE if name in change.model_fields_set}
     if not given and change.deploy is None and change.options is None:
         english = "nothing to change; give at least one of {fields}"
-        raise invalid("body", sentence("nothing-to-change", english, fields=", ".join(_CHANGEABLE)))
+        reasons = [
+            sentence("nothing-to-change", english, fields=", ".join(_CHANGEABLE)),
+            *request_context.current().notes,
+        ]
+        raise refusal_of([problem("body", each) for each in reasons], len(reasons))
     return _spec({**{name: getattr(spec, name) for name in TenantSpec.model_fields}, **given})
 
 

@@ -2,15 +2,17 @@
 
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from services.gateway.deployments.observed import ObservedHealth
+from services.gateway.http.known_fields import with_our_names
 from services.gateway.http.schemas import NotAnswered
+from services.gateway.tenants.known_fields import OF_TENANTS
 from shared.events import DeployOptions
 from shared.events.statuses import DeploymentStatus, TenantStatus
 from shared.sizing import AlternativeKind, Cost, GpuSharing, ResourceTotals, ServiceSizing
-from shared.tenants import Model, SlaTarget, TenantSpec
+from shared.tenants import GpuType, Model, ServiceRequirements, SlaTarget, TenantSpec
 
 Target = Annotated[str, Field(min_length=1, max_length=63, examples=["simulator"])]
 
@@ -34,6 +36,11 @@ class TenantCreate(TenantSpec):
     """`simulator`, or `kubernetes` if a cluster is configured. null: the default of the mode."""
     options: DeployOptions = DeployOptions()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_our_names(cls, fields: Any) -> Any:
+        return with_our_names(fields, OF_TENANTS)
+
 
 class TenantChange(Model):
     """Absent fields stay unchanged; given ones replace the whole field."""
@@ -45,15 +52,20 @@ class TenantChange(Model):
     )
 
     name: str | None = None
-    service_requirements: dict[str, Annotated[int, Field(strict=True)]] | None = None
+    service_requirements: ServiceRequirements | None = None
     sla_target: SlaTarget | None = None
     preset: str | None = None
     """null: the calculator's recommendation."""
-    gpu_type: str | None = None
+    gpu_type: GpuType = None
     description: str | None = None
     options: DeployOptions | None = None
     deploy: bool | None = None
     """null: true, unless the tenant was never deployed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_our_names(cls, fields: Any) -> Any:
+        return with_our_names(fields, OF_TENANTS)
 
 
 class TenantPatch(Model):
@@ -98,12 +110,10 @@ class DeployAccepted(Model):
 class CalculateResources(Model):
     """What to size, without storing it; other fields of a tenant are ignored."""
 
-    service_requirements: dict[str, Annotated[int, Field(strict=True)]] = Field(
-        min_length=1, max_length=50, examples=[{"callbot": 100, "chatbot": 200, "advisor": 50}]
-    )
+    service_requirements: ServiceRequirements = Field(examples=[{"callbot": 100, "chatbot": 200, "advisor": 50}])
     sla_target: SlaTarget = SlaTarget()
     preset: str | None = None
-    gpu_type: str | None = None
+    gpu_type: GpuType = None
     gpu_sharing: GpuSharing = "none"
     """Size as if replicas shared GPUs. Only for this calculation: tenants are deployed on whole GPUs."""
     allow_unmeasured: bool = False

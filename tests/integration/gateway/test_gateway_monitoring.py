@@ -139,7 +139,7 @@ async def test_values_of_one_time_are_one_moment(gateway: Gateway, nats_url: str
         '{"metrics": {"cpu": NaN}}',
         '{"metrics": {"cpu": Infinity}}',
         '{"metrics": {"cpu": 1e999}}',
-        '{"metrics": {"cpu": "65"}}',
+        '{"metrics": {"cpu": "65 %"}}',
         '{"metrics": {"cpu": true}}',
         '{"metrics": {"cpu": null}}',
         '{"metrics": {}}',
@@ -168,7 +168,7 @@ async def test_a_measurement_that_is_none_is_refused(gateway: Gateway, content: 
 @pytest.mark.parametrize(
     ("body", "field", "problem"),
     [
-        ({"metrics": {"cpu": "65"}}, "metrics.cpu", "must be a number"),
+        ({"metrics": {"cpu": "65 %"}}, "metrics.cpu", "must be a number"),
         ({"metrics": {"a b": 1}}, "metrics.a b.[key]", "match pattern"),
         ({"timestamp": "2999-01-01", "metrics": {"cpu": 1}}, "timestamp", "lies in the future"),
         ({"timestamp": "1999-01-01T00:00:00", "metrics": {"cpu": 1}}, "timestamp", "at most ten years"),

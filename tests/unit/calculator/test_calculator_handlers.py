@@ -65,7 +65,7 @@ async def test_what_other_systems_ask_for_waits_until_the_gateway_has_numbered_i
     ("changes", "code"),
     [
         ({"service_requirements": {"callbott": 1}}, "VALIDATION_ERROR"),
-        ({"service_requirements": {"callbot": 0}}, "VALIDATION_ERROR"),
+        ({"service_requirements": {"callbot": -1}}, "VALIDATION_ERROR"),
         ({"preset": "huge"}, "INVALID_PRESET"),
         ({"gpu_type": "l4"}, "VALIDATION_ERROR"),
     ],

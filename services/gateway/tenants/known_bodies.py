@@ -1,0 +1,13 @@
+"""Which bodies may have the fields of other clients."""
+
+from services.gateway.http.known_fields import KnownField, KnownFields
+from services.gateway.tenants.known_fields import OF_CHANGES, OF_TENANTS
+from services.gateway.tenants.schemas import CalculateResources, TenantChange, TenantCreate
+
+_IGNORED = KnownField()
+KNOWN_FIELDS: KnownFields = {
+    TenantCreate: OF_TENANTS,
+    TenantChange: OF_TENANTS | OF_CHANGES,
+    # A calculation is asked with the body of a creation, too.
+    CalculateResources: dict.fromkeys(TenantCreate.model_fields.keys() | OF_TENANTS.keys(), _IGNORED),
+}

@@ -1,0 +1,60 @@
+"""The OpenAPI document's request bodies accept no unknown property, and its answers do."""
+
+from typing import Any
+
+from services.gateway.app import create_app
+from services.gateway.http.strict_schemas import close_request_schemas
+from services.gateway.settings import GatewaySettings
+
+
+def closed() -> dict[str, Any]:
+    document: dict[str, Any] = create_app(GatewaySettings()).openapi()
+    close_request_schemas(document)
+    return document
+
+
+def body_of(document: dict[str, Any], path: str, method: str = "post") -> dict[str, Any]:
+    schema: dict[str, Any] = document["paths"][path][method]["requestBody"]["content"]["application/json"]["schema"]
+    return schema
+
+
+def test_bodies_are_closed_at_every_depth_and_answers_are_open() -> None:
+    document = closed()
+    schemas = document["components"]["schemas"]
+    assert schemas["TenantCreate"]["additionalProperties"] is False
+    options = schemas["TenantCreate"]["properties"]["options"]["$ref"].rpartition("/")[2]
+    assert options == "DeployOptionsInput", "answers have it, too"
+    assert schemas[options]["additionalProperties"] is False
+    assert "additionalProperties" not in schemas["DeployOptions"]
+    assert schemas["Deployment"]["properties"]["options"]["$ref"].endswith("/DeployOptions")
+
+
+def test_a_dictionary_of_values_stays_one() -> None:
+    requirements = closed()["components"]["schemas"]["TenantCreate"]["properties"]["service_requirements"]
+    assert requirements["additionalProperties"] == {"type": "integer"}
+    assert (requirements["minProperties"], requirements["maxProperties"]) == (1, 50)
+
+
+def test_no_reference_is_left_without_its_schema() -> None:
+    document = closed()
+    text = str(document)
+    names = {part.partition("'")[0] for part in text.split("#/components/schemas/")[1:]}
+    assert names <= document["components"]["schemas"].keys()
+    assert body_of(document, "/api/v1/tenants/") == {"$ref": "#/components/schemas/TenantCreate"}
+
+
+def test_a_body_of_a_foreign_system_stays_open_and_a_document_without_bodies_is_left_alone() -> None:
+    foreign = {
+        "type": "object",
+        "properties": {"x": {"type": "object", "properties": {}}},
+        "additionalProperties": True,
+    }
+    operation = {"requestBody": {"content": {"application/json": {"schema": foreign}}}}
+    document = {"paths": {"/x": {"post": operation, "parameters": []}}}
+    close_request_schemas(document)
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    assert schema["additionalProperties"] is True
+    assert schema["properties"]["x"]["additionalProperties"] is False
+    empty: dict[str, Any] = {}
+    close_request_schemas(empty)
+    assert empty == {}
