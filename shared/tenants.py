@@ -25,13 +25,17 @@ __all__ = [
     "Availability",
     "DeploymentId",
     "Duration",
+    "GpuType",
     "Model",
+    "ServiceRequirements",
+    "Sessions",
     "SlaTarget",
     "TenantId",
     "TenantSpec",
     "TimeZone",
     "check_tenant_id",
     "check_time_zone",
+    "number_in_text",
     "parse_duration",
 ]
 

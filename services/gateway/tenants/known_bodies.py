@@ -2,12 +2,13 @@
 
 from services.gateway.http.known_fields import KnownField, KnownFields
 from services.gateway.tenants.known_fields import OF_CHANGES, OF_TENANTS
-from services.gateway.tenants.schemas import CalculateResources, TenantChange, TenantCreate
+from services.gateway.tenants.schemas import CalculateResources, TenantChange, TenantCreate, TenantPatch
 
 _IGNORED = KnownField()
 KNOWN_FIELDS: KnownFields = {
     TenantCreate: OF_TENANTS,
     TenantChange: OF_TENANTS | OF_CHANGES,
+    TenantPatch: OF_TENANTS | OF_CHANGES,
     # A calculation is asked with the body of a creation, too.
     CalculateResources: dict.fromkeys(TenantCreate.model_fields.keys() | OF_TENANTS.keys(), _IGNORED),
 }

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.gateway.http.problems import refusal
+from services.gateway.http.unknown_fields import BodyCheck
 from services.gateway.tenants.row import TenantRow
 from services.gateway.tenants.rules import spec_of_row
 from services.gateway.tenants.schemas import TenantChange, TenantPatch
@@ -15,6 +16,7 @@ from shared.tenants import TenantSpec
 
 _REQUIRED = {"service_requirements": dict[str, int]()}
 """Fields without a default. Emptied by null, they are refused as an empty field of a PUT is."""
+_STRICT = BodyCheck(TenantChange, {})
 
 
 def change_of_patch(row: TenantRow, patch: TenantPatch) -> TenantChange:
@@ -22,8 +24,10 @@ def change_of_patch(row: TenantRow, patch: TenantPatch) -> TenantChange:
     given = patch.model_dump(mode="json", exclude_unset=True)
     merged = {name: each for name, each in merge_patch(_document(row), given).items() if name in given}
     reset = {name: _default(row, name) for name, each in given.items() if each is None}
+    document = {**merged, **reset}
+    _STRICT.check(document)
     try:
-        return TenantChange.model_validate({**merged, **reset}, extra="forbid")
+        return TenantChange.model_validate(document)
     except ValidationError as error:
         raise refusal([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from error
 

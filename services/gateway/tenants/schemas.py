@@ -88,6 +88,11 @@ class TenantPatch(Model):
     deploy: bool | None = None
     """null: true, unless the tenant was never deployed."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_our_names(cls, fields: Any) -> Any:
+        return with_our_names(fields, OF_TENANTS)
+
 
 class DeployRequest(Model):
     """How to deploy an existing tenant. Every field has a default."""

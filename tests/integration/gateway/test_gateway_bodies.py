@@ -72,6 +72,7 @@ async def test_a_change_of_fields_without_an_effect_alone_is_refused_with_what_t
     ("method", "path", "body", "field"),
     [
         ("PUT", "", {"nmae": "x"}, "nmae"),
+        ("PATCH", "", {"nmae": "x"}, "nmae"),
         ("PUT", "", {"name": "x", "options": {"prune": True, "heal": True}}, "options.heal"),
         ("POST", "/deploy", {"options": {"timout": "5m"}}, "options.timout"),
         ("POST", "/rollback", {"deployment": "dep-1"}, "deployment"),
@@ -91,6 +92,19 @@ async def test_every_call_refuses_an_unknown_field_in_the_language_of_the_reques
     }
     assert "필드" in problems[field]
     assert answer.headers["content-language"] == "ko"
+
+
+async def test_the_predecessor_s_page_changes_a_tenant_by_patch(gateway: Gateway) -> None:
+    created = await gateway.create(deploy=False)
+    path = f"/tenants/{created['tenant_id']}"
+    edited = {"name": "changed", "status": "running", "preset": "large"}
+    answer = await gateway.http.patch(path, json=edited, headers=DEMO)
+    assert answer.status_code == 202, answer.text
+    assert "status can't be set" in answer.json()["notes"][0]
+    nothing = await gateway.http.patch(path, json={"status": "stopped"}, headers=DEMO)
+    assert "POST .../stop" in error_of(nothing, 422, "VALIDATION_ERROR")["message"]
+    misspelt = await gateway.http.patch(path, json={"options": {"timout": "1m"}}, headers=DEMO)
+    assert "did you mean timeout?" in error_of(misspelt, 422, "VALIDATION_ERROR")["message"]
 
 
 async def test_measurements_may_be_numbers_in_text(gateway: Gateway) -> None:

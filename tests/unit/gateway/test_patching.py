@@ -72,7 +72,8 @@ def test_a_nested_field_keeps_its_neighbours() -> None:
 
 
 def test_null_removes_an_entry_and_resets_a_field() -> None:
-    assert changed(service_requirements={"chatbot": None}).service_requirements == {"callbot": 50}
+    for nothing in (None, 0, "0"):
+        assert changed(service_requirements={"chatbot": nothing}).service_requirements == {"callbot": 50}
     change = changed(name=None, preset=None, description=None, sla_target=None, options=None)
     spec = rules.changed_spec(rules.spec_of_row(row()), change)
     assert (spec.name, spec.preset, spec.description) == ("t", None, None)
@@ -93,6 +94,7 @@ def test_options_merge_with_those_of_the_last_deployment() -> None:
         ({"service_requirements": {"callbot": "many"}}, "service_requirements.callbot"),
         ({"sla_target": {"availabilty": "99.9%"}}, "sla_target.availabilty"),
         ({"options": {"timeout": 5}}, "options.timeout"),
+        ({"service_requirements": {"callbot": 0, "chatbot": "0"}}, "service_requirements"),
     ],
 )
 def test_what_is_wrong_after_the_merge_is_refused_by_field(patch: dict[str, Any], field: str) -> None:
@@ -103,9 +105,8 @@ def test_what_is_wrong_after_the_merge_is_refused_by_field(patch: dict[str, Any]
 
 def test_a_tenant_can_not_lose_all_of_its_services() -> None:
     for patch in ({"callbot": None, "chatbot": None}, None):
-        change = changed(service_requirements=patch)
         with pytest.raises(Refused) as refused:
-            rules.changed_spec(rules.spec_of_row(row()), change)
+            changed(service_requirements=patch)
         assert [each["field"] for each in refused.value.details["errors"]] == ["service_requirements"]
 
 

@@ -10,7 +10,7 @@ from services.gateway.http import validation
 from services.gateway.http.unknown_fields import BodyCheck, UnknownFields, names_at
 from services.gateway.monitoring.routes import Points
 from services.gateway.tenants.known_bodies import KNOWN_FIELDS
-from services.gateway.tenants.schemas import CalculateResources, DeployRequest, TenantChange, TenantCreate
+from services.gateway.tenants.schemas import CalculateResources, DeployRequest, TenantChange, TenantCreate, TenantPatch
 from shared.errors import Refused
 from shared.events import DeployOptions
 from shared.tenants import Model, SlaTarget
@@ -132,7 +132,7 @@ def test_a_tenant_is_sent_back_as_it_is_shown_with_a_note_for_each_field_that_ca
     assert "status" in refused(TenantCreate, TENANT | {"status": "running"})
 
 
-@pytest.mark.parametrize("model", [TenantCreate, TenantChange])
+@pytest.mark.parametrize("model", [TenantCreate, TenantChange, TenantPatch])
 def test_auto_deploy_is_deploy(model: type[Model]) -> None:
     assert notes(model, {"service_requirements": SERVICES, "auto_deploy": False}) == []
     assert model.model_validate(TENANT | {"auto_deploy": False}).model_dump()["deploy"] is False
@@ -159,7 +159,7 @@ def test_names_are_those_of_the_models_at_a_path() -> None:
 
 
 def test_the_table_names_no_field_that_a_body_has() -> None:
-    for model in (TenantCreate, TenantChange):
+    for model in (TenantCreate, TenantChange, TenantPatch):
         assert not KNOWN_FIELDS[model].keys() & model.model_fields.keys()
         means = {each.means for each in KNOWN_FIELDS[model].values()} - {None}
         assert means <= model.model_fields.keys()

@@ -57,14 +57,17 @@ waits-for-room = '{ $target }'에 자원이 생길 때까지 기다립니다: { 
 manifest-of-a-revision = 매니페스트는 리비전 { $of }의 것입니다. 테넌트의 현재 리비전은 { $at }이며 POST .../deploy로 배포합니다
 finding-line = { $line }행
 
-## Whether an id can be used.
+## Fields of other clients.
 
-id-available = 테넌트 ID { $tenant_id }은(는) 사용할 수 있습니다
-id-in-use = 테넌트 ID { $tenant_id }은(는) 이미 사용 중입니다 (상태: { $status })
-id-being-deleted = 테넌트 { $tenant_id }이(가) 삭제되고 있습니다. 삭제가 끝나면 이 ID를 쓸 수 있습니다
 field-tenancy-mode = tenancy_mode는 효과가 없습니다. 크기는 자원 계산 또는 preset이 정합니다
 field-cloud-provider = cloud_provider는 효과가 없습니다. 실행할 곳은 target으로 고릅니다
 field-per-service = { $field }은(는) 효과가 없습니다. service_options에서 서비스별로 고르세요
 field-channels = { $field }은(는) 효과가 없습니다. 세션 수는 service_requirements로 정합니다
 field-status = status는 직접 바꿀 수 없습니다. POST .../start, .../stop, .../restart, .../deploy를 쓰세요
 field-read-only = { $field }은(는) 표시만 되며 바꿀 수 없습니다
+
+## Whether an id can be used.
+
+id-available = 테넌트 ID { $tenant_id }은(는) 사용할 수 있습니다
+id-in-use = 테넌트 ID { $tenant_id }은(는) 이미 사용 중입니다 (상태: { $status })
+id-being-deleted = 테넌트 { $tenant_id }이(가) 삭제되고 있습니다. 삭제가 끝나면 이 ID를 쓸 수 있습니다
