@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from services.gateway.http.body_check import BodyCheck
 from services.gateway.http.problems import refusal
-from services.gateway.http.unknown_fields import BodyCheck
 from services.gateway.tenants.row import TenantRow
 from services.gateway.tenants.rules import spec_of_row
 from services.gateway.tenants.schemas import TenantChange, TenantPatch

@@ -102,7 +102,7 @@ async def test_the_predecessor_s_page_changes_a_tenant_by_patch(gateway: Gateway
     assert answer.status_code == 202, answer.text
     assert "status can't be set" in answer.json()["notes"][0]
     nothing = await gateway.http.patch(path, json={"status": "stopped"}, headers=DEMO)
-    assert "POST .../stop" in error_of(nothing, 422, "VALIDATION_ERROR")["message"]
+    assert "POST .../start, .../stop" in error_of(nothing, 422, "VALIDATION_ERROR")["message"]
     misspelt = await gateway.http.patch(path, json={"options": {"timout": "1m"}}, headers=DEMO)
     assert "did you mean timeout?" in error_of(misspelt, 422, "VALIDATION_ERROR")["message"]
 

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends, FastAPI
 from pydantic import ConfigDict, Field
 
 from services.gateway.http import validation
-from services.gateway.http.unknown_fields import BodyCheck, UnknownFields, names_at
+from services.gateway.http.body_check import BodyCheck, names_at
+from services.gateway.http.unknown_fields import UnknownFields
 from services.gateway.monitoring.routes import Points
 from services.gateway.tenants.known_bodies import KNOWN_FIELDS
 from services.gateway.tenants.schemas import CalculateResources, DeployRequest, TenantChange, TenantCreate, TenantPatch
