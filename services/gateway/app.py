@@ -18,6 +18,7 @@ from services.gateway import housekeeping
 from services.gateway.cancellation import routes as cancellation
 from services.gateway.dashboards import routes as dashboards
 from services.gateway.deployments import routes as deployments
+from services.gateway.diffs import routes as diffs
 from services.gateway.http import routes as http
 from services.gateway.http import validation
 from services.gateway.http.bodies import BodyLimit, JsonBody
@@ -66,6 +67,7 @@ _log = structlog.get_logger(__name__)
 _FEATURES: tuple[APIRouter, ...] = (
     tenant_ids.router,
     deployments.router,
+    diffs.router,
     lifecycle.router,
     cancellation.router,
     monitoring.router,

@@ -32,6 +32,7 @@ DOCUMENTED_PATHS = {
     "/api/v1/tenants/{tenant_id}/deployments": {"get"},
     "/api/v1/deployments/{deployment_id}": {"get"},
     "/api/v1/deployments/{deployment_id}/events": {"get"},
+    "/api/v1/deployments/{deployment_id}/diff": {"get"},
     "/api/v1/tenants/{tenant_id}/monitoring": {"get", "post"},
     "/api/v1/tenants/{tenant_id}/sla": {"get"},
     "/health": {"get"},

@@ -71,3 +71,10 @@ field-read-only = { $field }은(는) 표시만 되며 바꿀 수 없습니다
 id-available = 테넌트 ID { $tenant_id }은(는) 사용할 수 있습니다
 id-in-use = 테넌트 ID { $tenant_id }은(는) 이미 사용 중입니다 (상태: { $status })
 id-being-deleted = 테넌트 { $tenant_id }이(가) 삭제되고 있습니다. 삭제가 끝나면 이 ID를 쓸 수 있습니다
+
+## The diff of two deployments.
+
+not-a-deployment-of = '{ $deployment_id }'은(는) 테넌트 '{ $tenant_id }'의 배포가 아닙니다
+deployment-without-manifest = 배포 '{ $deployment_id }'({ $operation }, 상태: { $status })에는 매니페스트가 없습니다
+manifest-lost = 배포 '{ $deployment_id }'의 매니페스트({ $digest })가 더 이상 저장되어 있지 않습니다
+no-earlier-deployment = 배포 '{ $deployment_id }'보다 먼저 매니페스트가 있었던 배포가 없습니다. `against`로 다른 배포를 고르세요

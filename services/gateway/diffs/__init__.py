@@ -1,0 +1,1 @@
+"""What a deployment has changed, against an earlier one or a cluster."""
