@@ -1,10 +1,16 @@
 """Renders and validates manifests by the same workers that deployments go through. Nothing is stored."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Literal
 
+from services.gateway.http.language import translator
+from services.gateway.manifests.package import package
+from services.gateway.manifests.package_readme import Summary
+from services.gateway.manifests.schemas import answer_of
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenants.queries import TenantQueries
+from services.gateway.tenants.row import TenantRow
 from services.gateway.tenants.rules import spec_of_row
 from shared.namespaces import check_namespace
 from shared.rpc import RenderReply, RenderRequest, ValidateReply, ValidateRequest
@@ -32,9 +38,27 @@ class ManifestQueries:
 
     async def render(self, tenant_id: str, options: ManifestOptions) -> RenderReply:
         """The manifest of the tenant's current revision, deployed or not."""
+        return await self._render(await self._row(tenant_id, options), options)
+
+    async def package(self, tenant_id: str, options: ManifestOptions) -> bytes:
+        """The manifest of the current revision with its checks, as a zip."""
+        row = await self._row(tenant_id, options)
+        rendered = await self._render(row, options)
+        # Without the cluster's capacity, which would give the same revision another package at another time.
+        verdict = await self.validate(
+            ValidateRequest(manifest=rendered.text, tenant_id=None if options.namespace else tenant_id)
+        )
+        namespace = options.namespace or spec_of_row(row).namespace
+        summary = Summary(tenant_id, namespace, row.revision, rendered.digest)
+        texts = translator()
+        return await asyncio.to_thread(package, rendered.text, answer_of(verdict, texts), summary, texts)
+
+    async def _row(self, tenant_id: str, options: ManifestOptions) -> TenantRow:
         if options.namespace is not None:
             check_namespace(options.namespace, tenant_id)
-        row = await self._tenants.row(tenant_id)
+        return await self._tenants.row(tenant_id)
+
+    async def _render(self, row: TenantRow, options: ManifestOptions) -> RenderReply:
         spec = spec_of_row(row)
         given = {
             "include_monitoring": options.include_monitoring,

@@ -1,9 +1,12 @@
-"""`/api/v1/tenants/{id}/manifest`, and `/api/v1/tenants/validate-manifest` for any manifest."""
+"""`/api/v1/tenants/{id}/manifest` and `.../package`, and `/api/v1/tenants/validate-manifest` for any manifest."""
 
+import dataclasses
+import hashlib
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 
+from services.gateway.http.etags import is_current
 from services.gateway.http.language import translator
 from services.gateway.http.parameters import TenantPath
 from services.gateway.http.schemas import answers
@@ -20,6 +23,12 @@ _ANSWERS = {
     **answers("TENANT_NOT_FOUND", "MANIFEST_INVALID", "DATABASE_ERROR", "WORKER_UNAVAILABLE"),
     200: {"content": {"application/yaml": {}, "application/json": {}}, "description": "The manifest"},
     304: {"description": "The manifest has the digest that If-None-Match names"},
+}
+
+_PACKAGE_ANSWERS = {
+    **_ANSWERS,
+    200: {"content": {"application/zip": {}}, "description": "The package"},
+    304: {"description": "The package has the digest that If-None-Match names"},
 }
 
 
@@ -70,7 +79,7 @@ async def get_manifest(
     """The manifest of the current revision. Its ETag is the manifest's digest."""
     reply = await queries.render(tenant_id, options)
     etag = f'"{reply.digest}"'
-    if if_none_match is not None and (reply.digest in if_none_match or if_none_match.strip() == "*"):
+    if is_current(if_none_match, etag):
         return Response(status_code=304, headers={"ETag": etag})
     return Response(reply.text, media_type=_MEDIA_TYPES[options.form], headers={"ETag": etag})
 
@@ -79,3 +88,21 @@ async def get_manifest(
 async def render_manifest(tenant_id: TenantPath, options: Options, queries: Queries) -> Response:
     """The same as the GET, but always with the whole text."""
     return await get_manifest(tenant_id, options, queries)
+
+
+@router.get("/{tenant_id}/package", summary="Get a package", responses=_PACKAGE_ANSWERS, response_class=Response)
+async def get_package(
+    tenant_id: TenantPath,
+    options: Options,
+    queries: Queries,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """The manifest of the current revision as a zip for `kubectl apply -k`, with README, findings and checksums."""
+    body = await queries.package(tenant_id, dataclasses.replace(options, form="yaml"))
+    headers = {
+        "ETag": f'"sha256:{hashlib.sha256(body).hexdigest()}"',
+        "Content-Disposition": f'attachment; filename="{tenant_id}.zip"',
+    }
+    if is_current(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/zip", headers=headers)

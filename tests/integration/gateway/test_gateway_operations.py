@@ -25,6 +25,7 @@ DOCUMENTED_PATHS = {
     "/api/v1/tenants/check-duplicate": {"post"},
     "/api/v1/tenants/check-duplicate/{tenant_id}": {"get"},
     "/api/v1/tenants/{tenant_id}/manifest": {"get", "post"},
+    "/api/v1/tenants/{tenant_id}/package": {"get"},
     "/api/v1/tenants/{tenant_id}/recommendation": {"post"},
     "/api/v1/tenants/{tenant_id}/deployment-status": {"get"},
     "/api/v1/tenants/calculate-resources": {"post"},
