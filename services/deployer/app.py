@@ -12,15 +12,20 @@ from services.deployer.cluster.capacity import CapacityService
 from services.deployer.drift.watcher import DriftWatcher
 from services.deployer.handlers import Handlers
 from services.deployer.mode_context import ModeContext
+from services.deployer.preview.cluster_diff import ClusterDiff
 from services.deployer.reconcile.controller import Controller
 from services.deployer.settings import DeployerSettings
 from shared.bus import Delivery, Worker
 from shared.events import Event, ManifestRendered, OperationRequested
-from shared.rpc import CapacityReply, CapacityRequest, RoomReply, RoomRequest
+from shared.rpc import CapacityReply, CapacityRequest, DiffReply, DiffRequest, RoomReply, RoomRequest
 from shared.subjects import DEPLOYER_ACCEPTS_MANIFESTS, DEPLOYER_ACCEPTS_OPERATIONS, Mode, Rpc
 
 _REQUESTS_AT_ONCE = 16
 """Concurrent RPC requests. Each waits for a listing of one cluster; a slow cluster must not block the others."""
+
+
+_DIFFS_AT_ONCE = 4
+"""Concurrent diffs: each makes two requests for each object of a manifest."""
 
 
 def build(settings: DeployerSettings) -> Worker:
@@ -40,11 +45,13 @@ def build(settings: DeployerSettings) -> Worker:
             worker.background(f"drift {mode} {target}", DriftWatcher(context, target).run)
         worker.closes(capacities[mode].close)
         worker.closes(context.clusters.close)
-    _route(worker, handlers, capacities)
+    diffs = {mode: ClusterDiff(context.clusters, context.states) for mode, context in contexts.items()}
+    _route(worker, handlers)
+    _answer(worker, capacities, diffs)
     return worker
 
 
-def _route(worker: Worker, handlers: Mapping[Mode, Handlers], capacities: Mapping[Mode, CapacityService]) -> None:
+def _route(worker: Worker, handlers: Mapping[Mode, Handlers]) -> None:
     """Pass each message to the objects of its mode, which the subject determines."""
 
     async def accept_manifest(event: ManifestRendered, delivery: Delivery) -> list[Event]:
@@ -53,13 +60,22 @@ def _route(worker: Worker, handlers: Mapping[Mode, Handlers], capacities: Mappin
     async def accept_operation(event: OperationRequested, delivery: Delivery) -> list[Event]:
         return await handlers[delivery.mode].accept_operation(event, delivery)
 
+    worker.on(DEPLOYER_ACCEPTS_MANIFESTS, accept_manifest)
+    worker.on(DEPLOYER_ACCEPTS_OPERATIONS, accept_operation)
+
+
+def _answer(worker: Worker, capacities: Mapping[Mode, CapacityService], diffs: Mapping[Mode, ClusterDiff]) -> None:
+    """Answer each request by the objects of its mode."""
+
     async def answer_capacity(request: CapacityRequest, mode: Mode) -> CapacityReply:
         return await capacities[mode].answer_capacity(request)
 
     async def answer_room(request: RoomRequest, mode: Mode) -> RoomReply:
         return await capacities[mode].answer_room(request)
 
-    worker.on(DEPLOYER_ACCEPTS_MANIFESTS, accept_manifest)
-    worker.on(DEPLOYER_ACCEPTS_OPERATIONS, accept_operation)
+    async def answer_diff(request: DiffRequest, mode: Mode) -> DiffReply:
+        return await diffs[mode].answer(request)
+
     worker.answer(Rpc.CAPACITY, CapacityRequest, answer_capacity, concurrency=_REQUESTS_AT_ONCE)
     worker.answer(Rpc.ROOM, RoomRequest, answer_room, concurrency=_REQUESTS_AT_ONCE)
+    worker.answer(Rpc.DIFF, DiffRequest, answer_diff, concurrency=_DIFFS_AT_ONCE)

@@ -45,6 +45,7 @@ from services.gateway.outbox.drainer import OutboxDrainer
 from services.gateway.recommendations import routes as recommendations
 from services.gateway.settings import GatewaySettings
 from services.gateway.sla import routes as sla
+from services.gateway.tenant_diff import routes as tenant_diff
 from services.gateway.tenant_ids import routes as tenant_ids
 from services.gateway.tenants import routes as tenants
 from services.gateway.tenants.known_bodies import KNOWN_FIELDS
@@ -70,6 +71,7 @@ _FEATURES: tuple[APIRouter, ...] = (
     diffs.router,
     lifecycle.router,
     cancellation.router,
+    tenant_diff.router,
     monitoring.router,
     manifests.router,
     recommendations.router,

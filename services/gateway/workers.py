@@ -13,6 +13,8 @@ from shared.rpc import (
     CalculateRequest,
     CapacityReply,
     CapacityRequest,
+    DiffReply,
+    DiffRequest,
     MaintenanceReply,
     MaintenanceRequest,
     Recommendation,
@@ -33,6 +35,8 @@ from shared.tenants import Model, TenantSpec
 R = TypeVar("R", bound=Model)
 _VALIDATION_TIMEOUT = 15.0
 """Seconds: the largest manifest that fits into a request body, on a busy machine."""
+_DIFF_TIMEOUT = 15.0
+"""Seconds: longer than the deployer takes at most."""
 _REPORT_TIMEOUT = 10.0
 """Seconds: the SLA of a long period, after an outage that delayed its samples."""
 
@@ -79,6 +83,9 @@ class WorkerClient:
 
     async def capacity(self, request: CapacityRequest) -> CapacityReply:
         return await self._call(Rpc.CAPACITY, request, CapacityReply)
+
+    async def diff(self, request: DiffRequest) -> DiffReply:
+        return await self._call(Rpc.DIFF, request, DiffReply, timeout=_DIFF_TIMEOUT)
 
     async def _call(self, endpoint: Rpc, request: Model, reply: type[R], *, timeout: float = 0.0) -> R:
         name = ANSWERED_BY[endpoint]

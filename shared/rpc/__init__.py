@@ -20,6 +20,7 @@ from shared.rpc.clusters import (
     Shortage,
     Unplaced,
 )
+from shared.rpc.diffs import DiffReply, DiffRequest
 from shared.rpc.manifests import Finding, RenderReply, RenderRequest, ResourceSummary, ValidateReply, ValidateRequest
 from shared.rpc.sizing import (
     CalculateRequest,
@@ -49,6 +50,8 @@ __all__ = [
     "CalculateRequest",
     "CapacityReply",
     "CapacityRequest",
+    "DiffReply",
+    "DiffRequest",
     "Finding",
     "MaintenanceReply",
     "MaintenanceRequest",

@@ -117,8 +117,9 @@ class Bench:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def settings(self, **changes: Any) -> DeployerSettings:
-        impatient = {"failure_grace": 1.0, "takeover_interval": 0.2}
-        return DeployerSettings(nats_url=self.nats_url, k8s_simulator_url=self.simulator_url, **impatient | changes)
+        impatient: dict[str, Any] = {"failure_grace": 1.0, "takeover_interval": 0.2}
+        urls = {"nats_url": self.nats_url, "k8s_simulator_url": self.simulator_url}
+        return DeployerSettings(**urls | impatient | changes)
 
     @asynccontextmanager
     async def deployer(self, **changes: Any) -> AsyncIterator[Worker]:

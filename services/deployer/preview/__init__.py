@@ -1,0 +1,1 @@
+"""Shows what an operation would change in a cluster, without changing anything."""
