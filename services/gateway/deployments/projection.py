@@ -5,7 +5,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 from shared.events import (
     DeployCancelled,
@@ -45,7 +46,7 @@ _TENANT_STATUSES: Mapping[DeploymentStatus, TenantStatus] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Update:
     """A change of a deployment. None leaves a field unchanged."""
 
@@ -59,6 +60,11 @@ class Update:
     digest: str | None = None
     drifted: bool = False
     """The cluster no longer agrees with what was deployed. The deployment keeps its terminal status."""
+
+    @cached_property
+    def written_resources(self) -> list[dict[str, Any]]:
+        """The resources as JSON objects; written once for all sockets and rows."""
+        return [each.model_dump(exclude_none=True) for each in self.resources]
 
     @property
     def level(self) -> Level:

@@ -173,7 +173,7 @@ def _row_values(update: Update) -> dict[str, Any]:
         "progress": update.progress,
         "error_code": update.error_code,
         "digest": update.digest,
-        "resources": [each.model_dump(exclude_none=True) for each in update.resources] or None,
+        "resources": update.written_resources or None,
     }
     return {name: value for name, value in values.items() if value is not None}
 
@@ -191,7 +191,7 @@ def _event_values(update: Update, delivery: Delivery) -> dict[str, Any]:
         "level": update.level,
         "message": update.message,
         "error_code": update.error_code,
-        "resources": [each.model_dump(exclude_none=True) for each in update.resources],
+        "resources": update.written_resources,
         "correlation_id": delivery.correlation_id,
     }
 

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from services.gateway.websockets.shared_text import encode
 from shared.reading import InvalidText, parse_json
 
 NOT_FOUND = 4404
@@ -18,7 +18,8 @@ TRY_AGAIN = 1013
 _BURST = 100
 _MESSAGES_A_SECOND = 10
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Send = Callable[[str], Awaitable[None]]
+"""Sends a text."""
 Receive = Callable[[Any], dict[str, Any] | None]
 """Handles a client's message (parsed JSON); returns an answer, or None."""
 
@@ -44,10 +45,6 @@ class MessageAllowance:
 
 async def serve(websocket: WebSocket, send_all: Callable[[Send], Awaitable[None]], receive: Receive) -> None:
     """Run `send_all` until it ends or the client disconnects, and pass the client's messages to `receive`."""
-
-    async def send(message: dict[str, Any]) -> None:
-        await websocket.send_text(orjson.dumps(message, option=orjson.OPT_UTC_Z).decode())
-
     allowance = MessageAllowance(asyncio.get_running_loop().time)
     exceeded = False
 
@@ -62,9 +59,9 @@ async def serve(websocket: WebSocket, send_all: Callable[[Send], Awaitable[None]
                 return
             answer = receive(_parse(message))
             if answer is not None:
-                await send(answer)
+                await websocket.send_text(encode(answer))
 
-    tasks = {asyncio.ensure_future(send_all(send)), asyncio.create_task(listen())}
+    tasks = {asyncio.ensure_future(send_all(websocket.send_text)), asyncio.create_task(listen())}
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

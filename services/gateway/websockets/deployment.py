@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket
 from services.gateway.deployments import repository as store
 from services.gateway.deployments.projection import Update, is_step_forward
 from services.gateway.websockets.connection import NOT_FOUND, Send, close, invalid_message, serve
+from services.gateway.websockets.shared_text import encode
 from services.gateway.websockets.snapshots import SnapshotReader
 from services.gateway.websockets.stream_feed import FeedMessage, FeedSubscription, StreamFeed
 from shared.errors import DependencyUnavailable
@@ -60,11 +61,10 @@ class DeploymentFeedState:
         update = message.content
         if not self._is_later(message) or not is_step_forward(self._state["status"], update):
             return False
-        resources = [each.model_dump(exclude_none=True) for each in update.resources]
         self._apply(
             message.seq,
             update,
-            resources=resources,
+            resources=update.written_resources,
             timestamp=message.time,
             level=update.level,
             stored=message.time,
@@ -125,7 +125,7 @@ async def watch_deployment(
                 # The feed no longer has some messages that aren't projected into rows yet: wait for the projection.
                 view = DeploymentFeedState(deployment_id, found.tenant_name)
                 view.load(found)
-                await send(view.message("snapshot"))
+                await send(subscription.text(view.message("snapshot")))
                 present = await _read_when_projected(snapshots, deployment_id, subscription.forgotten) or found
             await send_messages(send, present, events, subscription, since)
 
@@ -154,22 +154,22 @@ async def send_messages(
             view.update(step)
         else:
             view.replay(step)
-        await send(view.message())
+        await send(subscription.text(view.message()))
     view.load(row)
     for recent in subscription.recent:
         # The rows may be behind the messages that the client has received.
         if recent.seq <= (since or 0):
             view.update(recent)
-    await send(view.message("snapshot"))
+    await send(subscription.text(view.message("snapshot")))
     for recent in subscription.recent:
         if view.update(recent):
-            await send(view.message())
+            await send(subscription.text(view.message()))
     while True:
         missed, live = await subscription.get()
         if missed:
-            await send({"type": "missed", "count": missed, "deployment_id": row.deployment_id})
+            await send(encode({"type": "missed", "count": missed, "deployment_id": row.deployment_id}))
         if live is not None and view.update(live):
-            await send(view.message())
+            await send(subscription.text(view.message()))
 
 
 def merged(

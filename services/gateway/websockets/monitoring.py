@@ -17,6 +17,7 @@ from services.gateway.monitoring import repository as store
 from services.gateway.monitoring.series import series_name
 from services.gateway.tenants import repository as tenant_store
 from services.gateway.websockets.connection import NOT_FOUND, Send, close, invalid_message, serve
+from services.gateway.websockets.shared_text import encode
 from services.gateway.websockets.snapshots import SnapshotReader
 from services.gateway.websockets.stream_feed import FeedMessage, FeedSubscription, StreamFeed
 from shared.measuring import NAME_RULE, name_problem
@@ -170,9 +171,9 @@ async def send_samples(
     for recent in subscription.recent:
         state.add(recent)
         if since is not None and recent.seq > since and (message := state.message()) is not None:
-            await send(message)
+            await send(subscription.text(message))
     if (message := state.message("snapshot")) is not None:
-        await send(message)
+        await send(subscription.text(message))
     while True:
         try:
             async with asyncio.timeout(state.wait()):
@@ -181,8 +182,8 @@ async def send_samples(
             pass
         else:
             if missed:
-                await send({"type": "missed", "count": missed})
+                await send(encode({"type": "missed", "count": missed}))
             if live is not None:
                 state.add(live)
         if (message := state.message()) is not None:
-            await send(message)
+            await send(subscription.text(message))

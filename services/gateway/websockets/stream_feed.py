@@ -25,6 +25,7 @@ from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, Header
 from pydantic import ValidationError
 
+from services.gateway.websockets.shared_text import SharedText
 from shared.bus.envelope import CORRELATION_ID
 from shared.bus.publishing import NATS_ERRORS
 from shared.events import EVENTS, Event
@@ -54,7 +55,11 @@ class FeedMessage(Generic[P]):
 class FeedSubscription(Generic[P]):
     """A bounded queue for one socket. If it is full, the oldest message is dropped and counted."""
 
-    def __init__(self, recent: Sequence[FeedMessage[P]], limit: int, forgotten: int) -> None:
+    def __init__(
+        self, recent: Sequence[FeedMessage[P]], limit: int, forgotten: int, shared: SharedText | None = None
+    ) -> None:
+        self.text = (shared or SharedText()).of
+        """Encodes a message, once for all sockets of the topic that send the same one."""
         self.recent = recent
         """The recent messages from before the subscription."""
         self.forgotten = forgotten
@@ -132,20 +137,22 @@ class StreamFeed(Generic[P]):
         self._forgotten = 0
         self._queue = queue
         self._on_missed = on_missed
+        self._texts: dict[str, SharedText] = {}
         self._subscriptions: defaultdict[str, set[FeedSubscription[P]]] = defaultdict(set)
 
     @contextmanager
     def subscribe(self, topic: str) -> Iterator[FeedSubscription[P]]:
         """The messages of `topic` from now on, and the recent ones."""
         recent = [message for message in self._recent if message.topic == topic]
-        subscription = FeedSubscription(recent, self._queue, self._forgotten)
+        shared = self._texts.setdefault(topic, SharedText())
+        subscription = FeedSubscription(recent, self._queue, self._forgotten, shared)
         self._subscriptions[topic].add(subscription)
         try:
             yield subscription
         finally:
             self._subscriptions[topic].discard(subscription)
             if not self._subscriptions[topic]:
-                del self._subscriptions[topic]
+                del self._subscriptions[topic], self._texts[topic]
 
     async def run(self, connection: Callable[[], Client]) -> None:
         """Read the stream until cancelled."""

@@ -15,6 +15,7 @@ from services.gateway.deployments.projection import Update
 from services.gateway.websockets.connection import MessageAllowance
 from services.gateway.websockets.deployment import DeploymentFeedState, merged
 from services.gateway.websockets.monitoring import MonitoringFeedState
+from services.gateway.websockets.shared_text import SharedText, encode
 from services.gateway.websockets.snapshots import SnapshotReader
 from services.gateway.websockets.stream_feed import FeedMessage, FeedSubscription, StreamFeed
 from shared.database import Database
@@ -92,6 +93,27 @@ def test_a_replay_takes_from_the_log_and_from_memory_what_the_other_lacks() -> N
     found = merged(log, recent, 10, 13)
     assert [each.seq for each in found] == [11, 12, 13]
     assert merged(log, recent, None, 13) == []
+
+
+def test_sockets_that_send_the_same_message_share_its_text_and_others_have_their_own() -> None:
+    shared = SharedText()
+    views = [DeploymentFeedState("dep-1", "t") for _ in range(3)]
+    views[2].update(step(1, 90))
+    live = step(2, 50)
+    messages = [view.message() for view in views if view.update(live)]
+    texts = [shared.of(each) for each in messages]
+    assert texts == [encode(each) for each in messages]
+    assert texts[0] is texts[1]
+    assert '"progress":90' in texts[2]
+
+
+async def test_sockets_of_one_topic_share_texts_as_long_as_one_is_open() -> None:
+    with feed() as each:
+        with each.subscribe("a") as first, each.subscribe("a") as second, each.subscribe("b") as other:
+            text = first.text({"seq": 1})
+            assert second.text({"seq": 1}) is text
+            assert other.text({"seq": 2}) == '{"seq":2}'
+        assert not each._texts
 
 
 def sample(seq: int, arrived: datetime = NOW, **values: float) -> FeedMessage[tuple[datetime, dict[str, float]]]:
