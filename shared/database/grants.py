@@ -19,6 +19,8 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "services": {GATEWAY: _OWN},
     "deployments": {GATEWAY: _OWN},
     "deployment_events": {GATEWAY: _OWN},
+    "deployment_reports": {GATEWAY: _OWN},
+    "operation_durations": {GATEWAY: _OWN},
     "tenant_generations": {GATEWAY: _OWN},
     "outbox": {GATEWAY: _OWN},
     "stream_positions": {GATEWAY: _OWN},
@@ -36,6 +38,7 @@ SEQUENCES: Mapping[str, Iterable[str]] = {"tenants_id_seq": [GATEWAY], "services
 FUNCTIONS: Mapping[str, Iterable[str]] = {
     "make_monitoring_partition(text, date, date)": [MONITOR],
     "drop_monitoring_partition(text)": [MONITOR],
+    "refresh_statistics()": [MONITOR],
 }
 
 

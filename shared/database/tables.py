@@ -1,8 +1,9 @@
 """The tables, as SQLAlchemy Core knows them. Names and columns are the guides', so that their own SQL runs.
 
     tenants ─┬─ services              what a tenant consists of
-             ├─ deployments ── deployment_events
+             ├─ deployments ── deployment_events, deployment_reports
              └─ monitoring_data       partitioned by month, without a default partition
+    operation_durations               how long the last operations on each target took
     tenant_generations                outlives its tenant: generations never start again
     availability_samples ─▶ availability_runs       a queue, and the times that a tenant was up or down
     monitoring_rollups                means and maxima by minute, 5 minutes and hour
@@ -154,6 +155,33 @@ deployment_events = Table(
     Column("resources", JSONB),
     Column("correlation_id", String(200), nullable=False),
     Index("deployment_events_time", "time"),
+)
+
+deployment_reports = Table(
+    "deployment_reports",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("tenant_id", Integer, ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False),
+    # NULL: the tenant had no deployment of ours.
+    Column("deployment_id", String(64), ForeignKey("deployments.deployment_id", ondelete="CASCADE")),
+    Column("status", String(20), nullable=False),
+    _timestamp("deployed_at", default=False),
+    _timestamp("received_at", nullable=False),
+    Column("correlation_id", String(200), nullable=False),
+    Index("deployment_reports_latest", "tenant_id", "deployment_id", "id"),
+    Index("deployment_reports_deployment", "deployment_id"),
+)
+
+operation_durations = Table(
+    "operation_durations",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("target", String(63), nullable=False),
+    Column("operation", String(20), nullable=False),  # deploy, or update for that of a running tenant; stop, ...
+    Column("pods", Integer, nullable=False),
+    Column("seconds", Double, nullable=False),  # from the request to the end
+    _timestamp("ended_at", nullable=False),
+    Index("operation_durations_latest", "target", "operation", "id"),
 )
 
 tenant_generations = Table(
