@@ -29,6 +29,11 @@ class Dependencies:
         """Add a check. The start doesn't wait for it if `at_start` is false, as for space on a disk."""
         (self._checks if at_start else self._later)[name] = check
 
+    @property
+    def names(self) -> list[str]:
+        """The names of all checks."""
+        return [*self._checks, *self._later]
+
     async def missing(self) -> dict[str, str]:
         """The unavailable dependencies, each with the reason."""
         return _reasons(await _failures(self._checks | self._later))

@@ -7,14 +7,15 @@ that are missing, `/metrics` is Prometheus'.
 from contextlib import suppress
 from typing import Any, NoReturn
 
-import orjson
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from prometheus_client import make_asgi_app
 
+from shared.bus.status import health_of, readiness_of
 from shared.bus.worker import Worker
 from shared.http.connections import ConnectionLimits
 from shared.process.serving import run_process, serve, server_config
 from shared.settings import BusSettings
+from shared.status import ServiceStatus
 
 _DRAIN_SECONDS = 1
 """For a scrape that is being answered at a stop."""
@@ -48,20 +49,22 @@ def status_app(worker: Worker) -> AsgiFastStream:
 
     @get
     async def health(scope: Any) -> AsgiResponse:
-        alive = not worker.started or await worker.broker.ping(timeout=2.0)
-        return _answer(alive, {"status": "healthy" if alive else "no connection to NATS"})
+        found = await health_of(worker)
+        return _answer(found, is_good=found.is_good)
 
     @get
     async def ready(scope: Any) -> AsgiResponse:
-        missing = await worker.dependencies.missing()
-        return _answer(worker.started and not missing, {"ready": worker.started and not missing, "missing": missing})
+        found = await readiness_of(worker)
+        return _answer(found, is_good=found.ready)
 
     return AsgiFastStream(
         asgi_routes=[("/health", health), ("/ready", ready), ("/metrics", make_asgi_app(worker.registry))], logger=None
     )
 
 
-def _answer(good: bool, body: dict[str, Any]) -> AsgiResponse:
+def _answer(status: ServiceStatus, *, is_good: bool) -> AsgiResponse:
     return AsgiResponse(
-        orjson.dumps(body), status_code=200 if good else 503, headers={"content-type": "application/json"}
+        status.model_dump_json().encode(),
+        status_code=200 if is_good else 503,
+        headers={"content-type": "application/json"},
     )

@@ -15,6 +15,7 @@ import pytest
 
 from embedded.nats import NatsServer
 from embedded.ports import free_ports
+from shared.version import VERSION
 
 PROGRAM = """
 import asyncio
@@ -91,6 +92,8 @@ async def test_a_worker_without_nats_logs_what_it_waits_for_and_still_stops(nats
     async with process(f"nats://127.0.0.1:{free_port()}", port) as child:
         body = json.loads(await ask(port, "/ready", 503))
         assert "NATS" in body["missing"]
+        assert body["checks"]["NATS"] == body["missing"]["NATS"]
+        assert body["status"] == "not ready"
         assert await ask(port, "/health", 200)
         assert child.stderr is not None
         line = json.loads(await asyncio.wait_for(child.stderr.readline(), 10))
@@ -102,8 +105,10 @@ async def test_a_worker_without_nats_logs_what_it_waits_for_and_still_stops(nats
 async def test_a_worker_is_ready_shows_metrics_and_ends_cleanly_at_a_signal(nats_url: str) -> None:
     port = free_port()
     async with process(nats_url, port) as child:
-        assert json.loads(await ask(port, "/ready", 200)) == {"ready": True, "missing": {}}
-        assert await ask(port, "/health", 200)
+        ready, health = json.loads(await ask(port, "/ready", 200)), json.loads(await ask(port, "/health", 200))
+        assert (ready["status"], ready["ready"], ready["missing"]) == ("ready", True, {})
+        assert ready["checks"]["NATS"] == health["checks"]["NATS"] == "ok"
+        assert (health["service"], health["version"], health["status"]) == (ready["service"], VERSION, "healthy")
         assert "ecp_bus_received_messages" in await ask(port, "/metrics", 200)
         assert await stop(child, signal.SIGINT) == 0
 

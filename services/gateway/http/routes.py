@@ -1,16 +1,15 @@
 """`/health`, `/ready` and `/metrics` of this process."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared.bus import Worker
+from shared.bus.status import health_of, readiness_of
+from shared.status import Health, Readiness
 
 router = APIRouter(tags=["operations"])
-_PING_TIMEOUT = 2.0
-"""Seconds."""
 
 
 async def _worker(request: Request) -> Worker:
@@ -21,28 +20,31 @@ async def _worker(request: Request) -> Worker:
 OwnWorker = Annotated[Worker, Depends(_worker)]
 
 
-@router.get("/health", summary="Check that this process is alive", responses={503: {"description": "It is not"}})
-async def health(worker: OwnWorker) -> Response:
+@router.get(
+    "/health",
+    summary="Check that this process is alive",
+    responses={503: {"model": Health, "description": "It is not"}},
+)
+async def health(worker: OwnWorker, response: Response) -> Health:
     """Pings NATS: a client that was refused at a reconnect is alive but receives nothing."""
-    alive = not worker.started or await worker.broker.ping(timeout=_PING_TIMEOUT)
-    return _answer(alive, {"status": "healthy" if alive else "no connection to NATS"})
+    found = await health_of(worker)
+    response.status_code = 200 if found.is_good else 503
+    return found
 
 
 @router.get(
-    "/ready", summary="Check that it can serve", responses={503: {"description": "`missing` names the dependencies"}}
+    "/ready",
+    summary="Check that it can serve",
+    responses={503: {"model": Readiness, "description": "`missing` names the dependencies"}},
 )
-async def ready(worker: OwnWorker) -> Response:
+async def ready(worker: OwnWorker, response: Response) -> Readiness:
     """Names each missing dependency with the reason."""
-    missing = await worker.dependencies.missing()
-    is_ready = worker.started and not missing
-    return _answer(is_ready, {"ready": is_ready, "missing": missing})
+    found = await readiness_of(worker)
+    response.status_code = 200 if found.ready else 503
+    return found
 
 
 @router.get("/metrics", summary="Get Prometheus metrics", response_class=Response)
 async def metrics(worker: OwnWorker) -> Response:
     """The documented `ecp_tenant_*` metrics and those of the worker."""
     return Response(generate_latest(worker.registry), media_type=CONTENT_TYPE_LATEST)
-
-
-def _answer(good: bool, body: dict[str, Any]) -> JSONResponse:
-    return JSONResponse(body, status_code=200 if good else 503)

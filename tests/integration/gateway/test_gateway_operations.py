@@ -1,12 +1,14 @@
 """Health, readiness, metrics and the description of the API."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
 from embedded.postgres import PostgresServer
 from shared.events import DeployCompleted, MetricsCollected
+from shared.version import VERSION
 from tests.integration.gateway.test_gateway_deployments import created_and_prepared, event
 from tests.support.databases import FULL_DISK, execute
 from tests.support.gateway import (
@@ -47,8 +49,14 @@ async def at_root(gateway: Gateway, path: str) -> httpx.Response:
 
 
 async def test_a_gateway_with_all_that_it_needs_is_healthy_and_ready(gateway: Gateway) -> None:
-    assert (await at_root(gateway, "/health")).json() == {"status": "healthy"}
-    assert (await at_root(gateway, "/ready")).json() == {"ready": True, "missing": {}}
+    health, ready = (await at_root(gateway, "/health")).json(), (await at_root(gateway, "/ready")).json()
+    assert (health["status"], health["checks"]) == ("healthy", {"NATS": "ok"})
+    assert (ready["status"], ready["ready"], ready["missing"]) == ("ready", True, {})
+    assert {"NATS", "PostgreSQL (demo)", "writes to PostgreSQL (demo)"} <= ready["checks"].keys()
+    assert set(ready["checks"].values()) == {"ok"}
+    for answer in (health, ready):
+        assert (answer["service"], answer["version"]) == ("gateway", VERSION)
+        assert datetime.now(UTC) - datetime.fromisoformat(answer["timestamp"]) < timedelta(minutes=1)
 
 
 async def test_the_api_describes_every_operation_with_its_codes_and_one_error_shape(gateway: Gateway) -> None:
@@ -109,4 +117,5 @@ async def test_a_gateway_whose_database_can_t_write_is_not_ready_and_names_it(
         ready = await at_root(gateway, "/ready")
         assert ready.status_code == 503
         assert "No space left on device" in ready.json()["missing"]["writes to PostgreSQL (demo)"]
+        assert "No space left on device" in ready.json()["checks"]["writes to PostgreSQL (demo)"]
         assert (await at_root(gateway, "/health")).status_code == 200

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from services.simulator.api.product import cluster_metrics, endpoints, openapi, schemas
 from services.simulator.api.product.endpoints import ProductBackend, ProductEndpoints
 from services.simulator.controllers.virtual_cluster import VirtualCluster
+from shared.version import VERSION
 from tests.unit.simulator.cluster_harness import ClusterHarness, deployment, gpu_spec, template
 
 SENT: dict[str, Any] = {"tenant_id": "acme", "source": "billing", "metrics": {"sessions": 85, "revenue": 15000.5}}
@@ -163,7 +164,9 @@ async def test_the_mode_selects_the_cluster(client: httpx.AsyncClient) -> None:
 
 async def test_health_and_readiness_name_what_is_there(harness: ClusterHarness, client: httpx.AsyncClient) -> None:
     assert (await client.get("/health")).json()["clusters"] == ["default"]
-    assert (await client.get("/ready")).json() == {"status": "ready", "missing": []}
+    ready = (await client.get("/ready")).json()
+    assert (ready["status"], ready["ready"], ready["missing"]) == ("ready", True, [])
+    assert (ready["service"], ready["version"], set(ready["checks"].values())) == ("simulator", VERSION, {"ok"})
     async with connected(endpoints_of(harness, missing="database")) as waiting:
         answer = await waiting.get("/ready")
     assert (answer.status_code, answer.json()["missing"]) == (503, ["database"])

@@ -24,6 +24,7 @@ from services.simulator.api.product import openapi
 from services.simulator.api.product.schemas import ExternalMetrics
 from shared.kube.targets import VIRTUAL_CLUSTERS
 from shared.reading import InvalidText, parse_json
+from shared.status import HEALTHY, ServiceStatus, checks_of
 from shared.subjects import Mode
 
 _MOST_TENANTS: Final = 1000
@@ -83,13 +84,17 @@ class ProductEndpoints:
 
     async def health(self, request: Request) -> Response:
         """The process is alive."""
-        return _json(200, {"status": "healthy", "service": "simulator", "clusters": sorted(self._backends)})
+        checks = checks_of([f"cluster {name}" for name in sorted(self._backends)], {})
+        return _json(200, {"status": HEALTHY, "clusters": sorted(self._backends), **_identity(checks)})
 
     async def ready(self, request: Request) -> Response:
         """200 when all dependencies answer, otherwise 503 with those that don't."""
-        missing = sorted(name for name, is_available in self._dependencies().items() if not is_available)
+        found = self._dependencies()
+        missing = sorted(name for name, is_available in found.items() if not is_available)
         status = "ready" if not missing else "not ready"
-        return _json(503 if missing else 200, {"status": status, "missing": missing})
+        checks = checks_of(list(found), dict.fromkeys(missing, "not available"))
+        body = {"status": status, "ready": not missing, "missing": missing, **_identity(checks)}
+        return _json(503 if missing else 200, body)
 
     async def prometheus(self, request: Request) -> Response:
         """Metrics in Prometheus' text format."""
@@ -187,6 +192,11 @@ def _tenant(backend: ProductBackend, tenant_id: str) -> dict[str, Any] | None:
     if found is None and external is None:
         return None
     return {**(found or {"tenant_id": tenant_id}), "external_metrics": external}
+
+
+def _identity(checks: dict[str, str]) -> dict[str, Any]:
+    """The service and its checks, as every service answers them."""
+    return ServiceStatus(service="simulator", checks=checks).model_dump(mode="json")
 
 
 def _json(code: int, body: Any) -> Response:

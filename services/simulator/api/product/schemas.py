@@ -60,6 +60,9 @@ class Health(_Shape):
 
     status: Literal["healthy"]
     service: Literal["simulator"]
+    version: str
+    timestamp: str
+    checks: dict[str, str]
     clusters: list[str]
 
 
@@ -67,7 +70,12 @@ class Readiness(_Shape):
     """Whether all dependencies answer; `missing` names those that don't."""
 
     status: Literal["ready", "not ready"]
+    ready: bool
     missing: list[str]
+    service: Literal["simulator"]
+    version: str
+    timestamp: str
+    checks: dict[str, str]
 
 
 class PodTotals(_Shape):
