@@ -130,8 +130,9 @@ class ModeChoice:
         except Refused as error:
             await _refuse(scope, receive, send, error)
             return
-        request_context.current().mode = mode
-        with structlog.contextvars.bound_contextvars(mode=mode.value):
+        request = request_context.current()
+        request.mode, request.mode_is_given = mode or Mode.PRODUCTION, mode is not None
+        with structlog.contextvars.bound_contextvars(mode=request.mode.value):
             await self._app(scope, receive, send)
 
 
@@ -163,13 +164,14 @@ def _debug_info(request: RequestContext) -> dict[str, object]:
     return {"request_id": request.request_id, "mode": request.mode, "steps_ms": steps, "workers": request.workers}
 
 
-def _mode(scope: Scope) -> Mode:
+def _mode(scope: Scope) -> Mode | None:
+    """The mode that the client chose, or None. Raises Refused for another value."""
     given = Headers(scope=scope).getlist(DEMO_MODE)
     if scope["type"] == "websocket":
         given = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True).get("demo", given)
     values = {value.strip().lower() for value in given}
     if not values:
-        return Mode.PRODUCTION
+        return None
     if len(values) > 1 or not values <= {"true", "false"}:
         raise Refused(
             f"{DEMO_MODE} must be true (demo) or false (production); without it the mode is production",

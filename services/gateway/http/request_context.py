@@ -30,6 +30,8 @@ class RequestContext:
     languages: set[Language] = field(default_factory=set)
     """The languages of the texts in the answer. English stands for what has no translation."""
     mode: Mode = Mode.PRODUCTION
+    mode_is_given: bool = False
+    """Whether the client chose the mode, instead of getting the default."""
     debug: bool = False
     tenant_id: str | None = None
     """The tenant that it concerns, once it is known to exist: a metric label, so an invented id must not become one."""

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket
 
 from services.gateway.deployments import repository as store
 from services.gateway.deployments.projection import Update, is_step_forward
-from services.gateway.websockets.connection import NOT_FOUND, Send, close, invalid_message, serve
+from services.gateway.websockets.connection import Send, invalid_message, serve
 from services.gateway.websockets.shared_text import encode
 from services.gateway.websockets.snapshots import SnapshotReader
 from services.gateway.websockets.stream_feed import FeedMessage, FeedSubscription, StreamFeed
@@ -105,8 +105,11 @@ class DeploymentFeedState:
 
 async def watch_deployment(
     websocket: WebSocket, deployment_id: str, since: int | None, snapshots: SnapshotReader, feed: StreamFeed[Update]
-) -> None:
-    """Serve an accepted socket. Raises DependencyUnavailable if PostgreSQL is away when it opens."""
+) -> bool:
+    """Serve an accepted socket until it ends; False if there is no such deployment.
+
+    Raises DependencyUnavailable if PostgreSQL is away when it opens.
+    """
     with feed.subscribe(deployment_id) as subscription:
         async with snapshots.begin() as connection:
             projected = await store.last_projected(connection)
@@ -115,8 +118,7 @@ async def watch_deployment(
             if row is not None and since is not None:
                 events = await store.list_events(connection, deployment_id, since=since, limit=_REPLAYED)
         if row is None:
-            await close(websocket, NOT_FOUND, f"there is no deployment {deployment_id!r} in this mode")
-            return
+            return False
         found = row
 
         async def send_all(send: Send) -> None:
@@ -130,6 +132,7 @@ async def watch_deployment(
             await send_messages(send, present, events, subscription, since)
 
         await serve(websocket, send_all, receive)
+    return True
 
 
 async def _read_when_projected(snapshots: SnapshotReader, deployment_id: str, seq: int) -> Row[Any] | None:

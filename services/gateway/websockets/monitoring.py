@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 from services.gateway.monitoring import repository as store
 from services.gateway.monitoring.series import series_name
 from services.gateway.tenants import repository as tenant_store
-from services.gateway.websockets.connection import NOT_FOUND, Send, close, invalid_message, serve
+from services.gateway.websockets.connection import Send, invalid_message, serve
 from services.gateway.websockets.shared_text import encode
 from services.gateway.websockets.snapshots import SnapshotReader
 from services.gateway.websockets.stream_feed import FeedMessage, FeedSubscription, StreamFeed
@@ -140,15 +140,17 @@ class MonitoringFeedState:
 
 async def watch_monitoring(
     websocket: WebSocket, tenant_id: str, since: int | None, snapshots: SnapshotReader, feed: StreamFeed[Sample]
-) -> None:
-    """Serve an accepted socket. Raises DependencyUnavailable if PostgreSQL is away when it opens."""
+) -> bool:
+    """Serve an accepted socket until it ends; False if there is no such tenant.
+
+    Raises DependencyUnavailable if PostgreSQL is away when it opens.
+    """
     with feed.subscribe(tenant_id) as subscription:
         async with snapshots.begin() as connection:
             row = await tenant_store.find_tenant(connection, tenant_id)
             stored = await store.latest(connection, row.id) if row is not None else ()
         if row is None:
-            await close(websocket, NOT_FOUND, f"there is no tenant {tenant_id!r} in this mode")
-            return
+            return False
         state = MonitoringFeedState(tenant_id, asyncio.get_running_loop().time)
         state.begin(stored, feed.last_seq if since is None else since)
 
@@ -162,6 +164,7 @@ async def watch_monitoring(
             return answer
 
         await serve(websocket, send_all, receive)
+    return True
 
 
 async def send_samples(

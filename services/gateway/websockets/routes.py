@@ -1,18 +1,20 @@
-"""`/ws/deployment/{deployment_id}` and `/ws/monitoring/{tenant_id}`. The mode: `?demo=true`, or X-Demo-Mode.
+"""`/ws/deployment/{deployment_id}` and `/ws/monitoring/{tenant_id}`.
 
-A socket is accepted before it is refused: a browser shows the close code to the page, but not why a handshake failed.
+The mode is that of `?demo=true` or X-Demo-Mode. Without either, it is production, or demo for an id that only demo has:
+browsers can't send the header, and the guides' pages send no parameter. A socket is accepted before it is refused: a
+browser shows the close code to the page, but not why a handshake failed.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Depends, WebSocket
 from starlette.requests import HTTPConnection
 
+from services.gateway.http import request_context
 from services.gateway.http.middleware import BAD_REQUEST_CLOSE
 from services.gateway.http.parameters import is_possible_id
-from services.gateway.mode_context import CurrentMode
 from services.gateway.websockets.connection import NOT_FOUND, TRY_AGAIN, close
 from services.gateway.websockets.deployment import watch_deployment
 from services.gateway.websockets.feeds import Sockets
@@ -24,38 +26,53 @@ router = APIRouter()
 _log = structlog.get_logger(__name__)
 _LARGEST_SEQ = 2**62
 
+Watch = Callable[[Sockets, int | None], Awaitable[bool]]
+"""Serves a socket until it ends; False if the mode doesn't have the id."""
 
-async def _sockets(connection: HTTPConnection, context: CurrentMode) -> Sockets:
+
+async def _candidates(connection: HTTPConnection) -> list[Sockets]:
+    """The modes in which an id is looked up, in this order."""
     sockets: Mapping[Mode, Sockets] = connection.app.state.sockets
-    return sockets[context.mode]
+    request = request_context.current()
+    modes = [request.mode] if request.mode_is_given else [Mode.PRODUCTION, Mode.DEMO]
+    return [sockets[mode] for mode in modes]
 
 
-CurrentSockets = Annotated[Sockets, Depends(_sockets)]
+Candidates = Annotated[list[Sockets], Depends(_candidates)]
 
 
 @router.websocket("/ws/deployment/{deployment_id}")
-async def deployment(websocket: WebSocket, deployment_id: str, sockets: CurrentSockets) -> None:
+async def deployment(websocket: WebSocket, deployment_id: str, candidates: Candidates) -> None:
     """The state of a deployment, then each of its steps."""
 
-    async def watch(since: int | None) -> None:
-        await watch_deployment(websocket, deployment_id, since, sockets.snapshots, sockets.deployments)
+    async def watch(sockets: Sockets, since: int | None) -> bool:
+        return await watch_deployment(websocket, deployment_id, since, sockets.snapshots, sockets.deployments)
 
-    with sockets.open_sockets.labels("deployment").track_inprogress():
-        await _serve(websocket, deployment_id, watch)
+    with candidates[0].open_sockets.labels("deployment").track_inprogress():
+        await _serve(websocket, deployment_id, candidates, watch)
 
 
 @router.websocket("/ws/monitoring/{tenant_id}")
-async def monitoring(websocket: WebSocket, tenant_id: str, sockets: CurrentSockets) -> None:
+async def monitoring(websocket: WebSocket, tenant_id: str, candidates: Candidates) -> None:
     """The samples of a tenant."""
 
-    async def watch(since: int | None) -> None:
-        await watch_monitoring(websocket, tenant_id, since, sockets.snapshots, sockets.samples)
+    async def watch(sockets: Sockets, since: int | None) -> bool:
+        return await watch_monitoring(websocket, tenant_id, since, sockets.snapshots, sockets.samples)
 
-    with sockets.open_sockets.labels("monitoring").track_inprogress():
-        await _serve(websocket, tenant_id, watch)
+    with candidates[0].open_sockets.labels("monitoring").track_inprogress():
+        await _serve(websocket, tenant_id, candidates, watch)
 
 
-async def _serve(websocket: WebSocket, topic: str, watch: Callable[[int | None], Awaitable[None]]) -> None:
+@router.websocket("/{path:path}")
+async def unknown(websocket: WebSocket, path: str) -> None:
+    """A path without a socket. It is the last route."""
+    await websocket.accept()
+    await close(
+        websocket, NOT_FOUND, "no such socket; see /ws/monitoring/<tenant_id> and /ws/deployment/<deployment_id>"
+    )
+
+
+async def _serve(websocket: WebSocket, topic: str, candidates: Sequence[Sockets], watch: Watch) -> None:
     await websocket.accept()
     try:
         since = _since(websocket)
@@ -66,12 +83,21 @@ async def _serve(websocket: WebSocket, topic: str, watch: Callable[[int | None],
         await close(websocket, NOT_FOUND, "this id doesn't exist")
         return
     try:
-        await watch(since)
+        is_known = await _watch_first(candidates, since, watch)
     except TemporaryError as error:
         _log.info(f"WebSocket closed: {error.message}", action="close-socket")
         await close(websocket, TRY_AGAIN, error.message)
     else:
-        await close(websocket, 1000, "")
+        where = "in this mode" if len(candidates) == 1 else "in either mode"
+        await close(websocket, *((1000, "") if is_known else (NOT_FOUND, f"there is no {topic!r} {where}")))
+
+
+async def _watch_first(candidates: Sequence[Sockets], since: int | None, watch: Watch) -> bool:
+    """Serve the socket from the first mode that has its id; False if none has it."""
+    for sockets in candidates:
+        if await watch(sockets, since):
+            return True
+    return False
 
 
 def _since(websocket: WebSocket) -> int | None:

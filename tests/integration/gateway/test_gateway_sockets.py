@@ -9,6 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from embedded.postgres import PostgresServer
+from services.gateway.websockets.stream_feed import StreamFeed
 from shared.events import DeployCompleted, DeployProgressed, Event, MetricsCollected, Phase, TenantDeleted
 from shared.subjects import Mode
 from tests.integration.gateway.test_gateway_deployments import CALLBOT, created_and_prepared, event
@@ -21,6 +22,7 @@ from tests.support.gateway import (
     running_workers,
     wait_until_ready,
 )
+from tests.support.polling import eventually
 
 
 def sample(tenant_id: str, **values: float) -> MetricsCollected:
@@ -57,6 +59,12 @@ async def test_the_header_chooses_the_mode_too(gateway: Gateway) -> None:
     [
         ("/ws/deployment/dep-nothing?demo=true", 4404),
         ("/ws/monitoring/unknown", 4404),
+        ("/ws/monitoring/unknown?demo=false", 4404),
+        ("/ws/deployment/dep-nothing", 4404),
+        ("/ws/nothing", 4404),
+        ("/ws/alerts/unknown", 4404),
+        ("/api/v1/tenants/unknown/metrics", 4404),
+        ("/", 4404),
         ("/ws/monitoring/%00", 4404),
         ("/ws/deployment/dep-x?since=yesterday", 4400),
         ("/ws/deployment/dep-x?since=-1", 4400),
@@ -70,6 +78,32 @@ async def test_a_socket_that_can_t_be_served_is_closed_with_a_code(gateway: Gate
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == code
     assert closed.value.rcvd.reason
+
+
+async def test_a_demo_tenant_is_watched_without_choosing_a_mode_unless_production_has_its_id(gateway: Gateway) -> None:
+    created = await gateway.create(Mode.DEMO)
+    name = created["tenant_id"]
+    async with gateway.socket(f"/ws/deployment/{created['deployment_id']}") as socket:
+        assert (await socket.next())["deployment_id"] == created["deployment_id"]
+    async with gateway.socket(f"/ws/monitoring/{name}") as socket:
+        await wait_for_socket(gateway, name)
+        await gateway.publish(sample(name, cpu=65.5), Mode.DEMO)
+        assert (await socket.next())["cpu"] == 65.5
+    async with gateway.socket(f"/ws/monitoring/{name}?demo=false") as socket:
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.next()
+    assert closed.value.rcvd.code == 4404
+    await gateway.create(Mode.PRODUCTION, tenant_id=name, deploy=False)
+    feed = gateway.app.state.sockets[Mode.PRODUCTION].samples
+    async with gateway.socket(f"/ws/monitoring/{name}") as socket:
+        await eventually(lambda: is_subscribed(feed, name))
+        await gateway.publish(sample(name, cpu=1), Mode.DEMO)
+        await gateway.publish(sample(name, cpu=2), Mode.PRODUCTION)
+        assert (await socket.next())["cpu"] == 2
+
+
+async def is_subscribed(feed: StreamFeed[Any], tenant_id: str) -> bool:
+    return tenant_id in feed._subscriptions
 
 
 async def test_a_client_that_sends_its_last_seq_gets_every_message_once(gateway: Gateway) -> None:
