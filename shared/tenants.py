@@ -140,9 +140,17 @@ ServiceRequirements = Annotated[dict[str, Sessions], Field(min_length=1, max_len
 """Concurrent sessions by service, e.g. `{"callbot": 50}`; names and limits are the catalogue's."""
 GpuType = Annotated[str | None, BeforeValidator(_none_for_auto)]
 """None, or `auto`, leaves the choice to the sizing."""
-Availability = Annotated[str, BeforeValidator(_as_text), AfterValidator(_check_availability)]
-Duration = Annotated[str, AfterValidator(_check_duration)]
-TimeZone = Annotated[str, AfterValidator(check_time_zone)]
+# The validators' own texts are clearer than a pattern's: the documents of the API have it all the same.
+Availability = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    AfterValidator(_check_availability),
+    Field(json_schema_extra={"pattern": rf"^\s*{_PERCENT.pattern}\s*$"}),
+]
+Duration = Annotated[
+    str, AfterValidator(_check_duration), Field(json_schema_extra={"pattern": rf"^\s*{_DURATION.pattern}\s*$"})
+]
+TimeZone = Annotated[str, AfterValidator(check_time_zone), Field(max_length=50)]
 
 
 class SlaTarget(Model):
@@ -169,7 +177,9 @@ class SlaTarget(Model):
 class TenantSpec(Model):
     """Everything that sizing and rendering need to know of a tenant."""
 
-    tenant_id: Annotated[str, AfterValidator(check_tenant_id)]
+    tenant_id: Annotated[
+        str, AfterValidator(check_tenant_id), Field(json_schema_extra={"pattern": rf"^{_TENANT_ID.pattern}$"})
+    ]
     name: Annotated[str, Field(min_length=1, max_length=200)] = Field(
         default_factory=lambda fields: fields["tenant_id"]
     )

@@ -7,8 +7,9 @@ HTTP is served from the first moment on: while a dependency is away, `/ready` na
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
+from typing import Any
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI
@@ -22,6 +23,7 @@ from services.gateway.diffs import routes as diffs
 from services.gateway.http import routes as http
 from services.gateway.http import validation
 from services.gateway.http.bodies import BodyLimit, JsonBody
+from services.gateway.http.document import Api
 from services.gateway.http.middleware import (
     FOREIGN_PAGES_READ,
     FOREIGN_PAGES_SEND,
@@ -88,6 +90,7 @@ def create_app(
     settings: GatewaySettings, catalog: Catalog | None = None, *, on_failure: Callable[[], None] | None = None
 ) -> FastAPI:
     """The gateway. Nothing connects before its lifespan. `on_failure` is called if a background task fails."""
+    catalog = catalog or load_catalog()
     korean()  # read before the first request, and a faulty translation prevents the start
     worker = Worker("gateway", settings)
     databases = Databases(settings, "gateway")
@@ -95,13 +98,14 @@ def create_app(
     for each in (databases, socket_databases):
         worker.closes(each.dispose)
     metrics = GatewayMetrics(worker.registry)
-    modes = build_contexts(settings, catalog or load_catalog(), databases, worker)
+    modes = build_contexts(settings, catalog, databases, worker)
     sockets = {mode: build_sockets(context, socket_databases[mode], metrics) for mode, context in modes.items()}
     _consume(worker, modes, metrics)
     for mode, context in modes.items():
         _run_in_background(context, sockets[mode], metrics)
     housekeeping.schedule_metrics(worker, modes, metrics)
-    app = _fastapi(settings, metrics, partial(_lifespan, worker, settings, on_failure))
+    lifespan = partial(_lifespan, worker, settings, on_failure)
+    app = _with_routes(Api(catalog, lifespan=lifespan, middleware=_middleware(settings, metrics)))
     app.state.worker, app.state.modes, app.state.sockets = worker, modes, sockets
     app.state.metrics, app.state.databases = metrics, databases
     return app
@@ -127,16 +131,12 @@ def _run_in_background(context: ModeContext, sockets: Sockets, metrics: GatewayM
     housekeeping.schedule(context, metrics)
 
 
-def _fastapi(
-    settings: GatewaySettings, metrics: GatewayMetrics, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]
-) -> FastAPI:
-    app = FastAPI(
-        title="ECP-AI Kubernetes Orchestrator",
-        version="1.0",
-        description="Sizes, renders, deploys and monitors AI contact centres. All errors have the same shape.",
-        lifespan=lifespan,
-        middleware=_middleware(settings, metrics),
-    )
+def document(catalog: Catalog) -> dict[str, Any]:
+    """The OpenAPI document of a gateway with this catalogue."""
+    return _with_routes(Api(catalog)).openapi()
+
+
+def _with_routes(app: Api) -> Api:
     validation.install(app)
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(UnknownFields(KNOWN_FIELDS))])
     for feature in _FEATURES:

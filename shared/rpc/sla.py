@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from shared.events import ErrorBudget
 from shared.tenants import Model, TimeZone
@@ -120,6 +120,18 @@ class SlaReport(Model):
 
 class AnnouncedWindow(Model):
     """Planned work, between two moments. It can be announced only before it begins."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "start": "2099-01-10T02:00:00+09:00",
+                    "end": "2099-01-10T04:00:00+09:00",
+                    "reason": "Upgrade of the nodes",
+                }
+            ]
+        }
+    )
 
     start: AwareDatetime
     end: AwareDatetime

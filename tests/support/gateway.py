@@ -32,6 +32,7 @@ from shared.events import Event
 from shared.http.listening import HttpServer
 from shared.roles import MONITOR
 from shared.subjects import Mode
+from tests.support.documented import check_documented
 from tests.support.http_client import local_client
 from tests.support.polling import eventually
 from tests.support.service_logins import logging_in, make_roles
@@ -204,7 +205,7 @@ async def running_gateway(**changes: Any) -> AsyncIterator[Gateway]:
     server = _Server(server_config(app, settings))
     serving = asyncio.create_task(server.serve())
     base = f"http://127.0.0.1:{port}/api/v1"
-    async with local_client(base_url=base, timeout=20) as http:
+    async with local_client(base_url=base, timeout=20, event_hooks={"response": [check_documented]}) as http:
         await eventually(lambda: _is(server.started))
         try:
             yield Gateway(app, settings, http)

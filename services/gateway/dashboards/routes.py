@@ -24,12 +24,12 @@ Queries = Annotated[DashboardQueries, Depends(_queries)]
     summary="Get the cluster's resources",
     responses=answers("DATABASE_ERROR", "WORKER_UNAVAILABLE", "KUBERNETES_ERROR"),
 )
-async def get_system(queries: Queries) -> SystemMetrics:
+async def get_system_metrics(queries: Queries) -> SystemMetrics:
     """What the nodes of the mode's cluster have, and how much of it pods request."""
     return await queries.system()
 
 
 @router.get("/operations/dashboard", summary="Get the operations dashboard", responses=answers("DATABASE_ERROR"))
-async def get_dashboard(queries: Queries) -> OperationsDashboard:
+async def get_operations_dashboard(queries: Queries) -> OperationsDashboard:
     """The state of the whole system. Unknown values are null; a component that doesn't answer is critical."""
     return await queries.operations()

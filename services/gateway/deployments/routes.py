@@ -57,8 +57,10 @@ async def get_deployment(deployment_id: DeploymentPath, queries: Queries) -> Dep
     summary="Get a deployment's log",
     responses=answers("DEPLOYMENT_NOT_FOUND", "DATABASE_ERROR"),
 )
-async def list_events(
-    deployment_id: DeploymentPath, queries: Queries, since: Annotated[int, Query(ge=0, le=2**62)] = 0
+async def list_deployment_events(
+    deployment_id: DeploymentPath,
+    queries: Queries,
+    since: Annotated[int, Query(ge=0, le=2**62, description="The `seq` of the last message that is known")] = 0,
 ) -> DeploymentEvents:
     """The messages of its WebSocket after the sequence `since`."""
     return await queries.events(deployment_id, since=since)

@@ -3,20 +3,34 @@
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query
+from pydantic.config import JsonDict
 
 from services.gateway.http.errors import deployment_not_found, tenant_not_found
 
 _LONGEST_ID = 100
+LONGEST_KEY = 200
+"""Characters of an Idempotency-Key."""
 
 
-async def _tenant_id(tenant_id: Annotated[str, Path(examples=["my-ai-service"])]) -> str:
+_BOUNDED: JsonDict = {"minLength": 1, "maxLength": _LONGEST_ID}
+
+
+async def _tenant_id(
+    tenant_id: Annotated[
+        str, Path(description="The tenant's id", examples=["my-ai-service"], json_schema_extra=_BOUNDED)
+    ],
+) -> str:
     """An id that can't exist is refused without a query; PostgreSQL refuses some of them with an error."""
     if not is_possible_id(tenant_id):
         raise tenant_not_found(tenant_id[:_LONGEST_ID])
     return tenant_id
 
 
-async def _deployment_id(deployment_id: Annotated[str, Path(examples=["dep-0123456789ab"])]) -> str:
+async def _deployment_id(
+    deployment_id: Annotated[
+        str, Path(description="The deployment's id", examples=["dep-0123456789ab"], json_schema_extra=_BOUNDED)
+    ],
+) -> str:
     if not is_possible_id(deployment_id):
         raise deployment_not_found(deployment_id[:_LONGEST_ID])
     return deployment_id
@@ -29,9 +43,13 @@ def is_possible_id(value: str) -> bool:
 
 TenantPath = Annotated[str, Depends(_tenant_id)]
 DeploymentPath = Annotated[str, Depends(_deployment_id)]
-Skip = Annotated[int, Query(ge=0, le=1_000_000)]
-Limit = Annotated[int, Query(ge=1, le=1000)]
+Skip = Annotated[int, Query(ge=0, le=1_000_000, description="Entries to leave out, the newest first")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="The most entries of the answer")]
 IdempotencyKey = Annotated[
     str | None,
-    Header(alias="Idempotency-Key", description="A repeated call with the same key and body gets the first answer"),
+    Header(
+        alias="Idempotency-Key",
+        description="A repeated call with the same key and body gets the first answer",
+        json_schema_extra={"minLength": 1, "maxLength": LONGEST_KEY},
+    ),
 ]

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared.bus import Worker
@@ -25,7 +26,7 @@ OwnWorker = Annotated[Worker, Depends(_worker)]
     summary="Check that this process is alive",
     responses={503: {"model": Health, "description": "It is not"}},
 )
-async def health(worker: OwnWorker, response: Response) -> Health:
+async def get_health(worker: OwnWorker, response: Response) -> Health:
     """Pings NATS: a client that was refused at a reconnect is alive but receives nothing."""
     found = await health_of(worker)
     response.status_code = 200 if found.is_good else 503
@@ -37,14 +38,14 @@ async def health(worker: OwnWorker, response: Response) -> Health:
     summary="Check that it can serve",
     responses={503: {"model": Readiness, "description": "`missing` names the dependencies"}},
 )
-async def ready(worker: OwnWorker, response: Response) -> Readiness:
+async def get_readiness(worker: OwnWorker, response: Response) -> Readiness:
     """Names each missing dependency with the reason."""
     found = await readiness_of(worker)
     response.status_code = 200 if found.ready else 503
     return found
 
 
-@router.get("/metrics", summary="Get Prometheus metrics", response_class=Response)
-async def metrics(worker: OwnWorker) -> Response:
+@router.get("/metrics", summary="Get Prometheus metrics", response_class=PlainTextResponse)
+async def get_prometheus_metrics(worker: OwnWorker) -> Response:
     """The documented `ecp_tenant_*` metrics and those of the worker."""
     return Response(generate_latest(worker.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,5 +1,7 @@
 """The documented error, and the list of errors that an operation can answer with."""
 
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
@@ -38,11 +40,22 @@ _ALWAYS = (
     "OVERLOADED",
 )
 _WITH_BODY = ("REQUEST_TIMEOUT", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
+_RETRY_AFTER = {"description": "Seconds until a retry is worth it", "schema": {"type": "integer", "minimum": 0}}
+REFERENCE = "#/components/schemas/{model}"
+"""Where FastAPI puts the models of a document."""
 
 
 def answers(*codes: str, body: bool = False) -> dict[int | str, dict[str, Any]]:
     """FastAPI's `responses` for an operation that can answer with `codes`, besides those of every operation."""
-    by_status: dict[int | str, list[str]] = {}
+    by_status: dict[int, list[str]] = {}
     for code in (*_ALWAYS, *(_WITH_BODY if body else ()), *codes):
         by_status.setdefault(STATUS[code], []).append(code)
-    return {status: {"model": ErrorAnswer, "description": ", ".join(known)} for status, known in by_status.items()}
+    return {status: _answer(status, known) for status, known in sorted(by_status.items())}
+
+
+def _answer(status: int, codes: Sequence[str]) -> dict[str, Any]:
+    """The error with one of `codes`, so that generated clients and tests know them."""
+    one_of = {"properties": {"error": {"properties": {"code": {"enum": list(codes)}}}}}
+    schema = {"allOf": [{"$ref": REFERENCE.format(model="ErrorAnswer")}, one_of]}
+    answer: dict[str, Any] = {"description": ", ".join(codes), "content": {"application/json": {"schema": schema}}}
+    return {**answer, "headers": {"Retry-After": _RETRY_AFTER}} if status == HTTPStatus.SERVICE_UNAVAILABLE else answer

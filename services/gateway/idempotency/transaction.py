@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.http.errors import conflict, invalid
+from services.gateway.http.parameters import LONGEST_KEY
 from services.gateway.idempotency import repository
 from services.gateway.idempotency.repository import FirstAnswer
 from shared.database import Database
@@ -20,7 +21,6 @@ from shared.messages import sentence
 from shared.tenants import Model
 
 M = TypeVar("M", bound=Model)
-_LONGEST_KEY = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,9 @@ def call_key(scope: str, key: str | None, body: Model | None) -> CallKey | None:
 
 def check_key(key: str | None) -> str | None:
     """The key, if it is usable; raises Refused otherwise."""
-    if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
+    if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
         english = "must be 1 to {most} printable ASCII characters"
-        raise invalid("Idempotency-Key", sentence("idempotency-key-unusable", english, most=_LONGEST_KEY))
+        raise invalid("Idempotency-Key", sentence("idempotency-key-unusable", english, most=LONGEST_KEY))
     return key
 
 

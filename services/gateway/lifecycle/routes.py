@@ -40,7 +40,7 @@ Commands = Annotated[LifecycleCommands, Depends(_commands)]
         "TENANT_NOT_FOUND", "CONFLICT", "INSUFFICIENT_RESOURCES", "DATABASE_ERROR", "WORKER_UNAVAILABLE", body=True
     ),
 )
-async def deploy(
+async def deploy_tenant(
     tenant_id: TenantPath,
     tenants: Annotated[TenantCommands, Depends(_tenants)],
     request: DeployRequest | None = None,
@@ -58,7 +58,7 @@ async def deploy(
     summary="Roll a tenant back",
     responses=answers("TENANT_NOT_FOUND", "DEPLOYMENT_NOT_FOUND", "CONFLICT", "DATABASE_ERROR", body=True),
 )
-async def roll_back(
+async def roll_back_tenant(
     tenant_id: TenantPath,
     commands: Commands,
     request: RollbackRequest | None = None,
@@ -76,21 +76,25 @@ async def roll_back(
     summary="Start a stopped tenant",
     responses=answers("TENANT_NOT_FOUND", "CONFLICT", "INSUFFICIENT_RESOURCES", "DATABASE_ERROR"),
 )
-async def start(tenant_id: TenantPath, commands: Commands, idempotency_key: IdempotencyKey = None) -> OperationAccepted:
+async def start_tenant(
+    tenant_id: TenantPath, commands: Commands, idempotency_key: IdempotencyKey = None
+) -> OperationAccepted:
     """Runs the manifest that was healthy last. A deploy or a change starts a stopped tenant, too."""
     key = call_key(f"POST /tenants/{tenant_id}/start", idempotency_key, None)
     return await commands.request(tenant_id, Operation.START, key)
 
 
 @router.post("/stop", status_code=202, summary="Stop a tenant", responses=_ANSWERS)
-async def stop(tenant_id: TenantPath, commands: Commands, idempotency_key: IdempotencyKey = None) -> OperationAccepted:
+async def stop_tenant(
+    tenant_id: TenantPath, commands: Commands, idempotency_key: IdempotencyKey = None
+) -> OperationAccepted:
     """Ends all its pods. Volumes and configuration stay."""
     key = call_key(f"POST /tenants/{tenant_id}/stop", idempotency_key, None)
     return await commands.request(tenant_id, Operation.STOP, key)
 
 
 @router.post("/restart", status_code=202, summary="Restart a tenant", responses=_ANSWERS)
-async def restart(
+async def restart_tenant(
     tenant_id: TenantPath, commands: Commands, idempotency_key: IdempotencyKey = None
 ) -> OperationAccepted:
     """Replaces its pods one after the other, without downtime if there are enough replicas."""

@@ -1,6 +1,6 @@
 """Requests and answers of rollback, start, stop and restart."""
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from services.gateway.tenants.schemas import DeployAccepted
 from shared.events import Operation
@@ -9,6 +9,8 @@ from shared.tenants import Model
 
 class RollbackRequest(Model):
     """Which deployment to return to."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"deployment_id": "dep-0123456789ab"}]})
 
     deployment_id: str | None = Field(default=None, min_length=1, max_length=64, examples=["dep-0123456789ab"])
     """A completed one. null: the last one that was healthy with another manifest than the current one."""

@@ -16,14 +16,23 @@ from services.gateway.mode_context import CurrentMode
 from shared.kube.targets import SIMULATOR
 from shared.rpc import ValidateRequest
 
-router = APIRouter(prefix="/tenants", tags=["tenants"])
+router = APIRouter(prefix="/tenants", tags=["manifests"])
 _NAMESPACE = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _MEDIA_TYPES = {"yaml": "application/yaml", "json": "application/json"}
 _ANSWERS = {
     **answers("TENANT_NOT_FOUND", "MANIFEST_INVALID", "DATABASE_ERROR", "WORKER_UNAVAILABLE"),
-    200: {"content": {"application/yaml": {}, "application/json": {}}, "description": "The manifest"},
+    200: {
+        "content": {
+            "application/yaml": {"schema": {"type": "string"}},
+            "application/json": {"schema": {"type": "object", "description": "A Kubernetes List"}},
+        },
+        "description": "The manifest",
+    },
     304: {"description": "The manifest has the digest that If-None-Match names"},
 }
+_IF_NONE_MATCH = Header(
+    alias="If-None-Match", description="The ETag of an earlier answer", json_schema_extra={"maxLength": 8192}
+)
 
 _PACKAGE_ANSWERS = {
     **_ANSWERS,
@@ -34,12 +43,12 @@ _PACKAGE_ANSWERS = {
 
 async def _options(
     *,
-    form: Annotated[Literal["yaml", "json"], Query(alias="format")] = "yaml",
-    include_monitoring: bool = True,
-    include_ingress: bool = False,
-    namespace: Annotated[str | None, Query(pattern=_NAMESPACE)] = None,
-    prometheus_operator: bool | None = None,
-    external_secrets: bool | None = None,
+    form: Annotated[Literal["yaml", "json"], Query(alias="format", description="JSON is a `kind: List`")] = "yaml",
+    include_monitoring: Annotated[bool, Query(description="Ports, annotations and rules for Prometheus")] = True,
+    include_ingress: Annotated[bool, Query(description="An Ingress for each service that has clients")] = False,
+    namespace: Annotated[str | None, Query(pattern=_NAMESPACE, description="Another one than the tenant's own")] = None,
+    prometheus_operator: Annotated[bool | None, Query(description="Objects of the Prometheus Operator")] = None,
+    external_secrets: Annotated[bool | None, Query(description="Credentials from External Secrets")] = None,
 ) -> ManifestOptions:
     return ManifestOptions(form, include_monitoring, include_ingress, namespace, prometheus_operator, external_secrets)
 
@@ -74,7 +83,7 @@ async def get_manifest(
     tenant_id: TenantPath,
     options: Options,
     queries: Queries,
-    if_none_match: Annotated[str | None, Header()] = None,
+    if_none_match: Annotated[str | None, _IF_NONE_MATCH] = None,
 ) -> Response:
     """The manifest of the current revision. Its ETag is the manifest's digest."""
     reply = await queries.render(tenant_id, options)

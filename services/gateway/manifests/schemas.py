@@ -20,7 +20,8 @@ class ValidateManifest(Model):
         json_schema_extra={"examples": [{"tenant_id": "my-ai-service", "manifest_content": _EXAMPLE}]}
     )
 
-    manifest_content: str
+    manifest_content: Annotated[str, Field(json_schema_extra={"maxLength": 2**20})]
+    """Limited by the size of the body."""
     tenant_id: Annotated[str, Field(max_length=100)] | None = None
     """If given, objects outside of the tenant's namespace are reported."""
     strict_validation: bool = True

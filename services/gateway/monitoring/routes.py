@@ -62,9 +62,11 @@ async def get_monitoring(
     tenant_id: TenantPath,
     queries: Annotated[MetricsQueries, Depends(_queries)],
     *,
-    metric_type: Annotated[str | None, Query(pattern=METRIC_NAME, examples=["cpu"])] = None,
-    hours: Annotated[int, Query(ge=1, le=_MOST_HOURS)] = 24,
-    interval: Literal["1m", "5m", "1h"] = "5m",
+    metric_type: Annotated[
+        str | None, Query(pattern=METRIC_NAME, description="A metric or a group; all by default", examples=["cpu"])
+    ] = None,
+    hours: Annotated[int, Query(ge=1, le=_MOST_HOURS, description="How far to look back")] = 24,
+    interval: Annotated[Literal["1m", "5m", "1h"], Query(description="The distance of two points")] = "5m",
 ) -> Response:
     """Means by interval, at most 100,000. `metric_type` may name a group: `network` includes `network_in`."""
     time_range, series = await queries.series(tenant_id, metric=metric_type, hours=hours, interval=interval)
@@ -79,7 +81,7 @@ async def get_monitoring(
     summary="Send metrics",
     responses=answers("TENANT_NOT_FOUND", "CONFLICT", "UNSUPPORTED_MEDIA_TYPE", "DATABASE_ERROR"),
 )
-async def post_monitoring(
+async def send_metrics(
     tenant_id: TenantPath,
     body: Points,
     commands: Annotated[MetricsCommands, Depends(_commands)],

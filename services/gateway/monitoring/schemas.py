@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, FiniteFloat
 
-from shared.measuring import METRIC_NAME, time_problem, value_problem
+from shared.measuring import LARGEST, METRIC_NAME, time_problem, value_problem
 from shared.messages import sentence, unfit
 from shared.tenants import Model
 
@@ -35,7 +35,12 @@ def _storable(value: float) -> float:
     return value
 
 
-MetricValue = Annotated[FiniteFloat, BeforeValidator(_number), AfterValidator(_storable)]
+MetricValue = Annotated[
+    FiniteFloat,
+    BeforeValidator(_number),
+    AfterValidator(_storable),
+    Field(json_schema_extra={"minimum": -LARGEST, "maximum": LARGEST}),
+]
 MeasuredAt = Annotated[datetime, AfterValidator(_utc)]
 
 
@@ -45,10 +50,7 @@ class MetricsPoint(Model):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {
-                    "timestamp": "2024-01-20T14:30:00Z",
-                    "metrics": {"cpu_usage": 65.5, "memory_usage": 78.2, "response_time": 145.8, "error_rate": 0.02},
-                }
+                {"metrics": {"cpu_usage": 65.5, "memory_usage": 78.2, "response_time": 145.8, "error_rate": 0.02}}
             ]
         }
     )

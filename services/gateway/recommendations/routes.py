@@ -10,7 +10,7 @@ from services.gateway.mode_context import CurrentMode
 from services.gateway.recommendations.queries import RecommendationQueries
 from services.gateway.recommendations.schemas import RecommendationAsked, TenantRecommendation
 
-router = APIRouter(prefix="/tenants/{tenant_id}/recommendation", tags=["tenants"])
+router = APIRouter(prefix="/tenants/{tenant_id}/recommendation", tags=["recommendations"])
 
 
 async def _queries(context: CurrentMode) -> RecommendationQueries:
@@ -22,7 +22,7 @@ async def _queries(context: CurrentMode) -> RecommendationQueries:
     summary="Recommend resource requests",
     responses=answers("TENANT_NOT_FOUND", "DATABASE_ERROR", "WORKER_UNAVAILABLE", body=True),
 )
-async def recommend(
+async def recommend_resources(
     tenant_id: TenantPath,
     queries: Annotated[RecommendationQueries, Depends(_queries)],
     asked: RecommendationAsked | None = None,

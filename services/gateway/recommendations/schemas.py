@@ -1,6 +1,6 @@
 """Recommendations: the measured use, and the requests that follow from it."""
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from services.gateway.http.schemas import NotAnswered
 from shared.rpc import Recommendation, ServiceRecommendation, Usage
@@ -9,6 +9,12 @@ from shared.tenants import Model
 
 class RecommendationAsked(Model):
     """The use to recommend from. With an empty body it is what the monitor has stored."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"usage": {"stt": {"cpu_m": [1200, 1850, 1700], "memory_mib": [3000, 3900, 3600], "ooms": 0}}}]
+        }
+    )
 
     usage: dict[str, Usage] = Field(
         default_factory=dict,

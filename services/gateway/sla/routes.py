@@ -26,7 +26,7 @@ _OTHER_FORMS = {"text/csv": {"schema": {"type": "string"}}, "text/html": {"schem
 PeriodName = Annotated[
     str, Query(max_length=10, description="day, week, month; or the last hours or days: 24h, 7d", examples=["month"])
 ]
-WindowPath = Annotated[int, Path(ge=1, le=2**62)]
+WindowPath = Annotated[int, Path(ge=1, le=2**62, description="The id of a maintenance window", examples=[1])]
 
 
 async def _queries(context: CurrentMode) -> SlaQueries:
@@ -38,7 +38,7 @@ Queries = Annotated[SlaQueries, Depends(_queries)]
 
 @router.get(
     "/tenants/{tenant_id}/sla",
-    tags=["tenants"],
+    tags=["sla"],
     summary="Get the SLA so far",
     responses=answers("TENANT_NOT_FOUND", "DATABASE_ERROR"),
 )
@@ -54,19 +54,26 @@ async def get_sla(tenant_id: TenantPath, queries: Queries) -> SlaAnswer:
     response_model=SlaReport,
     responses={200: {"content": _OTHER_FORMS}, **answers(*_CODES)},
 )
-async def get_report(
+async def get_sla_report(
     tenant_id: TenantPath,
     queries: Queries,
     *,
     period: PeriodName = "month",
     day: Annotated[date | None, Query(alias="date", description="a day of the period; today by default")] = None,
     rolling: Annotated[bool, Query(description="the period that ends now, instead of the calendar's")] = False,
-    time_zone: Annotated[str | None, Query(max_length=_LONGEST_ZONE, examples=["Asia/Seoul"])] = None,
+    time_zone: Annotated[
+        str | None,
+        Query(
+            max_length=_LONGEST_ZONE, description="Of days and months; the tenant's by default", examples=["Asia/Seoul"]
+        ),
+    ] = None,
     target: Annotated[
         float | None, Query(gt=0, lt=100, description="percent, instead of the promised availability")
     ] = None,
-    by: Literal["time", "requests"] = "time",
-    form: Annotated[Literal["json", "csv", "html"], Query(alias="format")] = "json",
+    by: Annotated[Literal["time", "requests"], Query(description="What the availability is a share of")] = "time",
+    form: Annotated[
+        Literal["json", "csv", "html"], Query(alias="format", description="HTML is a printable page")
+    ] = "json",
 ) -> SlaReport | Response:
     """Availability, error budget, burn rates, failures and services of a day, week or month. Unknown time is shown."""
     request = SlaReportRequest(
@@ -97,7 +104,7 @@ async def get_report(
     summary="Get the SLA analysis",
     responses=answers(*_CODES),
 )
-async def get_analysis(tenant_id: TenantPath, queries: Queries, period: PeriodName = "24h") -> SlaAnalysis:
+async def get_sla_analysis(tenant_id: TenantPath, queries: Queries, period: PeriodName = "24h") -> SlaAnalysis:
     """The SLA of the last hours or days, or of a calendar period, in the fields of the simulator's guide."""
     request = SlaReportRequest(tenant_id=tenant_id, period=period)
     return await queries.analysis(request)

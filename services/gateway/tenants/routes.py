@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
 from services.gateway.http.language import translator
 from services.gateway.http.parameters import IdempotencyKey, Limit, Skip, TenantPath
@@ -56,8 +56,8 @@ async def list_tenants(
     *,
     skip: Skip = 0,
     limit: Limit = 100,
-    preset: str | None = None,
-    status: TenantStatus | None = None,
+    preset: Annotated[str | None, Query(description="Only tenants of this preset")] = None,
+    status: Annotated[TenantStatus | None, Query(description="Only tenants with this status")] = None,
 ) -> TenantList:
     """A page of the mode's tenants, newest first."""
     return await queries.list(skip=skip, limit=limit, preset=preset, status=status)
@@ -127,6 +127,10 @@ async def patch_tenant(
     summary="Delete a tenant",
     responses=answers("TENANT_NOT_FOUND", "DATABASE_ERROR"),
 )
-async def delete_tenant(tenant_id: TenantPath, commands: Commands, force: bool = False) -> TenantDeletion:
+async def delete_tenant(
+    tenant_id: TenantPath,
+    commands: Commands,
+    force: Annotated[bool, Query(description="Don't wait for finalizers")] = False,
+) -> TenantDeletion:
     """Deletes it from its target, then from the database. `force` doesn't wait for finalizers."""
     return await commands.delete(tenant_id, force=force)

@@ -51,13 +51,13 @@ class TenantChange(Model):
         }
     )
 
-    name: str | None = None
+    name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     service_requirements: ServiceRequirements | None = None
     sla_target: SlaTarget | None = None
     preset: str | None = None
     """null: the calculator's recommendation."""
     gpu_type: GpuType = None
-    description: str | None = None
+    description: Annotated[str, Field(max_length=2000)] | None = None
     options: DeployOptions | None = None
     deploy: bool | None = None
     """null: true, unless the tenant was never deployed."""
@@ -97,6 +97,10 @@ class TenantPatch(Model):
 class DeployRequest(Model):
     """How to deploy an existing tenant. Every field has a default."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"options": {"timeout": "20m", "on_failure": "rollback"}}]}
+    )
+
     target: Target | None = None
     options: DeployOptions | None = None
 
@@ -114,6 +118,10 @@ class DeployAccepted(Model):
 
 class CalculateResources(Model):
     """What to size, without storing it; other fields of a tenant are ignored."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"service_requirements": {"callbot": 100, "chatbot": 200, "advisor": 50}}]}
+    )
 
     service_requirements: ServiceRequirements = Field(examples=[{"callbot": 100, "chatbot": 200, "advisor": 50}])
     sla_target: SlaTarget = SlaTarget()

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from services.simulator.api.product import cluster_metrics, endpoints, openapi, schemas
 from services.simulator.api.product.endpoints import ProductBackend, ProductEndpoints
 from services.simulator.controllers.virtual_cluster import VirtualCluster
+from shared.http import api_pages
 from shared.version import VERSION
 from tests.unit.simulator.cluster_harness import ClusterHarness, deployment, gpu_spec, template
 
@@ -179,7 +180,8 @@ async def test_every_route_is_documented(harness: ClusterHarness, client: httpx.
     }
     documented = {(method, path) for path, methods in document["paths"].items() for method in methods}
     served = {(method, path) for method, path in routes if method != "head"}
-    assert served - documented == {("get", "/openapi.json")}
+    pages = {("get", path) for path in (*api_pages.PAGES, *(f"/docs/assets/{name}" for name in api_pages.FILES))}
+    assert served - documented == {("get", "/openapi.json"), *pages}
     assert documented <= served
 
 

@@ -17,11 +17,12 @@ import orjson
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import ValidationError
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from services.simulator.api.product import openapi
 from services.simulator.api.product.schemas import ExternalMetrics
+from shared.http import api_pages
 from shared.kube.targets import VIRTUAL_CLUSTERS
 from shared.reading import InvalidText, parse_json
 from shared.status import HEALTHY, ServiceStatus, checks_of
@@ -74,7 +75,7 @@ class ProductEndpoints:
             Route("/health", self.health),
             Route("/ready", self.ready),
             Route("/metrics", self.prometheus),
-            Route("/docs", self.docs),
+            *api_pages.routes(openapi.TITLE),
             Route("/openapi.json", self.openapi),
             Route("/api/metrics", self.all_metrics),
             Route("/api/v1/metrics/system", self.system_metrics),
@@ -99,10 +100,6 @@ class ProductEndpoints:
     async def prometheus(self, request: Request) -> Response:
         """Metrics in Prometheus' text format."""
         return Response(self._exposition(), media_type=CONTENT_TYPE_LATEST)
-
-    async def docs(self, request: Request) -> Response:
-        """An overview of the endpoints for people."""
-        return HTMLResponse(_DOCS)
 
     async def openapi(self, request: Request) -> Response:
         """The OpenAPI document of these endpoints."""
@@ -212,25 +209,3 @@ def _error(error: ProductError) -> Response:
         "request_id": f"req-{uuid.uuid4().hex[:12]}",
     }
     return _json(error.status, {"error": body})
-
-
-_DOCS: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>ECP simulator</title></head>
-<body><h1>ECP simulator</h1>
-<p>This is a Kubernetes API. Use it with any client: <code>kubectl --server http://127.0.0.1:6360 get pods -A</code>;
-the cluster of the demo mode is at <code>/clusters/demo</code>.
-Its OpenAPI documents are at <a href="/openapi/v3">/openapi/v3</a>.</p>
-<h2>Other endpoints</h2>
-<p>Their OpenAPI document is at <a href="/openapi.json">/openapi.json</a>.</p>
-<table>
-<tr><td>GET /health</td><td>the process is alive</td></tr>
-<tr><td>GET /ready</td><td>all dependencies answer</td></tr>
-<tr><td>GET /metrics</td><td>Prometheus metrics</td></tr>
-<tr><td>GET /api/metrics</td><td>metrics of the cluster and of its tenants</td></tr>
-<tr><td>GET /api/v1/metrics/system</td><td>metrics of the cluster</td></tr>
-<tr><td>GET /api/v1/metrics/{tenant_id}</td><td>metrics of a tenant</td></tr>
-<tr><td>POST /api/v1/external-metrics</td><td>stores {"tenant_id", "source", "metrics": {name: number}}</td></tr>
-</table>
-<p>The header <code>X-Demo-Mode: true</code> selects the demo cluster.</p>
-</body></html>
-"""

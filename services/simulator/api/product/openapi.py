@@ -1,14 +1,13 @@
-"""The OpenAPI document of the product's endpoints, served at `/openapi.json`.
+"""The OpenAPI document of the product's endpoints, served at `/openapi.json` and shown at `/docs`.
 
-The Kubernetes API has documents of its own under `/openapi/v3`. This one is made from a table of operations and from
-the models in `schemas`; tests send generated requests and compare each answer with it.
+The Kubernetes API has documents of its own under `/openapi/v3`. This one is made from the table of operations in
+`calls` and from the models in `schemas`; tests send generated requests and compare each answer with it.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -17,61 +16,21 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from services.simulator.api.product import schemas
+from services.simulator.api.product.calls import OPERATIONS, TAGS, DocumentedCall, Models
+from shared.version import API_VERSION
 
+TITLE: Final = "ECP simulator"
+_ABOUT: Final = """\
+Metrics and health of the simulated clusters, beside their Kubernetes API.
+
+The Kubernetes API works with any client, such as `kubectl --server http://127.0.0.1:6360 get pods -A`. The cluster of
+the demo mode is at `/clusters/demo`, and the documents of the Kubernetes API are at `/openapi/v3`.
+
+The header `X-Demo-Mode: true` selects the demo cluster for the endpoints below. Their errors are
+`{"error": {"code", "message", "details", "timestamp", "request_id"}}`.
+"""
 _REF: Final = "#/components/schemas/{model}"
 _JSON: Final = "application/json"
-_NOT_IN_IDS: Final = str.maketrans("", "", "/{}-_.")
-Models = tuple[type[BaseModel], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentedCall:
-    """One endpoint. `success` maps codes to the models of a body, or to its media type where it isn't JSON."""
-
-    method: str
-    path: str
-    summary: str
-    success: Mapping[int, Models | str]
-    failures: tuple[int, ...] = ()
-    body: type[BaseModel] | None = None
-    by_mode: bool = True
-    path_parameters: Mapping[str, str] = field(default_factory=dict)
-
-
-OPERATIONS: Final = (
-    DocumentedCall("get", "/health", "Check that the process is alive", {200: (schemas.Health,)}, by_mode=False),
-    DocumentedCall(
-        "get",
-        "/ready",
-        "Check that all dependencies answer",
-        {200: (schemas.Readiness,), 503: (schemas.Readiness,)},
-        by_mode=False,
-    ),
-    DocumentedCall("get", "/metrics", "Get Prometheus metrics", {200: "text/plain"}, by_mode=False),
-    DocumentedCall("get", "/docs", "Get an overview of the endpoints", {200: "text/html"}, by_mode=False),
-    DocumentedCall(
-        "get", "/api/metrics", "Get the metrics of a cluster and its tenants", {200: (schemas.AllMetrics,)}, (400, 503)
-    ),
-    DocumentedCall(
-        "get", "/api/v1/metrics/system", "Get the metrics of a cluster", {200: (schemas.ClusterMetrics,)}, (400, 503)
-    ),
-    DocumentedCall(
-        "get",
-        "/api/v1/metrics/{tenant_id}",
-        "Get the metrics of a tenant",
-        {200: (schemas.TenantMetrics, schemas.ExternalTenantMetrics)},
-        (400, 404, 503),
-        path_parameters={"tenant_id": "The tenant's id"},
-    ),
-    DocumentedCall(
-        "post",
-        "/api/v1/external-metrics",
-        "Store metrics that another system measured",
-        {202: (schemas.AcceptedMetrics,)},
-        (400, 409, 413, 422, 503),
-        body=schemas.ExternalMetrics,
-    ),
-)
 _MODE: Final = {
     "name": "X-Demo-Mode",
     "in": "header",
@@ -93,13 +52,11 @@ def document() -> bytes:
     return orjson.dumps(
         {
             "openapi": "3.1.0",
-            "info": {
-                "title": "ECP simulator",
-                "version": "1.0.0",
-                "description": "Metrics and health of the simulated clusters, beside their Kubernetes API.",
-            },
+            "info": {"title": TITLE, "version": API_VERSION, "description": _ABOUT},
+            "servers": [{"url": "/", "description": "The simulator that serves this document"}],
+            "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
             "paths": paths,
-            "components": {"schemas": definitions["$defs"]},
+            "components": {"parameters": {"DemoMode": _MODE}, "schemas": definitions["$defs"]},
         }
     )
 
@@ -110,14 +67,12 @@ def _models(operation: DocumentedCall) -> list[type[BaseModel]]:
 
 
 def _described(operation: DocumentedCall) -> dict[str, Any]:
-    parameters = [
-        {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
-        for name, text in operation.path_parameters.items()
-    ]
     described: dict[str, Any] = {
-        "operationId": operation.method + operation.path.title().translate(_NOT_IN_IDS),
+        "operationId": operation.id,
+        "tags": [operation.tag],
         "summary": operation.summary,
-        "parameters": [*parameters, *([_MODE] if operation.by_mode else [])],
+        "description": operation.description,
+        "parameters": _parameters(operation),
         "responses": _responses(operation),
     }
     if operation.body:
@@ -125,17 +80,36 @@ def _described(operation: DocumentedCall) -> dict[str, Any]:
     return described
 
 
+def _parameters(operation: DocumentedCall) -> list[dict[str, Any]]:
+    by_path = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": text,
+            "schema": {"type": "string", "minLength": 1, "maxLength": 253, "examples": [example]},
+        }
+        for name, (text, example) in operation.path_parameters.items()
+    ]
+    return [*by_path, *([{"$ref": "#/components/parameters/DemoMode"}] if operation.by_mode else [])]
+
+
 def _responses(operation: DocumentedCall) -> dict[str, Any]:
-    answers: dict[int, Models | str] = {
-        **operation.success,
-        **dict.fromkeys(operation.failures, (schemas.ErrorResponse,)),
-    }
-    return {str(code): _response(code, body) for code, body in sorted(answers.items())}
+    answers = {code: _response(HTTPStatus(code).phrase, body) for code, body in operation.success.items()}
+    answers |= {code: _failure(codes) for code, codes in operation.failures.items()}
+    return {str(code): answer for code, answer in sorted(answers.items())}
 
 
-def _response(code: int, body: Models | str) -> dict[str, Any]:
+def _response(description: str, body: Models | str) -> dict[str, Any]:
     content = {body: {"schema": {"type": "string"}}} if isinstance(body, str) else {_JSON: {"schema": _schema(body)}}
-    return {"description": HTTPStatus(code).phrase, "content": content}
+    return {"description": description, "content": content}
+
+
+def _failure(codes: Sequence[str]) -> dict[str, Any]:
+    """The error with one of `codes`."""
+    one_of = {"properties": {"error": {"properties": {"code": {"enum": list(codes)}}}}}
+    schema = {"allOf": [_schema((schemas.ErrorResponse,)), one_of]}
+    return {"description": ", ".join(codes), "content": {_JSON: {"schema": schema}}}
 
 
 def _schema(models: Models) -> dict[str, Any]:

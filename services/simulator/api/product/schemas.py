@@ -30,6 +30,12 @@ class _Shape(BaseModel):
 class ExternalMetrics(_Shape):
     """Business metrics of a tenant that another system measures."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"tenant_id": "my-ai-service", "source": "billing", "metrics": {"active_sessions": 85}}]
+        }
+    )
+
     tenant_id: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=50)]
     source: Annotated[str, Field(min_length=1, max_length=100)]
     metrics: Annotated[

@@ -1,0 +1,96 @@
+"""Each example of a request in the OpenAPI document is sent to a real gateway, and gets the documented answer."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import pytest
+
+from shared.events import DeployCompleted, Phase
+from tests.support.documented import documented
+from tests.support.gateway import DEMO, Gateway
+from tools.openapi_rules import Operation
+
+WITHOUT_WORKER = {
+    "getSystemMetrics": "the deployer answers it",
+    "getSlaReport": "the monitor answers it",
+    "getSlaAnalysis": "the monitor answers it",
+    "listMaintenance": "the monitor answers it",
+    "announceMaintenance": "the monitor answers it",
+    "cancelMaintenance": "the monitor answers it",
+}
+"""Operations of workers that don't run here: the answer is the documented 503. The others answer with success."""
+OPERATIONS = sorted((each for _, each in documented()), key=lambda each: each.spec["operationId"])
+
+
+async def _completed(gateway: Gateway, asked: dict[str, Any]) -> None:
+    """Play the deployer: the operation is completed, with a manifest of its own."""
+    path = f"/deployments/{asked['deployment_id']}"
+    if "operation" not in asked:
+        await gateway.eventually(path, phase="validating")
+    done = DeployCompleted(
+        tenant_id=asked["tenant_id"],
+        deployment_id=asked["deployment_id"],
+        generation=asked["generation"],
+        target="simulator",
+        message="done",
+        phase=Phase.DONE,
+        progress=100,
+        digest=f"sha256:{asked['deployment_id']}",
+    )
+    await gateway.publish(done)
+    await gateway.eventually(path, status="completed")
+
+
+async def _changed(gateway: Gateway, tenant: dict[str, Any]) -> None:
+    """Two manifests, so that there is one to return to."""
+    await _completed(gateway, tenant)
+    change = {"service_requirements": {"callbot": 20}}
+    answer = await gateway.http.put(f"/tenants/{tenant['tenant_id']}", json=change, headers=DEMO)
+    await _completed(gateway, answer.json())
+
+
+async def _stopped(gateway: Gateway, tenant: dict[str, Any]) -> None:
+    await _completed(gateway, tenant)
+    answer = await gateway.http.post(f"/tenants/{tenant['tenant_id']}/stop", headers=DEMO)
+    await _completed(gateway, answer.json())
+
+
+FIRST: Mapping[str, Callable[[Gateway, dict[str, Any]], Awaitable[None]]] = {
+    "restartTenant": _completed,
+    "rollBackTenant": _changed,
+    "startTenant": _stopped,
+    "stopTenant": _completed,
+}
+"""What must have happened to the tenant of an example."""
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.spec["operationId"])
+async def test_each_example_gets_the_documented_answer(gateway: Gateway, operation: Operation) -> None:
+    name = operation.spec["operationId"]
+    expected = 503 if name in WITHOUT_WORKER else operation.success
+    for number, body in enumerate(operation.body_examples or [None]):
+        known = {"tenant_id": f"example-{name.lower()}-{number}", "deployment_id": "dep-0123456789ab", "window_id": "1"}
+        if name != "createTenant" and ("{" in operation.path or "tenant_id" in json.dumps(body)):
+            tenant = await gateway.create(tenant_id=known["tenant_id"])
+            known["deployment_id"] = tenant["deployment_id"]
+            if name in FIRST:
+                await FIRST[name](gateway, tenant)
+        await _send(gateway, operation, body, known, expected)
+
+
+async def _send(gateway: Gateway, operation: Operation, body: Any, known: Mapping[str, str], expected: int) -> None:
+    """Send an example; the ids in it become those of this test's tenant."""
+    parameters = [each for each in operation.parameters if each["in"] == "query"]
+    query = {each["name"]: each["schema"]["examples"][0] for each in parameters if each["schema"].get("examples")}
+    root = f"http://127.0.0.1:{gateway.settings.port}"
+    if isinstance(body, dict):
+        body = {name: known.get(name, value) for name, value in body.items()}
+    path = operation.path.format(**known)
+    answer = await gateway.http.request(
+        operation.method, f"{root}{path}", params=query, json=body, headers={**DEMO, "X-Request-ID": "req-example"}
+    )
+    assert answer.status_code == expected, (
+        f"the example of {operation} got {answer.status_code} instead of {expected}: {answer.text[:1000]}\n"
+        "If it depends on something, prepare that in FIRST; a worker that doesn't run here is named in WITHOUT_WORKER."
+    )
