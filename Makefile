@@ -75,6 +75,7 @@ env: install
 ## Generate files from the code: pages in docs/, the images' lock files, the accounts of NATS, the permissions in Kubernetes
 docs: install
 	@$(PYTHON_IN_VENV) -m shared.asyncapi
+	@$(PYTHON_IN_VENV) -m tools.openapi_documents
 	@$(PYTHON_IN_VENV) -m tools.settings_page
 	@$(PYTHON_IN_VENV) -m tools.locks
 	@$(PYTHON_IN_VENV) -m tools.nats_accounts

@@ -56,15 +56,19 @@ Registry = Annotated[
     AfterValidator(_check_registry),
     Field(json_schema_extra={"maxLength": _LONGEST, "example": "registry.example.com/team"}),
 ]
+Repository = Annotated[str, AfterValidator(_check_repository), Field(json_schema_extra={"maxLength": _LONGEST})]
+Tag = Annotated[str, AfterValidator(_check_tag), Field(json_schema_extra={"pattern": f"^{_TAG.pattern}$"})]
+Digest = Annotated[str, AfterValidator(_check_digest), Field(json_schema_extra={"pattern": f"^{_DIGEST.pattern}$"})]
+_LONGEST_REFERENCE = 1024
 
 
 class ImageChoice(Model):
     """Parts of an image's reference. A digest decides; a tag beside it is only shown."""
 
     registry: Registry | None = None
-    repository: Annotated[str, AfterValidator(_check_repository)] | None = None
-    tag: Annotated[str, AfterValidator(_check_tag)] | None = None
-    digest: Annotated[str, AfterValidator(_check_digest)] | None = None
+    repository: Repository | None = None
+    tag: Tag | None = None
+    digest: Digest | None = None
 
     @property
     def is_pinned(self) -> bool:
@@ -93,7 +97,8 @@ def _parts_of_text(value: Any) -> Any:
     return parts | ({"digest": digest} if at else {})
 
 
-Image = Annotated[ImageChoice, BeforeValidator(_parts_of_text, json_schema_input_type=ImageChoice | str)]
+_Reference = Annotated[str, Field(max_length=_LONGEST_REFERENCE)]
+Image = Annotated[ImageChoice, BeforeValidator(_parts_of_text, json_schema_input_type=ImageChoice | _Reference)]
 """`{"tag": "1.52"}`, or a whole reference as one text: `registry.example.com/team/callbot:1.52`."""
 
 

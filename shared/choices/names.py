@@ -76,11 +76,16 @@ def _check_variable(value: str) -> str:
 ObjectName = Annotated[str, AfterValidator(_check_object_name), Field(json_schema_extra={"maxLength": 253})]
 """The name of a Secret, StorageClass, RuntimeClass, IngressClass or Namespace."""
 HostName = Annotated[str, AfterValidator(_check_host), Field(json_schema_extra={"maxLength": 253})]
-LabelKey = Annotated[str, AfterValidator(_check_label_key)]
-LabelValue = Annotated[str, BeforeValidator(as_text), AfterValidator(_check_label_value)]
+LabelKey = Annotated[str, AfterValidator(_check_label_key), Field(json_schema_extra={"maxLength": 317})]
+LabelValue = Annotated[
+    str, BeforeValidator(as_text), AfterValidator(_check_label_value), Field(json_schema_extra={"maxLength": 63})
+]
 HealthPath = Annotated[
     str, AfterValidator(_check_path), Field(json_schema_extra={"pattern": f"^{_PATH.pattern}$", "example": "/health"})
 ]
-VariableName = Annotated[str, AfterValidator(_check_variable)]
-ReplicaCount = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1, le=10_000)]
-Percent = Annotated[int, BeforeValidator(_no_boolean), Field(ge=10, le=95)]
+VariableName = Annotated[
+    str, AfterValidator(_check_variable), Field(json_schema_extra={"pattern": f"^{_VARIABLE.pattern}$"})
+]
+# The limits first: behind a validator they hold, but the documents of the API lack them.
+ReplicaCount = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_no_boolean)]
+Percent = Annotated[int, Field(ge=10, le=95), BeforeValidator(_no_boolean)]

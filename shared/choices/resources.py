@@ -50,9 +50,18 @@ def _check_memory(value: str) -> str:
     return value
 
 
-Cpu = Annotated[str, BeforeValidator(as_text), AfterValidator(_check_cpu), Field(json_schema_extra={"example": "500m"})]
+_LONGEST = 64
+Cpu = Annotated[
+    str,
+    BeforeValidator(as_text),
+    AfterValidator(_check_cpu),
+    Field(json_schema_extra={"example": "500m", "maxLength": _LONGEST}),
+]
 Memory = Annotated[
-    str, BeforeValidator(as_text), AfterValidator(_check_memory), Field(json_schema_extra={"example": "1Gi"})
+    str,
+    BeforeValidator(as_text),
+    AfterValidator(_check_memory),
+    Field(json_schema_extra={"example": "1Gi", "maxLength": _LONGEST}),
 ]
 
 

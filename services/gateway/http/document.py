@@ -68,7 +68,7 @@ class Api(FastAPI):
             generate_unique_id_function=operation_id,
             docs_url=None,
             redoc_url=None,
-            routes=api_pages.routes(TITLE),
+            routes=[*api_pages.routes(TITLE)],
             **options,
         )
         self._catalog = catalog

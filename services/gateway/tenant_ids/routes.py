@@ -10,7 +10,7 @@ from services.gateway.tenant_ids.queries import TenantIdQueries
 from services.gateway.tenant_ids.schemas import DuplicateCheck, IdAvailability
 
 router = APIRouter(prefix="/tenants/check-duplicate", tags=["tenants"])
-AnyId = Annotated[str, Path(max_length=200, examples=["my-ai-service"])]
+AnyId = Annotated[str, Path(max_length=200, description="The id to check", examples=["my-ai-service"])]
 
 
 async def _queries(context: CurrentMode) -> TenantIdQueries:

@@ -75,14 +75,14 @@ class TenantPatch(Model):
         json_schema_extra={"examples": [{"service_requirements": {"callbot": 75}, "description": None}]}
     )
 
-    name: str | None = None
+    name: Annotated[str, Field(max_length=200)] | None = None
     """null: the tenant's id."""
     service_requirements: dict[str, Any] | None = None
     """Sessions by service. null as a value removes the service."""
     sla_target: dict[str, Any] | None = None
     preset: str | None = None
     gpu_type: str | None = None
-    description: str | None = None
+    description: Annotated[str, Field(max_length=2000)] | None = None
     options: dict[str, Any] | None = None
     """Merged with the options of the last deployment."""
     deploy: bool | None = None
