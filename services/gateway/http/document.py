@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from services.gateway.http.schemas import REFERENCE, ErrorAnswer
+from services.gateway.http.strict_schemas import close_request_schemas
 from shared.catalog import Catalog
 from shared.http import api_pages
 from shared.version import API_VERSION
@@ -87,7 +88,8 @@ def operation_id(route: APIRoute) -> str:
 
 
 def completed(document: JsonObject, catalog: Catalog) -> JsonObject:
-    """FastAPI's `document`, changed in place: with mode, request ids, errors, and the catalogue's names."""
+    """FastAPI's `document`, changed in place: bodies closed, with mode, request ids, errors and the catalogue's names."""
+    close_request_schemas(document)
     components = document["components"]
     model = ErrorAnswer.model_json_schema(ref_template=REFERENCE, mode="serialization")
     schemas = {**components["schemas"], **model.pop("$defs"), "ErrorAnswer": model}
@@ -157,8 +159,10 @@ def _limit_sessions(schema: JsonObject, catalog: Catalog) -> None:
     """Name each service, with the largest number of sessions that can be sized."""
     for each in schema.get("anyOf", [schema]):
         if each.get("type") == "object":
+            # A merge patch, whose values may be anything, removes a service by null.
+            kinds = "integer" if isinstance(each.get("additionalProperties"), dict) else ["integer", "null"]
             each["properties"] = {
-                name: {"type": "integer", "minimum": 0, "maximum": service.max_sessions.value}
+                name: {"type": kinds, "minimum": 0, "maximum": service.max_sessions.value}
                 for name, service in catalog.services.items()
             }
             each["additionalProperties"] = False

@@ -36,7 +36,10 @@ _IF_NONE_MATCH = Header(
 
 _PACKAGE_ANSWERS = {
     **_ANSWERS,
-    200: {"content": {"application/zip": {}}, "description": "The package"},
+    200: {
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+        "description": "The package",
+    },
     304: {"description": "The package has the digest that If-None-Match names"},
 }
 
@@ -104,7 +107,7 @@ async def get_package(
     tenant_id: TenantPath,
     options: Options,
     queries: Queries,
-    if_none_match: Annotated[str | None, Header()] = None,
+    if_none_match: Annotated[str | None, _IF_NONE_MATCH] = None,
 ) -> Response:
     """The manifest of the current revision as a zip for `kubectl apply -k`, with README, findings and checksums."""
     body = await queries.package(tenant_id, dataclasses.replace(options, form="yaml"))

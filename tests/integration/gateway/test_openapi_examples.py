@@ -11,6 +11,7 @@ from tests.support.documented import documented
 from tests.support.gateway import DEMO, Gateway
 from tools.openapi_rules import Operation
 
+EXAMPLE_DEPLOYMENT = "dep-0123456789ab"
 WITHOUT_WORKER = {
     "getSystemMetrics": "the deployer answers it",
     "getSlaReport": "the monitor answers it",
@@ -70,7 +71,7 @@ async def test_each_example_gets_the_documented_answer(gateway: Gateway, operati
     name = operation.spec["operationId"]
     expected = 503 if name in WITHOUT_WORKER else operation.success
     for number, body in enumerate(operation.body_examples or [None]):
-        known = {"tenant_id": f"example-{name.lower()}-{number}", "deployment_id": "dep-0123456789ab", "window_id": "1"}
+        known = {"tenant_id": f"example-{name.lower()}-{number}", "deployment_id": EXAMPLE_DEPLOYMENT, "window_id": "1"}
         if name != "createTenant" and ("{" in operation.path or "tenant_id" in json.dumps(body)):
             tenant = await gateway.create(tenant_id=known["tenant_id"])
             known["deployment_id"] = tenant["deployment_id"]
@@ -83,13 +84,11 @@ async def _send(gateway: Gateway, operation: Operation, body: Any, known: Mappin
     """Send an example; the ids in it become those of this test's tenant."""
     parameters = [each for each in operation.parameters if each["in"] == "query"]
     query = {each["name"]: each["schema"]["examples"][0] for each in parameters if each["schema"].get("examples")}
-    root = f"http://127.0.0.1:{gateway.settings.port}"
+    query = {name: known["deployment_id"] if value == EXAMPLE_DEPLOYMENT else value for name, value in query.items()}
     if isinstance(body, dict):
         body = {name: known.get(name, value) for name, value in body.items()}
-    path = operation.path.format(**known)
-    answer = await gateway.http.request(
-        operation.method, f"{root}{path}", params=query, json=body, headers={**DEMO, "X-Request-ID": "req-example"}
-    )
+    path = f"http://127.0.0.1:{gateway.settings.port}{operation.path.format(**known)}"
+    answer = await gateway.http.request(operation.method, path, params=query, json=body, headers=DEMO)
     assert answer.status_code == expected, (
         f"the example of {operation} got {answer.status_code} instead of {expected}: {answer.text[:1000]}\n"
         "If it depends on something, prepare that in FIRST; a worker that doesn't run here is named in WITHOUT_WORKER."
