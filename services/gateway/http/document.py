@@ -88,7 +88,7 @@ def operation_id(route: APIRoute) -> str:
 
 
 def completed(document: JsonObject, catalog: Catalog) -> JsonObject:
-    """FastAPI's `document`, changed in place: bodies closed, with mode, request ids, errors and the catalogue's names."""
+    """FastAPI's `document`, changed in place: closed bodies, the mode, request ids, errors, the catalogue's names."""
     close_request_schemas(document)
     components = document["components"]
     model = ErrorAnswer.model_json_schema(ref_template=REFERENCE, mode="serialization")

@@ -13,6 +13,7 @@ from tools.openapi_rules import Operation
 
 EXAMPLE_DEPLOYMENT = "dep-0123456789ab"
 WITHOUT_WORKER = {
+    "getTenantDiff": "the deployer answers it",
     "getSystemMetrics": "the deployer answers it",
     "getSlaReport": "the monitor answers it",
     "getSlaAnalysis": "the monitor answers it",
@@ -24,11 +25,15 @@ WITHOUT_WORKER = {
 OPERATIONS = sorted((each for _, each in documented()), key=lambda each: each.spec["operationId"])
 
 
+async def _rendered(gateway: Gateway, tenant: dict[str, Any]) -> None:
+    await gateway.eventually(f"/deployments/{tenant['deployment_id']}", phase="validating")
+
+
 async def _completed(gateway: Gateway, asked: dict[str, Any]) -> None:
     """Play the deployer: the operation is completed, with a manifest of its own."""
     path = f"/deployments/{asked['deployment_id']}"
     if "operation" not in asked:
-        await gateway.eventually(path, phase="validating")
+        await _rendered(gateway, asked)
     done = DeployCompleted(
         tenant_id=asked["tenant_id"],
         deployment_id=asked["deployment_id"],
@@ -58,6 +63,7 @@ async def _stopped(gateway: Gateway, tenant: dict[str, Any]) -> None:
 
 
 FIRST: Mapping[str, Callable[[Gateway, dict[str, Any]], Awaitable[None]]] = {
+    "getDeploymentDiff": _rendered,
     "restartTenant": _completed,
     "rollBackTenant": _changed,
     "startTenant": _stopped,
