@@ -9,9 +9,7 @@ import asyncpg
 import pytest
 
 from embedded.postgres import PostgresServer
-from shared.database import Database, DatabaseSettings
-from shared.database.upgrade import upgrade_one
-from shared.subjects import Mode
+from tests.support.migrated_databases import migrated_database
 
 CREATE_TENANT = """
 INSERT INTO tenants (
@@ -40,11 +38,7 @@ TENANT = (
 
 @pytest.fixture(scope="module")
 async def url(postgres: PostgresServer) -> str:
-    url = await postgres.create_database("guides", user="guides_user", password="secret")
-    database = Database(Mode.PRODUCTION, DatabaseSettings(database_url=url), "test")
-    await upgrade_one(database)
-    await database.dispose()
-    return url
+    return await migrated_database(postgres, "guides")
 
 
 @asynccontextmanager

@@ -21,21 +21,19 @@ from services.gateway.http.write_check import WriteCheck
 from shared.database import Database
 from shared.database.failures import Unwritable, translating
 from shared.database.settings import DatabaseSettings
-from shared.database.upgrade import upgrade_one
 from shared.errors import DependencyUnavailable, Overloaded
 from shared.subjects import Mode
 from tests.support.databases import FULL_DISK, execute
+from tests.support.migrated_databases import migrated_database
 
 _WRITES = "BEFORE INSERT ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION fail()"
 
 
 @pytest.fixture
 async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
-    name = f"overload_{time.monotonic_ns()}"
-    url = await postgres.create_database(name, user=f"{name}_user", password="secret")
+    url = await migrated_database(postgres, f"overload_{time.monotonic_ns()}")
     settings = DatabaseSettings(demo_database_url=url, database_pool_size=1, database_connect_timeout=0.5)
     made = Database(Mode.DEMO, settings, "test")
-    await upgrade_one(made)
     yield made
     await made.dispose()
 

@@ -17,8 +17,8 @@ from services.monitor.settings import MonitorSettings
 from services.monitor.storage.rollups import Rollups
 from shared.database import Database, Databases, DatabaseSettings, ensure_partitions
 from shared.database.partitions import ensure_day
-from shared.database.upgrade import upgrade_one
 from shared.subjects import Mode
+from tests.support.migrated_databases import migrated_database
 
 NOW = datetime(2031, 7, 3, 12, 30, tzinfo=UTC)
 STEPS = (60, 300, 3600)
@@ -26,10 +26,9 @@ STEPS = (60, 300, 3600)
 
 @pytest.fixture
 async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
-    url = await postgres.create_database(f"rollups_{uuid4().hex}")
+    url = await migrated_database(postgres, f"rollups_{uuid4().hex}")
     databases = Databases(DatabaseSettings(database_url=url, demo_database_url=url), "test")
     database = databases[Mode.PRODUCTION]
-    await upgrade_one(database)
     async with database.begin() as connection:
         await ensure_partitions(connection, datetime(2031, 6, 1).date())
         await connection.execute(

@@ -31,13 +31,13 @@ from services.monitor.storage.availability_store import AvailabilityStore
 from shared.bus import Worker, encode
 from shared.bus.bootstrap import bootstrap
 from shared.database import Databases
-from shared.database.upgrade import upgrade
 from shared.errors import DependencyUnavailable
 from shared.events import MetricsCollected, SlaReported
 from shared.roles import MONITOR
 from shared.sla import SLICE_SECONDS, slice_of, slice_start
 from shared.subjects import Bucket, Mode
-from tests.support.service_logins import logging_in, make_roles
+from tests.support.migrated_databases import migrated_database
+from tests.support.service_logins import logging_in
 
 T = TypeVar("T")
 E = TypeVar("E", MetricsCollected, SlaReported)
@@ -162,11 +162,9 @@ async def eventually(look: Callable[[], Awaitable[T]], good: Callable[[T], bool]
 
 
 async def _world(nats_url: str, postgres: PostgresServer) -> World:
-    production, demo = [await postgres.create_database(f"monitor_{uuid4().hex}") for _ in Mode]
+    production, demo = [await migrated_database(postgres, f"monitor_{uuid4().hex}") for _ in Mode]
     settings = MonitorSettings(nats_url=nats_url, database_url=production, demo_database_url=demo, sla_interval=1.0)
     databases = Databases(settings, "owner")
-    await make_roles(postgres)
-    await upgrade(databases)
     logins = {"database_url": logging_in(production, MONITOR), "demo_database_url": logging_in(demo, MONITOR)}
     return World(settings.model_copy(update=logins), databases)
 

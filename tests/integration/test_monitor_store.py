@@ -17,11 +17,11 @@ from services.monitor.storage.availability_store import WHOLE, AvailabilityStore
 from services.monitor.storage.housekeeping import Housekeeping
 from services.monitor.storage.sample_writer import SampleWriter
 from shared.database import Database, Databases, DatabaseSettings, ensure_partitions
-from shared.database.upgrade import upgrade_one
 from shared.errors import InvalidEvent
 from shared.events import MetricsCollected, Moment
 from shared.sla import SLICE_SECONDS, AvailabilityHistory, Run, slice_of, slice_start
 from shared.subjects import Mode
+from tests.support.migrated_databases import migrated_database
 
 MIDNIGHT = datetime(2031, 7, 1, tzinfo=UTC)
 """Where two partitions meet. The tenants of these tests are as old as the year."""
@@ -29,9 +29,8 @@ MIDNIGHT = datetime(2031, 7, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 async def tables(postgres: PostgresServer) -> AsyncIterator[Database]:
-    url = await postgres.create_database(f"monitor_{uuid4().hex}")
+    url = await migrated_database(postgres, f"monitor_{uuid4().hex}")
     databases = Databases(DatabaseSettings(database_url=url, demo_database_url=url), "test")
-    await upgrade_one(databases[Mode.PRODUCTION])
     async with databases[Mode.PRODUCTION].begin() as connection:
         await ensure_partitions(connection, datetime(2031, 6, 1).date())
     yield databases[Mode.PRODUCTION]

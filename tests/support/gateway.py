@@ -27,15 +27,15 @@ from services.manifest import app as manifest
 from services.manifest.settings import ManifestSettings
 from shared.bus import Worker
 from shared.database import Database, Databases
-from shared.database.upgrade import upgrade_one
 from shared.events import Event
 from shared.http.listening import HttpServer
 from shared.roles import MONITOR
 from shared.subjects import Mode
 from tests.support.documented import check_documented
 from tests.support.http_client import local_client
+from tests.support.migrated_databases import migrated_database
 from tests.support.polling import eventually
-from tests.support.service_logins import logging_in, make_roles
+from tests.support.service_logins import logging_in
 
 DEMO = {"X-Demo-Mode": "true"}
 _NUMBERS = itertools.count(1)
@@ -182,17 +182,11 @@ def error_of(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
 
 
 async def make_databases(server: PostgresServer, name: str) -> dict[str, Any]:
-    """Two databases with tables, as settings with their owners' logins."""
-    urls: dict[str, Any] = {
-        "database_url": await server.create_database(f"{name}_production", user=f"{name}_user", password="secret"),
-        "demo_database_url": await server.create_database(f"{name}_demo", user=f"{name}_demo_user", password="secret"),
+    """Two databases with tables, as settings with their owner's login."""
+    return {
+        "database_url": await migrated_database(server, f"{name}_production"),
+        "demo_database_url": await migrated_database(server, f"{name}_demo"),
     }
-    databases = Databases(GatewaySettings(**urls), "test")
-    await make_roles(server)
-    for mode in Mode:
-        await upgrade_one(databases[mode])
-    await databases.dispose()
-    return urls
 
 
 @asynccontextmanager
