@@ -28,9 +28,9 @@ async def stack(data: Path, more: Mapping[str, str] | None = None) -> AsyncItera
         embedded.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def run(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedRun]:
-    """One stack for all tests that can share it."""
+    """One stack for all tests of this folder that can share it; even an idle one takes a part of a core."""
     async with stack(tmp_path_factory.mktemp("stack") / "data") as embedded:
         yield embedded
 
