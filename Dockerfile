@@ -16,7 +16,7 @@ COPY deploy/images /divide
 RUN python -m venv --without-pip /opt/ecp \
     && python -m pip --python /opt/ecp/bin/python install --quiet --no-deps --require-hashes --only-binary=:all: \
         $(printf -- ' -r %s' /locks/*.lock) \
-    && python /divide/divide.py /opt/ecp /locks /environments
+    && python /divide/divide.py /opt/ecp /locks /environments && rm -r /opt/ecp
 
 # Compiled here, because a read-only root can't keep what Python would compile at each start.
 FROM python:3.11-slim-bookworm AS code

@@ -1,5 +1,6 @@
 """The images' environments: each has the files of its lock's packages, and no image has those of another's."""
 
+import importlib.resources
 import runpy
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,28 @@ def test_every_environment_has_the_interpreter(environment: Path) -> None:
         assert (made / name / "bin/python").readlink() == Path("/usr/local/bin/python3")
         assert (made / name / "lib64").readlink() == Path("lib")
         assert (made / name / "pyvenv.cfg").is_file()
+
+
+def test_what_no_image_uses_is_left_out(environment: Path) -> None:
+    schemas = "kubernetes_validate/kubernetes-json-schema/v1.33.0-local"
+    install(environment, "kubernetes-validate", f"{schemas}/_definitions.json", f"{schemas}/pod-v1.json")
+    install(environment, "numpy", "numpy/__init__.py", "numpy/lib/tests/test_io.py", "numpy/testing/__init__.py")
+
+    made = divided(environment, manifest="kubernetes-validate==1.0\nnumpy==1.0\n") / "manifest" / SITE
+
+    assert [path.name for path in made.rglob("*.json")] == ["_definitions.json"]
+    assert {path.parent.name for path in made.rglob("numpy/**/*.py")} == {"numpy", "testing"}
+
+
+def test_the_definitions_of_every_kubernetes_version_stay(environment: Path) -> None:
+    folder = importlib.resources.files("kubernetes_validate") / "kubernetes-json-schema"
+    names = [f"kubernetes_validate/kubernetes-json-schema/{each.name}/_definitions.json" for each in folder.iterdir()]
+    install(environment, "kubernetes-validate", *names)
+
+    made = divided(environment, manifest="kubernetes-validate==1.0\n") / "manifest" / SITE
+
+    assert names
+    assert all((made / name).is_file() for name in names)
 
 
 def test_a_locked_package_that_is_not_installed_fails_the_build(environment: Path) -> None:
