@@ -1,6 +1,7 @@
 """The message ids that our code emits, with the names of their parameters: read from the source."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -12,6 +13,8 @@ _ID_ARGUMENT = {"sentence": 0, "conflict": 0, "_refused": 1}
 _OF_VALIDATORS = {"PydanticCustomError", "_unfit"}
 _ALWAYS = {"_refused": {"tenant_id", "existing_status"}, "_unfit": {"value"}}
 """Parameters that a function adds itself."""
+_RELEVANT = re.compile(rf"\b(?:{'|'.join([*_ID_ARGUMENT, *_OF_VALIDATORS, 'add'])})\(|\bmessage_id=")
+"""What a file has in which an id can be found: a fifth of all, and only these are parsed."""
 
 
 def emitted() -> dict[str, set[str]]:
@@ -51,7 +54,8 @@ def _of_call(call: ast.Call) -> Iterator[tuple[str, set[str]]]:
 @cache
 def _calls() -> tuple[ast.Call, ...]:
     sources = (path.read_text("utf-8") for folder in ("services", "shared") for path in (ROOT / folder).rglob("*.py"))
-    return tuple(node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    relevant = (ast.parse(source) for source in sources if _RELEVANT.search(source))
+    return tuple(node for tree in relevant for node in ast.walk(tree) if isinstance(node, ast.Call))
 
 
 def _constants(node: ast.expr) -> Iterator[str]:
