@@ -14,6 +14,7 @@ Layers, each of which imports only those below it:
                                                                features, each with routes, schemas, queries or commands
     tenants
     deployments
+    durations                                                  measured durations of operations, and estimates
     mode_context                                               what serves one mode: database, workers, outbox
     workers, outbox, idempotency                               clients of the workers, of NATS, and idempotency keys
     http                                                       middlewares, errors, languages, shared parameters

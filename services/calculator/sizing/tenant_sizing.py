@@ -24,12 +24,11 @@ from services.calculator.sizing.planning import (
 from services.calculator.sizing.presets import growth_factor, recommended, warnings
 from services.calculator.sizing.service_sizings import services
 from shared.catalog import Catalog
+from shared.durations import starting
 from shared.errors import Refused
 from shared.messages import Sentence, messages_of, problem, sentence
 from shared.sizing import Sizing
 from shared.tenants import SlaTarget
-
-_STEP_MINUTES = 5
 
 
 def size(
@@ -145,7 +144,5 @@ def _reservations(
 
 
 def _deployment_time(plan: SizingPlan, catalog: Catalog) -> str:
-    """One service starting after the other, models loaded, rounded to steps of five minutes: `15-20 minutes`."""
-    seconds = sum(catalog.services[name].startup_seconds.value for name in plan.workloads)
-    least = seconds // 60 // _STEP_MINUTES * _STEP_MINUTES
-    return f"{least}-{least + _STEP_MINUTES} minutes"
+    """The default, from how long the services take to start; the gateway has the measured durations of a target."""
+    return starting(catalog.services[name].startup_seconds.value for name in plan.workloads).text

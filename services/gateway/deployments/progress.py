@@ -1,12 +1,12 @@
 """The answer of `deployment-status`, from stored rows. Pure."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from services.gateway.deployments.observed import message_now, resources_now, services_in
 from services.gateway.deployments.schemas import DeploymentState, DriftState, LogLine
+from shared.durations import Estimate
 from shared.events import Phase, ResourceState
 from shared.events.statuses import ENDED
 
@@ -14,9 +14,7 @@ _DONE = frozenset({"Active", "Available", "Bound", "Complete", "Degraded", "Skip
 """Resource states of the deployer that a deployment doesn't wait for."""
 _WORKERS = {Phase.SIZING: "the calculator", Phase.RENDERING: "the manifest service", Phase.VALIDATING: "the deployer"}
 _PACE_FROM = 20
-"""Percent from which a deployment's own pace is a better estimate than the one for its size."""
-_RANGE = re.compile(r"(\d+)(?:-(\d+))? minutes?")
-_FALLBACK_MINUTES = 15
+"""Percent from which an operation that takes longer than all before it has a pace of its own."""
 _USUAL_OUTBOX_SECONDS = 2.0
 """Seconds that an event may stay in the outbox in normal operation."""
 
@@ -42,7 +40,13 @@ def never_deployed(tenant_id: str) -> DeploymentState:
 
 
 def deployment_state(
-    tenant: Any, deployment: Any, events: Sequence[Any], now: datetime, unpublished: float = 0
+    tenant: Any,
+    deployment: Any,
+    events: Sequence[Any],
+    now: datetime,
+    *,
+    estimate: Estimate | None = None,
+    unpublished: float = 0,
 ) -> DeploymentState:
     """The answer for a tenant's latest deployment.
 
@@ -51,6 +55,7 @@ def deployment_state(
         deployment: the row of its latest deployment.
         events: the lines of that deployment's log.
         now: the present time.
+        estimate: how long such an operation takes; None for one that has ended.
         unpublished: age in seconds of the tenant's oldest event in the outbox.
     """
     ended = deployment.status in ENDED
@@ -66,7 +71,7 @@ def deployment_state(
         phase=deployment.phase,
         created_resources=created,
         pending_resources=pending,
-        estimated_completion=None if ended else estimated_completion(deployment, tenant.sizing, now),
+        estimated_completion=None if ended else estimated_completion(deployment, estimate, now),
         logs=[LogLine(timestamp=each.time, level=each.level, message=each.message) for each in events],
         message=message_now(deployment.message, services),
         waiting_for=None if ended else _waiting(deployment, pending, unpublished),
@@ -77,13 +82,17 @@ def deployment_state(
     )
 
 
-def estimated_completion(deployment: Any, sizing: dict[str, Any] | None, now: datetime) -> datetime:
-    """When it is expected to end, never before `now`: by its own pace, or first by the upper bound of the sizing."""
+def estimated_completion(deployment: Any, estimate: Estimate | None, now: datetime) -> datetime:
+    """When it is expected to end, never before `now`.
+
+    As half of those past operations that took longer than this one has until now; if none did, by its own pace.
+    """
     elapsed = now - deployment.created_at
-    if deployment.progress >= _PACE_FROM:
-        expected = deployment.created_at + elapsed * (100 / deployment.progress)
+    seconds = estimate.end(elapsed.total_seconds()) if estimate else None
+    if seconds is not None:
+        expected = deployment.created_at + timedelta(seconds=seconds)
     else:
-        expected = deployment.created_at + timedelta(minutes=_upper_minutes((sizing or {}).get("deployment_time", "")))
+        expected = deployment.created_at + elapsed * (100 / max(_PACE_FROM, deployment.progress))
     latest: datetime = max(now, expected)
     return latest
 
@@ -111,8 +120,3 @@ def waiting_for(phase: str, message: str, pending: Sequence[ResourceState], unpu
         return reason
     names = [f"{each.type} {each.name}" + (f" ({each.replicas})" if each.replicas else "") for each in pending]
     return ", ".join(names) or None
-
-
-def _upper_minutes(text: str) -> int:
-    match = _RANGE.search(text)
-    return int(match[2] or match[1]) if match else _FALLBACK_MINUTES

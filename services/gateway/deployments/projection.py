@@ -99,6 +99,11 @@ def is_passed(progress: int, update: Update) -> bool:
     return update.phase in _PREPARATION and update.status == "deploying" and (update.progress or 0) < progress
 
 
+def is_success(operation: str, update: Update) -> bool:
+    """Whether `update` ends an operation as it was requested. A deploy that is rolled back has failed."""
+    return update.status == "completed" or (operation, update.status) == (Operation.ROLLBACK, "rolled_back")
+
+
 def tenant_status(operation: str, status: DeploymentStatus) -> TenantStatus | None:
     """The tenant's status after its latest operation got `status`; None leaves it unchanged."""
     if operation == "delete":

@@ -13,10 +13,12 @@ from services.gateway.deployments.schemas import (
     DeploymentList,
     DeploymentState,
 )
+from services.gateway.durations.estimates import DurationEstimates
 from services.gateway.http import request_context
 from services.gateway.http.errors import deployment_not_found, found_tenant
 from services.gateway.mode_context import ModeContext
 from services.gateway.outbox.repository import unpublished_seconds
+from shared.events.statuses import ENDED
 
 _LOG_LINES = 200
 _EVENTS = 5000
@@ -27,6 +29,7 @@ class DeploymentQueries:
 
     def __init__(self, context: ModeContext) -> None:
         self._database = context.database
+        self._estimates = DurationEstimates(context.catalog)
 
     async def of_tenant(self, tenant_id: str, *, skip: int, limit: int) -> DeploymentList:
         async with self._database.begin() as connection:
@@ -53,7 +56,10 @@ class DeploymentQueries:
                     return progress.never_deployed(tenant_id)
                 events = await repository.list_events(connection, latest.deployment_id, limit=_LOG_LINES)
                 unpublished = await unpublished_seconds(connection, tenant_id)
-        return progress.deployment_state(owner, latest, events, datetime.now(UTC), unpublished)
+                ended = latest.status in ENDED
+                estimate = None if ended else await self._estimates.of_deployment(connection, latest)
+        now = datetime.now(UTC)
+        return progress.deployment_state(owner, latest, events, now, estimate=estimate, unpublished=unpublished)
 
     async def _find(self, deployment_id: str) -> Row[Any]:
         async with self._database.begin() as connection:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.gateway.deployments import projection
 from services.gateway.deployments import repository as deployments
 from services.gateway.deployments.projection import Update
+from services.gateway.durations import repository as durations
 from services.gateway.mode_context import ModeContexts
 from services.gateway.tenants import repository as tenants
 from services.gateway.tenants import rules
@@ -121,6 +122,8 @@ async def _apply(
     status = await _tenant_status(connection, row, event, update)
     if status is not None:
         await deployments.follow_deployment(connection, update.deployment_id, status)
+    if projection.is_success(row.operation, update) and row.status not in ENDED and not row.repeats:
+        await durations.record(connection, update.deployment_id, delivery.time)
     if update.status == "completed" and row.status not in ENDED and row.operation == "deploy":
         observe(row.tenant_name, row.preset, (datetime.now(UTC) - row.created_at).total_seconds())
 

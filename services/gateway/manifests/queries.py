@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Literal
 
+from services.gateway.durations.estimates import DurationEstimates
 from services.gateway.http.language import translator
 from services.gateway.manifests.package import package
 from services.gateway.manifests.package_readme import Summary
@@ -12,6 +13,7 @@ from services.gateway.mode_context import ModeContext
 from services.gateway.tenants.queries import TenantQueries
 from services.gateway.tenants.row import TenantRow
 from services.gateway.tenants.rules import spec_of_row
+from shared.kube.targets import SIMULATOR
 from shared.namespaces import check_namespace
 from shared.rpc import RenderReply, RenderRequest, ValidateReply, ValidateRequest
 
@@ -35,6 +37,8 @@ class ManifestQueries:
     def __init__(self, context: ModeContext) -> None:
         self._tenants = TenantQueries(context)
         self._workers = context.workers
+        self._database = context.database
+        self._estimates = DurationEstimates(context.catalog)
 
     async def render(self, tenant_id: str, options: ManifestOptions) -> RenderReply:
         """The manifest of the tenant's current revision, deployed or not."""
@@ -76,6 +80,9 @@ class ManifestQueries:
         )
         return await self._workers.render(request)
 
-    async def validate(self, request: ValidateRequest) -> ValidateReply:
-        """The findings in any manifest, of a tenant or not."""
-        return await self._workers.validate(request)
+    async def validate(self, request: ValidateRequest, target: str = SIMULATOR) -> ValidateReply:
+        """The findings in any manifest, of a tenant or not, and how long it takes to deploy it to `target`."""
+        reply = await self._workers.validate(request)
+        pods = reply.resource_summary.estimated_pods
+        time = await self._estimates.measured_text(self._database, target, pods, reply.deployment_time)
+        return reply.model_copy(update={"deployment_time": time})

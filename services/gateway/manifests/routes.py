@@ -76,7 +76,8 @@ async def validate_manifest(request: ValidateManifest, queries: Queries) -> Vali
             target_simulator=request.target_simulator,
             kubernetes_version=request.kubernetes_version,
             target=target if request.check_capacity else None,
-        )
+        ),
+        target,
     )
     return answer_of(reply, translator())
 

@@ -6,6 +6,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
 
+from services.gateway.durations.estimates import DurationEstimates, stored_sizing
 from services.gateway.http import request_context
 from services.gateway.http.errors import conflict
 from services.gateway.http.language import translator
@@ -29,8 +30,8 @@ from services.gateway.tenants.schemas import (
 from services.gateway.tenants.targets import TargetChoice
 from services.gateway.tenants.transactions import TenantOutdated, TenantTransactions, changeable, refuse_existing
 from shared.errors import Refused
+from shared.events import Operation
 from shared.messages import sentence
-from shared.sizing import Sizing
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,6 +73,7 @@ class TenantCommands:
         self._targets = TargetChoice(context.mode, context.settings.has_kubernetes)
         self._sizing = RequestSizing(context)
         self._transactions = TenantTransactions(context)
+        self._estimates = DurationEstimates(context.catalog)
 
     async def create(self, create: TenantCreate, key: CallKey | None = None) -> TenantCreated:
         """Store a new tenant, and request its deployment unless `deploy` is false."""
@@ -145,12 +147,15 @@ class TenantCommands:
                 row, deletion_id = await self._transactions.mark_for_deletion(
                     connection, tenant_id, target, force=force
                 )
+                estimate = await self._estimates.estimate(
+                    connection, row.target or target, Operation.DELETE, stored_sizing(row.sizing)
+                )
         _log_request("Tenant deletion requested", "deletion-requested", tenant_id, deletion_id)
         begun = sentence("deletion-started", "the tenant's deletion has begun")
         return TenantDeletion(
             message=translator().text(*begun),
             deletion_id=deletion_id,
-            estimated_time=rules.deletion_time(Sizing.model_validate(row.sizing) if row.sizing else None),
+            estimated_time=estimate.text,
             tenant_id=tenant_id,
             status="deleting",
         )

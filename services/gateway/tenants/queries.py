@@ -7,6 +7,7 @@ from sqlalchemy import Row
 
 from services.gateway.deployments.observed import health_of, replicas_of, services_lately
 from services.gateway.deployments.repository import latest_deployment_id
+from services.gateway.durations.estimates import DurationEstimates
 from services.gateway.http import request_context
 from services.gateway.http.errors import found_tenant
 from services.gateway.mode_context import ModeContext
@@ -21,6 +22,7 @@ from services.gateway.tenants.schemas import (
     TenantService,
     TenantSummary,
 )
+from services.gateway.tenants.targets import TargetChoice
 from shared.events import ServiceReadiness
 from shared.rpc import CalculateRequest
 from shared.sizing import Sizing
@@ -36,6 +38,8 @@ class TenantQueries:
         self._database = context.database
         self._workers = context.workers
         self._is_demo = context.is_demo
+        self._estimates = DurationEstimates(context.catalog)
+        self._target = TargetChoice(context.mode, context.settings.has_kubernetes).default
 
     async def row(self, tenant_id: str) -> TenantRow:
         async with self._database.begin() as connection:
@@ -64,7 +68,10 @@ class TenantQueries:
     async def calculate(self, request: CalculateResources) -> Sizing:
         """The sizing of services without a tenant. Raises Refused for what the catalogue doesn't have."""
         check_known(self._catalog, request.service_requirements, request.preset, request.gpu_type)
-        return await self._workers.size(CalculateRequest(**dict(request)))
+        sizing = await self._workers.size(CalculateRequest(**dict(request)))
+        pods = sum(each.replicas for each in sizing.services)
+        time = await self._estimates.measured_text(self._database, self._target, pods, sizing.deployment_time)
+        return sizing.model_copy(update={"deployment_time": time})
 
     async def detail(self, tenant_id: str) -> TenantDetail:
         with request_context.timed("database"):

@@ -1,6 +1,5 @@
 """What an operation on a tenant becomes: specifications and rows. Pure."""
 
-import math
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,8 +15,6 @@ from shared.tenants import SlaTarget, TenantSpec
 
 _SERVICE_TYPE = "ai_service"
 _CHANGEABLE = ("name", "service_requirements", "sla_target", "preset", "gpu_type", "description")
-_PODS_A_MINUTE = 25
-"""Pods that end within a minute: they have a grace period of 30 s and stop concurrently."""
 
 
 def spec_of_request(request: TenantCreate) -> TenantSpec:
@@ -108,12 +105,6 @@ def service_rows(sizing: Sizing) -> list[dict[str, Any]]:
         }
         for service in sizing.services
     ]
-
-
-def deletion_time(sizing: Sizing | None) -> str:
-    """The estimated duration of a deletion, from the number of pods that have to end: `1-3 minutes`."""
-    pods = sum(service.replicas for service in sizing.services) if sizing else 0
-    return f"1-{1 + max(1, math.ceil(pods / _PODS_A_MINUTE))} minutes"
 
 
 def json_object(value: Any) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from services.gateway.deployments.new_deployment import (
 )
 from services.gateway.deployments.repository import latest_deployment_id
 from services.gateway.deployments.requests import request_deployment
+from services.gateway.durations.estimates import DurationEstimates
+from services.gateway.durations.repository import kind_of
 from services.gateway.http.errors import conflict, tenant_not_found
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenants import repository, rules
@@ -41,6 +43,7 @@ class TenantTransactions:
 
     def __init__(self, context: ModeContext) -> None:
         self._context = context
+        self._estimates = DurationEstimates(context.catalog)
 
     async def insert(self, connection: AsyncConnection, request: SizedRequest) -> TenantCreated:
         """Insert a new tenant. Raises Refused (TENANT_ALREADY_EXISTS) if its id is in use."""
@@ -66,7 +69,14 @@ class TenantTransactions:
         created = events.TenantCreated(tenant_id=tenant_id, spec=request.spec, revision=1, sizing=request.sizing)
         await self._context.outbox.add(connection, created)
         await self._deploy(connection, row_id, request, deployment)
-        answer = _answer_fields(request, deployment, status="pending", revision=1, generation=generation)
+        answer = _answer_fields(
+            request,
+            deployment,
+            status="pending",
+            revision=1,
+            generation=generation,
+            deployment_time=await self._deployment_time(connection, request, deployment),
+        )
         return TenantCreated(**answer, created_at=created_at)
 
     async def revise(
@@ -99,7 +109,14 @@ class TenantTransactions:
             )
             await self._context.outbox.add(connection, updated)
         await self._deploy(connection, row.id, request, deployment)
-        answer = _answer_fields(request, deployment, status=status, revision=revision, generation=generation)
+        answer = _answer_fields(
+            request,
+            deployment,
+            status=status,
+            revision=revision,
+            generation=generation,
+            deployment_time=await self._deployment_time(connection, request, deployment),
+        )
         return TenantChanged(**answer, updated_at=updated_at)
 
     async def mark_for_deletion(
@@ -126,6 +143,13 @@ class TenantTransactions:
         requested = operation_requested(tenant_id, deployment, Operation.DELETE, force=force)
         await request_deployment(connection, self._context.outbox, values, requested)
         return row, deployment.deployment_id
+
+    async def _deployment_time(
+        self, connection: AsyncConnection, request: SizedRequest, deployment: NewDeployment | None
+    ) -> str:
+        """The estimated duration of a deployment that is written in this transaction, or of a later one."""
+        kind = await kind_of(connection, deployment.deployment_id) if deployment else "deploy"
+        return (await self._estimates.estimate(connection, request.target, kind, request.sizing)).text
 
     async def _deploy(
         self, connection: AsyncConnection, row_id: int, request: SizedRequest, deployment: NewDeployment | None
@@ -171,7 +195,13 @@ def _new_deployment(request: SizedRequest, generation: int, revision: int) -> Ne
 
 
 def _answer_fields(
-    request: SizedRequest, deployment: NewDeployment | None, *, status: str, revision: int, generation: int
+    request: SizedRequest,
+    deployment: NewDeployment | None,
+    *,
+    status: str,
+    revision: int,
+    generation: int,
+    deployment_time: str,
 ) -> Mapping[str, Any]:
     """The fields of `SizedTenantAnswer`."""
     answer = SizedTenantAnswer.model_validate(
@@ -181,7 +211,7 @@ def _answer_fields(
             "deployment_id": deployment.deployment_id if deployment else None,
             "estimated_resources": request.sizing.resources,
             "estimated_cost": request.sizing.estimated_cost,
-            "deployment_time": request.sizing.deployment_time,
+            "deployment_time": deployment_time,
             "preset": request.sizing.preset,
             "revision": revision,
             "generation": generation,

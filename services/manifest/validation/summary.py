@@ -11,12 +11,12 @@ from services.manifest.validation.limits import demand
 from services.manifest.validation.manifest import Manifest, Pods
 from services.manifest.validation.workloads import least_replicas
 from shared.catalog import Catalog
+from shared.durations import starting
 from shared.rpc import ResourceSummary
 
 _GPU = "requests.nvidia.com/gpu"
 _GIB = 2**30
 _PRODUCT = "nvidia.com/gpu.product"
-_STEP_MINUTES = 5
 _USUAL_START_SECONDS = 60
 _COUNTED = {"namespaces": "Namespace", "deployments": "Deployment", "services": "Service", "configmaps": "ConfigMap",
             "secrets": "Secret"}  # fmt: skip
@@ -39,13 +39,9 @@ def summarize(manifest: Manifest, catalog: Catalog) -> ResourceSummary:
 
 
 def deployment_time(manifest: Manifest, catalog: Catalog) -> str:
-    """One workload starting after the other, models loaded, rounded to steps of five minutes: `15-20 minutes`."""
-    seconds = 0
-    for pods in manifest.pods:
-        known = catalog.services.get(pods.item.name)
-        seconds += known.startup_seconds.value if known else _USUAL_START_SECONDS
-    least = seconds // 60 // _STEP_MINUTES * _STEP_MINUTES
-    return f"{least}-{least + _STEP_MINUTES} minutes"
+    """The default, from how long the workloads take to start; the gateway has the measured durations of a target."""
+    services = (catalog.services.get(pods.item.name) for pods in manifest.pods)
+    return starting(known.startup_seconds.value if known else _USUAL_START_SECONDS for known in services).text
 
 
 def _monthly_cost(manifest: Manifest, catalog: Catalog) -> int:

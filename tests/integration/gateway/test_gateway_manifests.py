@@ -28,7 +28,7 @@ async def test_a_manifest_is_validated_as_documented(gateway: Gateway) -> None:
     assert body["simulator_compatible"] is True
     assert body["resource_summary"]["namespaces"] == 1
     assert body["estimated_cost"] == body["resource_summary"]["estimated_cost"] == "$0/month"
-    assert body["deployment_time"] == "0-5 minutes"
+    assert body["deployment_time"].endswith("seconds")
     assert [each["code"] for each in body["findings"]] == ["CAPACITY_UNKNOWN"], "no deployer runs here"
 
 

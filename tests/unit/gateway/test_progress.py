@@ -5,12 +5,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.gateway.deployments.progress import deployment_state, estimated_completion, never_deployed, waiting_for
+from shared.durations import Measured, measured
 from shared.events import ResourceState
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-TENANT = SimpleNamespace(tenant_id="t", sizing={"deployment_time": "15-20 minutes"}, sla=None)
+TENANT = SimpleNamespace(tenant_id="t", sla=None)
 
 
 def deployment(**changes: Any) -> SimpleNamespace:
@@ -60,16 +63,29 @@ def test_drift_is_shown_with_field_and_manager_until_it_is_mended() -> None:
     assert deployment_state(TENANT, deployment(), [], NOW).drift is None
 
 
-def test_the_estimate_is_the_sizing_s_until_the_deployment_has_a_pace_of_its_own() -> None:
-    began = NOW - timedelta(minutes=2)
-    assert estimated_completion(deployment(progress=6), TENANT.sizing, NOW) == began + timedelta(minutes=20)
-    assert estimated_completion(deployment(progress=50), TENANT.sizing, NOW) == NOW + timedelta(minutes=2)
-    assert estimated_completion(deployment(progress=6), None, NOW) == began + timedelta(minutes=15)
+def after(seconds: float) -> datetime:
+    """That long after the start of the deployment."""
+    return NOW - timedelta(minutes=2) + timedelta(seconds=seconds)
 
 
-def test_an_estimate_is_never_past() -> None:
-    late = deployment(progress=6, created_at=NOW - timedelta(hours=1))
-    assert estimated_completion(late, TENANT.sizing, NOW) == NOW
+PAST = measured([Measured(5, seconds) for seconds in (60, 90, 130, 180, 240)], 5)
+
+
+def test_the_end_is_that_of_the_past_operations_that_took_longer_than_this_one_has() -> None:
+    assert estimated_completion(deployment(), PAST, after(10)) == after(130)
+    assert estimated_completion(deployment(), PAST, after(100)) == after(180)
+    assert estimated_completion(deployment(), PAST, after(200)) == after(240)
+
+
+def test_an_operation_that_takes_longer_than_all_before_it_has_its_own_pace() -> None:
+    assert estimated_completion(deployment(progress=80), PAST, after(400)) == after(500)
+    assert estimated_completion(deployment(progress=2), PAST, after(400)) == after(2000)
+    assert estimated_completion(deployment(progress=80), None, after(400)) == after(500)
+
+
+@given(st.integers(0, 100), st.floats(0, 10_000))
+def test_an_estimate_is_never_past(progress: int, seconds: float) -> None:
+    assert estimated_completion(deployment(progress=progress), PAST, after(seconds)) >= after(seconds)
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "superseded", "rolled_back", "cancelled"])
@@ -105,7 +121,7 @@ def reported(time: datetime, **services: dict[str, Any]) -> SimpleNamespace:
     """The tenant with its last `sla.reported`."""
     common = {"up": True, "ready": 3, "needed": 2, "wanted": 3}
     sla = {"time": time.isoformat(), "services": {name: common | each for name, each in services.items()}}
-    return SimpleNamespace(tenant_id="t", sizing=None, sla=sla)
+    return SimpleNamespace(tenant_id="t", sla=sla)
 
 
 DONE = {"status": "completed", "message": "2 of 2 workloads are available"}
@@ -132,7 +148,7 @@ def test_a_workload_that_lacks_replicas_shows_how_many_are_ready() -> None:
 def test_a_report_of_before_the_deployment_s_end_and_one_of_a_stopped_tenant_change_nothing() -> None:
     old = reported(NOW - timedelta(minutes=5), callbot=GONE)
     resting = reported(NOW, callbot={"up": None, "ready": 0, "is_due": False})
-    broken = SimpleNamespace(tenant_id="t", sizing=None, sla={"time": "never", "services": []})
+    broken = SimpleNamespace(tenant_id="t", sla={"time": "never", "services": []})
     for tenant in (old, resting, broken):
         state = deployment_state(tenant, deployment(**DONE), [], NOW)
         assert "callbot" in [each.name for each in state.created_resources]

@@ -143,7 +143,3 @@ def test_a_deletion_begins_at_the_deployer() -> None:
     assert isinstance(event, OperationRequested)
     assert (values["operation"], values["phase"]) == ("delete", "validating")
     assert (event.operation, event.force, event.deployment.generation) == ("delete", True, 3)
-
-
-def test_a_deletion_without_pods_takes_minutes_all_the_same() -> None:
-    assert rules.deletion_time(None) == "1-2 minutes"
