@@ -22,7 +22,8 @@ async def recorded(gateway: Gateway) -> list[Any]:
 async def ends(gateway: Gateway, accepted: dict[str, Any], model: Any = DeployCompleted, **changes: Any) -> None:
     """Publish the end of an operation, and wait until its status is that of `model`."""
     await gateway.publish(event(model, accepted, 100, phase=Phase.DONE, **changes))
-    status = {DeployFailed: "failed", DeployRolledBack: "rolled_back"}.get(model, "completed")
+    statuses: dict[Any, str] = {DeployFailed: "failed", DeployRolledBack: "rolled_back"}
+    status = statuses.get(model, "completed")
     await gateway.eventually(f"/deployments/{accepted['deployment_id']}", status=status)
 
 
