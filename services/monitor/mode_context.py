@@ -7,7 +7,7 @@ which serve both modes, still deal with a mode.
 from dataclasses import dataclass
 from functools import partial
 
-from services.monitor.collect.kubernetes import Endpoint
+from services.monitor.collect.api_server import Endpoint
 from services.monitor.collect.promises import DeployedPromises
 from services.monitor.collect.sampler import ObservedCluster
 from services.monitor.publisher import ObservationPublisher

@@ -74,11 +74,11 @@ DEPLOYER: Mapping[str, tuple[Right, ...]] = {
 """The deployer's, by the option of a deployment that needs them; `""` is needed by all."""
 
 MONITOR = (
-    Right("Pod", ("list",)),
-    Right("Deployment", ("list",)),
-    Right("StatefulSet", ("list",)),
-    Right("HorizontalPodAutoscaler", ("list",)),
-    Right("PodDisruptionBudget", ("list",)),
+    Right("Pod", ("list", "watch")),
+    Right("Deployment", ("list", "watch")),
+    Right("StatefulSet", ("list", "watch")),
+    Right("HorizontalPodAutoscaler", ("list", "watch")),
+    Right("PodDisruptionBudget", ("list", "watch")),
     Right("PodMetrics", ("list",)),
 )
 """The monitor's: it reads."""

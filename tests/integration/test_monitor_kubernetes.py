@@ -12,7 +12,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from services.monitor.collect.kubernetes import POD_METRICS, PODS, Endpoint, KubernetesCluster
+from services.monitor.collect.api_server import Endpoint
+from services.monitor.collect.kubernetes import POD_METRICS, PODS, KubernetesCluster
 from shared.errors import DependencyUnavailable
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]

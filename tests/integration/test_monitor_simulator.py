@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from embedded.ports import free_ports
-from services.monitor.collect.kubernetes import Endpoint, KubernetesCluster
+from services.monitor.collect.api_server import Endpoint
+from services.monitor.collect.kubernetes import KubernetesCluster
 from services.monitor.collect.readings import ClusterObjects, by_tenant, needs_found, read_tenants
 from shared.sla import Observer
 from tests.support.http_client import local_client

@@ -13,7 +13,8 @@ import yaml
 
 from embedded.accounts import passwords
 from services.deployer.cluster.api import ref_of
-from services.monitor.collect.kubernetes import Endpoint, KubernetesCluster
+from services.monitor.collect.api_server import Endpoint
+from services.monitor.collect.kubernetes import KubernetesCluster
 from services.monitor.collect.promises import DeployedPromises
 from services.monitor.collect.readings import TenantReading
 from services.monitor.collect.sampler import Sampler

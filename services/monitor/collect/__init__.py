@@ -1,6 +1,9 @@
 """Measuring: reads clusters and Prometheus, and publishes `metrics.collected`.
 
-kubernetes        lists the objects of a cluster's tenants
+kubernetes        the objects of a cluster's tenants
+watched_list      those of one kind, by a list and a watch
+api_server        the requests to the API server
+kept_fields       the fields that are kept of an object (pure)
 deployer_records  what the deployer recorded for a tenant (pure)
 promises          what was deployed for each tenant, from those records and their manifests
 readings          objects and promises -> values of each tenant (pure)

@@ -98,6 +98,8 @@ class Sampler:
         self._expected = expected
         self._observers: dict[str, Observer] = {}
         """By id, of tenants that the deployer didn't deploy."""
+        self._promises: Mapping[str, Promise] | None = None
+        """What was deployed at the previous sample."""
         self._last_slice = 0
         self.latest: Mapping[str, TenantReading] = {}
         """The readings of the latest sample, by tenant."""
@@ -131,6 +133,7 @@ class Sampler:
         try:
             led = self.leads()
             if not await self._lease.hold():
+                await self._cluster.close()
                 return STANDBY_SECONDS
             if not led:
                 _log.info(f"This replica now samples {self._cluster.name}.", action="lead")
@@ -147,12 +150,14 @@ class Sampler:
         number = slice_of(self._now())
         if number == self._last_slice:
             return
-        before = await self._deployed()
+        if self._promises is None:
+            self._promises = await self._deployed()
         state = await self._read()
         if state is None:
             return
         time = slice_start(number)
-        promises = unchanged(before, await self._deployed())
+        before, self._promises = self._promises, await self._deployed()
+        promises = unchanged(before, self._promises)
         promises = self._observed(state, promises, time) | promises
         readings = read_tenants(state, promises, expected=await self._expected_tenants())
         samples = [_sample(tenant_id, time, each) for tenant_id, each in readings.items() if each.values]
@@ -206,7 +211,10 @@ def _sample(tenant_id: str, time: datetime, reading: TenantReading) -> MetricsCo
 
 
 def unchanged(before: Mapping[str, Promise], after: Mapping[str, Promise]) -> dict[str, Promise]:
-    """The promises that hold both before and after the cluster was read: a change in between doesn't count yet."""
+    """The promises that held at the previous sample and hold now.
+
+    A change in between doesn't count yet: the cluster's watch may still be behind the deployer's.
+    """
     return {
         tenant_id: lower_of(before[tenant_id], each) if tenant_id in before else each
         for tenant_id, each in after.items()

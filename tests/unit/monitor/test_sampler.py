@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.monitor.collect.readings import ClusterObjects
-from services.monitor.collect.sampler import Sampler
+from services.monitor.collect.sampler import STANDBY_SECONDS, Sampler
 from services.monitor.publisher import ObservationPublisher
 from shared.errors import DependencyUnavailable
 from shared.events import Event, MetricsCollected
@@ -240,6 +240,16 @@ async def test_with_the_lease_it_samples_and_lets_go_of_everything_at_a_stop() -
     assert stage.lease.released
     assert not stage.cluster.is_open
     assert not sampler.leads()
+
+
+async def test_a_replica_that_loses_the_lease_stops_watching_the_cluster() -> None:
+    stage = Stage(FakeCluster(state("acme")))
+    sampler = stage.sampler()
+    await sampler._step()
+    assert stage.cluster.is_open
+    stage.lease.free = False
+    assert await sampler._step() == STANDBY_SECONDS
+    assert not stage.cluster.is_open
 
 
 async def test_when_the_bus_is_away_the_slice_is_tried_again() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from services.monitor.collect.kubernetes import Endpoint
+from services.monitor.collect.api_server import Endpoint
 from services.monitor.mode_context import observed_endpoint
 from services.monitor.settings import MonitorSettings
 from shared.subjects import Mode
