@@ -60,6 +60,7 @@ class WorkerClient:
             sla_target=spec.sla_target,
             preset=spec.preset,
             gpu_type=spec.gpu_type,
+            service_options=spec.service_options,
         )
         return await self.size(request)
 

@@ -21,7 +21,7 @@ def check_requirements(requirements: Mapping[str, Any], limits: Mapping[str, int
 def check_name(field: str, name: str, known: Sequence[str], code: str) -> None:
     """Raise Refused with `code` unless `name` is one of `known`; details list them under `<field>s`."""
     if name not in known:
-        found = _unknown(field, name, known)
+        found = unknown_name(field, name, known)
         raise Refused(found.english, code=code, details={f"{field}s": list(known), "errors": [problem(field, found)]})
 
 
@@ -36,7 +36,7 @@ def _requirement_problems(requirements: Mapping[str, Any], limits: Mapping[str, 
 
 def _session_problem(service: str, sessions: Any, limits: Mapping[str, int]) -> Sentence | None:
     if service not in limits:
-        return _unknown("service", service, list(limits))
+        return unknown_name("service", service, list(limits))
     if not isinstance(sessions, int) or isinstance(sessions, bool):
         english = "must be a whole number of sessions, not {found}"
         return sentence("sessions-not-a-number", english, found=_shortened(repr(sessions)))
@@ -49,7 +49,7 @@ def _session_problem(service: str, sessions: Any, limits: Mapping[str, int]) -> 
     return sentence("sessions-out-of-range", english, most=most, sessions=sessions)
 
 
-def _unknown(field: str, name: str, known: Sequence[str]) -> Sentence:
+def unknown_name(field: str, name: str, known: Sequence[str]) -> Sentence:
     """A name that the catalogue doesn't have, with the closest one if there is one."""
     close = get_close_matches(name[:100].lower(), known, n=1)
     what, found, names = field.replace("_", " "), repr(_shortened(name)), ", ".join(known)

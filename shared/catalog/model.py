@@ -13,9 +13,11 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from shared.catalog.checks import check_name, check_requirements
+from shared.catalog.choices import check_service_options, chosen_service
 from shared.catalog.figures import CatalogRecord, Count, Figure, Sourced
 from shared.catalog.hardware import Gpu, Prices
 from shared.catalog.services import CatalogService
+from shared.choices import ServiceOptions
 from shared.tenants import Availability, Duration
 
 _NAME = r"^[a-z]([-a-z0-9]{0,48}[a-z0-9])?$"
@@ -71,6 +73,17 @@ class Catalog(CatalogRecord):
         """Raise Refused unless there is such a GPU. Whether it has been measured is checked by the calculator."""
         check_name("gpu_type", name, list(self.gpus), "VALIDATION_ERROR")
 
+    def check_service_options(self, options: Mapping[str, ServiceOptions]) -> None:
+        """Raise Refused with every problem under `details["errors"]`: unknown services, choices that can't work."""
+        check_service_options(options, self.services)
+
+    def with_choices(self, options: Mapping[str, ServiceOptions]) -> "Catalog":
+        """The catalogue of one tenant: its services with the tenant's resources and ports."""
+        if not options:
+            return self
+        chosen = {name: chosen_service(self.services[name], each) for name, each in options.items()}
+        return self.model_copy(update={"services": {**self.services, **chosen}})
+
     @cached_property
     def callers_first(self) -> tuple[str, ...]:
         """The services, each before those that it asks."""
@@ -104,7 +117,7 @@ class Catalog(CatalogRecord):
         for name, service in self.services.items():
             for gpu in sorted((service.capacity.per_gpu or {}).keys() & self.gpus.keys()):
                 node = self.gpus[gpu].node
-                if service.replica.cpu_request_m * node.gpus > node.cores * 1000:
+                if service.replica.cpu_request_m * node.gpus > node.cores * 1000 * service.replica.gpus:
                     yield f"services.{name}.replica: asks for more cores than {node.instance} has for each {gpu}"
 
     def _too_small_for_a_session(self) -> Iterator[str]:

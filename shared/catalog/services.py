@@ -61,6 +61,8 @@ class Replica(Sourced):
     memory_request_mib: int = Field(gt=0)
     memory_limit_mib: int = Field(gt=0)
     disk_gib: int = Field(gt=0)
+    gpus: int = Field(ge=1, default=1)
+    """Whole GPUs, of a service that uses them; each carries as much."""
 
     @cached_property
     def disk_gb(self) -> Fraction:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from shared.choices.services import OptionsByService
 from shared.messages import Message
 from shared.sizing import GpuSharing, Sizing
 from shared.tenants import Model, SlaTarget
@@ -20,6 +21,8 @@ class CalculateRequest(Model):
     """Whether replicas may share GPUs; the nodes must be set up for it."""
     allow_unmeasured: bool = False
     """Whether GPU types may be used on which a service hasn't been measured, by estimate."""
+    service_options: OptionsByService = Field(default_factory=dict)
+    """What a tenant chose for its services, which is then sized with."""
 
 
 Samples = Annotated[tuple[Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)], ...], Field(max_length=100_000)]

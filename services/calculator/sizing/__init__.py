@@ -2,6 +2,7 @@
 
 load, erlang, availability, capacity   offered load; Erlang B and C; k of n; what one replica carries
 dimensioning                           replicas of one service on one GPU type
+chosen, choice_warnings                the replicas that a tenant chose instead, and what it lacks with them
 placement, planning                    the cheapest GPU types for all services of a tenant
 cost, presets, reasons                 what a plan costs, which preset fits, why it has so many replicas
 service_sizings, alternatives          the result in the contract's form

@@ -1,7 +1,8 @@
 """Cheaper and safer neighbours of a sizing: another preset, another GPU type, another availability.
 
 Each alternative is sized like a tenant of its own, and then evaluated under this tenant's load: response time, rejected
-sessions and availability.
+sessions and availability. It has the resources that the tenant chose for its replicas, but not a chosen number of them:
+that wouldn't fit to another load or target.
 """
 
 from collections.abc import Iterator, Mapping
@@ -138,10 +139,14 @@ def _availabilities(chosen: Chosen, catalog: Catalog) -> Iterator[Alternative]:
 
 
 def _at_availability(chosen: Chosen, percent: Fraction, catalog: Catalog) -> Alternative | None:
-    """None if it costs the same: since replicas are whole numbers, they often exceed the target."""
+    """None if it costs the same: since replicas are whole numbers, they often exceed the target.
+
+    None as well if replicas were chosen, and a lower target costs more than they do, or a higher one less.
+    """
     asked = chosen.target.model_copy(update={"availability": f"{float(percent):.10g}%"})
     other = plan(chosen.loads, replace(chosen.context, goal=goal(asked, len(chosen.loads), catalog)), catalog)
-    if monthly_cost(other, catalog) == chosen.usd:
+    usd, is_lower = monthly_cost(other, catalog), percent < _percent(chosen.target.availability)
+    if usd == chosen.usd or is_lower != (usd < chosen.usd):
         return None
     english = "sized for {availability} instead of {target}"
     change = sentence("other-availability", english, availability=asked.availability, target=chosen.target.availability)
@@ -186,6 +191,9 @@ def _differences(now: Effect, then: Effect) -> Iterator[Sentence]:
     if now.p95_seconds is not None and then.p95_seconds is not None:
         if not isfinite(then.p95_seconds):
             yield sentence("queue-unbounded", "requests would pile up without an end at full load")
+        elif not isfinite(now.p95_seconds):
+            after = number(then.p95_seconds * 1000)
+            yield sentence("queue-bounded", "p95 {after} ms instead of requests that pile up", after=after)
         else:
             before, after = (number(each.p95_seconds * 1000) for each in (now, then) if each.p95_seconds is not None)
             yield sentence("p95-changed", "p95 {after} ms instead of {before} ms", after=after, before=before)

@@ -66,7 +66,8 @@ def capacity(
         figure = min(estimates, key=lambda each: each.value)
     if figure is None or not _fits(service, gpu, holder):
         return None
-    return _capacity(service, figure, _part(gpu, holder)[0], Fraction(1))
+    gpus = service.replica.gpus
+    return _capacity(service, figure, _part(gpu, holder)[0] * gpus, Fraction(gpus))
 
 
 def _capacity(service: CatalogService, figure: Figure, parts: Fraction, servers: Fraction) -> HolderCapacity | None:

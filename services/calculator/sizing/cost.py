@@ -69,12 +69,12 @@ def service_costs(plan: SizingPlan, catalog: Catalog) -> dict[str, Fraction]:
     taken: dict[str, Fraction] = {}
     for each in plan.workloads.values():
         if (gpu_type := each.holder.gpu_type) is not None:
-            taken[gpu_type] = taken.get(gpu_type, Fraction(0)) + Fraction(each.replicas, each.holder.slices)
+            taken[gpu_type] = taken.get(gpu_type, Fraction(0)) + Fraction(each.gpus, each.holder.slices)
     prices, found = catalog.prices, {}
     for name, each in plan.workloads.items():
         asked, gpu_type = catalog.services[name].replica, each.holder.gpu_type
         if gpu_type is not None:
-            run = plan.rents[gpu_type].usd * Fraction(each.replicas, each.holder.slices) / taken[gpu_type]
+            run = plan.rents[gpu_type].usd * Fraction(each.gpus, each.holder.slices) / taken[gpu_type]
         else:
             cores = Fraction(each.replicas * asked.cpu_request_m, 1000) * prices.core_hour.value
             memory = Fraction(each.replicas * asked.memory_request_mib, _MIB_A_GIB) * prices.memory_gib_hour.value

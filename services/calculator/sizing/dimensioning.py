@@ -57,6 +57,8 @@ class Dimension:
     """Replicas after each constraint, in order."""
     decided_by: str
     erlangs: float
+    sized: "Dimension | None" = None
+    """What was sized, where a tenant chose its replicas itself; None where it didn't."""
 
 
 class TooSlow(Exception):

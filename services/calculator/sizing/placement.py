@@ -23,7 +23,10 @@ from services.calculator.sizing.capacity import Holder
 from shared.catalog import Catalog, Gpu
 
 Replicas = Mapping[str, Mapping[Holder, int]]
-"""By service, the replicas that it would need on each holder that it can run on: at least one holder for each."""
+"""By service, the replicas that it would need on each holder that it can run on: at least one holder for each.
+
+Of a service whose replicas have several GPUs, each GPU counts as one.
+"""
 Assignment = dict[str, Holder]
 
 _SECONDS = 5.0

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from services.calculator.sizing.capacity import Holder, HolderCapacity, capacity, ways_to_share
+from services.calculator.sizing.chosen import ReplicaChoice, as_chosen, replica_choice
 from services.calculator.sizing.dimensioning import Dimension, Goal, Performance, TooSlow, dimension, performance
 from services.calculator.sizing.load import Load
 from services.calculator.sizing.placement import Assignment, Rent, cheapest, rents
-from shared.catalog import Catalog
+from shared.catalog import Catalog, Replica
+from shared.choices import ServiceOptions
 from shared.errors import Refused
 from shared.messages import problem, sentence
 from shared.sizing import GpuSharing
@@ -28,10 +30,17 @@ class SizedWorkload:
     holder: Holder
     capacity: HolderCapacity
     dimension: Dimension
+    gpus_a_replica: int = 1
+    """Whole GPUs, or slices, if it runs on GPUs."""
 
     @property
     def replicas(self) -> int:
         return self.dimension.replicas
+
+    @property
+    def gpus(self) -> int:
+        """GPUs, or slices, of all replicas."""
+        return self.replicas * self.gpus_a_replica
 
     def part(self, of: int) -> int:
         """A replica's share `of` cores or memory: on a slice of a GPU it has the same share of the host, rounded up."""
@@ -47,6 +56,7 @@ class SizingPlan:
     storage_gb: Fraction
     """Images and models on the nodes' disks, and the data that sessions store (10^9 bytes)."""
     goal: Goal
+    choices: Mapping[str, ServiceOptions] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,9 @@ class SizingContext:
     goal: Goal
     gpu_type: str | None
     options: SizingOptions
-    known: dict[tuple[str, Load, Holder, Goal], SizedWorkload | TooSlow | None] = field(
+    choices: Mapping[str, ServiceOptions] = field(default_factory=dict)
+    """What the tenant chose for its services. The catalogue has their resources already: only replicas count here."""
+    known: dict[tuple[str, Load, Holder, Goal, ReplicaChoice], SizedWorkload | TooSlow | None] = field(
         default_factory=dict, compare=False
     )
     """Workloads dimensioned so far: a sizing and its alternatives share most of them."""
@@ -84,9 +96,9 @@ def plan(loads: Mapping[str, Load], context: SizingContext, catalog: Catalog) ->
     choices = _all_choices(loads, context, catalog)
     assignment = _placed({name: on for name, on in choices.items() if catalog.services[name].uses_gpu}, catalog)
     workloads = {name: on[assignment.get(name, Holder())] for name, on in choices.items()}
-    replicas = {name: workloads[name].replicas for name in assignment}
+    gpus = {name: workloads[name].gpus for name in assignment}
     stored = sum((stored_gb(name, each, catalog) for name, each in workloads.items()), Fraction(0))
-    return SizingPlan(workloads, rents(assignment, replicas, catalog), stored, context.goal)
+    return SizingPlan(workloads, rents(assignment, gpus, catalog), stored, context.goal, context.choices)
 
 
 def measured_types(services: Iterable[str], catalog: Catalog) -> list[str]:
@@ -120,6 +132,8 @@ def _holders(name: str, context: SizingContext, catalog: Catalog) -> Iterator[Ho
         if context.gpu_type not in (None, gpu_type) or not (context.options.unmeasured or gpu_type in measured):
             continue
         yield Holder(gpu_type)
+        if catalog.services[name].replica.gpus > 1:
+            continue
         yield from ways_to_share(gpu_type, gpu, context.options.gpu_sharing)
 
 
@@ -144,7 +158,7 @@ def _all_choices(
 def _known(
     name: str, load: Load, holder: Holder, context: SizingContext, catalog: Catalog
 ) -> SizedWorkload | TooSlow | None:
-    key = (name, load, holder, context.goal)
+    key = (name, load, holder, context.goal, replica_choice(context.choices.get(name)))
     if key not in context.known:
         context.known[key] = _workload(name, load, holder, context, catalog)
     return context.known[key]
@@ -161,17 +175,24 @@ def _workload(
     if found is None:
         return None
     try:
-        return SizedWorkload(load, holder, found, dimension(service, load, found, context.goal))
+        sized = dimension(service, load, found, context.goal)
     except TooSlow as error:
         return error
+    chosen = as_chosen(sized, replica_choice(context.choices.get(name)))
+    return SizedWorkload(load, holder, found, chosen, service.replica.gpus)
 
 
 def _placed(choices: Mapping[str, Mapping[Holder, SizedWorkload]], catalog: Catalog) -> Assignment:
     if not choices:
         return {}
-    counts = {name: {holder: each.replicas for holder, each in on.items()} for name, on in choices.items()}
-    disks = {name: catalog.services[name].replica.disk_gb * catalog.prices.storage_gb_month.value for name in choices}
+    counts = {name: {holder: each.gpus for holder, each in on.items()} for name, on in choices.items()}
+    disks = {name: _disk_usd(catalog.services[name].replica, catalog) for name in choices}
     return cheapest(counts, disks, catalog)
+
+
+def _disk_usd(replica: Replica, catalog: Catalog) -> Fraction:
+    """US dollars a month of a replica's disk, for each of its GPUs: placement counts GPUs."""
+    return replica.disk_gb * catalog.prices.storage_gb_month.value / replica.gpus
 
 
 def _too_slow(possible: float, name: str, holder: Holder) -> Refused:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from services.calculator.sizing.capacity import HolderCapacity
+from services.calculator.sizing.chosen import CHOSEN
 from services.calculator.sizing.dimensioning import Dimension, Goal
 from services.calculator.sizing.planning import SizedWorkload
 from shared.catalog import CatalogService, Confidence, Discipline
@@ -47,7 +48,7 @@ def _raised(service: CatalogService, capacity: HolderCapacity, dimension: Dimens
     """The constraints that raised the number above the throughput, each with its reason."""
     before = dimension.constraints["throughput"]
     for name, replicas in list(dimension.constraints.items())[1:]:
-        if replicas > before:
+        if replicas > before or name == CHOSEN:
             yield _why(name, replicas, service, capacity, dimension, goal)
             before = replicas
 
@@ -61,9 +62,11 @@ def _why(  # noqa: PLR0917
     if name == "response-time":
         return _response(replicas, service, capacity, goal)
     if name == "availability":
-        needed, percent = dimension.needed, f"{100 * (1 - goal.unavailability):.5g} %"
+        needed, percent = (dimension.sized or dimension).needed, f"{100 * (1 - goal.unavailability):.5g} %"
         english = f"{{replicas}} so that {{needed}} {'is' if needed == 1 else 'are'} there {{percent}} of the time"
         return sentence("raised-by-availability", english, replicas=replicas, needed=needed, percent=percent)
+    if name == CHOSEN:
+        return sentence("replicas-chosen", "{replicas} chosen", replicas=replicas)
     return sentence("raised-to-the-minimum", "{replicas} never fewer", replicas=replicas)
 
 

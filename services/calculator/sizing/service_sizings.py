@@ -1,12 +1,15 @@
 """The workloads of a plan in the contract's form, with the upper limit of their autoscaling."""
 
 from fractions import Fraction
+from math import isfinite
 
+from services.calculator.sizing.chosen import replica_choice
 from services.calculator.sizing.cost import service_costs
 from services.calculator.sizing.dimensioning import dimension
 from services.calculator.sizing.planning import SizedWorkload, SizingPlan, performance_of
 from services.calculator.sizing.reasons import reason
-from shared.catalog import Catalog
+from shared.catalog import Catalog, CatalogService
+from shared.choices import ImageChoice, ServiceOptions
 from shared.messages import joined, messages_of
 from shared.sizing import ServiceSizing
 
@@ -32,10 +35,10 @@ def _service(
         cpu_limit_m=workload.part(asked.cpu_limit_m),
         memory_request_mib=workload.part(asked.memory_request_mib),
         memory_limit_mib=workload.part(asked.memory_limit_mib),
-        gpu=1 if service.uses_gpu else 0,
+        gpu=asked.gpus if service.uses_gpu else 0,
         gpu_type=workload.holder.gpu_type,
         gpu_slices=workload.holder.slices,
-        image=f"{service.image.repository}:{service.image.tag}",
+        image=_image(service, plan.choices.get(name)),
         port=service.port,
         reason=joined(why),
         reason_messages=messages_of(why),
@@ -43,7 +46,7 @@ def _service(
         needed=found.needed,
         constraints=dict(found.constraints),
         decided_by=found.decided_by,
-        response_time_p95_ms=None if p95 is None else round(p95 * 1000, 1),
+        response_time_p95_ms=None if p95 is None or not isfinite(p95) else round(p95 * 1000, 1),
         blocked=performance.blocked,
         availability=(1 - performance.unavailability) * 100,
         monthly_cost_usd=float(round(usd, 2)),
@@ -52,9 +55,17 @@ def _service(
     )
 
 
+def _image(service: CatalogService, options: ServiceOptions | None) -> str:
+    usual = service.image
+    chosen = options.image if options and options.image else ImageChoice()
+    return chosen.reference(usual.repository, usual.tag)
+
+
 def _max_replicas(name: str, workload: SizedWorkload, plan: SizingPlan, growth: Fraction, catalog: Catalog) -> int:
-    service = catalog.services[name]
-    if not service.autoscaled:
+    service, choice = catalog.services[name], replica_choice(plan.choices.get(name))
+    if not (service.autoscaled if choice.autoscaled is None else choice.autoscaled):
         return workload.replicas
+    if choice.most is not None:
+        return max(choice.most, workload.replicas)
     grown = dimension(service, workload.load.scaled(growth), workload.capacity, plan.goal)
     return max(grown.replicas, workload.replicas + 1)

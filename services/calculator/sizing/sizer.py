@@ -25,7 +25,13 @@ class Sizer:
     def size_spec(self, spec: TenantSpec) -> Sizing:
         """Size a tenant as it will be deployed."""
         sizing = size(
-            spec.service_requirements, spec.sla_target, spec.preset, spec.gpu_type, self._catalog, options=self._options
+            spec.service_requirements,
+            spec.sla_target,
+            spec.preset,
+            spec.gpu_type,
+            self._catalog,
+            choices=spec.service_options,
+            options=self._options,
         )
         return self._with_version(sizing)
 
@@ -38,6 +44,7 @@ class Sizer:
             request.preset,
             request.gpu_type,
             self._catalog,
+            choices=request.service_options,
             options=options,
         )
         return self._with_version(sizing) if options == self._options else sizing

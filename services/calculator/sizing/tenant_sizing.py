@@ -8,8 +8,11 @@ costs less, and neither does a stricter SLA target.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from math import isfinite
 
 from services.calculator.sizing.alternatives import Chosen, alternatives, effect, main_type
+from services.calculator.sizing.choice_warnings import choice_warnings
 from services.calculator.sizing.cost import cost, monthly_cost, price_text, round_half_up, totals
 from services.calculator.sizing.dimensioning import goal
 from services.calculator.sizing.load import Load, channels, fan_out
@@ -24,11 +27,14 @@ from services.calculator.sizing.planning import (
 from services.calculator.sizing.presets import growth_factor, recommended, warnings
 from services.calculator.sizing.service_sizings import services
 from shared.catalog import Catalog
+from shared.choices import ServiceOptions
 from shared.durations import starting
 from shared.errors import Refused
 from shared.messages import Sentence, messages_of, problem, sentence
 from shared.sizing import Sizing
 from shared.tenants import SlaTarget
+
+_NOTHING: Mapping[str, ServiceOptions] = {}
 
 
 def size(
@@ -38,20 +44,23 @@ def size(
     gpu_type: str | None,
     catalog: Catalog,
     *,
+    choices: Mapping[str, ServiceOptions] = _NOTHING,
     options: SizingOptions = PRODUCTION,
 ) -> Sizing:
     """Size a tenant. The preset defaults to the one that fits, the GPU type to the cheapest mix of types.
 
-    Raises Refused: VALIDATION_ERROR for requirements, a GPU type or a response time that can't be sized, INVALID_PRESET
-    for an unknown preset. The message lists what is possible.
+    What is chosen for a service takes the place of what would be sized, with a warning if the load or the target needs
+    more. Raises Refused: VALIDATION_ERROR for requirements, choices, a GPU type or a response time that can't be sized,
+    INVALID_PRESET for an unknown preset. The message lists what is possible.
     """
-    _check(requirements, preset, gpu_type, catalog)
+    _check(requirements, preset, gpu_type, choices, catalog)
+    usual, catalog = catalog, catalog.with_choices(choices)
     loads = fan_out(requirements, catalog, sla_target.concurrent_users)
     gpu_type, unused = _requested_gpu(gpu_type, loads, options, catalog)
     count = channels(requirements, loads, catalog)
     fitting = recommended(count, catalog)
     context = SizingContext(goal(sla_target, len(loads), catalog), gpu_type, options)
-    found = plan(loads, context, catalog)
+    found = plan(loads, replace(context, choices=choices), catalog)
     reached = effect(found, found, catalog)
     usd = monthly_cost(found, catalog)
     chosen = Chosen(found, loads, context, preset or fitting, fitting, count, sla_target, usd, reached)
@@ -59,6 +68,7 @@ def size(
         *(warnings(preset, fitting, count, sla_target, catalog) if preset else ()),
         *unused,
         *_reservations(requirements, sla_target, found, options, catalog),
+        *choice_warnings(found, catalog, usual),
     )
     return _as_contract(chosen, notes, catalog)
 
@@ -79,7 +89,7 @@ def _as_contract(chosen: Chosen, warnings: tuple[Sentence, ...], catalog: Catalo
         monthly_cost_usd=float(round_half_up(chosen.usd)),
         cost=cost(plan, catalog, options),
         availability=reached.availability * 100,
-        response_time_p95_ms=None if reached.p95_seconds is None else round(reached.p95_seconds * 1000, 1),
+        response_time_p95_ms=_milliseconds(reached.p95_seconds),
         deployment_time=_deployment_time(plan, catalog),
         alternatives=alternatives(chosen, catalog),
         warnings=tuple(each.english for each in warnings),
@@ -87,8 +97,20 @@ def _as_contract(chosen: Chosen, warnings: tuple[Sentence, ...], catalog: Catalo
     )
 
 
-def _check(requirements: Mapping[str, int], preset: str | None, gpu_type: str | None, catalog: Catalog) -> None:
+def _milliseconds(seconds: float | None) -> float | None:
+    """None as well where requests pile up without an end."""
+    return None if seconds is None or not isfinite(seconds) else round(seconds * 1000, 1)
+
+
+def _check(
+    requirements: Mapping[str, int],
+    preset: str | None,
+    gpu_type: str | None,
+    choices: Mapping[str, ServiceOptions],
+    catalog: Catalog,
+) -> None:
     catalog.check_requirements(requirements)
+    catalog.check_service_options(choices)
     if preset is not None:
         catalog.check_preset(preset)
     if gpu_type is not None:

@@ -11,8 +11,10 @@ _STABILIZATION_SECONDS = 300
 
 
 def autoscaler(workload: RenderedWorkload, scope: TenantScope) -> Obj:
-    """Scales between the sizing's replicas and the maximum that its preset allows."""
-    cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": _CPU_PERCENT}}
+    """Scales between the sizing's replicas and its maximum, which the preset allows or the tenant chose."""
+    scaling = workload.options.autoscaling
+    percent = (scaling.target_cpu_percent if scaling else None) or _CPU_PERCENT
+    cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": percent}}
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",

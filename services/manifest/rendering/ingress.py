@@ -11,10 +11,10 @@ CERTIFICATE = "ecp-entry-tls"
 def ingress(tenancy: Tenancy) -> Obj:
     """One Ingress for `<tenant>.<domain>`, HTTPS only, with a path for each service: `/callbot` -> `callbot-service`.
 
-    The annotation lets cert-manager create the Secret with the certificate.
+    The annotation lets cert-manager create the Secret with the certificate, unless the tenant chose one that it has.
     """
-    scope, platform = tenancy.scope, tenancy.platform
-    host = f"{scope.tenant_id}.{platform.ingress_domain}"
+    scope, platform, chosen = tenancy.scope, tenancy.platform, tenancy.cluster.ingress
+    host = chosen.host or f"{scope.tenant_id}.{platform.ingress_domain}"
     paths = [
         {
             "path": f"/{entry.name}",
@@ -23,17 +23,15 @@ def ingress(tenancy: Tenancy) -> Obj:
         }
         for entry in tenancy.entries
     ]
-    annotations = {
-        "cert-manager.io/cluster-issuer": platform.cluster_issuer,
-        "nginx.ingress.kubernetes.io/ssl-redirect": "true",
-    }
+    issuer = {} if chosen.tls_secret else {"cert-manager.io/cluster-issuer": platform.cluster_issuer}
+    annotations = {**issuer, "nginx.ingress.kubernetes.io/ssl-redirect": "true"}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
         "metadata": {**scope.metadata(NAME), "annotations": annotations},
         "spec": {
-            "ingressClassName": platform.ingress_class,
-            "tls": [{"hosts": [host], "secretName": CERTIFICATE}],
+            "ingressClassName": chosen.class_name or platform.ingress_class,
+            "tls": [{"hosts": [host], "secretName": chosen.tls_secret or CERTIFICATE}],
             "rules": [{"host": host, "http": {"paths": paths}}],
         },
     }

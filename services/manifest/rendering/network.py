@@ -29,7 +29,8 @@ def _workload(workload: RenderedWorkload, tenancy: Tenancy) -> Obj:
     # A service that no other AI service calls may be called by any pod in the namespace.
     sources: list[Obj] = [_pods(caller) for caller in workload.asked_by] or [{"podSelector": {}}]
     if workload.service.entry_point:
-        sources.append(_namespace(tenancy.platform.ingress_namespace))
+        chosen = tenancy.cluster.ingress.controller_namespace
+        sources.append(_namespace(chosen or tenancy.platform.ingress_namespace))
     if tenancy.options.include_monitoring:
         sources.append(_namespace(tenancy.platform.monitoring_namespace))
     egress = [_to([_pods(asked)], ports_of[asked]) for asked in workload.asks]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from services.manifest.rendering import redis
 from services.manifest.rendering.autoscaler import autoscaler
+from services.manifest.rendering.cluster_choices import with_choices
 from services.manifest.rendering.configuration import configuration
 from services.manifest.rendering.deployment import deployment
 from services.manifest.rendering.disruption import disruption_budget
@@ -49,7 +50,8 @@ def render(
     tenancy = gather(spec, sizing, options, scope=scope, catalog=catalog, platform=platform)
     running = list(_running(tenancy))
     workloads = [each for each in running if each["kind"] in ("Deployment", "StatefulSet")]
-    return [namespace_object(scope, workloads), *_ground(tenancy), *running, *_outside(tenancy)]
+    objects = [namespace_object(scope, workloads), *_ground(tenancy), *running, *_outside(tenancy)]
+    return with_choices(objects, spec.cluster_options)
 
 
 def _ground(tenancy: Tenancy) -> Iterator[Obj]:

@@ -8,6 +8,7 @@ from services.manifest.rendering.placement import apart, gpu_placement
 from services.manifest.rendering.redis import URL as REDIS_URL
 from services.manifest.rendering.security import container_security, pod_security
 from services.manifest.rendering.tenancy import RenderedWorkload
+from shared.choices import HealthPaths
 from shared.kube.objects import Obj
 from shared.kube.placement import GPU
 from shared.kube.quantities import from_bytes, from_milli
@@ -39,20 +40,22 @@ def _container(workload: RenderedWorkload, tenant_id: str) -> Obj:
     sizing = workload.sizing
     return {
         "name": sizing.service,
-        "image": sizing.image,
+        "image": workload.image,
         "imagePullPolicy": "Always",
         "ports": [{"name": "http", "protocol": "TCP", "containerPort": sizing.port}],
         "envFrom": [{"configMapRef": {"name": config_name(sizing.service)}}],
-        "env": [
-            {"name": "TENANT_ID", "value": tenant_id},
-            {"name": "SERVICE_TYPE", "value": sizing.service},
-            {"name": "REDIS_URL", "value": REDIS_URL},
-        ],
+        "env": _environment(workload, tenant_id),
         "resources": _resources(workload),
-        **_probes(sizing.port, workload.service.startup_seconds.value),
+        **_probes(sizing.port, workload.service.startup_seconds.value, workload.options.health or HealthPaths()),
         "securityContext": container_security(),
         "volumeMounts": _mounts(workload),
     }
+
+
+def _environment(workload: RenderedWorkload, tenant_id: str) -> list[Obj]:
+    """The documented variables, and those that the tenant chose."""
+    ours = {"TENANT_ID": tenant_id, "SERVICE_TYPE": workload.name, "REDIS_URL": REDIS_URL}
+    return [{"name": name, "value": value} for name, value in (*ours.items(), *workload.options.environment.items())]
 
 
 def _resources(workload: RenderedWorkload) -> Obj:
@@ -75,8 +78,9 @@ def _resources(workload: RenderedWorkload) -> Obj:
     }
 
 
-def _probes(port: int, startup_seconds: int) -> Obj:
+def _probes(port: int, startup_seconds: int, chosen: HealthPaths) -> Obj:
     """The documented probes, preceded by a startup probe that allows twice the usual startup time."""
+    liveness = chosen.liveness or "/health"
 
     def get(path: str) -> Obj:
         return {"httpGet": {"path": path, "port": port, "scheme": "HTTP"}}
@@ -84,12 +88,17 @@ def _probes(port: int, startup_seconds: int) -> Obj:
     every = 5
     return {
         "startupProbe": {
-            **get("/health"),
+            **get(chosen.startup or liveness),
             "periodSeconds": every,
             "failureThreshold": ceil(2 * startup_seconds / every),
         },
-        "livenessProbe": {**get("/health"), "initialDelaySeconds": 30, "periodSeconds": 10, "timeoutSeconds": 5},
-        "readinessProbe": {**get("/ready"), "initialDelaySeconds": 5, "periodSeconds": 5, "timeoutSeconds": 3},
+        "livenessProbe": {**get(liveness), "initialDelaySeconds": 30, "periodSeconds": 10, "timeoutSeconds": 5},
+        "readinessProbe": {
+            **get(chosen.readiness or "/ready"),
+            "initialDelaySeconds": 5,
+            "periodSeconds": 5,
+            "timeoutSeconds": 3,
+        },
     }
 
 

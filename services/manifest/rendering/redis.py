@@ -13,6 +13,7 @@ from services.manifest.rendering.placement import apart
 from services.manifest.rendering.security import container_security, pod_security
 from services.manifest.rendering.storage import claim_spec
 from services.manifest.rendering.tenancy import Tenancy
+from shared.choices import with_registry
 from shared.kube.labels import CONFIG_DIGEST, NEEDED_REPLICAS, PRESET
 from shared.kube.objects import Obj
 from shared.kube.quantities import from_bytes, from_milli
@@ -96,9 +97,13 @@ def stateful_set(tenancy: Tenancy) -> Obj:
                 "metadata": {"labels": {**selector(NAME), **scope.pod_labels}, "annotations": annotations},
                 "spec": _pod_spec(tenancy),
             },
-            "volumeClaimTemplates": [{**data, "spec": claim_spec("ReadWriteOnce", storage_gib(tenancy))}],
+            "volumeClaimTemplates": [{**data, "spec": _claim(tenancy)}],
         },
     }
+
+
+def _claim(tenancy: Tenancy) -> Obj:
+    return claim_spec("ReadWriteOnce", storage_gib(tenancy), tenancy.cluster.storage_class)
 
 
 def _pod_spec(tenancy: Tenancy) -> Obj:
@@ -124,7 +129,7 @@ def _container(tenancy: Tenancy) -> Obj:
     limits = {"cpu": from_milli(CPU_LIMIT_M), "memory": memory, "ephemeral-storage": "256Mi"}
     return {
         "name": NAME,
-        "image": tenancy.platform.redis_image,
+        "image": with_registry(tenancy.platform.redis_image, tenancy.cluster.registry),
         "imagePullPolicy": "Always",
         "args": ["redis-server", "/etc/redis/redis.conf"],
         "ports": [{"name": "redis", "protocol": "TCP", "containerPort": PORT}],

@@ -7,10 +7,9 @@ from shared.kube.objects import Obj
 
 def recordings(workload: RenderedWorkload, tenancy: Tenancy) -> Obj:
     """One claim for all replicas of a service: needs a class whose volumes several nodes can write to."""
-    chosen = tenancy.platform.shared_storage_class
     return claim(
         tenancy.scope.metadata_of(workload.name, recordings_name(workload.name)),
-        claim_spec("ReadWriteMany", workload.recordings_gib, chosen),
+        claim_spec("ReadWriteMany", workload.recordings_gib, tenancy.shared_storage_class),
     )
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from services.manifest.rendering.naming import TenantScope
 from shared.catalog import Catalog, CatalogService
+from shared.choices import ClusterOptions, ServiceOptions, with_registry
 from shared.errors import Refused
 from shared.events import DeployOptions
 from shared.sizing import ServiceSizing, Sizing
@@ -45,6 +46,9 @@ class RenderedWorkload:
     asks: tuple[str, ...]
     """The tenant's services that it calls."""
     asked_by: tuple[str, ...]
+    image: str
+    options: ServiceOptions
+    """What the tenant chose for it, besides what is in the sizing."""
 
     @property
     def name(self) -> str:
@@ -85,6 +89,13 @@ class Tenancy:
     """The index of its preset: larger presets have priority when nodes are short."""
     options: DeployOptions
     platform: Platform
+    cluster: ClusterOptions
+
+    @property
+    def shared_storage_class(self) -> str | None:
+        """The class of volumes that several nodes write to: the chosen, then the operator's, then that of all volumes."""
+        cluster = self.cluster
+        return cluster.shared_storage_class or self.platform.shared_storage_class or cluster.storage_class
 
     @property
     def sessions(self) -> int:
@@ -117,15 +128,16 @@ def gather(
     presets = list(catalog.presets)
     return Tenancy(
         scope=scope,
-        workloads=tuple(_workload(each, names, catalog) for each in sizing.services),
+        workloads=tuple(_workload(each, names, spec, catalog) for each in sizing.services),
         sla=spec.sla_target,
         priority=presets.index(sizing.preset) if sizing.preset in presets else 0,
         options=options,
         platform=platform,
+        cluster=spec.cluster_options,
     )
 
 
-def _workload(sizing: ServiceSizing, present: Iterable[str], catalog: Catalog) -> RenderedWorkload:
+def _workload(sizing: ServiceSizing, present: Iterable[str], spec: TenantSpec, catalog: Catalog) -> RenderedWorkload:
     service = catalog.services[sizing.service]
     return RenderedWorkload(
         sizing=sizing,
@@ -133,6 +145,8 @@ def _workload(sizing: ServiceSizing, present: Iterable[str], catalog: Catalog) -
         gpu_product=catalog.gpus[sizing.gpu_type].product if sizing.gpu and sizing.gpu_type else None,
         asks=tuple(name for name in present if name in service.asks),
         asked_by=tuple(name for name in present if sizing.service in catalog.services[name].asks),
+        image=with_registry(sizing.image, spec.cluster_options.registry),
+        options=spec.service_options.get(sizing.service, ServiceOptions()),
     )
 
 

@@ -29,3 +29,25 @@ value-gpu_label_reserved = { $name }은(는) gpu_type에 따라 정해지므로 
 value-toleration_value = 연산자 Exists에는 값이 없습니다. value를 빼세요
 value-toleration_key = key가 없으면 연산자는 모든 테인트를 허용하는 Exists여야 합니다
 value-toleration_seconds = toleration_seconds에는 효과 NoExecute가 필요합니다
+
+## What the catalogue's services forbid.
+
+no-gpu-service = { $service }은(는) CPU 코어에서 동작하며 GPU에서의 용량은 측정된 적이 없습니다. gpu를 빼세요
+too-little-cpu = CPU가 { $least }m보다 적은 레플리카로는 { $service }의 { $unit }을(를) 하나도 처리하지 못합니다
+
+## What was chosen, and its consequences.
+
+replicas-chosen = 선택한 { $replicas }개
+queue-bounded = 요청이 쌓이는 대신 p95 { $after } ms
+choices-unused = 이 테넌트에는 { $service }이(가) 없어 service_options.{ $service }은(는) 효과가 없습니다.
+chosen-turns-away = { $service }: 선택한 레플리카 { $chosen }개는 부하에 필요한 { $needed }개보다 적습니다. 가장 바쁜 시간에 세션의 { $blocked }가 거절됩니다.
+chosen-slows-down = { $service }: 선택한 레플리카 { $chosen }개는 부하에 필요한 { $needed }개보다 적습니다. p95가 { $p95 } ms입니다.
+chosen-piles-up = { $service }: 선택한 레플리카 { $chosen }개는 부하에 필요한 { $needed }개보다 적습니다. 최대 부하에서 요청이 쌓입니다.
+chosen-below-availability = { $service }: 선택한 레플리카 { $replicas }개 중 필요한 { $needed }개가 시간의 { $percent } 동안 동작합니다. 이 서비스 몫의 목표는 { $target }이며, 그러려면 레플리카 { $sized }개가 필요합니다.
+chosen-below-minimum = { $service }: 선택한 레플리카 { $replicas }개는 { $sized }개보다 적습니다. 하나뿐인 파드가 끝나면 세션도 끝납니다.
+memory-below-measured = { $service }: 메모리 { $chosen } MiB는 용량을 측정할 때의 { $memory } MiB보다 적습니다.
+cpu-below-measured = { $service }: CPU { $chosen }m은 용량을 측정할 때의 { $cpu }m보다 적습니다.
+replica-above-node = { $service }: 레플리카 하나가 { $gpu_type } 가격의 기준인 { $instance }에 들어가지 않습니다. 실제 노드는 더 비쌀 수 있습니다.
+image-unpinned = { $service }: 태그 `latest`는 내일 다른 이미지가 될 수 있고, 롤백해도 오늘의 이미지로 돌아가지 못합니다.
+scaled-by-cpu = { $service }: CPU 사용률로 확장되는데, 이는 GPU 부하를 따르지 않습니다.
+environment-secret = { $service }: { $names }의 값은 테넌트, 이벤트, 매니페스트에서 읽을 수 있습니다. 비밀 값은 Secret ecp-ai-credentials에 두세요.
