@@ -1,9 +1,13 @@
 """The gateway's settings, read from the environment."""
 
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from shared.choices import ClusterOptions, parse_defaults
 from shared.database.settings import DatabaseSettings
 from shared.http.connections import ConnectionLimits
 from shared.http.settings import HttpSettings
@@ -46,11 +50,27 @@ class GatewaySettings(BusSettings, DatabaseSettings, HttpSettings):
     manifest_days: int = Field(default=90, ge=45)
     """Days that an unreferenced manifest is kept. At least 45: an event that refers to it may be in transit, a dead
     letter and replayed for 44."""
+    cluster_defaults_path: Path | None = None
+    """A TOML file with the defaults of tenants' `cluster_options`, a table for each target (docs/choices.md)."""
     stop_timeout: int = Field(default=3, ge=0)
     """Seconds that a stop waits for requests in flight and open sockets."""
     redis_url: str | None = Field(default=None, repr=False)
     k8s_simulator_redis_url: str | None = Field(default=None, repr=False)
     """Documented variables, accepted and ignored: JetStream key-value is used instead of Redis."""
+
+    @model_validator(mode="after")
+    def _readable_defaults(self) -> Self:
+        try:
+            _ = self.cluster_defaults
+        except (OSError, ValueError) as error:
+            raise ValueError(f"CLUSTER_DEFAULTS_PATH={self.cluster_defaults_path}: {error}") from error
+        return self
+
+    @cached_property
+    def cluster_defaults(self) -> Mapping[str, ClusterOptions]:
+        """The defaults of tenants' `cluster_options` by target, read once."""
+        path = self.cluster_defaults_path
+        return {} if path is None else parse_defaults(path.read_text(encoding="utf-8"))
 
     @property
     def connection_limits(self) -> ConnectionLimits:

@@ -9,6 +9,7 @@ names       the types of names that Kubernetes accepts
 """
 
 from shared.choices.cluster import ClusterOptions, IngressOptions, Toleration
+from shared.choices.defaults import parse_defaults
 from shared.choices.images import ImageChoice, with_registry
 from shared.choices.placement import placement_of
 from shared.choices.resources import ComputeAmounts, ResourceChoice
@@ -24,6 +25,7 @@ __all__ = [
     "ResourceChoice",
     "ServiceOptions",
     "Toleration",
+    "parse_defaults",
     "placement_of",
     "with_registry",
 ]

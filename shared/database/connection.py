@@ -26,7 +26,7 @@ _KEEPALIVES = {
     "client_connection_check_interval": "5s",
 }
 
-SCHEMA_REVISION = "0009"
+SCHEMA_REVISION = "0010"
 """The migration that this code needs at least; a test shows that it is the latest one."""
 
 

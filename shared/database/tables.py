@@ -80,6 +80,8 @@ tenants = Table(
     Column("generation", BigInteger, nullable=False, server_default="0"),  # of the latest operation; 0: none
     Column("target", String(63)),  # NULL: never deployed
     Column("options", JSONB),
+    Column("service_options", JSONB),  # what was chosen for single services; NULL: nothing
+    Column("cluster_options", JSONB),
     Column("sla", JSONB),  # the latest sla.reported
     _timestamp("sla_time", default=False),
 )

@@ -63,7 +63,7 @@ class ManifestQueries:
         return await self._tenants.row(tenant_id)
 
     async def _render(self, row: TenantRow, options: ManifestOptions) -> RenderReply:
-        spec = spec_of_row(row)
+        spec = self._tenants.deployed_spec(row)
         given = {
             "include_monitoring": options.include_monitoring,
             "include_ingress": options.include_ingress,

@@ -6,7 +6,6 @@ from services.gateway.http.language import translator
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenant_diff.schemas import TenantDiff
 from services.gateway.tenants.queries import TenantQueries
-from services.gateway.tenants.rules import spec_of_row
 from services.gateway.tenants.targets import TargetChoice
 from shared.changes import ObjectChange
 from shared.rpc import DiffRequest, RenderRequest
@@ -28,7 +27,7 @@ class TenantDiffQueries:
         """What `POST /tenants/{id}/deploy` would change now."""
         row = await self._tenants.row(tenant_id)
         target, notes = self._targets.choose(None, row.target)
-        spec, options = spec_of_row(row), row.stored_options
+        spec, options = self._tenants.deployed_spec(row), row.stored_options
         sizing = await self._workers.size_spec(spec)
         rendered = await self._workers.render(RenderRequest(spec=spec, sizing=sizing, options=options))
         found = await self._workers.diff(

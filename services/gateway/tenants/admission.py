@@ -5,14 +5,19 @@ note. Two simultaneous operations may both find room for one of them; the deploy
 short.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from services.gateway.workers import WorkerClient
 from shared.catalog import Catalog
+from shared.choices import ClusterOptions, placement_of
 from shared.errors import DependencyUnavailable, Refused
 from shared.events import DeployOptions
-from shared.kube.placement import GPU, on_gpu_nodes
+from shared.kube.placement import GPU
 from shared.messages import Sentence, sentence
 from shared.rpc import PodDemand, RoomReply, RoomRequest, Shortage
 from shared.sizing import ServiceSizing, Sizing
+from shared.tenants import TenantSpec
 
 INSUFFICIENT_RESOURCES = "INSUFFICIENT_RESOURCES"
 
@@ -24,10 +29,10 @@ class Admission:
         self._workers = workers
         self._catalog = catalog
 
-    def room_for(self, target: str, tenant_id: str, sizing: Sizing) -> RoomRequest:
-        """The request for the pods of a sizing."""
-        pods = tuple(self._demand(service) for service in sizing.services)
-        return RoomRequest(target=target, tenant_id=tenant_id, pods=pods)
+    def room_for(self, target: str, spec: TenantSpec, sizing: Sizing) -> RoomRequest:
+        """The request for the pods of a sizing, where `spec` lets them run."""
+        pods = tuple(self._demand(service, spec.cluster_options) for service in sizing.services)
+        return RoomRequest(target=target, tenant_id=spec.tenant_id, pods=pods)
 
     async def admit(self, request: RoomRequest, options: DeployOptions) -> tuple[Sentence, ...]:
         """Notes for the answer.
@@ -48,16 +53,16 @@ class Admission:
             return (sentence("waits-for-room", english, target=request.target, short=reply.sentence),)
         raise _refused(request.tenant_id, reply)
 
-    def _demand(self, service: ServiceSizing) -> PodDemand:
+    def _demand(self, service: ServiceSizing, cluster: ClusterOptions) -> PodDemand:
         gpus = {GPU: str(service.gpu)} if service.gpu else {}
         product = self._catalog.gpus[service.gpu_type].product if service.gpu and service.gpu_type else None
-        placement = on_gpu_nodes(product) if product else {"nodeSelector": {}, "tolerations": []}
+        placement = placement_of(cluster, product)
         return PodDemand(
             name=service.service,
             count=service.replicas,
             requests={"cpu": f"{service.cpu_request_m}m", "memory": f"{service.memory_request_mib}Mi", **gpus},
-            node_selector=placement["nodeSelector"],
-            tolerations=tuple(placement["tolerations"]),
+            node_selector=placement.get("nodeSelector", {}),
+            tolerations=tuple(_of_texts(each) for each in placement.get("tolerations", ())),
             labels={"app": service.service},
         )
 
@@ -66,6 +71,11 @@ class Admission:
         names = {gpu.product: name for name, gpu in self._catalog.gpus.items()}
         gpu_type = names.get(shortage.gpu_type, shortage.gpu_type) if shortage.gpu_type else None
         return shortage.model_copy(update={"gpu_type": gpu_type})
+
+
+def _of_texts(toleration: Mapping[str, Any]) -> dict[str, str]:
+    """A toleration without its seconds, which don't matter for room."""
+    return {name: value for name, value in toleration.items() if isinstance(value, str)}
 
 
 def _unchecked(target: str, reason: str) -> Sentence:

@@ -105,8 +105,10 @@ class TenantCommands:
         row = await self._changeable(tenant_id)
         change = change_of_patch(row, change) if isinstance(change, TenantPatch) else change
         target, notes = self._targets.choose(None, row.target)
+        spec = rules.changed_spec(rules.spec_of_row(row), change)
+        rules.refuse_other_storage(row, spec)
         request = await self._sizing.size(
-            rules.changed_spec(rules.spec_of_row(row), change),
+            spec,
             target,
             change.options or row.stored_options,
             deploys=row.target is not None if change.deploy is None else change.deploy,

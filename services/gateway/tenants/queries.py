@@ -12,6 +12,7 @@ from services.gateway.http import request_context
 from services.gateway.http.errors import found_tenant
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenants import repository, rules
+from services.gateway.tenants.cluster_defaults import with_defaults
 from services.gateway.tenants.requests import check_known
 from services.gateway.tenants.row import TenantRow
 from services.gateway.tenants.schemas import (
@@ -23,9 +24,11 @@ from services.gateway.tenants.schemas import (
     TenantSummary,
 )
 from services.gateway.tenants.targets import TargetChoice
+from shared.choices import ClusterOptions, with_registry
 from shared.events import ServiceReadiness
 from shared.rpc import CalculateRequest
 from shared.sizing import Sizing
+from shared.tenants import TenantSpec
 
 _RESOURCES = {"cpu": "cpu_limit", "memory": "memory_limit", "gpu": "gpu_limit", "storage": "storage_limit"}
 
@@ -39,17 +42,25 @@ class TenantQueries:
         self._workers = context.workers
         self._is_demo = context.is_demo
         self._estimates = DurationEstimates(context.catalog)
-        self._target = TargetChoice(context.mode, context.settings.has_kubernetes).default
+        self._default_target = TargetChoice(context.mode, context.settings.has_kubernetes).default
+        self._defaults = context.settings.cluster_defaults
 
     async def row(self, tenant_id: str) -> TenantRow:
         async with self._database.begin() as connection:
             return found_tenant(await repository.find_tenant(connection, tenant_id), tenant_id)
+
+    def deployed_spec(self, row: TenantRow) -> TenantSpec:
+        """The specification with the defaults of its target, which for a new tenant is the mode's."""
+        return with_defaults(rules.spec_of_row(row), self._defaults, self._target(row))
 
     async def sizing_of(self, row: TenantRow) -> Sizing:
         """The stored sizing. A tenant that was inserted by hand has none: it is sized for this answer only."""
         return (
             Sizing.model_validate(row.sizing) if row.sizing else await self._workers.size_spec(rules.spec_of_row(row))
         )
+
+    def _target(self, row: TenantRow) -> str:
+        return row.target or self._default_target
 
     async def list(self, *, skip: int, limit: int, preset: str | None, status: str | None) -> TenantList:
         if preset is not None:
@@ -67,10 +78,13 @@ class TenantQueries:
 
     async def calculate(self, request: CalculateResources) -> Sizing:
         """The sizing of services without a tenant. Raises Refused for what the catalogue doesn't have."""
-        check_known(self._catalog, request.service_requirements, request.preset, request.gpu_type)
+        check_known(
+            self._catalog, request.service_requirements, request.preset, request.gpu_type, request.service_options
+        )
         sizing = await self._workers.size(CalculateRequest(**dict(request)))
         pods = sum(each.replicas for each in sizing.services)
-        time = await self._estimates.measured_text(self._database, self._target, pods, sizing.deployment_time)
+        usual = sizing.deployment_time
+        time = await self._estimates.measured_text(self._database, self._default_target, pods, usual)
         return sizing.model_copy(update={"deployment_time": time})
 
     async def detail(self, tenant_id: str) -> TenantDetail:
@@ -80,13 +94,18 @@ class TenantQueries:
                 services = await repository.list_services(connection, row.id)
                 deployment_id = await latest_deployment_id(connection, row.id)
         sizing, seen = row.sizing or {}, services_lately(row.sla, datetime.now(UTC))
+        cluster = rules.cluster_options_of(row)
+        deployed = cluster.over(self._defaults.get(self._target(row), ClusterOptions()))
         return TenantDetail(
             **_common(row, self._is_demo),
             health=health_of(seen),
             service_requirements=rules.json_object(row.service_requirements),
             resources=_resources(row),
             sla_target=rules.json_object(row.sla_target),
-            services=[_service(each, seen.get(each.service_name)) for each in services],
+            services=[_service(each, seen.get(each.service_name), deployed.registry) for each in services],
+            service_options=rules.json_object(row.service_options),
+            cluster_options=_shown(cluster),
+            effective_cluster_options=_shown(deployed),
             updated_at=row.updated_at,
             estimated_cost=sizing.get("estimated_cost"),
             revision=row.revision,
@@ -94,6 +113,10 @@ class TenantQueries:
             target=row.target,
             deployment_id=deployment_id,
         )
+
+
+def _shown(options: ClusterOptions) -> dict[str, Any]:
+    return options.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
 
 
 def _common(row: TenantRow, is_demo: bool) -> dict[str, Any]:
@@ -110,8 +133,9 @@ def _common(row: TenantRow, is_demo: bool) -> dict[str, Any]:
     }
 
 
-def _service(row: Row[Any], seen: ServiceReadiness | None) -> TenantService:
+def _service(row: Row[Any], seen: ServiceReadiness | None, registry: str | None) -> TenantService:
     service = TenantService.model_validate(row, from_attributes=True)
+    service = service.model_copy(update={"image": with_registry(service.image, registry)})
     if seen is None or not seen.is_due:
         return service
     return service.model_copy(update={"state": health_of({row.service_name: seen}), "replicas": replicas_of(seen)})

@@ -10,7 +10,9 @@ from services.gateway.http import request_context
 from services.gateway.http.language import translator
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenants.admission import Admission
+from services.gateway.tenants.cluster_defaults import unused_choices, with_defaults
 from shared.catalog import Catalog
+from shared.choices import ServiceOptions
 from shared.events import DeployOptions
 from shared.messages import Sentence
 from shared.sizing import Sizing
@@ -22,6 +24,8 @@ class SizedRequest:
     """A request that is ready to be written."""
 
     spec: TenantSpec
+    deployed: TenantSpec
+    """The same with the defaults of its target."""
     sizing: Sizing
     target: str
     options: DeployOptions
@@ -37,6 +41,7 @@ class RequestSizing:
         self._catalog = context.catalog
         self._workers = context.workers
         self._admission = Admission(context.workers, context.catalog)
+        self._defaults = context.settings.cluster_defaults
 
     async def size(
         self, spec: TenantSpec, target: str, options: DeployOptions, *, deploys: bool, notes: Sequence[Sentence] = ()
@@ -46,20 +51,29 @@ class RequestSizing:
         Raises Refused for a request that the catalogue doesn't know or the target has no room for, and
         DependencyUnavailable while the calculator is away.
         """
-        check_known(self._catalog, spec.service_requirements, spec.preset, spec.gpu_type)
+        check_known(self._catalog, spec.service_requirements, spec.preset, spec.gpu_type, spec.service_options)
         sizing = await self._workers.size_spec(spec)
+        deployed = with_defaults(spec, self._defaults, target)
         decisions = [*request_context.current().notes, *(notes if deploys else ())]
         if deploys:
-            room = self._admission.room_for(target, spec.tenant_id, sizing)
-            decisions += await self._admission.admit(room, options)
+            room = self._admission.room_for(target, deployed, sizing)
+            decisions += [*await self._admission.admit(room, options), *unused_choices(spec, options)]
         texts = translator()
         warnings = texts.texts(sizing.warnings, sizing.warning_messages)
-        return SizedRequest(spec, sizing, target, options, deploys, (*texts.sentences(decisions), *warnings))
+        told = (*texts.sentences(decisions), *warnings)
+        return SizedRequest(spec, deployed, sizing, target, options, deploys, told)
 
 
-def check_known(catalog: Catalog, services: Mapping[str, int], preset: str | None, gpu_type: str | None) -> None:
-    """Raise Refused for services, a preset or a GPU type that the catalogue doesn't have."""
+def check_known(
+    catalog: Catalog,
+    services: Mapping[str, int],
+    preset: str | None,
+    gpu_type: str | None,
+    choices: Mapping[str, ServiceOptions],
+) -> None:
+    """Raise Refused for services, a preset or a GPU type that the catalogue doesn't have, and choices that can't be."""
     catalog.check_requirements(services)
+    catalog.check_service_options(choices)
     if preset is not None:
         catalog.check_preset(preset)
     if gpu_type is not None:

@@ -34,6 +34,8 @@ class TenantRow:
     generation: int
     target: str | None
     options: dict[str, Any] | None
+    service_options: Any
+    cluster_options: Any
     sla: dict[str, Any] | None
 
     @property

@@ -5,16 +5,19 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.gateway.http import request_context
+from services.gateway.http.errors import conflict
 from services.gateway.http.problems import refusal, refusal_of
 from services.gateway.tenants.row import TenantRow
 from services.gateway.tenants.schemas import TenantChange, TenantCreate
+from shared.choices import ClusterOptions
 from shared.events.statuses import TenantStatus
 from shared.messages import problem, sentence
 from shared.sizing import ServiceSizing, Sizing
 from shared.tenants import SlaTarget, TenantSpec
 
 _SERVICE_TYPE = "ai_service"
-_CHANGEABLE = ("name", "service_requirements", "sla_target", "preset", "gpu_type", "description")
+_CHOICES = ("service_options", "cluster_options")
+_CHANGEABLE = ("name", "service_requirements", "sla_target", "preset", "gpu_type", "description", *_CHOICES)
 
 
 def spec_of_request(request: TenantCreate) -> TenantSpec:
@@ -34,8 +37,35 @@ def spec_of_row(row: TenantRow) -> TenantSpec:
         "preset": row.preset if by_hand else row.requested_preset,
         "gpu_type": row.gpu_type if by_hand else row.requested_gpu_type,
         "description": row.description,
+        **{name: chosen for name in _CHOICES if (chosen := getattr(row, name)) is not None},
     }
     return _spec(fields)
+
+
+def cluster_options_of(row: TenantRow) -> ClusterOptions:
+    """What a stored tenant chose for its cluster; nothing if a row inserted by hand has no valid value."""
+    try:
+        return ClusterOptions.model_validate(json_object(row.cluster_options))
+    except ValidationError:
+        return ClusterOptions()
+
+
+def refuse_other_storage(row: TenantRow, spec: TenantSpec) -> None:
+    """Raise Refused if `spec` has other storage classes than the volumes of a deployed tenant, which keep theirs."""
+    before, after = cluster_options_of(row), spec.cluster_options
+    if row.target is None or _storage(before) == _storage(after):
+        return
+    raise conflict(
+        "storage-class-bound",
+        "the storage class can't be changed after the first deployment, since volumes keep theirs; delete the tenant "
+        "and create it again, or leave storage_class and shared_storage_class as they are",
+        storage_class=before.storage_class,
+        shared_storage_class=before.shared_storage_class,
+    )
+
+
+def _storage(options: ClusterOptions) -> tuple[str | None, str | None]:
+    return options.storage_class, options.shared_storage_class
 
 
 def changed_spec(spec: TenantSpec, change: TenantChange) -> TenantSpec:
@@ -48,7 +78,9 @@ def changed_spec(spec: TenantSpec, change: TenantChange) -> TenantSpec:
             *request_context.current().notes,
         ]
         raise refusal_of([problem("body", each) for each in reasons], len(reasons))
-    return _spec({**{name: getattr(spec, name) for name in TenantSpec.model_fields}, **given})
+    kept = {name: getattr(spec, name) for name in TenantSpec.model_fields}
+    reset = {name for name in _CHOICES if name in given and given[name] is None}
+    return _spec({name: value for name, value in {**kept, **given}.items() if name not in reset})
 
 
 def status_while_deploying(status: str) -> TenantStatus:
@@ -74,8 +106,15 @@ def tenant_values(spec: TenantSpec, sizing: Sizing) -> dict[str, Any]:
         "description": spec.description,
         "requested_preset": spec.preset,
         "requested_gpu_type": spec.gpu_type,
+        **choice_values(spec),
         **sizing_values(sizing),
     }
+
+
+def choice_values(spec: TenantSpec) -> dict[str, Any]:
+    """The columns of `tenants` with what was chosen; None without a choice."""
+    dumped = spec.model_dump(mode="json", include=set(_CHOICES), exclude_none=True, exclude_defaults=True)
+    return {name: dumped.get(name) or None for name in _CHOICES}
 
 
 def sizing_values(sizing: Sizing) -> dict[str, Any]:

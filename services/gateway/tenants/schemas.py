@@ -9,6 +9,8 @@ from services.gateway.deployments.observed import ObservedHealth
 from services.gateway.http.known_fields import with_our_names
 from services.gateway.http.schemas import NotAnswered
 from services.gateway.tenants.known_fields import OF_TENANTS
+from shared.choices import ClusterOptions
+from shared.choices.services import OptionsByService
 from shared.events import DeployOptions
 from shared.events.statuses import DeploymentStatus, TenantStatus
 from shared.sizing import AlternativeKind, Cost, GpuSharing, ResourceTotals, ServiceSizing
@@ -26,10 +28,32 @@ _SPEC: JsonDict = {
 }
 
 
+_CHOSEN: JsonDict = {
+    "tenant_id": "my-own-images",
+    "name": "우리 이미지",
+    "service_requirements": {"callbot": 50},
+    "service_options": {
+        "callbot": {
+            "image": {"tag": "1.52"},
+            "environment": {"LOG_LEVEL": "info"},
+            "autoscaling": {"min_replicas": 4, "max_replicas": 12, "target_cpu_percent": 60},
+            "resources": {"requests": {"cpu": "1", "memory": "2Gi"}},
+            "health": {"liveness": "/health", "readiness": "/ready"},
+        }
+    },
+    "cluster_options": {
+        "registry": "registry.example.com/team",
+        "image_pull_secrets": ["registry-login"],
+        "labels": {"example.com/cost-centre": "4711"},
+    },
+    "deploy": False,
+}
+
+
 class TenantCreate(TenantSpec):
     """A new tenant. It is deployed immediately unless `deploy` is false."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_SPEC]})
+    model_config = ConfigDict(json_schema_extra={"examples": [_SPEC, _CHOSEN]})
 
     deploy: bool = True
     target: Target | None = None
@@ -58,6 +82,10 @@ class TenantChange(Model):
     """null: the calculator's recommendation."""
     gpu_type: GpuType = None
     description: Annotated[str, Field(max_length=2000)] | None = None
+    service_options: OptionsByService | None = None
+    """null: nothing is chosen."""
+    cluster_options: ClusterOptions | None = None
+    """null: nothing is chosen."""
     options: DeployOptions | None = None
     deploy: bool | None = None
     """null: true, unless the tenant was never deployed."""
@@ -83,6 +111,9 @@ class TenantPatch(Model):
     preset: str | None = None
     gpu_type: str | None = None
     description: Annotated[str, Field(max_length=2000)] | None = None
+    service_options: dict[str, Any] | None = None
+    """Merged service by service, down to single variables. null as a value removes the entry."""
+    cluster_options: dict[str, Any] | None = None
     options: dict[str, Any] | None = None
     """Merged with the options of the last deployment."""
     deploy: bool | None = None
@@ -127,6 +158,7 @@ class CalculateResources(Model):
     sla_target: SlaTarget = SlaTarget()
     preset: str | None = None
     gpu_type: GpuType = None
+    service_options: OptionsByService = Field(default_factory=dict)
     gpu_sharing: GpuSharing = "none"
     """Size as if replicas shared GPUs. Only for this calculation: tenants are deployed on whole GPUs."""
     allow_unmeasured: bool = False
@@ -304,6 +336,12 @@ class TenantDetail(Model):
     updated_at: AwareDatetime
     description: str | None
     gpu_type: str | None
+    service_options: dict[str, Any] = Field(examples=[{"callbot": {"image": {"tag": "1.52"}, "replicas": 4}}])
+    """What was chosen for single services."""
+    cluster_options: dict[str, Any]
+    """What was chosen for the cluster."""
+    effective_cluster_options: dict[str, Any]
+    """The same, with the defaults of its target where nothing was chosen: as it would be deployed now."""
     estimated_cost: str | None
     revision: int
     generation: int

@@ -156,7 +156,7 @@ class TenantTransactions:
     ) -> None:
         if deployment is not None:
             values: dict[str, Any] = deployment_values(row_id, deployment)
-            requested = deploy_requested(request.spec, request.sizing, deployment)
+            requested = deploy_requested(request.deployed, request.sizing, deployment)
             await request_deployment(connection, self._context.outbox, values, requested)
 
 

@@ -93,7 +93,7 @@ class Tenancy:
 
     @property
     def shared_storage_class(self) -> str | None:
-        """The class of volumes that several nodes write to: the chosen, then the operator's, then that of all volumes."""
+        """The class of volumes that several nodes write to: chosen, else the operator's, else that of all volumes."""
         cluster = self.cluster
         return cluster.shared_storage_class or self.platform.shared_storage_class or cluster.storage_class
 
