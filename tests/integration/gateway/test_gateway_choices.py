@@ -1,5 +1,6 @@
 """What a tenant chooses for its services and its cluster: answered, stored, rendered, kept, changed and refused."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,16 @@ async def manifest_of(gateway: Gateway, tenant_id: str, **query: str) -> dict[tu
 
 def pod_of(objects: dict[tuple[str, str], Any], name: str, kind: str = "Deployment") -> Any:
     return objects[kind, name]["spec"]["template"]["spec"]
+
+
+async def request_of(gateway: Gateway, deployment_id: str) -> dict[str, Any]:
+    """The stored event that requested a deployment. Events themselves are shared by the gateways of this folder."""
+    connection = await asyncpg.connect(gateway.settings.demo_database_url)
+    try:
+        found = await connection.fetchval("SELECT request FROM deployments WHERE deployment_id = $1", deployment_id)
+    finally:
+        await connection.close()
+    return dict(json.loads(json.loads(found)["body"]))
 
 
 async def changed(gateway: Gateway, tenant_id: str, method: str = "PUT", **fields: Any) -> dict[str, Any]:
@@ -202,10 +213,8 @@ async def test_defaults_of_the_target_are_rendered_shown_and_not_stored(defaulte
     assert pod["containers"][0]["image"] == chatbot["image"]
     assert chatbot["image"].startswith("mirror.example.com/ecp/ecp-ai/chatbot:")
     assert pod["imagePullSecrets"] == [{"name": "login"}]
-    await defaulted.eventually(f"/tenants/{created['tenant_id']}/deployment-status", phase="validating")
-    deployment = await defaulted.get(f"/deployments/{created['deployment_id']}")
-    shown = await defaulted.http.get(f"/tenants/{created['tenant_id']}/manifest", headers=DEMO)
-    assert deployment["digest"] in shown.headers["ETag"], "what is deployed has them too"
+    requested = await request_of(defaulted, created["deployment_id"])
+    assert requested["spec"]["cluster_options"]["registry"] == "mirror.example.com/ecp", "the deployment has them too"
 
 
 async def test_room_is_asked_for_where_the_tenant_lets_its_pods_run(gateway: Gateway, nats_url: str) -> None:
