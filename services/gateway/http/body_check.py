@@ -17,6 +17,8 @@ from shared.messages import Sentence, sentence
 
 Path = Sequence[int | str]
 _EXTRA = "extra_forbidden"
+_NOT_BOOLEAN = "not_boolean"
+_TRUE_OR_FALSE = sentence("value-bool_type", "must be true or false")
 _COMPARED = 100
 """Characters of an unknown name that are compared with known ones."""
 
@@ -27,6 +29,7 @@ class BodyCheck:
     def __init__(self, annotation: Any, known: KnownFields) -> None:
         self._annotation = annotation
         self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+        self._has_booleans = _has_booleans(annotation, set())
         models = list(_models([annotation]))
         self._is_open = any(each.model_config.get("extra") == "allow" for each in models)
         self._known = {name: field for each in models for name, field in known_to(each, known).items()}
@@ -35,10 +38,10 @@ class BodyCheck:
         """Notes on fields that have no effect. Raises Refused if others are unknown."""
         if self._is_open:
             return []
-        errors = self._errors(body)
+        errors = [*self._errors(body), *self._wrong_booleans(body)]
         given = self._given(body)
         refused = {name: each.refusal for name, each in given.items() if each.refusal}
-        if refused or any(self._is_unknown(each) for each in errors):
+        if refused or any(self._is_ours(each) for each in errors):
             left = [each for each in errors if not self._is_accepted(each)]
             problems = [self._problem(each, refused) for each in left[:MOST_PROBLEMS]]
             raise refusal_of(problems, len(left))
@@ -56,8 +59,15 @@ class BodyCheck:
             return without_consequences(error.errors(include_url=False, include_input=False))
         return ()
 
-    def _is_unknown(self, error: Mapping[str, Any]) -> bool:
-        return error["type"] == _EXTRA and self._field_of(error) is None
+    def _wrong_booleans(self, body: Any) -> list[Mapping[str, Any]]:
+        """Pydantic would accept 0, 1 and texts, which the OpenAPI document doesn't."""
+        if not self._has_booleans:
+            return []
+        return [{"type": _NOT_BOOLEAN, "loc": path} for path in _wrong_booleans(self._annotation, body, ())]
+
+    def _is_ours(self, error: Mapping[str, Any]) -> bool:
+        """Whether the model itself would accept the body."""
+        return error["type"] == _NOT_BOOLEAN or (error["type"] == _EXTRA and self._field_of(error) is None)
 
     def _is_accepted(self, error: Mapping[str, Any]) -> bool:
         field = self._field_of(error)
@@ -72,7 +82,7 @@ class BodyCheck:
         place = error["loc"]
         located = {**error, "loc": ("body", *place)}
         if error["type"] != _EXTRA:
-            return problem_of(located)
+            return problem_of(located, _TRUE_OR_FALSE if error["type"] == _NOT_BOOLEAN else None)
         *above, name = place
         reason = refused.get(str(name)) if not above else None
         return problem_of(located, reason or unknown_field(str(name), names_at(self._annotation, above)))
@@ -96,6 +106,30 @@ def names_at(annotation: Any, path: Path) -> list[str]:
         # Pydantic's path also has the tags of unions, which name no place.
         places = [below for each in places for below in _below(each, part)] or places
     return list(dict.fromkeys(name for model in _models(places) for name in model.model_fields))
+
+
+def _has_booleans(annotation: Any, seen: set[Any]) -> bool:
+    """Whether a value of this type can have a boolean at any depth."""
+    if annotation in seen:
+        return False
+    seen.add(annotation)
+    for each in _alternatives(annotation):
+        inner = [field.annotation for field in each.model_fields.values()] if _is_model(each) else get_args(each)
+        if each is bool or any(_has_booleans(part, seen) for part in inner):
+            return True
+    return False
+
+
+def _wrong_booleans(annotation: Any, value: Any, path: tuple[int | str, ...]) -> Iterator[tuple[int | str, ...]]:
+    """Where the body has a number or a text, and its type a boolean."""
+    if isinstance(value, dict | list):
+        for part, each in value.items() if isinstance(value, dict) else enumerate(value):
+            for below in _below(annotation, part):
+                yield from _wrong_booleans(below, each, (*path, part))
+    elif isinstance(value, int | float | str) and not isinstance(value, bool):
+        kinds = list(_alternatives(annotation))
+        if bool in kinds and not {int, float, str} & set(kinds):
+            yield path
 
 
 def _below(annotation: Any, part: int | str) -> Iterator[Any]:

@@ -1,15 +1,20 @@
 """Parameters of paths, queries and headers that several features have."""
 
-from typing import Annotated
+import re
+from datetime import date
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query
+from pydantic import BeforeValidator
 from pydantic.config import JsonDict
 
 from services.gateway.http.errors import deployment_not_found, tenant_not_found
+from shared.messages import sentence, unfit
 
 _LONGEST_ID = 100
 LONGEST_KEY = 200
 """Characters of an Idempotency-Key."""
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 _BOUNDED: JsonDict = {"minLength": 1, "maxLength": _LONGEST_ID}
@@ -41,8 +46,16 @@ def is_possible_id(value: str) -> bool:
     return 0 < len(value) <= _LONGEST_ID and value.isprintable() and all(ord(each) < 0xD800 for each in value)
 
 
+def _check_date(value: Any) -> Any:
+    """Pydantic would read a number as a time since 1970."""
+    if isinstance(value, str) and not _DATE.fullmatch(value):
+        raise unfit(sentence("value-not_a_date", "write year, month and day, as 2026-01-31"))
+    return value
+
+
 TenantPath = Annotated[str, Depends(_tenant_id)]
 DeploymentPath = Annotated[str, Depends(_deployment_id)]
+CalendarDay = Annotated[date, BeforeValidator(_check_date)]
 Skip = Annotated[int, Query(ge=0, le=1_000_000, description="Entries to leave out, the newest first")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="The most entries of the answer")]
 IdempotencyKey = Annotated[

@@ -7,10 +7,14 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 
 from services.gateway.http.errors import invalid
+from services.gateway.http.moved_paths import successor
 from services.gateway.http.problems import refusal
 from services.gateway.http.responses import error_response
 from shared.errors import EcpError, Refused
 from shared.messages import sentence
+
+_LONGEST_PATH = 200
+"""Characters of a path in an error."""
 
 
 def install(app: FastAPI) -> None:
@@ -36,10 +40,12 @@ async def _answer_validation(request: Request, error: Exception) -> Response:
 
 async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+    if error.status_code in (404, 405) and (use := successor(request.method, request.url.path)):
+        return error_response(_moved(request, use))
     if error.status_code == 404:
         return error_response(Refused(f"no such path: {request.url.path}; see /docs", code="NOT_FOUND"))
     if error.status_code == 405:
-        allowed = _allowed(request)
+        allowed = _allowed(request, error)
         message = f"{request.method} is not allowed here; allowed: {allowed}"
         refused = Refused(message, code="METHOD_NOT_ALLOWED", details={"allowed": allowed})
         return error_response(refused, {"Allow": allowed})
@@ -54,11 +60,23 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     )
 
 
-def _allowed(request: Request) -> str:
-    """All methods of the path. Starlette names only those of the first matching route."""
+def _moved(request: Request, use: str) -> Refused:
+    path = f"{request.method} {request.url.path}"[:_LONGEST_PATH]
+    message = f"no such path: {path}; use {use}"
+    return Refused(message, code="NOT_FOUND", details={"path": path, "use": use}, message_id="path-moved")
+
+
+def _allowed(request: Request, error: HTTPException) -> str:
+    """All methods of the path. Starlette names only those of the first matching route, which may be undocumented."""
     paths = request.app.openapi()["paths"].items()
     fitting = [item for template, item in paths if compile_path(template)[0].match(request.url.path)]
-    return ", ".join(sorted({method.upper() for item in fitting for method in item}))
+    methods = {method.upper() for item in fitting for method in item}
+    return ", ".join(sorted(methods | _methods_of(error)))
+
+
+def _methods_of(error: HTTPException) -> set[str]:
+    named = (error.headers or {}).get("Allow", "")
+    return {method.strip() for method in named.split(",") if method.strip()}
 
 
 def _has_wrong_type(request: Request, error: RequestValidationError) -> bool:

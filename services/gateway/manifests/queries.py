@@ -13,6 +13,7 @@ from services.gateway.mode_context import ModeContext
 from services.gateway.tenants.queries import TenantQueries
 from services.gateway.tenants.row import TenantRow
 from services.gateway.tenants.rules import spec_of_row
+from services.gateway.tenants.targets import TargetChoice
 from shared.kube.targets import SIMULATOR
 from shared.namespaces import check_namespace
 from shared.rpc import RenderReply, RenderRequest, ValidateReply, ValidateRequest
@@ -39,6 +40,7 @@ class ManifestQueries:
         self._workers = context.workers
         self._database = context.database
         self._estimates = DurationEstimates(context.catalog)
+        self._targets = TargetChoice(context.mode, context.settings.has_kubernetes)
 
     async def render(self, tenant_id: str, options: ManifestOptions) -> RenderReply:
         """The manifest of the tenant's current revision, deployed or not."""
@@ -79,6 +81,10 @@ class ManifestQueries:
             format=options.form,
         )
         return await self._workers.render(request)
+
+    def check_target(self, target: str | None) -> None:
+        """Raise Refused for a target that this mode doesn't have."""
+        self._targets.choose(target)
 
     async def validate(self, request: ValidateRequest, target: str = SIMULATOR) -> ValidateReply:
         """The findings in any manifest, of a tenant or not, and how long it takes to deploy it to `target`."""

@@ -67,6 +67,7 @@ Queries = Annotated[ManifestQueries, Depends(_queries)]
 @router.post("/validate-manifest", summary="Validate a manifest", responses=answers("WORKER_UNAVAILABLE", body=True))
 async def validate_manifest(request: ValidateManifest, queries: Queries) -> ValidatedManifest:
     """Text, schema, semantics, security and capacity. An invalid manifest is answered with 200 and `valid: false`."""
+    queries.check_target(request.target)
     target = request.target or SIMULATOR
     reply = await queries.validate(
         ValidateRequest(

@@ -6,6 +6,7 @@ from services.gateway.http import request_context
 from services.gateway.http.errors import found_tenant, invalid
 from services.gateway.mode_context import ModeContext
 from services.gateway.monitoring import repository
+from services.gateway.monitoring.metric_names import unknown_metric
 from services.gateway.monitoring.schemas import TimeRange
 from services.gateway.monitoring.series import INTERVALS, MetricSeries, most_hours, series_name, series_of, too_many
 from services.gateway.tenants.repository import find_tenant
@@ -22,8 +23,8 @@ class MetricsQueries:
     ) -> tuple[TimeRange, MetricSeries]:
         """The last `hours`, as means of each `interval`.
 
-        Raises Refused for an unknown tenant and for more points than an answer may have, and DependencyUnavailable
-        while PostgreSQL is away.
+        Raises Refused for an unknown tenant or metric and for more points than an answer may have, and
+        DependencyUnavailable while PostgreSQL is away.
         """
         step, most = INTERVALS[interval], most_hours(INTERVALS[interval])
         end = datetime.now(UTC)
@@ -37,5 +38,14 @@ class MetricsQueries:
                 )
         if len(stored) > most:
             raise invalid("interval", too_many(interval, hours))
+        if name is not None and not stored:
+            await self._check_name(row.id, name)
         with request_context.timed("series"):
             return TimeRange(start=start, end=end), series_of(stored, start=start, step=step)
+
+    async def _check_name(self, row_id: int, name: str) -> None:
+        """Raise Refused for a metric that the tenant never had. One that it had earlier has an empty series."""
+        async with self._database.begin() as connection:
+            stored = await repository.names(connection, row_id)
+        if reason := unknown_metric(name, stored):
+            raise invalid("metric_type", reason)

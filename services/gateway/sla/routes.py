@@ -1,6 +1,5 @@
 """`/api/v1/tenants/{id}/sla`, reports, planned maintenance, and the analysis that the simulator's guide documents."""
 
-from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -8,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from services.gateway.http.errors import invalid
 from services.gateway.http.language import translator
-from services.gateway.http.parameters import TenantPath
+from services.gateway.http.parameters import CalendarDay, TenantPath
 from services.gateway.http.schemas import answers
 from services.gateway.mode_context import CurrentMode
 from services.gateway.sla import report_page
@@ -59,7 +58,7 @@ async def get_sla_report(
     queries: Queries,
     *,
     period: PeriodName = "month",
-    day: Annotated[date | None, Query(alias="date", description="a day of the period; today by default")] = None,
+    day: Annotated[CalendarDay | None, Query(alias="date", description="a day of the period; today by default")] = None,
     rolling: Annotated[bool, Query(description="the period that ends now, instead of the calendar's")] = False,
     time_zone: Annotated[
         str | None,

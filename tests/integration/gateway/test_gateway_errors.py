@@ -166,6 +166,16 @@ async def test_an_unknown_path_and_method_have_the_documented_shape(gateway: Gat
     answer = await gateway.http.patch("/tenants/")
     assert "GET" in error_of(answer, 405, "METHOD_NOT_ALLOWED")["details"]["allowed"]
     assert "GET" in answer.headers["allow"]
+    root = f"http://127.0.0.1:{gateway.settings.port}"
+    for path, allowed in (
+        ("/health", "GET"),
+        ("/openapi.json", "GET, HEAD"),
+        ("/api/v1/tenants/x", "DELETE, GET, PATCH, PUT"),
+    ):
+        assert (await gateway.http.post(f"{root}{path}")).headers["allow"] == allowed
+    # The tenant of that id is no tenant, but its path allows what a tenant's does.
+    answer = await gateway.http.patch("/tenants/x/monitoring")
+    assert answer.headers["allow"] == "GET, POST"
 
 
 @pytest.mark.parametrize(
@@ -215,3 +225,60 @@ async def test_debug_information_has_timings_and_the_worker_that_answered(gatewa
     assert info["workers"] == ["calculator"]
     assert {"rpc.calculate", "database", "total"} <= set(info["steps_ms"])
     assert "x-debug-info" not in (await gateway.http.get("/tenants/")).headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "use"),
+    [
+        ("POST", "/tenants/x/generate-manifests", "GET /api/v1/tenants/x/manifest"),
+        ("GET", "/tenants/x/download-package", "GET /api/v1/tenants/x/package"),
+        ("POST", "/tenants/calculate-detailed-hardware", "POST /api/v1/tenants/calculate-resources"),
+        ("GET", "/deployment/status/dep-1", "GET /api/v1/deployments/dep-1"),
+    ],
+)
+async def test_a_path_of_the_predecessor_names_what_to_use_instead(
+    gateway: Gateway, method: str, path: str, use: str
+) -> None:
+    answer = await gateway.http.request(method, path)
+    assert error_of(answer, 404, "NOT_FOUND")["details"] == {"path": f"{method} /api/v1{path}", "use": use}
+    korean = await gateway.http.request(method, path, headers={"Accept-Language": "ko"})
+    assert f"대신 {use}를 쓰세요" in korean.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("value", [0, 1, "true"])
+async def test_a_boolean_of_a_body_is_true_or_false(gateway: Gateway, value: Any) -> None:
+    body = {"service_requirements": {"callbot": 1}, "allow_unmeasured": value}
+    error = error_of(await gateway.http.post("/tenants/calculate-resources", json=body), 422, "VALIDATION_ERROR")
+    assert error["details"]["errors"] == [{"field": "allow_unmeasured", "message": "must be true or false"}]
+
+
+@pytest.mark.parametrize("day", ["0", "1767225600", "2026-1-5", "2026-02-30", "today", "2026-01-05T00:00:00"])
+async def test_the_day_of_a_report_is_a_date_and_no_number(gateway: Gateway, day: str) -> None:
+    answer = await gateway.http.get(f"/tenants/x/sla/report?date={day}", headers=DEMO)
+    assert error_of(answer, 422, "VALIDATION_ERROR")["details"]["errors"][0]["field"] == "date"
+
+
+async def test_an_unknown_metric_is_refused_with_those_that_are_known(gateway: Gateway) -> None:
+    name = (await gateway.create(deploy=False))["tenant_id"]
+    path = f"/tenants/{name}/monitoring?metric_type="
+    error = error_of(await gateway.http.get(f"{path}cpuu", headers=DEMO), 422, "VALIDATION_ERROR")
+    assert "did you mean cpu? Known: cpu, memory, gpu, network, storage" in error["message"]
+    error = error_of(await gateway.http.get(f"{path}xyz", headers=DEMO), 422, "VALIDATION_ERROR")
+    assert error["details"]["errors"][0]["field"] == "metric_type"
+    for documented in ("cpu", "CPU", "cpu_usage", "network", "storage"):
+        assert (await gateway.get(f"{path}{documented}"))["metrics"] == {}
+    async with gateway.as_monitor() as connection:
+        row_id = await connection.fetchval("SELECT id FROM tenants WHERE tenant_id = $1", name)
+        await connection.execute(
+            "INSERT INTO monitoring_data (tenant_id, metric_type, metric_name, metric_value, timestamp)"
+            " VALUES ($1, 'revenue', 'revenue', 5, now() - interval '2 hours')",
+            row_id,
+        )
+    assert (await gateway.get(f"{path}revenue&hours=1"))["metrics"] == {}, "it is known, but has nothing in this hour"
+
+
+@pytest.mark.parametrize("checks", [True, False])
+async def test_a_manifest_is_not_validated_for_an_unknown_target(gateway: Gateway, checks: bool) -> None:
+    body = {"manifest_content": "kind: Namespace", "target": "nonsense", "check_capacity": checks}
+    answer = await gateway.http.post("/tenants/validate-manifest", json=body, headers=DEMO)
+    assert "possible: simulator" in error_of(answer, 422, "VALIDATION_ERROR")["message"]

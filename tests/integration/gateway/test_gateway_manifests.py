@@ -116,10 +116,10 @@ async def test_the_capacity_is_that_of_the_target_which_a_deployer_knows(gateway
         tenant = await gateway.create()
         path = f"/tenants/{tenant['tenant_id']}/manifest"
         text = (await gateway.http.get(path, headers=DEMO)).text
-        body = (await ask(gateway, text, tenant_id=tenant["tenant_id"], target="kubernetes")).json()
+        body = (await ask(gateway, text, tenant_id=tenant["tenant_id"], target="simulator")).json()
     finally:
         await worker.stop()
-    assert asked == [f"{Mode.DEMO} kubernetes"]
+    assert asked == [f"{Mode.DEMO} simulator"]
     assert body["valid"] is True, "it may be valid and have no room"
     assert {"CAPACITY_EXCEEDED", "POD_FITS_NOWHERE"} <= {each["code"] for each in body["findings"]}
 

@@ -236,7 +236,7 @@ async def test_series_are_means_by_interval_with_a_summary_over_all_samples(gate
     assert set((await gateway.get(f"{path}&metric_type=network"))["metrics"]) == {"network_in", "network_out"}
     assert set((await gateway.get(f"{path}&metric_type=cpu_usage"))["metrics"]) == {"cpu"}
     assert set((await gateway.get(f"{path}&metric_type=sla"))["metrics"]) == {"availability"}
-    assert (await gateway.get(f"{path}&metric_type=disk"))["metrics"] == {}
+    assert (await gateway.get(f"{path}&metric_type=error_rate"))["metrics"] == {}
     day = await gateway.get(f"/tenants/{name}/monitoring")
     assert day["summary"]["avg_cpu"] < 45.0
 

@@ -204,3 +204,11 @@ async def test_the_body_of_a_new_route_is_checked_without_a_line_in_it(path: str
     headers = [(b"content-type", b"application/json")]
     [start, body] = await call(api(), message, path=f"/api/things/{path}", headers=headers)
     assert start["status"] == status, body
+
+
+@pytest.mark.parametrize("value", [0, 1, 1.0, "true", "0"])
+def test_a_boolean_is_true_or_false_at_every_depth(value: Any) -> None:
+    calculation = {"service_requirements": SERVICES, "allow_unmeasured": value}
+    assert refused(CalculateResources, calculation) == {"allow_unmeasured": "must be true or false"}
+    assert refused(DeployRequest | None, {"options": {"prune": value}}) == {"options.prune": "must be true or false"}
+    assert notes(TenantCreate, TENANT | {"name": "1", "deploy": True, "options": {"prune": False}}) == []

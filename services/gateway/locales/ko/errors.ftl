@@ -12,6 +12,7 @@ DATABASE_ERROR = 데이터베이스를 사용할 수 없습니다. 잠시 후 �
 MONITORING_UNAVAILABLE = 모니터링 서비스를 사용할 수 없습니다. 잠시 후 다시 시도하세요
 DEPENDENCY_UNAVAILABLE = '{ $dependency }'을(를) 사용할 수 없습니다. 잠시 후 다시 시도하세요
 NOT_FOUND = 요청한 경로가 없습니다
+path-moved = { $path } 경로는 없습니다. 대신 { $use }를 쓰세요
 METHOD_NOT_ALLOWED = 이 경로에서 사용할 수 없는 메서드입니다. 허용: { $allowed }
 BODY_TOO_LARGE = 요청 본문이 너무 큽니다. 최대 { $limit_bytes }바이트입니다
 UNSUPPORTED_MEDIA_TYPE = Content-Type은 application/json이어야 합니다

@@ -33,6 +33,7 @@ value-not_an_availability = { $value }은(는) 가용성이 아닙니다. 99.9%�
 value-not_a_time_zone = { $value }은(는) 시간대가 아닙니다. Asia/Seoul이나 UTC처럼 IANA 이름을 쓰세요
 value-invisible_characters = 제어 문자나 보이지 않는 서식 문자를 쓸 수 없습니다
 value-blank = 비워 둘 수 없습니다
+value-not_a_date = 2026-01-31처럼 연-월-일로 쓰세요
 value-no_sessions = 세션이 1개 이상인 서비스가 하나 이상 있어야 합니다
 value-not_a_number = 숫자여야 합니다
 value-too_far_from_zero = 절댓값이 { $largest } 이하여야 합니다
@@ -78,6 +79,8 @@ one-of = 가능한 값: { $allowed }
 namespace-unusable = 영문 소문자, 숫자, '-'로 된 1~63자여야 하며 처음과 끝은 문자나 숫자여야 합니다
 namespace-reserved = '{ $namespace }'은(는) 클러스터나 플랫폼, 다른 테넌트의 네임스페이스입니다. '{ $own }' 또는 { $prefixes }(으)로 시작하지 않고 { $reserved }이(가) 아닌 이름을 쓰세요
 too-many-points = { $hours }시간 동안의 { $interval } 간격은 { $most }개보다 많습니다. { $coarser }metric_type으로 지표 하나 또는 더 짧은 시간을 요청하세요
+metric-unknown = 알 수 없는 지표입니다: { $found }. 가능한 지표: { $known }
+metric-misspelt = 알 수 없는 지표입니다: { $found }. 혹시 { $close }인가요? 가능한 지표: { $known }
 list-too-long = 목록은 최대 { $points }개, { $bytes }바이트입니다. 여러 번에 나누어 보내세요
 no-partition = monitoring_data에 이 시각의 파티션이 없고, 직접 만든 파티션이 그날의 일부를 차지합니다. 나머지 시간의 파티션을 CREATE TABLE ... PARTITION OF monitoring_data로 만드세요
 
