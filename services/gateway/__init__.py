@@ -10,7 +10,7 @@ Layers, each of which imports only those below it:
 
     app, housekeeping                                          wiring and periodic tasks
     dashboards, recommendations, websockets, ingest, inbound, recovery
-    cancellation, diffs, lifecycle, manifests, monitoring, sla, tenant_ids
+    callbacks, cancellation, diffs, lifecycle, manifests, monitoring, sla, tenant_ids
                                                                features, each with routes, schemas, queries or commands
     tenants
     deployments

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 
 from services.gateway import housekeeping
+from services.gateway.callbacks import routes as callbacks
 from services.gateway.cancellation import routes as cancellation
 from services.gateway.dashboards import routes as dashboards
 from services.gateway.deployments import routes as deployments
@@ -70,6 +71,7 @@ _log = structlog.get_logger(__name__)
 _FEATURES: tuple[APIRouter, ...] = (
     tenant_ids.router,
     deployments.router,
+    callbacks.router,
     diffs.router,
     lifecycle.router,
     cancellation.router,

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.gateway.deployments.observed import message_now, resources_now, services_in
+from services.gateway.deployments.outcome import overall_status
 from services.gateway.deployments.schemas import DeploymentState, DriftState, LogLine
 from shared.durations import Estimate
 from shared.events import Phase, ResourceState
@@ -25,6 +26,7 @@ def never_deployed(tenant_id: str) -> DeploymentState:
         tenant_id=tenant_id,
         deployment_id=None,
         status="pending",
+        overall_status="pending",
         progress=0,
         phase=Phase.SIZING,
         created_resources=[],
@@ -67,6 +69,7 @@ def deployment_state(
         tenant_id=tenant.tenant_id,
         deployment_id=deployment.deployment_id,
         status=deployment.status,
+        overall_status=overall_status(deployment.operation, deployment.status, services),
         progress=deployment.progress,
         phase=deployment.phase,
         created_resources=created,

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from services.gateway.deployments import progress, repository
+from services.gateway.deployments.reported import reported_state
 from services.gateway.deployments.schemas import (
     Deployment,
     DeploymentEvent,
@@ -52,14 +53,16 @@ class DeploymentQueries:
             async with self._database.begin() as connection:
                 owner = found_tenant(await repository.find_owner(connection, tenant_id), tenant_id)
                 latest = await repository.latest_deployment(connection, tenant_id)
+                reported = await reported_state(connection, owner, latest)
                 if latest is None:
-                    return progress.never_deployed(tenant_id)
+                    return progress.never_deployed(tenant_id).model_copy(update={"reported": reported})
                 events = await repository.list_events(connection, latest.deployment_id, limit=_LOG_LINES)
                 unpublished = await unpublished_seconds(connection, tenant_id)
                 ended = latest.status in ENDED
                 estimate = None if ended else await self._estimates.of_deployment(connection, latest)
         now = datetime.now(UTC)
-        return progress.deployment_state(owner, latest, events, now, estimate=estimate, unpublished=unpublished)
+        state = progress.deployment_state(owner, latest, events, now, estimate=estimate, unpublished=unpublished)
+        return state.model_copy(update={"reported": reported})
 
     async def _find(self, deployment_id: str) -> Row[Any]:
         async with self._database.begin() as connection:

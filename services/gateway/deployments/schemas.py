@@ -2,6 +2,7 @@
 
 from pydantic import AwareDatetime, Field
 
+from services.gateway.deployments.outcome import OverallStatus, ReportedStatus
 from services.gateway.deployments.projection import Level
 from shared.events import DeployOptions, Drift, ResourceState
 from shared.events.statuses import DeploymentStatus
@@ -82,6 +83,23 @@ class DriftState(Model):
     """When it is healed next; null for immediately, or without `heal_drift`."""
 
 
+class StatusReport(Model):
+    """What a CI pipeline has reported."""
+
+    status: ReportedStatus
+    deployed_at: AwareDatetime | None
+    received_at: AwareDatetime
+
+
+class ReportedState(StatusReport):
+    """The latest report of a pipeline on this deployment, beside what is observed."""
+
+    contradiction: str | None
+    """In which point it disagrees with what is observed."""
+    earlier: list[StatusReport]
+    """Newest first, at most 19."""
+
+
 class DeploymentState(Model):
     """The progress of the tenant's latest operation."""
 
@@ -89,6 +107,8 @@ class DeploymentState(Model):
     deployment_id: str | None
     """null for a tenant that was never deployed."""
     status: DeploymentStatus
+    overall_status: OverallStatus
+    """`ready` if it is done as requested, and no service is down."""
     progress: int
     phase: str
     created_resources: list[ResourceState]
@@ -104,3 +124,5 @@ class DeploymentState(Model):
     error_code: str | None
     drift: DriftState | None = None
     """null while the cluster agrees with what was deployed."""
+    reported: ReportedState | None = None
+    """null without a report of a pipeline (`POST .../deployment-status`)."""

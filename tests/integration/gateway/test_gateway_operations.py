@@ -29,7 +29,7 @@ DOCUMENTED_PATHS = {
     "/api/v1/tenants/{tenant_id}/manifest": {"get", "post"},
     "/api/v1/tenants/{tenant_id}/package": {"get"},
     "/api/v1/tenants/{tenant_id}/recommendation": {"post"},
-    "/api/v1/tenants/{tenant_id}/deployment-status": {"get"},
+    "/api/v1/tenants/{tenant_id}/deployment-status": {"get", "post"},
     "/api/v1/tenants/calculate-resources": {"post"},
     "/api/v1/tenants/{tenant_id}/deploy": {"post"},
     "/api/v1/tenants/{tenant_id}/deployments": {"get"},

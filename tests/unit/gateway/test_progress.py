@@ -19,6 +19,7 @@ TENANT = SimpleNamespace(tenant_id="t", sla=None)
 def deployment(**changes: Any) -> SimpleNamespace:
     fields: dict[str, Any] = {
         "deployment_id": "dep-1",
+        "operation": "deploy",
         "status": "deploying",
         "phase": "scaling-services",
         "progress": 50,

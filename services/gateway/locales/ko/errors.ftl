@@ -79,3 +79,10 @@ not-a-deployment-of = '{ $deployment_id }'은(는) 테넌트 '{ $tenant_id }'의
 deployment-without-manifest = 배포 '{ $deployment_id }'({ $operation }, 상태: { $status })에는 매니페스트가 없습니다
 manifest-lost = 배포 '{ $deployment_id }'의 매니페스트({ $digest })가 더 이상 저장되어 있지 않습니다
 no-earlier-deployment = 배포 '{ $deployment_id }'보다 먼저 매니페스트가 있었던 배포가 없습니다. `against`로 다른 배포를 고르세요
+
+## A pipeline's report beside what is observed.
+
+deployed-at-out-of-range = { $earliest }부터 지금까지의 시각이어야 합니다
+report-before-request = deployed_at이 작업({ $operation })을 요청한 시각({ $requested })보다 앞섭니다
+report-of-another-status = { $reported }(으)로 보고되었지만 작업({ $operation })의 상태는 { $status }입니다
+report-of-down-services = completed로 보고되었지만 중단된 서비스가 있습니다: { $services }

@@ -1,0 +1,1 @@
+"""What CI pipelines report of a deployment that they make themselves."""
