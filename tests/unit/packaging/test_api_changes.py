@@ -69,6 +69,12 @@ def _answer(document: dict[str, Any]) -> Any:
     return document["components"]["schemas"]["Answer"]
 
 
+def _rename_parameter(document: dict[str, Any]) -> None:
+    item = document["paths"].pop("/items/{id}")
+    item["put"]["parameters"][0]["name"] = "name"
+    document["paths"]["/items/{name}"] = item
+
+
 BREAKING: list[tuple[Change, str]] = [
     (lambda d: d["paths"].clear(), "PUT /items/{id} is gone"),
     (lambda d: _put(d).update(operationId="setItem"), "the operation id putItem is setItem now"),
@@ -104,12 +110,7 @@ BREAKING: list[tuple[Change, str]] = [
 ]
 COMPATIBLE: list[Change] = [
     lambda d: d["paths"].update({"/others": {"get": {"operationId": "listOthers", "responses": {}}}}),
-    lambda d: (
-        d["paths"].update(
-            {"/items/{name}": json.loads(json.dumps(d["paths"].pop("/items/{id}")).replace("id", "name"))}
-        )
-        or d["paths"]["/items/{name}"]["put"].update(operationId="putItem")
-    ),
+    _rename_parameter,
     lambda d: _put(d)["parameters"].append({"name": "more", "in": "query", "schema": {"type": "string"}}),
     lambda d: _put(d)["parameters"][1].update(name="x-mode"),
     lambda d: _put(d)["parameters"][2].update(schema={"type": "string"}),

@@ -5,10 +5,12 @@ that several models share may hide one that nothing reads; a new field usually h
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from shared.access import ACCESS, publishers, readers
 from shared.events import EVENTS, DeployOptions, Event, Operation, Phase
@@ -26,6 +28,7 @@ OPEN: dict[str, str] = {
     "subject alert.resolved: monitor doesn't publish it": "alerts",
     "subject alert.resolved: gateway doesn't consume it": "alerts",
     "option rehearse: no such field": "rehearsals",
+    "target gitops: nothing deploys to it": "GitOps",
 }
 """What is missing, in the words of the tests below, with the open issue that builds it. An untrue line fails."""
 PROMISED_OPTIONS = {
@@ -41,6 +44,7 @@ PROMISED_OPTIONS = {
     "rehearse",
 }
 """The options of a deployment that users were promised."""
+PROMISED_TARGETS = {"simulator", "kubernetes", "gitops"}
 DEFINITIONS = ("shared/examples.py", "shared/asyncapi.py", "shared/access.py", "shared/subjects.py")
 """Files of shared that name all of the contract."""
 EVENT_FILES = tuple(f"shared/events/{name}.py" for name in ("__init__", "base", "observations", "requests", "results"))
@@ -117,6 +121,11 @@ def missing_options() -> Iterator[str]:
     yield from (f"option {name}: nothing reads it" for name in fields if not use.reads(name))
 
 
+def missing_targets() -> Iterator[str]:
+    use = use_of("services", "shared/kube")
+    yield from (f"target {name}: nothing deploys to it" for name in sorted(PROMISED_TARGETS) if name not in use.read)
+
+
 def missing_members() -> Iterator[str]:
     everywhere = use_of("services", "shared", "cli", "embedded", but=(*DEFINITIONS, *EVENT_FILES))
     for phase in Phase:
@@ -163,6 +172,7 @@ KINDS = {
     "subject": missing_subjects,
     "event": missing_fields,
     "option": missing_options,
+    "target": missing_targets,
     "member": missing_members,
     "request": missing_requests,
     "setting": missing_settings,
@@ -177,3 +187,46 @@ def test_what_the_contract_names_is_used_or_an_open_issue_builds_it(kind: str) -
 def test_an_exception_that_is_no_longer_needed_is_removed() -> None:
     missing = {each for find in KINDS.values() for each in find()}
     assert [f"remove from OPEN: {each}" for each in OPEN if each not in missing] == []
+
+
+def test_each_name_is_found_missing_if_nothing_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.use_of", lambda *folders, but=(): Use())
+    named = {
+        "subject": len(Subject),
+        "option": len(DeployOptions.model_fields),
+        "target": len(PROMISED_TARGETS),
+        "member": len([*Phase, *Bucket]) + 2 * len(Operation),
+        "request": 2 * len(Rpc),
+        "setting": sum(len(cls.model_fields) for cls in SECTIONS.values()),
+    }
+    for kind, least in named.items():
+        assert len(list(KINDS[kind]())) >= least, kind
+
+
+def test_a_field_that_only_its_definition_has_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        DeployOptions, "model_fields", {**DeployOptions.model_fields, "unread": FieldInfo(annotation=str)}
+    )
+
+    assert list(missing_options()) == [
+        *(each for each in OPEN if each.startswith("option")),
+        "option unread: nothing reads it",
+    ]
+    assert "event deploy.requested: no consumer reads options.unread" in list(missing_fields())
+
+
+def test_code_is_read_for_what_it_calls_passes_and_reads(tmp_path: Path) -> None:
+    file = tmp_path / "one.py"
+    file.write_text(
+        "from a import NotUsed\n"
+        "publish(Made(x=1), Subject.GIVEN)\n"
+        "if event.seen is Subject.COMPARED: row['column'] = getattr(s, f'{w}_port')\n"
+    )
+    use = use_of(str(tmp_path))
+
+    assert {"publish", "Made"} <= use.called
+    assert use.passed == {"Subject.GIVEN"}
+    assert {"Subject.COMPARED", "Subject.GIVEN"} <= use.named
+    assert "NotUsed" not in use.named
+    assert all(use.reads(name) for name in ("seen", "column", "monitor_port"))
+    assert not use.reads("x")
