@@ -24,7 +24,6 @@ from services.simulator.api.product.endpoints import EXCEPTION_HANDLERS, Product
 from services.simulator.api.product.telemetry import Telemetry
 from services.simulator.api.routing.guard import guarded
 from services.simulator.clock import Clock
-from services.simulator.controllers.autoscaling import metrics_server
 from services.simulator.controllers.virtual_cluster import VirtualCluster
 from services.simulator.settings import SimulatorSettings
 from services.simulator.storage.journal import Journal, JournalAway
@@ -95,10 +94,8 @@ class Simulator:
             cluster.name,
             store,
             cluster.clock.now,
-            pod_metrics=lambda namespace: metrics_server.pod_metrics(store, cluster.clock.now(), namespace),
-            node_metrics=lambda: metrics_server.node_metrics(
-                store, cluster.scheduler.node_infos(), cluster.clock.now()
-            ),
+            pod_metrics=cluster.metrics.pod_metrics,
+            node_metrics=lambda: cluster.metrics.node_metrics(cluster.scheduler.node_infos()),
             ready_to_write=self._bounded(lambda journal, seconds: journal.ready(seconds)),
             committed=self._bounded(lambda journal, seconds: journal.committed(seconds)),
         )

@@ -7,6 +7,7 @@ in progress when the process ended continues.
 
 from services.simulator.clock import Clock
 from services.simulator.controllers.autoscaling.autoscaler import Autoscaler
+from services.simulator.controllers.autoscaling.metrics_server import MetricsServer
 from services.simulator.controllers.cluster.availability import AvailabilityTracker
 from services.simulator.controllers.cluster.garbage_collector import GarbageCollector
 from services.simulator.controllers.cluster.namespaces import NamespaceController
@@ -35,7 +36,7 @@ _FIRST = ("namespaces", "nodes")
 
 
 class VirtualCluster:
-    """A store, a clock and the controllers; the API also reads `scheduler` and `availability`."""
+    """A store, a clock and the controllers; the API also reads `scheduler`, `metrics` and `availability`."""
 
     def __init__(self, name: str, store: Store, clock: Clock, seed: int = 0) -> None:
         """Create the controllers; the same `seed` and input give the same run."""
@@ -50,6 +51,7 @@ class VirtualCluster:
         pod_owners = PodOwners(self._changes, self._queue)
         context = ControllerContext(store, clock, self._queue, self._changes, ownership, pod_owners, events, seed)
         self.scheduler = Scheduler(context)
+        self.metrics = MetricsServer(context)
         self._controllers = [
             NamespaceController(context),
             GarbageCollector(context),

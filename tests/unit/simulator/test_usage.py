@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.simulator.api.product import cluster_metrics
-from services.simulator.controllers.autoscaling import metrics_server
-from services.simulator.controllers.autoscaling.usage import IDLE, shares
+from services.simulator.controllers.autoscaling.usage import IDLE, container_usages, shares
 from shared.kube.objects import Obj
 from shared.kube.quantities import milli, parse, whole
 from tests.unit.simulator.cluster_harness import (
     DEPLOYMENTS,
+    NAMESPACE,
     ClusterHarness,
     deployment,
     gpu_spec,
@@ -58,12 +58,41 @@ def test_pods_of_one_service_differ() -> None:
     assert len({round(shares(f"pod-{number}", START, moment).cpu, 3) for number in range(20)}) > 15
 
 
+def test_kept_metrics_are_those_of_the_present_pods() -> None:
+    """The server keeps what depends only on a pod; another server, that has kept nothing, must answer the same."""
+    harness = ClusterHarness()
+    harness.add(DEPLOYMENTS, deployment("web", 3))
+    harness.step(60)
+    assert pod_metrics(harness)
+    gone, changed, restarted = harness.pods("web")
+    harness.store.delete("pods", NAMESPACE, gone["metadata"]["name"], grace_seconds=0)
+    metadata = {**changed["metadata"], "labels": {**changed["metadata"]["labels"], "tier": "front"}}
+    harness.store.replace("pods", {**changed, "metadata": metadata})
+    statuses = [
+        {**one, "state": {"running": {"startedAt": "2026-01-05T00:59:00Z"}}}
+        for one in restarted["status"]["containerStatuses"]
+    ]
+    harness.store.replace("pods", {**restarted, "status": {**restarted["status"], "containerStatuses": statuses}})
+    for _ in range(3):
+        usages = {each["metadata"]["uid"]: container_usages(each, harness.clock.now()) for each in harness.pods()}
+        found = pod_metrics(harness)
+        assert [each["metadata"]["name"] for each in found] == [
+            each["metadata"]["name"] for each in harness.pods() if usages[each["metadata"]["uid"]]
+        ]
+        for each in found:
+            stored = harness.get("pods", each["metadata"]["name"])
+            assert each["metadata"]["labels"] == stored["metadata"]["labels"]
+            [(_, used)] = usages[stored["metadata"]["uid"]]
+            assert each["containers"][0]["usage"] == {"cpu": f"{used.cpu}n", "memory": f"{used.memory // 1024}Ki"}
+        harness.step(5)
+
+
 def pod_metrics(harness: ClusterHarness, namespace: str | None = None) -> list[Obj]:
-    return metrics_server.pod_metrics(harness.store, harness.clock.now(), namespace)
+    return harness.cluster.metrics.pod_metrics(namespace)
 
 
 def node_metrics(harness: ClusterHarness) -> list[Obj]:
-    return metrics_server.node_metrics(harness.store, harness.cluster.scheduler.node_infos(), harness.clock.now())
+    return harness.cluster.metrics.node_metrics(harness.cluster.scheduler.node_infos())
 
 
 def running_cluster() -> ClusterHarness:

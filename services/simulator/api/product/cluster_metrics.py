@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from services.simulator.controllers.autoscaling.metrics_server import used_by_node
 from services.simulator.controllers.autoscaling.usage import ResourceUsage, container_usages, gpus, requested
 from services.simulator.controllers.pods.pod_objects import is_active
 from services.simulator.controllers.scheduling.placement import Amounts
@@ -23,7 +22,7 @@ def system_metrics(cluster: VirtualCluster) -> Obj:
     """Nodes, pods, capacity and usage of the whole cluster, and utilization in percent."""
     now, node_infos, pods = cluster.clock.now(), cluster.scheduler.node_infos(), cluster.store.list("pods")
     used = ResourceUsage()
-    for one in used_by_node(cluster.store, node_infos, now).values():
+    for one in cluster.metrics.used_by_node(node_infos).values():
         used = used.plus(one)
     capacity = _sum(node.allocatable for node in node_infos.values())
     return {
