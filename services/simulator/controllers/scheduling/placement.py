@@ -21,16 +21,19 @@ _CORDON_TAINT = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedul
 class NodeInfo:
     """A node in the scheduler: its allocatable resources, and the requests of its pods."""
 
-    __slots__ = ("allocatable", "labels", "name", "pods", "taints", "unschedulable", "used")
+    __slots__ = ("allocatable", "labels", "name", "pods", "taints", "unschedulable", "used", "version")
 
     def __init__(self, node: Obj) -> None:
         self.name: str = node["metadata"]["name"]
         self.pods: dict[tuple[str, str], Amounts] = {}
         self.used: Amounts = {}
+        self.version = 0
+        """Is raised by each change; scores are kept with it."""
         self.update(node)
 
     def update(self, node: Obj) -> None:
         """Update from the node object."""
+        self.version += 1
         spec, status = node.get("spec") or {}, node.get("status") or {}
         self.labels: Mapping[str, str] = node["metadata"].get("labels") or {}
         self.taints: list[Obj] = list(spec.get("taints") or ())
@@ -40,12 +43,14 @@ class NodeInfo:
     def add(self, key: tuple[str, str], demand: Amounts) -> None:
         """Add a pod's requests; no effect if the pod was added already."""
         if key not in self.pods:
+            self.version += 1
             self.pods[key] = demand
             for name, amount in demand.items():
                 self.used[name] = self.used.get(name, 0) + amount
 
     def remove(self, key: tuple[str, str]) -> None:
         """Subtract a pod's requests."""
+        self.version += 1
         for name, amount in self.pods.pop(key, {}).items():
             self.used[name] -= amount
 

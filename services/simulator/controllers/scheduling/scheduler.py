@@ -7,14 +7,13 @@ pod, as in Kubernetes' scheduler; the next pod starts with other nodes.
 from typing import NamedTuple
 
 from services.simulator.controllers.runtime.context import ControllerContext
+from services.simulator.controllers.scheduling.node_scores import NodeScores
 from services.simulator.controllers.scheduling.placement import (
     Amounts,
     NodeInfo,
     demand_of,
     preference,
     refusals,
-    score,
-    scored,
     sentence,
     shortages,
 )
@@ -29,6 +28,7 @@ ALWAYS_SCORED = 100
 # From the first change that may have freed capacity until the waiting pods are retried: Kubernetes' first back-off.
 RETRY_SECONDS = 1.0
 _ALL: ObjectKey = ("", "")
+_MOST_DEMANDS = 10
 
 
 class _Eligible(NamedTuple):
@@ -41,6 +41,18 @@ class _Eligible(NamedTuple):
     node_infos: list[NodeInfo]
     preferences: list[float]
     refusals: list[list[str]]
+    scores: dict[tuple[tuple[str, int], ...], NodeScores]
+    """By demand; the pods of one template have one, unless something else changes their requests."""
+
+    def scores_for(self, demand: Amounts) -> NodeScores:
+        """The scores for pods with this demand."""
+        key = tuple(demand.items())
+        found = self.scores.get(key)
+        if found is None:
+            if len(self.scores) >= _MOST_DEMANDS:
+                self.scores.clear()
+            found = self.scores[key] = NodeScores(self.node_infos, self.preferences, demand)
+        return found
 
 
 class Scheduler:
@@ -86,31 +98,31 @@ class Scheduler:
             hopeless = f"preemption: 0/{nodes} nodes are available: {nodes} Preemption is not helpful for scheduling."
             return None, f"0/{nodes} nodes are available: {reason}. {hopeless}"
         eligible = self._eligible_for(pod["spec"])
-        node_infos, reasons, looked_at = eligible.node_infos, list(eligible.refusals), scored(demand)
         rules = (
-            TopologyRules(pod, self._distribution, self._node_infos, node_infos)
+            TopologyRules(pod, self._distribution, self._node_infos, eligible.node_infos)
             if self._needs_topology_rules(pod["spec"])
             else None
         )
         best, best_score, found = None, float("-inf"), 0
         wanted = _sample(len(self._node_infos))
         self._next_start += 1
-        for offset in range(len(node_infos)):
-            index = (self._next_start + offset) % len(node_infos)
-            node_info = node_infos[index]
-            problem = shortages(node_info, demand) or (rules.refusals(node_info) if rules else [])
-            if problem:
-                reasons.append(problem)
+        for node_info, base in eligible.scores_for(demand).fitting(self._next_start):
+            if rules is not None and rules.refusals(node_info):
                 continue
-            value = (
-                score(node_info, looked_at) + eligible.preferences[index] + (rules.score(node_info) if rules else 0.0)
-            )
+            value = base + (rules.score(node_info) if rules is not None else 0.0)
             if value > best_score:
                 best, best_score = node_info, value
             found += 1
             if found >= wanted:
                 break
-        return best, "" if best else sentence(len(self._node_infos), reasons, len(eligible.refusals))
+        return best, "" if best else self._no_node(eligible, demand, rules)
+
+    def _no_node(self, eligible: _Eligible, demand: Amounts, rules: TopologyRules | None) -> str:
+        """Why no node fits."""
+        reasons = list(eligible.refusals)
+        for node_info in eligible.node_infos:
+            reasons.append(shortages(node_info, demand) or (rules.refusals(node_info) if rules else []))
+        return sentence(len(self._node_infos), reasons, len(eligible.refusals))
 
     def _missing_claim(self, pod: Obj) -> str | None:
         """The name of the first claim of the pod's volumes that doesn't exist."""
@@ -123,7 +135,7 @@ class Scheduler:
     def _needs_topology_rules(self, spec: Obj) -> bool:
         return has_topology_rules(spec) or self._distribution.has_anti_affinity()
 
-    def _eligible_for(self, spec: Obj) -> "_Eligible":
+    def _eligible_for(self, spec: Obj) -> _Eligible:
         """The nodes that pass the filters; cached for pods of one template until a node changes."""
         parts = (spec.get("nodeSelector"), spec.get("affinity"), spec.get("tolerations"))
         identity = tuple(map(id, parts))
@@ -132,7 +144,7 @@ class Scheduler:
             answers = [(node_info, refusals(node_info, spec)) for node_info in self._node_infos.values()]
             node_infos = [node_info for node_info, refused in answers if not refused]
             preferences = [preference(node_info, spec) for node_info in node_infos]
-            kept = _Eligible(spec, node_infos, preferences, [refused for _, refused in answers if refused])
+            kept = _Eligible(spec, node_infos, preferences, [refused for _, refused in answers if refused], {})
             if len(self._eligible) > 1000:
                 self._eligible.clear()
             self._eligible[identity] = kept
