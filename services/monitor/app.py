@@ -5,7 +5,7 @@ import socket
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from prometheus_client import Gauge
@@ -27,6 +27,7 @@ from services.monitor.storage.maintenance_windows import MaintenanceStore
 from services.monitor.storage.request_counts import RequestCounts
 from services.monitor.storage.rollups import Rollups
 from services.monitor.storage.sample_writer import SampleWriter
+from services.monitor.storage.statistics import Statistics
 from shared.bus import Worker
 from shared.bus.leases import Lease
 from shared.database import Database, Databases
@@ -37,6 +38,7 @@ from shared.subjects import MONITOR_INGESTS_OUTSIDE, MONITOR_STORES, Mode, Rpc
 _CONCURRENT_WRITES = 4
 """Samples of a mode that are handled concurrently; they share a transaction."""
 _HOUSEKEEPING_SECONDS = 3600.0
+_STATISTICS_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def build(
         sampler = _run_sampler(worker, context, stores[mode], settings)
         _run_reporter(worker, context, stores[mode], sampler, settings)
         _run_housekeeping(worker, context, stores[mode], settings)
+    _refresh_statistics(worker, contexts.values(), settings)
     _show_leases(worker, contexts.values())
     _handle(worker, stores, settings)
     worker.closes(databases.dispose)
@@ -150,6 +153,20 @@ def _run_housekeeping(worker: Worker, context: ModeContext, stores: ModeStores, 
     _background(
         worker, context, "tidy", partial(repeat, "the monitor's housekeeping", tidy, every=_HOUSEKEEPING_SECONDS)
     )
+
+
+def _refresh_statistics(worker: Worker, contexts: Iterable[ModeContext], settings: MonitorSettings) -> None:
+    """Look every ten minutes whether a database's statistics are due for their nightly refresh."""
+    name = "ecp_statistics_refreshed_timestamp_seconds"
+    refreshed = Gauge(name, "When a database's statistics were refreshed last", ["mode"], registry=worker.registry)
+    for context in contexts:
+
+        def show(time: datetime, mode: Mode = context.mode) -> None:
+            refreshed.labels(mode).set(time.timestamp())
+
+        refresh = Statistics(context.database, hour=settings.statistics_hour, shown=show).run_once
+        repeated = partial(repeat, "refreshing statistics", refresh, every=_STATISTICS_SECONDS)
+        _background(worker, context, "statistics", repeated)
 
 
 def _background(worker: Worker, context: ModeContext, name: str, task: Callable[[], Awaitable[None]]) -> None:

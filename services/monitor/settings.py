@@ -33,6 +33,8 @@ class MonitorSettings(BusSettings, DatabaseSettings):
     """Days to keep the means and maxima by minute, five minutes and hour: a year, and a month to compare with."""
     rollup_interval: float = Field(default=300.0, gt=0)
     """Seconds between two passes that roll up and remove samples."""
+    statistics_hour: int = Field(default=17, ge=0, le=23)
+    """The hour (UTC) after which the planner's statistics are refreshed once a day; 17 is 02:00 in Seoul."""
 
     @property
     def kubeconfig(self) -> Path | None:
