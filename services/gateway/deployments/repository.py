@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -22,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from shared.database.tables import deployment_events, deployments, tenants
 from shared.events.statuses import ENDED
@@ -61,6 +63,22 @@ _STATE = (
 _OWNER = select(tenants.c.id, tenants.c.tenant_id, tenants.c.sla, tenants.c.sizing).where(
     tenants.c.tenant_id == bindparam("sought")
 )
+_NEW_STATUS = bindparam("new_status", type_=tenants.c.status.type)
+_FOLLOW = (
+    update(tenants)
+    .where(
+        tenants.c.id
+        == select(deployments.c.tenant_id)
+        .join(tenants, tenants.c.id == deployments.c.tenant_id)
+        .where(deployments.c.deployment_id == bindparam("sought"), deployments.c.generation == tenants.c.generation)
+        .scalar_subquery()
+    )
+    .values(
+        status=_NEW_STATUS,
+        updated_at=case((tenants.c.status == _NEW_STATUS, tenants.c.updated_at), else_=func.now()),
+    )
+)
+_TIME = deployments.c.last_time.type
 _INSERT_EVENT = upsert(deployment_events).on_conflict_do_nothing()
 
 
@@ -142,27 +160,35 @@ async def apply_update(
     is the last one.
     """
     seq, time = place
-    changes = dict(values)
-    ends = changes["status"] in ENDED
+    statement = _apply_statement(tuple(sorted(values)), values["status"] in ENDED)
+    new = {f"new_{name}": value for name, value in values.items()}
+    found = await connection.execute(statement, {"sought": deployment_id, "seq": seq, "time": time, **new})
+    return found.scalar_one_or_none() is not None
+
+
+@cache
+def _apply_statement(names: tuple[str, ...], ends: bool) -> ReturningUpdate[tuple[str]]:
+    """The statement that sets the columns `names`, and whether it sets a terminal status. There are few of them."""
+    columns, seq, time = deployments.c, bindparam("seq", type_=BigInteger()), bindparam("time", type_=_TIME)
+    changes: dict[str, Any] = {name: bindparam(f"new_{name}", type_=columns[name].type) for name in names}
     if "progress" in changes:
-        changes["progress"] = func.greatest(deployments.c.progress, changes["progress"])
-    changes["started_at"] = func.coalesce(deployments.c.started_at, func.now())
-    changes["finished_at"] = func.coalesce(deployments.c.finished_at, func.now()) if ends else None
+        changes["progress"] = func.greatest(columns.progress, changes["progress"])
+    changes["started_at"] = func.coalesce(columns.started_at, func.now())
+    changes["finished_at"] = func.coalesce(columns.finished_at, func.now()) if ends else None
     changes["repeat_at"] = None
-    is_later = or_(deployments.c.last_seq < seq, deployments.c.last_time < time)
-    is_news = or_(is_later, and_(true() if ends else false(), deployments.c.status.not_in(ENDED)))
-    statement = (
+    is_later = or_(columns.last_seq < seq, columns.last_time < time)
+    is_news = or_(is_later, and_(true() if ends else false(), columns.status.not_in(ENDED)))
+    return (
         update(deployments)
-        .where(deployments.c.deployment_id == deployment_id, is_news)
+        .where(columns.deployment_id == bindparam("sought"), is_news)
         .values(
             **changes,
-            last_seq=case((is_later, seq), else_=deployments.c.last_seq),
-            last_time=func.greatest(deployments.c.last_time, time),
+            last_seq=case((is_later, seq), else_=columns.last_seq),
+            last_time=func.greatest(columns.last_time, time),
             updated_at=func.now(),
         )
-        .returning(deployments.c.deployment_id)
+        .returning(columns.deployment_id)
     )
-    return (await connection.execute(statement)).scalar_one_or_none() is not None
 
 
 async def store_drift(connection: AsyncConnection, deployment_id: str, drift: Mapping[str, Any]) -> None:
@@ -178,20 +204,7 @@ async def store_drift(connection: AsyncConnection, deployment_id: str, drift: Ma
 
 async def follow_deployment(connection: AsyncConnection, deployment_id: str, status: str) -> None:
     """Set the tenant's status, if the deployment is its latest operation."""
-    latest = (
-        select(deployments.c.tenant_id)
-        .join(tenants, tenants.c.id == deployments.c.tenant_id)
-        .where(deployments.c.deployment_id == deployment_id, deployments.c.generation == tenants.c.generation)
-        .scalar_subquery()
-    )
-    await connection.execute(
-        update(tenants)
-        .where(tenants.c.id == latest)
-        .values(
-            status=status,
-            updated_at=case((tenants.c.status == status, tenants.c.updated_at), else_=func.now()),
-        )
-    )
+    await connection.execute(_FOLLOW, {"sought": deployment_id, "new_status": status})
 
 
 async def insert_event(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
