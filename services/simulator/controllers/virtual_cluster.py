@@ -5,6 +5,8 @@ and dispatches every object to every controller as if it were new. Controllers a
 in progress when the process ended continues.
 """
 
+import asyncio
+
 from services.simulator.clock import Clock
 from services.simulator.controllers.autoscaling.autoscaler import Autoscaler
 from services.simulator.controllers.autoscaling.metrics_server import MetricsServer
@@ -31,6 +33,9 @@ from shared.kube.objects import Obj
 from shared.kube.texts import format_time
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+# Seconds of real time, and at most twice as long; a real API server compacts etcd as often. The changes of an idle
+# cluster would otherwise be more than half of its memory.
+CHANGES_KEPT_SECONDS = 300.0
 # Dispatched first at a start: pods need their nodes and namespaces.
 _FIRST = ("namespaces", "nodes")
 
@@ -87,7 +92,14 @@ class VirtualCluster:
 
     async def run(self) -> None:
         """Run the controllers in real time until cancelled."""
-        await self.clock.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.clock.run())
+            group.create_task(self._forget_old_changes())
+
+    async def _forget_old_changes(self) -> None:
+        while True:
+            await asyncio.sleep(CHANGES_KEPT_SECONDS)
+            self.store.forget_old_changes()
 
 
 def _age(obj: Obj) -> tuple[str, int]:

@@ -119,6 +119,11 @@ class Store:
         """The latest changes of a resource."""
         return self._table(resource).log
 
+    def forget_old_changes(self) -> None:
+        """Drop the changes from before the last call: a watch from an earlier version has to list first."""
+        for table in self._tables.values():
+            table.log.forget_old()
+
     def create(self, resource: str, obj: Obj, *, dry_run: bool = False) -> Obj:
         """Add an object; sets uid, creationTimestamp, resourceVersion and, if it has a spec, generation 1.
 

@@ -1,8 +1,9 @@
 """The latest changes of one resource, from which watches read.
 
-The list is bounded. A watcher holds a cursor into it; if the cursor's changes were dropped, reading raises
-`VersionExpired`, which the API answers with 410 Gone. The object before a change is kept as well, because a selector
-can turn a modification into an addition or a deletion. A change is encoded to JSON at most once for all watchers.
+The list is bounded in length and, by `forget_old`, in time. A watcher holds a cursor into it; if the cursor's changes
+were dropped, reading raises `VersionExpired`, which the API answers with 410 Gone. The object before a change is kept
+as well, because a selector can turn a modification into an addition or a deletion. A change is encoded to JSON at most
+once for all watchers.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class WatchLog:
 
     def __init__(self, floor: int, capacity: int = 8192) -> None:
         self._changes: list[WatchEvent] = []
-        self._first = 0
+        self._first = self._old = 0
         self._floor = floor
         self._capacity = capacity
         self.wakers: set[Callable[[], None]] = set()
@@ -64,12 +65,14 @@ class WatchLog:
         """Add the newest change and wake the watchers. Trims rarely, to keep the cost per change low."""
         self._changes.append(change)
         if len(self._changes) > 2 * self._capacity:
-            cut = len(self._changes) - self._capacity
-            self._floor = self._changes[cut - 1].version
-            self._first += cut
-            del self._changes[:cut]
+            self._cut(len(self._changes) - self._capacity)
         for wake in tuple(self.wakers):
             wake()
+
+    def forget_old(self) -> None:
+        """Drop the changes that were there at the last call: calls at intervals keep the changes of one interval."""
+        self._cut(self._old - self._first)
+        self._old = self.cursor_at_end()
 
     def cursor_after(self, version: int) -> int:
         """The cursor for reading every change newer than `version`. Raises VersionExpired."""
@@ -91,3 +94,10 @@ class WatchLog:
         start = cursor - self._first
         changes = self._changes[start : start + limit]
         return changes, cursor + len(changes)
+
+    def _cut(self, count: int) -> None:
+        """Drop the first `count` changes; none for less than one."""
+        if count > 0:
+            self._floor = self._changes[count - 1].version
+            self._first += count
+            del self._changes[:count]

@@ -201,6 +201,37 @@ def test_a_cursor_that_fell_behind_is_told_so() -> None:
     assert [change.version for change in changes] == [18, 19]
 
 
+def test_changes_are_kept_for_one_interval_and_a_watch_of_an_idle_resource_goes_on() -> None:
+    log = WatchLog(floor=0)
+    for version in (1, 2):
+        log.append(WatchEvent(version, "ADDED", None, StoredObject({})))
+    idle = log.cursor_at_end()
+    log.forget_old()
+    log.append(WatchEvent(3, "ADDED", None, StoredObject({})))
+    assert [change.version for change in log.read(log.cursor_after(0))[0]] == [1, 2, 3]
+    log.forget_old()
+    with pytest.raises(VersionExpired):
+        log.cursor_after(1)
+    assert [change.version for change in log.read(log.cursor_after(2))[0]] == [3]
+    assert [change.version for change in log.read(idle)[0]] == [3]
+    log.forget_old()
+    log.forget_old()
+    with pytest.raises(VersionExpired):
+        log.read(idle)
+    assert log.read(log.cursor_after(3)) == ([], log.cursor_at_end())
+
+
+async def test_a_cluster_forgets_old_changes_of_every_resource(api: Api) -> None:
+    version = api.store.version
+    await api.post(CONFIG_MAPS, config_map("a"))
+    api.store.forget_old_changes()
+    async with api.watch(CONFIG_MAPS, resourceVersion=version) as watched:
+        assert (await watched.next())["type"] == "ADDED"
+    api.store.forget_old_changes()
+    async with api.watch(CONFIG_MAPS, resourceVersion=version) as watched:
+        assert (await watched.next())["object"]["code"] == 410
+
+
 async def test_a_change_is_encoded_once_for_all_watchers(api: Api) -> None:
     await api.post(CONFIG_MAPS, config_map("a"))
     record = api.store.record("configmaps", "default", "a")
