@@ -10,9 +10,10 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import nats.js.errors
+import orjson
 from nats.js.kv import KeyValue
 
 from services.deployer.cluster.api import (
@@ -32,6 +33,7 @@ from shared.kube.labels import FIELD_MANAGER
 from shared.kube.objects import Obj
 
 Step = Callable[[str], None]
+T = TypeVar("T")
 HEALTHY: Obj = {
     "observedGeneration": 1,
     "replicas": 2,
@@ -85,7 +87,7 @@ class FakeCluster:
 
     async def read(self, ref: ObjectRef) -> Obj | None:
         with self._stepping(f"read {ref.kind}"):
-            return copy.deepcopy(self._objects.get((ref.kind, ref.namespace, ref.name)))
+            return _received(self._objects.get((ref.kind, ref.namespace, ref.name)))
 
     async def remove(self, ref: ObjectRef, *, uid: str, grace_seconds: int | None = None) -> None:
         with self._stepping(f"remove {ref.kind}"):
@@ -99,20 +101,20 @@ class FakeCluster:
 
     async def contents(self, namespace: str) -> list[Obj]:
         with self._stepping("contents"):
-            return [copy.deepcopy(obj) for (_, found, _), obj in self._objects.items() if found == namespace]
+            return [_received(obj) for (_, found, _), obj in self._objects.items() if found == namespace]
 
     async def preview(self, obj: Obj) -> Obj:
         """What an apply with force would store."""
         with self._stepping(f"preview {obj['kind']}"):
             key = (obj["kind"], obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
-            return copy.deepcopy(_patched(self._merged(self._objects.get(key), obj, FIELD_MANAGER), {}))
+            return _received(_patched(self._merged(self._objects.get(key), obj, FIELD_MANAGER), {}))
 
     async def list(self, kind: Kind, namespace: str, label: str = "") -> Listing:
         """Without a selector: no test of the fake needs `label`."""
         with self._stepping(f"list {kind.kind}"):
             self._check_kind(kind)
             found = [o for (k, ns, _), o in self._objects.items() if k == kind.kind and namespace in ("", ns)]
-            return Listing(copy.deepcopy(found), str(self._now))
+            return Listing(_received(found), str(self._now))
 
     async def allows(self, verb: str, kind: Kind, namespace: str) -> bool:
         """No step: to die while asking changes nothing, and each step is tried by tests of all of them."""
@@ -199,7 +201,7 @@ class FakeCluster:
         kind: Any = "MODIFIED" if key in self._objects else "ADDED"
         self._objects[key] = obj
         self._note(kind, obj)
-        return copy.deepcopy(obj)
+        return _received(obj)
 
     def _note(self, kind: Any, obj: Obj) -> None:
         self._now = next(self._version)
@@ -304,6 +306,12 @@ def _less(patch: Obj, obj: Obj) -> Obj:
         if isinstance(value, dict) or name not in obj
     }
     return {name: value for name, value in left.items() if value != {}}
+
+
+def _received(answer: T) -> T:
+    """What a client has of an answer: a copy by JSON, a tenth of the time of `deepcopy`."""
+    copied: T = orjson.loads(orjson.dumps(answer))
+    return copied
 
 
 def _without_fields(fields: Obj, paths: Iterable[str]) -> Obj:
