@@ -21,9 +21,12 @@ up:
 down:
 	@deploy/compose/up.sh down $(ARGS)
 
+# Each worker imports what it collects, even if it runs none of it.
+OTHER_TARGETS := --ignore=tests/containers --ignore=tests/fuzzing
+
 ## Run every test on real NATS and PostgreSQL (about 10 minutes); ARGS="-k name" for some of them
 test: install
-	@$(PYTHON_IN_VENV) -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PYTHON_IN_VENV) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(OTHER_TARGETS) $(ARGS)
 
 ## Run the unit tests that are quick, with few examples of each property (about 40 s)
 test-unit: install
