@@ -61,7 +61,7 @@ IDLE = LoadShares(0.0, 0.0, 0.0)
 
 
 class Moment(NamedTuple):
-    """A time, and what all pods have in common at it."""
+    """A time, and what all pods have in common then."""
 
     now: datetime
     seconds: float
