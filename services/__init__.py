@@ -7,4 +7,7 @@ import sys
 # without garbage collection they take 14 % less CPU (12.5 -> 10.8 s for all six). `shared.process.serving` enables it
 # again. The price: a service that didn't start by `run_process` would never collect its garbage.
 if sys.argv[0] == "-m":
+    from shared.process.lean_imports import import_lean
+
     gc.disable()
+    import_lean()
