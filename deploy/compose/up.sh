@@ -79,6 +79,21 @@ password() {
     printf 'p%s' "$(od -An -N20 -tx1 /dev/urandom | tr -d ' \n')"
 }
 
+# A checksum of all files that images are built from.
+sources() {
+    find Dockerfile .dockerignore deploy/locks deploy/images shared services cli -type f ! -path '*/__pycache__/*' -exec cksum {} + |
+        sort -k 3 | cksum | tr ' ' -
+}
+
+# Whether all images have the checksum in a label; that of `ecp` is built by its first use. To find out by building takes ten
+# seconds, because Compose sends the files once for each image.
+are_built() {
+    images=$($compose config | sed -n 's|^ *image: \(ecp/.*\)$|\1|p' | grep -v '^ecp/cli:' | sort -u)
+    # shellcheck disable=SC2086  # several images
+    found=$(docker image inspect -f '{{index .Config.Labels "ecp.sources"}}' $images 2>/dev/null) || return 1
+    [ "$(echo "$found" | sort -u)" = "$ECP_SOURCES" ]
+}
+
 # Every container that has a health check, until all are healthy; prints those that are missing. The engine is asked once for
 # all of them, because each command of docker-compose 1.29 takes a second.
 wait_until_healthy() {
@@ -108,8 +123,12 @@ shift
 case "$command" in
     up)
         make_environment
+        ECP_SOURCES=$(sources)
+        export ECP_SOURCES
+        build=--build
+        ! are_built || build=
         # shellcheck disable=SC2086  # a profile is one argument, or none
-        $compose ${PROFILE:+--profile $PROFILE} up -d --build "$@" ||
+        $compose ${PROFILE:+--profile $PROFILE} up -d $build "$@" ||
             fail "It didn't come up. Look at: $compose ps -a; $compose logs roles migrate bootstrap
 Common causes are in docs/operations.md, under Troubleshooting."
         wait_until_healthy

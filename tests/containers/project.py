@@ -40,6 +40,8 @@ class Project:
     folder: Path
     variables: dict[str, str]
     compose: str
+    printed: str = ""
+    """What the last command of a page printed."""
 
     def shell(self, command: str) -> str:
         """Run a page's command at a terminal and return its output; fails if the command fails."""
@@ -63,7 +65,7 @@ class Project:
 
     def prints(self, example: Example, command: str | None = None) -> None:
         """Run a page's command (or `command` instead), and check that its output matches the page."""
-        printed = self.shell(command or example.command)
+        printed = self.printed = self.shell(command or example.command)
         assert agrees(example, replaced(printed, self.shown)), f"{example.command}\nprinted:\n{printed}"
 
     @property

@@ -53,6 +53,12 @@ async def has_copies(project: Project) -> None:
     assert len(project.containers("manifest")) == 2
 
 
+async def has_copies_of_the_same_images(project: Project) -> None:
+    """The images were built from the same sources by the command before, and are not built again."""
+    assert not re.search("Successfully built|naming to", project.printed)
+    await has_copies(project)
+
+
 async def brings_back_what_is_killed(project: Project) -> None:
     await has_copies(project)
     for each in project.containers("deployer", "calculator", "backend"):
@@ -154,7 +160,7 @@ BEFORE: dict[str, Check] = {
 }
 AFTER: dict[str, Check] = {
     "make up": has_passwords_of_its_own,
-    'make up ARGS="--scale calculator=4 --scale manifest=2"': has_copies,
+    'make up ARGS="--scale calculator=4 --scale manifest=2"': has_copies_of_the_same_images,
     "make up PROFILE=observability": is_scraped,
     "docker compose up -d": deploys,
     "docker compose up -d --scale": brings_back_what_is_killed,
