@@ -53,6 +53,11 @@ def main() -> int:
     except EmbeddedError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"\n{error.filename} can't be used: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     return 0

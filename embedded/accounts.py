@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from embedded.kept_files import read_kept, texts_in
 from shared.access import ACCESS, OUTSIDE, crossings
 from shared.errors import Refused
 from shared.permissions import permissions
@@ -24,11 +25,15 @@ OUR_ACCOUNT = "SERVICES"
 _ACCOUNT_OF_OTHERS = "OUTSIDE"
 _SYSTEM = f"{OUTSIDE}."
 """Before the name of another system, as a key of the file of passwords: `outside.crm`."""
+_REMEDY = "restore it from a backup, or remove it: the next start makes new passwords, also for other systems"
 
 
 def passwords(file: Path) -> dict[str, str]:
-    """A password for each account, made once and kept in `file` (mode 0600). New accounts get theirs as they appear."""
-    known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    """A password for each account, made once and kept in `file` (mode 0600). New accounts get theirs as they appear.
+
+    Raises EmbeddedError for a file that can't be used.
+    """
+    known = texts_in(read_kept(file, _REMEDY), file, _REMEDY)
     missing = {account: _new_password() for account in ACCESS if account not in known}
     if missing:
         known |= missing

@@ -1,11 +1,11 @@
 """`ecp env`: where the stack is reached, as lines for a shell; with passwords only where asked for."""
 
-import json
 import shlex
 from urllib.parse import urlsplit, urlunsplit
 
 from embedded.directory import DataDirectory
 from embedded.errors import EmbeddedError
+from embedded.kept_files import read_kept, texts_in
 from embedded.settings import EmbeddedSettings
 
 
@@ -14,7 +14,8 @@ def addresses(settings: EmbeddedSettings, *, passwords: bool) -> list[str]:
     file = DataDirectory(settings.data_dir).addresses
     if not file.exists():
         raise EmbeddedError(f"Nothing has run in {settings.data_dir} yet; start it with `make run`.")
-    urls: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    remedy = "remove it: the next start writes it"
+    urls = texts_in(read_kept(file, remedy), file, remedy)
     return [f"export {name}={shlex.quote(url if passwords else _without_password(url))}" for name, url in urls.items()]
 
 

@@ -15,12 +15,14 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from embedded.directory import DataDirectory
 from embedded.errors import EmbeddedError
+from embedded.kept_files import read_kept, texts_in
 from embedded.postgres_cluster import Login
 from embedded.settings import EmbeddedSettings
 from shared.roles import GATEWAY, MONITOR, SIMULATOR, SUPERUSER, Roles
 from shared.settings import EXAMPLE_PASSWORDS
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_REMEDY = "restore it from a backup: the databases know only these passwords"
 Passwords = Mapping[str, Mapping[str, str]]
 
 
@@ -140,7 +142,7 @@ def _password_for_ours(database: EmbeddedDatabase, parts: SplitResult) -> str:
 
 def _passwords(file: Path, databases: list[EmbeddedDatabase], given: Mapping[str, str | None]) -> Passwords:
     """Each server's passwords, in `file` from now on. The guides' are kept only while a variable has them."""
-    known: Passwords = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    known = _known(file)
     wanted = {}
     for database in databases:
         of_server = {
@@ -156,6 +158,14 @@ def _passwords(file: Path, databases: list[EmbeddedDatabase], given: Mapping[str
     if wanted != known:
         _keep(file, wanted)
     return wanted
+
+
+def _known(file: Path) -> Passwords:
+    found = read_kept(file, _REMEDY)
+    broken = [name for name, each in found.items() if not isinstance(each, dict)]
+    if broken:
+        raise EmbeddedError(f"{file} is broken: {broken[0]} has no passwords. {_REMEDY.capitalize()}")
+    return {name: texts_in(each, file, _REMEDY) for name, each in found.items()}
 
 
 def _keep(file: Path, passwords: Passwords) -> None:
