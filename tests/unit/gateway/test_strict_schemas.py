@@ -1,5 +1,6 @@
 """The OpenAPI document's request bodies accept no unknown property, and its answers do."""
 
+from functools import cache
 from typing import Any
 
 from services.gateway.app import document
@@ -7,6 +8,7 @@ from services.gateway.http.strict_schemas import close_request_schemas
 from shared.catalog import load_catalog
 
 
+@cache
 def closed() -> dict[str, Any]:
     return document(load_catalog())
 
