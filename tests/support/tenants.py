@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
+from typing import Any
 
 from services.calculator.sizing.tenant_sizing import size
 from services.manifest.rendering import render
 from shared.catalog import load_catalog
+from shared.choices import ClusterOptions, ServiceOptions
 from shared.events import DeployOptions
 from shared.kube.objects import Obj
 from shared.sizing import Sizing
@@ -26,13 +28,25 @@ class Tenant:
     gpu_type: str | None = None
     namespace: str | None = None
     options: DeployOptions = field(default_factory=DeployOptions)
+    services: dict[str, Any] = field(default_factory=dict)
+    """What it chose for its services."""
+    cluster: dict[str, Any] = field(default_factory=dict)
 
     @property
     def spec(self) -> TenantSpec:
-        return TenantSpec(tenant_id=self.tenant_id, name=self.name, service_requirements=self.requirements)
+        return TenantSpec(
+            tenant_id=self.tenant_id,
+            name=self.name,
+            service_requirements=self.requirements,
+            service_options={name: ServiceOptions.model_validate(each) for name, each in self.services.items()},
+            cluster_options=ClusterOptions.model_validate(self.cluster),
+        )
 
     @property
     def sizing(self) -> Sizing:
+        if self.services:
+            chosen = self.spec.service_options
+            return size(self.requirements, SlaTarget(), self.preset, self.gpu_type, CATALOG, choices=chosen)
         return _sized(tuple(self.requirements.items()), self.preset, self.gpu_type)
 
     def render(self) -> list[Obj]:
@@ -93,6 +107,41 @@ TENANTS = {
         {"callbot": 20, "advisor": 5, "qa": 10},
         preset="small",
         options=DeployOptions(include_ingress=True, prometheus_operator=True, external_secrets=True),
+    ),
+    "everything-chosen": Tenant(
+        "own-choices",
+        {"callbot": 20, "chatbot": 10, "stt": 20},
+        name="우리 선택",
+        options=DeployOptions(include_ingress=True),
+        services={
+            "callbot": {
+                "image": "registry.example.com/bots/callbot:2.0",
+                "environment": {"LOG_LEVEL": "debug", "WORKERS": 4},
+                "autoscaling": {"min_replicas": 3, "max_replicas": 6, "target_cpu_percent": 55},
+                "resources": {"requests": {"cpu": "2", "memory": "4Gi"}, "limits": {"memory": "6Gi"}},
+                "health": {"liveness": "/live", "readiness": "/ok"},
+                "port": 9090,
+            },
+            "chatbot": {"image": {"tag": "2.1"}, "replicas": 3, "autoscaling": {"enabled": False}},
+            "tts": {"replicas": 2},
+        },
+        cluster={
+            "registry": "mirror.example.com/ecp",
+            "storage_class": "fast",
+            "shared_storage_class": "nfs",
+            "node_selector": {"kubernetes.io/arch": "amd64"},
+            "tolerations": [{"key": "voice", "value": "only", "effect": "NoSchedule"}],
+            "runtime_class": "kata",
+            "gpu_runtime_class": "nvidia",
+            "ingress": {
+                "class_name": "haproxy",
+                "host": "voice.example.com",
+                "tls_secret": "voice-tls",
+                "controller_namespace": "haproxy",
+            },
+            "labels": {"example.com/team": "voice"},
+            "annotations": {"example.com/contact": "ops@example.com"},
+        },
     ),
     "v100-in-a-namespace-of-its-own": Tenant(
         "on", {"callbot": 10, "nlp": 1000}, gpu_type="v100", namespace="team-voice"
