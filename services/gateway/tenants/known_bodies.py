@@ -2,7 +2,8 @@
 
 from services.gateway.http.known_fields import KnownField, KnownFields
 from services.gateway.tenants.known_fields import OF_CHANGES, OF_TENANTS
-from services.gateway.tenants.schemas import CalculateResources, TenantChange, TenantCreate, TenantPatch
+from services.gateway.tenants.schemas import TenantChange, TenantCreate, TenantPatch
+from services.gateway.tenants.sizing_schemas import CalculateResources
 
 _IGNORED = KnownField()
 KNOWN_FIELDS: KnownFields = {

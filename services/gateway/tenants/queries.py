@@ -16,13 +16,13 @@ from services.gateway.tenants.cluster_defaults import with_defaults
 from services.gateway.tenants.requests import check_known
 from services.gateway.tenants.row import TenantRow
 from services.gateway.tenants.schemas import (
-    CalculateResources,
     Pagination,
     TenantDetail,
     TenantList,
     TenantService,
     TenantSummary,
 )
+from services.gateway.tenants.sizing_schemas import CalculateResources
 from services.gateway.tenants.targets import TargetChoice
 from shared.choices import ClusterOptions, with_registry
 from shared.events import ServiceReadiness

@@ -12,8 +12,6 @@ from services.gateway.mode_context import CurrentMode
 from services.gateway.tenants.commands import TenantCommands
 from services.gateway.tenants.queries import TenantQueries
 from services.gateway.tenants.schemas import (
-    CalculatedResources,
-    CalculateResources,
     TenantChange,
     TenantChanged,
     TenantCreate,
@@ -23,6 +21,7 @@ from services.gateway.tenants.schemas import (
     TenantList,
     TenantPatch,
 )
+from services.gateway.tenants.sizing_schemas import CalculatedResources, CalculateResources
 from shared.events.statuses import TenantStatus
 
 router = APIRouter(prefix="/tenants", tags=["tenants"])

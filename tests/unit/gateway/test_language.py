@@ -14,7 +14,7 @@ from services.gateway.http.problems import refusal
 from services.gateway.http.request_context import RequestContext
 from services.gateway.http.responses import error_response
 from services.gateway.manifests.schemas import answer_of
-from services.gateway.tenants.schemas import CalculatedResources
+from services.gateway.tenants.sizing_schemas import CalculatedResources
 from shared.errors import EcpError, Refused
 from shared.events import TenantCreated
 from shared.examples import SIZING, SPEC

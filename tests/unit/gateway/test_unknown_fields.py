@@ -11,7 +11,8 @@ from services.gateway.http.body_check import BodyCheck, names_at
 from services.gateway.http.unknown_fields import UnknownFields
 from services.gateway.monitoring.routes import Points
 from services.gateway.tenants.known_bodies import KNOWN_FIELDS
-from services.gateway.tenants.schemas import CalculateResources, DeployRequest, TenantChange, TenantCreate, TenantPatch
+from services.gateway.tenants.schemas import DeployRequest, TenantChange, TenantCreate, TenantPatch
+from services.gateway.tenants.sizing_schemas import CalculateResources
 from shared.errors import Refused
 from shared.events import DeployOptions
 from shared.tenants import Model, SlaTarget
