@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from services.deployer.cluster.api import Kind
 from services.manifest.rendering import to_yaml
 from shared.events import DeployCompleted
 from shared.kube.differences import comparable, differences, written
+from shared.kube.kinds import Kind
 from shared.kube.objects import Obj
 from tests.integration.deployer_bench import Bench, running_bench
 from tests.support.tenants import TENANTS
