@@ -25,6 +25,7 @@ from shared.subjects import (
     MANIFEST_RENDERS,
     MONITOR_INGESTS_OUTSIDE,
     MONITOR_STORES,
+    MONITOR_STORES_SLICES,
     PUBLISHED_BY_OTHERS,
     Bucket,
     Durable,
@@ -122,8 +123,15 @@ ACCESS: dict[str, Access] = {
         watches=(Bucket.DESIRED, Bucket.APPLIED),
     ),
     "monitor": Access(
-        publishes=(Subject.METRICS_COLLECTED, Subject.SLA_REPORTED, Subject.ALERT_RAISED, Subject.ALERT_RESOLVED),
-        consumes=(MONITOR_STORES, MONITOR_INGESTS_OUTSIDE),
+        publishes=(
+            # The samples of other systems, which it publishes again.
+            Subject.METRICS_COLLECTED,
+            Subject.METRICS_SAMPLED,
+            Subject.SLA_REPORTED,
+            Subject.ALERT_RAISED,
+            Subject.ALERT_RESOLVED,
+        ),
+        consumes=(MONITOR_STORES, MONITOR_STORES_SLICES, MONITOR_INGESTS_OUTSIDE),
         answers=(Rpc.SLA_REPORT, Rpc.MAINTENANCE),
         keeps=(Bucket.LEASES,),
         # The deployer's records and manifests define what should run.

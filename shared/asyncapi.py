@@ -130,7 +130,8 @@ containers. The user `outside` always exists and is one more system. Each may pu
   then refuses more from that system only: wait and publish again.
 - A message of more than 256 KiB, including headers, is refused.
 - Don't name a stream when you publish (`stream=` in nats-py), or name your own (`OUTSIDE_crm`, `DEMO_OUTSIDE_crm`).
-- The monitor publishes a sample again as its own and stores it in PostgreSQL within seconds. The `source` "kubernetes"
+- The monitor publishes a sample again as its own and stores it in PostgreSQL within seconds. Its own samples of a
+  cluster are in `metrics.sampled`, which has many tenants in one event. The `source` "kubernetes"
   is reserved for the monitor and refused.
 - A NATS without our accounts is refused: the services don't start there.
 """

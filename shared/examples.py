@@ -19,6 +19,7 @@ from shared.events import (
     ManifestRejected,
     ManifestRendered,
     MetricsCollected,
+    MetricsSampled,
     Operation,
     OperationRequested,
     Phase,
@@ -28,6 +29,7 @@ from shared.events import (
     SlaReported,
     TenantCreated,
     TenantDeleted,
+    TenantSample,
     TenantUpdated,
 )
 from shared.sizing import ResourceTotals, ServiceSizing, Sizing
@@ -141,7 +143,19 @@ _ALL: tuple[Event, ...] = (
         tenant_id=_TENANT,
         time=_NOON,
         values={"cpu": 65.5, "memory": 78.2, "gpu": 85.0, "available": 1.0},
+        source="their-monitoring",
+    ),
+    MetricsSampled(
+        time=_NOON,
         source="kubernetes",
+        samples=(
+            TenantSample(
+                tenant_id=_TENANT,
+                values={"cpu": 65.5, "memory": 78.2, "pods_ready": 4.0, "pods_wanted": 4.0, "available": 1.0},
+                services={"callbot": True, "tts": True},
+            ),
+            TenantSample(tenant_id="other-tenant", values={"pods_ready": 0.0, "available": 0.0}),
+        ),
     ),
     SlaReported(
         tenant_id=_TENANT,

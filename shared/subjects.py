@@ -56,6 +56,7 @@ class Subject(StrEnum):
     DEPLOY_CANCELLED = "deploy.cancelled"
     DEPLOY_DRIFTED = "deploy.drifted"
     METRICS_COLLECTED = "metrics.collected"
+    METRICS_SAMPLED = "metrics.sampled"
     SLA_REPORTED = "sla.reported"
     ALERT_RAISED = "alert.raised"
     ALERT_RESOLVED = "alert.resolved"
@@ -121,11 +122,13 @@ PUBLISHED_BY_OTHERS = (Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED, Subject
 
 STREAM_SUBJECTS: dict[Stream, tuple[str, ...]] = {
     Stream.ECP: tuple(
-        subject for subject in Subject if subject not in (Subject.METRICS_COLLECTED, Subject.SLA_REPORTED)
+        subject
+        for subject in Subject
+        if subject not in (Subject.METRICS_COLLECTED, Subject.METRICS_SAMPLED, Subject.SLA_REPORTED)
     ),
     # Periodic events go where a full stream drops the oldest: ECP refuses when it is full, and the reports of a
     # hundred tenants would fill a gigabyte in a week.
-    Stream.METRICS: (Subject.METRICS_COLLECTED, Subject.SLA_REPORTED),
+    Stream.METRICS: (Subject.METRICS_COLLECTED, Subject.METRICS_SAMPLED, Subject.SLA_REPORTED),
     # A stream of their own, so that their message ids can't displace ours and their events can't fill our streams.
     Stream.OUTSIDE: tuple(from_outside(subject) for subject in PUBLISHED_BY_OTHERS),
     Stream.DLQ: (f"{DEAD_LETTER_PREFIX}.>",),
@@ -176,6 +179,7 @@ _RESULTS = tuple(
         Subject.DEPLOY_REQUESTED,
         Subject.OPERATION_REQUESTED,
         Subject.METRICS_COLLECTED,
+        Subject.METRICS_SAMPLED,
         Subject.SLA_REPORTED,
     )
 )
@@ -196,6 +200,8 @@ GATEWAY_INGESTS_OUTSIDE = Durable(
 )
 GATEWAY_FAILS_DEAD_LETTERS = Durable("gateway-fails-dead-letters", Stream.DLQ, (f"{DEAD_LETTER_PREFIX}.>",))
 MONITOR_STORES = Durable("monitor-stores", Stream.METRICS, (Subject.METRICS_COLLECTED,))
+MONITOR_STORES_SLICES = Durable("monitor-stores-slices", Stream.METRICS, (Subject.METRICS_SAMPLED,))
+"""A durable of its own, so that a monitor of an earlier version gets no event that it doesn't know."""
 MONITOR_INGESTS_OUTSIDE = Durable(
     "monitor-takes-in-outside", Stream.OUTSIDE, (from_outside(Subject.METRICS_COLLECTED),)
 )
@@ -211,5 +217,6 @@ DURABLES: tuple[Durable, ...] = (
     GATEWAY_INGESTS_OUTSIDE,
     GATEWAY_FAILS_DEAD_LETTERS,
     MONITOR_STORES,
+    MONITOR_STORES_SLICES,
     MONITOR_INGESTS_OUTSIDE,
 )

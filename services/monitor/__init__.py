@@ -1,8 +1,8 @@
 """The monitor owns measurements: samples of the clusters, the tables `monitoring_*` and `availability_*`, the SLA.
 
 It samples each cluster every 5 s through the Kubernetes API, and production's Prometheus if there is one, and publishes
-`metrics.collected` for each tenant. It consumes `metrics.collected`, its own and other systems', stores the samples and
-rolls them up. From them it publishes `sla.reported`, and answers `rpc.sla_report` and `rpc.maintenance`.
+`metrics.sampled` with the samples of all tenants. It consumes these and other systems' `metrics.collected`, stores the
+samples and rolls them up. From them it publishes `sla.reported`, and answers `rpc.sla_report` and `rpc.maintenance`.
 Any number of replicas can run: all of them store, and for each cluster a lease elects the one that samples and reports.
 
     collect/   clusters, Prometheus and the deployer's records -> samples

@@ -16,7 +16,7 @@ from services.monitor.collect.kubernetes import KubernetesCluster
 from services.monitor.collect.prometheus import Prometheus
 from services.monitor.collect.sampler import ObservedCluster, Sampler
 from services.monitor.collect.scraper import Scraper
-from services.monitor.handlers import answer_maintenance, answer_sla_report, ingest_sample, store_sample
+from services.monitor.handlers import answer_maintenance, answer_sla_report, ingest_sample, store_sample, store_samples
 from services.monitor.mode_context import ModeContext, mode_context, observed_endpoint, observed_target
 from services.monitor.reports.reporter import Reporter
 from services.monitor.reports.sla_report import SlaReports
@@ -33,7 +33,7 @@ from shared.bus.leases import Lease
 from shared.database import Database, Databases
 from shared.process.periodic import repeat
 from shared.rpc import MaintenanceRequest, SlaReportRequest
-from shared.subjects import MONITOR_INGESTS_OUTSIDE, MONITOR_STORES, Mode, Rpc
+from shared.subjects import MONITOR_INGESTS_OUTSIDE, MONITOR_STORES, MONITOR_STORES_SLICES, Mode, Rpc
 
 _CONCURRENT_WRITES = 4
 """Samples of a mode that are handled concurrently; they share a transaction."""
@@ -115,7 +115,7 @@ def _stores(database: Database, settings: MonitorSettings) -> ModeStores:
 
 def _run_sampler(worker: Worker, context: ModeContext, stores: ModeStores, settings: MonitorSettings) -> Sampler:
     """Sample the mode's cluster; in production also Prometheus, which doesn't scrape the demo's virtual cluster."""
-    publish = context.publisher.publish_sample
+    publish = context.publisher.publish_samples
     sampler = Sampler(
         context.cluster,
         context.lease,
@@ -198,6 +198,7 @@ def _handle(worker: Worker, stores: Mapping[Mode, ModeStores], settings: Monitor
         mode: SlaReports(each.availability, each.maintenance, each.requests, utc_now) for mode, each in stores.items()
     }
     worker.on(MONITOR_STORES, partial(store_sample, writers=writers), concurrency=_CONCURRENT_WRITES)
+    worker.on(MONITOR_STORES_SLICES, partial(store_samples, writers=writers))
     buses = {mode: worker.bus(mode) for mode in Mode}
     worker.on(MONITOR_INGESTS_OUTSIDE, partial(ingest_sample, buses=buses, retention=retention))
     worker.answer(Rpc.SLA_REPORT, SlaReportRequest, partial(answer_sla_report, reports=reports))

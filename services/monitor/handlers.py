@@ -11,18 +11,35 @@ from services.monitor.storage.sample_rules import check_sample
 from services.monitor.storage.sample_writer import SampleWriter
 from shared.bus import Delivery, ModePublisher, derived_id
 from shared.errors import InvalidEvent
-from shared.events import MetricsCollected
+from shared.events import MetricsCollected, MetricsSampled
 from shared.measuring import OLDEST
 from shared.rpc import MaintenanceReply, MaintenanceRequest, SlaReport, SlaReportRequest
 from shared.subjects import Mode
 
+_MOST_PROBLEMS = 20
+"""Tenants that the reason of a dead letter names."""
+
 
 async def store_sample(event: MetricsCollected, delivery: Delivery, writers: Mapping[Mode, SampleWriter]) -> None:
-    """Store a sample from the monitor, from the gateway, or from another system. Raises InvalidEvent."""
+    """Store a sample from the gateway, from another system, or from an earlier monitor. Raises InvalidEvent."""
     check_sample(event)
     if delivery.event_id != sample_id(delivery.mode, event.tenant_id, event.time):
         _refuse_own_source(event)
     await writers[delivery.mode].write(event)
+
+
+async def store_samples(event: MetricsSampled, delivery: Delivery, writers: Mapping[Mode, SampleWriter]) -> None:
+    """Store the monitor's own samples: the valid ones even if others aren't, which InvalidEvent then names."""
+    valid, problems = [], []
+    for sample in event.collected:
+        try:
+            check_sample(sample)
+            valid.append(sample)
+        except InvalidEvent as error:
+            problems.append(f"{sample.tenant_id}: {error.message}")
+    await writers[delivery.mode].write(*valid)
+    if problems:
+        raise InvalidEvent("; ".join(problems[:_MOST_PROBLEMS]))
 
 
 async def ingest_sample(

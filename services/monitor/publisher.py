@@ -8,17 +8,17 @@ from datetime import datetime
 
 from services.monitor.metric_names import KUBERNETES
 from shared.bus import ModePublisher, derived_id
-from shared.events import MetricsCollected, SlaReported
+from shared.events import MetricsCollected, MetricsSampled, SlaReported
 from shared.subjects import Mode
 
-PublishSample = Callable[[MetricsCollected], Awaitable[None]]
-"""Publish a sample. Raises DependencyUnavailable."""
+PublishSamples = Callable[[MetricsSampled], Awaitable[None]]
+"""Publish the samples of many tenants at one moment. Raises DependencyUnavailable."""
 PublishReport = Callable[[SlaReported], Awaitable[None]]
 """Publish a report. Raises DependencyUnavailable."""
 
 
 def sample_id(mode: Mode, tenant_id: str, time: datetime, source: str = KUBERNETES) -> str:
-    """The event id of the sample that the monitor takes of a tenant at `time` (UTC)."""
+    """The event id of a monitor of an earlier version, which published each tenant's sample at `time` (UTC) alone."""
     return derived_id(mode, MetricsCollected.subject, source, tenant_id, time.isoformat())
 
 
@@ -30,13 +30,16 @@ class ObservationPublisher:
         self._mode = mode
         self._bus = bus
 
-    async def publish_sample(self, sample: MetricsCollected) -> None:
-        """Publish a sample; one of the same source, tenant and time is a duplicate. Raises DependencyUnavailable."""
-        await self._publish_at(sample, sample_id(self._mode, sample.tenant_id, sample.time, sample.source))
+    async def publish_samples(self, event: MetricsSampled) -> None:
+        """Publish samples; those of the same source, time and tenants are a duplicate. Raises DependencyUnavailable."""
+        tenants = [each.tenant_id for each in event.samples]
+        await self._publish_at(
+            event, derived_id(self._mode, event.subject, event.source, event.time.isoformat(), *tenants)
+        )
 
     async def publish_report(self, report: SlaReported) -> None:
         """Publish a report; an equal one is a duplicate. Raises DependencyUnavailable."""
         await self._publish_at(report, derived_id(self._mode, report.subject, report.model_dump_json()))
 
-    async def _publish_at(self, event: MetricsCollected | SlaReported, event_id: str) -> None:
+    async def _publish_at(self, event: MetricsSampled | SlaReported, event_id: str) -> None:
         await self._bus.publish(event, event_id=event_id, correlation_id=event_id, time=event.time)

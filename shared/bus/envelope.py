@@ -105,11 +105,12 @@ def encode(
         EVENT_ID: event_id,
         "ce-type": f"ai.ecp.{event.subject}",
         SOURCE: source_of(source),
-        TENANT_ID: event.tenant_id,
         TIME: (time or datetime.now(UTC)).isoformat(),
         "content-type": "application/json",
         CORRELATION_ID: correlation_id,
     }
+    if event.tenant_id:
+        headers[TENANT_ID] = event.tenant_id
     if traceparent:
         headers[TRACEPARENT] = traceparent
     return Encoded(mode.subject(event.subject), event.model_dump_json(exclude_none=True).encode(), headers)

@@ -15,9 +15,11 @@ from shared.events.observations import (
     AlertResolved,
     ErrorBudget,
     MetricsCollected,
+    MetricsSampled,
     Moment,
     ServiceReadiness,
     SlaReported,
+    TenantSample,
 )
 from shared.events.requests import (
     DeploymentContext,
@@ -75,6 +77,7 @@ __all__ = [
     "ManifestRejected",
     "ManifestRendered",
     "MetricsCollected",
+    "MetricsSampled",
     "Moment",
     "Operation",
     "OperationRequested",
@@ -87,6 +90,7 @@ __all__ = [
     "SlaReported",
     "TenantCreated",
     "TenantDeleted",
+    "TenantSample",
     "TenantUpdated",
 ]
 

@@ -34,6 +34,35 @@ class MetricsCollected(Event):
         return (*self.earlier, Moment(time=self.time, values=self.values))
 
 
+class TenantSample(Model):
+    """What was measured of one tenant, as in `metrics.collected`."""
+
+    tenant_id: str
+    values: dict[str, float]
+    services: dict[str, bool] = Field(default_factory=dict, exclude_if=lambda value: not value)
+
+
+class MetricsSampled(Event):
+    """Samples of many tenants at one moment, as the monitor takes them: those of a cluster in as few events as fit."""
+
+    subject = Subject.METRICS_SAMPLED
+    tenant_id: str = Field(default="", exclude_if=lambda value: not value)
+    """Empty: the event is about many tenants."""
+    time: AwareDatetime
+    source: str
+    samples: tuple[TenantSample, ...]
+
+    @property
+    def collected(self) -> tuple[MetricsCollected, ...]:
+        """Each sample in the form of one tenant."""
+        return tuple(
+            MetricsCollected(
+                tenant_id=each.tenant_id, time=self.time, values=each.values, source=self.source, services=each.services
+            )
+            for each in self.samples
+        )
+
+
 class ErrorBudget(Model):
     """How much downtime a period allows, and how much of it is gone."""
 

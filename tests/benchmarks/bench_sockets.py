@@ -82,7 +82,7 @@ def new_feed() -> StreamFeed[Update]:
     return StreamFeed(
         Mode.DEMO,
         Stream.ECP,
-        lambda event: None,
+        lambda event: (),
         subjects=[],
         behind=None,
         keep=1000,

@@ -26,7 +26,7 @@ from services.monitor.collect.scraper import Scraper
 from services.monitor.publisher import ObservationPublisher
 from services.monitor.settings import MonitorSettings
 from shared.errors import DependencyUnavailable
-from shared.events import Event, MetricsCollected
+from shared.events import Event, MetricsCollected, MetricsSampled
 from shared.subjects import Mode
 from tests.integration.test_monitor_service import FakeCluster, World, api_server, start_process, stop_process
 from tests.support.gateway import make_databases, running_gateway, wait_until_ready
@@ -218,7 +218,7 @@ async def test_prometheus_scrapes_the_documented_metrics_and_the_workers(
                 await eventually(lambda: query(url, 'ecp_lease_held{lease="monitor.sampler", mode="demo"} == 1'))
                 consumers = {
                     (consumer, mode)
-                    for consumer in ("monitor-stores", "monitor-takes-in-outside")
+                    for consumer in ("monitor-stores", "monitor-stores-slices", "monitor-takes-in-outside")
                     for mode in ("demo", "production")
                 }
 
@@ -355,7 +355,7 @@ async def test_promql_gives_latency_errors_requests_and_gpus_by_tenant(tmp_path:
         await source.read(datetime.now(UTC).timestamp())
 
 
-async def test_values_of_prometheus_become_one_sample_a_tenant_and_moment() -> None:
+async def test_values_of_prometheus_become_one_event_a_moment() -> None:
     class FakePrometheus:
         async def read(self, time: float) -> dict[str, dict[str, float]]:
             assert time % 15 == 0
@@ -368,13 +368,14 @@ async def test_values_of_prometheus_become_one_sample_a_tenant_and_moment() -> N
             published.append((event, event_id))
 
     now = datetime(2026, 11, 20, 12, 0, 7, tzinfo=UTC)
-    publish = ObservationPublisher(Mode.PRODUCTION, FakeBus()).publish_sample
+    publish = ObservationPublisher(Mode.PRODUCTION, FakeBus()).publish_samples
     scraper = Scraper(FakePrometheus(), publish, leads=lambda: True, now=lambda: now)
     await scraper.scrape()
     await scraper.scrape()
     (first, first_id), (_, second_id) = published
-    assert isinstance(first, MetricsCollected)
-    assert (first.source, first.values, first.time.second) == ("prometheus", {"response_time": 120.0}, 0)
+    assert isinstance(first, MetricsSampled)
+    assert [(each.tenant_id, each.values) for each in first.samples] == [("acme", {"response_time": 120.0})]
+    assert (first.source, first.time.second) == ("prometheus", 0)
     assert first_id == second_id
 
 

@@ -26,13 +26,14 @@ from embedded.postgres import PostgresServer
 from services.monitor.app import build
 from services.monitor.collect.kubernetes import DEPLOYMENTS, PODS
 from services.monitor.collect.readings import ClusterObjects
+from services.monitor.publisher import sample_id
 from services.monitor.settings import MonitorSettings
 from services.monitor.storage.availability_store import AvailabilityStore
 from shared.bus import Worker, encode
 from shared.bus.bootstrap import bootstrap
 from shared.database import Databases
 from shared.errors import DependencyUnavailable
-from shared.events import MetricsCollected, SlaReported
+from shared.events import MetricsCollected, MetricsSampled, SlaReported, TenantSample
 from shared.roles import MONITOR
 from shared.sla import SLICE_SECONDS, slice_of, slice_start
 from shared.subjects import Bucket, Mode
@@ -40,7 +41,7 @@ from tests.support.migrated_databases import migrated_database
 from tests.support.service_logins import logging_in
 
 T = TypeVar("T")
-E = TypeVar("E", MetricsCollected, SlaReported)
+E = TypeVar("E", MetricsSampled, SlaReported)
 DEADLINE = 90.0
 
 
@@ -131,15 +132,15 @@ class World:
 
     async def reports(self, tenant_id: str) -> list[SlaReported]:
         """Every `sla.reported` of a tenant."""
-        return await self._published(SlaReported, tenant_id)
+        return [event for event in await self._published(SlaReported) if event.tenant_id == tenant_id]
 
     async def sampled(self, tenant_id: str) -> set[datetime]:
         """The times of all samples of a tenant that were published."""
-        events = await self._published(MetricsCollected, tenant_id)
-        return {moment.time for event in events for moment in event.moments}
+        events = await self._published(MetricsSampled)
+        return {event.time for event in events if any(each.tenant_id == tenant_id for each in event.samples)}
 
-    async def _published(self, event_type: type[E], tenant_id: str) -> list[E]:
-        """Every event of a type about a tenant in demo mode."""
+    async def _published(self, event_type: type[E]) -> list[E]:
+        """Every event of a type in demo mode."""
         client = await nats.connect(self.settings.nats_url)
         try:
             subject = Mode.DEMO.subject(event_type.subject)
@@ -148,8 +149,7 @@ class World:
             received = [await subscription.next_msg(timeout=5) for _ in range(pending or 0)]
         finally:
             await client.close()
-        events = [event_type.model_validate_json(message.data) for message in received]
-        return [event for event in events if event.tenant_id == tenant_id]
+        return [event_type.model_validate_json(message.data) for message in received]
 
 
 async def eventually(look: Callable[[], Awaitable[T]], good: Callable[[T], bool] = bool) -> T:
@@ -260,6 +260,24 @@ async def test_another_system_can_not_publish_observed_availability(world: World
     async with world.databases[Mode.DEMO].begin() as connection:
         row_id = await connection.scalar(text("SELECT id FROM tenants WHERE tenant_id = :id"), {"id": tenant_id})
     assert row_id not in row_ids
+
+
+async def test_a_slice_that_an_earlier_monitor_published_too_is_stored_once(world: World) -> None:
+    """During an upgrade: the earlier version publishes one event for each tenant, under the other subject."""
+    tenant_id = await world.tenant()
+    time = slice_start(slice_of(datetime.now(UTC)))
+    old = MetricsCollected(tenant_id=tenant_id, time=time, values={"available": 1.0}, source="kubernetes")
+    new = TenantSample(tenant_id=tenant_id, values={"available": 1.0, "last": 1.0})
+    async with world.monitor(FakeCluster()) as worker:
+        event_id = sample_id(Mode.DEMO, tenant_id, time)
+        await worker.publisher.publish(old, mode=Mode.DEMO, event_id=event_id, correlation_id="c")
+        event = MetricsSampled(time=time, source="kubernetes", samples=(new,))
+        await worker.publisher.publish(event, mode=Mode.DEMO, event_id=uuid4().hex, correlation_id="c")
+        await eventually(lambda: world.stored(tenant_id, "last"))
+        await eventually(lambda: _unfinished(world), lambda count: count == 0)
+        report, *_ = await eventually(lambda: world.reports(tenant_id))
+    assert await world.stored(tenant_id, "available") == [(time, 1.0)]
+    assert report.observed_seconds == SLICE_SECONDS
 
 
 async def test_while_postgresql_is_away_samples_are_held_and_none_is_lost(nats_url: str, tmp_path: Path) -> None:
@@ -407,8 +425,11 @@ async def _unfinished(world: World) -> int:
     """Samples that are not acknowledged yet."""
     client = await nats.connect(world.settings.nats_url)
     try:
-        info = await client.jetstream().consumer_info("DEMO_METRICS", "monitor-stores")
-        return (info.num_pending or 0) + (info.num_ack_pending or 0)
+        found = [
+            await client.jetstream().consumer_info("DEMO_METRICS", name)
+            for name in ("monitor-stores", "monitor-stores-slices")
+        ]
+        return sum((each.num_pending or 0) + (each.num_ack_pending or 0) for each in found)
     finally:
         await client.close()
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -13,12 +14,13 @@ import pytest
 from sqlalchemy import text
 
 from embedded.postgres import PostgresServer
+from services.monitor.handlers import store_samples
 from services.monitor.storage.availability_store import WHOLE, AvailabilityStore, TenantObjective
 from services.monitor.storage.housekeeping import Housekeeping
 from services.monitor.storage.sample_writer import SampleWriter
 from shared.database import Database, Databases, DatabaseSettings, ensure_partitions
 from shared.errors import InvalidEvent
-from shared.events import MetricsCollected, Moment
+from shared.events import MetricsCollected, MetricsSampled, Moment, TenantSample
 from shared.sla import SLICE_SECONDS, AvailabilityHistory, Run, slice_of, slice_start
 from shared.subjects import Mode
 from tests.support.migrated_databases import migrated_database
@@ -214,6 +216,38 @@ async def test_one_sample_that_can_not_be_written_fails_alone(database: Database
     )
     assert [type(outcome) for outcome in outcomes] == [type(None), InvalidEvent, type(None)]
     assert len(await rows(database)) == 2
+
+
+async def test_of_a_slice_all_is_stored_that_can_be_and_the_rest_is_named(database: Database) -> None:
+    await tenant(database)
+    await tenant(database, "globex")
+    time = slice_start(slice_of(datetime.now(UTC)))
+    async with database.begin() as connection:
+        await connection.execute(text("UPDATE tenants SET created_at = :time"), {"time": time})
+    values = {"cpu": 1.0, "available": 1.0}
+    event = MetricsSampled(
+        time=time,
+        source="kubernetes",
+        samples=(
+            TenantSample(tenant_id="acme", values=values, services={"callbot": True}),
+            TenantSample(tenant_id="bad-name", values={"x" * 51: 1.0}),
+            TenantSample(tenant_id="bad\x00id", values=values),
+            TenantSample(tenant_id="globex", values=values),
+        ),
+    )
+    delivery: Any = SimpleNamespace(mode=Mode.DEMO)
+    for _ in range(2):
+        with pytest.raises(InvalidEvent, match=r"the database can't hold it"):
+            await store_samples(event, delivery, {Mode.DEMO: SampleWriter(database)})
+    fine = event.model_copy(update={"samples": event.samples[:2]})
+    with pytest.raises(InvalidEvent, match=r"^bad-name: values\."):
+        await store_samples(fine, delivery, {Mode.DEMO: SampleWriter(database)})
+    assert [(name, float(value)) for _, name, value, _ in await rows(database)] == [
+        ("available", 1.0),
+        ("available", 1.0),
+        ("cpu", 1.0),
+        ("cpu", 1.0),
+    ]
 
 
 async def test_a_cancelled_write_leaves_the_others_of_its_batch_alone(database: Database) -> None:

@@ -19,7 +19,7 @@ from services.monitor.collect.promises import DeployedPromises
 from services.monitor.collect.readings import TenantReading
 from services.monitor.collect.sampler import Sampler
 from services.monitor.metric_names import AVAILABLE
-from shared.events import DeployCompleted, MetricsCollected, Operation
+from shared.events import DeployCompleted, MetricsSampled, Operation, TenantSample
 from shared.kube.objects import Obj
 from shared.sla import SLICE_SECONDS, ServiceState
 from shared.subjects import Bucket
@@ -48,7 +48,7 @@ class Watch:
     tenant: str
     sampler: Sampler
     time: datetime
-    samples: list[MetricsCollected] = field(default_factory=list)
+    samples: list[TenantSample] = field(default_factory=list)
 
     async def step(self) -> TenantReading:
         self.time += timedelta(seconds=SLICE_SECONDS)
@@ -108,9 +108,8 @@ async def watching(bench: WatchedBench, tenant: str) -> AsyncIterator[Watch]:
         lambda: jetstream.key_value(MODE.bucket(Bucket.MANIFESTS)),
     )
 
-    async def publish(sample: MetricsCollected) -> None:
-        if sample.tenant_id == tenant:
-            watch.samples.append(sample)
+    async def publish(event: MetricsSampled) -> None:
+        watch.samples.extend(each for each in event.samples if each.tenant_id == tenant)
 
     sampler = Sampler(cluster, AlwaysHeld(), publish, lambda: watch.time, deployed=promises.read)
     watch = Watch(tenant, sampler, datetime.now(UTC))

@@ -1,7 +1,7 @@
 """The two feeds of a mode, and everything else that its sockets share."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 from prometheus_client import Gauge
 
@@ -13,7 +13,7 @@ from services.gateway.websockets.monitoring import Sample
 from services.gateway.websockets.snapshots import SnapshotReader
 from services.gateway.websockets.stream_feed import StreamFeed
 from shared.database import Database
-from shared.events import Event, MetricsCollected
+from shared.events import Event, MetricsCollected, MetricsSampled
 from shared.subjects import GATEWAY_PROJECTS, Stream, Subject
 
 
@@ -40,9 +40,10 @@ def build_sockets(context: ModeContext, database: Database, metrics: GatewayMetr
 
 
 def _deployment_feed(context: ModeContext, metrics: GatewayMetrics) -> StreamFeed[Update]:
-    def read(event: Event) -> tuple[str, Update] | None:
+    def read(event: Event) -> Iterator[tuple[str, Update]]:
         update = read_update(event)
-        return (update.deployment_id, update) if update is not None else None
+        if update is not None:
+            yield update.deployment_id, update
 
     return StreamFeed(
         context.mode,
@@ -57,20 +58,27 @@ def _deployment_feed(context: ModeContext, metrics: GatewayMetrics) -> StreamFee
 
 
 def _sample_feed(context: ModeContext, metrics: GatewayMetrics) -> StreamFeed[Sample]:
-    def read(event: Event) -> tuple[str, tuple[datetime, dict[str, float]]] | None:
-        if not isinstance(event, MetricsCollected):
-            return None
-        values = latest_values(event.moments)
-        metrics.show_usage(context.mode, event.tenant_id, values, event.time)
-        return event.tenant_id, (event.time, values)
+    def read(event: Event) -> Iterator[tuple[str, Sample]]:
+        for tenant_id, (time, values) in _samples(event):
+            metrics.show_usage(context.mode, tenant_id, values, time)
+            yield tenant_id, (time, values)
 
     return StreamFeed(
         context.mode,
         Stream.METRICS,
         read,
-        subjects=[Subject.METRICS_COLLECTED],
+        subjects=[Subject.METRICS_COLLECTED, Subject.METRICS_SAMPLED],
         behind=None,
         keep=context.settings.replay_messages,
         queue=context.settings.socket_queue,
         on_missed=metrics.missed.inc,
     )
+
+
+def _samples(event: Event) -> Iterator[tuple[str, Sample]]:
+    """The sample of each tenant in an event, by tenant id."""
+    if isinstance(event, MetricsCollected):
+        yield event.tenant_id, (event.time, latest_values(event.moments))
+    elif isinstance(event, MetricsSampled):
+        for each in event.samples:
+            yield each.tenant_id, (event.time, each.values)

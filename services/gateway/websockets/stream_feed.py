@@ -13,7 +13,7 @@ last message is another one, the stream lost its end or was created again, and t
 import asyncio
 import secrets
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -106,7 +106,7 @@ class StreamFeed(Generic[P]):
         self,
         mode: Mode,
         stream: Stream,
-        read: Callable[[Event], tuple[str, P] | None],
+        read: Callable[[Event], Iterable[tuple[str, P]]],
         *,
         subjects: Sequence[str],
         behind: str | None,
@@ -119,7 +119,7 @@ class StreamFeed(Generic[P]):
         Args:
             mode: the mode of the stream.
             stream: the stream to read.
-            read: returns an event's topic and content, or None for an event that no socket needs.
+            read: returns topic and content of each message in an event; none for an event that no socket needs.
             subjects: the subjects to read, without mode.
             behind: the durable at whose progress the feed starts; None starts with new messages.
             keep: recent messages that are kept for new sockets.
@@ -243,15 +243,13 @@ class StreamFeed(Generic[P]):
         metadata = message.metadata
         self.last_seq, self._last_time = metadata.sequence.stream, metadata.timestamp
         try:
-            found = self._read(EVENTS[split_mode(message.subject)[1]].model_validate_json(message.data))
+            event = EVENTS[split_mode(message.subject)[1]].model_validate_json(message.data)
         except (ValidationError, KeyError):
             # The projection dead-letters it with the reason.
             return
-        if found is None:
-            return
-        topic, content = found
         correlation_id = (message.headers or {}).get(CORRELATION_ID, "")
-        self._fan_out(FeedMessage(self.last_seq, topic, metadata.timestamp, correlation_id, content))
+        for topic, content in self._read(event):
+            self._fan_out(FeedMessage(self.last_seq, topic, metadata.timestamp, correlation_id, content))
 
     def _fan_out(self, message: FeedMessage[P]) -> None:
         if len(self._recent) == self._recent.maxlen:

@@ -1,4 +1,4 @@
-"""Measuring: reads clusters and Prometheus, and publishes `metrics.collected`.
+"""Measuring: reads clusters and Prometheus, and publishes `metrics.sampled`.
 
 kubernetes        the objects of a cluster's tenants
 watched_list      those of one kind, by a list and a watch
@@ -8,6 +8,7 @@ deployer_records  what the deployer recorded for a tenant (pure)
 promises          what was deployed for each tenant, from those records and their manifests
 readings          objects and promises -> values of each tenant (pure)
 sampler           every 5 s, one cluster, while this process holds its lease
+slice_events      values of all tenants -> as few events as fit (pure)
 prometheus        values that only Prometheus has: latency, errors, GPU utilisation
 scraper           every 15 s, one Prometheus
 """

@@ -20,11 +20,12 @@ from services.monitor.collect.readings import (
     needs_found,
     read_tenants,
 )
+from services.monitor.collect.slice_events import slice_events
 from services.monitor.metric_names import AVAILABLE, KUBERNETES
 from services.monitor.outage_log import OutageLog
-from services.monitor.publisher import PublishSample
+from services.monitor.publisher import PublishSamples
 from shared.errors import DependencyUnavailable, TemporaryError
-from shared.events import MetricsCollected
+from shared.events import TenantSample
 from shared.sla import SLICE_SECONDS, Observer, Promise, ServiceState, lower_of, slice_of, slice_start
 
 STANDBY_SECONDS = 1.0
@@ -78,13 +79,13 @@ async def none_deployed() -> Mapping[str, Promise]:
 
 
 class Sampler:
-    """Publishes `metrics.collected` for each tenant of one cluster."""
+    """Publishes `metrics.sampled` for the tenants of one cluster."""
 
     def __init__(
         self,
         cluster: ObservedCluster,
         lease: SamplerLease,
-        publish: PublishSample,
+        publish: PublishSamples,
         now: Now = utc_now,
         *,
         deployed: Deployed = none_deployed,
@@ -160,8 +161,8 @@ class Sampler:
         promises = unchanged(before, self._promises)
         promises = self._observed(state, promises, time) | promises
         readings = read_tenants(state, promises, expected=await self._expected_tenants())
-        samples = [_sample(tenant_id, time, each) for tenant_id, each in readings.items() if each.values]
-        await asyncio.gather(*(self._publish(each) for each in samples))
+        samples = [_sample(tenant_id, each) for tenant_id, each in readings.items() if each.values]
+        await asyncio.gather(*map(self._publish, slice_events(time, KUBERNETES, samples)))
         self._last_slice = number
         self._notice_changes(readings)
 
@@ -204,10 +205,8 @@ class Sampler:
             self.changed.set()
 
 
-def _sample(tenant_id: str, time: datetime, reading: TenantReading) -> MetricsCollected:
-    return MetricsCollected(
-        tenant_id=tenant_id, time=time, values=reading.values, source=KUBERNETES, services=reading.known
-    )
+def _sample(tenant_id: str, reading: TenantReading) -> TenantSample:
+    return TenantSample(tenant_id=tenant_id, values=reading.values, services=reading.known)
 
 
 def unchanged(before: Mapping[str, Promise], after: Mapping[str, Promise]) -> dict[str, Promise]:

@@ -10,11 +10,12 @@ from typing import Protocol
 
 from services.monitor.clock import Now, utc_now
 from services.monitor.collect.prometheus import INTERVAL_SECONDS
+from services.monitor.collect.slice_events import slice_events
 from services.monitor.metric_names import PROMETHEUS
 from services.monitor.outage_log import OutageLog
-from services.monitor.publisher import PublishSample
+from services.monitor.publisher import PublishSamples
 from shared.errors import TemporaryError
-from shared.events import MetricsCollected
+from shared.events import TenantSample
 
 
 class ScrapedPrometheus(Protocol):
@@ -30,7 +31,7 @@ class Scraper:
     def __init__(
         self,
         prometheus: ScrapedPrometheus,
-        publish: PublishSample,
+        publish: PublishSamples,
         *,
         leads: Callable[[], bool],
         now: Now = utc_now,
@@ -55,11 +56,8 @@ class Scraper:
         time = datetime.fromtimestamp(self._now().timestamp() // INTERVAL_SECONDS * INTERVAL_SECONDS, UTC)
         try:
             values = await self._prometheus.read(time.timestamp())
-            samples = [
-                MetricsCollected(tenant_id=tenant_id, time=time, values=each, source=PROMETHEUS)
-                for tenant_id, each in values.items()
-            ]
-            await asyncio.gather(*(self._publish(each) for each in samples))
+            samples = [TenantSample(tenant_id=tenant_id, values=each) for tenant_id, each in values.items()]
+            await asyncio.gather(*map(self._publish, slice_events(time, PROMETHEUS, samples)))
         except TemporaryError as error:
             self._outage.begins(f"No values from Prometheus: {error.message}")
         else:

@@ -103,23 +103,25 @@ class SampleWriter:
         self.late = asyncio.Event()
         """Set when a sample of a past hour was stored: the hour may have been rolled up without it."""
 
-    async def write(self, sample: MetricsCollected) -> None:
-        """Return when `sample` is committed.
+    async def write(self, *samples: MetricsCollected) -> None:
+        """Return when all that can be stored of `samples` is committed.
 
         Raises DependencyUnavailable while the database is unavailable, and InvalidEvent for what it can't hold.
         """
-        entry = _Entry(sample)
-        self._waiting.append(entry)
+        entries = [_Entry(each) for each in samples]
+        self._waiting += entries
         try:
-            while not entry.finished:
+            while not all(each.finished for each in entries):
                 async with self._writing:
-                    if not entry.finished:
+                    if not all(each.finished for each in entries):
                         await self._write_waiting()
         finally:
-            if not entry.finished and entry in self._waiting:
-                self._waiting.remove(entry)
-        if entry.error is not None:
-            raise entry.error
+            left = {id(each) for each in entries if not each.finished}
+            if left:
+                self._waiting = [each for each in self._waiting if id(each) not in left]
+        errors = [each.error for each in entries if each.error is not None]
+        if errors:
+            raise next((each for each in errors if not isinstance(each, InvalidEvent)), errors[0])
 
     async def _write_waiting(self) -> None:
         count = _batch_size(self._waiting)

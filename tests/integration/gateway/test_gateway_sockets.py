@@ -10,7 +10,16 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from embedded.postgres import PostgresServer
 from services.gateway.websockets.stream_feed import StreamFeed
-from shared.events import DeployCompleted, DeployProgressed, Event, MetricsCollected, Phase, TenantDeleted
+from shared.events import (
+    DeployCompleted,
+    DeployProgressed,
+    Event,
+    MetricsCollected,
+    MetricsSampled,
+    Phase,
+    TenantDeleted,
+    TenantSample,
+)
 from shared.subjects import Mode
 from tests.integration.gateway.test_gateway_deployments import CALLBOT, created_and_prepared, event
 from tests.support.gateway import (
@@ -190,6 +199,23 @@ async def test_samples_come_without_a_subscription_with_their_values_also_at_the
     async with gateway.socket(f"/ws/monitoring/{name}?demo=true&since={message['seq']}") as socket:
         missed = await socket.next()
         assert (missed["type"], missed["seq"]) == ("sample", later["seq"])
+
+
+async def test_each_tenant_of_a_slice_gets_its_sample(gateway: Gateway) -> None:
+    first, second = [(await gateway.create(deploy=False))["tenant_id"] for _ in range(2)]
+    samples = tuple(TenantSample(tenant_id=name, values={"cpu": cpu}) for name, cpu in ((first, 1.0), (second, 2.0)))
+    async with (
+        gateway.socket(f"/ws/monitoring/{first}?demo=true") as one,
+        gateway.socket(f"/ws/monitoring/{second}?demo=true") as other,
+    ):
+        for name in (first, second):
+            await wait_for_socket(gateway, name)
+        time = datetime.now(UTC).replace(microsecond=0)
+        await gateway.publish(MetricsSampled(time=time, source="kubernetes", samples=samples))
+        seen = [await one.next(), await other.next()]
+    assert [(each["tenant_id"], each["cpu"]) for each in seen] == [(first, 1.0), (second, 2.0)]
+    assert seen[0]["seq"] == seen[1]["seq"]
+    assert {each["timestamp"] for each in seen} == {f"{time:%Y-%m-%dT%H:%M:%S}Z"}
 
 
 async def test_a_subscription_chooses_metrics_and_an_interval(gateway: Gateway) -> None:

@@ -222,7 +222,7 @@ async def test_a_full_queue_gives_up_its_oldest_and_counts_them() -> None:
 @contextmanager
 def feed(**changes: Any) -> Iterator[StreamFeed[str]]:
     options: dict[str, Any] = {"subjects": ["deploy.progressed"], "behind": "gateway-projects", "keep": 3, "queue": 3}
-    yield StreamFeed(Mode.DEMO, Stream.ECP, lambda event: None, on_missed=lambda: None, **(options | changes))
+    yield StreamFeed(Mode.DEMO, Stream.ECP, lambda event: (), on_missed=lambda: None, **(options | changes))
 
 
 class PositionsOnly:

@@ -14,7 +14,7 @@ from services.monitor.collect.readings import ClusterObjects
 from services.monitor.collect.sampler import STANDBY_SECONDS, Sampler
 from services.monitor.publisher import ObservationPublisher
 from shared.errors import DependencyUnavailable
-from shared.events import Event, MetricsCollected
+from shared.events import Event, MetricsCollected, MetricsSampled
 from shared.subjects import Mode
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
@@ -86,7 +86,8 @@ class FakeBus:
 
     @property
     def samples(self) -> list[MetricsCollected]:
-        return [event for event in self.events.values() if isinstance(event, MetricsCollected)]
+        events = [event for event in self.events.values() if isinstance(event, MetricsSampled)]
+        return [sample for event in events for sample in event.collected]
 
 
 @dataclass
@@ -111,7 +112,7 @@ class Stage:
 
     def sampler(self) -> Sampler:
         publisher = ObservationPublisher(Mode.DEMO, self.bus)
-        return Sampler(self.cluster, self.lease, publisher.publish_sample, self.clock.now)
+        return Sampler(self.cluster, self.lease, publisher.publish_samples, self.clock.now)
 
 
 @contextmanager
@@ -152,8 +153,17 @@ async def test_an_unreadable_object_affects_only_its_tenant(broken: str) -> None
     assert {(line["action"], line["tenant_id"]) for line in lines} == {("skip-tenant", "broken")}
 
 
-async def test_each_tenant_has_a_message_of_its_own() -> None:
+async def test_the_tenants_of_a_slice_share_an_event() -> None:
     stage = Stage(FakeCluster(state("acme", "globex")))
+    await stage.sampler().sample()
+    assert len(stage.bus.events) == 1
+    assert {sample.tenant_id for sample in stage.bus.samples} == {"acme", "globex"}
+
+
+async def test_a_replica_that_also_sees_a_new_tenant_publishes_it() -> None:
+    stage = Stage(FakeCluster(state("acme")))
+    await stage.sampler().sample()
+    stage.cluster.state = state("acme", "globex")
     await stage.sampler().sample()
     assert {sample.tenant_id for sample in stage.bus.samples} == {"acme", "globex"}
 
@@ -181,7 +191,7 @@ async def test_the_modes_never_share_an_event_id() -> None:
     stage = Stage(FakeCluster(state("acme")))
     await stage.sampler().sample()
     publisher = ObservationPublisher(Mode.PRODUCTION, stage.bus)
-    await Sampler(stage.cluster, stage.lease, publisher.publish_sample, stage.clock.now).sample()
+    await Sampler(stage.cluster, stage.lease, publisher.publish_samples, stage.clock.now).sample()
     assert len(stage.bus.events) == 2
 
 
