@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from aiohttp.test_utils import TestServer
 
 from services.monitor.collect.api_server import Endpoint
 from services.monitor.collect.kubernetes import PODS, KubernetesCluster
+from shared.errors import DependencyUnavailable
 
 DEADLINE = 10.0
 
@@ -30,6 +32,8 @@ class WatchedServer:
     versions: list[str] = field(default_factory=list)
     """The versions from which watches were opened."""
     refuses: bool = False
+    page_seconds: float = 0.0
+    """If set, a page has one pod and takes so long."""
     changes: asyncio.Queue[dict[str, Any] | None] = field(default_factory=asyncio.Queue)
     """Lines of the watch; None ends it."""
 
@@ -38,12 +42,19 @@ class WatchedServer:
         if request.path != PODS:
             return web.json_response({"items": [], "metadata": {}})
         if not is_watch:
-            self.lists += 1
-            return web.json_response({"items": self.pods, "metadata": {"resourceVersion": "7"}})
+            return await self._page(int(request.query.get("continue", "0")))
         self.versions.append(request.query["resourceVersion"])
         if self.refuses:
             return web.json_response({"kind": "Status", "reason": "Forbidden"}, status=403)
         return await self._send(request)
+
+    async def _page(self, number: int) -> web.StreamResponse:
+        self.lists += number == 0
+        await asyncio.sleep(self.page_seconds)
+        is_last = not self.page_seconds or number + 1 == len(self.pods)
+        items = self.pods[number : number + 1] if self.page_seconds else self.pods
+        following = {} if is_last else {"continue": str(number + 1)}
+        return web.json_response({"items": items, "metadata": {"resourceVersion": "7", **following}})
 
     async def _send(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -126,6 +137,24 @@ async def test_where_watches_are_not_allowed_every_read_lists(api: WatchedServer
         api.pods = [pod(name)]
         assert await names(cluster) == {name}
     assert api.lists == 3
+
+
+async def test_a_list_that_takes_longer_than_a_read_is_not_begun_again(api: WatchedServer) -> None:
+    """Each of its pages arrives in time."""
+    api.pods = [pod(f"p{number}") for number in range(5)]
+    api.page_seconds = 0.4
+    cluster = KubernetesCluster(Endpoint("test", server=api.url), timeout=1.0)
+    try:
+        with pytest.raises(DependencyUnavailable, match="no answer within 1 s"):
+            await cluster.read()
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                with suppress(DependencyUnavailable):
+                    assert len((await cluster.read()).pods) == 5
+                    break
+    finally:
+        await cluster.close()
+    assert api.lists == 1
 
 
 async def test_after_a_close_the_next_read_lists_and_watches_again(

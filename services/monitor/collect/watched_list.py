@@ -26,9 +26,8 @@ class WatchedList:
         self._path = path
         self._keep = keep
         self._objects: dict[ObjectKey, Obj] = {}
-        self._task: asyncio.Task[None] | None = None
-        self._refreshing = asyncio.Lock()
-        """After a failed read, the refreshes of its other lists may still run."""
+        self._listing: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     @property
     def objects(self) -> Sequence[Obj]:
@@ -36,26 +35,37 @@ class WatchedList:
         return list(self._objects.values())
 
     async def refresh(self) -> None:
-        """List unless a watch is open. Raises RequestFailed."""
-        async with self._refreshing:
-            if self._task is not None and not self._task.done():
-                return
-            listing = await self._server.list(self._path)
-            self._objects = {key_of(each): self._keep(each) for each in listing.items}
-            if listing.resource_version:
-                with suppress(RequestFailed):
-                    await self._open(listing.resource_version)
+        """List unless a watch is open. Raises RequestFailed.
+
+        A cancellation doesn't end the listing, and the next refresh waits for the same one: that of a large cluster
+        may take longer than a slice.
+        """
+        if self._watching is not None and not self._watching.done():
+            return
+        if self._listing is None or self._listing.done():
+            self._listing = asyncio.create_task(self._list(), name=f"list {self._path}")
+        await asyncio.shield(self._listing)
 
     async def close(self) -> None:
-        """Stop watching; the next refresh lists."""
-        task, self._task = self._task, None
-        if task is not None:
-            await cancel_until_ended([task])
+        """Stop listing and watching; the next refresh lists."""
+        tasks = [each for each in (self._listing, self._watching) if each is not None]
+        await cancel_until_ended(tasks)
+        # A listing that ends now may have opened a watch.
+        if self._watching is not None:
+            await cancel_until_ended([self._watching])
+        self._listing = self._watching = None
+
+    async def _list(self) -> None:
+        listing = await self._server.list(self._path)
+        self._objects = {key_of(each): self._keep(each) for each in listing.items}
+        if listing.resource_version:
+            with suppress(RequestFailed):
+                await self._open(listing.resource_version)
 
     async def _open(self, resource_version: str) -> None:
         seconds = random.randint(_SHORTEST_WATCH, _LONGEST_WATCH)  # noqa: S311 - no secret
         watch = await self._server.watch(self._path, resource_version, seconds)
-        self._task = asyncio.create_task(self._follow(watch), name=f"watch {self._path}")
+        self._watching = asyncio.create_task(self._follow(watch), name=f"watch {self._path}")
 
     async def _follow(self, watch: Watch) -> None:
         objects = self._objects
