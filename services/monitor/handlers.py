@@ -1,6 +1,6 @@
 """Handlers of events and requests. They serve both modes, and use what belongs to the mode of the delivery."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from services.monitor.metric_names import KUBERNETES
@@ -31,7 +31,7 @@ async def store_sample(event: MetricsCollected, delivery: Delivery, writers: Map
 async def store_samples(event: MetricsSampled, delivery: Delivery, writers: Mapping[Mode, SampleWriter]) -> None:
     """Store the monitor's own samples: the valid ones even if others aren't, which InvalidEvent then names."""
     valid, problems = [], []
-    for sample in event.collected:
+    for sample in samples_of(event):
         try:
             check_sample(sample)
             valid.append(sample)
@@ -40,6 +40,14 @@ async def store_samples(event: MetricsSampled, delivery: Delivery, writers: Mapp
     await writers[delivery.mode].write(*valid)
     if problems:
         raise InvalidEvent("; ".join(problems[:_MOST_PROBLEMS]))
+
+
+def samples_of(event: MetricsSampled) -> Iterator[MetricsCollected]:
+    """Each sample in the form of one tenant."""
+    for each in event.samples:
+        yield MetricsCollected(
+            tenant_id=each.tenant_id, time=event.time, values=each.values, source=event.source, services=each.services
+        )
 
 
 async def ingest_sample(

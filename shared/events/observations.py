@@ -52,16 +52,6 @@ class MetricsSampled(Event):
     source: str
     samples: tuple[TenantSample, ...]
 
-    @property
-    def collected(self) -> tuple[MetricsCollected, ...]:
-        """Each sample in the form of one tenant."""
-        return tuple(
-            MetricsCollected(
-                tenant_id=each.tenant_id, time=self.time, values=each.values, source=self.source, services=each.services
-            )
-            for each in self.samples
-        )
-
 
 class ErrorBudget(Model):
     """How much downtime a period allows, and how much of it is gone."""

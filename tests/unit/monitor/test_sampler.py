@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from services.monitor.collect.readings import ClusterObjects
 from services.monitor.collect.sampler import STANDBY_SECONDS, Sampler
+from services.monitor.handlers import samples_of
 from services.monitor.publisher import ObservationPublisher
 from shared.errors import DependencyUnavailable
 from shared.events import Event, MetricsCollected, MetricsSampled
@@ -87,7 +88,7 @@ class FakeBus:
     @property
     def samples(self) -> list[MetricsCollected]:
         events = [event for event in self.events.values() if isinstance(event, MetricsSampled)]
-        return [sample for event in events for sample in event.collected]
+        return [sample for event in events for sample in samples_of(event)]
 
 
 @dataclass

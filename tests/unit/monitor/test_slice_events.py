@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.monitor.collect.slice_events import LARGEST_BYTES, slice_events
+from services.monitor.handlers import samples_of
 from shared.bus import encode
 from shared.events import MetricsSampled, TenantSample
 from shared.subjects import Mode
@@ -50,7 +51,7 @@ def test_a_tenant_that_is_larger_than_the_limit_is_alone() -> None:
 
 def test_an_event_has_each_tenant_in_the_form_of_one() -> None:
     [event] = slice_events(NOON, "kubernetes", [sample("acme")])
-    [collected] = event.collected
+    [collected] = samples_of(event)
     assert (collected.tenant_id, collected.time, collected.source) == ("acme", NOON, "kubernetes")
     assert (collected.values, collected.services) == (VALUES, sample("acme").services)
 
