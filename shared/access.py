@@ -118,8 +118,8 @@ ACCESS: dict[str, Access] = {
         ),
         consumes=(DEPLOYER_ACCEPTS_MANIFESTS, DEPLOYER_ACCEPTS_OPERATIONS),
         answers=(Rpc.CAPACITY, Rpc.ROOM, Rpc.DIFF),
-        keeps=(Bucket.DESIRED, Bucket.APPLIED, Bucket.LEASES),
-        reads=(Bucket.MANIFESTS,),
+        # Manifests: that of an adopted namespace, which it alone can read.
+        keeps=(Bucket.DESIRED, Bucket.APPLIED, Bucket.LEASES, Bucket.MANIFESTS),
         watches=(Bucket.DESIRED, Bucket.APPLIED),
     ),
     "monitor": Access(

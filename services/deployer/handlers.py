@@ -31,6 +31,7 @@ _ACTIONS: Mapping[Operation, Literal["deploy", "stop", "delete"]] = {
     Operation.START: "deploy",
     Operation.RESTART: "deploy",
     Operation.ROLLBACK: "deploy",
+    Operation.ADOPT: "deploy",
 }
 
 
@@ -131,7 +132,8 @@ def _desired(event: ManifestRendered | OperationRequested, delivery: Delivery, *
 
 def _refusal(event: OperationRequested) -> PermanentError | None:
     """Why an operation is impossible, regardless of the tenant's state."""
-    if _ACTIONS.get(event.operation) == "deploy" and event.digest is None:
+    needs_manifest = _ACTIONS.get(event.operation) == "deploy" and event.operation is not Operation.ADOPT
+    if needs_manifest and event.digest is None:
         return PermanentError(f"a {event.operation.value} needs the digest of a manifest", code="MANIFEST_INVALID")
     return None
 

@@ -1,4 +1,4 @@
-"""Reads stored manifests: each text is under its digest, in a key-value bucket, and never changes."""
+"""Reads and stores manifests: each text is under its digest, in a key-value bucket, and never changes."""
 
 import hashlib
 
@@ -27,3 +27,12 @@ async def read_manifest(buckets: ModeBuckets, digest: str) -> str | None:
     if f"sha256:{hashlib.sha256(body).hexdigest()}" != digest:
         raise ManifestDamaged(f"the text stored as {digest} is damaged: it has another digest")
     return body.decode()
+
+
+async def store_manifest(buckets: ModeBuckets, digest: str, text: str) -> None:
+    """Store a text under its digest. Writing an existing one again refreshes its age. Raises DependencyUnavailable."""
+    try:
+        bucket = await buckets.key_value(Bucket.MANIFESTS)
+        await bucket.put(manifest_key(digest), text.encode())
+    except NATS_ERRORS as error:
+        raise DependencyUnavailable("NATS", f"manifest {digest} is not stored: {error!r}") from error

@@ -31,6 +31,8 @@ class Operation(StrEnum):
     STOP = "stop"
     RESTART = "restart"
     CANCEL = "cancel"
+    ADOPT = "adopt"
+    """Of a namespace that exists: it becomes the tenant's."""
     DELETE = "delete"
 
 

@@ -11,6 +11,7 @@ What was not promised (another workload in the same namespace) changes nothing.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from shared.kube.labels import TENANT
 from shared.kube.objects import Obj, condition, is_terminating, labels_of, selector_matches
 from shared.sla.promise import Need, Promise, WorkloadKey, key_of, wanted_replicas
 
@@ -53,7 +54,15 @@ def ready_pods(workload: Obj, pods: Iterable[Obj]) -> tuple[int, int]:
         for pod in pods
         if pod["metadata"].get("namespace", "") == namespace and selector_matches(selector, labels_of(pod))
     ]
+    if not mine and not _is_labelled(workload):
+        return int((workload.get("status") or {}).get("readyReplicas") or 0), 0
     return mine.count(True), mine.count(None)
+
+
+def _is_labelled(workload: Obj) -> bool:
+    """Whether its pods have our label, by which pods are listed. Those of an adopted workload may not have it."""
+    metadata = workload["spec"].get("template", {}).get("metadata") or {}
+    return TENANT in (metadata.get("labels") or {})
 
 
 def _state(need: Need, workload: Obj | None, pods: list[Obj], *, rests: bool) -> ServiceState:

@@ -247,6 +247,10 @@ class TenantScenario:
         """The manifest's text, as the manifest reader returns it."""
         return self.manifests[digest]
 
+    async def keep(self, digest: str, text: str) -> None:
+        """Store a manifest, as the manifest reader does."""
+        self.manifests[digest] = text
+
     def mode_context(self, leases: Any = None) -> ModeContext:
         """The scenario as the context of demo mode; every lease is free unless `leases` are others."""
         return ModeContext(

@@ -13,7 +13,7 @@ from shared.kube import labels
 from shared.kube.objects import Obj, labels_of
 
 _NAMED_AT_MOST = 5
-_CONTROL_PLANE = frozenset(
+CONTROL_PLANE = frozenset(
     {
         "cloud-controller-manager",
         "k3s",
@@ -48,6 +48,18 @@ def foreign(found: Iterable[Obj], inventory: Iterable[ObjectRef]) -> list[Obj]:
     return [obj for obj in found if obj["metadata"]["uid"] not in known and _is_foreign(obj)]
 
 
+def is_users(obj: Obj) -> bool:
+    """Whether others than controllers created the object: it has no owner, and a manager that isn't the control plane.
+
+    Our own field manager counts, too.
+    """
+    metadata = obj["metadata"]
+    if metadata.get("ownerReferences"):
+        return False
+    managers = {each.get("manager", "") for each in metadata.get("managedFields") or ()}
+    return bool(managers - CONTROL_PLANE - {""})
+
+
 def describe(objects: Iterable[Obj]) -> str:
     """`ConfigMap notes (of kubectl), Pod debug (of kubectl-run) and 2 more`."""
     texts = [f"{obj['kind']} {obj['metadata']['name']}{_managers(obj)}" for obj in objects]
@@ -77,4 +89,4 @@ def _is_foreign(obj: Obj) -> bool:
 
 def _others(obj: Obj) -> set[str]:
     managers = {each.get("manager", "") for each in obj["metadata"].get("managedFields") or ()}
-    return managers - _CONTROL_PLANE - {labels.FIELD_MANAGER, ""}
+    return managers - CONTROL_PLANE - {labels.FIELD_MANAGER, ""}

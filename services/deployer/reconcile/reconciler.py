@@ -8,6 +8,7 @@ objects again changes nothing. Every step first checks whether a higher generati
                                                        -> or delete what this generation created -> failed
     stop     scale to 0 -> watch until no pod is left -> completed
     cancel   any of these but a deletion, and an undoing, stops after its present step -> cancelled; nothing is undone
+    adopt    what is in the namespace -> dry run: only labels change -> record -> apply -> completed
     delete   objects outside the namespace -> the namespace -> wait until it is gone -> deleted
              with objects of others in it: only our objects -> failed, naming the others
 """
@@ -16,6 +17,7 @@ import structlog
 
 from services.deployer.cluster.api import ClusterUnavailable, NamespaceTerminating
 from services.deployer.cluster.ownership import describe
+from services.deployer.reconcile.adopt import Adoption
 from services.deployer.reconcile.deletion import Deletion
 from services.deployer.reconcile.generation_guard import Cancelled, Superseded
 from services.deployer.reconcile.progress import report_cancelled
@@ -84,6 +86,9 @@ class Reconciler:
             await Deletion(self._work).run()
         elif self._desired.action == "stop":
             await stop(self._work)
+        elif self._desired.operation is Operation.ADOPT:
+            report, digest = await Adoption(self._work).run()
+            await self._recorder.complete(report, digest)
         elif self._desired.operation is Operation.ROLLBACK:
             report = await self._roll_out(self._desired.digest)
             await self._recorder.roll_back(report._replace(message=f"back to {self._origin}; {report.message}"))

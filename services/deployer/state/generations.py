@@ -17,6 +17,7 @@ _NAMES: Mapping[Operation | None, str] = {
     None: "deployment",
     **{operation: operation.value for operation in Operation},
     Operation.DELETE: "deletion",
+    Operation.ADOPT: "adoption",
 }
 
 

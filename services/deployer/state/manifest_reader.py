@@ -4,7 +4,7 @@ import asyncio
 
 from services.deployer.state.errors import ManifestMissing
 from shared.bus import ModeBuckets
-from shared.bus.manifests import ManifestDamaged, read_manifest
+from shared.bus.manifests import ManifestDamaged, read_manifest, store_manifest
 
 _ATTEMPTS = 5
 _PAUSE = 0.5
@@ -12,7 +12,7 @@ _PAUSE = 0.5
 
 
 class ManifestReader:
-    """The manifests of one mode."""
+    """The manifests of one mode. The deployer writes only that of an adopted namespace; others are rendered."""
 
     def __init__(self, buckets: ModeBuckets) -> None:
         self._buckets = buckets
@@ -29,3 +29,7 @@ class ManifestReader:
             if text is not None:
                 return text
         raise ManifestMissing(f"the manifest {digest} is not there")
+
+    async def keep(self, digest: str, text: str) -> None:
+        """Store the manifest of an adopted namespace. Raises DependencyUnavailable."""
+        await store_manifest(self._buckets, digest, text)

@@ -4,7 +4,7 @@ from typing import Any
 
 from services.deployer.state.progress_report import INITIAL_PROGRESS
 from services.deployer.state.records import AppliedState, DesiredState, SupersededGeneration
-from shared.events import EVENTS, DeploySuperseded, Event, Phase, TenantDeleted
+from shared.events import EVENTS, DeploySuperseded, Event, Operation, Phase, TenantDeleted
 from shared.subjects import Subject
 
 
@@ -21,7 +21,7 @@ def last_event_of(desired: DesiredState, applied: AppliedState) -> Event:
     fields: dict[str, Any] = {
         **desired.model_dump(include={"tenant_id", "deployment_id", "generation", "target", "operation"}),
         **last.model_dump(include={"message", "phase", "progress", "resources", "code"}),
-        "digest": applied.digest if last.subject is Subject.DEPLOY_ROLLED_BACK else desired.digest,
+        "digest": applied.digest if _has_own_manifest(desired, last.subject) else desired.digest,
         "changed": applied.changed,
     }
     return EVENTS[last.subject].model_validate(fields)
@@ -43,3 +43,9 @@ def superseded_event_of(
         progress=last.progress if last else INITIAL_PROGRESS,
         superseded_by=desired.generation,
     )
+
+
+def _has_own_manifest(desired: DesiredState, subject: Subject) -> bool:
+    """Whether the manifest that runs at the end isn't the requested one: of a rollback, or an adopted one."""
+    is_adopted = desired.operation is Operation.ADOPT and subject is Subject.DEPLOY_COMPLETED
+    return is_adopted or subject is Subject.DEPLOY_ROLLED_BACK

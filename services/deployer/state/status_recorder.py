@@ -126,10 +126,13 @@ class StatusRecorder:
         if tuple(inventory) != self._applied.inventory:
             await self._update(inventory=tuple(inventory))
 
-    async def complete(self, report: ProgressReport) -> None:
-        """End as completed. A stop keeps the digest of the manifest that was healthy last, for a start or rollback."""
+    async def complete(self, report: ProgressReport, digest: str | None = None) -> None:
+        """End as completed. A stop keeps the digest of the manifest that was healthy last, for a start or rollback.
+
+        `digest` is that of a manifest that this generation has made, of what it found.
+        """
         _log.info(f"Completed: {report.message}.", action="deploy-completed")
-        digest = self._desired.digest or self._applied.digest
+        digest = digest or self._desired.digest or self._applied.digest
         await self._conclude(Outcome.COMPLETED, Subject.DEPLOY_COMPLETED, report, digest=digest)
 
     async def roll_back(self, report: ProgressReport) -> None:
