@@ -7,11 +7,13 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from cli.adopt import adopt
 from cli.dead_letters import app as dead_letters
 from shared.version import VERSION
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(dead_letters, name="dlq")
+app.command("adopt")(adopt)
 
 
 @app.command("env")

@@ -117,7 +117,7 @@ ACCESS: dict[str, Access] = {
             Subject.TENANT_DELETED,
         ),
         consumes=(DEPLOYER_ACCEPTS_MANIFESTS, DEPLOYER_ACCEPTS_OPERATIONS),
-        answers=(Rpc.CAPACITY, Rpc.ROOM, Rpc.DIFF),
+        answers=(Rpc.CAPACITY, Rpc.ROOM, Rpc.DIFF, Rpc.INSPECT),
         # Manifests: that of an adopted namespace, which it alone can read.
         keeps=(Bucket.DESIRED, Bucket.APPLIED, Bucket.LEASES, Bucket.MANIFESTS),
         watches=(Bucket.DESIRED, Bucket.APPLIED),

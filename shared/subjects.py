@@ -103,6 +103,7 @@ class Rpc(StrEnum):
     CAPACITY = "rpc.capacity"  # deployer
     ROOM = "rpc.room"  # deployer
     DIFF = "rpc.diff"  # deployer
+    INSPECT = "rpc.inspect"  # deployer
     SLA_REPORT = "rpc.sla_report"  # monitor
     MAINTENANCE = "rpc.maintenance"  # monitor
 

@@ -13,11 +13,21 @@ from services.deployer.drift.watcher import DriftWatcher
 from services.deployer.handlers import Handlers
 from services.deployer.mode_context import ModeContext
 from services.deployer.preview.cluster_diff import ClusterDiff
+from services.deployer.preview.inspection import Inspection
 from services.deployer.reconcile.controller import Controller
 from services.deployer.settings import DeployerSettings
 from shared.bus import Delivery, Worker
 from shared.events import Event, ManifestRendered, OperationRequested
-from shared.rpc import CapacityReply, CapacityRequest, DiffReply, DiffRequest, RoomReply, RoomRequest
+from shared.rpc import (
+    CapacityReply,
+    CapacityRequest,
+    DiffReply,
+    DiffRequest,
+    InspectReply,
+    InspectRequest,
+    RoomReply,
+    RoomRequest,
+)
 from shared.subjects import DEPLOYER_ACCEPTS_MANIFESTS, DEPLOYER_ACCEPTS_OPERATIONS, Mode, Rpc
 
 _REQUESTS_AT_ONCE = 16
@@ -45,9 +55,9 @@ def build(settings: DeployerSettings) -> Worker:
             worker.background(f"drift {mode} {target}", DriftWatcher(context, target).run)
         worker.closes(capacities[mode].close)
         worker.closes(context.clusters.close)
-    diffs = {mode: ClusterDiff(context.clusters, context.states) for mode, context in contexts.items()}
+    _preview(worker, contexts)
     _route(worker, handlers)
-    _answer(worker, capacities, diffs)
+    _answer(worker, capacities)
     return worker
 
 
@@ -64,7 +74,7 @@ def _route(worker: Worker, handlers: Mapping[Mode, Handlers]) -> None:
     worker.on(DEPLOYER_ACCEPTS_OPERATIONS, accept_operation)
 
 
-def _answer(worker: Worker, capacities: Mapping[Mode, CapacityService], diffs: Mapping[Mode, ClusterDiff]) -> None:
+def _answer(worker: Worker, capacities: Mapping[Mode, CapacityService]) -> None:
     """Answer each request by the objects of its mode."""
 
     async def answer_capacity(request: CapacityRequest, mode: Mode) -> CapacityReply:
@@ -73,9 +83,20 @@ def _answer(worker: Worker, capacities: Mapping[Mode, CapacityService], diffs: M
     async def answer_room(request: RoomRequest, mode: Mode) -> RoomReply:
         return await capacities[mode].answer_room(request)
 
+    worker.answer(Rpc.CAPACITY, CapacityRequest, answer_capacity, concurrency=_REQUESTS_AT_ONCE)
+    worker.answer(Rpc.ROOM, RoomRequest, answer_room, concurrency=_REQUESTS_AT_ONCE)
+
+
+def _preview(worker: Worker, contexts: Mapping[Mode, ModeContext]) -> None:
+    """Answer what an operation would change."""
+    diffs = {mode: ClusterDiff(context.clusters, context.states) for mode, context in contexts.items()}
+    inspections = {mode: Inspection(context.clusters) for mode, context in contexts.items()}
+
     async def answer_diff(request: DiffRequest, mode: Mode) -> DiffReply:
         return await diffs[mode].answer(request)
 
-    worker.answer(Rpc.CAPACITY, CapacityRequest, answer_capacity, concurrency=_REQUESTS_AT_ONCE)
-    worker.answer(Rpc.ROOM, RoomRequest, answer_room, concurrency=_REQUESTS_AT_ONCE)
+    async def answer_inspect(request: InspectRequest, mode: Mode) -> InspectReply:
+        return await inspections[mode].answer(request)
+
     worker.answer(Rpc.DIFF, DiffRequest, answer_diff, concurrency=_DIFFS_AT_ONCE)
+    worker.answer(Rpc.INSPECT, InspectRequest, answer_inspect, concurrency=_DIFFS_AT_ONCE)

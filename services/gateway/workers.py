@@ -15,6 +15,8 @@ from shared.rpc import (
     CapacityRequest,
     DiffReply,
     DiffRequest,
+    InspectReply,
+    InspectRequest,
     MaintenanceReply,
     MaintenanceRequest,
     Recommendation,
@@ -84,6 +86,9 @@ class WorkerClient:
 
     async def capacity(self, request: CapacityRequest) -> CapacityReply:
         return await self._call(Rpc.CAPACITY, request, CapacityReply)
+
+    async def inspect(self, request: InspectRequest) -> InspectReply:
+        return await self._call(Rpc.INSPECT, request, InspectReply, timeout=_DIFF_TIMEOUT)
 
     async def diff(self, request: DiffRequest) -> DiffReply:
         return await self._call(Rpc.DIFF, request, DiffReply, timeout=_DIFF_TIMEOUT)

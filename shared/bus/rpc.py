@@ -34,6 +34,7 @@ ANSWERED_BY: dict[Rpc, str] = {
     Rpc.CAPACITY: "deployer",
     Rpc.ROOM: "deployer",
     Rpc.DIFF: "deployer",
+    Rpc.INSPECT: "deployer",
     Rpc.SLA_REPORT: "monitor",
     Rpc.MAINTENANCE: "monitor",
 }

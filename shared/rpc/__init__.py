@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
+from shared.rpc.adoption import FoundWorkload, InspectReply, InspectRequest, LeftObject
 from shared.rpc.clusters import (
     CapacityReply,
     CapacityRequest,
@@ -53,6 +54,10 @@ __all__ = [
     "DiffReply",
     "DiffRequest",
     "Finding",
+    "FoundWorkload",
+    "InspectReply",
+    "InspectRequest",
+    "LeftObject",
     "MaintenanceReply",
     "MaintenanceRequest",
     "NodeCapacity",

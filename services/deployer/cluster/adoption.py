@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from services.deployer.cluster.extraction import extracted
-from services.deployer.cluster.manifest_objects import AUTOSCALER, rank
+from services.deployer.cluster.manifest_objects import AUTOSCALER
 from services.deployer.cluster.ownership import is_users
 from shared.kube.kinds import KINDS, Kind, kind_of
 from shared.kube.labels import FIELD_MANAGER, MANAGED_BY, TENANT
+from shared.kube.manifest_text import rank
 from shared.kube.objects import Obj, is_terminating, labels_of
 from shared.kube.rights import APPLIED, DEPLOYER
 
@@ -62,7 +63,7 @@ def our_labels(tenant_id: str) -> dict[str, str]:
 
 def changes_more_than_labels(live: Obj, after: Obj) -> bool:
     """Whether `after` differs from `live` in anything but labels. Both are as the API server returns them."""
-    return _content(live) != _content(after)
+    return bool(_content(live) != _content(after))
 
 
 def _content(obj: Obj) -> Any:

@@ -71,10 +71,10 @@ def _item(item: Any, fields: Mapping[str, Any]) -> Any:
     """The part of an item of a list that `fields` has; None if they don't have it."""
     for name, below in fields.items():
         kind, _, text = name.partition(":")
-        key = orjson.loads(text) if kind in ("k", "v") else None
-        if kind == "v" and key == item:
+        if kind == "v" and orjson.loads(text) == item:
             return item
-        if kind == "k" and isinstance(item, dict) and all(item.get(field) == value for field, value in key.items()):
-            part = _taken(item, below)
-            return {**key, **part} if isinstance(part, dict) else part
+        if kind == "k" and isinstance(item, dict):
+            key: dict[str, Any] = orjson.loads(text)
+            if all(item.get(field) == value for field, value in key.items()):
+                return {**key, **_taken(item, below)}
     return None

@@ -61,7 +61,8 @@ class Adoption:
         if namespace is None:
             raise NotAdoptable(f"there is no Namespace {work.namespace} to adopt")
         refuse_terminating(namespace)
-        plan = await plan_for(work.cluster, namespace, work.desired.tenant_id)
+        contents = await contents_of(work.cluster, namespace)
+        plan = await plan_for(work.cluster, namespace, contents, work.desired.tenant_id)
         manifest = AdoptedManifest(plan.objects)
         await self._check(plan, manifest)
         await work.context.manifests.keep(manifest.digest, manifest.text)
@@ -103,10 +104,14 @@ async def read_namespace(cluster: ClusterApi, name: str) -> Obj | None:
     return await cluster.read(ObjectRef(api_version="v1", kind="Namespace", name=name))
 
 
-async def plan_for(cluster: ClusterApi, namespace: Obj, tenant_id: str) -> AdoptionPlan:
-    """The plan for what is in a namespace now. Kinds of options that we have no rights on are left alone."""
+async def contents_of(cluster: ClusterApi, namespace: Obj) -> Sequence[Obj]:
+    """All objects in a namespace, of every kind that we may list."""
+    return await cluster.contents(namespace["metadata"]["name"])
+
+
+async def plan_for(cluster: ClusterApi, namespace: Obj, contents: Sequence[Obj], tenant_id: str) -> AdoptionPlan:
+    """The plan for a namespace with `contents`. Kinds of options that we have no rights on are left alone."""
     name = namespace["metadata"]["name"]
-    contents = await cluster.contents(name)
     optional = {kind_of(each) for each in contents if each["kind"] not in _BASE_KINDS}
     denied = {kind for kind in optional if not await _may_patch(cluster, kind, name)}
     return plan_adoption(namespace, contents, tenant_id, denied=frozenset(denied))

@@ -9,7 +9,7 @@ from shared.events import DeploymentContext, DeployOptions, DeployRequested, Ope
 from shared.sizing import Sizing
 from shared.tenants import TenantSpec
 
-_NOUNS = {"deploy": "deployment", Operation.DELETE: "deletion"}
+_NOUNS = {"deploy": "deployment", Operation.DELETE: "deletion", Operation.ADOPT: "adoption"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from shared.events import Operation
 from shared.events.statuses import ENDED
 from shared.messages import Sentence, sentence
 
-_RUNS = frozenset({"deploy", Operation.ROLLBACK, Operation.START, Operation.RESTART})
+_RUNS = frozenset({"deploy", Operation.ADOPT, Operation.ROLLBACK, Operation.START, Operation.RESTART})
 """Operations that run a manifest."""
 _HEALTHY = frozenset({"completed", "rolled_back"})
 _BROKEN_OFF = frozenset({"failed", "cancelled"})

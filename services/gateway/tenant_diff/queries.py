@@ -1,18 +1,12 @@
 """Renders a tenant as a deployment would, and has the deployer compare that with the cluster. Nothing is stored."""
 
-from collections.abc import Iterable
-
+from services.gateway.deployments.restarts import restarted
 from services.gateway.http.language import translator
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenant_diff.schemas import TenantDiff
 from services.gateway.tenants.queries import TenantQueries
 from services.gateway.tenants.targets import TargetChoice
-from shared.changes import ObjectChange
 from shared.rpc import DiffRequest, RenderRequest
-
-_TEMPLATE = ".spec.template."
-"""The fields of a workload that make it replace its pods."""
-_WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 
 
 class TenantDiffQueries:
@@ -49,12 +43,3 @@ class TenantDiffQueries:
             skipped=list(found.skipped),
             notes=translator().sentences(notes),
         )
-
-
-def restarted(changes: Iterable[ObjectChange]) -> list[str]:
-    """The workloads whose pods a deployment would replace."""
-    return [
-        f"{each.kind} {each.name}"
-        for each in changes
-        if each.kind in _WORKLOADS and any(field.path.startswith(_TEMPLATE) for field in each.fields)
-    ]

@@ -45,6 +45,7 @@ ended-already = 배포 '{ $deployment_id }'은(는) 이미 끝났습니다 ({ $o
 deletion-not-cancelled = 테넌트 '{ $tenant_id }'의 삭제는 일부가 이미 지워졌을 수 있어 취소할 수 없습니다. 끝날 때까지 기다린 뒤 다시 생성하세요
 being-superseded = 배포 '{ $deployment_id }'은(는) 테넌트 '{ $tenant_id }'의 다음 작업으로 대체되고 있습니다. 그 작업을 취소하세요
 nothing-to-cancel = 테넌트 '{ $tenant_id }'은(는) 배포된 적이 없어 취소할 것이 없습니다
+adoption-conflicts = '{ $namespace }'의 레이블이 다른 테넌트나 도구의 것입니다: { $conflicts }. options.force_conflicts로 바꿀 수 있습니다
 
 ## Notes on accepted requests.
 
@@ -52,6 +53,13 @@ deletion-started = 테넌트 삭제가 시작되었습니다
 cancelled-already = 취소되었습니다
 cancel-in-progress = 취소하는 중입니다
 cancel-requested = 취소를 요청했습니다. 이미 적용된 것은 그대로 남습니다
+sessions-estimated = service_requirements는 레플리카 수로 추정한 값입니다. 예상 세션 수를 직접 지정하세요
+options-unexpressed = 다음 값은 service_options로 유지할 수 없습니다: { $names }
+pods-unlabelled = { $names }의 파드에 테넌트 레이블이 없습니다. CPU와 메모리는 다음 배포부터 측정됩니다
+adopted-is-deleted = 인수한 뒤에는 네임스페이스가 테넌트의 것입니다. 테넌트를 삭제하면 인수한 것도 삭제됩니다
+namespace-not-adoptable = 인수한 네임스페이스는 테넌트의 것이 되므로 { $prefix }<테넌트 ID> 형식의 네임스페이스만 인수할 수 있습니다
+namespace-missing = '{ $target }'에 네임스페이스 { $namespace }이(가) 없습니다
+no-service-found = 네임스페이스에 서비스 이름을 가진 실행 중인 워크로드가 없습니다. service_requirements를 지정하세요
 no-kubeconfig = kubeconfig({ $setting })가 설정되지 않아 시뮬레이터의 클러스터 `default`에 배포합니다
 room-unchecked = '{ $target }'의 여유 자원을 확인하지 못했습니다: { $reason }
 waits-for-room = '{ $target }'에 자원이 생길 때까지 기다립니다: { $short }
