@@ -19,6 +19,7 @@ _SHOWN = 20
 
 def adopt(
     namespace: Annotated[str, typer.Argument(help="ecp-ai-<tenant id>")],
+    *,
     sessions: Annotated[
         list[str] | None,
         typer.Option("--sessions", help="Concurrent sessions of a service, as callbot=50; repeatable."),

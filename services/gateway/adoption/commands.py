@@ -83,7 +83,9 @@ class AdoptionCommands:
         chosen, unexpressed = rules.options_of(services, sizing, self._context.catalog)
         spec = self._spec(asked, tenant_id, requirements, chosen)
         request = await self._sizing.size(spec, found.target, asked.options, deploys=False)
-        rendered = await self._workers.render(RenderRequest(spec=spec, sizing=request.sizing, options=asked.options))
+        rendered = await self._workers.render(
+            RenderRequest(spec=request.deployed, sizing=request.sizing, options=asked.options)
+        )
         changes = await self._workers.diff(
             DiffRequest(target=found.target, tenant_id=tenant_id, manifest=rendered.text, force=True)
         )
