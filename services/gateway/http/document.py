@@ -21,7 +21,7 @@ JsonObject = dict[str, Any]
 TITLE = "ECP-AI Kubernetes Orchestrator"
 TAGS = {
     "tenants": "Create, read, change and delete tenants, and size services without storing them.",
-    "deployments": "Deploy, roll back, start, stop, restart, cancel and adopt; the progress and history of these operations.",
+    "deployments": "Deploy, roll back, start, stop, restart, cancel, adopt; the progress and history of operations.",
     "manifests": "The Kubernetes manifest of a tenant, and the validation of any manifest.",
     "recommendations": "Resource requests that follow from measured use.",
     "monitoring": "Metric series of a tenant, and measurements of other systems.",
