@@ -16,11 +16,8 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 
 from services.gateway import housekeeping
-<<<<<<< HEAD
-from services.gateway.callbacks import routes as callbacks
-=======
 from services.gateway.adoption import routes as adoption
->>>>>>> 6c64835 (gateway: adopt an existing namespace as a tenant)
+from services.gateway.callbacks import routes as callbacks
 from services.gateway.cancellation import routes as cancellation
 from services.gateway.dashboards import routes as dashboards
 from services.gateway.deployments import routes as deployments
