@@ -39,8 +39,8 @@ def _replicas(name: str, workload: SizedWorkload, plan: SizingPlan, catalog: Cat
     performance = performance_of(name, workload, plan.goal, catalog)
     if performance.unavailability > plan.goal.unavailability:
         english = (
-            "{service}: of {replicas} chosen replicas, the {needed} that it needs are there {percent} of the time; its "
-            "part of the target is {target}, for which {sized} replicas are needed."
+            "{service}: with {replicas} chosen instead of {sized} replicas, as many as it needs ({needed}) are there "
+            "{percent} of the time; its part of the target is {target}."
         )
         yield sentence(
             "chosen-below-availability",

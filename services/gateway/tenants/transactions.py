@@ -22,6 +22,7 @@ from services.gateway.durations.repository import kind_of
 from services.gateway.http.errors import conflict, tenant_not_found
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenants import repository, rules
+from services.gateway.tenants.ingress_hosts import claim_host
 from services.gateway.tenants.requests import SizedRequest
 from services.gateway.tenants.row import TenantRow
 from services.gateway.tenants.schemas import SizedTenantAnswer, TenantChanged, TenantCreated
@@ -49,6 +50,7 @@ class TenantTransactions:
         """Insert a new tenant. Raises Refused (TENANT_ALREADY_EXISTS) if its id is in use."""
         tenant_id = request.spec.tenant_id
         generation = await repository.next_generation(connection, tenant_id)
+        await claim_host(connection, request.spec)
         deployment = _new_deployment(request, generation, 1)
         values = rules.tenant_values(request.spec, request.sizing) | {
             "tenant_id": tenant_id,
@@ -90,6 +92,7 @@ class TenantTransactions:
         row = changeable(await repository.find_tenant(connection, seen.tenant_id, lock=True), seen.tenant_id)
         if (row.id, row.revision, row.target) != (seen.id, seen.revision, seen.target):
             raise TenantOutdated(seen.tenant_id)
+        await claim_host(connection, request.spec)
         revision = row.revision + 1 if revises else row.revision
         deployment = _new_deployment(request, generation, revision)
         status = rules.status_while_deploying(row.status) if request.deploys else row.status

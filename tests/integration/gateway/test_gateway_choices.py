@@ -182,6 +182,18 @@ async def test_a_deployed_tenant_keeps_its_storage_class(gateway: Gateway) -> No
     assert (await changed(gateway, created["tenant_id"], cluster_options=kept))["cluster_options"] == kept
 
 
+async def test_a_host_belongs_to_one_tenant(gateway: Gateway) -> None:
+    chosen = {"ingress": {"host": "voice.example.com"}}
+    first = await gateway.create(cluster_options=chosen, deploy=False)
+    body = tenant(cluster_options=chosen, deploy=False)
+    error = error_of(await gateway.http.post("/tenants/", json=body, headers=DEMO), 409, "CONFLICT")
+    assert "voice.example.com" in error["message"]
+    assert (await gateway.http.get(f"/tenants/{body['tenant_id']}", headers=DEMO)).status_code == 404
+    await changed(gateway, first["tenant_id"], name="renamed")
+    await changed(gateway, first["tenant_id"], cluster_options=None)
+    assert (await gateway.create(**body))["tenant_id"] == body["tenant_id"]
+
+
 async def test_a_row_inserted_by_hand_has_no_choices_and_can_be_given_some(gateway: Gateway) -> None:
     connection = await asyncpg.connect(gateway.settings.demo_database_url)
     try:
