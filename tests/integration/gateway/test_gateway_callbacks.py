@@ -105,6 +105,7 @@ async def test_a_report_with_a_key_is_recorded_once(gateway: Gateway) -> None:
         ({"status": "completed", "deployed_at": "9999-12-31T23:59:59+00:00"}, "deployed_at"),
         ({"status": "completed", "deployed_at": "0001-01-01T00:00:00+14:00"}, "deployed_at"),
         ({"status": "completed", "deployment_id": "dep-unknown"}, "deployment_id"),
+        ({"status": "completed", "deployment_id": "dep-\x00"}, "deployment_id"),
     ],
 )
 async def test_what_can_not_be_is_refused_by_field(gateway: Gateway, body: dict[str, Any], field: str) -> None:
