@@ -13,6 +13,7 @@ from tools.openapi_rules import Operation
 
 EXAMPLE_DEPLOYMENT = "dep-0123456789ab"
 WITHOUT_WORKER = {
+    "adoptNamespace": "the deployer answers it",
     "getTenantDiff": "the deployer answers it",
     "getSystemMetrics": "the deployer answers it",
     "getSlaReport": "the monitor answers it",
