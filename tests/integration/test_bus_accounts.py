@@ -185,20 +185,21 @@ async def test_a_gateway_follows_a_stream_with_an_ordered_consumer(bus: GuardedB
     await gateway.close()
 
 
-async def test_a_deployer_fetches_a_manifest_that_it_can_neither_write_nor_remove(bus: GuardedBus) -> None:
-    manifest, deployer = bus.worker("manifest"), bus.worker("deployer")
-    await manifest.start()
+async def test_a_monitor_fetches_a_manifest_that_it_can_neither_write_nor_remove(bus: GuardedBus) -> None:
+    deployer, monitor = bus.worker("deployer"), bus.worker("monitor")
     await deployer.start()
+    await monitor.start()
     try:
-        await (await manifest.key_value(Bucket.MANIFESTS, Mode.DEMO)).put("0a", b"kind: Service")
-        theirs = await deployer.broker.connection.jetstream(timeout=0.5).key_value(Mode.DEMO.bucket(Bucket.MANIFESTS))
+        # The deployer stores what it adopts.
+        await (await deployer.key_value(Bucket.MANIFESTS, Mode.DEMO)).put("0a", b"kind: Service")
+        theirs = await monitor.broker.connection.jetstream(timeout=0.5).key_value(Mode.DEMO.bucket(Bucket.MANIFESTS))
         for forbidden in (theirs.put("0a", b"kind: Secret"), theirs.delete("0a")):
             with pytest.raises(nats.errors.TimeoutError):
                 await forbidden
         assert (await theirs.get("0a")).value == b"kind: Service"
     finally:
+        await monitor.stop()
         await deployer.stop()
-        await manifest.stop()
 
 
 @pytest.mark.parametrize("account", [*SERVICES, OPERATOR, OUTSIDE])
