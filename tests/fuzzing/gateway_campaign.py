@@ -3,6 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+import schemathesis
+import yaml
+from schemathesis.core.deserialization import DeserializationContext
+from schemathesis.core.media_types import YAML_MEDIA_TYPES
+from schemathesis.core.transport import Response
 from schemathesis.generation.case import Case
 
 from shared.subjects import Mode
@@ -12,6 +17,13 @@ from tests.support.gateway import Gateway
 TENANTS = 3
 REASONS: Sequence[str] = ("WORKER_UNAVAILABLE", "MONITORING_UNAVAILABLE", "OVERLOADED")
 """Codes that explain a 503 here: neither deployer nor monitor runs. Databases do: DATABASE_ERROR explains nothing."""
+
+
+@schemathesis.deserializer(*YAML_MEDIA_TYPES)
+def _manifest(_: DeserializationContext, response: Response) -> str:
+    """Text of several documents, each of which must be valid; schemathesis itself reads a single one."""
+    list(yaml.safe_load_all(response.text))
+    return response.text
 
 
 async def campaign(gateway: Gateway, mode: Mode) -> Campaign:
