@@ -18,7 +18,8 @@ from shared.errors import EcpError, Overloaded, Refused
 from shared.messages import Sentence, sentence
 from shared.reading import InvalidText, refuse_unusable
 
-_BODYLESS = ("GET", "HEAD", "OPTIONS")
+BODYLESS = ("GET", "HEAD", "OPTIONS")
+"""Methods whose body has no meaning (RFC 9110): it is neither limited nor read."""
 _BODIES_AT_ONCE = 64
 """The bodies that are held at once have this many times the limit: 64 MiB of the 512 MiB of a container."""
 _DISCARDED_BODIES = 16
@@ -55,7 +56,7 @@ class BodyLimit:
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in _BODYLESS:
+        if scope["type"] != "http" or scope["method"] in BODYLESS:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -127,7 +128,7 @@ class JsonBody:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in _BODYLESS:
+        if scope["type"] != "http" or scope["method"] in BODYLESS:
             await self._app(scope, receive, send)
             return
         message = await receive()

@@ -1,7 +1,7 @@
 """Refuses request bodies with unknown fields: a dependency of the whole API.
 
 The body of a new route is checked without a further line. One that accepts any field (a foreign system's) has a model
-with `extra="allow"`. A route without a body accepts none with content.
+with `extra="allow"`. A route without a body accepts none with content; the body of a GET is ignored.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 
 from services.gateway.http import request_context
+from services.gateway.http.bodies import BODYLESS
 from services.gateway.http.body_check import BodyCheck
 from services.gateway.http.known_fields import KnownFields
 from services.gateway.http.problems import MOST_PROBLEMS, refusal_of
@@ -30,6 +31,8 @@ class UnknownFields:
         self._checks: dict[Callable[..., Any], BodyCheck] = {}
 
     async def __call__(self, request: Request) -> None:
+        if request.method in BODYLESS:
+            return
         content, route = await request.body(), request.scope.get("route")
         if not content or not isinstance(route, APIRoute):
             return

@@ -175,6 +175,7 @@ def api() -> FastAPI:
     async def whole(body: Whole | None = None) -> bool:
         return body is not None
 
+    @feature.get("/nothing")
     @feature.post("/nothing")
     async def nothing() -> bool:
         return True
@@ -205,6 +206,13 @@ async def test_the_body_of_a_new_route_is_checked_without_a_line_in_it(path: str
     headers = [(b"content-type", b"application/json")]
     [start, body] = await call(api(), message, path=f"/api/things/{path}", headers=headers)
     assert start["status"] == status, body
+
+
+@pytest.mark.parametrize("content", [b"no JSON", b'{"force": true}'])
+async def test_the_body_of_a_get_is_not_read_because_nothing_has_limited_it(content: bytes) -> None:
+    endless = {"type": "http.request", "body": content, "more_body": True}
+    [start, _] = await call(api(), endless, path="/api/things/nothing", method="GET")
+    assert start["status"] == 200
 
 
 @pytest.mark.parametrize("value", [0, 1, 1.0, "true", "0"])
