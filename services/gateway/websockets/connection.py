@@ -15,6 +15,8 @@ TOO_MUCH = 1008
 """The registered close code for a violated policy: too many messages."""
 TRY_AGAIN = 1013
 """The registered close code for a server that is temporarily unable to serve."""
+_LONGEST_REASON = 123
+"""Bytes: a close frame has at most 125, two of them for the code (RFC 6455)."""
 _BURST = 100
 _MESSAGES_A_SECOND = 10
 
@@ -77,9 +79,10 @@ async def serve(websocket: WebSocket, send_all: Callable[[Send], Awaitable[None]
 
 
 async def close(websocket: WebSocket, code: int, reason: str) -> None:
-    """Close the socket, unless the client has closed it."""
+    """Close the socket, unless the client has closed it. A long reason is cut."""
+    short = reason.encode(errors="replace")[:_LONGEST_REASON].decode(errors="ignore")
     with suppress(RuntimeError, WebSocketDisconnect, OSError):
-        await websocket.close(code, reason[:120])
+        await websocket.close(code, short)
 
 
 def invalid_message(message: str) -> dict[str, Any]:

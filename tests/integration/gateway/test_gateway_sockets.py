@@ -75,6 +75,7 @@ async def test_the_header_chooses_the_mode_too(gateway: Gateway) -> None:
         ("/api/v1/tenants/unknown/metrics", 4404),
         ("/", 4404),
         ("/ws/monitoring/%00", 4404),
+        (f"/ws/monitoring/{'%ED%95%9C' * 100}", 4404),
         ("/ws/deployment/dep-x?since=yesterday", 4400),
         ("/ws/deployment/dep-x?since=-1", 4400),
         ("/ws/deployment/dep-x?demo=perhaps", 4400),
