@@ -17,23 +17,28 @@ _ANY = "any value"
 
 
 class Comparison:
-    """Compares schemas of two documents in one direction; a pair of models is compared once."""
+    """Compares schemas of two documents in one direction."""
 
     def __init__(self, old: JsonObject, new: JsonObject, direction: Direction) -> None:
         self._old, self._new, self._direction = old, new, direction
-        self._seen: set[tuple[str, str]] = set()
+        self._comparing: set[tuple[int, int]] = set()
+        """The ids of the schemas that are being compared: a model may contain itself."""
 
     def problems(self, old: JsonObject, new: JsonObject, place: str) -> list[str]:
         """What breaks clients, as sentences that begin with the place."""
-        pair = (old.get("$ref", ""), new.get("$ref", ""))
-        if all(pair):
-            if pair in self._seen:
-                return []
-            self._seen.add(pair)
+        pair = id(old), id(new)
+        if pair in self._comparing:
+            return []
+        self._comparing.add(pair)
+        found = list(self._found(old, new, place))
+        self._comparing.remove(pair)
+        return found
+
+    def _found(self, old: JsonObject, new: JsonObject, place: str) -> Iterator[str]:
         olds, news = alternatives(self._old, old), alternatives(self._new, new)
-        if self._direction == "request":
-            return [text for each in olds for text in self._best(each, news, place, "no longer accepts")]
-        return [text for each in news for text in self._best(each, olds, place, "can now be")]
+        asks = self._direction == "request"
+        for each in olds if asks else news:
+            yield from self._best(each, news if asks else olds, place, "no longer accepts" if asks else "can now be")
 
     def _best(self, one: JsonObject, others: Sequence[JsonObject], place: str, verb: str) -> list[str]:
         """The problems with the alternative of the same type that fits best."""
@@ -59,8 +64,8 @@ class Comparison:
             yield from (f"{place} requires the field {name} now" for name in sorted(still - required))
             if new.get("additionalProperties") is False:
                 yield from (f"{place} no longer accepts the field {name}" for name in before if name not in now)
-                if old.get("additionalProperties") is not False and "properties" in old:
-                    yield f"{place} no longer ignores unknown fields"
+                if old.get("additionalProperties") is not False:
+                    yield f"{place} no longer {'ignores' if 'properties' in old else 'accepts'} unknown fields"
         else:
             yield from (f"{place} no longer has the field {name}" for name in before if name not in now)
             optional = sorted((required - still) & now.keys())

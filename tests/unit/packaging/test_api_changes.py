@@ -21,9 +21,12 @@ ITEM: dict[str, Any] = {
         "count": {"type": "integer", "minimum": 0, "maximum": 10},
         "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
         "parent": {"$ref": "#/components/schemas/Item"},
+        "next": {"anyOf": [{"$ref": "#/components/schemas/Item"}, {"type": "null"}]},
+        "sizes": {"type": "object", "additionalProperties": {"type": "integer"}},
     },
     "required": ["name"],
 }
+POINT = {"$ref": "#/components/schemas/Point"}
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.0",
     "info": {"title": "one", "version": "1"},
@@ -49,9 +52,18 @@ DOCUMENT: dict[str, Any] = {
             "Item": ITEM,
             "Answer": {
                 "type": "object",
-                "properties": {"state": {"enum": ["on"]}, "left": {"type": "integer"}, "items": {"type": "array"}},
+                "properties": {
+                    "state": {"enum": ["on"]},
+                    "left": {"type": "integer"},
+                    "items": {"type": "array"},
+                    "shape": {"anyOf": [{"$ref": "#/components/schemas/Square"}, {"$ref": "#/components/schemas/Dot"}]},
+                },
                 "required": ["state", "left"],
             },
+            # Both have a centre: what changes in a Point must not count only for the first of them.
+            "Square": {"type": "object", "properties": {"centre": POINT, "side": {"type": "integer"}}},
+            "Dot": {"type": "object", "properties": {"centre": POINT}},
+            "Point": {"type": "object", "properties": {"x": {"type": "integer"}, "y": {"type": "integer"}}},
         }
     },
 }
@@ -95,6 +107,10 @@ BREAKING: list[tuple[Change, str]] = [
     (lambda d: _item(d)["properties"]["name"].update(pattern="^a"), "the body.name must match ^a now"),
     (lambda d: _item(d).update(additionalProperties=False), "the body no longer ignores unknown fields"),
     (
+        lambda d: _item(d)["properties"]["sizes"].update(properties={"a": {}}, additionalProperties=False),
+        "the body.sizes no longer accepts unknown fields",
+    ),
+    (
         lambda d: (_item(d)["properties"].pop("size"), _item(d).update(additionalProperties=False)),
         "the body no longer accepts the field size",
     ),
@@ -107,6 +123,10 @@ BREAKING: list[tuple[Change, str]] = [
         "the answer 200.left can now be null",
     ),
     (lambda d: _answer(d)["properties"].update(left={"type": "string"}), "the answer 200.left can now be string"),
+    (
+        lambda d: d["components"]["schemas"]["Point"]["properties"].pop("x"),
+        "the answer 200.shape.centre no longer has the field x",
+    ),
 ]
 COMPATIBLE: list[Change] = [
     lambda d: d["paths"].update({"/others": {"get": {"operationId": "listOthers", "responses": {}}}}),
