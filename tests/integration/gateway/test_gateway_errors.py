@@ -277,6 +277,20 @@ async def test_an_unknown_metric_is_refused_with_those_that_are_known(gateway: G
     assert (await gateway.get(f"{path}revenue&hours=1"))["metrics"] == {}, "it is known, but has nothing in this hour"
 
 
+async def test_a_metric_of_hundreds_is_known_wherever_it_is_in_their_order(gateway: Gateway) -> None:
+    name = (await gateway.create(deploy=False))["tenant_id"]
+    async with gateway.as_monitor() as connection:
+        row_id = await connection.fetchval("SELECT id FROM tenants WHERE tenant_id = $1", name)
+        await connection.execute(
+            "INSERT INTO monitoring_data (tenant_id, metric_type, metric_name, metric_value, timestamp)"
+            " SELECT $1::integer, each, each, 5, now() - interval '2 hours'"
+            " FROM (SELECT 'own_' || number AS each FROM generate_series(1, 300) AS number) AS names",
+            row_id,
+        )
+    for asked in ("own_99", "own_1", "own"):
+        assert (await gateway.get(f"/tenants/{name}/monitoring?hours=1&metric_type={asked}"))["metrics"] == {}
+
+
 @pytest.mark.parametrize("checks", [True, False])
 async def test_a_manifest_is_not_validated_for_an_unknown_target(gateway: Gateway, checks: bool) -> None:
     body = {"manifest_content": "kind: Namespace", "target": "nonsense", "check_capacity": checks}
