@@ -90,7 +90,7 @@ class TenantTransactions:
         """
         generation = await repository.next_generation(connection, seen.tenant_id)
         row = changeable(await repository.find_tenant(connection, seen.tenant_id, lock=True), seen.tenant_id)
-        if (row.id, row.revision, row.target) != (seen.id, seen.revision, seen.target):
+        if _version(row) != _version(seen):
             raise TenantOutdated(seen.tenant_id)
         await claim_host(connection, request.spec)
         revision = row.revision + 1 if revises else row.revision
@@ -173,6 +173,11 @@ async def refuse_existing(connection: AsyncConnection, tenant_id: str) -> None:
             code="TENANT_ALREADY_EXISTS",
             details={"tenant_id": tenant_id, "existing_status": row.status},
         )
+
+
+def _version(row: TenantRow) -> tuple[Any, ...]:
+    """What a request was made from. A deploy changes the options without a new revision."""
+    return row.id, row.revision, row.target, row.options
 
 
 def changeable(row: TenantRow | None, tenant_id: str) -> TenantRow:

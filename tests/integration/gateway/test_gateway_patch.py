@@ -2,6 +2,11 @@
 
 import pytest
 
+from services.gateway.tenants.repository import find_tenant
+from services.gateway.tenants.requests import RequestSizing
+from services.gateway.tenants.rules import spec_of_row
+from services.gateway.tenants.transactions import TenantOutdated, TenantTransactions
+from shared.subjects import Mode
 from tests.support.gateway import DEMO, Gateway, error_of
 
 
@@ -63,3 +68,17 @@ async def test_a_patch_is_refused_as_a_put_is(gateway: Gateway) -> None:
     error_of(await gateway.http.patch(path, json={"preset": "huge"}, headers=DEMO), 422, "INVALID_PRESET")
     await gateway.http.delete(path, headers=DEMO)
     error_of(await gateway.http.patch(path, json={"name": "x"}, headers=DEMO), 409, "CONFLICT")
+
+
+async def test_a_change_is_made_again_if_a_deploy_has_set_other_options_meanwhile(gateway: Gateway) -> None:
+    name = (await gateway.create())["tenant_id"]
+    context = gateway.modes[Mode.DEMO]
+    async with gateway.database.begin() as connection:
+        seen = await find_tenant(connection, name)
+    assert seen is not None
+    answer = await gateway.http.post(f"/tenants/{name}/deploy", json={"options": {"timeout": "7m"}}, headers=DEMO)
+    assert answer.status_code == 202, answer.text
+    request = await RequestSizing(context).size(spec_of_row(seen), "simulator", seen.stored_options, deploys=False)
+    with pytest.raises(TenantOutdated):
+        async with gateway.database.begin() as connection:
+            await TenantTransactions(context).revise(connection, seen, request, revises=True)
