@@ -114,7 +114,8 @@ containers. The user `outside` always exists and is one more system. Each may pu
   same headers has no effect, even after days; with another body it is refused. Without an id each message is a new
   request.
 - A missing `tenant_id` is derived from the message's position in the stream.
-- A request that REST would refuse becomes a dead letter with the reason (`make dlq`), and has no other effect.
+- A request that REST would refuse becomes a dead letter with the reason (`make dlq`), and has no other effect. Only
+  unknown fields, which REST refuses, are ignored here.
 - Each user is in a NATS account of its own, which shares no subject with ours. NATS renames what `crm` publishes to
   `outside.crm.tenant.created` and so on (`demo.outside.crm.tenant.created`), in the stream `OUTSIDE_crm`, which
   acknowledges it and drops a second message with the same `Nats-Msg-Id`. So a system can't publish an event as ours or

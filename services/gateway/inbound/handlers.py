@@ -2,9 +2,9 @@
 
 The fields are those of the REST body, at the top or below `spec`. A tenant without an id gets one that is derived from
 the message's place in its stream, so a repeated delivery means the same tenant. A request that REST would refuse
-becomes a dead letter with the same message. Generation, revision and deployment id are given by the gateway; those of a
-sender are ignored. If NATS has our accounts, events of other systems arrive on `outside.`, and are requests whatever
-their headers are.
+becomes a dead letter with the same message; only unknown fields are ignored. Generation, revision and deployment id are
+given by the gateway; those of a sender are ignored. If NATS has our accounts, events of other systems arrive on
+`outside.`, and are requests whatever their headers are.
 
 An event is identified by its source and its id, as in CloudEvents, for longer than the stream keeps it. A second event
 with the same source and id and another body is refused.
