@@ -146,6 +146,8 @@ def _unbounded(document: JsonObject, schema: JsonObject, place: str, seen: tuple
         least, most = schema.keys() & {"minimum", "exclusiveMinimum"}, schema.keys() & {"maximum", "exclusiveMaximum"}
         if "integer" in kinds and not (least and most):
             yield f"{place} is a whole number without a smallest or a largest value".lstrip()
+        if kinds and "string" not in kinds and "maxLength" in schema:
+            yield f"{place} is no text, but has maxLength: put its limit before its validators".lstrip()
         if "array" in kinds and "maxItems" not in schema:
             yield f"{place} is a list without maxItems".lstrip()
     for name, each in schema.get("properties", {}).items():

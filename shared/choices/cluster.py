@@ -46,13 +46,13 @@ def _check_selector(selector: dict[str, str]) -> dict[str, str]:
     return selector
 
 
-Labels = Annotated[dict[LabelKey, LabelValue], AfterValidator(_check_not_ours), Field(max_length=_MOST_ENTRIES)]
+Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=_MOST_ENTRIES), AfterValidator(_check_not_ours)]
 Annotations = Annotated[
     dict[LabelKey, Annotated[str, Field(max_length=1024)]],
-    AfterValidator(_check_not_ours),
     Field(max_length=_MOST_ENTRIES),
+    AfterValidator(_check_not_ours),
 ]
-NodeSelector = Annotated[dict[LabelKey, LabelValue], AfterValidator(_check_selector), Field(max_length=_MOST_ENTRIES)]
+NodeSelector = Annotated[dict[LabelKey, LabelValue], Field(max_length=_MOST_ENTRIES), AfterValidator(_check_selector)]
 
 
 class Toleration(Model):

@@ -44,7 +44,7 @@ def _check_environment(environment: dict[str, str]) -> dict[str, str]:
 
 
 Environment = Annotated[
-    dict[VariableName, VariableValue], AfterValidator(_check_environment), Field(max_length=_MOST_VARIABLES)
+    dict[VariableName, VariableValue], Field(max_length=_MOST_VARIABLES), AfterValidator(_check_environment)
 ]
 """As Kubernetes reads it: `$(NAME)` in a value is another variable's value, `$$(NAME)` is that text itself."""
 
@@ -130,5 +130,5 @@ def _check_total(options: dict[str, ServiceOptions]) -> dict[str, ServiceOptions
     return options
 
 
-OptionsByService = Annotated[dict[str, ServiceOptions], AfterValidator(_check_total), Field(max_length=_MOST_SERVICES)]
+OptionsByService = Annotated[dict[str, ServiceOptions], Field(max_length=_MOST_SERVICES), AfterValidator(_check_total)]
 """By the catalogue's name of a service. Whether it has such a service is checked against the catalogue."""

@@ -78,9 +78,10 @@ def _closed(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     copy = dict(schema)
-    if "properties" in copy:
-        copy["properties"] = {name: _closed(each) for name, each in copy["properties"].items()}
-        copy.setdefault("additionalProperties", False)
+    for name in ("properties", "patternProperties"):
+        if name in copy:
+            copy[name] = {key: _closed(each) for key, each in copy[name].items()}
+            copy.setdefault("additionalProperties", False)
     for name in ("items", "additionalProperties"):
         if name in copy:
             copy[name] = _closed(copy[name])

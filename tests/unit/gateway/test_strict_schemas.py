@@ -34,6 +34,13 @@ def test_a_dictionary_of_values_stays_one() -> None:
     assert usage["maxProperties"] == 50
 
 
+def test_names_that_must_match_a_pattern_match_it_and_others_are_no_properties() -> None:
+    schemas = closed()["components"]["schemas"]
+    environment = schemas["ServiceOptions-Input"]["properties"]["environment"]
+    assert (environment["additionalProperties"], environment["maxProperties"]) == (False, 64)
+    assert schemas["MetricsPoint"]["properties"]["metrics"]["additionalProperties"] is False
+
+
 def test_no_reference_is_left_without_its_schema() -> None:
     described = closed()
     text = str(described)

@@ -98,7 +98,12 @@ def test_a_request_without_an_example_or_a_limit_is_found() -> None:
     name = _operation(document)["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
     schema = document["components"]["schemas"][name]
     del schema["examples"]
-    schema["properties"] |= {"free": {"type": "string"}, "many": {"type": "array"}, "whole": {"type": "integer"}}
+    schema["properties"] |= {
+        "free": {"type": "string"},
+        "many": {"type": "array"},
+        "whole": {"type": "integer"},
+        "named": {"type": "object", "maxLength": 5},
+    }
     found = problems(document)
 
     for sentence in (
@@ -106,6 +111,7 @@ def test_a_request_without_an_example_or_a_limit_is_found() -> None:
         "the body's field free has neither maxLength nor pattern",
         "the body's field many is a list without maxItems",
         "the body's field whole is a whole number without a smallest or a largest value",
+        "the body's field named is no text, but has maxLength: put its limit before its validators",
     ):
         assert any(problem.startswith(f"POST /api/v1/tenants/: {sentence}") for problem in found), sentence
 
