@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from services.gateway.http.patch_schemas import describe_patch
 from services.gateway.http.schemas import REFERENCE, ErrorAnswer
 from services.gateway.http.strict_schemas import close_request_schemas
 from shared.catalog import Catalog
@@ -88,12 +89,12 @@ def operation_id(route: APIRoute) -> str:
 
 
 def completed(document: JsonObject, catalog: Catalog) -> JsonObject:
-    """FastAPI's `document`, changed in place: closed bodies, the mode, request ids, errors, the catalogue's names."""
+    """FastAPI's `document`, changed in place: closed bodies, mode, request ids, errors, catalogue's names, patches."""
     close_request_schemas(document)
     components = document["components"]
     model = ErrorAnswer.model_json_schema(ref_template=REFERENCE, mode="serialization")
-    schemas = {**components["schemas"], **model.pop("$defs"), "ErrorAnswer": model}
-    components["schemas"] = dict(sorted(schemas.items()))
+    schemas = components["schemas"]
+    schemas |= {**model.pop("$defs"), "ErrorAnswer": model}
     components["parameters"] = {"DemoMode": _MODE}
     components["headers"] = {"RequestId": _REQUEST_ID}
     for operation in _operations(document):
@@ -102,6 +103,8 @@ def completed(document: JsonObject, catalog: Catalog) -> JsonObject:
         for response in operation["responses"].values():
             response.setdefault("headers", {})["X-Request-ID"] = {"$ref": "#/components/headers/RequestId"}
     _name_from_catalogue(document, catalog)
+    describe_patch(schemas, "TenantPatch", "TenantChange")
+    components["schemas"] = dict(sorted(schemas.items()))
     return document
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from services.gateway.app import document
 from services.gateway.http.strict_schemas import close_request_schemas
 from shared.catalog import load_catalog
+from shared.tenants import SlaTarget
 
 
 @cache
@@ -39,6 +40,20 @@ def test_names_that_must_match_a_pattern_match_it_and_others_are_no_properties()
     environment = schemas["ServiceOptions-Input"]["properties"]["environment"]
     assert (environment["additionalProperties"], environment["maxProperties"]) == (False, 64)
     assert schemas["MetricsPoint"]["properties"]["metrics"]["additionalProperties"] is False
+
+
+def test_the_objects_of_a_patch_have_the_fields_of_a_change_and_each_may_be_null() -> None:
+    schemas = closed()["components"]["schemas"]
+    fields = schemas["TenantPatch"]["properties"]
+    assert fields["sla_target"]["anyOf"] == [{"$ref": "#/components/schemas/SlaTargetPatch"}, {"type": "null"}]
+    target = schemas["SlaTargetPatch"]
+    assert target["properties"].keys() == SlaTarget.model_fields.keys()
+    assert target["additionalProperties"] is False
+    assert all({"type": "null"} in each["anyOf"] for each in target["properties"].values())
+    assert all("default" not in each for each in target["properties"].values())
+    options = fields["service_options"]["anyOf"][0]["additionalProperties"]["anyOf"]
+    assert options == [{"$ref": "#/components/schemas/ServiceOptionsPatch"}, {"type": "null"}]
+    assert schemas["SlaTarget"]["properties"]["availability"]["default"], "the original is as it was"
 
 
 def test_no_reference_is_left_without_its_schema() -> None:
