@@ -7,6 +7,8 @@ templates and the records of who manages which field.
 from shared.kube.objects import Obj, condition
 
 _POD_METADATA = ("name", "namespace", "labels", "deletionTimestamp")
+_WORKLOAD_STATUS = ("conditions", "readyReplicas")
+"""The number counts for an adopted workload whose pods have no label of ours, so that none of them is listed."""
 
 
 def kept_of_pod(pod: Obj) -> Obj:
@@ -30,10 +32,11 @@ def kept_of_workload(workload: Obj) -> Obj:
             spec["template"] = {"metadata": {"labels": (template.get("metadata") or {}).get("labels")}}
         rests = spec.get("replicas") == 0
         metadata = workload["metadata"] if rests else _unmanaged(workload["metadata"])
-        conditions = (workload.get("status") or {}).get("conditions")
+        found = workload.get("status") or {}
+        status = {name: found[name] for name in _WORKLOAD_STATUS if name in found}
     except (KeyError, TypeError, AttributeError, ValueError):
         return workload
-    return {**workload, "metadata": metadata, "spec": spec, "status": {"conditions": conditions}}
+    return {**workload, "metadata": metadata, "spec": spec, "status": status}
 
 
 def kept_of_rule(rule: Obj) -> Obj:

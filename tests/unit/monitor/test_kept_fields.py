@@ -67,3 +67,12 @@ def test_unreadable_objects_stay_as_they_are() -> None:
         assert kept_of_pod(each) == each
     assert kept_of_workload({"metadata": {}, "spec": "x"}) == {"metadata": {}, "spec": "x"}
     assert kept_of_rule({"metadata": None, "spec": {}}) == {"metadata": None, "spec": {}}
+
+
+def test_an_adopted_workload_keeps_how_many_of_its_unlisted_pods_are_ready() -> None:
+    adopted = deployment(replicas=3)
+    adopted["spec"]["template"] = {"metadata": {"labels": {"app": "callbot"}}}
+    adopted["status"] |= {"readyReplicas": 3, "observedGeneration": 1}
+    state = ClusterObjects(pods=[], deployments=[adopted])
+    assert reading(state).values == {"pods_ready": 3.0, "pods_wanted": 3.0, "available": 1.0}
+    assert reading(kept(state)) == reading(state)
