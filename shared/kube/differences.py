@@ -1,7 +1,7 @@
 """The fields in which two objects of one kind differ, by path. Pure.
 
-Absent and empty values are equal. The items of a list are paired by the field that identifies them for Kubernetes, so
-that an item in another position is no difference.
+Absent and empty values are equal, but 0 and false are values of their own: a default may be another one. The items of a
+list are paired by the field that identifies them for Kubernetes, so that an item in another position is no difference.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ def comparable(obj: Obj) -> Obj:
 
 def differences(found: Any, wanted: Any, path: Path = ()) -> Iterator[tuple[Path, Any, Any]]:
     """Path, found and wanted value of each difference; None where a value is absent."""
-    if found == wanted or (not found and not wanted and not isinstance(wanted, int)):
+    if found == wanted or (_is_empty(found) and _is_empty(wanted)):
         return
     if isinstance(wanted, Mapping) and isinstance(found, Mapping | None):
         there = found or {}
@@ -45,6 +45,11 @@ def written(path: Path) -> str:
     return "".join(f".{step}" if isinstance(step, str) else _item(step) for step in path)
 
 
+def _is_empty(value: Any) -> bool:
+    """Whether it is the same as an absent value."""
+    return not value and not isinstance(value, int | float)
+
+
 def _paired(found: Any, wanted: Any) -> list[tuple[Obj, Any, Any]] | None:
     """The items of two lists, paired by the field that identifies them; None if there is no such field."""
     if not isinstance(wanted, list) or not isinstance(found, list | None):
@@ -57,7 +62,8 @@ def _paired(found: Any, wanted: Any) -> list[tuple[Obj, Any, Any]] | None:
 
 
 def _by(key: str, items: list[Any]) -> dict[Any, Obj] | None:
-    found = {item[key]: item for item in items if isinstance(item, dict) and key in item}
+    """The items by the value of `key`; None unless each has its own, and a plain one."""
+    found = {item[key]: item for item in items if isinstance(item, dict) and isinstance(item.get(key), str | int)}
     return found if len(found) == len(items) else None
 
 

@@ -101,3 +101,30 @@ def test_a_manifest_is_in_the_order_of_apply_and_a_broken_one_is_refused() -> No
     for text in ("a: [", "", "kind: Service\n"):
         with pytest.raises(InvalidText):
             parse_manifest(text, "n")
+
+
+@pytest.mark.parametrize("value", [False, 0])
+def test_a_value_that_is_false_or_zero_differs_from_an_absent_one(value: Any) -> None:
+    """Without `automountServiceAccountToken: false` the token is mounted, and without `replicas: 0` there is one."""
+    absent = find(manifest(), "Deployment", "stt")
+    given = deepcopy(absent)
+    given["spec"]["field"] = value
+    for old, new in ((absent, given), (given, absent)):
+        [field] = field_changes(old, new)
+        assert (field.path, field.old, field.new) == (".spec.field", old["spec"].get("field"), new["spec"].get("field"))
+
+
+@pytest.mark.parametrize("value", ["", [], {}])
+def test_an_empty_value_is_as_an_absent_one(value: Any) -> None:
+    absent = find(manifest(), "Deployment", "stt")
+    given = deepcopy(absent)
+    given["spec"]["field"] = value
+    assert field_changes(absent, given) == field_changes(given, absent) == ()
+
+
+def test_items_whose_port_is_an_object_are_compared_as_a_whole() -> None:
+    """As in a Gateway of Istio."""
+    old = {"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": {"name": "g"}}
+    servers = [[{"port": {"number": number, "name": "http"}, "hosts": ["*"]}] for number in (80, 8080)]
+    [field] = field_changes({**old, "spec": {"servers": servers[0]}}, {**old, "spec": {"servers": servers[1]}})
+    assert (field.path, field.old, field.new) == (".spec.servers", *servers)
