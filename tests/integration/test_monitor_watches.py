@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from services.monitor.collect.api_server import Endpoint
+from services.monitor.collect.api_server import ApiServer, Endpoint
 from services.monitor.collect.kubernetes import PODS, KubernetesCluster
 from shared.errors import DependencyUnavailable
 
@@ -32,6 +33,8 @@ class WatchedServer:
     versions: list[str] = field(default_factory=list)
     """The versions from which watches were opened."""
     refuses: bool = False
+    hangs: bool = False
+    """If set, a watch gets no answer."""
     page_seconds: float = 0.0
     """If set, a page has one pod and takes so long."""
     changes: asyncio.Queue[dict[str, Any] | None] = field(default_factory=asyncio.Queue)
@@ -46,6 +49,8 @@ class WatchedServer:
         self.versions.append(request.query["resourceVersion"])
         if self.refuses:
             return web.json_response({"kind": "Status", "reason": "Forbidden"}, status=403)
+        if self.hangs:
+            await self.changes.get()
         return await self._send(request)
 
     async def _page(self, number: int) -> web.StreamResponse:
@@ -165,3 +170,40 @@ async def test_after_a_close_the_next_read_lists_and_watches_again(
     api.pods = [pod("second")]
     assert await names(cluster) == {"second"}
     assert len(api.versions) == 2
+
+
+async def test_where_the_server_never_opens_a_watch_every_read_lists(api: WatchedServer) -> None:
+    api.hangs = True
+    cluster = KubernetesCluster(Endpoint("test", server=api.url), timeout=2.0)
+    try:
+        for name in ("first", "second"):
+            api.pods = [pod(name)]
+            assert await names(cluster) == {name}
+    finally:
+        await cluster.close()
+    assert api.lists == 2
+
+
+async def test_a_read_that_listed_has_what_changed_during_the_list(
+    api: WatchedServer, cluster: KubernetesCluster
+) -> None:
+    api.page_seconds = 0.2
+    api.changes.put_nowait({"type": "ADDED", "object": pod("second")})
+    assert await names(cluster) == {"first", "second"}
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="this system has other options")
+async def test_the_connection_of_a_watch_ends_soon_after_its_peer_has_vanished(api: WatchedServer) -> None:
+    server = ApiServer(Endpoint("test", server=api.url), timeout=4.0)
+    try:
+        watch = await server.watch(PODS, "7", 60)
+        connection = watch._response.connection.transport.get_extra_info("socket")
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        idle, pause, probes = (
+            connection.getsockopt(socket.IPPROTO_TCP, option)
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        )
+        assert idle + pause * probes <= 15
+        watch.close()
+    finally:
+        await server.close()

@@ -22,7 +22,8 @@ POD_METRICS = "/apis/metrics.k8s.io/v1beta1/pods"
 
 _UNAUTHORIZED = 401
 _DELIVERY_SECONDS = 0.05
-"""How long changes that the API server has made by now may take to arrive in the watches."""
+"""How long changes that the API server has made by now may take to arrive in the watches. A new watch begins with those
+since its list."""
 
 
 class KubernetesCluster:
@@ -77,9 +78,9 @@ class KubernetesCluster:
             self._stateful_sets.refresh(),
             self._autoscalers.refresh(),
             self._refresh_budgets(),
-            asyncio.sleep(_DELIVERY_SECONDS),
             self._usage(),
         )
+        await asyncio.sleep(_DELIVERY_SECONDS)
         return usage
 
     async def _refresh_budgets(self) -> None:
