@@ -17,7 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 _log = structlog.get_logger(__name__)
-_LOCK = 0x6563_7001
+LOCK = 0x6563_7001
+"""The advisory lock of transactions that make partitions: making one waits for the table, and others wait behind it."""
 _OVERLAPS = "42P17"
 # With the owner's rights: the monitor's role owns no table.
 _MAKE = text("SELECT make_monitoring_partition(:name, :first, :end)")
@@ -45,7 +46,7 @@ async def ensure_partitions(connection: AsyncConnection, today: date, *, months:
 
     Safe when two run at once. A month that a partition of another cut covers already is left alone.
     """
-    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     for first, end in _months(today, months):
         name = f"{_PREFIX}{first:%Y_%m}"
         # The guides' name, which the versions before gave to all of them.
@@ -60,7 +61,7 @@ async def drop_partition(connection: AsyncConnection, name: str) -> bool:
 
 async def ensure_day(connection: AsyncConnection, day: date) -> None:
     """Make a partition of one day (UTC), in a month of which another partition has taken a part."""
-    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     name = f"{_PREFIX}{day:%Y_%m_%d}"
     if not await _is_there(connection, name):
         await _make(connection, name, day, day + timedelta(days=1))

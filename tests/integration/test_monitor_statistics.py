@@ -126,6 +126,20 @@ async def test_of_several_replicas_one_refreshes_and_all_show_when(
     assert {clock.shown[-1] for clock in clocks} == {NIGHT}
 
 
+async def test_while_a_partition_is_made_the_refresh_waits_for_another_round(database: Database) -> None:
+    """Making one waits for the end of an ANALYZE, and everything else that uses the table waits behind that."""
+    clock = Clock()
+    statistics = of(database, clock)
+    await statistics.run_once()
+    clock.time = NIGHT
+    async with database.begin() as connection:
+        await ensure_partitions(connection, NIGHT.date(), months=1)
+        await statistics.run_once()
+        assert clock.shown == []
+    await statistics.run_once()
+    assert clock.shown == [NIGHT]
+
+
 async def test_the_monitor_may_refresh_statistics_and_still_owns_no_table(database: Database) -> None:
     async with database.begin() as connection:
         await connection.execute(text("SELECT refresh_statistics()"))

@@ -16,11 +16,14 @@ import structlog
 from services.monitor.clock import Now, utc_now
 from services.monitor.storage.progress import Progress, read_progress, write_progress
 from shared.database import Database
+from shared.database.partitions import LOCK as PARTITIONS_LOCK
 
 _log = structlog.get_logger(__name__)
 STATISTICS = "statistics"
 """The row of `monitoring_progress`."""
 _LOCK = 0x6563_7002
+_TRY = "SELECT pg_try_advisory_xact_lock($1) AND pg_try_advisory_xact_lock($2)"
+"""The second lock keeps partitions from being made meanwhile: behind one, all samples would wait for the ANALYZE."""
 _WINDOW = timedelta(hours=4)
 """The quiet time after the hour. A monitor that doesn't run in it waits for the next night."""
 _OVERDUE = timedelta(hours=48)
@@ -60,7 +63,7 @@ class Statistics:
     async def _refresh(self, now: datetime) -> None:
         """In a session of its own, which may take longer than the pool's statements."""
         async with self._database.session() as session, session.transaction():
-            if not await session.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
+            if not await session.fetchval(_TRY, _LOCK, PARTITIONS_LOCK):
                 return
             if not is_due(now, await session.fetchval(_READ, STATISTICS), self._hour):
                 return
