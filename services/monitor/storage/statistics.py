@@ -21,7 +21,7 @@ from shared.database.partitions import LOCK as PARTITIONS_LOCK
 _log = structlog.get_logger(__name__)
 STATISTICS = "statistics"
 """The row of `monitoring_progress`."""
-_LOCK = 0x6563_7002
+_LOCK = 0x6563_7005
 _TRY = "SELECT pg_try_advisory_xact_lock($1) AND pg_try_advisory_xact_lock($2)"
 """The second lock keeps partitions from being made meanwhile: behind one, all samples would wait for the ANALYZE."""
 _WINDOW = timedelta(hours=4)
