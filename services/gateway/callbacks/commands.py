@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.callbacks.schemas import DeploymentReport, DeploymentReported
 from services.gateway.deployments import repository as deployments
+from services.gateway.deployments.named import named_deployment
 from services.gateway.deployments.report_repository import insert_report
 from services.gateway.deployments.reported import observed, reported_state
 from services.gateway.http import request_context
 from services.gateway.http.errors import found_tenant, invalid
-from services.gateway.http.parameters import is_possible_id
 from services.gateway.idempotency.transaction import CallKey, idempotent
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenants import repository as tenants
@@ -74,14 +74,7 @@ async def _deployment(connection: AsyncConnection, tenant_id: str, deployment_id
     """The named deployment, or the latest one. Raises Refused for another tenant's."""
     if deployment_id is None:
         return await deployments.latest_deployment(connection, tenant_id)
-    # PostgreSQL refuses some texts with an error.
-    possible = is_possible_id(deployment_id)
-    found = await deployments.find_deployment(connection, deployment_id) if possible else None
-    if found is None or found.tenant_name != tenant_id:
-        english = "{deployment_id} is no deployment of tenant {tenant_id}"
-        reason = sentence("not-a-deployment-of", english, deployment_id=deployment_id, tenant_id=tenant_id)
-        raise invalid("deployment_id", reason)
-    return found
+    return await named_deployment(connection, tenant_id, deployment_id, "deployment_id")
 
 
 def _usable(time: datetime | None, now: datetime) -> datetime | None:

@@ -150,6 +150,14 @@ async def list_history(connection: AsyncConnection, row_id: int) -> Sequence[Row
     return (await connection.execute(query.limit(_HISTORY))).all()
 
 
+async def find_before(connection: AsyncConnection, deployment: Row[Any]) -> Row[Any] | None:
+    """The last deployment of the same tenant before `deployment` that had a manifest; None if there is none."""
+    columns = deployments.c
+    is_earlier = and_(columns.tenant_id == deployment.tenant_id, columns.generation < deployment.generation)
+    query = _WITH_TENANT.where(is_earlier, columns.digest.is_not(None)).order_by(columns.generation.desc()).limit(1)
+    return (await connection.execute(query)).one_or_none()
+
+
 async def apply_update(
     connection: AsyncConnection, deployment_id: str, place: tuple[int, datetime], values: Mapping[str, Any]
 ) -> bool:

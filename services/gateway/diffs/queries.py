@@ -4,17 +4,18 @@ import asyncio
 from typing import Any
 
 from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.deployments import repository
+from services.gateway.deployments.named import named_deployment
 from services.gateway.diffs.schemas import DeploymentDiff
-from services.gateway.http.errors import conflict, deployment_not_found, invalid
+from services.gateway.http.errors import conflict, deployment_not_found
 from services.gateway.mode_context import ModeContext
 from shared.bus.manifests import ManifestDamaged, read_manifest
 from shared.changes import Changes
 from shared.errors import Refused
 from shared.kube.changes import changes_between
 from shared.kube.manifest_text import parse_manifest
-from shared.messages import sentence
 from shared.reading import InvalidText
 from shared.tenants import NAMESPACE_PREFIX
 
@@ -32,8 +33,10 @@ class DiffQueries:
             new = await repository.find_deployment(connection, deployment_id)
             if new is None:
                 raise deployment_not_found(deployment_id)
-            rows = await repository.list_history(connection, new.tenant_id)
-        old = _chosen(rows, against, new.tenant_name) if against else _before(rows, new)
+            if against is None:
+                old = await _before(connection, new)
+            else:
+                old = await named_deployment(connection, new.tenant_name, against, "against")
         before, after = await self._text(old), await self._text(new)
         # In a thread, since parsing a large manifest takes a tenth of a second.
         changes = await asyncio.to_thread(_compared, before, after, f"{NAMESPACE_PREFIX}{new.tenant_name}")
@@ -63,22 +66,11 @@ class DiffQueries:
         return text
 
 
-def _chosen(rows: Any, deployment_id: str, tenant_id: str) -> Row[Any]:
-    found: Row[Any] | None = next((each for each in rows if each.deployment_id == deployment_id), None)
-    if found is None:
-        english = "{deployment_id} is no deployment of tenant {tenant_id}"
-        raise invalid(
-            "against", sentence("not-a-deployment-of", english, deployment_id=deployment_id[:100], tenant_id=tenant_id)
-        )
-    return found
-
-
-def _before(rows: Any, new: Row[Any]) -> Row[Any]:
+async def _before(connection: AsyncConnection, new: Row[Any]) -> Row[Any]:
     """The last deployment before `new` that had a manifest. Raises Refused (CONFLICT) for the first one."""
-    earlier = (each for each in rows if each.generation < new.generation and each.digest is not None)
-    found: Row[Any] | None = next(earlier, None)
     if new.digest is None:
         raise _without_manifest(new)
+    found = await repository.find_before(connection, new)
     if found is None:
         raise conflict(
             "no-earlier-deployment",

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlalchemy import text
+
 from tests.integration.gateway.test_gateway_deployments import created_and_prepared
 from tests.support.gateway import DEMO, Gateway, error_of
 
@@ -59,3 +61,22 @@ async def test_what_can_not_be_compared_is_refused_with_the_reason(gateway: Gate
     stop = (await gateway.http.post(f"/tenants/{created['tenant_id']}/stop", headers=DEMO)).json()
     answer = await gateway.http.get(f"/deployments/{stop['deployment_id']}/diff", headers=DEMO)
     assert "(stop, pending) has no manifest" in error_of(answer, 409, "CONFLICT")["message"]
+
+
+async def test_a_deployment_is_compared_however_many_operations_came_after_it(gateway: Gateway) -> None:
+    created, changed = await two_deployments(gateway)
+    async with gateway.database.begin() as connection:
+        await connection.execute(
+            text("""
+                INSERT INTO deployments (deployment_id, tenant_id, operation, generation, revision, target, status,
+                    phase, options, correlation_id)
+                SELECT last.deployment_id || '-' || number, last.tenant_id, 'restart', last.generation + number,
+                    last.revision, last.target, 'completed', 'done', last.options, last.correlation_id
+                FROM deployments AS last, generate_series(1, 1001) AS number WHERE last.deployment_id = :id
+            """),
+            {"id": changed["deployment_id"]},
+        )
+    path = f"/deployments/{changed['deployment_id']}/diff"
+    before = await gateway.get(path)
+    assert before["against"] == created["deployment_id"]
+    assert await gateway.get(f"{path}?against={created['deployment_id']}") == before
