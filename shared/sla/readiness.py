@@ -54,13 +54,25 @@ def ready_pods(workload: Obj, pods: Iterable[Obj]) -> tuple[int, int]:
         for pod in pods
         if pod["metadata"].get("namespace", "") == namespace and selector_matches(selector, labels_of(pod))
     ]
-    if not mine and not _is_labelled(workload):
-        return int((workload.get("status") or {}).get("readyReplicas") or 0), 0
-    return mine.count(True), mine.count(None)
+    return max(mine.count(True), _counted_ready(workload, len(mine))), mine.count(None)
+
+
+def _counted_ready(workload: Obj, listed: int) -> int:
+    """How many pods its controller counts as ready, while some of them are not listed; else 0.
+
+    Pods are listed by our label. Those of an adopted workload may not have it, until a rollout has replaced them.
+    """
+    status = workload.get("status") or {}
+    replicas, ready = int(status.get("replicas") or 0), int(status.get("readyReplicas") or 0)
+    if _is_labelled(workload):
+        is_incomplete = int(status.get("updatedReplicas") or 0) < replicas and listed < replicas
+    else:
+        is_incomplete = not listed
+    return ready if is_incomplete else 0
 
 
 def _is_labelled(workload: Obj) -> bool:
-    """Whether its pods have our label, by which pods are listed. Those of an adopted workload may not have it."""
+    """Whether its new pods have our label."""
     metadata = workload["spec"].get("template", {}).get("metadata") or {}
     return TENANT in (metadata.get("labels") or {})
 

@@ -7,8 +7,8 @@ templates and the records of who manages which field.
 from shared.kube.objects import Obj, condition
 
 _POD_METADATA = ("name", "namespace", "labels", "deletionTimestamp")
-_WORKLOAD_STATUS = ("conditions", "readyReplicas")
-"""The number counts for an adopted workload whose pods have no label of ours, so that none of them is listed."""
+_WORKLOAD_STATUS = ("conditions", "replicas", "updatedReplicas", "readyReplicas")
+"""The numbers count while pods of an adopted workload have no label of ours, so that they aren't listed."""
 
 
 def kept_of_pod(pod: Obj) -> Obj:

@@ -76,3 +76,13 @@ def test_an_adopted_workload_keeps_how_many_of_its_unlisted_pods_are_ready() -> 
     state = ClusterObjects(pods=[], deployments=[adopted])
     assert reading(state).values == {"pods_ready": 3.0, "pods_wanted": 3.0, "available": 1.0}
     assert reading(kept(state)) == reading(state)
+
+
+def test_a_rollout_keeps_how_many_pods_it_has_replaced() -> None:
+    labels = {"app": "callbot", "ecp.ai/tenant": "acme"}
+    rolling = deployment(replicas=3)
+    rolling["spec"]["template"] = {"metadata": {"labels": labels}}
+    rolling["status"] |= {"replicas": 4, "updatedReplicas": 1, "readyReplicas": 3}
+    state = ClusterObjects(pods=[pod(ready={"status": "False"})], deployments=[rolling])
+    assert reading(state).values["pods_ready"] == 3.0
+    assert reading(kept(state)) == reading(state)

@@ -208,6 +208,16 @@ def test_a_later_rollout_that_takes_pods_away_is_down() -> None:
     assert read["available"] == 0.0
 
 
+def test_the_first_rollout_after_an_adoption_is_no_outage_while_old_pods_without_our_label_serve() -> None:
+    labels = {"app": "callbot", "ecp.ai/tenant": "acme"}
+    rolling = deployment(replicas=3, needed=2)
+    rolling["spec"]["template"] = {"metadata": {"labels": labels}}
+    rolling["status"] |= {"replicas": 4, "updatedReplicas": 1, "readyReplicas": 3}
+    assert values(rolling, pod(ready=NOT_READY))["available"] == 1.0
+    rolling["status"] |= {"replicas": 3, "updatedReplicas": 3}
+    assert values(rolling, pod(ready=NOT_READY))["available"] == 0.0, "all of them should be listed"
+
+
 def test_a_stopped_tenant_is_neither_up_nor_down() -> None:
     assert values(deployment(replicas=0)) == {"pods_ready": 0.0, "pods_wanted": 0.0}
 
