@@ -10,7 +10,7 @@ from datetime import datetime
 from shared.events import MetricsSampled, TenantSample
 
 LARGEST_BYTES = 128 * 1024
-"""The size at which another event begins. NATS takes 256 KiB with all headers."""
+"""The size at which another event begins. NATS takes 2 MiB with all headers (`max_payload`)."""
 _FIXED, _EACH_NAME = 64, 40
 """Bytes of a sample without its names, and of a name's value: a float has at most 24 characters."""
 
