@@ -32,6 +32,13 @@ async def test_a_change_and_a_calculation_are_as_tolerant_as_a_creation(gateway:
     assert {each["service"] for each in sized.json()["services"]} >= {"callbot"}
 
 
+async def test_a_calculation_takes_a_tenant_as_it_is_shown(gateway: Gateway) -> None:
+    created = await gateway.create(deploy=False)
+    shown = await gateway.get(f"/tenants/{created['tenant_id']}")
+    sized = await gateway.http.post("/tenants/calculate-resources", json=shown, headers=DEMO)
+    assert sized.status_code == 200, sized.text
+
+
 async def test_a_tenant_without_a_name_is_called_as_its_id(gateway: Gateway) -> None:
     created = await gateway.create(deploy=False, name=...)
     assert (await gateway.get(f"/tenants/{created['tenant_id']}"))["name"] == created["tenant_id"]
