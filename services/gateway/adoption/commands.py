@@ -3,6 +3,7 @@
 The deployer alone reads and changes the cluster. A dry run stores nothing.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -28,12 +29,14 @@ from shared.changes import Changes
 from shared.choices.services import ServiceOptions
 from shared.events import Operation
 from shared.messages import Sentence, sentence
-from shared.rpc import DiffReply, DiffRequest, FoundWorkload, InspectReply, InspectRequest, RenderRequest
+from shared.rpc import DiffRequest, FoundWorkload, InspectReply, InspectRequest, RenderRequest
 from shared.tenants import TenantSpec
 
 _log = structlog.get_logger(__name__)
 _ESTIMATES = 4
 """Sizings until the estimated sessions need no more replicas than there are."""
+_NAMED = 5
+"""Objects that a note names."""
 
 
 class PlannedAdoption(NamedTuple):
@@ -41,7 +44,7 @@ class PlannedAdoption(NamedTuple):
 
     request: SizedRequest
     found: InspectReply
-    changes: DiffReply
+    changes: Changes
     is_estimated: bool
     notes: Sequence[Sentence]
 
@@ -86,12 +89,27 @@ class AdoptionCommands:
         rendered = await self._workers.render(
             RenderRequest(spec=request.deployed, sizing=request.sizing, options=asked.options)
         )
-        changes = await self._workers.diff(
-            DiffRequest(target=found.target, tenant_id=tenant_id, manifest=rendered.text, force=True)
-        )
+        changes, pruned = await self._next_deployment(asked, tenant_id, found, rendered.text)
         is_estimated = asked.service_requirements is None
-        more = _notes(found, unexpressed, is_estimated=is_estimated)
+        more = _notes(found, unexpressed, pruned, is_estimated=is_estimated)
         return PlannedAdoption(request, found, changes, is_estimated, [*notes, *more])
+
+    async def _next_deployment(
+        self, asked: AdoptRequest, tenant_id: str, found: InspectReply, manifest: str
+    ) -> tuple[Changes, Sequence[str]]:
+        """What the first deployment would change, and the adopted objects that it would delete."""
+        shown = await self._workers.diff(
+            DiffRequest(
+                target=found.target,
+                tenant_id=tenant_id,
+                manifest=manifest,
+                prune=asked.options.prune,
+                force=asked.options.force_conflicts,
+            )
+        )
+        # In a thread, since parsing a large manifest takes a tenth of a second.
+        pruned = await asyncio.to_thread(rules.pruned, found.adopted, manifest) if asked.options.prune else []
+        return rules.with_pruned(shown, pruned, asked.namespace), pruned
 
     async def _estimate(self, services: Mapping[str, FoundWorkload], asked: AdoptRequest) -> dict[str, int]:
         """Sessions that need no more replicas than there are, as far as a few sizings show."""
@@ -165,7 +183,9 @@ def _check_adoptable(asked: AdoptRequest, found: InspectReply) -> None:
         )
 
 
-def _notes(found: InspectReply, unexpressed: Sequence[str], *, is_estimated: bool) -> list[Sentence]:
+def _notes(
+    found: InspectReply, unexpressed: Sequence[str], pruned: Sequence[str], *, is_estimated: bool
+) -> list[Sentence]:
     notes = []
     if is_estimated:
         english = "service_requirements are estimated from the replicas; give the sessions that you expect"
@@ -178,6 +198,13 @@ def _notes(found: InspectReply, unexpressed: Sequence[str], *, is_estimated: boo
             "the pods of {names} lack the tenant's label; their CPU and memory are measured from the next deployment"
         )
         notes.append(sentence("pods-unlabelled", english, names=", ".join(unlabelled)))
+    if pruned:
+        english = (
+            "the next deployment deletes {count} adopted objects that its manifest doesn't have, such as {names}; "
+            "options.prune false keeps them"
+        )
+        names = ", ".join(pruned[:_NAMED])
+        notes.append(sentence("adopted-is-pruned", english, count=len(pruned), names=names))
     english = "the namespace is the tenant's after the adoption: deleting the tenant deletes what was adopted"
     notes.append(sentence("adopted-is-deleted", english))
     return notes

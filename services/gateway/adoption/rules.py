@@ -1,13 +1,15 @@
-"""What an existing call centre asks for, read from its workloads. Pure."""
+"""What an existing call centre asks for, read from its workloads, and what its first deployment deletes. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from services.gateway.http.errors import invalid
 from shared.catalog import Catalog
+from shared.changes import Changes, ObjectChange
 from shared.choices.services import OUR_VARIABLES, ServiceOptions
+from shared.kube.manifest_text import parse_manifest
 from shared.kube.placement import GPU
 from shared.kube.quantities import parse
 from shared.messages import sentence
@@ -70,6 +72,24 @@ def options_of(
         if options != ServiceOptions():
             chosen[name] = options
     return dict(sorted(chosen.items())), sorted(unexpressed)
+
+
+def pruned(adopted: Iterable[str], manifest: str) -> list[str]:
+    """Those of the `adopted` objects (`ConfigMap settings`) that the tenant's own manifest doesn't have.
+
+    They are the tenant's after the adoption, so that the next deployment deletes them.
+    """
+    rendered = {f"{each['kind']} {each['metadata']['name']}" for each in parse_manifest(manifest, "")}
+    return [each for each in adopted if each not in rendered and not each.startswith("Namespace ")]
+
+
+def with_pruned(found: Changes, names: Sequence[str], namespace: str) -> Changes:
+    """`found` with objects of the namespace that are deleted besides. The cluster's diff knows no adoption yet."""
+    known = {f"{each.kind} {each.name}" for each in found.changes}
+    pairs = [each.split(" ", 1) for each in names if each not in known]
+    removed = [ObjectChange(kind=kind, namespace=namespace, name=name, change="removed") for kind, name in pairs]
+    summary = found.summary.model_copy(update={"removed": found.summary.removed + len(removed)})
+    return Changes(changes=(*found.changes, *removed), summary=summary)
 
 
 def _sessions(name: str, replicas: int, catalog: Catalog) -> int:

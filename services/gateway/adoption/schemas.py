@@ -56,7 +56,8 @@ class Adoption(Model):
     conflicts: list[str]
     """Labels with another value, which the adoption replaces only with `force_conflicts`."""
     next_deployment: Changes
-    """What the first deployment afterwards would change: all that the tenant's fields can't express."""
+    """What the first deployment afterwards would change: all that the tenant's fields can't express. With `prune` it
+    deletes adopted objects that the tenant's manifest doesn't have."""
     restarts: list[str] = Field(examples=[["Deployment callbot"]])
     """Workloads whose pods that deployment would replace. The adoption itself restarts none."""
     notes: list[str]

@@ -48,13 +48,13 @@ class Deployer:
 
     def __init__(self) -> None:
         self.found = FOUND
-        self.manifests: list[str] = []
+        self.compared: list[DiffRequest] = []
 
     async def inspect(self, request: InspectRequest, mode: Mode) -> InspectReply:
         return self.found
 
     async def diff(self, request: DiffRequest, mode: Mode) -> DiffReply:
-        self.manifests.append(request.manifest)
+        self.compared.append(request)
         return DIFF
 
 
@@ -97,6 +97,26 @@ async def test_a_dry_run_shows_everything_and_stores_nothing(gateway: Gateway, d
     assert "callbot.environment" in notes, "a variable that isn't a name can't be kept"
     assert "the pods of callbot lack the tenant's label" in notes
     error_of(await gateway.http.get("/tenants/shown", headers=DEMO), 404, "TENANT_NOT_FOUND")
+
+
+async def test_a_dry_run_shows_what_the_next_deployment_would_delete_and_what_others_own(
+    gateway: Gateway, deployer: Deployer
+) -> None:
+    mine = ("Namespace ecp-ai-pruned", "Deployment callbot", "ConfigMap settings", "PersistentVolumeClaim data")
+    deployer.found = FOUND.model_copy(update={"adopted": mine})
+    found = await adopt(gateway, "pruned")
+    removed = [each for each in found["next_deployment"]["changes"] if each["change"] == "removed"]
+    assert [(each["kind"], each["name"]) for each in removed] == [
+        ("ConfigMap", "settings"),
+        ("PersistentVolumeClaim", "data"),
+    ]
+    assert {each["namespace"] for each in removed} == {"ecp-ai-pruned"}
+    assert found["next_deployment"]["summary"]["removed"] == 2
+    assert "deletes 2 adopted objects" in " ".join(found["notes"])
+    kept = await adopt(gateway, "pruned", options={"prune": False, "force_conflicts": True})
+    assert kept["next_deployment"]["summary"]["removed"] == 0
+    assert "deletes" not in " ".join(kept["notes"]).replace("deleting the tenant deletes", "")
+    assert [(each.prune, each.force) for each in deployer.compared] == [(True, False), (False, True)]
 
 
 async def test_an_adopted_tenant_runs_and_can_be_restarted_and_changed(gateway: Gateway, deployer: Deployer) -> None:

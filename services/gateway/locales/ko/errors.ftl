@@ -56,6 +56,7 @@ cancel-requested = 취소를 요청했습니다. 이미 적용된 것은 그대�
 sessions-estimated = service_requirements는 레플리카 수로 추정한 값입니다. 예상 세션 수를 직접 지정하세요
 options-unexpressed = 다음 값은 service_options로 유지할 수 없습니다: { $names }
 pods-unlabelled = { $names }의 파드에 테넌트 레이블이 없습니다. CPU와 메모리는 다음 배포부터 측정됩니다
+adopted-is-pruned = 다음 배포는 새 매니페스트에 없는 인수한 객체 { $count }개를 삭제합니다(예: { $names }). options.prune을 false로 하면 남습니다
 adopted-is-deleted = 인수한 뒤에는 네임스페이스가 테넌트의 것입니다. 테넌트를 삭제하면 인수한 것도 삭제됩니다
 namespace-not-adoptable = 인수한 네임스페이스는 테넌트의 것이 되므로 { $prefix }<테넌트 ID> 형식의 네임스페이스만 인수할 수 있습니다
 namespace-missing = '{ $target }'에 네임스페이스 { $namespace }이(가) 없습니다
