@@ -13,7 +13,7 @@ class InspectRequest(Model):
 
 
 class FoundWorkload(Model):
-    """A workload with the values of its first container, as far as a tenant can choose them."""
+    """A workload with what a tenant can choose, of the container with its name, else of the first one."""
 
     kind: str
     name: str

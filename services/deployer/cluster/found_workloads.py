@@ -23,24 +23,31 @@ def found_workloads(contents: Iterable[Obj]) -> Iterator[FoundWorkload]:
 
 
 def _found(workload: Obj, scaler: Obj | None) -> FoundWorkload:
-    template = workload["spec"]["template"]
-    container = template["spec"]["containers"][0]
+    name, template = workload["metadata"]["name"], workload["spec"]["template"]
+    container = _serving(template["spec"]["containers"], name)
     resources = container.get("resources") or {}
     scaling = scaler["spec"] if scaler is not None else {}
     ports = container.get("ports") or [{}]
     return FoundWorkload(
         kind=workload["kind"],
-        name=workload["metadata"]["name"],
+        name=name,
         replicas=int(scaling.get("minReplicas", 1) if scaler else workload["spec"].get("replicas", 1)),
         max_replicas=scaling.get("maxReplicas"),
         target_cpu_percent=_cpu_target(scaling),
         image=container["image"],
-        environment={each["name"]: each["value"] for each in container.get("env") or () if "value" in each},
+        environment={
+            each["name"]: each.get("value", "") for each in container.get("env") or () if "valueFrom" not in each
+        },
         requests=_texts(resources.get("requests")),
         limits=_texts(resources.get("limits")),
         port=ports[0].get("containerPort"),
         is_labelled=TENANT in ((template.get("metadata") or {}).get("labels") or {}),
     )
+
+
+def _serving(containers: list[Obj], name: str) -> Obj:
+    """The container with the workload's name, else the first one: a sidecar may come before it."""
+    return next((each for each in containers if each["name"] == name), containers[0])
 
 
 def _target(scaler: Obj) -> tuple[str, str]:

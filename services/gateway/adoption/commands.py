@@ -21,7 +21,7 @@ from services.gateway.http.language import translator
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenants import repository
 from services.gateway.tenants.requests import RequestSizing, SizedRequest
-from services.gateway.tenants.rules import service_rows, tenant_values
+from services.gateway.tenants.rules import service_rows, tenant_values, valid_spec
 from services.gateway.tenants.targets import TargetChoice
 from services.gateway.tenants.transactions import refuse_existing
 from shared import events
@@ -128,14 +128,17 @@ class AdoptionCommands:
     def _spec(
         self, asked: AdoptRequest, tenant_id: str, requirements: Mapping[str, int], chosen: Mapping[str, ServiceOptions]
     ) -> TenantSpec:
-        return TenantSpec(
-            tenant_id=tenant_id,
-            name=asked.name or tenant_id,
-            service_requirements=dict(requirements),
-            sla_target=asked.sla_target,
-            gpu_type=asked.gpu_type,
-            description=asked.description,
-            service_options=dict(chosen),
+        """Raises Refused for a name or description that a tenant can't have."""
+        return valid_spec(
+            {
+                "tenant_id": tenant_id,
+                "name": asked.name or tenant_id,
+                "service_requirements": dict(requirements),
+                "sla_target": asked.sla_target,
+                "gpu_type": asked.gpu_type,
+                "description": asked.description,
+                "service_options": dict(chosen),
+            }
         )
 
     async def _store(self, connection: AsyncConnection, request: SizedRequest) -> NewDeployment:

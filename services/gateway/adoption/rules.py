@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from services.gateway.http.errors import invalid
 from shared.catalog import Catalog
 from shared.changes import Changes, ObjectChange
-from shared.choices.services import OUR_VARIABLES, ServiceOptions
+from shared.choices.services import OUR_VARIABLES, OptionsByService, ServiceOptions
+from shared.errors import Refused
 from shared.kube.manifest_text import parse_manifest
 from shared.kube.placement import GPU
 from shared.kube.quantities import parse
@@ -19,6 +20,7 @@ from shared.tenants import NAMESPACE_PREFIX, check_tenant_id
 
 _URL = "_URL"
 """The end of the variables with addresses of services, which rendering sets."""
+_OPTIONS: TypeAdapter[dict[str, ServiceOptions]] = TypeAdapter(OptionsByService)
 
 
 def tenant_of(namespace: str) -> str:
@@ -61,17 +63,23 @@ def options_of(
 ) -> tuple[dict[str, ServiceOptions], list[str]]:
     """What differs from the sizing, by service, and the names of values that can't be chosen."""
     sized = {each.service: each for each in sizing.services}
-    chosen, unexpressed = {}, []
-    for name in found.keys() & sized.keys():
-        options = ServiceOptions()
+    chosen: dict[str, ServiceOptions] = {}
+    unexpressed = []
+    for name in sorted(found.keys() & sized.keys()):
         for field, value in _differing(found[name], sized[name], catalog).items():
+            before = chosen[name].model_dump(exclude_none=True) if name in chosen else {}
             try:
-                options = ServiceOptions.model_validate({**options.model_dump(exclude_none=True), field: value})
-            except ValidationError:
+                chosen = _possible({**chosen, name: {**before, field: value}}, catalog)
+            except (ValidationError, Refused):
                 unexpressed.append(f"{name}.{field}")
-        if options != ServiceOptions():
-            chosen[name] = options
-    return dict(sorted(chosen.items())), sorted(unexpressed)
+    return chosen, sorted(unexpressed)
+
+
+def _possible(options: Mapping[str, Any], catalog: Catalog) -> dict[str, ServiceOptions]:
+    """The options of all services, if a tenant can have them. Raises ValidationError, and Refused by the catalogue."""
+    found = _OPTIONS.validate_python(options)
+    catalog.check_service_options(found)
+    return found
 
 
 def pruned(adopted: Iterable[str], manifest: str) -> list[str]:
@@ -102,13 +110,19 @@ def _sessions(name: str, replicas: int, catalog: Catalog) -> int:
 def _differing(found: FoundWorkload, sized: ServiceSizing, catalog: Catalog) -> dict[str, Any]:
     """The values of a workload that differ from its sizing, in the order in which they depend on each other."""
     fields: dict[str, Any] = {}
-    if found.image != sized.image:
-        fields["image"] = found.image
+    if (image := _tagged(found.image)) != sized.image:
+        fields["image"] = image
     if found.port is not None and found.port != sized.port:
         fields["port"] = found.port
     if environment := _environment(found.environment, catalog):
         fields["environment"] = environment
     return fields | _scaling(found, sized) | _resources(found, sized)
+
+
+def _tagged(image: str) -> str:
+    """`image` with the tag that Kubernetes takes where it has none: a choice without one has the catalogue's."""
+    is_tagged = "@" in image or ":" in image.rpartition("/")[2]
+    return image if is_tagged else f"{image}:latest"
 
 
 def _environment(found: Mapping[str, str], catalog: Catalog) -> dict[str, str]:

@@ -39,7 +39,7 @@ def spec_of_row(row: TenantRow) -> TenantSpec:
         "description": row.description,
         **{name: chosen for name in _CHOICES if (chosen := getattr(row, name)) is not None},
     }
-    return _spec(fields)
+    return valid_spec(fields)
 
 
 def cluster_options_of(row: TenantRow) -> ClusterOptions:
@@ -80,7 +80,7 @@ def changed_spec(spec: TenantSpec, change: TenantChange) -> TenantSpec:
         raise refusal_of([problem("body", each) for each in reasons], len(reasons))
     kept = {name: getattr(spec, name) for name in TenantSpec.model_fields}
     reset = {name for name in _CHOICES if name in given and given[name] is None}
-    return _spec({name: value for name, value in {**kept, **given}.items() if name not in reset})
+    return valid_spec({name: value for name, value in {**kept, **given}.items() if name not in reset})
 
 
 def status_while_deploying(status: str) -> TenantStatus:
@@ -151,7 +151,8 @@ def json_object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _spec(fields: dict[str, Any]) -> TenantSpec:
+def valid_spec(fields: dict[str, Any]) -> TenantSpec:
+    """The specification with `fields`. Raises Refused with each field that is wrong."""
     try:
         return TenantSpec.model_validate(fields)
     except ValidationError as error:

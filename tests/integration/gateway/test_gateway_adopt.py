@@ -151,6 +151,13 @@ async def test_what_can_not_be_adopted_is_refused_with_the_reason(gateway: Gatew
     await adopt(gateway, "rival", 202, dry_run=False, options={"force_conflicts": True})
 
 
+async def test_a_name_that_a_tenant_can_not_have_is_refused_with_its_field(
+    gateway: Gateway, deployer: Deployer
+) -> None:
+    refused = await adopt(gateway, "named", 422, name="a\u0000b")
+    assert refused["error"]["details"]["errors"][0]["field"] == "name"
+
+
 async def test_the_command_shows_the_dry_run_and_the_refusal(gateway: Gateway, deployer: Deployer) -> None:
     shown, code = await ecp(gateway, "ecp-ai-cli", "--sessions", "callbot=20")
     assert code == 0, shown

@@ -7,6 +7,7 @@ import yaml
 
 from services.deployer.cluster.adoption import AdoptionPlan, changes_more_than_labels, our_labels, plan_adoption
 from services.deployer.cluster.extraction import extracted
+from services.deployer.cluster.found_workloads import found_workloads
 from services.deployer.state.records import ObjectRef
 from shared.events import DeployCompleted, DeployFailed, Operation, TenantDeleted
 from shared.kube.kinds import Kind
@@ -173,6 +174,26 @@ def test_labels_and_status_are_no_change_and_everything_else_is() -> None:
     assert changes_more_than_labels(live, {**live, "spec": {**live["spec"], "replicas": 4}})
     annotated = {**live, "metadata": {**live["metadata"], "annotations": {"injected": "yes"}}}
     assert changes_more_than_labels(live, annotated)
+
+
+def test_a_workload_is_read_from_the_container_with_its_name_and_not_from_a_sidecar() -> None:
+    sidecar = {"name": "proxy", "image": "proxy:1", "env": [{"name": "B", "value": "2"}]}
+    own = {
+        "name": "callbot",
+        "image": "callbot:1",
+        "env": [
+            {"name": "A", "value": "1"},
+            {"name": "EMPTY"},
+            {"name": "SECRET", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+        ],
+    }
+    live = live_deployment()
+    live["spec"]["template"]["spec"]["containers"] = [sidecar, own]
+    [found] = found_workloads([live])
+    assert (found.image, found.environment) == ("callbot:1", {"A": "1", "EMPTY": ""})
+    live["metadata"]["name"] = "voice"
+    [found] = found_workloads([live])
+    assert found.image == "proxy:1"
 
 
 def plan_of(*contents: Obj, denied: frozenset[Kind] = frozenset()) -> AdoptionPlan:
