@@ -26,8 +26,8 @@ _OUR_DOMAINS = (
 """Prefixes of labels and annotations that rendering, Kubernetes or a controller that we rely on sets."""
 _CODE = "-snippet"
 """The end of the ingress controller's annotations that insert configuration, which would be for all tenants."""
-_MOST_ENTRIES = 16
-_LONGEST_METADATA = 2048
+MOST_ENTRIES = 16
+LONGEST_METADATA = 2048
 """Characters of all labels and annotations: each of a tenant's hundred objects has all of them."""
 
 
@@ -46,13 +46,13 @@ def _check_selector(selector: dict[str, str]) -> dict[str, str]:
     return selector
 
 
-Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=_MOST_ENTRIES), AfterValidator(_check_not_ours)]
+Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=MOST_ENTRIES), AfterValidator(_check_not_ours)]
 Annotations = Annotated[
     dict[LabelKey, Annotated[str, Field(max_length=1024)]],
-    Field(max_length=_MOST_ENTRIES),
+    Field(max_length=MOST_ENTRIES),
     AfterValidator(_check_not_ours),
 ]
-NodeSelector = Annotated[dict[LabelKey, LabelValue], Field(max_length=_MOST_ENTRIES), AfterValidator(_check_selector)]
+NodeSelector = Annotated[dict[LabelKey, LabelValue], Field(max_length=MOST_ENTRIES), AfterValidator(_check_selector)]
 
 
 class Toleration(Model):
@@ -128,19 +128,22 @@ class ClusterOptions(Model):
     @model_validator(mode="after")
     def _short_enough(self) -> Self:
         entries = (*self.labels.items(), *self.annotations.items())
-        if sum(len(key) + len(value) for key, value in entries) > _LONGEST_METADATA:
+        if sum(len(key) + len(value) for key, value in entries) > LONGEST_METADATA:
             english = "labels and annotations have more than {most} characters; every object has all of them"
-            raise unfit(sentence("value-labels_too_long", english, most=_LONGEST_METADATA))
+            raise unfit(sentence("value-labels_too_long", english, most=LONGEST_METADATA))
         return self
 
     def over(self, defaults: "ClusterOptions") -> "ClusterOptions":
-        """These options, with `defaults` where nothing is chosen. Labels and annotations of both add up."""
-        return ClusterOptions(
-            **(_given(defaults) | _given(self)),
-            ingress=IngressOptions(**(_given(defaults.ingress) | _given(self.ingress))),
-            labels={**defaults.labels, **self.labels},
-            annotations={**defaults.annotations, **self.annotations},
-        )
+        """These options, with `defaults` where nothing is chosen. Labels and annotations of both add up.
+
+        They may be too many together, which isn't checked here: what is stored must be shown, whatever the defaults.
+        """
+        added = {
+            "ingress": defaults.ingress.model_copy(update=_given(self.ingress)),
+            "labels": {**defaults.labels, **self.labels},
+            "annotations": {**defaults.annotations, **self.annotations},
+        }
+        return defaults.model_copy(update=_given(self) | added)
 
 
 _ADDED_UP = ("ingress", "labels", "annotations")
