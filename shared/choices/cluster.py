@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from shared.choices.images import Registry
-from shared.choices.names import HostName, LabelKey, LabelValue, ObjectName
+from shared.choices.names import HostName, LabelKey, LabelValue, ObjectName, check_printable
 from shared.kube.placement import GPU_PRODUCT
 from shared.messages import sentence, unfit
 from shared.model import Model
@@ -48,7 +48,7 @@ def _check_selector(selector: dict[str, str]) -> dict[str, str]:
 
 Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=MOST_ENTRIES), AfterValidator(_check_not_ours)]
 Annotations = Annotated[
-    dict[LabelKey, Annotated[str, Field(max_length=1024)]],
+    dict[LabelKey, Annotated[str, Field(max_length=1024), AfterValidator(check_printable)]],
     Field(max_length=MOST_ENTRIES),
     AfterValidator(_check_not_ours),
 ]

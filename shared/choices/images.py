@@ -5,9 +5,9 @@ if it has a dot or a port, or is `localhost`.
 """
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from shared.choices.names import shown
 from shared.messages import sentence, unfit
@@ -19,7 +19,7 @@ _HOST = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?(?::[0-9]{1,5})?",
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _LONGEST = 255
-"""Characters of a registry or a repository."""
+"""Characters of a registry, of a repository, and of both together."""
 
 
 def _check_registry(value: str) -> str:
@@ -69,6 +69,13 @@ class ImageChoice(Model):
     repository: Repository | None = None
     tag: Tag | None = None
     digest: Digest | None = None
+
+    @model_validator(mode="after")
+    def _short_enough(self) -> Self:
+        if len(f"{self.registry or ''}/{self.repository or ''}") > _LONGEST + 1:
+            english = "registry and repository have more than {most} characters together"
+            raise unfit(sentence("value-image_too_long", english, most=_LONGEST))
+        return self
 
     @property
     def is_pinned(self) -> bool:

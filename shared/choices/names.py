@@ -25,6 +25,13 @@ def as_text(value: Any) -> Any:
     return str(value) if is_number else value
 
 
+def check_printable(value: str) -> str:
+    """A text without control characters: PostgreSQL can't store U+0000. Raises PydanticCustomError."""
+    if any(not character.isprintable() and character not in "\n\t" for character in value):
+        raise unfit(sentence("value-not_printable", "must not contain control characters"))
+    return value
+
+
 def _no_boolean(value: Any) -> Any:
     if isinstance(value, bool):
         raise unfit(sentence("value-not_a_number", "must be a number"))

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from shared.choices.images import Image
-from shared.choices.names import HealthPath, Percent, ReplicaCount, VariableName, as_text
+from shared.choices.names import HealthPath, Percent, ReplicaCount, VariableName, as_text, check_printable
 from shared.choices.resources import ResourceChoice
 from shared.messages import sentence, unfit
 from shared.model import Model
@@ -22,14 +22,8 @@ def _text_of(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else as_text(value)
 
 
-def _check_value(value: str) -> str:
-    if any(not character.isprintable() and character not in "\n\t" for character in value):
-        raise unfit(sentence("value-not_printable", "must not contain control characters"))
-    return value
-
-
 VariableValue = Annotated[
-    str, BeforeValidator(_text_of), AfterValidator(_check_value), Field(max_length=_LONGEST_VALUE)
+    str, BeforeValidator(_text_of), AfterValidator(check_printable), Field(max_length=_LONGEST_VALUE)
 ]
 
 

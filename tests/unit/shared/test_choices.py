@@ -65,6 +65,7 @@ REFUSED_SERVICE_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"image": "bot@md5:0"}, "is not a digest"),
     ({"image": "registry.example.com/"}, "is not a repository"),
     ({"image": {"registry": "team"}}, "is not a registry"),
+    ({"image": {"registry": f"a.{'r' * 120}", "repository": "r" * 140}}, "more than 255 characters together"),
     ({"image": {"registry": "https://registry.example.com"}}, "is not a registry"),
     ({"environment": {"1ST": "x"}}, "is not a variable"),
     ({"environment": {"TENANT_ID": "x", "REDIS_URL": "y"}}, "REDIS_URL, TENANT_ID can't be chosen"),
@@ -114,6 +115,7 @@ REFUSED_CLUSTER_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"labels": {"ecp.ai/tenant": "x"}}, "ecp.ai/tenant can't be chosen"),
     ({"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}, "can't be chosen"),
     ({"annotations": {"simulator.ecp.ai/fail": "x"}}, "can't be chosen"),
+    ({"annotations": {"example.com/x": "a\x00b"}}, "control characters"),
     ({"annotations": {"nginx.ingress.kubernetes.io/server-snippet": "x"}}, "can't be chosen"),
     ({"annotations": {f"example.com/{n}": "x" * 1024 for n in range(3)}}, "more than 2048 characters"),
 ]

@@ -15,6 +15,7 @@ value-not_a_digest = { $value }은(는) 다이제스트가 아닙니다. sha256:
 value-not_an_amount_of_cpu = { $value }은(는) 50m에서 256 사이의 CPU 양이 아닙니다. 2나 500m처럼 코어 또는 밀리코어로 쓰세요
 value-not_an_amount_of_memory = { $value }은(는) 128Mi에서 4Ti 사이의 메모리 양이 아닙니다. 512Mi나 2Gi처럼 숫자와 단위를 쓰세요
 value-not_printable = 제어 문자를 쓸 수 없습니다
+value-image_too_long = registry와 repository가 합쳐 { $most }자를 넘습니다
 value-request_above_limit = requests.{ $resource }가 limits.{ $resource }보다 큽니다
 value-variable_reserved = { $names }은(는) 오케스트레이터가 설정하므로 선택할 수 없습니다
 value-environment_too_long = 값이 모두 합쳐 { $most }자를 넘습니다. 긴 값은 파일이나 볼륨에 두세요
