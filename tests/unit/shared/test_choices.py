@@ -116,6 +116,8 @@ REFUSED_CLUSTER_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}, "can't be chosen"),
     ({"annotations": {"simulator.ecp.ai/fail": "x"}}, "can't be chosen"),
     ({"annotations": {"example.com/x": "a\x00b"}}, "control characters"),
+    ({"annotations": {"container.apparmor.security.beta.kubernetes.io/callbot": "unconfined"}}, "can't be chosen"),
+    ({"annotations": {"volume.beta.kubernetes.io/storage-class": "slow"}}, "can't be chosen"),
     ({"annotations": {"nginx.ingress.kubernetes.io/server-snippet": "x"}}, "can't be chosen"),
     ({"annotations": {f"example.com/{n}": "x" * 1024 for n in range(3)}}, "more than 2048 characters"),
 ]
