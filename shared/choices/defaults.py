@@ -21,7 +21,7 @@ _SHOWN = 5
 
 
 def parse_defaults(text: str) -> Mapping[str, ClusterOptions]:
-    """The defaults by target. Raises ValueError, which names each field that is unknown or wrong."""
+    """The defaults by target. Raises ValueError, which names each field that is unknown, wrong or no default."""
     try:
         found = _BY_TARGET.validate_python(tomllib.loads(text), extra="forbid")
     except tomllib.TOMLDecodeError as error:
@@ -31,4 +31,6 @@ def parse_defaults(text: str) -> Mapping[str, ClusterOptions]:
         raise ValueError("; ".join(problems[:_SHOWN])) from error
     if unknown := sorted(found.keys() - set(TARGETS)):
         raise ValueError(f"unknown target {unknown[0]!r}; known: {', '.join(TARGETS)}")
+    if hosts := [target for target, options in found.items() if options.ingress.host is not None]:
+        raise ValueError(f"{hosts[0]}.ingress.host: a host belongs to one tenant, so it can't be a default")
     return found

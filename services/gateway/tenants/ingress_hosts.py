@@ -1,6 +1,6 @@
 """One host, one tenant: two Ingresses of one host would answer each other's customers.
 
-Only chosen hosts are compared. `<tenant>.<INGRESS_DOMAIN>` is a tenant's own by its id.
+Only chosen hosts are compared here. `<tenant>.<INGRESS_DOMAIN>` is a tenant's own by its id, which rendering checks.
 """
 
 from sqlalchemy import func, select

@@ -8,6 +8,7 @@ from services.calculator.sizing.tenant_sizing import size
 from services.manifest.rendering import Platform, render, to_yaml
 from services.manifest.validation import ValidationOptions, validate_objects
 from shared.choices import ClusterOptions
+from shared.errors import Refused
 from shared.events import DeployOptions
 from shared.kube.definitions import definitions
 from shared.kube.objects import Obj
@@ -194,3 +195,15 @@ def test_defaults_of_the_cluster_are_rendered_like_a_choice() -> None:
     spec = TENANT.spec.model_copy(update={"cluster_options": ClusterOptions().over(defaults)})
     own = TENANT.spec.model_copy(update={"cluster_options": defaults})
     assert render(spec, TENANT.sizing, DeployOptions()) == render(own, TENANT.sizing, DeployOptions())
+
+
+def test_the_host_of_another_tenant_is_refused_and_the_own_one_is_not() -> None:
+    def host(chosen: str) -> Any:
+        objects = rendered(cluster_options={"ingress": {"host": chosen}})
+        return found(objects, "Ingress", "ecp-entry")["spec"]["rules"][0]["host"]
+
+    assert host("my-ai-service.ecp-ai.internal") == "my-ai-service.ecp-ai.internal"
+    assert host("voice.my-ai-service.ecp-ai.internal") == "voice.my-ai-service.ecp-ai.internal"
+    with pytest.raises(Refused, match="is the host of the tenant rival") as refused:
+        host("rival.ecp-ai.internal")
+    assert [each["field"] for each in refused.value.details["errors"]] == ["cluster_options.ingress.host"]

@@ -1,11 +1,12 @@
 """What a tenant may choose, what is refused with which advice, and how defaults fill the gaps."""
 
+import re
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from shared.choices import ClusterOptions, ServiceOptions, Toleration, placement_of, with_registry
+from shared.choices import ClusterOptions, ServiceOptions, Toleration, parse_defaults, placement_of, with_registry
 from shared.tenants import TenantSpec
 
 DIGEST = f"sha256:{'0' * 64}"
@@ -183,3 +184,24 @@ def test_the_gpu_s_nodes_and_the_chosen_ones_must_both_match() -> None:
     assert placement_of(ClusterOptions(), None) == {}
     evicted = Toleration(key="k", operator="Exists", effect="NoExecute", toleration_seconds=60)
     assert evicted.rendered() == {"key": "k", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}
+
+
+def test_the_defaults_of_targets_are_read_from_toml() -> None:
+    found = parse_defaults('[kubernetes]\nregistry = "r.example"\n[kubernetes.ingress]\nclass_name = "haproxy"\n')
+    assert found == {"kubernetes": cluster(registry="r.example", ingress={"class_name": "haproxy"})}
+    assert parse_defaults("") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("[kubernetes", "not TOML"),
+        ('[kubernets]\nregistry = "r.example"', "unknown target 'kubernets'; known: simulator, kubernetes"),
+        ('[kubernetes]\nregistri = "r.example"', "kubernetes.registri"),
+        ('[kubernetes]\nregistry = "http://x"', "kubernetes.registry: 'http://x' is not a registry"),
+        ('[kubernetes.ingress]\nhost = "voice.example.com"', "kubernetes.ingress.host: a host belongs to one tenant"),
+    ],
+)
+def test_defaults_that_can_not_be_are_refused_with_their_field(text: str, advice: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(advice)):
+        parse_defaults(text)

@@ -56,3 +56,4 @@ ingress-not-included = cluster_options.ingress는 options.include_ingress 없이
 storage-class-bound = 볼륨의 스토리지 클래스는 첫 배포 후 바꿀 수 없습니다. 테넌트를 삭제하고 다시 만들거나 storage_class와 shared_storage_class를 그대로 두세요
 labels-above-limit = 대상 { $target }의 기본값과 합치면 레이블이나 주석이 { $most }개, 또는 모두 { $longest }자를 넘습니다. 일부를 빼세요
 ingress-host-taken = 다른 테넌트가 이미 호스트 { $host }을(를) 사용합니다. 다른 ingress.host를 선택하세요
+ingress-host-of-another = { $host }은(는) 테넌트 { $owner }의 호스트입니다. 빼거나 { $domain } 아래가 아닌 호스트를 선택하세요
