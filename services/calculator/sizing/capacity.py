@@ -71,12 +71,16 @@ def capacity(
 
 
 def _capacity(service: CatalogService, figure: Figure, parts: Fraction, servers: Fraction) -> HolderCapacity | None:
-    """`parts` scales a figure per core or GPU; `servers` is how many requests are processed in parallel."""
+    """`parts` scales a figure per core or GPU; `servers` is how many requests are processed in parallel.
+
+    Less than one core is a slower server: a tenth of it takes ten times as long for a request.
+    """
     amount = figure.value * parts
     if not service.is_serial:
         return HolderCapacity(amount, int(amount), None, figure.confidence, figure.source) if amount >= 1 else None
     own = service.own_seconds.value if service.own_seconds else servers / amount
-    return HolderCapacity(amount, max(1, int(servers)), float(own), figure.confidence, figure.source)
+    own_seconds = float(own / min(Fraction(1), servers))
+    return HolderCapacity(amount, max(1, int(servers)), own_seconds, figure.confidence, figure.source)
 
 
 def _cores(service: CatalogService) -> Fraction:

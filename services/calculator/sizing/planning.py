@@ -151,7 +151,7 @@ def _all_choices(
             raise _unmeasured(context.gpu_type, name, catalog)
         slow += [] if choices[name] else [min(too_slow, key=lambda each: each[0])]
     if slow:
-        raise _too_slow(*max(slow, key=lambda each: each[0]))
+        raise _too_slow(*max(slow, key=lambda each: each[0]), catalog)
     return choices
 
 
@@ -195,8 +195,13 @@ def _disk_usd(replica: Replica, catalog: Catalog) -> Fraction:
     return replica.disk_gb * catalog.prices.storage_gb_month.value / replica.gpus
 
 
-def _too_slow(possible: float, name: str, holder: Holder) -> Refused:
+def _too_slow(possible: float, name: str, holder: Holder, catalog: Catalog) -> Refused:
     own = f"{possible * 1000:.3g} ms"
+    if (within := catalog.services[name].within_seconds) is not None:  # only with too little of a core
+        english = "{service} takes {own} at p95 with so little CPU, and may take {limit} s: choose more"
+        reason = sentence("too-slow-on-its-cpu", english, service=name, own=own, limit=float(within.value))
+        field = f"service_options.{name}.resources.requests.cpu"
+        return Refused(reason.english, details={"errors": [problem(field, reason)]})
     english = "{service} takes {own} at p95 on {holder} even when nothing waits: a response_time above that is possible"
     reason = sentence("response-time-too-short", english, service=name, own=own, holder=holder)
     details = {"errors": [problem("sla_target.response_time", reason)], "possible_above_ms": round(possible * 1000, 3)}

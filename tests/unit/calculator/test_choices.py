@@ -115,6 +115,22 @@ def test_larger_replicas_carry_more_so_that_fewer_are_needed() -> None:
     assert small.needed > usual.needed
 
 
+def test_a_part_of_a_core_is_a_slower_server() -> None:
+    def p95(cpu: str) -> float:
+        found = sized({"ta": {"resources": {"requests": {"cpu": cpu}}}}, {"ta": 1})
+        milliseconds = workload(found, "ta").response_time_p95_ms
+        assert milliseconds is not None
+        return milliseconds
+
+    assert p95("100m") >= 10 * 18_000 * 2.9, "18 s of a core, at p95"
+    assert p95("1") < p95("500m") < p95("100m")
+    with pytest.raises(Refused) as refused:
+        p95("50m")
+    [problem] = refused.value.details["errors"]
+    assert problem["field"] == "service_options.ta.resources.requests.cpu"
+    assert "may take 600.0 s" in problem["message"]
+
+
 def test_less_memory_than_the_capacity_was_measured_with_is_warned_of() -> None:
     assert ids(sized({"callbot": {"resources": {"limits": {"memory": "512Mi"}}}})) == ["memory-below-measured"]
     assert ids(sized({"tts": {"resources": {"limits": {"cpu": "1"}}}})) == ["cpu-below-measured"]

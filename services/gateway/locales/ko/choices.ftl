@@ -35,6 +35,7 @@ value-toleration_seconds = toleration_seconds에는 효과 NoExecute가 필요�
 
 no-gpu-service = { $service }은(는) CPU 코어에서 동작하며 GPU에서의 용량은 측정된 적이 없습니다. gpu를 빼세요
 too-little-cpu = CPU가 { $least }m보다 적은 레플리카로는 { $service }의 { $unit }을(를) 하나도 처리하지 못합니다
+too-slow-on-its-cpu = CPU가 너무 적어 { $service }의 p95가 { $own }입니다. 한도는 { $limit }초이므로 CPU를 더 선택하세요
 
 ## What was chosen, and its consequences.
 
