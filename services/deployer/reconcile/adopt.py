@@ -76,7 +76,7 @@ class Adoption:
         """Raise NotAdoptable unless applying the manifest changes labels only."""
         if plan.conflicts and not self._work.desired.options.force_conflicts:
             raise NotAdoptable(f"{'; '.join(plan.conflicts)}: set force_conflicts to change it")
-        if len(manifest.text) > _MOST_BYTES:
+        if len(manifest.text.encode()) > _MOST_BYTES:
             raise NotAdoptable(
                 f"the objects of {self._work.namespace} have more than {_MOST_BYTES} bytes as a manifest"
             )

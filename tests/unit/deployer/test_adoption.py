@@ -271,6 +271,16 @@ async def test_what_can_not_be_adopted_is_refused_before_anything_changes() -> N
     assert await specs(scenario) == before, "deleting the tenant leaves what was never adopted"
 
 
+async def test_a_manifest_that_is_too_large_in_bytes_is_refused_before_anything_changes() -> None:
+    scenario = await occupied()
+    scenario.cluster.apply_as("kubectl", config_map("large", text="가" * 400_000))
+    before = await specs(scenario)
+    refused = await adopt(scenario)
+    assert isinstance(refused, DeployFailed)
+    assert "more than 1048576 bytes as a manifest" in refused.message
+    assert (await specs(scenario), scenario.manifests) == (before, {})
+
+
 @pytest.mark.slow
 async def test_killed_at_any_step_a_successor_finishes_the_adoption() -> None:
     async def adopting() -> TenantScenario:
