@@ -8,26 +8,21 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.adoption import rules
 from services.gateway.adoption.schemas import Adoption, AdoptRequest
-from services.gateway.deployments.new_deployment import NewDeployment, deployment_values, operation_requested
-from services.gateway.deployments.requests import request_deployment
+from services.gateway.adoption.transactions import store, tenant_of_earlier
+from services.gateway.deployments.new_deployment import NewDeployment
 from services.gateway.deployments.restarts import restarted
 from services.gateway.http import request_context
 from services.gateway.http.errors import conflict, invalid
 from services.gateway.http.language import translator
 from services.gateway.mode_context import ModeContext
-from services.gateway.tenants import repository
 from services.gateway.tenants.requests import RequestSizing, SizedRequest
-from services.gateway.tenants.rules import service_rows, tenant_values, valid_spec
+from services.gateway.tenants.rules import valid_spec
 from services.gateway.tenants.targets import TargetChoice
-from services.gateway.tenants.transactions import refuse_existing
-from shared import events
 from shared.changes import Changes
 from shared.choices.services import ServiceOptions
-from shared.events import Operation
 from shared.messages import Sentence, sentence
 from shared.rpc import DiffRequest, FoundWorkload, InspectReply, InspectRequest, RenderRequest
 from shared.tenants import TenantSpec
@@ -61,9 +56,9 @@ class AdoptionCommands:
     async def adopt(self, asked: AdoptRequest) -> Adoption:
         """Show what an adoption would do, or request it."""
         tenant_id = rules.tenant_of(asked.namespace)
-        target, notes = self._targets.choose(asked.target)
         async with self._context.database.begin() as connection:
-            await refuse_existing(connection, tenant_id)
+            earlier = await tenant_of_earlier(connection, tenant_id)
+        target, notes = self._targets.choose(asked.target, earlier.target if earlier is not None else None)
         found = await self._workers.inspect(InspectRequest(target=target, tenant_id=tenant_id))
         _check_adoptable(asked, found)
         planned = await self._plan(asked, tenant_id, found, notes)
@@ -71,7 +66,7 @@ class AdoptionCommands:
             return _answer(asked, planned, None)
         with request_context.timed("database"):
             async with self._context.database.begin() as connection:
-                deployment = await self._store(connection, planned.request)
+                deployment = await store(connection, self._context, planned.request)
         request_context.current().tenant_id = tenant_id
         _log.info("Adoption requested", action="adopt-requested", tenant_id=tenant_id)
         return _answer(asked, planned, deployment)
@@ -140,34 +135,6 @@ class AdoptionCommands:
                 "service_options": dict(chosen),
             }
         )
-
-    async def _store(self, connection: AsyncConnection, request: SizedRequest) -> NewDeployment:
-        """Insert the tenant, and request its adoption of the deployer."""
-        spec = request.spec
-        generation = await repository.next_generation(connection, spec.tenant_id)
-        deployment = NewDeployment.with_new_id(
-            "dep", generation=generation, revision=1, target=request.target, options=request.options
-        )
-        values = tenant_values(spec, request.sizing) | {
-            "tenant_id": spec.tenant_id,
-            "is_demo": self._context.is_demo,
-            "status": "pending",
-            "generation": generation,
-            "target": request.target,
-            "options": request.options.model_dump(),
-        }
-        inserted = await repository.insert_tenant(connection, values)
-        if inserted is None:
-            await refuse_existing(connection, spec.tenant_id)
-            raise conflict("tenant-just-deleted", f"tenant {spec.tenant_id!r} has just been deleted; try again")
-        row_id, _ = inserted
-        await repository.insert_services(connection, row_id, service_rows(request.sizing))
-        created = events.TenantCreated(tenant_id=spec.tenant_id, spec=spec, revision=1, sizing=request.sizing)
-        await self._context.outbox.add(connection, created)
-        requested = operation_requested(spec.tenant_id, deployment, Operation.ADOPT)
-        row = deployment_values(row_id, deployment, Operation.ADOPT)
-        await request_deployment(connection, self._context.outbox, row, requested)
-        return deployment
 
 
 def _check_adoptable(asked: AdoptRequest, found: InspectReply) -> None:

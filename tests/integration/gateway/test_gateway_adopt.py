@@ -11,7 +11,7 @@ import pytest
 from services.deployer.settings import DeployerSettings
 from shared.bus import Worker
 from shared.changes import ChangeSummary, FieldChange, ObjectChange
-from shared.events import Operation
+from shared.events import DeployFailed, Operation
 from shared.rpc import DiffReply, DiffRequest, FoundWorkload, InspectReply, InspectRequest, LeftObject
 from shared.subjects import Mode, Rpc
 from tests.integration.gateway.test_gateway_lifecycle import conclude, operate, request_of
@@ -132,6 +132,28 @@ async def test_an_adopted_tenant_runs_and_can_be_restarted_and_changed(gateway: 
     assert (await operate(gateway, "taken", "restart"))["digest"] == "sha256:adopted"
     again = await adopt(gateway, "taken", 409)
     assert again["error"]["code"] == "TENANT_ALREADY_EXISTS"
+
+
+async def test_an_adoption_that_failed_is_requested_again_and_no_other(gateway: Gateway, deployer: Deployer) -> None:
+    first = await adopt(gateway, "again", 202, dry_run=False, service_requirements={"callbot": 20})
+    running = await adopt(gateway, "again", 409, dry_run=False)
+    assert running["error"]["code"] == "TENANT_ALREADY_EXISTS", "it is in progress"
+    asked = {**first, "generation": 1, "operation": "adopt"}
+    await conclude(gateway, asked, DeployFailed, code="ADOPTION_REFUSED", operation=Operation.ADOPT)
+    assert (await gateway.get("/tenants/again"))["status"] == "failed"
+    shown = await adopt(gateway, "again")
+    assert shown["dry_run"]
+    second = await adopt(gateway, "again", 202, dry_run=False, service_requirements={"callbot": 30}, name="Again")
+    event = await request_of(gateway, second["deployment_id"])
+    assert (event.operation, event.deployment.generation) == (Operation.ADOPT, 2)
+    tenant = await gateway.get("/tenants/again")
+    assert (tenant["status"], tenant["name"], tenant["revision"]) == ("pending", "Again", 2)
+    assert tenant["service_requirements"] == {"callbot": 30}
+    asked = {**second, "generation": 2, "operation": "adopt"}
+    await conclude(gateway, asked, digest="sha256:again", operation=Operation.ADOPT)
+    assert (await gateway.get("/tenants/again"))["status"] == "running"
+    taken = await adopt(gateway, "again", 409)
+    assert taken["error"]["code"] == "TENANT_ALREADY_EXISTS", "it is a tenant like any other now"
 
 
 async def test_what_can_not_be_adopted_is_refused_with_the_reason(gateway: Gateway, deployer: Deployer) -> None:
