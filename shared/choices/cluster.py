@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from shared.choices.images import Registry
-from shared.choices.names import HostName, LabelKey, LabelValue, ObjectName, check_printable
+from shared.choices.names import HostName, LabelKey, LabelValue, ObjectName, check_printable, no_boolean
 from shared.kube.placement import GPU_PRODUCT
 from shared.messages import sentence, unfit
 from shared.model import Model
@@ -71,7 +71,7 @@ class Toleration(Model):
     value: LabelValue | None = None
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
     """None: every effect."""
-    toleration_seconds: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    toleration_seconds: Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(no_boolean)] | None = None
     """How long a pod stays after a NoExecute taint; None: for ever."""
 
     @model_validator(mode="after")

@@ -32,7 +32,8 @@ def check_printable(value: str) -> str:
     return value
 
 
-def _no_boolean(value: Any) -> Any:
+def no_boolean(value: Any) -> Any:
+    """Refuse true and false, which pydantic takes for 1 and 0. Raises PydanticCustomError."""
     if isinstance(value, bool):
         raise unfit(sentence("value-not_a_number", "must be a number"))
     return value
@@ -94,5 +95,6 @@ VariableName = Annotated[
     str, AfterValidator(_check_variable), Field(json_schema_extra={"pattern": f"^{_VARIABLE.pattern}$"})
 ]
 # The limits first: behind a validator they hold, but the documents of the API lack them.
-ReplicaCount = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_no_boolean)]
-Percent = Annotated[int, Field(ge=10, le=95), BeforeValidator(_no_boolean)]
+ReplicaCount = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(no_boolean)]
+Percent = Annotated[int, Field(ge=10, le=95), BeforeValidator(no_boolean)]
+Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(no_boolean)]

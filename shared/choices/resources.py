@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from shared.choices.names import as_text, shown
+from shared.choices.names import as_text, no_boolean, shown
 from shared.kube.quantities import QuantityError, milli, whole
 from shared.messages import sentence, unfit
 from shared.model import Model
@@ -86,7 +86,7 @@ class ResourceChoice(Model):
 
     requests: ComputeAmounts = ComputeAmounts()
     limits: ComputeAmounts = ComputeAmounts()
-    gpu: Annotated[int, Field(ge=1, le=_MOST_GPUS)] | None = None
+    gpu: Annotated[int, Field(ge=1, le=_MOST_GPUS), BeforeValidator(no_boolean)] | None = None
     """Whole GPUs of a replica, of a service that runs on GPUs."""
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from shared.choices.images import Image
-from shared.choices.names import HealthPath, Percent, ReplicaCount, VariableName, as_text, check_printable
+from shared.choices.names import HealthPath, Percent, Port, ReplicaCount, VariableName, as_text, check_printable
 from shared.choices.resources import ResourceChoice
 from shared.messages import sentence, unfit
 from shared.model import Model
@@ -84,7 +84,7 @@ class ServiceOptions(Model):
     autoscaling: Autoscaling | None = None
     resources: ResourceChoice | None = None
     health: HealthPaths | None = None
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    port: Port | None = None
     """The port that its container listens on."""
 
     @model_validator(mode="after")

@@ -90,6 +90,8 @@ REFUSED_SERVICE_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"health": {"liveness": "health"}}, "is not a path"),
     ({"health": {"readiness": "/a b"}}, "is not a path"),
     ({"port": 65536}, "less than or equal to 65535"),
+    ({"port": True}, "must be a number"),
+    ({"resources": {"gpu": True}}, "must be a number"),
 ]
 
 
