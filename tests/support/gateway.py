@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import httpx
@@ -238,7 +239,7 @@ async def _is(value: bool) -> bool:
 @asynccontextmanager
 async def gateway_with_workers(nats_url: str, postgres: PostgresServer) -> AsyncIterator[Gateway]:
     """A gateway that is ready, on databases of its own, with the workers that answer its requests."""
-    urls = await make_databases(postgres, "gateway")
+    urls = await make_databases(postgres, f"gateway_{uuid4().hex}")
     async with running_workers(nats_url), running_gateway(nats_url=nats_url, **urls) as running:
         await wait_until_ready(running)
         yield running
