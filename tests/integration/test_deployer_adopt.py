@@ -57,22 +57,22 @@ async def inspect(bench: Bench, tenant: str) -> InspectReply:
     return InspectReply.model_validate(json.loads(answer.data)["ok"])
 
 
+SECRET: Obj = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {"name": "keys", "namespace": "ecp-ai-taken"},
+    "stringData": {"token": "a-secret-value"},
+}
+JOB: Obj = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "metadata": {"name": "import", "namespace": "ecp-ai-taken"},
+    "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "import", "image": "import:1"}]}}},
+}
+
+
 async def test_an_adopted_call_centre_keeps_its_pods_and_is_then_deployed_to_and_deleted(bench: Bench) -> None:
-    secret: Obj = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "keys", "namespace": "ecp-ai-taken"},
-        "stringData": {"token": "a-secret-value"},
-    }
-    job: Obj = {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": "import", "namespace": "ecp-ai-taken"},
-        "spec": {
-            "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "import", "image": "import:1"}]}}
-        },
-    }
-    before = await running(bench, "taken", secret, job)
+    before = await running(bench, "taken", SECRET, JOB)
     async with bench.deployer():
         found = await inspect(bench, "taken")
         assert found.exists

@@ -26,39 +26,41 @@ from tests.unit.deployer.test_reconciler import kill_and_settle, steps_of
 _LABELS = {f"f:{name}": {} for name in ("app", "tier")}
 
 
-def live_deployment() -> Obj:
-    """As an API server returns one that kubectl applied, with defaults and the marks of controllers."""
-    container = {
-        "name": "callbot",
-        "image": "callbot:1",
-        "imagePullPolicy": "Always",
-        "env": [{"name": "A", "value": "1"}, {"name": "INJECTED", "value": "by a webhook"}],
-        "ports": [{"containerPort": 8080, "protocol": "TCP"}],
-    }
-    fields = {
-        "f:metadata": {
-            "f:labels": {".": {}, **_LABELS},
-            "f:annotations": {".": {}, "f:kubectl.kubernetes.io/last-applied-configuration": {}, "f:note": {}},
-        },
-        "f:spec": {
-            "f:replicas": {},
-            "f:template": {
-                "f:spec": {
-                    "f:containers": {
-                        'k:{"name":"callbot"}': {
-                            ".": {},
-                            "f:image": {},
-                            "f:name": {},
-                            "f:env": {'k:{"name":"A"}': {".": {}, "f:name": {}, "f:value": {}}},
-                            "f:ports": {'k:{"containerPort":8080,"protocol":"TCP"}': {".": {}, "f:containerPort": {}}},
-                        }
+_CONTAINER = {
+    "name": "callbot",
+    "image": "callbot:1",
+    "imagePullPolicy": "Always",
+    "env": [{"name": "A", "value": "1"}, {"name": "INJECTED", "value": "by a webhook"}],
+    "ports": [{"containerPort": 8080, "protocol": "TCP"}],
+}
+_FIELDS = {
+    "f:metadata": {
+        "f:labels": {".": {}, **_LABELS},
+        "f:annotations": {".": {}, "f:kubectl.kubernetes.io/last-applied-configuration": {}, "f:note": {}},
+    },
+    "f:spec": {
+        "f:replicas": {},
+        "f:template": {
+            "f:spec": {
+                "f:containers": {
+                    'k:{"name":"callbot"}': {
+                        ".": {},
+                        "f:image": {},
+                        "f:name": {},
+                        "f:env": {'k:{"name":"A"}': {".": {}, "f:name": {}, "f:value": {}}},
+                        "f:ports": {'k:{"containerPort":8080,"protocol":"TCP"}': {".": {}, "f:containerPort": {}}},
                     }
                 }
-            },
+            }
         },
-    }
-    status = {"f:status": {"f:replicas": {}}}
-    revision = {"f:metadata": {"f:annotations": {"f:deployment.kubernetes.io/revision": {}}}}
+    },
+}
+_STATUS = {"f:status": {"f:replicas": {}}}
+_REVISION = {"f:metadata": {"f:annotations": {"f:deployment.kubernetes.io/revision": {}}}}
+
+
+def live_deployment() -> Obj:
+    """As an API server returns one that kubectl applied, with defaults and the marks of controllers."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -75,15 +77,15 @@ def live_deployment() -> Obj:
                 "deployment.kubernetes.io/revision": "3",
             },
             "managedFields": [
-                {"manager": "kubectl-client-side-apply", "operation": "Update", "fieldsV1": fields},
-                {"manager": "kube-controller-manager", "operation": "Update", "fieldsV1": revision},
-                {"manager": "other", "operation": "Update", "subresource": "status", "fieldsV1": status},
+                {"manager": "kubectl-client-side-apply", "operation": "Update", "fieldsV1": _FIELDS},
+                {"manager": "kube-controller-manager", "operation": "Update", "fieldsV1": _REVISION},
+                {"manager": "other", "operation": "Update", "subresource": "status", "fieldsV1": _STATUS},
             ],
         },
         "spec": {
             "replicas": 3,
             "progressDeadlineSeconds": 600,
-            "template": {"spec": {"containers": [container], "restartPolicy": "Always"}},
+            "template": {"spec": {"containers": [dict(_CONTAINER)], "restartPolicy": "Always"}},
         },
         "status": {"replicas": 3, "readyReplicas": 3},
     }
