@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from shared.choices import ClusterOptions
+from shared.choices.names import as_text
 from shared.choices.services import OptionsByService
 from shared.model import Model
 
@@ -113,11 +114,6 @@ def _unfit(kind: LiteralString, english: LiteralString, value: str) -> PydanticC
     return PydanticCustomError(kind, english, {"value": repr(value[:_SHOWN])})
 
 
-def _as_text(value: Any) -> Any:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return str(value) if is_number else value
-
-
 def number_in_text(value: Any) -> Any:
     """The number in a text such as `"50"`, as forms and spreadsheets send it; any other value as it is."""
     return int(value) if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value.strip()) else value
@@ -143,7 +139,7 @@ GpuType = Annotated[str | None, BeforeValidator(_none_for_auto)]
 # The validators' own texts are clearer than a pattern's: the documents of the API have it all the same.
 Availability = Annotated[
     str,
-    BeforeValidator(_as_text),
+    BeforeValidator(as_text),
     AfterValidator(_check_availability),
     Field(json_schema_extra={"pattern": rf"^\s*{_PERCENT.pattern}\s*$"}),
 ]

@@ -12,6 +12,7 @@ from services.gateway.http.problems import refusal
 from services.gateway.tenants.row import TenantRow
 from services.gateway.tenants.rules import spec_of_row
 from services.gateway.tenants.schemas import TenantChange, TenantPatch
+from shared.merge_patch import merge_patch
 from shared.tenants import TenantSpec
 
 _REQUIRED = {"service_requirements": dict[str, int]()}
@@ -30,19 +31,6 @@ def change_of_patch(row: TenantRow, patch: TenantPatch) -> TenantChange:
         return TenantChange.model_validate(document)
     except ValidationError as error:
         raise refusal([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from error
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """`target` with `patch` applied: objects merge, null removes a member, everything else replaces."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            merged.pop(name, None)
-        else:
-            merged[name] = merge_patch(merged.get(name), value)
-    return merged
 
 
 def _document(row: TenantRow) -> dict[str, Any]:

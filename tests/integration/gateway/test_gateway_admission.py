@@ -4,12 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.deployer.settings import DeployerSettings
-from shared.bus import Worker
 from shared.errors import PermanentError
 from shared.events import DeployCompleted, Phase
 from shared.rpc import RoomReply, RoomRequest, Shortage, Unplaced
-from shared.subjects import Mode, Rpc
+from shared.subjects import Rpc
+from tests.support.deployer_part import Answers, answering
 from tests.support.gateway import DEMO, Gateway, tenant
 
 SHORT = RoomReply(
@@ -23,30 +22,14 @@ SHORT = RoomReply(
 ROOM = RoomReply(target="simulator")
 
 
-class Deployer:
-    """Answers requests for room, and keeps them."""
-
-    def __init__(self) -> None:
-        self.reply: RoomReply | PermanentError = ROOM
-        self.asked: list[RoomRequest] = []
-
-    async def answer(self, request: RoomRequest, mode: Mode) -> RoomReply:
-        self.asked.append(request)
-        if isinstance(self.reply, PermanentError):
-            raise self.reply
-        return self.reply
+Deployer = Answers[RoomRequest, RoomReply]
 
 
 @pytest.fixture
 async def deployer(nats_url: str) -> AsyncIterator[Deployer]:
-    deployer = Deployer()
-    worker = Worker("deployer", DeployerSettings(nats_url=nats_url))
-    worker.answer(Rpc.ROOM, RoomRequest, deployer.answer)
-    await worker.start()
-    try:
+    deployer = Answers(RoomRequest, ROOM)
+    async with answering(nats_url, {Rpc.ROOM: deployer}):
         yield deployer
-    finally:
-        await worker.stop()
 
 
 async def test_a_tenant_without_room_is_refused_and_nothing_of_it_is_written(

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from services.deployer.settings import DeployerSettings
-from shared.bus import Worker
 from shared.changes import ChangeSummary, FieldChange, ObjectChange
 from shared.events import DeployFailed, Operation
 from shared.rpc import DiffReply, DiffRequest, FoundWorkload, InspectReply, InspectRequest, LeftObject
-from shared.subjects import Mode, Rpc
-from tests.integration.gateway.test_gateway_lifecycle import conclude, operate, request_of
+from shared.subjects import Rpc
+from tests.integration.gateway.test_gateway_lifecycle import operate, request_of
+from tests.support.deployer_part import Answers, answering, conclude
 from tests.support.gateway import DEMO, Gateway, error_of
 
 CALLBOT = FoundWorkload(
@@ -47,28 +46,15 @@ class Deployer:
     """Answers what is in a namespace, and what a manifest would change."""
 
     def __init__(self) -> None:
-        self.found = FOUND
-        self.compared: list[DiffRequest] = []
-
-    async def inspect(self, request: InspectRequest, mode: Mode) -> InspectReply:
-        return self.found
-
-    async def diff(self, request: DiffRequest, mode: Mode) -> DiffReply:
-        self.compared.append(request)
-        return DIFF
+        self.inspects = Answers(InspectRequest, FOUND)
+        self.compares = Answers(DiffRequest, DIFF)
 
 
 @pytest.fixture
 async def deployer(nats_url: str) -> AsyncIterator[Deployer]:
     deployer = Deployer()
-    worker = Worker("deployer", DeployerSettings(nats_url=nats_url))
-    worker.answer(Rpc.INSPECT, InspectRequest, deployer.inspect)
-    worker.answer(Rpc.DIFF, DiffRequest, deployer.diff)
-    await worker.start()
-    try:
+    async with answering(nats_url, {Rpc.INSPECT: deployer.inspects, Rpc.DIFF: deployer.compares}):
         yield deployer
-    finally:
-        await worker.stop()
 
 
 async def adopt(gateway: Gateway, tenant_id: str, status: int = 200, **body: Any) -> dict[str, Any]:
@@ -103,7 +89,7 @@ async def test_a_dry_run_shows_what_the_next_deployment_would_delete_and_what_ot
     gateway: Gateway, deployer: Deployer
 ) -> None:
     mine = ("Namespace ecp-ai-pruned", "Deployment callbot", "ConfigMap settings", "PersistentVolumeClaim data")
-    deployer.found = FOUND.model_copy(update={"adopted": mine})
+    deployer.inspects.reply = FOUND.model_copy(update={"adopted": mine})
     found = await adopt(gateway, "pruned")
     removed = [each for each in found["next_deployment"]["changes"] if each["change"] == "removed"]
     assert [(each["kind"], each["name"]) for each in removed] == [
@@ -116,7 +102,7 @@ async def test_a_dry_run_shows_what_the_next_deployment_would_delete_and_what_ot
     kept = await adopt(gateway, "pruned", options={"prune": False, "force_conflicts": True})
     assert kept["next_deployment"]["summary"]["removed"] == 0
     assert "deletes" not in " ".join(kept["notes"]).replace("deleting the tenant deletes", "")
-    assert [(each.prune, each.force) for each in deployer.compared] == [(True, False), (False, True)]
+    assert [(each.prune, each.force) for each in deployer.compares.asked] == [(True, False), (False, True)]
 
 
 async def test_an_adopted_tenant_runs_and_can_be_restarted_and_changed(gateway: Gateway, deployer: Deployer) -> None:
@@ -161,12 +147,12 @@ async def test_what_can_not_be_adopted_is_refused_with_the_reason(gateway: Gatew
         answer = await gateway.http.post("/tenants/adopt", json={"namespace": namespace}, headers=DEMO)
         error = error_of(answer, 422, "VALIDATION_ERROR")
         assert error["details"]["errors"][0]["field"] == "namespace"
-    deployer.found = InspectReply(target="simulator", exists=False)
+    deployer.inspects.reply = InspectReply(target="simulator", exists=False)
     assert "there is no namespace" in (await adopt(gateway, "missing", 422))["error"]["details"]["errors"][0]["message"]
-    deployer.found = FOUND.model_copy(update={"workloads": ()})
+    deployer.inspects.reply = FOUND.model_copy(update={"workloads": ()})
     refused = await adopt(gateway, "empty", 422)
     assert refused["error"]["details"]["errors"][0]["field"] == "service_requirements"
-    deployer.found = FOUND.model_copy(update={"conflicts": ("ConfigMap c: label ecp.ai/tenant is other",)})
+    deployer.inspects.reply = FOUND.model_copy(update={"conflicts": ("ConfigMap c: label ecp.ai/tenant is other",)})
     assert (await adopt(gateway, "rival"))["conflicts"] == ["ConfigMap c: label ecp.ai/tenant is other"]
     refused = await adopt(gateway, "rival", 409, dry_run=False)
     assert "options.force_conflicts" in refused["error"]["message"]

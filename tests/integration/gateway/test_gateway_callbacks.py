@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.events import DeployCompleted, DeployFailed, Phase
-from tests.integration.gateway.test_gateway_deployments import created_and_prepared, event
+from tests.support.deployer_part import created_and_prepared, event
 from tests.support.gateway import DEMO, Gateway, error_of
 
 

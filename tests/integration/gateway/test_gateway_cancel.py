@@ -9,7 +9,8 @@ from sqlalchemy import text
 from services.gateway.recovery.republish import republish
 from shared.events import DeployCancelled, DeployFailed, Operation, OperationRequested, Phase
 from shared.subjects import Mode
-from tests.integration.gateway.test_gateway_lifecycle import change, conclude, healthy, operate
+from tests.integration.gateway.test_gateway_lifecycle import change, healthy, operate
+from tests.support.deployer_part import conclude, event
 from tests.support.gateway import DEMO, Gateway, error_of
 from tests.support.polling import eventually
 
@@ -37,17 +38,9 @@ async def requests_of(gateway: Gateway, deployment_id: str, count: int) -> list[
 
 async def end_as_cancelled(gateway: Gateway, asked: dict[str, Any], *, changed: bool) -> None:
     """Publish the deployer's event."""
-    event = DeployCancelled(
-        tenant_id=asked["tenant_id"],
-        deployment_id=asked["deployment_id"],
-        generation=asked["generation"],
-        target="simulator",
-        message="cancelled; 3 of 9 objects are applied and stay",
-        phase=Phase.CREATING_SERVICES,
-        progress=40,
-        changed=changed,
-    )
-    await gateway.publish(event)
+    message = "cancelled; 3 of 9 objects are applied and stay"
+    ended = event(DeployCancelled, asked, 40, message=message, phase=Phase.CREATING_SERVICES, changed=changed)
+    await gateway.publish(ended)
     await gateway.eventually(f"/deployments/{asked['deployment_id']}", status="cancelled")
 
 

@@ -10,10 +10,9 @@ import pytest
 import yaml
 
 from embedded.postgres import PostgresServer
-from services.deployer.settings import DeployerSettings
-from shared.bus import Worker
 from shared.rpc import RoomReply, RoomRequest
-from shared.subjects import Mode, Rpc
+from shared.subjects import Rpc
+from tests.support.deployer_part import Answers, answering
 from tests.support.gateway import (
     DEMO,
     Gateway,
@@ -230,16 +229,8 @@ async def test_defaults_of_the_target_are_rendered_shown_and_not_stored(defaulte
 
 
 async def test_room_is_asked_for_where_the_tenant_lets_its_pods_run(gateway: Gateway, nats_url: str) -> None:
-    asked: list[RoomRequest] = []
-
-    async def answer(request: RoomRequest, mode: Mode) -> RoomReply:
-        asked.append(request)
-        return RoomReply(target="simulator")
-
-    worker = Worker("deployer", DeployerSettings(nats_url=nats_url))
-    worker.answer(Rpc.ROOM, RoomRequest, answer)
-    await worker.start()
-    try:
+    deployer = Answers(RoomRequest, RoomReply(target="simulator"))
+    async with answering(nats_url, {Rpc.ROOM: deployer}):
         await gateway.create(
             service_options={"callbot": {"replicas": 7}},
             cluster_options={
@@ -247,9 +238,7 @@ async def test_room_is_asked_for_where_the_tenant_lets_its_pods_run(gateway: Gat
                 "tolerations": [{"key": "voice", "operator": "Exists", "effect": "NoExecute", "toleration_seconds": 5}],
             },
         )
-    finally:
-        await worker.stop()
-    [request] = asked
+    [request] = deployer.asked
     pods = {each.name: each for each in request.pods}
     assert pods["callbot"].count == 7
     assert all(each.node_selector["pool"] == "voice" for each in request.pods)

@@ -1,12 +1,9 @@
 """Workers' events become rows: in any order, any number of times, and only for the operation they belong to."""
 
-from typing import Any
-
 import pytest
 
 from shared.events import (
     DeployCompleted,
-    DeployEvent,
     DeployFailed,
     DeployProgressed,
     DeployStarted,
@@ -18,32 +15,12 @@ from shared.events import (
     TenantDeleted,
 )
 from shared.subjects import Mode
+from tests.support.deployer_part import created_and_prepared, event
 from tests.support.gateway import DEMO, Gateway
 
 NAMESPACE = ResourceState(type="Namespace", name="ecp-ai-x", status="Active")
 CALLBOT = ResourceState(type="Deployment", name="callbot", status="Available", replicas="3/3")
 CHATBOT = ResourceState(type="Deployment", name="chatbot", status="Progressing", replicas="1/2")
-
-
-def event(model: type[DeployEvent], created: dict[str, Any], progress: int = 50, **changes: Any) -> DeployEvent:
-    """An event of the deployer for the deployment of `created`."""
-    fields: dict[str, Any] = {
-        "tenant_id": created["tenant_id"],
-        "deployment_id": created["deployment_id"],
-        "generation": created["generation"],
-        "target": "simulator",
-        "message": f"at {progress} %",
-        "phase": Phase.SCALING_SERVICES,
-        "progress": progress,
-    }
-    return model(**{**fields, **changes})
-
-
-async def created_and_prepared(gateway: Gateway) -> dict[str, Any]:
-    """A tenant whose deployment waits for the deployer."""
-    created = await gateway.create()
-    await gateway.eventually(f"/deployments/{created['deployment_id']}", phase="validating")
-    return created
 
 
 async def test_a_deployment_is_followed_to_its_completion_and_the_tenant_runs(gateway: Gateway) -> None:

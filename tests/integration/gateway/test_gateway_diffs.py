@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from tests.integration.gateway.test_gateway_deployments import created_and_prepared
+from tests.support.deployer_part import created_and_prepared
 from tests.support.gateway import DEMO, Gateway, error_of
 
 

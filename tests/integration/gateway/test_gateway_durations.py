@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from shared.events import DeployCompleted, DeployFailed, DeployRolledBack, Phase, TenantDeleted
 from shared.subjects import Mode
-from tests.integration.gateway.test_gateway_deployments import created_and_prepared, event
+from tests.support.deployer_part import created_and_prepared, event
 from tests.support.gateway import DEMO, Gateway
 from tests.support.polling import eventually
 

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import text
 
 from services.gateway.lifecycle.schemas import OperationAccepted
-from shared.events import DeployCompleted, DeployEvent, DeployFailed, DeployRolledBack, OperationRequested, Phase
+from shared.events import DeployRolledBack, OperationRequested
+from tests.support.deployer_part import conclude
 from tests.support.gateway import DEMO, Gateway
 
 
@@ -16,30 +17,6 @@ async def healthy(gateway: Gateway, **changes: Any) -> dict[str, Any]:
     created = await gateway.create(**changes)
     await conclude(gateway, created)
     return created
-
-
-async def conclude(gateway: Gateway, asked: dict[str, Any], model: Any = DeployCompleted, **more: Any) -> None:
-    """Publish the deployer's final event; the manifest is named by its deployment unless a digest is given."""
-    fields = {
-        "tenant_id": asked["tenant_id"],
-        "deployment_id": asked["deployment_id"],
-        "generation": asked["generation"],
-        "target": "simulator",
-        "message": "done",
-        "phase": Phase.DONE,
-        "progress": 100,
-        "digest": f"sha256:{asked['deployment_id']}",
-    }
-    path = f"/deployments/{asked['deployment_id']}"
-    if asked.get("operation") is None:
-        await gateway.eventually(path, phase="validating")
-    await gateway.publish(model.model_validate(fields | more))
-    ends: dict[type[DeployEvent], str] = {
-        DeployCompleted: "completed",
-        DeployFailed: "failed",
-        DeployRolledBack: "rolled_back",
-    }
-    await gateway.eventually(path, status=ends[model])
 
 
 async def change(gateway: Gateway, tenant_id: str, sessions: int) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import httpx
 from embedded.postgres import PostgresServer
 from shared.events import DeployCompleted, MetricsCollected
 from shared.version import VERSION
-from tests.integration.gateway.test_gateway_deployments import created_and_prepared, event
 from tests.support.databases import FULL_DISK, execute
+from tests.support.deployer_part import created_and_prepared, event
 from tests.support.gateway import (
     DEMO,
     Gateway,

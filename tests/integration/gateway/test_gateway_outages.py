@@ -25,7 +25,7 @@ from services.gateway.outbox.drainer import OutboxDrainer
 from shared.bus.bootstrap import bootstrap
 from shared.events import DeployProgressed
 from shared.subjects import Mode
-from tests.integration.gateway.test_gateway_deployments import created_and_prepared, event
+from tests.support.deployer_part import created_and_prepared, event
 from tests.support.gateway import (
     DEMO,
     Gateway,

@@ -21,7 +21,8 @@ from shared.events import (
     TenantSample,
 )
 from shared.subjects import Mode
-from tests.integration.gateway.test_gateway_deployments import CALLBOT, created_and_prepared, event
+from tests.integration.gateway.test_gateway_deployments import CALLBOT
+from tests.support.deployer_part import created_and_prepared, event
 from tests.support.gateway import (
     DEMO,
     Gateway,

@@ -5,12 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.deployer.cluster.api import ClusterRefused, ClusterUnavailable
-from services.deployer.settings import DeployerSettings
-from shared.bus import Worker
 from shared.changes import ChangeSummary, FieldChange, ObjectChange
-from shared.errors import EcpError
 from shared.rpc import DiffReply, DiffRequest
-from shared.subjects import Mode, Rpc
+from shared.subjects import Rpc
+from tests.support.deployer_part import Answers, answering
 from tests.support.gateway import DEMO, Gateway, error_of
 
 IMAGE = FieldChange(path='.spec.template.spec.containers[name="callbot"].image', old="a:1", new="a:2", owner="kubectl")
@@ -27,30 +25,14 @@ CHANGES = DiffReply(
 )
 
 
-class Deployer:
-    """Answers requests for a diff, and keeps them."""
-
-    def __init__(self) -> None:
-        self.reply: DiffReply | EcpError = CHANGES
-        self.asked: list[DiffRequest] = []
-
-    async def answer(self, request: DiffRequest, mode: Mode) -> DiffReply:
-        self.asked.append(request)
-        if isinstance(self.reply, EcpError):
-            raise self.reply
-        return self.reply
+Deployer = Answers[DiffRequest, DiffReply]
 
 
 @pytest.fixture
 async def deployer(nats_url: str) -> AsyncIterator[Deployer]:
-    deployer = Deployer()
-    worker = Worker("deployer", DeployerSettings(nats_url=nats_url))
-    worker.answer(Rpc.DIFF, DiffRequest, deployer.answer)
-    await worker.start()
-    try:
+    deployer = Answers(DiffRequest, CHANGES)
+    async with answering(nats_url, {Rpc.DIFF: deployer}):
         yield deployer
-    finally:
-        await worker.stop()
 
 
 async def test_a_diff_has_changes_restarts_and_skipped_objects_of_the_current_revision(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.events import DeployCompleted, Phase
+from tests.support.deployer_part import conclude
 from tests.support.documented import documented
 from tests.support.gateway import DEMO, Gateway
 from tools.openapi_rules import Operation
@@ -30,45 +30,26 @@ async def _rendered(gateway: Gateway, tenant: dict[str, Any]) -> None:
     await gateway.eventually(f"/deployments/{tenant['deployment_id']}", phase="validating")
 
 
-async def _completed(gateway: Gateway, asked: dict[str, Any]) -> None:
-    """Play the deployer: the operation is completed, with a manifest of its own."""
-    path = f"/deployments/{asked['deployment_id']}"
-    if "operation" not in asked:
-        await _rendered(gateway, asked)
-    done = DeployCompleted(
-        tenant_id=asked["tenant_id"],
-        deployment_id=asked["deployment_id"],
-        generation=asked["generation"],
-        target="simulator",
-        message="done",
-        phase=Phase.DONE,
-        progress=100,
-        digest=f"sha256:{asked['deployment_id']}",
-    )
-    await gateway.publish(done)
-    await gateway.eventually(path, status="completed")
-
-
 async def _changed(gateway: Gateway, tenant: dict[str, Any]) -> None:
     """Two manifests, so that there is one to return to."""
-    await _completed(gateway, tenant)
+    await conclude(gateway, tenant)
     change = {"service_requirements": {"callbot": 20}}
     answer = await gateway.http.put(f"/tenants/{tenant['tenant_id']}", json=change, headers=DEMO)
-    await _completed(gateway, answer.json())
+    await conclude(gateway, answer.json())
 
 
 async def _stopped(gateway: Gateway, tenant: dict[str, Any]) -> None:
-    await _completed(gateway, tenant)
+    await conclude(gateway, tenant)
     answer = await gateway.http.post(f"/tenants/{tenant['tenant_id']}/stop", headers=DEMO)
-    await _completed(gateway, answer.json())
+    await conclude(gateway, answer.json())
 
 
 FIRST: Mapping[str, Callable[[Gateway, dict[str, Any]], Awaitable[None]]] = {
     "getDeploymentDiff": _rendered,
-    "restartTenant": _completed,
+    "restartTenant": conclude,
     "rollBackTenant": _changed,
     "startTenant": _stopped,
-    "stopTenant": _completed,
+    "stopTenant": conclude,
 }
 """What must have happened to the tenant of an example."""
 

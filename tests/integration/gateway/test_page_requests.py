@@ -9,8 +9,9 @@ import pytest
 import yaml
 from websockets.exceptions import ConnectionClosed
 
-from tests.integration.gateway.test_gateway_lifecycle import conclude, healthy, operate
+from tests.integration.gateway.test_gateway_lifecycle import healthy, operate
 from tests.integration.gateway.test_gateway_sockets import wait_for_socket
+from tests.support.deployer_part import conclude
 from tests.support.gateway import DEMO, Gateway, tenant
 
 DATA = yaml.safe_load(Path(__file__).with_name("page_requests.yaml").read_text(encoding="utf-8"))

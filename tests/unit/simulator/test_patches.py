@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.simulator.api.apply.patches import json_patch, merge_patch
+from services.simulator.api.apply.patches import json_patch
 from services.simulator.api.apply.strategic_merge import strategic_merge
 from services.simulator.api.errors import ApiError
 from services.simulator.api.validation.bodies import schema_of
@@ -82,29 +82,6 @@ def test_a_json_patch_is_a_list_of_operations(patch: Any) -> None:
     with pytest.raises(ApiError) as refused:
         json_patch({}, patch)
     assert refused.value.code == 400
-
-
-@pytest.mark.parametrize(
-    ("target", "patch", "result"),
-    [
-        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
-        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
-        ({"a": "b"}, {"a": None}, {}),
-        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
-        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
-        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
-        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
-        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
-        (["a", "b"], ["c", "d"], ["c", "d"]),
-        ({"a": "foo"}, None, None),
-        ({"a": "foo"}, "bar", "bar"),
-        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
-        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
-        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
-    ],
-)
-def test_merge_patch_gives_the_results_of_rfc_7396(target: Any, patch: Any, result: Any) -> None:
-    assert merge_patch(target, patch) == result
 
 
 def containers(*items: Any, **directives: Any) -> Any:

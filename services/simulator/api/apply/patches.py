@@ -1,4 +1,4 @@
-"""JSON patch (RFC 6902) and JSON merge patch (RFC 7396) on plain values. Neither changes its arguments.
+"""JSON patch (RFC 6902) on plain values, which changes none of its arguments.
 
 Thirty `copy` operations of a JSON patch can double a value thirty times. Therefore the number of operations is
 limited, as in a real API server, and so are copied values, moved list items, and the depth of the result.
@@ -20,19 +20,6 @@ _MOST_COPIED: Final = 100_000
 _MOST_SHIFTED: Final = 50_000_000
 """List items that insertions and removals may shift: some tens of milliseconds."""
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """`target` after a merge patch: null removes a member, a list replaces the list."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            merged.pop(name, None)
-        else:
-            merged[name] = merge_patch(merged.get(name), value)
-    return merged
 
 
 def json_patch(target: Any, operations: Any) -> Any:

@@ -11,6 +11,7 @@ from services.simulator.api.validation import bodies
 from services.simulator.api.verbs import writes
 from shared.kube.objects import Obj
 from shared.kube.semantics import Cause
+from shared.merge_patch import merge_patch
 
 _API_VERSION: Final = "autoscaling/v1"
 _REPLICAS_LIMIT: Final = 2**31
@@ -35,7 +36,7 @@ async def patch(call: Call) -> Answer:
         raise errors.unsupported_media_type((writes.JSON_PATCH, *_MERGING))
     body = await bodies.read_json(await call.request.body())
     scale = scale_of(writes.require(call))
-    change = patches.json_patch if media_type == writes.JSON_PATCH else patches.merge_patch
+    change = patches.json_patch if media_type == writes.JSON_PATCH else merge_patch
     return await _set(call, change(scale, body))
 
 

@@ -23,6 +23,7 @@ from shared.kube.objects import Obj
 from shared.kube.semantics import Cause, validate
 from shared.kube.texts import format_time
 from shared.kube.validation import missing_required
+from shared.merge_patch import merge_patch
 
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -86,7 +87,7 @@ def patched(live: Obj, body: Any, media_type: str, call: Call) -> Any:
     if not isinstance(body, dict):
         raise errors.bad_request("json: cannot unmarshal array into Go value of type map[string]interface {}")
     if media_type == MERGE_PATCH:
-        return patches.merge_patch(live, body)
+        return merge_patch(live, body)
     return strategic_merge(live, body, bodies.schema_of(call.resource))
 
 
