@@ -11,6 +11,8 @@ from shared.durations import CONSIDERED, Measured
 
 _KEPT = 100
 """Of each target and operation."""
+_LONGEST_DAYS = 7
+"""What took longer, or ended before its request, was measured by two clocks that differ."""
 # A deployment of a tenant that runs already is an update, which takes another time: pods are replaced step by step.
 _KIND = """
     CASE WHEN done.operation = 'deploy' AND (
@@ -26,9 +28,10 @@ _RECORD = text(f"""
     SELECT done.target, {_KIND},
         (SELECT coalesce(sum(CAST(service ->> 'replicas' AS integer)), 0)
          FROM jsonb_array_elements(tenants.sizing -> 'services') AS service),
-        greatest(extract(epoch FROM CAST(:ended AS timestamptz) - done.created_at), 0), :ended
+        extract(epoch FROM CAST(:ended AS timestamptz) - done.created_at), :ended
     FROM deployments AS done JOIN tenants ON tenants.id = done.tenant_id
     WHERE done.deployment_id = :deployment_id
+        AND CAST(:ended AS timestamptz) - done.created_at BETWEEN interval '0' AND interval '{_LONGEST_DAYS} days'
     RETURNING id, target, operation
 """)
 _TRIM = text("""

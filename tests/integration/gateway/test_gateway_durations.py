@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from shared.events import DeployCompleted, DeployFailed, DeployRolledBack, Phase, TenantDeleted
@@ -50,6 +51,17 @@ async def test_an_operation_that_ends_as_requested_is_measured_by_its_kind(gatew
     assert measured == ["deploy", "update", "stop", "deploy"], "neither a failed nor a rolled back deploy is measured"
     assert {each.pods for each in found[:4]} == {pods}
     assert all(0 < each.seconds < 60 for each in found[:4])
+
+
+@pytest.mark.parametrize("requested", ["now() - interval '99 years'", "now() + interval '1 hour'"])
+async def test_what_clocks_that_differ_have_measured_is_left_out(gateway: Gateway, requested: str) -> None:
+    created = await created_and_prepared(gateway)
+    before = len(await recorded(gateway))
+    async with gateway.database.begin() as connection:
+        change = f"UPDATE deployments SET created_at = {requested} WHERE deployment_id = :id"  # noqa: S608
+        await connection.execute(text(change), {"id": created["deployment_id"]})
+    await ends(gateway, created)
+    assert len(await recorded(gateway)) == before
 
 
 async def test_a_deletion_is_measured_although_its_rows_are_gone(gateway: Gateway) -> None:
