@@ -142,11 +142,17 @@ class Worker:
         for subscriber, mode, durable in self._outside:
             subscriber.subscription = Turns(subscriber.subscription, mode, durable, lambda: self.broker.connection)
             self._pulling.append(subscriber.subscription)
+        await self._subscriptions_taken()
         self.started = True
         lag: Callable[[], Awaitable[None]] = partial(self._lag.follow, self._durables, lambda: self.jetstream)
         background = [*self._background, ("lag", lag)]
         self._tasks = [asyncio.create_task(self._run(name, task), name=name) for name, task in background]
         _log.info(f"{self.service} is running.", action="started")
+
+    async def _subscriptions_taken(self) -> None:
+        """Wait for the server to read the subscriptions: until then requests have no responder."""
+        with suppress(*NATS_ERRORS):
+            await self.broker.connection.flush()
 
     async def stop(self) -> None:
         """Stop consuming, hand back the events that are held, finish those in flight, close the connection."""

@@ -262,6 +262,23 @@ async def test_a_request_is_answered_refused_or_has_no_worker_to_answer_it(nats_
         await worker.stop()
 
 
+async def test_a_worker_that_has_started_answers_requests_of_any_connection(nats_url: str) -> None:
+    async def answer(request: CalculateRequest, mode: Mode) -> RenderReply:
+        return RenderReply(text=mode.value, digest="d", summary={})
+
+    ask = CalculateRequest(service_requirements={"callbot": 1}).model_dump_json().encode()
+    other = await nats.connect(nats_url)
+    for _ in range(40):
+        worker = Worker("calculator", BusSettings(nats_url=nats_url))
+        worker.answer(Rpc.CALCULATE, CalculateRequest, answer)
+        await worker.start()
+        try:
+            assert json.loads((await other.request(Mode.DEMO.subject(Rpc.CALCULATE), ask, timeout=10)).data)["ok"]
+        finally:
+            await worker.stop()
+    await other.close()
+
+
 async def test_a_request_whose_sender_stopped_waiting_is_dropped_and_the_next_one_is_answered(nats_url: str) -> None:
     asked: list[str | None] = []
     slow = asyncio.Event()
