@@ -152,6 +152,8 @@ class Worker:
     async def _subscriptions_taken(self) -> None:
         """Wait for the server to read the subscriptions: until then requests have no responder."""
         with suppress(*NATS_ERRORS):
+            # nats-py sends a ping before what is pending: the first round sends that, the second one confirms it.
+            await self.broker.connection.flush()
             await self.broker.connection.flush()
 
     async def stop(self) -> None:
