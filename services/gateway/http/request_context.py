@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
 
+from shared.identity.caller import UNAUTHENTICATED, Caller
 from shared.messages import Sentence
 from shared.subjects import Mode
 
@@ -33,6 +34,8 @@ class RequestContext:
     mode_is_given: bool = False
     """Whether the client chose the mode, instead of getting the default."""
     debug: bool = False
+    caller: Caller = UNAUTHENTICATED
+    """Who sent it, once that is proven."""
     tenant_id: str | None = None
     """The tenant that it concerns, once it is known to exist: a metric label, so an invented id must not become one."""
     steps: dict[str, float] = field(default_factory=dict)
