@@ -29,6 +29,7 @@ from shared.catalog.settings import CatalogSettings
 from shared.database.server_roles import RolesSettings
 from shared.database.settings import DatabaseSettings
 from shared.http.settings import HttpSettings
+from shared.identity.settings import IdentitySettings
 from shared.settings import BusSettings, ServiceSettings
 from tools.locks import ROOT
 
@@ -40,6 +41,7 @@ SECTIONS: dict[str, type[BaseSettings]] = {
     "The roles of PostgreSQL in containers": RolesSettings,
     "Gateway": GatewaySettings,
     "Gateway and simulator: others' requests": HttpSettings,
+    "Gateway: who calls (docs/identity.md)": IdentitySettings,
     "Calculator": CalculatorSettings,
     "Manifest": ManifestSettings,
     "Deployer": DeployerSettings,
@@ -125,6 +127,8 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if value is None or value in ({}, "", ()):
         return ""
+    if isinstance(value, tuple):
+        return f"`{','.join(map(str, value))}`"
     # Those of development, which are no secret, and which production refuses.
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 

@@ -16,6 +16,9 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 
 from services.gateway import housekeeping
+from services.gateway.access import routes as access_routes
+from services.gateway.access.authentication import Authentication
+from services.gateway.access.wiring import Access, build_access
 from services.gateway.adoption import routes as adoption
 from services.gateway.callbacks import routes as callbacks
 from services.gateway.cancellation import routes as cancellation
@@ -84,6 +87,7 @@ _FEATURES: tuple[APIRouter, ...] = (
     sla.router,
     dashboards.router,
     tenants.router,
+    access_routes.router,
 )
 """The routers below `/api/v1`. Exact paths such as `/tenants/validate-manifest` come before `/tenants/{tenant_id}`."""
 _PROJECTIONS = 4
@@ -101,6 +105,8 @@ def create_app(
     socket_databases = Databases(settings, "gateway-sockets", pool_size=settings.socket_pool_size)
     for each in (databases, socket_databases):
         worker.closes(each.dispose)
+    access = build_access(settings)
+    worker.closes(access.close)
     metrics = GatewayMetrics(worker.registry)
     modes = build_contexts(settings, catalog, databases, worker)
     sockets = {mode: build_sockets(context, socket_databases[mode], metrics) for mode, context in modes.items()}
@@ -109,7 +115,8 @@ def create_app(
         _run_in_background(context, sockets[mode], metrics)
     housekeeping.schedule_metrics(worker, modes, metrics)
     lifespan = partial(_lifespan, worker, settings, on_failure)
-    app = _with_routes(Api(catalog, lifespan=lifespan, middleware=_middleware(settings, metrics)))
+    app = _with_routes(Api(catalog, lifespan=lifespan, middleware=_middleware(settings, metrics, access)))
+    app.state.settings, app.state.access = settings, access
     app.state.worker, app.state.modes, app.state.sockets = worker, modes, sockets
     app.state.metrics, app.state.databases = metrics, databases
     return app
@@ -150,7 +157,7 @@ def _with_routes(app: Api) -> Api:
     return app
 
 
-def _middleware(settings: GatewaySettings, metrics: GatewayMetrics) -> list[Middleware]:
+def _middleware(settings: GatewaySettings, metrics: GatewayMetrics, access: Access) -> list[Middleware]:
     """The outermost first; `http.middleware` describes each."""
     return [
         Middleware(RequestScope),
@@ -169,6 +176,7 @@ def _middleware(settings: GatewaySettings, metrics: GatewayMetrics) -> list[Midd
             refuse=partial(error_response, headers={"Connection": "close"}),
         ),
         Middleware(ModeChoice),
+        Middleware(Authentication, verifiers=access.verifiers, on_refused=metrics.count_refused_credential),
         Middleware(
             BodyLimit,
             limit=settings.max_body_bytes,
@@ -190,6 +198,7 @@ async def _lifespan(
     for name in settings.unused:
         message = f"{name} is ignored; JetStream key-value is used instead."
         _log.info(message, action="setting-unused", variable=name)
+    app.state.access.checks()  # fetches the identity provider's keys before the first call needs them
     running = asyncio.create_task(_run(worker, on_failure))
     try:
         yield

@@ -5,6 +5,8 @@
     ecp_tenant_{cpu,memory,gpu}_usage{tenant_id}                percent, from the last sample of the last minute
     ecp_active_tenants_total
 
+Ours, besides: `ecp_refused_credentials_total{reason}` and those of outbox and sockets.
+
 The documented labels have no mode: if both modes have a tenant with the same id, production's usage is shown. A tenant
 id is a label only while the tenant exists, because clients can send any number of invented ids.
 """
@@ -44,6 +46,12 @@ class GatewayMetrics:
             buckets=_BUCKETS,
             registry=registry,
         )
+        self._refused_credentials = Counter(
+            "ecp_refused_credentials",
+            "Calls that were refused by authentication, by what was wrong with the credential",
+            ["reason"],
+            registry=registry,
+        )
         self._active = Gauge("ecp_active_tenants_total", "Running tenants of both modes", registry=registry)
         self._active_by_mode: dict[Mode, int] = {}
         self.outbox_events = Gauge(
@@ -69,6 +77,10 @@ class GatewayMetrics:
         self._requests.labels(tenant_id or "", known, "success" if status < HTTPStatus.BAD_REQUEST else "error").inc()
         if tenant_id:
             self.tenants.add(tenant_id)
+
+    def count_refused_credential(self, reason: str) -> None:
+        """Count a call that authentication refused; `reason` is one of our message ids."""
+        self._refused_credentials.labels(reason).inc()
 
     def show_usage(self, mode: Mode, tenant_id: str, values: dict[str, float], measured: datetime) -> None:
         """Show the values of a sample. Its tenant may not exist: `forget` removes it later."""

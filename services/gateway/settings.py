@@ -11,11 +11,12 @@ from shared.choices import ClusterOptions, parse_defaults
 from shared.database.settings import DatabaseSettings
 from shared.http.connections import ConnectionLimits
 from shared.http.settings import HttpSettings
+from shared.identity.settings import IdentitySettings
 from shared.settings import BusSettings
 from shared.subjects import Mode
 
 
-class GatewaySettings(BusSettings, DatabaseSettings, HttpSettings):
+class GatewaySettings(BusSettings, DatabaseSettings, HttpSettings, IdentitySettings):
     """The gateway's settings."""
 
     port: int = Field(default=8001, ge=1, le=65535)

@@ -76,6 +76,11 @@ def routes(title: str) -> list[Route]:
     return shown + [_route(f"{_ASSETS}/{name}", partial(_send, name=name)) for name in FILES]
 
 
+def asset_paths() -> list[str]:
+    """The paths of the files."""
+    return [f"{_ASSETS}/{name}" for name in FILES]
+
+
 def _route(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> Route:
     return Route(path, endpoint, include_in_schema=False)
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_ID_ARGUMENT = {"sentence": 0, "conflict": 0, "_refused": 1}
+_ID_ARGUMENT = {"sentence": 0, "conflict": 0, "_refused": 1, "unauthorized": 0}
 """Functions that take a message id, and at which position; their keywords are its parameters."""
 _OF_VALIDATORS = {"PydanticCustomError", "_unfit"}
 _ALWAYS = {"_refused": {"tenant_id", "existing_status"}, "_unfit": {"value"}}

@@ -27,12 +27,15 @@ TAGS = {
     "recommendations": "Resource requests that follow from measured use.",
     "monitoring": "Metric series of a tenant, and measurements of other systems.",
     "sla": "Availability, error budgets, reports and planned maintenance.",
+    "access": "How to sign in, who calls, and what callers may do.",
     "operations": "Health, Prometheus metrics, the cluster's resources and the operations dashboard.",
 }
 """One for each feature, in the order in which the pages show them."""
 ABOUT = """\
 Sizes, renders, deploys and monitors AI contact centres.
 
+- **Access.** Where authentication is on (`GET /api/v1/auth`), each call needs `Authorization: Bearer <token or API
+  key>`. A missing or invalid credential is a 401, whose `WWW-Authenticate` tells what is wrong.
 - **Mode.** `X-Demo-Mode: true` selects the demo mode, whose tenants, database and cluster are separate. Without the
   header a call concerns production.
 - **Errors.** Every error is `{"error": {"code", "message", "details", "timestamp", "request_id"}}`. Codes are stable,

@@ -5,6 +5,7 @@
     RequestCount        the documented request metric
     Gate                refuses foreign hosts and origins (shared.http.gate)
     ModeChoice          reads X-Demo-Mode, or `?demo=` for a socket
+    Authentication      finds out who calls (access.authentication)
     BodyLimit           refuses a body that is too large or too slow before it is parsed (bodies)
     JsonBody            refuses a body that isn't JSON (bodies)
 
@@ -32,9 +33,9 @@ _log = structlog.get_logger(__name__)
 REQUEST_ID = "X-Request-ID"
 DEBUG_INFO = "X-Debug-Info"
 DEMO_MODE = "X-Demo-Mode"
-FOREIGN_PAGES_SEND = ("Idempotency-Key", "If-None-Match", DEMO_MODE, REQUEST_ID, "X-Debug")
+FOREIGN_PAGES_SEND = ("Authorization", "Idempotency-Key", "If-None-Match", DEMO_MODE, REQUEST_ID, "X-Debug")
 """Request headers that pages of CORS_ORIGINS may send, besides those that every page may send."""
-FOREIGN_PAGES_READ = ("Content-Disposition", "ETag", "Retry-After", REQUEST_ID, DEBUG_INFO)
+FOREIGN_PAGES_READ = ("Content-Disposition", "ETag", "Retry-After", "WWW-Authenticate", REQUEST_ID, DEBUG_INFO)
 """Response headers that pages of CORS_ORIGINS may read."""
 _REQUEST_ID_RULE = "must be 1 to 128 letters, digits or any of . _ : / + = @ -, beginning with a letter or digit"
 BAD_REQUEST_CLOSE = 4400

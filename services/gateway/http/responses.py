@@ -1,5 +1,6 @@
 """Errors as HTTP responses."""
 
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -7,17 +8,22 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 from services.gateway.http.errors import error_body, status_of
-from shared.errors import EcpError
+from shared.errors import EcpError, TemporaryError
 
 _RETRY_AFTER = "2"
 """Seconds. A supervisor has restarted a failed process by then."""
 
 
 def error_response(error: EcpError, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The documented error. A 503 has `Retry-After`."""
+    """The documented error. A 503 has `Retry-After`: the error's own delay, if it has one."""
     status = status_of(error)
-    headers = {**(headers or {}), **({"Retry-After": _RETRY_AFTER} if status == HTTPStatus.SERVICE_UNAVAILABLE else {})}
-    return JSONResponse(_encodable(error_body(error)), status_code=status, headers=headers)
+    retry = {"Retry-After": _retry_after(error)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return JSONResponse(_encodable(error_body(error)), status_code=status, headers={**(headers or {}), **retry})
+
+
+def _retry_after(error: EcpError) -> str:
+    delay = error.delay if isinstance(error, TemporaryError) else None
+    return _RETRY_AFTER if delay is None else str(math.ceil(delay))
 
 
 def _encodable(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """`/health`, `/ready` and `/metrics` of this process."""
 
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -18,7 +19,14 @@ async def _worker(request: Request) -> Worker:
     return worker
 
 
+async def _access_checks(request: Request) -> Callable[[], Mapping[str, str]]:
+    checks: Callable[[], Mapping[str, str]] = request.app.state.access.checks
+    return checks
+
+
 OwnWorker = Annotated[Worker, Depends(_worker)]
+AccessChecks = Annotated[Callable[[], Mapping[str, str]], Depends(_access_checks)]
+"""The state of what proves who calls. It is no dependency that makes the process unready."""
 
 
 @router.get(
@@ -38,11 +46,11 @@ async def get_health(worker: OwnWorker, response: Response) -> Health:
     summary="Check that it can serve",
     responses={503: {"model": Readiness, "description": "`missing` names the dependencies"}},
 )
-async def get_readiness(worker: OwnWorker, response: Response) -> Readiness:
-    """Names each missing dependency with the reason."""
+async def get_readiness(worker: OwnWorker, access: AccessChecks, response: Response) -> Readiness:
+    """Names each missing dependency with the reason. An identity provider is only in `checks`."""
     found = await readiness_of(worker)
     response.status_code = 200 if found.ready else 503
-    return found
+    return found.model_copy(update={"checks": found.checks | access()})
 
 
 @router.get("/metrics", summary="Get Prometheus metrics", response_class=PlainTextResponse)

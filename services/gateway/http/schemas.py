@@ -33,14 +33,22 @@ class ErrorAnswer(Model):
 
 _ALWAYS = (
     "INVALID_MODE",
+    "UNAUTHORIZED",
     "ORIGIN_NOT_ALLOWED",
     "MISDIRECTED_REQUEST",
     "VALIDATION_ERROR",
     "INTERNAL",
     "OVERLOADED",
+    # While the identity provider doesn't answer.
+    "DEPENDENCY_UNAVAILABLE",
 )
 _WITH_BODY = ("REQUEST_TIMEOUT", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 _RETRY_AFTER = {"description": "Seconds until a retry is worth it", "schema": {"type": "integer", "minimum": 0}}
+_CHALLENGE = {"description": "What is wrong with the credential (RFC 6750)", "schema": {"type": "string"}}
+_HEADERS: dict[int, dict[str, Any]] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": _CHALLENGE},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": _RETRY_AFTER},
+}
 REFERENCE = "#/components/schemas/{model}"
 """Where FastAPI puts the models of a document."""
 
@@ -58,4 +66,5 @@ def _answer(status: int, codes: Sequence[str]) -> dict[str, Any]:
     one_of = {"properties": {"error": {"properties": {"code": {"enum": list(codes)}}}}}
     schema = {"allOf": [{"$ref": REFERENCE.format(model="ErrorAnswer")}, one_of]}
     answer: dict[str, Any] = {"description": ", ".join(codes), "content": {"application/json": {"schema": schema}}}
-    return {**answer, "headers": {"Retry-After": _RETRY_AFTER}} if status == HTTPStatus.SERVICE_UNAVAILABLE else answer
+    headers = _HEADERS.get(status)
+    return answer if headers is None else {**answer, "headers": headers}

@@ -21,7 +21,7 @@ _ENGLISH_ONLY = {
     "CONFLICT": "each conflict has an id of its own",
     "DEPLOYMENT_FAILED": "names the cluster's reason",
     "KUBERNETES_ERROR": "names the cluster's reason",
-    "UNAUTHORIZED": "not raised",
+    "UNAUTHORIZED": "each reason has an id of its own",
     "FORBIDDEN": "not raised",
     "RATE_LIMITED": "not raised",
 }
