@@ -42,6 +42,10 @@ class TokenVerifier:
         known = self._checked.find(credential, keys, self._now())
         return known or await self._check(credential, keys)
 
+    async def again(self, credential: str, caller: Caller) -> Caller:
+        """The same: a token may be sent any number of times."""
+        return await self.caller(credential)
+
     async def _check(self, token: str, keys: KeySet) -> Caller:
         header = self._rules.header_of(token)
         key = keys.find(header.key_id, header.algorithm) or await self._new_key(token, header)

@@ -22,6 +22,9 @@ class Verifier(Protocol):
         Raises Refused (UNAUTHORIZED) if it proves nothing, DependencyUnavailable while that can't be known.
         """
 
+    async def again(self, credential: str, caller: Caller) -> Caller:
+        """The same for a credential that `caller` sent before, on a connection that is still open."""
+
 
 def unauthorized(message_id: str, english: str, /, **params: object) -> Refused:
     """UNAUTHORIZED: the credential proves nothing. The parameters are the error's details, so none may be secret."""

@@ -5,6 +5,8 @@ authentication is off, each caller is LOCAL, and no credential is looked at.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from http import HTTPStatus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -12,14 +14,17 @@ from services.gateway.access.challenge import challenge
 from services.gateway.access.credentials import credential_of
 from services.gateway.access.public_paths import is_public
 from services.gateway.http import request_context
+from services.gateway.http.errors import status_of
 from services.gateway.http.responses import error_response
 from shared.errors import EcpError, Refused, TemporaryError
-from shared.identity.caller import LOCAL, Caller
+from shared.identity.caller import LOCAL
 from shared.identity.verifiers import Verifier, unauthorized
 
 UNAUTHORIZED_CLOSE = 4401
 """The close code of a socket without a valid credential."""
+FORBIDDEN_CLOSE = 4403
 _TRY_AGAIN_CLOSE = 1013
+_CLOSES = {HTTPStatus.UNAUTHORIZED: UNAUTHORIZED_CLOSE, HTTPStatus.FORBIDDEN: FORBIDDEN_CLOSE}
 
 
 class Authentication:
@@ -47,30 +52,39 @@ class Authentication:
             await self._app(scope, receive, send)
             return
         try:
-            request_context.current().caller = await self._caller(scope)
+            await self._authenticate(scope)
         except (Refused, TemporaryError) as error:
             self._on_refused(error.message_id)
             await _refuse(error, scope, receive, send)
             return
         await self._app(scope, receive, send)
 
-    async def _caller(self, scope: Scope) -> Caller:
+    async def _authenticate(self, scope: Scope) -> None:
+        """Set the request's caller."""
+        request = request_context.current()
         if self._verifiers is None:
-            return LOCAL
+            request.caller = LOCAL
+            return
         credential = credential_of(scope)
-        for verifier in self._verifiers:
+        verifier = self._verifier_of(credential, self._verifiers)
+        request.caller = caller = await verifier.caller(credential)
+        if scope["type"] == "websocket":
+            request.recheck = partial(verifier.again, credential, caller)
+
+    def _verifier_of(self, credential: str, verifiers: Sequence[Verifier]) -> Verifier:
+        for verifier in verifiers:
             if verifier.claims(credential):
-                return await verifier.caller(credential)
+                return verifier
         raise unauthorized("credentials-unknown", "there is no identity provider for tokens; send an API key")
 
 
 async def _refuse(error: EcpError, scope: Scope, receive: Receive, send: Send) -> None:
+    status = status_of(error)
     if scope["type"] == "http":
-        headers = {"WWW-Authenticate": challenge(error)} if isinstance(error, Refused) else {}
+        headers = {"WWW-Authenticate": challenge(error)} if status == HTTPStatus.UNAUTHORIZED else {}
         await error_response(error, headers)(scope, receive, send)
         return
     # Accept first: a browser shows the close code to the page, but not why a handshake failed.
     await receive()
     await send({"type": "websocket.accept"})
-    code = UNAUTHORIZED_CLOSE if isinstance(error, Refused) else _TRY_AGAIN_CLOSE
-    await send({"type": "websocket.close", "code": code, "reason": error.code})
+    await send({"type": "websocket.close", "code": _CLOSES.get(status, _TRY_AGAIN_CLOSE), "reason": error.code})

@@ -6,7 +6,7 @@ It is a context variable, because the middlewares that fill it and the adapters 
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -36,6 +36,8 @@ class RequestContext:
     debug: bool = False
     caller: Caller = UNAUTHENTICATED
     """Who sent it, once that is proven."""
+    recheck: Callable[[], Awaitable[Caller]] | None = None
+    """Proves the caller of an open socket again. Raises Refused (UNAUTHORIZED) when the proof has ended."""
     tenant_id: str | None = None
     """The tenant that it concerns, once it is known to exist: a metric label, so an invented id must not become one."""
     steps: dict[str, float] = field(default_factory=dict)
