@@ -1,10 +1,11 @@
 """The provider's keys, kept in memory, for as many calls at once as there are.
 
-    age        keys are fetched again after 30 s beside the calls, and a call waits for it after 50 s: a key that the
+    age        keys are fetched again after 30 s beside the calls, and a call waits for it after 40 s: a key that the
                provider has removed is refused within 60 s
     new keys   a token with an unknown key causes one fetch, at most one in 10 s for all calls; it waits for the next
                one, so that a key that is used as soon as it exists fails no call
-    outage     known keys are used on for `outage_seconds`; an unknown one is answered 503 with Retry-After
+    outage     known keys are used on for `outage_seconds`; an unknown one is answered 503 with Retry-After. The
+               provider is asked every 10 s until it answers
 
 One fetch is in flight at any time, and a caller that gives up doesn't end it.
 """
@@ -20,10 +21,11 @@ from shared.errors import DependencyUnavailable
 from shared.identity.key_set import KeySet, SigningKey
 from shared.identity.token_rules import TokenHeader
 from shared.identity.verifiers import PROVIDER, unauthorized, unavailable
+from shared.process.tasks import cancel_until_ended
 
 _log = structlog.get_logger(__name__)
 REFRESH_AFTER: Final = 30.0
-WAIT_AFTER: Final = 50.0
+WAIT_AFTER: Final = 40.0
 PAUSE: Final = 10.0
 """Seconds between the beginnings of two fetches."""
 MOST_WAITING: Final = 100
@@ -77,9 +79,9 @@ class KeyCache:
         """
         keys = await self.current()
         found = keys.find(header.key_id, header.algorithm)
-        if found is None and not keys.knows(header.key_id):
-            await self._fetch_since(self._now(), issued_at)
-            found = self._keys.find(header.key_id, header.algorithm)
+        # Without an id nothing tells that a key is new.
+        if found is None and header.key_id is not None and not keys.knows(header.key_id):
+            found = await self._find_new(header, issued_at)
         if found is None:
             raise unauthorized("token-key", "the provider has no key with the id and the algorithm of the token")
         return found
@@ -93,15 +95,17 @@ class KeyCache:
     async def close(self) -> None:
         """End the fetch in flight."""
         if self._fetching is not None:
-            self._fetching.cancel()
-            await asyncio.gather(self._fetching, return_exceptions=True)
+            await cancel_until_ended([self._fetching])
 
     def _age(self) -> float:
         return float("inf") if self._began is None else self._now() - self._began
 
-    async def _fetch_since(self, arrived: float, issued_at: float | None) -> None:
-        """Return when the keys are those of a fetch that began after the token was issued, or after it arrived."""
-        while not self._is_settled(arrived, issued_at):
+    async def _find_new(self, header: TokenHeader, issued_at: float | None) -> SigningKey | None:
+        """The key; None if a fetch that began after the token was issued, or after it arrived, hasn't found it."""
+        arrived = self._now()
+        while (found := self._keys.find(header.key_id, header.algorithm)) is None:
+            if self._is_settled(arrived, issued_at):
+                return None
             if self._failure is not None and self._seconds_to_next() > 0:
                 raise self._unavailable()
             if self._waiting >= MOST_WAITING:
@@ -111,33 +115,40 @@ class KeyCache:
                 await asyncio.shield(self._fetch_soon())
             finally:
                 self._waiting -= 1
+        return found
 
     def _is_settled(self, arrived: float, issued_at: float | None) -> bool:
         if self._began is None:
             return False
-        return self._began >= arrived or (issued_at is not None and issued_at + self._skew < self._began_at)
+        return self._began > arrived or (issued_at is not None and issued_at + self._skew < self._began_at)
 
     def _fetch_soon(self) -> asyncio.Task[None]:
         """The fetch in flight, or a new one that begins as soon as the pause is over."""
         if self._fetching is None or self._fetching.done():
             self._fetching = asyncio.create_task(self._fetch_when_due(), name="fetch the provider's keys")
-            self._fetching.add_done_callback(_look_at)
+            self._fetching.add_done_callback(self._fetched)
         return self._fetching
 
     async def _fetch_when_due(self) -> None:
+        if (seconds := self._seconds_to_next()) > 0:
+            await self._sleep(seconds)
+        self._attempted = began = self._now()
+        began_at = self._wall_time()
         try:
-            if (seconds := self._seconds_to_next()) > 0:
-                await self._sleep(seconds)
-            self._attempted = began = self._now()
-            began_at = self._wall_time()
             keys = await self._fetch()
         except DependencyUnavailable as error:
             self._note(error)
         else:
             self._keys, self._began, self._began_at = keys, began, began_at
             self._note(None)
-        finally:
-            self._fetching = None
+
+    def _fetched(self, task: "asyncio.Task[None]") -> None:
+        """Go on until the provider answers, also without calls. A fault of ours goes to those who wait and to the log."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("The fetch of keys failed", action="keys-not-fetched", exc_info=error)
+        elif self._failure is not None and not task.cancelled():
+            self._fetch_soon()
 
     def _note(self, failure: DependencyUnavailable | None) -> None:
         """Log an outage when it begins and when it ends."""
@@ -153,9 +164,3 @@ class KeyCache:
     def _unavailable(self) -> DependencyUnavailable:
         """For callers: the log and `/ready` have the reason, which names addresses."""
         return unavailable("its keys can't be fetched; the call is worth a retry", max(1.0, self._seconds_to_next()))
-
-
-def _look_at(task: "asyncio.Task[None]") -> None:
-    """All who waited may have left: asyncio is not to complain about an exception that none of them has seen."""
-    if not task.cancelled():
-        task.exception()

@@ -45,7 +45,7 @@ class KeySet:
     def __contains__(self, key: SigningKey) -> bool:
         return self._by_id.get((key.key_id, key.algorithm)) == key
 
-    def knows(self, key_id: str | None) -> bool:
+    def knows(self, key_id: str) -> bool:
         """Whether a key has this id, whatever its algorithm."""
         return key_id in self._ids
 

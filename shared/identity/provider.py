@@ -32,15 +32,26 @@ _LONGEST_ADDRESS: Final = 2048
 class Provider:
     """The provider at `issuer`."""
 
-    def __init__(self, issuer: str, ca_path: Path | None = None, *, now: Callable[[], float] = time.monotonic) -> None:
-        """`ca_path` has the certificates of the authorities to trust, in PEM; without it those of the system."""
+    def __init__(
+        self,
+        issuer: str,
+        ca_path: Path | None = None,
+        *,
+        seconds: float = _SECONDS,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`ca_path` has the certificates of the authorities to trust, in PEM; without it those of the system.
+
+        `seconds` are for one answer.
+        """
         self._issuer = issuer
         self._now = now
+        self._seconds = seconds
         self._keys_at: tuple[float, str] | None = None
         # Compressed answers could be a thousand times as large as what is read.
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         context = ssl.create_default_context(cafile=ca_path)
-        self._client = httpx.AsyncClient(verify=context, follow_redirects=False, headers=headers, timeout=_SECONDS)
+        self._client = httpx.AsyncClient(verify=context, follow_redirects=False, headers=headers, timeout=seconds)
 
     async def fetch(self) -> KeySet:
         """The provider's present keys. Raises DependencyUnavailable if they can't be had."""
@@ -87,11 +98,11 @@ class Provider:
     async def _get(self, url: str) -> Any:
         """The JSON at `url`."""
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(self._seconds):
                 content = await self._read(url)
             return parse_json(content)
         except TimeoutError as error:
-            raise unavailable(f"{url} has not answered within {_SECONDS:g} s") from error
+            raise unavailable(f"{url} has not answered within {self._seconds:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise unavailable(f"{url}: {str(error) or type(error).__name__}") from error
         except InvalidText as error:

@@ -6,6 +6,7 @@ It answers whatever a test wants, and counts what it was asked. Tokens are right
 import asyncio
 import functools
 import json
+import ssl
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -117,11 +118,12 @@ class TokenIssuer:
 
 
 @asynccontextmanager
-async def running_issuer(**fields: Any) -> AsyncIterator[TokenIssuer]:
+async def running_issuer(tls: ssl.SSLContext | None = None, **fields: Any) -> AsyncIterator[TokenIssuer]:
     """An issuer that listens on a free port."""
     issuer = TokenIssuer(**fields)
-    server = await asyncio.start_server(functools.partial(_serve, issuer), "127.0.0.1", 0)
-    issuer.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(functools.partial(_serve, issuer), "127.0.0.1", 0, ssl=tls)
+    scheme = "http" if tls is None else "https"
+    issuer.url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield issuer
     finally:
