@@ -143,7 +143,7 @@ class KeyCache:
             self._note(None)
 
     def _fetched(self, task: "asyncio.Task[None]") -> None:
-        """Go on until the provider answers, also without calls. A fault of ours goes to those who wait and to the log."""
+        """Go on until the provider answers, also without calls. A fault of ours is logged, too."""
         error = None if task.cancelled() else task.exception()
         if error is not None:
             _log.error("The fetch of keys failed", action="keys-not-fetched", exc_info=error)
