@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -67,19 +67,34 @@ async def _serve(stack: Stack, settings: EmbeddedSettings, directory: DataDirect
 
 
 async def _greet(settings: EmbeddedSettings, directory: DataDirectory, report: ConsoleReport) -> None:
+    gateway, login = Gateway(settings.gateway_url), "unknown"
     try:
-        await deploy_or_describe(Gateway(settings.gateway_url), directory, report)
+        sign_in = await gateway.get("/auth") or {}
+        login = login_line(sign_in)
+        if sign_in.get("authentication"):
+            report.line("Authentication is on, so the first deployment is left to you.")
+        else:
+            await deploy_or_describe(gateway, directory, report)
     except EmbeddedError as error:
         # The stack is up all the same, and what went wrong can be looked into.
         report.line(str(error))
-    _print_locations(settings, directory, report)
+    _print_locations(settings, directory, report, login)
 
 
-def _print_locations(settings: EmbeddedSettings, directory: DataDirectory, report: ConsoleReport) -> None:
+def login_line(sign_in: Mapping[str, Any]) -> str:
+    """Who may use the API, from its own answer."""
+    if not sign_in.get("authentication"):
+        return "none is needed, because only this machine can connect"
+    issuer = sign_in.get("issuer")
+    return "API keys" if issuer is None else f"tokens of {issuer}, and API keys"
+
+
+def _print_locations(settings: EmbeddedSettings, directory: DataDirectory, report: ConsoleReport, login: str) -> None:
     data, logs = _short(directory.root), _short(directory.logs)
     report.heading("Where")
     report.line(f"  API          {settings.gateway_url}/api/v1")
     report.line(f"  its docs     {settings.gateway_url}/docs")
+    report.line(f"  login        {login}")
     report.line(f"  simulator    kubectl --server {settings.simulator_url}/clusters/demo get pods -A")
     report.line(f"  data, logs   {data}, {logs}")
     report.heading(f"Ready after {report.elapsed:.1f} s. Ctrl-C stops it.")
