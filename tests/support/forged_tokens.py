@@ -118,7 +118,8 @@ def _with_signature(signature: bytes) -> Forger:
 
 
 def _cut(issuer: TokenIssuer) -> str:
-    return issuer.token()[:-8]
+    rest, _, signature = issuer.token().rpartition(".")
+    return f"{rest}.{encoded(base64.urlsafe_b64decode(signature + '==')[:-8])}"
 
 
 def _parts(change: Callable[[list[str]], list[str]]) -> Forger:
