@@ -14,7 +14,7 @@ from embedded.directory import DataDirectory, RunLock
 from embedded.errors import AlreadyRunning
 from embedded.ports import free_ports
 from embedded.report import ConsoleReport
-from embedded.runner import clean
+from embedded.runner import clean, login_line
 from embedded.settings import EmbeddedSettings
 
 pytestmark = pytest.mark.slow
@@ -122,3 +122,15 @@ async def test_clean_removes_the_data_but_not_under_a_run(tmp_path: Path) -> Non
     await clean(settings, ConsoleReport())
 
     assert not directory.root.exists()
+
+
+@pytest.mark.parametrize(
+    ("sign_in", "line"),
+    [
+        ({"authentication": False, "issuer": None}, "none is needed, because only this machine can connect"),
+        ({"authentication": True, "issuer": "https://id.kr"}, "tokens of https://id.kr, and API keys"),
+        ({"authentication": True, "issuer": None}, "API keys"),
+    ],
+)
+def test_a_start_tells_whether_the_api_needs_a_login(sign_in: dict[str, object], line: str) -> None:
+    assert login_line(sign_in) == line
