@@ -21,7 +21,6 @@ from shared.errors import DependencyUnavailable
 from shared.identity.key_set import KeySet, SigningKey
 from shared.identity.token_rules import TokenHeader
 from shared.identity.verifiers import PROVIDER, unauthorized, unavailable
-from shared.process.tasks import cancel_until_ended
 
 _log = structlog.get_logger(__name__)
 REFRESH_AFTER: Final = 30.0
@@ -95,7 +94,8 @@ class KeyCache:
     async def close(self) -> None:
         """End the fetch in flight."""
         if self._fetching is not None:
-            await cancel_until_ended([self._fetching])
+            self._fetching.cancel()
+            await asyncio.gather(self._fetching, return_exceptions=True)
 
     def _age(self) -> float:
         return float("inf") if self._began is None else self._now() - self._began

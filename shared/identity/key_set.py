@@ -79,19 +79,19 @@ def _read(key: Mapping[str, Any]) -> SigningKey | None:
     names = _MEMBERS.get(kind) if isinstance(kind, str) else None
     if names is None or not _is_for_signatures(key) or not _is_key_id(key_id):
         return None
-    members = {name: key.get(name) for name in names}
-    algorithm = _ALGORITHM_OF.get((kind, members.get("crv")))
-    if algorithm is None or key.get("alg", algorithm) != algorithm or not all(map(_is_short, members.values())):
+    members: dict[str, str] = {name: key[name] for name in names if _is_short(key.get(name))}
+    algorithm = _ALGORITHM_OF.get((str(kind), members.get("crv")))
+    if algorithm is None or key.get("alg", algorithm) != algorithm or len(members) < len(names):
         return None
-    if kind == "RSA" and len(str(members["e"])) > _LONGEST_EXPONENT:
+    if kind == "RSA" and len(members["e"]) > _LONGEST_EXPONENT:
         return None
     try:
-        jwk = jwt.PyJWK({"kty": kind, **members}, algorithm)
+        jwk = jwt.PyJWK({"kty": str(kind), **members}, algorithm)
     except (jwt.PyJWTError, ValueError, TypeError):
         return None
     if kind == "RSA" and jwk.key.key_size not in _RSA_BITS:
         return None
-    return SigningKey(key_id, algorithm, tuple((name, str(value)) for name, value in members.items()), jwk)
+    return SigningKey(key_id, algorithm, tuple(members.items()), jwk)
 
 
 def _is_for_signatures(key: Mapping[str, Any]) -> bool:

@@ -79,14 +79,14 @@ class Provider:
             shown = repr(found)[:200]
             raise unavailable(f"{url} has the issuer {shown}; OIDC_ISSUER must be exactly the provider's issuer")
         address = document.get("jwks_uri")
-        if not self._is_usable(address):
+        if not isinstance(address, str) or not self._is_usable(address):
             raise unavailable(f"{url} has no usable jwks_uri")
         self._keys_at = (self._now(), address)
-        return str(address)
+        return address
 
-    def _is_usable(self, address: Any) -> bool:
+    def _is_usable(self, address: str) -> bool:
         """Whether keys may be fetched from there: without TLS only if the issuer has none either."""
-        if not isinstance(address, str) or len(address) > _LONGEST_ADDRESS:
+        if len(address) > _LONGEST_ADDRESS:
             return False
         try:
             parts = urlsplit(address)

@@ -136,7 +136,8 @@ def _old(key_id: str | None) -> Forger:
 
 
 def _later(name: str) -> Forger:
-    return lambda issuer: issuer.token(**{name: int(time.time()) + 3600})
+    later: dict[str, Any] = {name: int(time.time()) + 3600}
+    return lambda issuer: issuer.token(**later)
 
 
 FORGED: Mapping[str, tuple[Forger, str]] = {

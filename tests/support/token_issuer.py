@@ -80,6 +80,8 @@ class TokenIssuer:
     keys: dict[str, PrivateKey] = field(default_factory=lambda: {"first": ec_key()})
     answers: dict[str, Answer] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
+    serving: set[Any] = field(default_factory=set)
+    """The tasks of its connections."""
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         """Right claims, with changes; `...` leaves one out."""
@@ -128,10 +130,15 @@ async def running_issuer(tls: ssl.SSLContext | None = None, **fields: Any) -> As
         yield issuer
     finally:
         server.close()
+        for answer in issuer.answers.values():
+            if answer.released is not None:
+                answer.released.set()
+        await asyncio.gather(*issuer.serving, return_exceptions=True)
 
 
 async def _serve(issuer: TokenIssuer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """One request on one connection."""
+    issuer.serving.add(asyncio.current_task())
     with suppress(OSError, asyncio.IncompleteReadError):
         head = await reader.readuntil(b"\r\n\r\n")
         path = head.split(b" ", 2)[1].decode()

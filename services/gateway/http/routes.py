@@ -50,7 +50,7 @@ async def get_readiness(worker: OwnWorker, access: AccessChecks, response: Respo
     """Names each missing dependency with the reason. An identity provider is only in `checks`."""
     found = await readiness_of(worker)
     response.status_code = 200 if found.ready else 503
-    return found.model_copy(update={"checks": found.checks | access()})
+    return found.model_copy(update={"checks": {**found.checks, **access()}})
 
 
 @router.get("/metrics", summary="Get Prometheus metrics", response_class=PlainTextResponse)

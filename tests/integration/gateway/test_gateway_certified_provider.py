@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -15,7 +16,7 @@ from tests.support.polling import eventually
 pytestmark = pytest.mark.slow
 
 _OWN = f"own-{uuid4().hex[:8]}"
-CLAIMS = {
+CLAIMS: dict[str, dict[str, Any]] = {
     "anna": {"realm_access": {"roles": ["offline_access", "tenant_admin"]}, "tenant_access": [_OWN], "email": "a@b.kr"},
     "root": {"realm_access": {"roles": ["admin"]}},
     "guest": {"email": "guest@example.com"},
