@@ -92,6 +92,8 @@ _FEATURES: tuple[APIRouter, ...] = (
 """The routers below `/api/v1`. Exact paths such as `/tenants/validate-manifest` come before `/tenants/{tenant_id}`."""
 _PROJECTIONS = 4
 """Events of one mode that are projected concurrently; those of one tenant wait for each other."""
+_BATCH = 16
+"""Events of one mode that are requested at once for the projection."""
 
 
 def create_app(
@@ -124,7 +126,8 @@ def create_app(
 
 def _consume(worker: Worker, modes: ModeContexts, metrics: GatewayMetrics) -> None:
     observe = metrics.observe_deployment
-    worker.on(GATEWAY_PROJECTS, partial(project, modes=modes, observe=observe), concurrency=_PROJECTIONS)
+    handler = partial(project, modes=modes, observe=observe)
+    worker.on(GATEWAY_PROJECTS, handler, concurrency=_PROJECTIONS, batch=_BATCH)
     worker.on(GATEWAY_KEEPS_SLA, partial(store_sla, modes=modes), concurrency=1)
     worker.on(GATEWAY_FAILS_DEAD_LETTERS, partial(fail_dead_letter, modes=modes), concurrency=1)
     worker.on(GATEWAY_INGESTS_OUTSIDE, partial(execute, modes=modes))

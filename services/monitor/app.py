@@ -37,6 +37,8 @@ from shared.subjects import MONITOR_INGESTS_OUTSIDE, MONITOR_STORES, MONITOR_STO
 
 _CONCURRENT_WRITES = 4
 """Samples of a mode that are handled concurrently; they share a transaction."""
+_BATCH, _BATCH_OF_SLICES = 16, 4
+"""Events of a mode that are requested at once; those of slices have the samples of many tenants."""
 _HOUSEKEEPING_SECONDS = 3600.0
 _STATISTICS_SECONDS = 600.0
 
@@ -197,8 +199,8 @@ def _handle(worker: Worker, stores: Mapping[Mode, ModeStores], settings: Monitor
     reports = {
         mode: SlaReports(each.availability, each.maintenance, each.requests, utc_now) for mode, each in stores.items()
     }
-    worker.on(MONITOR_STORES, partial(store_sample, writers=writers), concurrency=_CONCURRENT_WRITES)
-    worker.on(MONITOR_STORES_SLICES, partial(store_samples, writers=writers))
+    worker.on(MONITOR_STORES, partial(store_sample, writers=writers), concurrency=_CONCURRENT_WRITES, batch=_BATCH)
+    worker.on(MONITOR_STORES_SLICES, partial(store_samples, writers=writers), batch=_BATCH_OF_SLICES)
     buses = {mode: worker.bus(mode) for mode in Mode}
     worker.on(MONITOR_INGESTS_OUTSIDE, partial(ingest_sample, buses=buses, retention=retention))
     worker.answer(Rpc.SLA_REPORT, SlaReportRequest, partial(answer_sla_report, reports=reports))

@@ -10,8 +10,9 @@ A handler takes an event and returns events. Middlewares surround it, from the o
     Idempotence       skips events that this process has already finished
     Validation        turns a body that its model refuses into a permanent failure
 
-The order is pinned by tests/unit/bus/test_middleware_order.py. Streams and consumers are made once, by
-`python -m shared.bus bootstrap`; services declare nothing.
+The order is pinned by tests/unit/bus/test_middleware_order.py. The durables with most of the events (samples, the
+gateway's projection) are read in batches without FastStream, through the same policies (`batch_reader`). Streams and
+consumers are made once, by `python -m shared.bus bootstrap`; services declare nothing.
 """
 
 from shared.bus.envelope import Delivery, Encoded, derived_id, encode

@@ -1,8 +1,8 @@
 """A worker: one broker, its handlers in both modes, its dependencies and its background tasks.
 
 The workers run under `shared.bus.serving`; the gateway runs one in FastAPI's lifespan. Concurrency is several
-subscribers with `PullSub(batch_size=1)` on one durable: with several processes, larger batches stall and strand
-messages at a stop; these don't.
+subscribers with `PullSub(batch_size=1)` on one durable: with several processes, FastStream's larger batches stall and
+strand messages at a stop; these don't. A flood is read by a `BatchReader` instead.
 """
 
 import asyncio
@@ -19,11 +19,12 @@ from nats.js.kv import KeyValue
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from shared.access import inbox
+from shared.bus.batch_reader import BatchReader
 from shared.bus.bootstrap import consumer_config
 from shared.bus.dependencies import bus_is_ready
 from shared.bus.envelope import Delivery, derived_id
 from shared.bus.lag import Lag
-from shared.bus.middlewares import BusMetrics, FailureRules, stack
+from shared.bus.middlewares import BusMetrics, FailureRules, HandlingMetrics, chain, stack
 from shared.bus.middlewares.context import current_delivery
 from shared.bus.middlewares.deadline import Deadline
 from shared.bus.middlewares.validation import decode
@@ -65,6 +66,8 @@ class Worker:
         attempts = partial(self.key_value, Bucket.TRIES)
         metrics = BusMetrics(self.registry)
         self._rules = FailureRules(self.publisher, metrics, settings.max_attempts, attempts)
+        self._metrics = HandlingMetrics(self.registry, service)
+        self._traces = settings.otel_exporter_otlp_endpoint is not None
         self._events = NatsRouter(middlewares=stack(service, settings, self.registry, self._rules))  # type: ignore[arg-type]
         deadline: Any = partial(Deadline, dropped=metrics.expired.inc)
         self._requests = NatsRouter(middlewares=[deadline])
@@ -76,6 +79,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._buckets: dict[str, KeyValue] = {}
         """By bucket name. Opening a bucket costs a request; the object stays valid until the connection is closed."""
+        self._readers: list[BatchReader] = []
         self._pulling: list[PullSubscription | Turns] = []
         self._outside: list[tuple[Any, Mode, Durable]] = []
         """Subscribers to the events of other systems, which are read in turn."""
@@ -83,9 +87,19 @@ class Worker:
         self.started = False
         self.failed: asyncio.Future[None] | None = None
 
-    def on(self, durable: Durable, handler: EventHandler[Any], *, concurrency: int = 2) -> None:
-        """Handle the events of `durable`, `concurrency` at a time for each mode."""
+    def on(self, durable: Durable, handler: EventHandler[Any], *, concurrency: int = 2, batch: int = 1) -> None:
+        """Handle the events of `durable`, `concurrency` at a time for each mode.
+
+        With a `batch` above 1, so many are requested at once, and read without FastStream: for a flood of events. It
+        has no tracing; where that is configured, FastStream reads them.
+        """
         self._durables.append(durable)
+        if batch > 1 and not self._traces:
+            handle = chain(self._receiver(handler), self._metrics, self._rules)
+            streams = [mode.stream(durable.stream) for mode in Mode]
+            options = {"batch": batch, "concurrency": concurrency}
+            self._readers += [BatchReader(stream, durable.name, handle, **options) for stream in streams]
+            return
         for mode in Mode:
             for _ in range(concurrency):
                 subscriber = self._events.subscriber(
@@ -142,6 +156,8 @@ class Worker:
         for subscriber, mode, durable in self._outside:
             subscriber.subscription = Turns(subscriber.subscription, mode, durable, lambda: self.broker.connection)
             self._pulling.append(subscriber.subscription)
+        for reader in self._readers:
+            await reader.start(self.broker.connection, self._fail)
         await self._subscriptions_taken()
         self.started = True
         lag: Callable[[], Awaitable[None]] = partial(self._lag.follow, self._durables, lambda: self.jetstream)
@@ -169,15 +185,16 @@ class Worker:
 
     async def _stop_pulling(self) -> None:
         """Withdraw the open pull requests before events are handed back: another worker is to get those events."""
-        for each in self._pulling:
+        for each in (*self._pulling, *self._readers):
             await each.unsubscribe()
-        if self._pulling and await self.broker.ping(timeout=0.1):
+        if (self._pulling or self._readers) and await self.broker.ping(timeout=0.1):
             with suppress(*NATS_ERRORS):
                 await self.broker.connection.flush(1)
         self._pulling = []
 
     async def _disconnect(self) -> None:
         """Finish what is in flight and close the connection; a lost connection isn't drained."""
+        await asyncio.gather(*(reader.finish(self._graceful_timeout) for reader in self._readers))
         timeout = self._graceful_timeout + 5.0 if await self.broker.ping(timeout=0.1) else _CLOSE_WITHOUT_NATS
         try:
             async with asyncio.timeout(timeout):
@@ -235,7 +252,7 @@ class Worker:
             _log.exception("A background task failed; the process exits.", action="background-failed", task=name)
             self._fail(error)
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         if self.failed is not None and not self.failed.done():
             self.failed.set_exception(error)
 

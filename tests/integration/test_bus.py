@@ -6,6 +6,8 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
 
 import nats
 import pytest
@@ -43,10 +45,17 @@ def report(tenant: str) -> SlaReported:
     )
 
 
+class Way(NamedTuple):
+    """How a worker reads events, and the server on which it does."""
+
+    url: str
+    batch: int
+
+
 @asynccontextmanager
-async def running(url: str, handler: EventHandler[MetricsCollected]) -> AsyncIterator[Worker]:
-    worker = Worker("test", BusSettings(nats_url=url, max_attempts=3))
-    worker.on(MONITOR_STORES, handler, concurrency=1)
+async def running(way: Way, handler: EventHandler[MetricsCollected]) -> AsyncIterator[Worker]:
+    worker = Worker("test", BusSettings(nats_url=way.url, max_attempts=3))
+    worker.on(MONITOR_STORES, handler, concurrency=1, batch=way.batch)
     await worker.start()
     try:
         yield worker
@@ -59,13 +68,27 @@ async def publish(worker: Worker, event: Event, mode: Mode = Mode.DEMO, event_id
     await worker.publisher.publish(event, mode=mode, event_id=event_id, correlation_id="req-1")
 
 
-@pytest.fixture(scope="module")
-async def nats_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """A NATS server for this module only, because its tests act as the services."""
-    async with running_nats(tmp_path_factory.mktemp("bus")) as url:
+@asynccontextmanager
+async def running_bus(folder: Path) -> AsyncIterator[str]:
+    """A NATS server with our streams."""
+    async with running_nats(folder) as url:
         client = await nats.connect(url)
         await bootstrap(client.jetstream())
         await client.close()
+        yield url
+
+
+@pytest.fixture(scope="module", params=[1, 16], ids=["one by one", "in batches"])
+async def way(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Way]:
+    """Each way to read events, on a NATS server for the tests of this module."""
+    async with running_bus(tmp_path_factory.mktemp("bus")) as url:
+        yield Way(url, request.param)
+
+
+@pytest.fixture(scope="module")
+async def nats_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A NATS server for this module only, because its tests act as the services."""
+    async with running_bus(tmp_path_factory.mktemp("bus")) as url:
         yield url
 
 
@@ -86,17 +109,17 @@ async def read(url: str, stream: str, tenant: str, count: int) -> list[tuple[dic
     return found
 
 
-async def test_what_a_handler_returns_is_published_once_with_the_input_s_correlation_id(nats_url: str) -> None:
+async def test_what_a_handler_returns_is_published_once_with_the_input_s_correlation_id(way: Way) -> None:
     seen: list[tuple[MetricsCollected, Delivery]] = []
 
     async def handler(event: MetricsCollected, delivery: Delivery) -> Iterable[Event]:
         seen.append((event, delivery))
         return [report(event.tenant_id)]
 
-    async with running(nats_url, handler) as worker:
+    async with running(way, handler) as worker:
         await publish(worker, sample("once"), event_id="event-once")
         await publish(worker, sample("once"), event_id="event-once")
-        _, (headers, body) = await read(nats_url, "DEMO_METRICS", "once", 2)
+        _, (headers, body) = await read(way.url, "DEMO_METRICS", "once", 2)
     assert len(seen) == 1
     delivery = seen[0][1]
     assert (delivery.mode, delivery.subject, delivery.attempt) == (Mode.DEMO, "metrics.collected", 1)
@@ -107,19 +130,19 @@ async def test_what_a_handler_returns_is_published_once_with_the_input_s_correla
     assert json.loads(body)["tenant_id"] == "once"
 
 
-async def test_the_mode_comes_from_the_subject(nats_url: str) -> None:
+async def test_the_mode_comes_from_the_subject(way: Way) -> None:
     modes: asyncio.Queue[Mode] = asyncio.Queue()
 
     async def handler(event: MetricsCollected, delivery: Delivery) -> None:
         await modes.put(delivery.mode)
 
-    async with running(nats_url, handler) as worker:
+    async with running(way, handler) as worker:
         for mode in Mode:
             await publish(worker, sample("mode"), mode=mode)
             assert await asyncio.wait_for(modes.get(), 15) is mode
 
 
-async def test_a_temporary_failure_is_tried_again_and_then_becomes_a_dead_letter(nats_url: str) -> None:
+async def test_a_temporary_failure_is_tried_again_and_then_becomes_a_dead_letter(way: Way) -> None:
     attempts: list[int] = []
 
     async def handler(event: MetricsCollected, delivery: Delivery) -> None:
@@ -127,16 +150,16 @@ async def test_a_temporary_failure_is_tried_again_and_then_becomes_a_dead_letter
             attempts.append(delivery.attempt)
             raise TemporaryError("not now", delay=0.01)
 
-    async with running(nats_url, handler) as worker:
+    async with running(way, handler) as worker:
         await publish(worker, sample("tired"))
-        [(headers, _)] = await read(nats_url, "DEMO_DLQ", "tired", 1)
+        [(headers, _)] = await read(way.url, "DEMO_DLQ", "tired", 1)
     assert attempts == [1, 2, 3]
     assert headers["dlq-reason"] == "not now"
     assert headers["dlq-consumer"] == "monitor-stores"
     assert headers["dlq-subject"] == "metrics.collected"
 
 
-async def test_an_outage_of_a_dependency_never_counts_as_an_attempt(nats_url: str) -> None:
+async def test_an_outage_of_a_dependency_never_counts_as_an_attempt(way: Way) -> None:
     outage = iter(range(6))
     done = asyncio.Event()
 
@@ -148,7 +171,7 @@ async def test_an_outage_of_a_dependency_never_counts_as_an_attempt(nats_url: st
         assert delivery.attempt == 1
         done.set()
 
-    async with running(nats_url, handler) as worker:
+    async with running(way, handler) as worker:
         await publish(worker, sample("patient"))
         await asyncio.wait_for(done.wait(), 30)
 
@@ -163,31 +186,31 @@ async def test_an_outage_of_a_dependency_never_counts_as_an_attempt(nats_url: st
     ],
 )
 async def test_a_body_that_its_model_refuses_is_a_dead_letter_with_the_reason(
-    nats_url: str, body: bytes, reason: str
+    way: Way, body: bytes, reason: str
 ) -> None:
     async def handler(event: MetricsCollected, delivery: Delivery) -> None:
         raise AssertionError("must not be reached")
 
     name = derived_id("bad", body.decode())
-    async with running(nats_url, handler) as worker:
+    async with running(way, handler) as worker:
         await worker.publisher.publish_encoded(
             "demo.metrics.collected", body, {"Nats-Msg-Id": name, "ce-subject": name}
         )
-        [(headers, kept)] = await read(nats_url, "DEMO_DLQ", name, 1)
+        [(headers, kept)] = await read(way.url, "DEMO_DLQ", name, 1)
     assert reason in headers["dlq-reason"]
     assert headers["dlq-code"] == "VALIDATION_ERROR"
     assert kept == body
 
 
-async def test_a_message_without_any_header_is_fine(nats_url: str) -> None:
+async def test_a_message_without_any_header_is_fine(way: Way) -> None:
     seen: asyncio.Queue[Delivery] = asyncio.Queue()
 
     async def handler(event: MetricsCollected, delivery: Delivery) -> None:
         if event.tenant_id == "plain":
             await seen.put(delivery)
 
-    async with running(nats_url, handler):
-        client = await nats.connect(nats_url)
+    async with running(way, handler):
+        client = await nats.connect(way.url)
         await client.publish("metrics.collected", sample("plain").model_dump_json().encode())
         delivery = await asyncio.wait_for(seen.get(), 15)
         await client.close()
@@ -195,7 +218,7 @@ async def test_a_message_without_any_header_is_fine(nats_url: str) -> None:
     assert delivery.correlation_id == delivery.event_id
 
 
-async def test_an_unexpected_exception_is_tried_again(nats_url: str) -> None:
+async def test_an_unexpected_exception_is_tried_again(way: Way) -> None:
     attempts: list[int] = []
     done = asyncio.Event()
 
@@ -207,13 +230,13 @@ async def test_an_unexpected_exception_is_tried_again(nats_url: str) -> None:
             raise ZeroDivisionError
         done.set()
 
-    async with running(nats_url, handler) as worker:
+    async with running(way, handler) as worker:
         await publish(worker, sample("flaky"))
         await asyncio.wait_for(done.wait(), 30)
     assert attempts == [1, 2]
 
 
-async def test_a_stop_finishes_what_is_in_flight(nats_url: str) -> None:
+async def test_a_stop_finishes_what_is_in_flight(way: Way) -> None:
     begun, release, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def handler(event: MetricsCollected, delivery: Delivery) -> None:
@@ -222,7 +245,7 @@ async def test_a_stop_finishes_what_is_in_flight(nats_url: str) -> None:
             await release.wait()
             finished.set()
 
-    async with running(nats_url, handler) as worker:
+    async with running(way, handler) as worker:
         await publish(worker, sample("inflight"))
         await asyncio.wait_for(begun.wait(), 15)
         stopping = asyncio.create_task(worker.stop())
@@ -336,21 +359,21 @@ async def test_work_on_a_request_ends_when_its_sender_leaves(nats_url: str) -> N
         await worker.stop()
 
 
-async def test_a_permanent_failure_is_a_dead_letter_at_once(nats_url: str) -> None:
+async def test_a_permanent_failure_is_a_dead_letter_at_once(way: Way) -> None:
     async def handler(event: MetricsCollected, delivery: Delivery) -> None:
         if event.tenant_id == "never":
             raise PermanentError("한글 reason\nin two lines", code="NO_WAY")
 
-    async with running(nats_url, handler) as worker:
+    async with running(way, handler) as worker:
         await publish(worker, sample("never"))
-        [(headers, _)] = await read(nats_url, "DEMO_DLQ", "never", 1)
+        [(headers, _)] = await read(way.url, "DEMO_DLQ", "never", 1)
     assert headers["dlq-code"] == "NO_WAY"
     assert headers["dlq-reason"].endswith("reason in two lines")
     assert headers["dlq-attempts"] == "1"
 
 
 async def test_a_dead_letter_can_be_listed_shown_replayed_to_the_consumer_that_failed_and_dropped(
-    nats_url: str,
+    way: Way,
 ) -> None:
     well = asyncio.Event()
     handled: asyncio.Queue[Delivery] = asyncio.Queue()
@@ -362,11 +385,11 @@ async def test_a_dead_letter_can_be_listed_shown_replayed_to_the_consumer_that_f
             raise PermanentError("the disk is full", code="DISK_FULL")
         await handled.put(delivery)
 
-    async with running(nats_url, handler) as worker:
+    async with running(way, handler) as worker:
         letters = DeadLetters(worker.jetstream, Mode.DEMO)
         for number in (1, 2):
             await publish(worker, sample("replayed", number), event_id=f"replayed-{number}")
-        await read(nats_url, "DEMO_DLQ", "replayed", 2)
+        await read(way.url, "DEMO_DLQ", "replayed", 2)
         first, second = [letter async for letter in letters.all() if letter.tenant_id == "replayed"]
         assert (first.code, first.reason, first.consumer) == ("DISK_FULL", "the disk is full", "monitor-stores")
         assert (await letters.get(first.sequence)).content["values"] == {"cpu": 1.0}
@@ -381,13 +404,13 @@ async def test_a_dead_letter_can_be_listed_shown_replayed_to_the_consumer_that_f
                 await letters.get(gone.sequence)
 
 
-async def test_a_replay_for_another_consumer_is_left_out(nats_url: str) -> None:
+async def test_a_replay_for_another_consumer_is_left_out(way: Way) -> None:
     seen: asyncio.Queue[str] = asyncio.Queue()
 
     async def handler(event: MetricsCollected, delivery: Delivery) -> None:
         await seen.put(event.tenant_id)
 
-    async with running(nats_url, handler) as worker:
+    async with running(way, handler) as worker:
         for tenant, durable in (("not-mine", "another-durable"), ("mine", "monitor-stores")):
             headers = {"Nats-Msg-Id": f"for-{tenant}", "replay-for": durable}
             await worker.publisher.publish_encoded(

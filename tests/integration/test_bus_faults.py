@@ -44,10 +44,19 @@ async def jetstream(url: str) -> AsyncIterator[JetStreamContext]:
     await client.close()
 
 
+@pytest.fixture(params=[1, 16], ids=["one by one", "in batches"])
+def batch(request: pytest.FixtureRequest) -> int:
+    """Each way to read events."""
+    found: int = request.param
+    return found
+
+
 @asynccontextmanager
-async def running(url: str, handler: EventHandler[MetricsCollected], *, concurrency: int = 1) -> AsyncIterator[Worker]:
+async def running(
+    url: str, handler: EventHandler[MetricsCollected], *, concurrency: int = 1, batch: int = 1
+) -> AsyncIterator[Worker]:
     worker = Worker("test", BusSettings(nats_url=url, max_attempts=MAX_ATTEMPTS))
-    worker.on(MONITOR_STORES, handler, concurrency=concurrency)
+    worker.on(MONITOR_STORES, handler, concurrency=concurrency, batch=batch)
     await worker.start()
     try:
         yield worker
@@ -74,7 +83,7 @@ async def refuse(event: MetricsCollected, delivery: Delivery) -> None:
 
 
 async def test_restarts_in_an_outage_are_no_attempts_and_each_returns_the_event_to_the_next_worker(
-    url: str, jetstream: JetStreamContext
+    url: str, jetstream: JetStreamContext, batch: int
 ) -> None:
     attempts: asyncio.Queue[int] = asyncio.Queue()
 
@@ -84,7 +93,7 @@ async def test_restarts_in_an_outage_are_no_attempts_and_each_returns_the_event_
 
     await publish(jetstream)
     for restart in range(1, 2 * MAX_ATTEMPTS):
-        async with running(url, wait_for_the_database, concurrency=4):
+        async with running(url, wait_for_the_database, concurrency=4, batch=batch):
             assert await asyncio.wait_for(attempts.get(), 30) == restart
         attempts = asyncio.Queue()
 
@@ -94,7 +103,7 @@ async def test_restarts_in_an_outage_are_no_attempts_and_each_returns_the_event_
         tries.put_nowait(None)
         raise TemporaryError("not now", delay=0.01)
 
-    async with running(url, fail):
+    async with running(url, fail, batch=batch):
         [letter] = await letters(jetstream)
     assert tries.qsize() == MAX_ATTEMPTS
     assert (letter.reason, letter.attempts) == ("not now", str(MAX_ATTEMPTS))
@@ -112,18 +121,18 @@ async def crash(event, delivery):
 
 settings = load(BusSettings)
 worker = Worker("crashing", settings)
-worker.on(MONITOR_STORES, crash, concurrency=1)
+worker.on(MONITOR_STORES, crash, concurrency=1, batch=int(os.environ["BATCH"]))
 run_worker(worker, settings)
 """
 
 
 async def test_an_event_that_crashes_its_worker_gets_one_attempt_more_than_the_limit_and_becomes_a_dead_letter(
-    url: str, jetstream: JetStreamContext
+    url: str, jetstream: JetStreamContext, batch: int
 ) -> None:
     # Redeliver the event of a crashed worker after one second instead of fifteen.
     await jetstream.add_consumer("METRICS", replace(consumer_config(Mode.PRODUCTION, MONITOR_STORES), ack_wait=1.0))
     await publish(jetstream)
-    environment = {**os.environ, "NATS_URL": url, "PORT": str(free_port()), "MAX_ATTEMPTS": "2"}
+    environment = {**os.environ, "NATS_URL": url, "PORT": str(free_port()), "MAX_ATTEMPTS": "2", "BATCH": str(batch)}
     for _ in range(3):
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-c", CRASHING, env=environment, stdout=asyncio.subprocess.PIPE
@@ -140,9 +149,11 @@ async def test_an_event_that_crashes_its_worker_gets_one_attempt_more_than_the_l
     assert letter.reason == "not finished in 2 attempts"
 
 
-async def test_the_dead_letter_of_an_event_of_maximum_size_is_truncated(url: str, jetstream: JetStreamContext) -> None:
+async def test_the_dead_letter_of_an_event_of_maximum_size_is_truncated(
+    url: str, jetstream: JetStreamContext, batch: int
+) -> None:
     body = b'{"tenant_id": "' + b"x" * (MAX_PAYLOAD_BYTES - 200) + b'"}'
-    async with running(url, refuse) as worker:
+    async with running(url, refuse, batch=batch) as worker:
         await publish(jetstream, body)
         [letter] = await letters(jetstream)
         assert await worker.broker.ping(timeout=5)
@@ -163,8 +174,10 @@ async def test_the_dead_letter_of_an_event_with_too_many_headers_omits_them(
     assert "large" not in letter.headers
 
 
-async def test_an_event_with_unusual_headers_becomes_a_dead_letter(url: str, jetstream: JetStreamContext) -> None:
-    async with running(url, refuse) as worker:
+async def test_an_event_with_unusual_headers_becomes_a_dead_letter(
+    url: str, jetstream: JetStreamContext, batch: int
+) -> None:
+    async with running(url, refuse, batch=batch) as worker:
         # nats-py refuses such headers; clients of other systems may not.
         _, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
         headers = "NATS/1.0\r\nx(y): strange\r\nname: 이름\r\nplain: kept\r\n\r\n".encode()
@@ -198,14 +211,14 @@ async def test_an_event_that_can_never_be_published_is_no_outage(
 
 
 async def test_an_unexpected_exception_is_reported_by_its_type_and_first_line(
-    url: str, jetstream: JetStreamContext, caplog: pytest.LogCaptureFixture
+    url: str, jetstream: JetStreamContext, batch: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = uuid.uuid4().hex
 
     async def fail(event: MetricsCollected, delivery: Delivery) -> None:
         raise ValueError(f"no such row\n[parameters: {secret}]")
 
-    async with running(url, fail):
+    async with running(url, fail, batch=batch):
         await publish(jetstream)
         [letter] = await letters(jetstream)
     assert letter.reason == "ValueError: no such row"

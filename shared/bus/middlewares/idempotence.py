@@ -11,8 +11,10 @@ which a redelivery keeps and no other message has.
 """
 
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import structlog
 from faststream import BaseMiddleware
@@ -23,6 +25,7 @@ from shared.bus.middlewares.context import current_delivery
 DeliveryKey = tuple[str, str, int, datetime, str]
 """Stream, durable, sequence, storage time, and the event's id, which is as unique as its source made it."""
 
+T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 
@@ -43,20 +46,25 @@ class Finished:
 
 
 class Idempotence(BaseMiddleware[Any, Any]):
-    """Acknowledges a delivery of a finished event without calling its handler."""
+    """`unless_finished` as a middleware of FastStream."""
 
     def __init__(self, msg: Any, /, *, context: Any, finished: Finished) -> None:
         super().__init__(msg, context=context)
         self._finished = finished
 
     async def consume_scope(self, call_next: Any, msg: Any) -> Any:
-        delivery = current_delivery()
-        if delivery.replay_for not in (None, delivery.durable):
-            raise AckMessage
-        key = (delivery.stream, delivery.durable, delivery.sequence, delivery.time, delivery.event_id)
-        if key in self._finished:
-            _log.info("Skipped duplicate delivery.", action="skip-repeated")
-            raise AckMessage
-        result = await call_next(msg)
-        self._finished.add(key)
-        return result
+        return await unless_finished(partial(call_next, msg), self._finished)
+
+
+async def unless_finished(handle: Callable[[], Awaitable[T]], finished: Finished) -> T:
+    """Call `handle`, and remember the delivery. Raises AckMessage without a call for an event that is finished."""
+    delivery = current_delivery()
+    if delivery.replay_for not in (None, delivery.durable):
+        raise AckMessage
+    key = (delivery.stream, delivery.durable, delivery.sequence, delivery.time, delivery.event_id)
+    if key in finished:
+        _log.info("Skipped duplicate delivery.", action="skip-repeated")
+        raise AckMessage
+    result = await handle()
+    finished.add(key)
+    return result

@@ -4,6 +4,7 @@ from typing import Any
 
 from faststream import BaseMiddleware
 from faststream.nats import NatsMessage
+from nats.aio.msg import Msg
 from pydantic import ValidationError
 
 from shared.bus.envelope import MESSAGE_ID
@@ -23,15 +24,22 @@ class Validation(BaseMiddleware[Any, Any]):
         try:
             return await call_next(msg)
         except ValidationError as error:
-            raise InvalidEvent(_describe(error), details={"errors": problems(error)}) from error
+            raise invalid_event(error) from error
+
+
+def invalid_event(error: ValidationError) -> InvalidEvent:
+    """The permanent failure of a body that its model refuses."""
+    return InvalidEvent(_describe(error), details={"errors": problems(error)})
 
 
 async def decode(message: NatsMessage) -> Event | DeadLetter | OutsideRequest:
-    """The event in a message, by its subject. Raises InvalidEvent or pydantic's ValidationError.
+    """`read_event` for FastStream: a coroutine, since a plain function would run in a thread, which costs more."""
+    return read_event(message.raw_message)
 
-    A coroutine, since FastStream runs a plain function in a thread, which costs more than the decoding.
-    """
-    _, subject = split_mode(message.raw_message.subject)
+
+def read_event(message: Msg) -> Event | DeadLetter | OutsideRequest:
+    """The event in a message, by its subject. Raises InvalidEvent or pydantic's ValidationError."""
+    _, subject = split_mode(message.subject)
     if subject.startswith(f"{DEAD_LETTER_PREFIX}."):
         return _dead_letter(message)
     system, subject = split_outside(subject)
@@ -40,9 +48,9 @@ async def decode(message: NatsMessage) -> Event | DeadLetter | OutsideRequest:
     model = EVENTS.get(subject)
     if model is None:
         raise InvalidEvent(f"no event is known on subject {subject!r}")
-    if _NUL in message.body:
-        _refuse_nul(message.body)
-    return model.model_validate_json(message.body)
+    if _NUL in message.data:
+        _refuse_nul(message.data)
+    return model.model_validate_json(message.data)
 
 
 def _refuse_nul(body: bytes) -> None:
@@ -53,9 +61,9 @@ def _refuse_nul(body: bytes) -> None:
         raise InvalidEvent(f"body: {error}") from error
 
 
-def _request(subject: str, message: NatsMessage) -> OutsideRequest:
+def _request(subject: str, message: Msg) -> OutsideRequest:
     """The request of another system."""
-    fields = _object(message.body)
+    fields = _object(message.data)
     if fields is None:
         raise InvalidEvent("body: must be a JSON object")
     return OutsideRequest(subject=subject, fields=fields)
@@ -81,13 +89,13 @@ def _describe(error: ValidationError) -> str:
     return "; ".join(f"{each['field'] or 'body'}: {each['message']}" for each in problems(error))
 
 
-def _dead_letter(message: NatsMessage) -> DeadLetter:
-    headers = message.raw_message.headers or {}
+def _dead_letter(message: Msg) -> DeadLetter:
+    headers = message.headers or {}
     return DeadLetter(
         id=headers.get("dlq-event-id", headers.get(MESSAGE_ID, "")),
         subject=headers.get("dlq-subject", ""),
         consumer=headers.get("dlq-consumer", ""),
         code=headers.get("dlq-code", "INTERNAL"),
         reason=headers.get("dlq-reason", "unknown"),
-        body=_object(message.body),
+        body=_object(message.data),
     )

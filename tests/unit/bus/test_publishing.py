@@ -12,13 +12,19 @@ from shared.errors import DependencyUnavailable
 
 
 class Broker:
-    """Answers as NATS does, or not at all."""
+    """Its connection answers as NATS does, or not at all."""
 
-    class connection:  # noqa: N801 - the broker's own name
-        max_payload = 1024 * 1024
+    max_payload = 1024 * 1024
 
     def __init__(self) -> None:
         self.error: Exception | None = None
+
+    @property
+    def connection(self) -> "Broker":
+        return self
+
+    def jetstream(self) -> "Broker":
+        return self
 
     async def publish(self, *_: Any, **__: Any) -> None:
         if self.error is not None:
