@@ -57,18 +57,24 @@ def decode(value: Mapping[str, Any], schema: Schema) -> Decoded:
     return Decoded(_decoder(schema)(value, None, unknown), tuple(unknown))
 
 
-def missing_required(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
+def missing_required(value: Any, schema: Schema) -> Iterator[str]:
     """The paths of fields that the type requires and `value` lacks, such as `spec.template.spec.containers[0].name`."""
+    found: list[FieldPosition] = []
+    _find_missing(value, schema, None, found)
+    return map(_join, found)
+
+
+def _find_missing(value: Any, schema: Schema, position: FieldPosition, found: list[FieldPosition]) -> None:
     if schema.type == "struct" and isinstance(value, dict):
-        for name in sorted(schema.required - value.keys()):
-            yield f"{path}.{name}".lstrip(".")
+        if not schema.required <= value.keys():
+            found.extend((position, name) for name in sorted(schema.required - value.keys()))
         for name, child in value.items():
-            field = schema.fields.get(name)
-            if field is not None and isinstance(child, (dict, list)):
-                yield from missing_required(child, field, f"{path}.{name}".lstrip("."))
-    elif schema.type == "list" and isinstance(value, list):
+            if isinstance(child, (dict, list)) and (field := schema.fields.get(name)) is not None:
+                _find_missing(child, field, (position, name), found)
+    elif schema.type == "list" and isinstance(value, list) and schema.element.type in ("struct", "list"):
+        parent, name = position or (None, "")
         for index, child in enumerate(value):
-            yield from missing_required(child, schema.element, f"{path}[{index}]")
+            _find_missing(child, schema.element, (parent, f"{name}[{index}]"), found)
 
 
 def duplicate_fields(pairs_document: Any, position: FieldPosition = None) -> Iterator[str]:
