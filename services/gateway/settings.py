@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from shared.choices import ClusterOptions, parse_defaults
+from shared.database.direct import MOST_CONNECTIONS
 from shared.database.settings import DatabaseSettings
 from shared.http.connections import ConnectionLimits
 from shared.http.settings import HttpSettings
@@ -76,7 +77,7 @@ class GatewaySettings(BusSettings, DatabaseSettings, HttpSettings, IdentitySetti
     @property
     def connection_limits(self) -> ConnectionLimits:
         """Limits of HTTP connections: the database pools and sessions, NATS and files need descriptors, too."""
-        return self.limits(len(Mode) * (self.database_pool_size + self.socket_pool_size + 2) + 40)
+        return self.limits(len(Mode) * (self.database_pool_size + self.socket_pool_size + MOST_CONNECTIONS + 2) + 40)
 
     @property
     def unused(self) -> list[str]:

@@ -2,6 +2,7 @@
 
     databases = Databases(settings, "gateway")              connects when it is first used
     async with databases[mode].begin() as connection: ...   one transaction
+    row = await databases[mode].fetch_row(sql, *values)     one statement of a flood of events, past SQLAlchemy
     async with databases[mode].session() as session: ...    an asyncpg connection of its own: LISTEN, advisory locks
 
 What means "PostgreSQL is away" leaves here as `DependencyUnavailable`; tables are in `shared.database.tables`, and

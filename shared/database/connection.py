@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import asyncpg
@@ -12,6 +12,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from shared.database.direct import DirectConnections
 from shared.database.failures import CODE, Unwritable, translating
 from shared.database.settings import DatabaseSettings
 from shared.errors import DependencyUnavailable, Overloaded
@@ -58,6 +59,7 @@ class Database:
             json_deserializer=orjson.loads,
         )
         event.listen(self.engine.sync_engine, "checkout", _pass_over_closed)
+        self._direct = DirectConnections(self._connect)
         self.unwritable: tuple[float, Unwritable] | None = None
         """The last write that failed for want of a disk or the like, and when (monotonic)."""
         self._answering: asyncio.Task[None] | None = None
@@ -70,12 +72,25 @@ class Database:
         Raises DependencyUnavailable if it can't be, as Overloaded where PostgreSQL works and has no connection left.
         """
         try:
-            with translating(self.name):
+            with self._noticing_unwritable(), translating(self.name):
                 async with self.engine.begin() as connection:
                     yield connection
         except Overloaded:
             await self._tell_busy_from_away()
             raise
+
+    async def fetch_row(self, statement: str, *values: Any) -> asyncpg.Record | None:
+        """The first row of a single statement, which is committed, past SQLAlchemy (`shared.database.direct`).
+
+        Raises DependencyUnavailable.
+        """
+        with self._noticing_unwritable(), translating(self.name):
+            return await self._direct.fetch_row(statement, *values)
+
+    @contextmanager
+    def _noticing_unwritable(self) -> Iterator[None]:
+        try:
+            yield
         except Unwritable as error:
             self.unwritable = (time.monotonic(), error)
             raise
@@ -118,7 +133,8 @@ class Database:
         self._answered_at = time.monotonic()
 
     async def dispose(self) -> None:
-        """Close the pool."""
+        """Close the connections."""
+        self._direct.close()
         await self.engine.dispose()
 
     async def _connect(self) -> asyncpg.Connection:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from shared.events import (
     DeployCancelled,
     DeployCompleted,
@@ -32,6 +34,7 @@ Level = Literal["info", "warning", "error"]
 
 _RENDERING, _VALIDATING = 3, 6
 _PREPARATION = (Phase.RENDERING, Phase.VALIDATING)
+_RESOURCES = TypeAdapter(tuple[ResourceState, ...])
 _STATUSES: Mapping[type[DeployEvent], DeploymentStatus] = {
     DeployCompleted: "completed",
     DeployFailed: "failed",
@@ -67,6 +70,21 @@ class Update:
         return [each.model_dump(exclude_none=True) for each in self.resources]
 
     @property
+    def resources_text(self) -> str:
+        """The resources as JSON."""
+        return _RESOURCES.dump_json(self.resources, exclude_none=True).decode()
+
+    @property
+    def is_step(self) -> bool:
+        """Whether the deployment goes on: then only its own row changes."""
+        return self.status == "deploying"
+
+    @property
+    def passed_above(self) -> int | None:
+        """Percent above which a deployment whose request was repeated has done this step before; None if it repeats."""
+        return (self.progress or 0) if self.phase in _PREPARATION and self.is_step else None
+
+    @property
     def level(self) -> Level:
         """The level of its line in the deployment's log."""
         if self.status == "failed":
@@ -92,11 +110,6 @@ def is_step_forward(status: str, update: Update) -> bool:
     delivery from before the end, nor to or from `cancelled`, which the deployer reports of what had not ended.
     """
     return status not in ENDED or (status != "cancelled" and update.status in ENDED - {"superseded", "cancelled"})
-
-
-def is_passed(progress: int, update: Update) -> bool:
-    """Whether a deployment at `progress` percent has completed this step of its preparation before."""
-    return update.phase in _PREPARATION and update.status == "deploying" and (update.progress or 0) < progress
 
 
 def is_success(operation: str, update: Update) -> bool:

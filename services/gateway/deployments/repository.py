@@ -12,13 +12,11 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
-    false,
     func,
     insert,
     or_,
     select,
     text,
-    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -158,39 +156,37 @@ async def find_before(connection: AsyncConnection, deployment: Row[Any]) -> Row[
     return (await connection.execute(query)).one_or_none()
 
 
-async def apply_update(
+async def apply_end(
     connection: AsyncConnection, deployment_id: str, place: tuple[int, datetime], values: Mapping[str, Any]
 ) -> bool:
-    """Apply the event at `place` (sequence and time) to the row, unless a later one was applied; whether it was.
+    """Apply the event at `place` (sequence and time), which ends the deployment; whether it changed the row.
 
-    Progress never falls. An event is later if it has a higher sequence or was stored later: a stream that lost its end
-    reuses sequences. A terminal status is also applied after a later step: events are projected concurrently, and it
-    is the last one.
+    It does unless a later event has ended it. An event is later if it has a higher sequence or was stored later: a
+    stream that lost its end reuses sequences. A later step doesn't count: events are projected concurrently.
     """
     seq, time = place
-    statement = _apply_statement(tuple(sorted(values)), values["status"] in ENDED)
     new = {f"new_{name}": value for name, value in values.items()}
+    statement = _end_statement(tuple(sorted(values)))
     found = await connection.execute(statement, {"sought": deployment_id, "seq": seq, "time": time, **new})
     return found.scalar_one_or_none() is not None
 
 
 @cache
-def _apply_statement(names: tuple[str, ...], ends: bool) -> ReturningUpdate[tuple[str]]:
-    """The statement that sets the columns `names`, and whether it sets a terminal status. There are few of them."""
+def _end_statement(names: tuple[str, ...]) -> ReturningUpdate[tuple[str]]:
+    """The statement that sets the columns `names`. There are few of them."""
     columns, seq, time = deployments.c, bindparam("seq", type_=BigInteger()), bindparam("time", type_=_TIME)
     changes: dict[str, Any] = {name: bindparam(f"new_{name}", type_=columns[name].type) for name in names}
     if "progress" in changes:
         changes["progress"] = func.greatest(columns.progress, changes["progress"])
-    changes["started_at"] = func.coalesce(columns.started_at, func.now())
-    changes["finished_at"] = func.coalesce(columns.finished_at, func.now()) if ends else None
-    changes["repeat_at"] = None
     is_later = or_(columns.last_seq < seq, columns.last_time < time)
-    is_news = or_(is_later, and_(true() if ends else false(), columns.status.not_in(ENDED)))
     return (
         update(deployments)
-        .where(columns.deployment_id == bindparam("sought"), is_news)
+        .where(columns.deployment_id == bindparam("sought"), or_(is_later, columns.status.not_in(ENDED)))
         .values(
             **changes,
+            started_at=func.coalesce(columns.started_at, func.now()),
+            finished_at=func.coalesce(columns.finished_at, func.now()),
+            repeat_at=None,
             last_seq=case((is_later, seq), else_=columns.last_seq),
             last_time=func.greatest(columns.last_time, time),
             updated_at=func.now(),

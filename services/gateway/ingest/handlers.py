@@ -14,11 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.gateway.deployments import projection
 from services.gateway.deployments import repository as deployments
 from services.gateway.deployments.projection import Update
+from services.gateway.deployments.steps import apply_step
 from services.gateway.durations import repository as durations
 from services.gateway.mode_context import ModeContexts
 from services.gateway.tenants import repository as tenants
 from services.gateway.tenants import rules
 from shared.bus import Delivery
+from shared.database import Database
 from shared.events import (
     DeadLetter,
     DeployCancelled,
@@ -57,19 +59,14 @@ ObserveDuration = Callable[[str, str, float], None]
 
 async def project(event: Event, delivery: Delivery, *, modes: ModeContexts, observe: ObserveDuration) -> None:
     """Apply an event to the rows."""
-    async with modes[delivery.mode].database.begin() as connection:
-        if isinstance(event, ResourcesCalculated) and event.revision is not None:
-            await _store_sizing(connection, event)
-        if isinstance(event, DeploySuperseded):
-            # After a restore from a backup, generations here may be lower than those of the deployer.
-            await tenants.raise_generation(connection, event.tenant_id, event.superseded_by)
-        update = projection.read_update(event)
-        if isinstance(event, DeployDrifted) and update is not None:
-            await _store_drift(connection, update, event, delivery)
-        elif update is not None:
-            await _apply(connection, update, event, delivery, observe)
-        if isinstance(event, TenantDeleted):
-            await _delete_tenant(connection, event)
+    database = modes[delivery.mode].database
+    if isinstance(event, ResourcesCalculated) and event.revision is not None:
+        await _store_sizing(database, event)
+    update = projection.read_update(event)
+    if update is None or not update.is_step:
+        await _change_rows(database, update, event, delivery, observe)
+    elif not await apply_step(database, update, delivery):
+        _drop(event, "its deployment doesn't exist", deployment_id=update.deployment_id)
 
 
 async def store_sla(event: SlaReported, delivery: Delivery, *, modes: ModeContexts) -> None:
@@ -104,20 +101,34 @@ async def fail_dead_letter(letter: DeadLetter, delivery: Delivery, *, modes: Mod
     return [failed]
 
 
-async def _apply(
+async def _change_rows(
+    database: Database, update: Update | None, event: Event, delivery: Delivery, observe: ObserveDuration
+) -> None:
+    """What an event that is no step changes, in one transaction: also rows of the tenant."""
+    async with database.begin() as connection:
+        if isinstance(event, DeploySuperseded):
+            # After a restore from a backup, generations here may be lower than those of the deployer.
+            await tenants.raise_generation(connection, event.tenant_id, event.superseded_by)
+        if isinstance(event, DeployDrifted) and update is not None:
+            await _store_drift(connection, update, event, delivery)
+        elif update is not None:
+            await _apply_end(connection, update, event, delivery, observe)
+        if isinstance(event, TenantDeleted):
+            await _delete_tenant(connection, event)
+
+
+async def _apply_end(
     connection: AsyncConnection, update: Update, event: Event, delivery: Delivery, observe: ObserveDuration
 ) -> None:
     row = await deployments.lock_deployment(connection, update.deployment_id)
     if row is None:
         _drop(event, "its deployment doesn't exist", deployment_id=update.deployment_id)
         return
-    if row.repeats and projection.is_passed(row.progress, update):
-        return  # a step of a republished request that the deployment completed before
     await deployments.insert_event(connection, _event_values(update, delivery))
     if not projection.is_step_forward(row.status, update):
         return
     place = (delivery.sequence, delivery.time)
-    if not await deployments.apply_update(connection, update.deployment_id, place, _row_values(update)):
+    if not await deployments.apply_end(connection, update.deployment_id, place, _row_values(update)):
         return
     status = await _tenant_status(connection, row, event, update)
     if status is not None:
@@ -149,16 +160,17 @@ async def _store_drift(connection: AsyncConnection, update: Update, event: Deplo
     await deployments.store_drift(connection, update.deployment_id, drift)
 
 
-async def _store_sizing(connection: AsyncConnection, event: ResourcesCalculated) -> None:
-    row = await tenants.find_tenant(connection, event.tenant_id, lock=True)
-    # Compare the specification too: an earlier tenant with this id may have had the same revision.
-    if row is None or row.revision != event.revision or rules.spec_of_row(row) != event.spec:
-        _drop(event, "its tenant doesn't exist, or has a later revision", revision=event.revision)
-        return
-    if row.sizing == event.sizing.model_dump(mode="json"):
+async def _store_sizing(database: Database, event: ResourcesCalculated) -> None:
+    if await tenants.has_sizing(database, event.tenant_id, event.revision, event.sizing.model_dump_json()):
         return  # stored with the tenant
-    await tenants.update_sizing(connection, row.id, rules.sizing_values(event.sizing))
-    await tenants.replace_services(connection, row.id, rules.service_rows(event.sizing))
+    async with database.begin() as connection:
+        row = await tenants.find_tenant(connection, event.tenant_id, lock=True)
+        # Compare the specification too: an earlier tenant with this id may have had the same revision.
+        if row is None or row.revision != event.revision or rules.spec_of_row(row) != event.spec:
+            _drop(event, "its tenant doesn't exist, or has a later revision", revision=event.revision)
+            return
+        await tenants.update_sizing(connection, row.id, rules.sizing_values(event.sizing))
+        await tenants.replace_services(connection, row.id, rules.service_rows(event.sizing))
 
 
 async def _delete_tenant(connection: AsyncConnection, event: TenantDeleted) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.tenants.row import TenantRow
+from shared.database import Database
 from shared.database.tables import services, tenant_generations, tenants
 
 
@@ -51,6 +52,7 @@ _INSERT_TENANT = (
     .returning(tenants.c.id, tenants.c.created_at)
 )
 _INSERT_SERVICES = insert(services)
+_HAS_SIZING = "SELECT id FROM tenants WHERE tenant_id = $1 AND revision = $2 AND sizing = $3::jsonb"
 
 
 async def find_tenant(connection: AsyncConnection, tenant_id: str, *, lock: bool = False) -> TenantRow | None:
@@ -129,6 +131,11 @@ async def list_services(connection: AsyncConnection, row_id: int) -> Sequence[Ro
     """The tenant's services, in the order of the sizing."""
     query = select(services).where(services.c.tenant_id == row_id).order_by(services.c.id)
     return (await connection.execute(query)).all()
+
+
+async def has_sizing(database: Database, tenant_id: str, revision: int | None, sizing: str) -> bool:
+    """Whether this revision of the tenant is stored with this sizing (JSON)."""
+    return await database.fetch_row(_HAS_SIZING, tenant_id, revision, sizing) is not None
 
 
 async def update_sizing(connection: AsyncConnection, row_id: int, values: Mapping[str, Any]) -> None:

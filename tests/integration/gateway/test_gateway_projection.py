@@ -1,16 +1,19 @@
 """Events into rows in any order, as often as one likes: the rows end the same."""
 
+import asyncio
 import itertools
 import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from services.gateway.deployments import repository as deployment_store
 from services.gateway.ingest.handlers import project
 from services.gateway.tenants import repository as tenant_store
 from services.gateway.tenants.rules import spec_of_row
 from shared.bus import Delivery
+from shared.database.tables import deployments
 from shared.events import (
     DeployCompleted,
     DeployDrifted,
@@ -19,6 +22,7 @@ from shared.events import (
     DeployStarted,
     DeploySuperseded,
     Event,
+    ManifestRendered,
     Phase,
     ResourcesCalculated,
     ResourceState,
@@ -53,6 +57,14 @@ async def new_deployment(gateway: Gateway) -> tuple[str, str]:
             },
         )
     return tenant["tenant_id"], deployment_id
+
+
+async def change(gateway: Gateway, deployment_id: str, **values: int) -> None:
+    """Set columns of a deployment."""
+    async with gateway.database.begin() as connection:
+        await connection.execute(
+            update(deployments).where(deployments.c.deployment_id == deployment_id).values(**values)
+        )
 
 
 def history(tenant_id: str, deployment_id: str) -> list[DeployEvent]:
@@ -110,6 +122,38 @@ async def test_shuffled_and_repeated_deliveries_end_as_the_history_did(gateway: 
     events = (await gateway.get(f"/deployments/{deployment_id}/events"))["events"]
     assert [each["message"] for each in events] == [event.message for _, event in numbered]
     assert (await gateway.get(f"/tenants/{tenant_id}"))["status"] == "pending", "an older generation changes nothing"
+
+
+async def test_concurrent_deliveries_end_as_the_history_did(gateway: Gateway) -> None:
+    tenant_id, deployment_id = await new_deployment(gateway)
+    numbered = list(enumerate(history(tenant_id, deployment_id)))
+    await asyncio.gather(*(take(gateway, event, number) for number, event in numbered * 3))
+    shown = await gateway.get(f"/deployments/{deployment_id}")
+    assert (shown["status"], shown["progress"], shown["phase"]) == ("completed", 100, "done")
+    events = (await gateway.get(f"/deployments/{deployment_id}/events"))["events"]
+    assert [each["message"] for each in events] == [event.message for _, event in numbered]
+
+
+async def test_the_preparation_of_a_repeated_request_is_not_shown_again(gateway: Gateway) -> None:
+    tenant_id, deployment_id = await new_deployment(gateway)
+    begun, *_ = history(tenant_id, deployment_id)
+    context = {"deployment_id": deployment_id, "generation": 100, "target": "simulator"}
+    fields = {"tenant_id": tenant_id, "deployment": context, "digest": "sha256:1", "summary": {}}
+    rendered = ManifestRendered.model_validate(fields)
+    await take(gateway, begun, 0)
+    await change(gateway, deployment_id, repeats=1)
+    await take(gateway, rendered, 1)
+    await change(gateway, deployment_id, progress=3)
+    await take(gateway, rendered, 2)
+    log = (await gateway.get(f"/deployments/{deployment_id}/events"))["events"]
+    assert [each["message"] for each in log] == ["begun", "rendered 0 objects"]
+
+
+async def test_a_step_of_a_deleted_deployment_is_dropped(gateway: Gateway) -> None:
+    tenant_id, _ = await new_deployment(gateway)
+    for number, event in enumerate(history(tenant_id, "dep-gone")):
+        await take(gateway, event, number)
+    assert (await gateway.http.get("/deployments/dep-gone", headers=DEMO)).status_code == 404
 
 
 async def test_events_that_got_the_numbers_of_lost_ones_are_logged_and_change_the_status(gateway: Gateway) -> None:

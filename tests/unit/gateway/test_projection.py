@@ -127,3 +127,14 @@ def test_only_another_end_follows_an_end(status: str) -> None:
 )
 def test_the_tenant_s_status_follows(operation: str, status: Any, tenant: str | None) -> None:
     assert tenant_status(operation, status) == tenant
+
+
+def test_only_steps_of_the_preparation_are_passed_by_a_deployment_that_is_further() -> None:
+    rendered = read_update(
+        ManifestRendered.model_validate({"tenant_id": "t", "deployment": CONTEXT, "digest": "sha256:1"})
+    )
+    scaled = read_update(DeployProgressed(**STEP))
+    failed = read_update(DeployFailed(**STEP, code="KUBERNETES_ERROR"))
+    assert rendered is not None and scaled is not None and failed is not None
+    assert [each.passed_above for each in (rendered, scaled, failed)] == [6, None, None]
+    assert [each.is_step for each in (rendered, scaled, failed)] == [True, True, False]
