@@ -1,6 +1,6 @@
 """Writes a requested deployment. Its row keeps the event, because `recovery` may have to publish it again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,10 +16,15 @@ CANCEL = "cancel"
 
 
 async def request_deployment(
-    connection: AsyncConnection, outbox: OutboxWriter, values: Mapping[str, Any], event: Event
+    connection: AsyncConnection,
+    outbox: OutboxWriter,
+    values: Mapping[str, Any],
+    event: Event,
+    *,
+    after: Sequence[Event] = (),
 ) -> None:
-    """Insert the row and add the event that requests the deployment, in one transaction."""
-    encoded = await outbox.add(connection, event)
+    """Insert the row and add the event that requests the deployment, `after` others, in one transaction."""
+    encoded = await outbox.add(connection, event, after=after)
     await repository.insert_deployment(connection, {**values, "request": stored_request(encoded)})
 
 

@@ -1,6 +1,7 @@
 """Adds events to a transaction: they are published after it is committed, and only then."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,10 +21,10 @@ class OutboxWriter:
     def __init__(self, mode: Mode) -> None:
         self._mode = mode
 
-    async def add(self, connection: AsyncConnection, event: Event) -> Encoded:
-        """Add `event` to the transaction; its encoded form."""
-        encoded = self.encode(event)
-        await repository.add_events(connection, [encoded])
+    async def add(self, connection: AsyncConnection, event: Event, *, after: Sequence[Event] = ()) -> Encoded:
+        """Add `event` to the transaction, `after` others in the same statement; its encoded form."""
+        *others, encoded = [self.encode(each) for each in (*after, event)]
+        await repository.add_events(connection, [*others, encoded])
         return encoded
 
     def encode(self, event: Event, *, identity: tuple[str, ...] | None = None, time: datetime | None = None) -> Encoded:

@@ -4,7 +4,7 @@ The generation comes first: its row lock serializes the operations on a tenant, 
 it is deleted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -69,15 +69,14 @@ class TenantTransactions:
         row_id, created_at = inserted
         await repository.insert_services(connection, row_id, rules.service_rows(request.sizing))
         created = events.TenantCreated(tenant_id=tenant_id, spec=request.spec, revision=1, sizing=request.sizing)
-        await self._context.outbox.add(connection, created)
-        await self._deploy(connection, row_id, request, deployment)
+        await self._publish(connection, row_id, request, deployment, after=[created])
         answer = _answer_fields(
             request,
             deployment,
             status="pending",
             revision=1,
             generation=generation,
-            deployment_time=await self._deployment_time(connection, request, deployment),
+            deployment_time=await self._deployment_time(connection, request, "deploy"),
         )
         return TenantCreated(**answer, created_at=created_at)
 
@@ -106,19 +105,18 @@ class TenantTransactions:
         specification = rules.tenant_values(request.spec, request.sizing)
         updated_at = await repository.update_tenant(connection, row.id, specification | values)
         await repository.replace_services(connection, row.id, rules.service_rows(request.sizing))
-        if revises:
-            updated = events.TenantUpdated(
-                tenant_id=row.tenant_id, spec=request.spec, revision=revision, sizing=request.sizing
-            )
-            await self._context.outbox.add(connection, updated)
-        await self._deploy(connection, row.id, request, deployment)
+        updated = events.TenantUpdated(
+            tenant_id=row.tenant_id, spec=request.spec, revision=revision, sizing=request.sizing
+        )
+        await self._publish(connection, row.id, request, deployment, after=[updated] if revises else [])
+        kind = await kind_of(connection, deployment.deployment_id) if deployment else "deploy"
         answer = _answer_fields(
             request,
             deployment,
             status=status,
             revision=revision,
             generation=generation,
-            deployment_time=await self._deployment_time(connection, request, deployment),
+            deployment_time=await self._deployment_time(connection, request, kind),
         )
         return TenantChanged(**answer, updated_at=updated_at)
 
@@ -147,20 +145,28 @@ class TenantTransactions:
         await request_deployment(connection, self._context.outbox, values, requested)
         return row, deployment.deployment_id
 
-    async def _deployment_time(
-        self, connection: AsyncConnection, request: SizedRequest, deployment: NewDeployment | None
-    ) -> str:
+    async def _deployment_time(self, connection: AsyncConnection, request: SizedRequest, kind: str) -> str:
         """The estimated duration of a deployment that is written in this transaction, or of a later one."""
-        kind = await kind_of(connection, deployment.deployment_id) if deployment else "deploy"
         return (await self._estimates.estimate(connection, request.target, kind, request.sizing)).text
 
-    async def _deploy(
-        self, connection: AsyncConnection, row_id: int, request: SizedRequest, deployment: NewDeployment | None
+    async def _publish(
+        self,
+        connection: AsyncConnection,
+        row_id: int,
+        request: SizedRequest,
+        deployment: NewDeployment | None,
+        *,
+        after: Sequence[events.Event],
     ) -> None:
-        if deployment is not None:
-            values: dict[str, Any] = deployment_values(row_id, deployment)
-            requested = deploy_requested(request.deployed, request.sizing, deployment)
-            await request_deployment(connection, self._context.outbox, values, requested)
+        """Publish the events `after` which the deployment is requested, if it is."""
+        outbox = self._context.outbox
+        if deployment is None:
+            for each in after:
+                await outbox.add(connection, each)
+            return
+        values: dict[str, Any] = deployment_values(row_id, deployment)
+        requested = deploy_requested(request.deployed, request.sizing, deployment)
+        await request_deployment(connection, outbox, values, requested, after=after)
 
 
 async def refuse_existing(connection: AsyncConnection, tenant_id: str) -> None:
