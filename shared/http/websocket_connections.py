@@ -1,17 +1,20 @@
 """A WebSocket's connection, with a bound that uvicorn doesn't have: a client that doesn't read is left.
 
-A text that goes to many sockets is framed once. The price is a second way to send, which knows that we use no
-extension and no fragments; it saves a sixth of the CPU time of a message.
+A text that goes to many sockets is framed once, and may be written without ASGI's `send`, by the function that the
+scope has as an extension. The price is a second way to send, which knows that we use no extension of WebSockets and no
+fragments. It saves four fifths of the CPU time of a message in our process.
 
 In a module of its own, because it needs the package `websockets`, which only the gateway's image has.
 """
 
 import asyncio
 from functools import lru_cache
+from typing import Any
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
 from websockets.protocol import State
 
 from shared.http.connections import ConnectionLimits
@@ -22,17 +25,32 @@ def bounded_socket(limits: ConnectionLimits) -> type[asyncio.Protocol]:
     return type("BoundedWebSocket", (BoundedSocket,), {"limits": limits})
 
 
+WRITE_EXTENSION = "ecp.write"
+"""Of ASGI's scope: a function that writes a text at once, or returns False if the socket isn't ready for one."""
+
+
 class BoundedSocket(WebSocketsSansIOProtocol):
     """A WebSocket whose client is left if it doesn't read: after a missed ping uvicorn closes, and waits to flush."""
 
     limits = ConnectionLimits()
     _writing: asyncio.TimerHandle | None = None
 
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:
+            extensions: dict[str, Any] = self.scope["extensions"]  # type: ignore[assignment, typeddict-item]
+            extensions[WRITE_EXTENSION] = self.write
+
     async def send(self, message: ASGISendEvent) -> None:
-        if message["type"] == "websocket.send" and self._is_ready() and (text := message.get("text")) is not None:
-            self.transport.write(_framed(text))
-        else:
+        if message["type"] != "websocket.send" or (text := message.get("text")) is None or not self.write(text):
             await super().send(message)
+
+    def write(self, text: str) -> bool:
+        """Write a text at once; False if the socket isn't ready for one."""
+        if not self._is_ready():
+            return False
+        self.transport.write(_framed(text))
+        return True
 
     def _is_ready(self) -> bool:
         """Whether a frame may be written at once: nothing waits, and the handshake is done and the end not begun."""

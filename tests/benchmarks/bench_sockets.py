@@ -30,7 +30,7 @@ from services.gateway.__main__ import server_config
 from services.gateway.deployments.projection import Update
 from services.gateway.http.middleware import RequestScope, UnexpectedErrors
 from services.gateway.settings import GatewaySettings
-from services.gateway.websockets.connection import Send, serve
+from services.gateway.websockets.connection import Send, serve, writer
 from services.gateway.websockets.deployment import DeploymentFeedState, receive, send_messages
 from services.gateway.websockets.stream_feed import FeedMessage, StreamFeed
 from shared.events import Phase, ResourceState
@@ -99,7 +99,7 @@ def application(feed: StreamFeed[Update]) -> Starlette:
         with feed.subscribe(DEPLOYMENT) as subscription:
 
             async def send_all(send: Send) -> None:
-                await send_messages(send, row(), (), subscription, None)
+                await send_messages(send, row(), (), subscription, None, write=writer(websocket))
 
             await serve(websocket, send_all, receive)
 

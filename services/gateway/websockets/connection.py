@@ -8,6 +8,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from services.gateway.websockets.shared_text import encode
+from shared.http.websocket_connections import WRITE_EXTENSION
 from shared.reading import InvalidText, parse_json
 
 NOT_FOUND = 4404
@@ -22,6 +23,8 @@ _MESSAGES_A_SECOND = 10
 
 Send = Callable[[str], Awaitable[None]]
 """Sends a text."""
+Write = Callable[[str], bool]
+"""Sends a text at once; False if the socket isn't ready for one."""
 Receive = Callable[[Any], dict[str, Any] | None]
 """Handles a client's message (parsed JSON); returns an answer, or None."""
 
@@ -43,6 +46,12 @@ class MessageAllowance:
             return False
         self._left -= 1
         return True
+
+
+def writer(websocket: WebSocket) -> Write | None:
+    """Sends past the middlewares, where our server serves the socket; None elsewhere."""
+    write: Write | None = websocket.scope.get("extensions", {}).get(WRITE_EXTENSION)
+    return write
 
 
 async def serve(websocket: WebSocket, send_all: Callable[[Send], Awaitable[None]], receive: Receive) -> None:

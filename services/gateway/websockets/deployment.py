@@ -8,15 +8,16 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row
 from starlette.websockets import WebSocket
 
 from services.gateway.deployments import repository as store
 from services.gateway.deployments.projection import Update, is_step_forward
-from services.gateway.websockets.connection import Send, invalid_message, serve
-from services.gateway.websockets.shared_text import encode
+from services.gateway.websockets.connection import Send, Write, invalid_message, serve, writer
+from services.gateway.websockets.shared_text import SharedText, encode
 from services.gateway.websockets.snapshots import SnapshotReader
 from services.gateway.websockets.stream_feed import FeedMessage, FeedSubscription, StreamFeed
 from shared.errors import DependencyUnavailable
@@ -26,22 +27,33 @@ _REPLAYED = 1000
 """The most messages that are replayed; a deployment has about a hundred."""
 
 
+class State(NamedTuple):
+    """The state of a deployment that a socket has sent. It is never changed but replaced, so that sockets share it."""
+
+    fields: dict[str, Any]
+    time: datetime | None = None
+    """When the stream stored the last applied step."""
+
+
+_BEGIN = State({"status": "pending", "progress": 0, "phase": "sizing", "seq": 0, "resources": []})
+
+
 class DeploymentFeedState:
-    """The state of a deployment that a socket has sent. Progress never falls, and no step is applied twice."""
+    """What a socket has sent of a deployment. Progress never falls, and no step is applied twice."""
 
     def __init__(self, deployment_id: str, tenant_id: str) -> None:
         self._shown: dict[str, Any] = {"deployment_id": deployment_id, "tenant_id": tenant_id}
-        self._time: datetime | None = None
-        self._state: dict[str, Any] = {"status": "pending", "progress": 0, "phase": "sizing", "seq": 0, "resources": []}
+        self._state = _BEGIN
 
     @property
     def seq(self) -> int:
         """The sequence of the last applied step."""
-        return int(self._state["seq"])
+        return int(self._state.fields["seq"])
 
     def load(self, row: Row[Any]) -> None:
         """Apply the state of the deployment's row."""
-        self._apply(
+        self._state = _after(
+            self._state,
             row.last_seq,
             row,
             resources=row.resources,
@@ -52,55 +64,89 @@ class DeploymentFeedState:
 
     def replay(self, event: Row[Any]) -> None:
         """Apply a line of the deployment's log."""
-        self._apply(
-            event.seq, event, resources=event.resources, timestamp=event.time, level=event.level, stored=event.time
+        self._state = _after(
+            self._state,
+            event.seq,
+            event,
+            resources=event.resources,
+            timestamp=event.time,
+            level=event.level,
+            stored=event.time,
         )
 
     def update(self, message: FeedMessage[Update]) -> bool:
         """Apply a live step; False if it was applied before or may not change the status any more."""
-        update = message.content
-        if not self._is_later(message) or not is_step_forward(self._state["status"], update):
+        state = _with_step(self._state, message)
+        if state is None:
             return False
-        self._apply(
-            message.seq,
-            update,
-            resources=update.written_resources,
-            timestamp=message.time,
-            level=update.level,
-            stored=message.time,
-        )
-        self._state["correlation_id"] = message.correlation_id
+        self._state = state
         return True
 
     def message(self, kind: str = "update") -> dict[str, Any]:
         """The message to send for the present state."""
-        return {"type": kind, **self._shown, **self._state}
+        return self._message(self._state, kind)
 
-    def _is_later(self, message: FeedMessage[Update]) -> bool:
-        """By sequence or by time, because a stream that lost its end reuses sequences."""
-        return message.seq > self.seq or (self._time is not None and message.time > self._time)
+    def send_at_once(self, step: FeedMessage[Update], shared: SharedText, write: Write) -> bool:
+        """Apply a live step and write its message, if it has one; False if the socket isn't ready: nothing is changed.
 
-    def _apply(
-        self, seq: int, step: Any, *, resources: Any, timestamp: Any, level: str, stored: datetime | None
-    ) -> None:
-        """Apply `step`, which has a status, phase, progress, message, error_code, and as a row a correlation id.
-
-        `stored` is the time at which the stream stored it.
+        Both are computed once for all sockets that have sent the same before.
         """
-        is_later = self._time is None or stored is None or stored > self._time
-        self._time = stored if is_later else self._time
-        self._state |= {
-            "seq": seq if is_later else max(self.seq, seq),
-            "status": step.status,
-            "phase": str(step.phase or self._state["phase"]),
-            "progress": max(self._state["progress"], step.progress or 0),
-            "message": step.message,
-            "error_code": step.error_code,
-            "resources": resources or self._state["resources"],
-            "timestamp": timestamp,
-            "level": level,
-            "correlation_id": getattr(step, "correlation_id", None),
-        }
+        state, text = shared.change(step, self._state, partial(self._changed, step))
+        if text is not None and not write(text):
+            return False
+        self._state = state
+        return True
+
+    def _changed(self, step: FeedMessage[Update], state: State) -> tuple[State, dict[str, Any] | None]:
+        after = _with_step(state, step)
+        return (state, None) if after is None else (after, self._message(after))
+
+    def _message(self, state: State, kind: str = "update") -> dict[str, Any]:
+        return {"type": kind, **self._shown, **state.fields}
+
+
+def _with_step(state: State, message: FeedMessage[Update]) -> State | None:
+    """The state after a live step; None if it was applied before or may not change the status any more."""
+    update, fields = message.content, state.fields
+    # By sequence or by time, because a stream that lost its end reuses sequences.
+    is_later = message.seq > fields["seq"] or (state.time is not None and message.time > state.time)
+    if not is_later or not is_step_forward(fields["status"], update):
+        return None
+    after = _after(
+        state,
+        message.seq,
+        update,
+        resources=update.written_resources,
+        timestamp=message.time,
+        level=update.level,
+        stored=message.time,
+    )
+    after.fields["correlation_id"] = message.correlation_id
+    return after
+
+
+def _after(
+    state: State, seq: int, step: Any, *, resources: Any, timestamp: Any, level: str, stored: datetime | None
+) -> State:
+    """The state after `step`, which has a status, phase, progress, message, error_code, and as a row a correlation id.
+
+    `stored` is the time at which the stream stored it.
+    """
+    before, is_later = state.fields, state.time is None or stored is None or stored > state.time
+    fields = {
+        **before,
+        "seq": seq if is_later else max(before["seq"], seq),
+        "status": step.status,
+        "phase": str(step.phase or before["phase"]),
+        "progress": max(before["progress"], step.progress or 0),
+        "message": step.message,
+        "error_code": step.error_code,
+        "resources": resources or before["resources"],
+        "timestamp": timestamp,
+        "level": level,
+        "correlation_id": getattr(step, "correlation_id", None),
+    }
+    return State(fields, stored if is_later else state.time)
 
 
 async def watch_deployment(
@@ -129,7 +175,7 @@ async def watch_deployment(
                 view.load(found)
                 await send(subscription.text(view.message("snapshot")))
                 present = await _read_when_projected(snapshots, deployment_id, subscription.forgotten) or found
-            await send_messages(send, present, events, subscription, since)
+            await send_messages(send, present, events, subscription, since, write=writer(websocket))
 
         await serve(websocket, send_all, receive)
     return True
@@ -148,9 +194,15 @@ async def _read_when_projected(snapshots: SnapshotReader, deployment_id: str, se
 
 
 async def send_messages(
-    send: Send, row: Row[Any], events: Sequence[Row[Any]], subscription: FeedSubscription[Update], since: int | None
+    send: Send,
+    row: Row[Any],
+    events: Sequence[Row[Any]],
+    subscription: FeedSubscription[Update],
+    since: int | None,
+    *,
+    write: Write | None = None,
 ) -> None:
-    """Send the missed messages, the present state, and then live messages without end."""
+    """Send the missed messages, the present state, and then live messages without end; those by `write` if possible."""
     view = DeploymentFeedState(row.deployment_id, row.tenant_name)
     for step in merged(events, subscription.recent, since, row.last_seq):
         if isinstance(step, FeedMessage):
@@ -167,8 +219,9 @@ async def send_messages(
     for recent in subscription.recent:
         if view.update(recent):
             await send(subscription.text(view.message()))
+    at_once = None if write is None else partial(view.send_at_once, shared=subscription.shared, write=write)
     while True:
-        missed, live = await subscription.get()
+        missed, live = await subscription.get(at_once)
         if missed:
             await send(encode({"type": "missed", "count": missed, "deployment_id": row.deployment_id}))
         if live is not None and view.update(live):

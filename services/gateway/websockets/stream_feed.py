@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Generic, TypeVar
 
 import structlog
@@ -37,6 +38,7 @@ _HEARTBEAT = 1.0
 _SILENCE = 4.0
 """Seconds without a message or heartbeat after which the consumer is considered lost."""
 _PAUSE = 0.5
+_READ_AHEAD = 100
 _INACTIVE_AFTER = 30.0
 """Seconds until NATS deletes a consumer without a reader."""
 
@@ -52,13 +54,19 @@ class FeedMessage(Generic[P]):
     content: P
 
 
+AtOnce = Callable[[FeedMessage[P]], bool]
+"""Deals with a message at once, without waiting for anything; False if that is impossible."""
+
+
 class FeedSubscription(Generic[P]):
     """A bounded queue for one socket. If it is full, the oldest message is dropped and counted."""
 
     def __init__(
         self, recent: Sequence[FeedMessage[P]], limit: int, forgotten: int, shared: SharedText | None = None
     ) -> None:
-        self.text = (shared or SharedText()).of
+        self.shared = shared or SharedText()
+        """What the sockets of the topic have in common."""
+        self.text = self.shared.of
         """Encodes a message, once for all sockets of the topic that send the same one."""
         self.recent = recent
         """The recent messages from before the subscription."""
@@ -69,9 +77,12 @@ class FeedSubscription(Generic[P]):
         self._missed = 0
         self._filled = asyncio.Event()
         self._poked = False
+        self._at_once: AtOnce[P] | None = None
 
     def put(self, message: FeedMessage[P]) -> bool:
-        """Queue a message; False if another was dropped for it."""
+        """Queue a message, unless the socket deals with it at once; False if another was dropped for it."""
+        if self._at_once is not None and not self._queue and self._at_once(message):
+            return True
         full = len(self._queue) >= self._limit
         if full:
             self._queue.popleft()
@@ -85,11 +96,18 @@ class FeedSubscription(Generic[P]):
         self._poked = True
         self._filled.set()
 
-    async def get(self) -> tuple[int, FeedMessage[P] | None]:
-        """The number of dropped messages, and the next message (None after `poke`). Cancellation loses nothing."""
+    async def get(self, at_once: AtOnce[P] | None = None) -> tuple[int, FeedMessage[P] | None]:
+        """The number of dropped messages, and the next message (None after `poke`). Cancellation loses nothing.
+
+        While it waits, `at_once` is asked first, which saves to wake the socket's task.
+        """
         while not self._queue and not self._poked:
             self._filled.clear()
-            await self._filled.wait()
+            self._at_once = at_once
+            try:
+                await self._filled.wait()
+            finally:
+                self._at_once = None
         self._poked = False
         missed, self._missed = self._missed, 0
         return missed, self._queue.popleft() if self._queue else None
@@ -166,12 +184,13 @@ class StreamFeed(Generic[P]):
     async def _follow(self, client: Client) -> None:
         jetstream = client.jetstream()
         inbox = client.new_inbox()
-        subscription = await client.subscribe(inbox)
+        arrived: asyncio.Queue[Msg] = asyncio.Queue(_READ_AHEAD)
+        subscription = await client.subscribe(inbox, cb=arrived.put)
         name: str | None = None
         try:
             config = self._config(inbox, await self._first(client))
             name = (await jetstream.add_consumer(self._stream, config)).name
-            await self._consume(subscription.next_msg)
+            await self._consume(partial(_next, arrived))
         finally:
             with suppress(*NATS_ERRORS):
                 await subscription.unsubscribe()
@@ -258,3 +277,11 @@ class StreamFeed(Generic[P]):
         for subscription in self._subscriptions.get(message.topic, ()):
             if not subscription.put(message):
                 self._on_missed()
+
+
+async def _next(arrived: asyncio.Queue[Msg], seconds: float) -> Msg:
+    """The next message; TimeoutError after `seconds`. Unlike the client's `next_msg` it makes no task for each."""
+    if not arrived.empty():
+        return arrived.get_nowait()
+    async with asyncio.timeout(seconds):
+        return await arrived.get()

@@ -107,6 +107,69 @@ def test_sockets_that_send_the_same_message_share_its_text_and_others_have_their
     assert '"progress":90' in texts[2]
 
 
+class Written(list[str]):
+    """What a socket wrote; it isn't ready while `is_ready` is False."""
+
+    is_ready = True
+
+    def __call__(self, text: str) -> bool:
+        if self.is_ready:
+            self.append(text)
+        return self.is_ready
+
+
+def test_a_step_that_is_written_at_once_is_the_same_as_one_that_is_sent_and_is_computed_once() -> None:
+    shared, views = SharedText(), [DeploymentFeedState("dep-1", "t") for _ in range(3)]
+    sent: list[str] = []
+    views[2].update(step(1, 90))
+    outputs = [Written() for _ in views]
+    alone = DeploymentFeedState("dep-1", "t")
+    for live in (step(2, 50), step(2, 60), step(3, 70), step(4, 95, "completed"), step(5, 10)):
+        if alone.update(live):
+            sent.append(encode(alone.message()))
+        for view, output in zip(views, outputs, strict=True):
+            assert view.send_at_once(live, shared, output)
+    assert outputs[0] == outputs[1] == sent
+    assert all(first is second for first, second in zip(*outputs[:2], strict=True))
+    assert views[0]._state is views[1]._state
+    assert ['"progress":90' in text for text in outputs[2]] == [True, True, False]
+
+
+def test_a_socket_that_isn_t_ready_keeps_its_state_and_sends_the_step_later() -> None:
+    shared, view, output = SharedText(), DeploymentFeedState("dep-1", "t"), Written()
+    output.is_ready = False
+    assert not view.send_at_once(step(2), shared, output)
+    assert view.seq == 0
+    output.is_ready = True
+    assert view.send_at_once(step(2), shared, output)
+    assert (view.seq, len(output)) == (2, 1)
+
+
+async def test_a_waiting_socket_gets_messages_at_once_and_none_overtakes_one_in_the_queue() -> None:
+    subscription: FeedSubscription[str] = FeedSubscription([], 9, 0)
+    ready = True
+    at_once: list[int] = []
+
+    def deal(message: FeedMessage[str]) -> bool:
+        if ready:
+            at_once.append(message.seq)
+        return ready
+
+    waiting = asyncio.create_task(subscription.get(deal))
+    while subscription._at_once is None:  # noqa: ASYNC110 - it has no event for that
+        await asyncio.sleep(0)
+    assert subscription.put(FeedMessage(1, "x", NOW, "", ""))
+    ready = False
+    assert subscription.put(FeedMessage(2, "x", NOW, "", ""))
+    ready = True
+    assert subscription.put(FeedMessage(3, "x", NOW, "", ""))
+    _, second = await waiting
+    _, third = await subscription.get(deal)
+    assert second is not None and third is not None
+    assert (at_once, second.seq, third.seq) == ([1], 2, 3)
+    assert subscription._at_once is None
+
+
 async def test_sockets_of_one_topic_share_texts_as_long_as_one_is_open() -> None:
     with feed() as each:
         with each.subscribe("a") as first, each.subscribe("a") as second, each.subscribe("b") as other:

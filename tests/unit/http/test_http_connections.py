@@ -18,7 +18,7 @@ from embedded.ports import free_ports
 from shared.http.connections import ConnectionLimits, bounded
 from shared.http.crowd import Crowd
 from shared.http.listening import HttpServer
-from shared.http.websocket_connections import bounded_socket
+from shared.http.websocket_connections import WRITE_EXTENSION, bounded_socket
 
 pytestmark = pytest.mark.slow
 
@@ -280,6 +280,33 @@ async def test_an_open_socket_owes_no_head_and_no_body() -> None:
             assert await half.status() == 408
         app.released.set()
         assert await socket.reader.readexactly(5) == b"\x82\x03xxx"
+
+
+class Writing:
+    """Sends to a socket in both ways, and notes what writing at once returned."""
+
+    def __init__(self) -> None:
+        self.written: list[bool] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        write = scope["extensions"][WRITE_EXTENSION]
+        await receive()
+        self.written.append(write("early"))
+        await send({"type": "websocket.accept"})
+        self.written.append(write("a"))
+        await send({"type": "websocket.send", "text": "b"})
+        self.written.append(write("c" * 200))
+        await send({"type": "websocket.close"})
+        self.written.append(write("late"))
+
+
+async def test_a_text_is_written_at_once_between_the_handshake_and_the_end_and_in_order() -> None:
+    app = Writing()
+    async with serving(app, ConnectionLimits()) as server, connected(server.config.port, UPGRADE) as [socket]:
+        assert await socket.status() == 101
+        sent = b"\x81\x01a\x81\x01b\x81\x7e\x00\xc8" + b"c" * 200 + b"\x88\x02\x03\xe8"
+        assert await socket.reader.readexactly(len(sent)) == sent
+    assert app.written == [False, True, True, False]
 
 
 async def test_a_socket_whose_client_does_not_read_is_left() -> None:
