@@ -131,7 +131,7 @@ def test_the_tenant_s_status_follows(operation: str, status: Any, tenant: str | 
 
 def test_only_steps_of_the_preparation_are_passed_by_a_deployment_that_is_further() -> None:
     rendered = read_update(
-        ManifestRendered.model_validate({"tenant_id": "t", "deployment": CONTEXT, "digest": "sha256:1"})
+        ManifestRendered.model_validate({"tenant_id": "t", "deployment": CONTEXT, "digest": "sha256:1", "summary": {}})
     )
     scaled = read_update(DeployProgressed(**STEP))
     failed = read_update(DeployFailed(**STEP, code="KUBERNETES_ERROR"))
