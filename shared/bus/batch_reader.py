@@ -81,7 +81,8 @@ class BatchReader:
         self._beside[0].cancel()
         with suppress(TimeoutError, *NATS_ERRORS):
             async with asyncio.timeout(_STOP_SECONDS):
-                await self._subscription.drain()  # what is on its way still arrives
+                # Unlike `unsubscribe` it receives what is on its way.
+                await self._subscription.drain()  # type: ignore[no-untyped-call]
         while not self._queue.empty():
             await self._hand_back(self._queue.get_nowait())
         for _ in self._tasks:

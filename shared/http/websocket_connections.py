@@ -38,7 +38,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.close_sent:
-            extensions: dict[str, Any] = self.scope["extensions"]  # type: ignore[assignment, typeddict-item]
+            extensions: dict[str, Any] = self.scope["extensions"]
             extensions[WRITE_EXTENSION] = self.write
 
     async def send(self, message: ASGISendEvent) -> None:
