@@ -12,8 +12,9 @@ without which two spellings of one port would be two list entries.
 from __future__ import annotations
 
 import functools
-import importlib.resources
+import importlib.util
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import orjson
@@ -134,8 +135,16 @@ class Definitions:
 @functools.lru_cache(maxsize=4)
 def definitions(version: str = DEFAULT_VERSION) -> Definitions:
     """The definitions of a Kubernetes version such as `1.33.0`, loaded once. Raises FileNotFoundError."""
-    folder = importlib.resources.files("kubernetes_validate") / "kubernetes-json-schema" / f"v{version}-local"
+    folder = _package("kubernetes_validate") / "kubernetes-json-schema" / f"v{version}-local"
     return Definitions(orjson.loads((folder / "_definitions.json").read_bytes())["$defs"])
+
+
+def _package(name: str) -> Path:
+    """The folder of a package of which only the data is used: its import takes a twentieth of a service's start."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError(f"the package {name} isn't installed")
+    return Path(spec.submodule_search_locations[0])
 
 
 def _single_kinds(raw: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, tuple[str, str, str]]]:

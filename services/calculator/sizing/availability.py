@@ -1,16 +1,17 @@
 """How many replicas are needed so that at least k of n are available, if they fail independently.
 
-    P(at least k of n) = sum over i = k..n of C(n, i) p^i (1 - p)^(n - i) = I_p(k, n - k + 1)
+    P(fewer than k of n) = sum over i = n - k + 1 .. n of C(n, i) (1 - p)^i p^(n - i)
 
-The right-hand side is the regularised incomplete beta function, exact for any n. The complement is computed, since
-availabilities close to 1 would lose their significant digits.
+The fewest that must fail come first, so the terms soon decrease, and the sum ends when they are negligible. This is the
+complement, since availabilities close to 1 would lose their significant digits.
 """
 
 from functools import lru_cache
-
-from scipy.special import betainc
+from math import exp, lgamma, log, log1p
 
 from services.calculator.sizing.erlang import least
+
+_NEGLIGIBLE = 1e-17
 
 
 def unavailability(needed: int, replicas: int, replica_availability: float) -> float:
@@ -19,7 +20,24 @@ def unavailability(needed: int, replicas: int, replica_availability: float) -> f
         return 0.0
     if replicas < needed:
         return 1.0
-    return float(betainc(replicas - needed + 1, needed, 1 - replica_availability))
+    failing = 1 - replica_availability
+    if failing in (0, 1):
+        return float(failing)
+    return min(1.0, _at_least(replicas - needed + 1, replicas, failing))
+
+
+def _at_least(first: int, trials: int, failing: float) -> float:
+    """The probability that `first` or more of `trials` fail, each with the probability `failing` in (0, 1)."""
+    ways = lgamma(trials + 1) - lgamma(first + 1) - lgamma(trials - first + 1)
+    total = term = exp(ways + first * log(failing) + (trials - first) * log1p(-failing))
+    odds = failing / (1 - failing)
+    for failed in range(first, trials):
+        ratio = odds * (trials - failed) / (failed + 1)
+        term *= ratio
+        total += term
+        if ratio < 1 and term <= _NEGLIGIBLE * total:
+            break
+    return total
 
 
 @lru_cache(maxsize=4096)

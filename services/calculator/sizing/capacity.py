@@ -4,7 +4,7 @@ Unmeasured combinations are used only if a request allows it. They are then esti
 proportion to memory bandwidth or FP16 throughput, whichever is lower; the lowest estimate counts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -25,6 +25,15 @@ class Holder:
     def __str__(self) -> str:
         sliced = f"1/{self.slices} " if self.slices > 1 else ""
         return f"{sliced}{self.gpu_type or 'replica'}"
+
+
+Replicas = Mapping[str, Mapping[Holder, int]]
+"""By service, the replicas that it would need on each holder that it can run on: at least one holder for each.
+
+Of a service whose replicas have several GPUs, each GPU counts as one.
+"""
+Assignment = dict[str, Holder]
+"""The holder of each service."""
 
 
 @dataclass(frozen=True, slots=True)

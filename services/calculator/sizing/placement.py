@@ -1,35 +1,16 @@
 """Assigns each service the cheapest GPU type that carries its load, in whole nodes.
 
-With one type this is arithmetic. Mixes of types are an integer programme, which `scipy.optimize.milp` (HiGHS) solves:
-
-    minimise    sum of node price x nodes, and of each placed replica's disk
-    such that   every service is on exactly one holder          (one Deployment has one GPU type)
-                nodes x GPUs x slices >= the replicas on them
-                nodes x GPUs >= the replicas of any one service (two of one service on a GPU would fail together)
-
-Often it isn't needed: if each service's own cheapest holder is a whole GPU on a single-GPU node, packing gains nothing,
-and those choices are the optimum.
+With one type this is arithmetic. Mixes of types are an integer programme (`mixed_placement`). Often it isn't needed: if
+each service's own cheapest holder is a whole GPU on a single-GPU node, packing gains nothing, and those choices are the
+optimum.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
-
-from services.calculator.sizing.capacity import Holder
+from services.calculator.sizing.capacity import Assignment, Holder, Replicas
 from shared.catalog import Catalog, Gpu
-
-Replicas = Mapping[str, Mapping[Holder, int]]
-"""By service, the replicas that it would need on each holder that it can run on: at least one holder for each.
-
-Of a service whose replicas have several GPUs, each GPU counts as one.
-"""
-Assignment = dict[str, Holder]
-
-_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +29,11 @@ def cheapest(replicas: Replicas, disk_usd: Mapping[str, Fraction], catalog: Cata
     alone = {name: min(on, key=lambda it: _alone(name, it, on[it], disk_usd, catalog)) for name, on in replicas.items()}
     if all(each.slices == 1 and _gpu(each, catalog).node.gpus == 1 for each in alone.values()):
         return alone
+    # Imported when it is first needed: SciPy's solver takes 0.2 s and 40 MB, and most tenants share no GPUs.
+    from services.calculator.sizing.mixed_placement import cheapest_mix  # noqa: PLC0415
+
     candidates = [alone, *_uniform(replicas)]
-    if (mixed := _solve(replicas, disk_usd, catalog)) is not None:
+    if (mixed := cheapest_mix(replicas, disk_usd, catalog)) is not None:
         candidates.append(mixed)
     return min(candidates, key=lambda each: usd(each, replicas, disk_usd, catalog))
 
@@ -89,68 +73,3 @@ def _uniform(replicas: Replicas) -> Sequence[Assignment]:
     """All services on one holder, for each holder that every service can run on."""
     shared = set.intersection(*(set(on) for on in replicas.values()))
     return [dict.fromkeys(replicas, holder) for holder in sorted(shared, key=str)]
-
-
-def _solve(replicas: Replicas, disk_usd: Mapping[str, Fraction], catalog: Catalog) -> Assignment | None:
-    """The optimum over all mixes; None if the solver found none within its time limit."""
-    pairs = [(name, holder) for name, on in replicas.items() for holder in on]
-    holders = list(dict.fromkeys(holder for _, holder in pairs))
-    types = list(dict.fromkeys(holder.gpu_type or "" for holder in holders))
-    columns = _Columns(pairs, holders, types)
-    node_usd = [catalog.gpus[each].node.gpus * catalog.gpus[each].usd_a_month.value for each in types]
-    disk = [replicas[name][holder] * disk_usd[name] for name, holder in pairs]
-    rows, lower, upper = _constraints(columns, replicas, catalog)
-    solved = milp(
-        np.array([*disk, *(0 for _ in holders), *node_usd], dtype=float),
-        constraints=LinearConstraint(rows, lower, upper),
-        bounds=Bounds(0, [1.0] * len(pairs) + [np.inf] * (len(holders) + len(types))),
-        integrality=np.ones(rows.shape[1], dtype=np.int_),
-        options={"time_limit": _SECONDS, "mip_rel_gap": 0},
-    )
-    if solved.x is None:
-        return None
-    return {name: holder for (name, holder), chosen in zip(pairs, solved.x, strict=False) if chosen > 0.5}
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """The programme's variables: whether a pair is chosen, GPUs per holder, nodes per type."""
-
-    pairs: list[tuple[str, Holder]]
-    holders: list[Holder]
-    types: list[str]
-
-    def row(self, pairs: Mapping[int, float], holders: Mapping[int, float], types: Mapping[int, float]) -> list[float]:
-        row = [0.0] * (len(self.pairs) + len(self.holders) + len(self.types))
-        for start, part in ((0, pairs), (len(self.pairs), holders), (len(self.pairs) + len(self.holders), types)):
-            for index, factor in part.items():
-                row[start + index] = factor
-        return row
-
-
-def _constraints(
-    columns: _Columns, replicas: Replicas, catalog: Catalog
-) -> tuple[NDArray[np.float64], list[float], list[float]]:
-    """Coefficients, and the lower and upper bound of each row."""
-    rows, lower, upper = [], [], []
-    for name in replicas:
-        rows.append(columns.row({i: 1.0 for i, (service, _) in enumerate(columns.pairs) if service == name}, {}, {}))
-        lower.append(1.0)
-        upper.append(1.0)
-    for row in _packing(columns, replicas, catalog):
-        rows.append(row)
-        lower.append(0.0)
-        upper.append(np.inf)
-    return np.array(rows), lower, upper
-
-
-def _packing(columns: _Columns, replicas: Replicas, catalog: Catalog) -> Iterator[list[float]]:
-    """Rows that must not be negative: free slices, GPUs minus the replicas of each one service, free GPUs of nodes."""
-    for h, holder in enumerate(columns.holders):
-        on = {i: -float(replicas[name][holder]) for i, (name, where) in enumerate(columns.pairs) if where == holder}
-        yield columns.row(on, {h: float(holder.slices)}, {})
-        for i, needed in on.items() if holder.slices > 1 else ():
-            yield columns.row({i: needed}, {h: 1.0}, {})
-    for t, gpu_type in enumerate(columns.types):
-        used = {h: -1.0 for h, holder in enumerate(columns.holders) if holder.gpu_type == gpu_type}
-        yield columns.row({}, used, {t: float(catalog.gpus[gpu_type].node.gpus)})

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from services.calculator.sizing.capacity import Holder, HolderCapacity, capacity, ways_to_share
+from services.calculator.sizing.capacity import Assignment, Holder, HolderCapacity, capacity, ways_to_share
 from services.calculator.sizing.chosen import ReplicaChoice, as_chosen, replica_choice
 from services.calculator.sizing.dimensioning import Dimension, Goal, Performance, TooSlow, dimension, performance
 from services.calculator.sizing.load import Load
-from services.calculator.sizing.placement import Assignment, Rent, cheapest, rents
+from services.calculator.sizing.placement import Rent, cheapest, rents
 from shared.catalog import Catalog, Replica
 from shared.choices import ServiceOptions
 from shared.errors import Refused

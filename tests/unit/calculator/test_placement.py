@@ -7,8 +7,8 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.calculator.sizing.capacity import Holder
-from services.calculator.sizing.placement import Assignment, cheapest, rents, usd
+from services.calculator.sizing.capacity import Assignment, Holder
+from services.calculator.sizing.placement import cheapest, rents, usd
 from shared.catalog import load_catalog
 from tests.support.examples import examples
 
