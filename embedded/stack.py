@@ -50,7 +50,10 @@ class Stack:
         self._passwords = accounts.passwords(directory.bus_passwords)
         self._services = programs.services(settings, directory, self._passwords, self._databases)
         # UTF-8 whatever the locale: names of tenants are Korean, and a minimal container has the locale C.
-        others = {name: value for name, value in os.environ.items() if name not in self._databases.owner_urls()}
+        # Without PYTHONDONTWRITEBYTECODE of the caller: the services would compile all that they import at each start,
+        # which takes more than twice the time.
+        left_out = {*self._databases.owner_urls(), "PYTHONDONTWRITEBYTECODE"}
+        others = {name: value for name, value in os.environ.items() if name not in left_out}
         self._environment = {**others, "PYTHONUTF8": "1", **settings.service_environment()}
         self._supervisor: Supervisor | None = None
 
