@@ -17,7 +17,7 @@ from services.monitor.collect.prometheus import Prometheus
 from services.monitor.collect.sampler import ObservedCluster, Sampler
 from services.monitor.collect.scraper import Scraper
 from services.monitor.handlers import answer_maintenance, answer_sla_report, ingest_sample, store_sample, store_samples
-from services.monitor.mode_context import ModeContext, mode_context, observed_endpoint, observed_target
+from services.monitor.mode_context import SAMPLING, ModeContext, mode_context, observed_endpoint, observed_target
 from services.monitor.reports.reporter import Reporter
 from services.monitor.reports.sla_report import SlaReports
 from services.monitor.settings import MonitorSettings
@@ -29,7 +29,7 @@ from services.monitor.storage.rollups import Rollups
 from services.monitor.storage.sample_writer import SampleWriter
 from services.monitor.storage.statistics import Statistics
 from shared.bus import Worker
-from shared.bus.leases import Lease
+from shared.bus.shares import SHARDS, Shares
 from shared.database import Database, Databases
 from shared.process.periodic import repeat
 from shared.rpc import MaintenanceRequest, SlaReportRequest
@@ -71,7 +71,7 @@ def build(
         _run_reporter(worker, context, stores[mode], sampler, settings)
         _run_housekeeping(worker, context, stores[mode], settings)
     _refresh_statistics(worker, contexts.values(), settings)
-    _show_leases(worker, contexts.values())
+    _show_shares(worker, contexts.values())
     _handle(worker, stores, settings)
     worker.closes(databases.dispose)
     return worker
@@ -120,7 +120,7 @@ def _run_sampler(worker: Worker, context: ModeContext, stores: ModeStores, setti
     publish = context.publisher.publish_samples
     sampler = Sampler(
         context.cluster,
-        context.lease,
+        context.share,
         publish,
         deployed=context.promises.read,
         expected=partial(stores.availability.expected, [context.target]),
@@ -139,7 +139,7 @@ def _run_reporter(
         stores.availability,
         stores.maintenance,
         context.publisher.publish_report,
-        leads=sampler.leads,
+        includes=sampler.samples,
         changed=sampler.changed,
         interval=settings.sla_interval,
         services=sampler.services_of,
@@ -181,14 +181,15 @@ def _background(worker: Worker, context: ModeContext, name: str, task: Callable[
     worker.background(f"{name} {context.mode}", run)
 
 
-def _show_leases(worker: Worker, contexts: Iterable[ModeContext]) -> None:
-    held = Gauge("ecp_lease_held", "1 while this process has the lease", ["lease", "mode"], registry=worker.registry)
+def _show_shares(worker: Worker, contexts: Iterable[ModeContext]) -> None:
+    text = f"Shards that this process works on; together the processes have at least {SHARDS}"
+    held = Gauge("ecp_shards_held", text, ["work", "mode"], registry=worker.registry)
     for context in contexts:
-        held.labels("monitor.sampler", context.mode).set_function(partial(_held, context.lease))
+        held.labels(SAMPLING, context.mode).set_function(partial(_held, context.share))
 
 
-def _held(lease: Lease) -> float:
-    return float(lease.is_held)
+def _held(share: Shares) -> float:
+    return float(len(share.shards))
 
 
 def _handle(worker: Worker, stores: Mapping[Mode, ModeStores], settings: MonitorSettings) -> None:

@@ -13,10 +13,14 @@ from services.monitor.collect.sampler import ObservedCluster
 from services.monitor.publisher import ObservationPublisher
 from services.monitor.settings import MonitorSettings
 from shared.bus import Worker
-from shared.bus.leases import Lease, Leases
+from shared.bus.leases import Leases
+from shared.bus.shares import Shares
 from shared.database import Database
 from shared.kube.targets import KUBERNETES, SIMULATOR, VIRTUAL_CLUSTERS, virtual_cluster_url
 from shared.subjects import Bucket, Mode
+
+SAMPLING = "monitor.sampler"
+"""The work that the copies of the monitor divide in each mode: sampling tenants and reporting them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,8 @@ class ModeContext:
     cluster: ObservedCluster
     database: Database
     publisher: ObservationPublisher
-    lease: Lease
-    """Held by the replica that samples the cluster and reports its tenants."""
+    share: Shares
+    """The tenants that this process samples and reports."""
     promises: DeployedPromises
 
 
@@ -47,7 +51,7 @@ def mode_context(
         cluster=cluster,
         database=database,
         publisher=ObservationPublisher(mode, bus),
-        lease=leases.lease("monitor.sampler"),
+        share=Shares(leases, SAMPLING, mode.bucket(Bucket.LEASES), lambda: worker.jetstream),
         promises=DeployedPromises(mode.bucket(Bucket.APPLIED), target, lambda: worker.jetstream, manifests),
     )
 

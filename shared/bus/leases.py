@@ -30,7 +30,7 @@ class Leases:
 
     def __init__(self, bucket: OpenBucket, holder: str) -> None:
         self._bucket = bucket
-        self._holder = holder.encode()
+        self.holder = holder
         self._lifetime: float | None = None
 
     def lease(self, key: str) -> "Lease":
@@ -60,7 +60,7 @@ class Leases:
         bucket = await self._bucket()
         if self._lifetime is None:
             self._lifetime = (await bucket.status()).ttl or float("inf")
-        return bucket, self._holder, self._lifetime
+        return bucket, self.holder.encode(), self._lifetime
 
 
 class Lease:

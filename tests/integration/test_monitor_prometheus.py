@@ -215,7 +215,7 @@ async def test_prometheus_scrapes_the_documented_metrics_and_the_workers(
                 await eventually(lambda: query(url, "ecp_active_tenants_total"))
                 asked = f'ecp_tenant_requests_total{{tenant_id="{tenant_id}", method="GET", status="success"}} >= 1'
                 await eventually(lambda: query(url, asked))
-                await eventually(lambda: query(url, 'ecp_lease_held{lease="monitor.sampler", mode="demo"} == 1'))
+                await eventually(lambda: query(url, 'ecp_shards_held{work="monitor.sampler", mode="demo"} == 6'))
                 consumers = {
                     (consumer, mode)
                     for consumer in ("monitor-stores", "monitor-stores-slices", "monitor-takes-in-outside")

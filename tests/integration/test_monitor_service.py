@@ -4,7 +4,8 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from nats.js.api import KeyValueConfig
-from nats.js.errors import KeyNotFoundError
+from nats.js.errors import KeyNotFoundError, NoKeysError
 from sqlalchemy import text
 
 from embedded.nats import NatsServer
@@ -26,11 +27,13 @@ from embedded.postgres import PostgresServer
 from services.monitor.app import build
 from services.monitor.collect.kubernetes import DEPLOYMENTS, PODS
 from services.monitor.collect.readings import ClusterObjects
+from services.monitor.mode_context import SAMPLING
 from services.monitor.publisher import sample_id
 from services.monitor.settings import MonitorSettings
 from services.monitor.storage.availability_store import AvailabilityStore
 from shared.bus import Worker, encode
 from shared.bus.bootstrap import bootstrap
+from shared.bus.shares import SHARDS, divide, shard_of
 from shared.database import Databases
 from shared.errors import DependencyUnavailable
 from shared.events import MetricsCollected, MetricsSampled, SlaReported, TenantSample
@@ -136,8 +139,11 @@ class World:
 
     async def sampled(self, tenant_id: str) -> set[datetime]:
         """The times of all samples of a tenant that were published."""
-        events = await self._published(MetricsSampled)
-        return {event.time for event in events if any(each.tenant_id == tenant_id for each in event.samples)}
+        return {time for time, each in await self.samples() if each.tenant_id == tenant_id}
+
+    async def samples(self) -> list[tuple[datetime, TenantSample]]:
+        """All samples that were published, with their times."""
+        return [(event.time, each) for event in await self._published(MetricsSampled) for each in event.samples]
 
     async def _published(self, event_type: type[E]) -> list[E]:
         """Every event of a type in demo mode."""
@@ -145,8 +151,10 @@ class World:
         try:
             subject = Mode.DEMO.subject(event_type.subject)
             subscription = await client.jetstream().subscribe(subject, ordered_consumer=True)
-            pending = (await subscription.consumer_info()).num_pending
-            received = [await subscription.next_msg(timeout=5) for _ in range(pending or 0)]
+            info = await subscription.consumer_info()
+            # Some are delivered by now.
+            count = (info.num_pending or 0) + (info.delivered.consumer_seq if info.delivered else 0)
+            received = [await subscription.next_msg(timeout=5) for _ in range(count)]
         finally:
             await client.close()
         return [event_type.model_validate_json(message.data) for message in received]
@@ -303,17 +311,18 @@ async def test_while_postgresql_is_away_samples_are_held_and_none_is_lost(nats_u
         await server.stop()
 
 
-async def test_of_two_monitors_one_samples_and_a_stop_hands_over_at_once(world: World) -> None:
-    tenant_id = await world.tenant()
-    first, second = FakeCluster([tenant_id]), FakeCluster([tenant_id])
-    async with world.monitor(first):
-        await eventually(lambda: _value(first.reads))
-        async with world.monitor(second) as other:
-            await eventually(lambda: world.stored(tenant_id, "available"), lambda found: len(found) > 1)
-            assert second.reads == 0
-            assert other.started
-    async with world.monitor(second):
-        await eventually(lambda: _value(second.reads))
+async def test_two_monitors_divide_the_tenants_and_publish_each_sample_once(world: World) -> None:
+    tenants = [await world.tenant() for _ in range(8)]
+    async with world.monitor(FakeCluster(tenants)) as first:
+        await eventually(lambda: _value(held(first)), lambda shards: shards == SHARDS)
+        async with world.monitor(FakeCluster(tenants)) as second:
+            await eventually(lambda: _value((held(first), held(second))), lambda both: both == (SHARDS / 2, SHARDS / 2))
+            before = len(await world.sampled(tenants[0]))
+            for tenant_id in tenants:
+                await eventually(lambda: world.sampled(tenant_id), lambda found: len(found) > before + 1)  # noqa: B023
+        await eventually(lambda: _value(held(first)), lambda shards: shards == SHARDS)
+    published = Counter((each.tenant_id, time) for time, each in await world.samples() if each.tenant_id in tenants)
+    assert set(published.values()) == {1}
 
 
 async def test_when_the_sampling_monitor_is_killed_another_one_takes_over(
@@ -328,12 +337,12 @@ async def test_when_the_sampling_monitor_is_killed_another_one_takes_over(
         monitors = [await start_process(world, url, tmp_path / f"{number}.log") for number in range(2)]
         try:
             await eventually(lambda: world.stored(tenant_id, "available"))
-            await eventually(lambda: holder(server.url))
-            sampling = await holder(server.url)
+            known = await eventually(lambda: monitors_of(server.url), lambda found: len(found) == len(monitors))
+            sampling = sampler_of(tenant_id, known)
             (victim,) = [each for each in monitors if each.pid == sampling]
             victim.kill()
             await victim.wait()
-            await eventually(lambda: holder(server.url), lambda pid: pid not in (0, sampling))
+            await eventually(lambda: monitors_of(server.url), lambda found: sampling not in found.values())
             count = len(await world.stored(tenant_id, "available"))
             found = await eventually(lambda: world.stored(tenant_id, "available"), lambda found: len(found) > count + 1)
             slices = [slice_of(time) for time, _ in found]
@@ -404,20 +413,31 @@ def free_port() -> int:
     return free_ports(1)[0]
 
 
-async def holder(nats_url: str) -> int:
-    """The process that samples the cluster `demo`, 0 for none."""
+async def monitors_of(nats_url: str) -> dict[str, int]:
+    """The process ids of the monitors that divide the tenants of the cluster `demo`, by their key."""
     client = await nats.connect(nats_url)
     try:
         bucket = await client.jetstream().key_value(Mode.DEMO.bucket(Bucket.LEASES))
-        entry = await bucket.get("monitor.sampler")
-        return int((entry.value or b"").split(b"/")[1])
-    except KeyNotFoundError:
-        return 0
+        keys = await bucket.keys([f"{SAMPLING}."])
+        return {key.rpartition(".")[2]: int(((await bucket.get(key)).value or b"").split(b"/")[1]) for key in keys}
+    except (NoKeysError, KeyNotFoundError):
+        return {}
     finally:
         await client.close()
 
 
-async def _value(value: int) -> int:
+def sampler_of(tenant_id: str, monitors: Mapping[str, int]) -> int:
+    """The process that samples a tenant."""
+    [copy] = [copy for copy, shards in divide(monitors).items() if shard_of(tenant_id) in shards]
+    return monitors[copy]
+
+
+def held(worker: Worker) -> float | None:
+    """The shards of a monitor in demo mode."""
+    return worker.registry.get_sample_value("ecp_shards_held", {"work": SAMPLING, "mode": "demo"})
+
+
+async def _value(value: T) -> T:
     return value
 
 

@@ -19,6 +19,7 @@ from services.monitor.collect.promises import DeployedPromises
 from services.monitor.collect.readings import TenantReading
 from services.monitor.collect.sampler import Sampler
 from services.monitor.metric_names import AVAILABLE
+from shared.bus.shares import SHARDS
 from shared.events import DeployCompleted, MetricsSampled, Operation, TenantSample
 from shared.kube.objects import Obj
 from shared.sla import SLICE_SECONDS, ServiceState
@@ -29,12 +30,15 @@ DEADLINE = 60.0
 APPS, SCALING = "/apis/apps/v1", "/apis/autoscaling/v2"
 
 
-class AlwaysHeld:
-    """A lease without a rival."""
+class Everything:
+    """The share of the only copy."""
 
-    is_held = True
+    shards = frozenset(range(SHARDS))
 
-    async def hold(self) -> bool:
+    def includes(self, name: str) -> bool:
+        return True
+
+    async def renew(self) -> bool:
         return True
 
     async def release(self) -> None:
@@ -111,7 +115,7 @@ async def watching(bench: WatchedBench, tenant: str) -> AsyncIterator[Watch]:
     async def publish(event: MetricsSampled) -> None:
         watch.samples.extend(each for each in event.samples if each.tenant_id == tenant)
 
-    sampler = Sampler(cluster, AlwaysHeld(), publish, lambda: watch.time, deployed=promises.read)
+    sampler = Sampler(cluster, Everything(), publish, lambda: watch.time, deployed=promises.read)
     watch = Watch(tenant, sampler, datetime.now(UTC))
     try:
         yield watch

@@ -52,6 +52,8 @@ class DeployedPromises:
         self._created: datetime | None = None
         self._known: dict[str, Promise | None] = {}
         """By digest; None for a manifest that was missing at the last read."""
+        self._found: dict[str, tuple[AppliedRecord, Promise | None]] = {}
+        """By tenant: the record, and the promise that follows from it."""
         self._unreadable: set[str] = set()
         """Digests of manifests that can't be parsed; they aren't read again."""
 
@@ -87,8 +89,15 @@ class DeployedPromises:
         if len(self._known) > max(_KEPT, 2 * len(needed)):
             self._unreadable &= needed
             self._known = {digest: promise for digest, promise in self._known.items() if digest in needed}
-        found = {tenant_id: promise_in(each, self._known.get) for tenant_id, each in self._records.items()}
-        return {tenant_id: promise for tenant_id, promise in found.items() if promise is not None}
+        self._found = {tenant_id: self._promise(tenant_id, each) for tenant_id, each in self._records.items()}
+        return {tenant_id: promise for tenant_id, (_, promise) in self._found.items() if promise is not None}
+
+    def _promise(self, tenant_id: str, record: AppliedRecord) -> tuple[AppliedRecord, Promise | None]:
+        """The same promise for the same record, so that readers see at a glance that nothing changed."""
+        before = self._found.get(tenant_id)
+        if before is not None and before[0] is record and before[1] is not None:
+            return before
+        return record, promise_in(record, self._known.get)
 
     async def _fetch(self, tenant_id: str, digest: str) -> Promise | None:
         try:

@@ -10,23 +10,27 @@ A tenant's objects carry the label `ecp.ai/tenant`. The values, each left out if
 A tenant that the database expects to run, but that has neither a promise nor a workload, is down.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import NamedTuple
+from operator import is_
+from typing import Final, NamedTuple
 
 import structlog
 
 from services.monitor.metric_names import AVAILABLE
 from shared.kube.labels import TENANT
 from shared.kube.objects import Obj, is_terminating, key_of, labels_of
-from shared.kube.quantities import QuantityError, parse
+from shared.kube.quantities import QuantityError, nano
 from shared.sla import Promise, ServiceState, is_available, needs_of, service_states
 from shared.sla.promise import Need, WorkloadKey
 
 _log = structlog.get_logger(__name__)
 GPU = "nvidia.com/gpu"
 _METRICS = {"cpu": "cpu", "memory": "memory", GPU: "gpu"}
+_NO_PROMISE: Final = Promise()
+_NOTHING: Final[Obj] = {}
+Usage = Mapping[tuple[str, str], Obj]
+"""PodMetrics by namespace and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +73,71 @@ class TenantReading(NamedTuple):
         return {name: each.up for name, each in self.services.items() if each.up is not None}
 
 
+def every_tenant(tenant_id: str) -> bool:
+    """All tenants are read."""
+    return True
+
+
+class _Known(NamedTuple):
+    """What was read of a tenant, and from which objects. A watch replaces an object that has changed."""
+
+    promise: Promise
+    found: TenantObjects
+    readiness: TenantReading
+    requests: "list[_PodRequests]"
+
+    def is_of(self, promise: Promise, found: TenantObjects) -> bool:
+        """Whether it was read from these very objects."""
+        pods, workloads = self.found.pods, self.found.workloads
+        return self.promise is promise and _same(pods, found.pods) and _same(workloads, found.workloads)
+
+
+class Readings:
+    """Reads tenants, slice after slice. What follows from a tenant's objects and promise is kept until one changes.
+
+    Most tenants don't change between two slices, and then only their usage is computed.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Known] = {}
+
+    def read(
+        self,
+        state: ClusterObjects,
+        promises: Mapping[str, Promise],
+        *,
+        expected: Collection[str] = (),
+        includes: Callable[[str], bool] = every_tenant,
+    ) -> dict[str, TenantReading]:
+        """The reading of each included tenant that has a pod, a workload or a promise, or that is expected to run."""
+        usage = {key_of(each): each for each in state.usage or ()}
+        tenants = by_tenant(state)
+        self._known = {tenant_id: each for tenant_id, each in self._known.items() if tenant_id in tenants}
+        readings = {}
+        for tenant_id in filter(includes, tenants.keys() | promises.keys() | set(expected)):
+            found, promise = tenants.get(tenant_id, TenantObjects()), promises.get(tenant_id)
+            try:
+                if promise is None and not found.workloads and tenant_id in expected:
+                    readings[tenant_id] = _gone(found, usage)
+                else:
+                    readings[tenant_id] = self._read_one(tenant_id, promise or _NO_PROMISE, found, usage)
+            except Exception:
+                log_unreadable(tenant_id)
+        return readings
+
+    def _read_one(self, tenant_id: str, promise: Promise, found: TenantObjects, usage: Usage) -> TenantReading:
+        known = self._known.get(tenant_id)
+        if known is None or not known.is_of(promise, found):
+            known = _Known(promise, found, _readiness(promise, found), _requests(found.pods))
+            self._known[tenant_id] = known
+        return known.readiness._replace(values=_shares(known.requests, usage) | known.readiness.values)
+
+
 def read_tenants(
     state: ClusterObjects, promises: Mapping[str, Promise], *, expected: Collection[str] = ()
 ) -> dict[str, TenantReading]:
-    """The reading of each tenant that has a pod, a workload or a promise, or that is expected to run."""
-    usage = {key_of(each): each for each in state.usage or ()}
-    tenants = by_tenant(state)
-    readings = {}
-    for tenant_id in tenants.keys() | promises.keys() | set(expected):
-        found, promise = tenants.get(tenant_id, TenantObjects()), promises.get(tenant_id)
-        if promise is None and not found.workloads and tenant_id in expected:
-            readings[tenant_id] = TenantReading(_shares(found.pods, usage) | {"pods_ready": 0.0, AVAILABLE: 0.0}, {})
-            continue
-        try:
-            reading = _readiness(promise or Promise(), found)
-            readings[tenant_id] = reading._replace(values=_shares(found.pods, usage) | reading.values)
-        except Exception:
-            log_unreadable(tenant_id)
-    return readings
+    """One reading, of all tenants."""
+    return Readings().read(state, promises, expected=expected)
 
 
 def log_unreadable(tenant_id: str) -> None:
@@ -131,32 +182,58 @@ def _readiness(promise: Promise, found: TenantObjects) -> TenantReading:
     return TenantReading(values, {key.name: state for key, state in states.items()})
 
 
-def _shares(pods: Iterable[Obj], usage: Mapping[tuple[str, str], Obj]) -> dict[str, float]:
+def _gone(found: TenantObjects, usage: Usage) -> TenantReading:
+    """Of a tenant that should run, and of which at most pods are left."""
+    return TenantReading(_shares(_requests(found.pods), usage) | {"pods_ready": 0.0, AVAILABLE: 0.0}, {})
+
+
+def _same(before: Sequence[Obj], now: Sequence[Obj]) -> bool:
+    return len(before) == len(now) and all(map(is_, before, now))
+
+
+class _PodRequests(NamedTuple):
+    """The requests of a pod's containers that have any: name, metric, nano-units."""
+
+    pod: tuple[str, str]
+    containers: list[tuple[str, str, int]]
+
+
+def _requests(pods: Iterable[Obj]) -> list[_PodRequests]:
+    return [_PodRequests(key_of(pod), list(_container_requests(pod["spec"]["containers"]))) for pod in pods]
+
+
+def _container_requests(containers: Iterable[Obj]) -> Iterator[tuple[str, str, int]]:
+    for container in containers:
+        requests = (container.get("resources") or {}).get("requests") or {}
+        for resource in _METRICS:
+            if request := _nano(requests.get(resource)):
+                yield container["name"], resource, request
+
+
+def _shares(requests: Iterable[_PodRequests], usage: Usage) -> dict[str, float]:
     """Usage in percent of the requests, by metric."""
-    used, requested = dict.fromkeys(_METRICS, Decimal(0)), dict.fromkeys(_METRICS, Decimal(0))
-    for pod in pods:
-        containers = {
-            each["name"]: each.get("usage") or {} for each in usage.get(key_of(pod), {}).get("containers", ())
-        }
-        for container in pod["spec"]["containers"]:
-            requests = (container.get("resources") or {}).get("requests") or {}
-            for resource in _METRICS:
-                use = _quantity(containers.get(container["name"], {}).get(resource))
-                request = _quantity(requests.get(resource))
-                if use is not None and request:
-                    used[resource] += use
-                    requested[resource] += request
+    used, requested = dict.fromkeys(_METRICS, 0), dict.fromkeys(_METRICS, 0)
+    for each in requests:
+        of_pod = usage.get(each.pod)
+        if of_pod is None:
+            continue
+        containers = {container["name"]: container.get("usage") or {} for container in of_pod.get("containers", ())}
+        for name, resource, request in each.containers:
+            use = _nano(containers.get(name, _NOTHING).get(resource))
+            if use is not None:
+                used[resource] += use
+                requested[resource] += request
     return {
-        metric: round(float(100 * used[resource] / requested[resource]), 2)
+        metric: round(100 * used[resource] / requested[resource], 2)
         for resource, metric in _METRICS.items()
         if requested[resource]
     }
 
 
-def _quantity(text: str | None) -> Decimal | None:
-    """None for text that isn't a quantity, which an aggregated metrics API may return."""
+def _nano(text: str | None) -> int | None:
+    """Nano-units; None for text that isn't a quantity, which an aggregated metrics API may return."""
     try:
-        return None if text is None else parse(text)
+        return None if text is None else nano(text)
     except QuantityError:
         return None
 

@@ -1,37 +1,37 @@
-"""Samples one cluster every 5 s, while this process holds the cluster's lease.
+"""Samples this process's share of a cluster's tenants every 5 s.
 
-A sample belongs to a slice of wall time, and so does its event id: a replica that samples the same slice publishes
-duplicates. If the cluster or the bus is unavailable, a slice has no sample: it counts as unknown, neither up nor down.
+The copies of the monitor divide the tenants among themselves (`shared.bus.shares`). A sample belongs to a slice of wall
+time, and the tenants of a shard share an event, whose id follows from its slice and tenants: a copy that samples the
+same shard in the same slice publishes duplicates. If the cluster or the bus is unavailable, a slice has no sample: it
+counts as unknown, neither up nor down.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Protocol
-
-import structlog
 
 from services.monitor.clock import Now, utc_now
 from services.monitor.collect.readings import (
     ClusterObjects,
+    Readings,
     TenantReading,
     by_tenant,
     log_unreadable,
     needs_found,
-    read_tenants,
 )
 from services.monitor.collect.slice_events import slice_events
 from services.monitor.metric_names import AVAILABLE, KUBERNETES
 from services.monitor.outage_log import OutageLog
 from services.monitor.publisher import PublishSamples
+from shared.bus.shares import shard_of
 from shared.errors import DependencyUnavailable, TemporaryError
-from shared.events import TenantSample
+from shared.events import MetricsSampled, TenantSample
 from shared.sla import SLICE_SECONDS, Observer, Promise, ServiceState, lower_of, slice_of, slice_start
 
 STANDBY_SECONDS = 1.0
-"""Between two attempts to take a lease that another replica holds."""
-
-_log = structlog.get_logger(__name__)
+"""Between two attempts to get a share while there are more copies than shards."""
 
 
 class ObservedCluster(Protocol):
@@ -48,15 +48,18 @@ class ObservedCluster(Protocol):
         """Close the connection."""
 
 
-class SamplerLease(Protocol):
-    """A lease, as far as the sampler needs it."""
+class SamplerShare(Protocol):
+    """A share of the tenants, as far as the sampler needs it."""
 
     @property
-    def is_held(self) -> bool:
-        """Whether no other process can hold it now."""
+    def shards(self) -> Collection[int]:
+        """The shards whose tenants this process samples."""
 
-    async def hold(self) -> bool:
-        """Take or renew it; False while another process holds it. Raises DependencyUnavailable."""
+    def includes(self, name: str) -> bool:
+        """Whether a tenant is in one of them."""
+
+    async def renew(self) -> bool:
+        """Keep this process's share; False without one. Raises DependencyUnavailable."""
 
     async def release(self) -> None:
         """Give it up."""
@@ -79,12 +82,12 @@ async def none_deployed() -> Mapping[str, Promise]:
 
 
 class Sampler:
-    """Publishes `metrics.sampled` for the tenants of one cluster."""
+    """Publishes `metrics.sampled` for this process's share of one cluster's tenants."""
 
     def __init__(
         self,
         cluster: ObservedCluster,
-        lease: SamplerLease,
+        share: SamplerShare,
         publish: PublishSamples,
         now: Now = utc_now,
         *,
@@ -92,11 +95,12 @@ class Sampler:
         expected: Expected = none_expected,
     ) -> None:
         self._cluster = cluster
-        self._lease = lease
+        self._share = share
         self._publish = publish
         self._now = now
         self._deployed = deployed
         self._expected = expected
+        self._readings = Readings()
         self._observers: dict[str, Observer] = {}
         """By id, of tenants that the deployer didn't deploy."""
         self._promises: Mapping[str, Promise] | None = None
@@ -110,9 +114,13 @@ class Sampler:
         self.changed = asyncio.Event()
         """Set when the state of a tenant or of one of its services differs from the previous sample."""
 
+    def samples(self, tenant_id: str) -> bool:
+        """Whether this process samples a tenant."""
+        return self._share.includes(tenant_id)
+
     def leads(self) -> bool:
-        """Whether this process samples the cluster."""
-        return self._lease.is_held
+        """Whether this process does what isn't divided: the copy with the first shard."""
+        return 0 in self._share.shards
 
     def services_of(self, tenant_id: str) -> Mapping[str, ServiceState]:
         """The states of a tenant's services in the latest sample, by name; empty if it isn't in it."""
@@ -120,24 +128,21 @@ class Sampler:
         return reading.services if reading else {}
 
     async def run(self) -> None:
-        """Sample until cancelled; then release the lease, so that another replica takes over at once."""
+        """Sample until cancelled; then release the share, so that others have it at the next slice."""
         try:
             while True:
                 pause = await self._step()
                 await asyncio.sleep(pause)
         finally:
-            await self._lease.release()
+            await self._share.release()
             await self._cluster.close()
 
     async def _step(self) -> float:
-        """Sample if this process leads. Returns the seconds until the next step."""
+        """Sample if this process has a share. Returns the seconds until the next step."""
         try:
-            led = self.leads()
-            if not await self._lease.hold():
+            if not await self._share.renew():
                 await self._cluster.close()
                 return STANDBY_SECONDS
-            if not led:
-                _log.info(f"This replica now samples {self._cluster.name}.", action="lead")
             await self.sample()
             self._bus_outage.ends("NATS is available again; sampling continues.")
         except DependencyUnavailable as error:
@@ -160,9 +165,9 @@ class Sampler:
         before, self._promises = self._promises, await self._deployed()
         promises = unchanged(before, self._promises)
         promises = self._observed(state, promises, time) | promises
-        readings = read_tenants(state, promises, expected=await self._expected_tenants())
-        samples = [_sample(tenant_id, each) for tenant_id, each in readings.items() if each.values]
-        await asyncio.gather(*map(self._publish, slice_events(time, KUBERNETES, samples)))
+        expected = await self._expected_tenants()
+        readings = self._readings.read(state, promises, expected=expected, includes=self.samples)
+        await asyncio.gather(*map(self._publish, _events(time, readings)))
         self._last_slice = number
         self._notice_changes(readings)
 
@@ -205,8 +210,15 @@ class Sampler:
             self.changed.set()
 
 
-def _sample(tenant_id: str, reading: TenantReading) -> TenantSample:
-    return TenantSample(tenant_id=tenant_id, values=reading.values, services=reading.known)
+def _events(time: datetime, readings: Mapping[str, TenantReading]) -> Iterator[MetricsSampled]:
+    """The events of each shard."""
+    shards: dict[int, list[TenantSample]] = defaultdict(list)
+    for tenant_id, each in readings.items():
+        if each.values:
+            sample = TenantSample(tenant_id=tenant_id, values=each.values, services=each.known)
+            shards[shard_of(tenant_id)].append(sample)
+    for samples in shards.values():
+        yield from slice_events(time, KUBERNETES, samples)
 
 
 def unchanged(before: Mapping[str, Promise], after: Mapping[str, Promise]) -> dict[str, Promise]:
@@ -215,7 +227,7 @@ def unchanged(before: Mapping[str, Promise], after: Mapping[str, Promise]) -> di
     A change in between doesn't count yet: the cluster's watch may still be behind the deployer's.
     """
     return {
-        tenant_id: lower_of(before[tenant_id], each) if tenant_id in before else each
+        tenant_id: each if (earlier := before.get(tenant_id, each)) is each else lower_of(earlier, each)
         for tenant_id, each in after.items()
     }
 

@@ -1,4 +1,4 @@
-"""Publishes the tenants' values from Prometheus every 15 s, while this process holds the cluster's lease.
+"""Publishes the tenants' values from Prometheus every 15 s, in the copy that does what isn't divided.
 
 Timestamps and event ids are aligned to 15 s of wall time: a replica that repeats a scrape publishes duplicates.
 """

@@ -1,7 +1,7 @@
 """Publishes `sla.reported`: what has been observed of each tenant so far.
 
-The replica that leads adds stored samples to the availability runs and reports the figures that follow from them. Only
-the last report of each tenant is kept in memory, so another replica can take over at any time.
+Each copy adds stored samples to the availability runs and reports the tenants of its share, by the figures that follow
+from them. Only the last report of each tenant is kept in memory, so another copy can take over at any time.
 """
 
 import asyncio
@@ -54,6 +54,11 @@ def no_services(tenant_id: str) -> Mapping[str, ServiceState]:
     return {}
 
 
+def every_tenant(tenant_id: str) -> bool:
+    """All tenants are reported."""
+    return True
+
+
 class _Reported(NamedTuple):
     """The contents of a tenant's report."""
 
@@ -62,7 +67,7 @@ class _Reported(NamedTuple):
 
 
 class Reporter:
-    """Reports all tenants while this process leads."""
+    """Reports the tenants of this process's share."""
 
     def __init__(
         self,
@@ -70,7 +75,7 @@ class Reporter:
         maintenance: PlannedMaintenance,
         publish: PublishReport,
         *,
-        leads: Callable[[], bool],
+        includes: Callable[[str], bool] = every_tenant,
         changed: asyncio.Event,
         interval: float,
         services: ServicesOf = no_services,
@@ -80,7 +85,7 @@ class Reporter:
         self._availability = availability
         self._maintenance = maintenance
         self._publish = publish
-        self._leads = leads
+        self._includes = includes
         self._changed = changed
         self._interval = interval
         self._services = services
@@ -103,9 +108,6 @@ class Reporter:
             due = loop.time() + self._interval if is_due else due
 
     async def _step(self, *, everyone: bool) -> None:
-        if not self._leads():
-            self._reported.clear()
-            return
         try:
             await self.report(everyone=everyone)
         except TemporaryError as error:
@@ -119,11 +121,12 @@ class Reporter:
         Raises DependencyUnavailable.
         """
         await self._availability.fold()
-        objectives = await self._availability.objectives()
-        histories = await self._availability.histories()
-        windows = await self._maintenance.windows()
+        objectives = [each for each in await self._availability.objectives() if self._includes(each.tenant_id)]
+        histories = await self._availability.histories() if objectives else {}
+        windows = await self._maintenance.windows() if objectives else ()
         now = slice_of(self._now())
-        self._reported = {row_id: self._reported[row_id] for row_id in self._reported.keys() & histories.keys()}
+        own = {each.row_id for each in objectives} & histories.keys()
+        self._reported = {row_id: each for row_id, each in self._reported.items() if row_id in own}
         for objective in objectives:
             runs = histories.get(objective.row_id, ())
             maintenance = [each.span for each in windows if each.row_id in (None, objective.row_id)]

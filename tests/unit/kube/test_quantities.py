@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.kube import quantities
-from shared.kube.quantities import QuantityError, canonical, from_bytes, from_milli, milli, parse, whole
+from shared.kube.quantities import QuantityError, canonical, from_bytes, from_milli, milli, nano, parse, whole
 
 SUFFIXES = ["", "n", "u", "m", "k", "M", "G", "T", "P", "Ki", "Mi", "Gi", "Ti", "Pi", "e3", "E-2", "e+6"]
 texts = st.builds(
@@ -78,3 +78,15 @@ def test_any_text_is_either_a_quantity_or_a_quantity_error(text: str) -> None:
         parse(text)
     except QuantityError as error:
         assert str(error) in {quantities.FORMAT_WRONG, quantities.SUFFIX_WRONG}
+
+
+@given(texts)
+def test_nano_units_are_the_exact_value(text: str) -> None:
+    assert nano(text) == parse(text) * 10**9
+    assert nano("250m") == 250_000_000
+
+
+@pytest.mark.parametrize("text", ["١m", "1.5.5Mi", "1 Mi"])
+def test_nano_units_of_what_is_no_quantity_are_refused(text: str) -> None:
+    with pytest.raises(QuantityError):
+        nano(text)

@@ -58,14 +58,15 @@ class Stage:
     samples: FakeStore = field(default_factory=FakeStore)
     published: list[SlaReported] = field(default_factory=list)
     now: int = 0
-    leads: bool = True
+    others: set[str] = field(default_factory=set)
+    """Tenants that other copies report."""
 
     def __post_init__(self) -> None:
         self.reporter = Reporter(
             self.samples,
             self.samples,
             self._publish,
-            leads=lambda: self.leads,
+            includes=lambda tenant_id: tenant_id not in self.others,
             changed=asyncio.Event(),
             interval=30,
             now=lambda: slice_start(BEGIN + self.now),
@@ -79,6 +80,16 @@ class Stage:
         before = len(self.published)
         await self.reporter.report(everyone=everyone)
         return self.published[before:]
+
+
+async def test_a_copy_reports_only_its_own_tenants_and_reports_one_that_comes_to_it_at_once() -> None:
+    stage = Stage(now=3)
+    stage.samples.store("uuu")
+    [first] = await stage.report()
+    stage.others = {first.tenant_id}
+    assert await stage.report() == []
+    stage.others = set()
+    assert [each.tenant_id for each in await stage.report(everyone=False)] == [first.tenant_id]
 
 
 async def test_a_tenant_that_has_not_run_yet_is_not_reported() -> None:

@@ -14,6 +14,7 @@ from services.monitor.collect.readings import ClusterObjects
 from services.monitor.collect.sampler import STANDBY_SECONDS, Sampler
 from services.monitor.handlers import samples_of
 from services.monitor.publisher import ObservationPublisher
+from shared.bus.shares import SHARDS, shard_of
 from shared.errors import DependencyUnavailable
 from shared.events import Event, MetricsCollected, MetricsSampled
 from shared.subjects import Mode
@@ -62,17 +63,22 @@ class FakeCluster:
 
 
 @dataclass
-class FakeLease:
-    free: bool = True
-    is_held: bool = False
+class FakeShare:
+    """All shards, or those that `free` names."""
+
+    free: frozenset[int] = frozenset(range(SHARDS))
+    shards: frozenset[int] = frozenset(range(SHARDS))
     released: bool = False
 
-    async def hold(self) -> bool:
-        self.is_held = self.free
-        return self.free
+    def includes(self, name: str) -> bool:
+        return shard_of(name) in self.shards
+
+    async def renew(self) -> bool:
+        self.shards = self.free
+        return bool(self.free)
 
     async def release(self) -> None:
-        self.released, self.is_held = True, False
+        self.released, self.shards = True, frozenset()
 
 
 @dataclass
@@ -107,13 +113,13 @@ class Stage:
     """A sampler with everything around it."""
 
     cluster: FakeCluster
-    lease: FakeLease = field(default_factory=FakeLease)
+    share: FakeShare = field(default_factory=FakeShare)
     bus: FakeBus = field(default_factory=FakeBus)
     clock: Clock = field(default_factory=Clock)
 
     def sampler(self) -> Sampler:
         publisher = ObservationPublisher(Mode.DEMO, self.bus)
-        return Sampler(self.cluster, self.lease, publisher.publish_samples, self.clock.now)
+        return Sampler(self.cluster, self.share, publisher.publish_samples, self.clock.now)
 
 
 @contextmanager
@@ -154,11 +160,31 @@ async def test_an_unreadable_object_affects_only_its_tenant(broken: str) -> None
     assert {(line["action"], line["tenant_id"]) for line in lines} == {("skip-tenant", "broken")}
 
 
-async def test_the_tenants_of_a_slice_share_an_event() -> None:
-    stage = Stage(FakeCluster(state("acme", "globex")))
+async def test_the_tenants_of_a_shard_share_an_event() -> None:
+    tenants = [f"tenant-{number}" for number in range(100)]
+    stage = Stage(FakeCluster(state(*tenants)))
     await stage.sampler().sample()
-    assert len(stage.bus.events) == 1
-    assert {sample.tenant_id for sample in stage.bus.samples} == {"acme", "globex"}
+    assert len(stage.bus.events) == SHARDS
+    assert sorted(sample.tenant_id for sample in stage.bus.samples) == sorted(tenants)
+
+
+async def test_a_copy_samples_only_the_tenants_of_its_shards() -> None:
+    tenants = [f"tenant-{number}" for number in range(100)]
+    own, others = frozenset({0, 1}), frozenset(range(2, SHARDS))
+    sampled = []
+    for shards in (own, others):
+        stage = Stage(FakeCluster(state(*tenants)), FakeShare(shards=shards))
+        await stage.sampler().sample()
+        sampled.append({sample.tenant_id for sample in stage.bus.samples})
+    assert all(sampled)
+    assert sampled[0] | sampled[1] == set(tenants)
+    assert not sampled[0] & sampled[1]
+
+
+async def test_what_isn_t_divided_is_done_by_the_copy_with_the_first_shard() -> None:
+    cluster = FakeCluster(state("acme"))
+    assert Stage(cluster, FakeShare(shards=frozenset({0, 3}))).sampler().leads()
+    assert not Stage(cluster, FakeShare(shards=frozenset({1, 2}))).sampler().leads()
 
 
 async def test_a_replica_that_also_sees_a_new_tenant_publishes_it() -> None:
@@ -192,7 +218,7 @@ async def test_the_modes_never_share_an_event_id() -> None:
     stage = Stage(FakeCluster(state("acme")))
     await stage.sampler().sample()
     publisher = ObservationPublisher(Mode.PRODUCTION, stage.bus)
-    await Sampler(stage.cluster, stage.lease, publisher.publish_samples, stage.clock.now).sample()
+    await Sampler(stage.cluster, stage.share, publisher.publish_samples, stage.clock.now).sample()
     assert len(stage.bus.events) == 2
 
 
@@ -237,28 +263,28 @@ async def test_a_change_of_availability_is_noticed() -> None:
     assert noticed == [True, False, True, False, True]
 
 
-async def test_without_the_lease_nothing_is_read() -> None:
-    stage = Stage(FakeCluster(state("acme")), lease=FakeLease(free=False))
+async def test_without_a_share_nothing_is_read() -> None:
+    stage = Stage(FakeCluster(state("acme")), FakeShare(free=frozenset()))
     await _run_for_a_moment(stage.sampler())
     assert stage.cluster.reads == 0
 
 
-async def test_with_the_lease_it_samples_and_lets_go_of_everything_at_a_stop() -> None:
+async def test_with_a_share_it_samples_and_lets_go_of_everything_at_a_stop() -> None:
     stage = Stage(FakeCluster(state("acme")))
     sampler = stage.sampler()
     await _run_for_a_moment(sampler)
     assert len(stage.bus.samples) == 1
-    assert stage.lease.released
+    assert stage.share.released
     assert not stage.cluster.is_open
     assert not sampler.leads()
 
 
-async def test_a_replica_that_loses_the_lease_stops_watching_the_cluster() -> None:
+async def test_a_copy_without_a_share_any_more_stops_watching_the_cluster() -> None:
     stage = Stage(FakeCluster(state("acme")))
     sampler = stage.sampler()
     await sampler._step()
     assert stage.cluster.is_open
-    stage.lease.free = False
+    stage.share.free = frozenset()
     assert await sampler._step() == STANDBY_SECONDS
     assert not stage.cluster.is_open
 

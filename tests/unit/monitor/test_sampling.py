@@ -1,12 +1,21 @@
 """What a cluster's objects tell of a tenant."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from services.monitor.collect.readings import ClusterObjects, TenantReading, by_tenant, needs_found, read_tenants
-from shared.sla import Observer
+from services.monitor.collect.readings import (
+    ClusterObjects,
+    Readings,
+    TenantReading,
+    by_tenant,
+    needs_found,
+    read_tenants,
+)
+from shared.sla import Observer, Promise
+from shared.sla.promise import DEPLOYMENT, Need, WorkloadKey
 
 Object = dict[str, Any]
 
@@ -259,3 +268,21 @@ def test_a_stateful_set_is_a_service_like_another_and_takes_its_tenant_down() ->
     found = readings(state)["acme"]
     assert found.known == {"callbot": True, "redis": False}
     assert (found.values["available"], found.values["pods_ready"], found.values["pods_wanted"]) == (0.0, 1.0, 2.0)
+
+
+def test_what_is_kept_of_a_tenant_is_read_again_when_an_object_or_the_promise_changes() -> None:
+    reader, requests = Readings(), {"cpu": "1"}
+    running = ClusterObjects(pods=[pod(requests=requests)], deployments=[deployment()], usage=[usage(cpu="250m")])
+    service = WorkloadKey("ecp-ai-acme", DEPLOYMENT, "callbot")
+    promises = {"acme": Promise({service: Need(1, 1)})}
+
+    def read(state: ClusterObjects) -> dict[str, float]:
+        return reader.read(state, promises)["acme"].values
+
+    assert read(running) == {"cpu": 25.0, "pods_ready": 1.0, "pods_wanted": 1.0, "available": 1.0}
+    busier = replace(running, usage=[usage(cpu="500m")])
+    assert read(busier)["cpu"] == 50.0
+    assert read(replace(busier, pods=[pod(requests=requests, ready=NOT_READY)]))["available"] == 0.0
+    assert read(replace(busier, pods=[pod(requests={"cpu": "2"})]))["cpu"] == 25.0
+    promises = {"acme": Promise({service: Need(2, 2)})}
+    assert read(busier)["available"] == 0.0
