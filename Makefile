@@ -63,7 +63,7 @@ format: install
 	@$(PYTHON_IN_VENV) -m ruff check --fix .
 	@$(PYTHON_IN_VENV) -m ruff format .
 
-## Run the benchmarks, each compared with a peer or a limit, and print tables; ARGS="scaling bus" for some
+## Run the benchmarks, each compared with a peer or a limit, and write docs/performance.md; ARGS="scaling bus" for some
 bench: install
 	@$(PYTHON_IN_VENV) -m tools.benches $(ARGS)
 

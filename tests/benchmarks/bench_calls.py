@@ -15,11 +15,11 @@ import time
 from dataclasses import dataclass, field
 
 import httpx
-from rich.console import Console
 from rich.table import Table
 
 from embedded.child import until
 from tests.benchmarks.programs import START_SECONDS, Stack, answers, cpu, running_stack
+from tests.benchmarks.report import show
 from tests.support.http_client import local_client
 
 WARM_UP, CALLS, AT_ONCE, ONE_BY_ONE, ROUNDS = 30, 200, 8, 60, 3
@@ -92,10 +92,10 @@ async def main() -> None:
                 way.rates.append(await many_at_once(client, way, CALLS))
             for _, way in itertools.product(range(ROUNDS), ways):
                 await one_by_one(client, way)
-    show(ways)
+    show(compared(ways))
 
 
-def show(ways: list[Way]) -> None:
+def compared(ways: list[Way]) -> Table:
     table = Table("", f"calls/s, {AT_ONCE} at once", "one by one, p50", "CPU each", title="POST /tenants/")
     for way in ways:
         rate, middle, each = (statistics.median(values) for values in (way.rates, way.seconds, way.cpus))
@@ -108,7 +108,7 @@ def show(ways: list[Way]) -> None:
             f"{statistics.median(peer.seconds) / statistics.median(ours.seconds):.2f}",
             f"{statistics.median(ours.cpus) / statistics.median(peer.cpus):.1f}x",
         )
-    Console().print(table)
+    return table
 
 
 if __name__ == "__main__":

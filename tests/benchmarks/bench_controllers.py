@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from rich.console import Console
 from rich.table import Table
 
 from services.simulator.clock import Clock
 from services.simulator.controllers.virtual_cluster import VirtualCluster
 from services.simulator.storage.store import Store
+from tests.benchmarks.report import note, show
 
 START = datetime(2026, 1, 5, 1, tzinfo=UTC)
 # Pods, and nodes in addition to the 24 of the default cluster, so that all pods fit.
@@ -121,11 +121,10 @@ def main() -> None:
         table.add_row(
             f"{pods:,}", str(24 + extra), f"{up:.2f} s", f"{pods / up:,.0f}", f"{down:.2f} s", f"{of_metrics:.1f} µs"
         )
-    console = Console()
-    console.print(table)
-    console.print(f"scheduler alone, 1,000 nodes: {scheduling(1_000, 976):,.0f} pods a CPU second")
+    show(table)
+    note(f"scheduler alone, 1,000 nodes: {scheduling(1_000, 976):,.0f} pods a CPU second")
     held, left = memory(1_000, 0)
-    console.print(f"memory: {held:.1f} kB a pod and its events, {left:.1f} kB without old changes in the watch log")
+    note(f"memory: {held:.1f} kB a pod and its events, {left:.1f} kB without old changes in the watch log")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import httpx
-from rich.console import Console
 from rich.table import Table
 
 from embedded.child import until
@@ -26,6 +25,7 @@ from shared.identity.caller import Role
 from shared.identity.oidc import open_id_connect
 from shared.identity.settings import IdentitySettings
 from tests.benchmarks.programs import START_SECONDS, Stack, answers, cpu, running_stack
+from tests.benchmarks.report import show
 from tests.support.asgi import call
 from tests.support.http_client import local_client
 from tests.support.token_issuer import CLIENT, TokenIssuer, ec_key, ed_key, rsa_key, running_issuer
@@ -125,10 +125,10 @@ async def main() -> None:
             await stack.serve("calculator")
             ways = await measured_gets(stack, issuer)
         checks = await measured_checks(issuer)
-    show(ways, checks)
+    compare(ways, checks)
 
 
-def show(ways: list[Way], checks: dict[str, float]) -> None:
+def compare(ways: list[Way], checks: dict[str, float]) -> None:
     off, on = (statistics.median(way.cpus) for way in ways)
     differences = [with_token - without for without, with_token in zip(ways[0].cpus, ways[1].cpus, strict=True)]
     table = Table("", "CPU of a GET", "relative", title=f"GET /tenants/{{id}}, {ROUNDS} rounds of {CALLS}")
@@ -137,7 +137,8 @@ def show(ways: list[Way], checks: dict[str, float]) -> None:
     details = Table("", "CPU", f"of a GET (limit {LIMIT:.0%})", title="The check alone")
     for name, seconds in checks.items():
         details.add_row(name, f"{seconds * 1e6:.0f} µs", f"{seconds / off:.1%}")
-    Console().print(table, details)
+    show(table)
+    show(details)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from typing import Any
 
 import kubernetes_validate
 import yaml
-from rich.console import Console
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -28,6 +27,7 @@ from shared.kube.semantics import validate
 from shared.kube.validation import decode, missing_required
 from shared.reading.yaml_text import read
 from shared.tenants import SlaTarget, TenantSpec
+from tests.benchmarks.report import note, show
 
 ROUNDS = 7
 CALL_CENTRE = {"callbot": 100, "chatbot": 200, "advisor": 50, "stt": 100, "tts": 100}
@@ -73,7 +73,7 @@ def peer() -> None:
         kubernetes_validate.validate(each, VERSION, strict=True)
 
 
-def rendering(console: Console) -> None:
+def rendering() -> None:
     table = Table(title=f"Rendering the call centre: {len(OBJECTS)} objects, {len(TEXT) / 1000:.0f} kB of YAML")
     for column in ("", "ms", "limit"):
         table.add_column(column, justify="left" if not column else "right")
@@ -83,10 +83,10 @@ def rendering(console: Console) -> None:
     table.add_row(
         "beside it: libyaml's dump", f"{best(lambda: yaml.dump_all(OBJECTS, Dumper=yaml.CSafeDumper)) * 1e3:.1f}", ""
     )
-    console.print(table)
+    show(table)
 
 
-def schema(console: Console) -> None:
+def schema() -> None:
     table = Table(title="Objects that are parsed already, on one core")
     for column in ("", "objects/s", "µs an object", "against the peer"):
         table.add_column(column, justify="left" if not column else "right")
@@ -102,11 +102,11 @@ def schema(console: Console) -> None:
     for name, seconds in rows.items():
         each = seconds / len(OBJECTS)
         table.add_row(name, f"{1 / each:,.0f}", f"{each * 1e6:,.0f}", f"{other / seconds:.0f}x")
-    console.print(table)
-    console.print("(kubeconform, in Go, is quoted at about 1,900 documents/s a core with its parsing.)")
+    show(table)
+    note("(kubeconform, in Go, is quoted at about 1,900 documents/s a core with its parsing.)")
 
 
-def end_to_end(console: Console) -> None:
+def end_to_end() -> None:
     table = Table(title="From text to findings")
     for column in ("", "ms", "against libyaml's load"):
         table.add_column(column, justify="left" if not column else "right")
@@ -122,11 +122,10 @@ def end_to_end(console: Console) -> None:
     }
     for name, seconds in rows.items():
         table.add_row(name, f"{seconds * 1e3:.1f}", f"{seconds / load:.2f}")
-    console.print(table)
+    show(table)
 
 
 if __name__ == "__main__":
-    terminal = Console()
-    rendering(terminal)
-    schema(terminal)
-    end_to_end(terminal)
+    rendering()
+    schema()
+    end_to_end()

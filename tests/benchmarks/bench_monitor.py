@@ -18,7 +18,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import orjson
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
 
@@ -37,6 +36,7 @@ from shared.logging import configure_logging
 from shared.rpc import SlaReportRequest
 from shared.subjects import Mode
 from tests.benchmarks.monitor_slices import sampling
+from tests.benchmarks.report import show
 
 NOW = datetime(2031, 7, 1, tzinfo=UTC)
 START = NOW - timedelta(days=30)
@@ -64,7 +64,7 @@ async def main() -> None:
             await databases.dispose()
             tables.insert(0, await sampling(server, Path(directory)))
     for table in tables:
-        Console().print(table)
+        show(table)
 
 
 async def prepare(database: Database) -> None:

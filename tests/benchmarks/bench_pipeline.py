@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import KeyValueConfig
-from rich.console import Console
 from rich.table import Table
 
 from shared.bus import encode
@@ -30,12 +29,13 @@ from shared.tenants import TenantSpec
 from tests.benchmarks.peers.hop import STREAM
 from tests.benchmarks.peers.script import BUCKET
 from tests.benchmarks.programs import Stack, cpu, running_stack
+from tests.benchmarks.report import show
+from tests.benchmarks.waiting import until_set
 from tests.support.nodes import add_nodes
 
 ROUNDS, PACED, PACE = 4, 20, 3.0
 """Rounds, of which the first is a warm-up; deployments per round; and a rate per second that all three can sustain."""
 BURST = 100
-TIMEOUT = 180.0
 HOPS = ("raw.one", "raw.two", "raw.three", "raw.done")
 STEPS = ("size", "render", "deploy")
 WORKERS = ("calculator", "manifest", "deployer")
@@ -95,7 +95,7 @@ async def waits(client: Client, way: Way, names: Sequence[str], pace: float | No
         await client.jetstream().publish(subject, body, headers=headers)
         if pace:
             await asyncio.sleep(1 / pace)
-    await asyncio.wait_for(all_heard.wait(), TIMEOUT)
+    await until_set(all_heard, lambda: len(heard), len(names))
     await subscription.unsubscribe()
     return list(heard.values())
 
@@ -116,7 +116,7 @@ async def latency(client: Client, ways: Sequence[Way]) -> None:
     for name, seconds in found.items():
         middle, high = statistics.median(seconds), statistics.quantiles(seconds, n=100)[98]
         table.add_row(name, f"{middle * 1000:.1f} ms", f"{high * 1000:.1f} ms", f"{middle / limit:.2f}")
-    Console().print(table)
+    show(table)
 
 
 async def throughput(client: Client, ways: Sequence[Way]) -> None:
@@ -124,11 +124,11 @@ async def throughput(client: Client, ways: Sequence[Way]) -> None:
     title = f"{BURST} deployments at once, to the end"
     table = Table("", "deployments/s", "CPU each", title=title)
     for way in ways:
-        before, begun = cpu(way.pids), time.perf_counter()
-        await waits(client, way, names(way, "burst", BURST), None, way.ended)
-        rate = BURST / (time.perf_counter() - begun)
-        table.add_row(way.name, f"{rate:.1f}", f"{(cpu(way.pids) - before) / BURST * 1000:.1f} ms")
-    Console().print(table)
+        before = cpu(way.pids)
+        ended = await waits(client, way, names(way, "burst", BURST), None, way.ended)
+        used, count = cpu(way.pids) - before, max(1, len(ended))
+        table.add_row(way.name, f"{count / max(ended, default=1.0):.1f}", f"{used / count * 1000:.1f} ms")
+    show(table)
 
 
 async def three_ways(stack: Stack) -> list[Way]:

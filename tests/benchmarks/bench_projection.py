@@ -17,7 +17,6 @@ from typing import Any, cast
 
 import asyncpg
 import orjson
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy import insert
 
@@ -29,6 +28,7 @@ from shared.database import Database
 from shared.database.tables import deployments, tenants
 from shared.events import DeployProgressed, Phase, ResourceState
 from shared.subjects import Mode
+from tests.benchmarks.report import show
 from tests.support.gateway import make_databases
 
 DEPLOYMENT, EVENTS, RESOURCES = "dep-bench", 500, 20
@@ -140,7 +140,7 @@ def main() -> None:
     table = Table("", "CPU an event", title=f"projection of an event with {RESOURCES} objects, {os.cpu_count()} cores")
     table.add_row("the gateway", f"{ours / 1000:.2f} ms")
     table.add_row("the same statements with asyncpg", f"{raw / 1000:.2f} ms")
-    Console().print(table)
+    show(table)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
-from rich.console import Console
 from rich.table import Table
 
 from services.calculator.sizing import availability, erlang
@@ -22,6 +21,7 @@ from services.calculator.sizing.planning import SizingOptions
 from services.calculator.sizing.tenant_sizing import size
 from shared.catalog import load_catalog
 from shared.tenants import SlaTarget
+from tests.benchmarks.report import show
 
 CATALOG = load_catalog()
 SLA = SlaTarget(availability="99.5%", response_time="150ms", concurrent_users=500)
@@ -89,7 +89,7 @@ def main() -> None:
         verdict = "" if case.limit is None else "below" if of_cpu / peer < case.limit else "ABOVE"
         limit = f"{case.limit or ''}"
         table.add_row(case.name, f"{median:.2f}", f"{p95:.2f}", f"{of_cpu:.2f}", f"{of_cpu / peer:.0f}", limit, verdict)
-    Console(width=120).print(table)
+    show(table)
 
 
 if __name__ == "__main__":

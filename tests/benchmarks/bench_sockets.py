@@ -17,7 +17,6 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import orjson
 import uvicorn
-from rich.console import Console
 from rich.table import Table
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -35,6 +34,7 @@ from services.gateway.websockets.deployment import DeploymentFeedState, receive,
 from services.gateway.websockets.stream_feed import FeedMessage, StreamFeed
 from shared.events import Phase, ResourceState
 from shared.subjects import Mode, Stream
+from tests.benchmarks.report import show
 
 
 class Cost(NamedTuple):
@@ -211,7 +211,7 @@ def main() -> None:
     table = Table("", "in our process", "in the kernel", title=f"CPU of a message to one of {SOCKETS} sockets")
     for name, cost in zip(("the gateway", "writing the same frames"), asyncio.run(run()), strict=True):
         table.add_row(name, f"{cost.user:.0f} µs", f"{cost.system:.0f} µs")
-    Console().print(table)
+    show(table)
 
 
 if __name__ == "__main__":
