@@ -3,7 +3,7 @@
 FastStream requests the next event in a loop. On a connection that is closed for good, the client refuses each request
 at once, so the loop would block the process's event loop. And a request that is still open at a stop would receive the
 events that the stop gives back: this process would not handle them, and they would be stuck until the consumer's
-`ack_wait`.
+`ack_wait`. A server that was restarted doesn't know the requests that were open, so they are made again.
 """
 
 import asyncio
@@ -24,16 +24,29 @@ class PullSubscription:
     def __init__(self, subscription: JetStreamContext.PullSubscription) -> None:
         self._subscription = subscription
         self._ended = False
+        self._open: asyncio.Task[list[Msg]] | None = None
+        """The request that waits for an event."""
 
     async def fetch(self, batch: int = 1, timeout: float = 1.0) -> list[Msg]:
-        """The next events. TimeoutError if none arrives within `timeout` seconds, and never earlier."""
+        """The next events. TimeoutError if none arrives within `timeout` seconds; earlier only after a reconnect."""
         if not self._ended:
+            request = self._open = asyncio.ensure_future(self._subscription.fetch(batch, timeout))
             try:
-                return await self._subscription.fetch(batch, timeout)
+                return await request
             except nats.errors.ConnectionClosedError:
                 self._ended = True
+            except asyncio.CancelledError:
+                if self._open is request:
+                    raise
+                raise nats.errors.TimeoutError from None
         await asyncio.sleep(timeout)
         raise nats.errors.TimeoutError
+
+    def request_again(self) -> None:
+        """End the open request, which the server has lost: the reader's loop makes another one at once."""
+        request, self._open = self._open, None
+        if request is not None:
+            request.cancel()
 
     async def unsubscribe(self) -> None:
         """Stop pulling. The `fetch` that is waiting still returns what has arrived by now."""

@@ -47,6 +47,9 @@ EventHandler = Callable[[E, Delivery], Awaitable[Iterable[Event] | None]]
 """Takes an event and its delivery. The events that it returns are published before the event is acknowledged."""
 
 _log = structlog.get_logger(__name__)
+_REQUEST_SECONDS = 5.0
+"""How long a request for the next event is open. The fifty readers of an idle stack make one each in that time. In a
+cluster of NATS servers, a request that got lost with its server delays the next event by so much."""
 _CLOSE_WITHOUT_NATS = 2.0
 """Seconds until a stop gives up on a lost connection. The client would try to drain it for a minute."""
 
@@ -58,7 +61,7 @@ class Worker:
         self.service = service
         self.registry = _registry()
         self.dependencies = Dependencies()
-        self.broker = _broker(service, settings, self._connection_ended)
+        self.broker = _broker(service, settings, self._connection_ended, self._reconnected)
         self.publisher = EventPublisher(self.broker, service, settings.publish_timeout)
         self.rpc = RpcClient(self.broker)
         self.requires("NATS", lambda: bus_is_ready(settings.nats_url, service))
@@ -106,7 +109,7 @@ class Worker:
                     config=consumer_config(mode, durable),
                     stream=JStream(mode.stream(durable.stream), declare=False),
                     durable=durable.name,
-                    pull_sub=PullSub(batch_size=1, timeout=1.0),
+                    pull_sub=PullSub(batch_size=1, timeout=_REQUEST_SECONDS),
                     inbox_prefix=f"{inbox(self.service)}.".encode(),
                     decoder=decode,
                     ack_policy=AckPolicy.NACK_ON_ERROR,
@@ -244,6 +247,12 @@ class Worker:
             _log.error(f"NATS closed the connection ({reason}); the process exits.", action="connection-ended")
             self._fail(ConnectionError(f"NATS closed the connection: {reason}"))
 
+    async def _reconnected(self) -> None:
+        """A server that was restarted has no open requests: without new ones, no event would come until their end."""
+        for each in self._pulling:
+            if isinstance(each, PullSubscription):
+                each.request_again()
+
     async def _run(self, name: str, task: Callable[[], Awaitable[None]]) -> None:
         try:
             await task()
@@ -265,7 +274,12 @@ def _registry() -> CollectorRegistry:
     return registry
 
 
-def _broker(service: str, settings: BusSettings, closed: Callable[[], Awaitable[None]]) -> NatsBroker:
+def _broker(
+    service: str,
+    settings: BusSettings,
+    closed: Callable[[], Awaitable[None]],
+    reconnected: Callable[[], Awaitable[None]],
+) -> NatsBroker:
     """Reconnect without a limit: after the default of 60 attempts a closed client spins and ignores SIGTERM."""
     return NatsBroker(
         settings.nats_url,
@@ -277,6 +291,7 @@ def _broker(service: str, settings: BusSettings, closed: Callable[[], Awaitable[
         graceful_timeout=settings.graceful_timeout,
         inbox_prefix=inbox(service),
         closed_cb=closed,
+        reconnected_cb=reconnected,
         apply_types=False,
         logger=None,
     )
