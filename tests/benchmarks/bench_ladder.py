@@ -21,8 +21,8 @@ from tests.benchmarks.ladder.rung import OBSERVING_SECONDS, Rung, observe
 from tests.benchmarks.ladder.stack import RunningStack, add_nodes, running_stack
 from tests.benchmarks.report import note, show
 
-PODS = {"small": 3, "ten-pods": 10, "call-centre": 60}
-"""An upper bound of a tenant's pods, for the nodes."""
+PODS = {"small": (3, 0), "ten-pods": (12, 0), "call-centre": (50, 15)}
+"""An upper bound of a tenant's pods without and with GPUs, for the nodes."""
 _FIRST_KIND = 0.7
 """The share of the time for the first size, if there are two."""
 
@@ -46,13 +46,13 @@ async def main() -> None:
 async def ladder(kind: str, sizes: Sequence[int], budget: Budget, rungs: list[Rung]) -> None:
     """Climb from rung to rung on one stack; adds each to `rungs`."""
     async with running_stack() as stack:
-        nodes_for = 0
+        before, (pods, gpu_pods) = 0, PODS[kind]
         for size in sizes:
             if budget.left < OBSERVING_SECONDS:
                 note(f"{size:,} {kind}: no time left; MINUTES=<more> for it")
                 return
-            await add_nodes(stack.simulator, PODS[kind] * size - nodes_for)
-            nodes_for = PODS[kind] * size
+            await add_nodes(stack.simulator, pods * (size - before), gpu_pods=gpu_pods * (size - before))
+            before = size
             rung = await reach(stack, kind, size, budget)
             rungs.append(rung)
             note(_line(rung))

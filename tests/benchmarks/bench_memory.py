@@ -53,7 +53,7 @@ async def main() -> None:
     except ValueError:
         sys.exit("HOURS is a number, such as HOURS=8")
     async with running_stack() as stack:
-        await add_nodes(stack.simulator, 2 * PODS[KIND] * TENANTS)
+        await add_nodes(stack.simulator, 2 * PODS[KIND][0] * TENANTS)
         reached = await climb(stack, KIND, range(TENANTS), Budget(_CLIMB_SECONDS))
         if reached.problems:
             note("; ".join(reached.problems))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 KINDS = {
     "small": {"stt": 1},
-    "ten-pods": {"stt": 120},
+    "ten-pods": {"stt": 180},
     "call-centre": {"callbot": 100, "chatbot": 200, "advisor": 50, "stt": 100, "tts": 100},
 }
 """What the tenants of each size order: about 3, 10 and 50 pods."""

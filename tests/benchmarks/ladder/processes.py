@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from embedded.directory import DataDirectory
-from embedded.records import read_records
+from embedded.records import SUPERVISOR, read_records
 
 POSTGRES = "PostgreSQL"
 
@@ -34,7 +34,9 @@ def _by_program(directory: DataDirectory, measure: Callable[[psutil.Process], fl
     for record in read_records(directory.run):
         with suppress(psutil.Error):
             process = psutil.Process(record.pid)
-            for each in (process, *process.children(recursive=True)):
+            # The children of supervisord are the programs themselves.
+            children = [] if record.program == SUPERVISOR else process.children(recursive=True)
+            for each in (process, *children):
                 with suppress(psutil.Error, OSError):
                     found[_shown(record.program)] += measure(each)
     return dict(found)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ from embedded.stack import Stack
 from tests.benchmarks.ladder.servers import Servers
 from tests.support.http_client import local_client
 
-PODS_OF_A_NODE = 200
-_LARGE = {"cpu": "2000", "memory": "4000Gi", "pods": "250"}
+PODS_OF_A_NODE = 25
+_LARGE = {"cpu": "500", "memory": "1000Gi", "pods": "110"}
+_DELAYS_SHORTER = "10"
+"""How much shorter the delays of pods are (image pulls, starts): what is measured is our own time."""
 _PORTS = (
     *("gateway", "simulator", "nats", "nats_monitor", "database", "demo_database", "simulator_database"),
     *("calculator", "manifest", "deployer", "monitor"),
@@ -48,6 +51,7 @@ async def running_stack() -> AsyncIterator[RunningStack]:
         ports = {f"{name}_port": port for name, port in zip(_PORTS, free_ports(len(_PORTS)), strict=True)}
         settings = EmbeddedSettings.read(data_dir=root, **ports)
         directory = DataDirectory.prepare(root)
+        os.environ.setdefault("SIMULATOR_SPEED", _DELAYS_SHORTER)
         stack = Stack(settings, directory, ConsoleReport(Console(file=StringIO())))
         exits.push_async_callback(stack.stop)
         await stack.start()
@@ -64,14 +68,14 @@ async def running_stack() -> AsyncIterator[RunningStack]:
         yield RunningStack(directory, Servers(settings.nats_monitor_url, database), *clients)
 
 
-async def add_nodes(simulator: httpx.AsyncClient, pods: int) -> None:
-    """Large nodes like those that are there, half of them with GPUs, for `pods` pods on either kind."""
+async def add_nodes(simulator: httpx.AsyncClient, pods: int, *, gpu_pods: int = 0) -> None:
+    """Large nodes like those that are there: for `pods` pods, and with GPUs for `gpu_pods`."""
     nodes = (await simulator.get("/api/v1/nodes")).json()["items"]
     of_kind = {"nvidia.com/gpu" in each["status"]["capacity"]: each for each in nodes}
     for has_gpus, example in of_kind.items():
-        for number in range(math.ceil(pods / PODS_OF_A_NODE)):
+        for number in range(math.ceil((gpu_pods if has_gpus else pods) / PODS_OF_A_NODE)):
             name = f"large-{'gpu' if has_gpus else 'cpu'}-{len(nodes) + number:03}"
-            capacity = example["status"]["capacity"] | _LARGE | ({"nvidia.com/gpu": "250"} if has_gpus else {})
+            capacity = example["status"]["capacity"] | _LARGE | ({"nvidia.com/gpu": "110"} if has_gpus else {})
             labels = example["metadata"]["labels"] | {"kubernetes.io/hostname": name}
             node = {
                 "apiVersion": "v1",

@@ -10,6 +10,9 @@ from rich.table import Table
 from tests.benchmarks.ladder.fit import GROWS, Line, line
 from tests.benchmarks.ladder.rung import SLICES, Rung
 
+_LONGEST_PROBLEM = 60
+"""Characters in the table; what is printed when the rung ends has all of it."""
+
 
 def of_rungs(rungs: Sequence[Rung]) -> Table:
     """All rungs."""
@@ -40,7 +43,7 @@ def _cells(rung: Rung) -> list[str]:
         f"{rung.post_seconds * 1000:.0f} ms",
         _times(rung.seconds_to_running),
         f"{rung.climb.tenants / rung.climb.seconds:.1f}" if rung.climb.seconds else "",
-        "; ".join(rung.problems),
+        "; ".join(rung.problems)[:_LONGEST_PROBLEM],
     ]
 
 
