@@ -67,6 +67,8 @@ def server_config(
         log_level="warning",
         access_log=False,
         server_header=False,
+        # It would trust every program on this machine to name its client; `shared.http.client_address` has a setting.
+        proxy_headers=False,
         **options,
     )
 

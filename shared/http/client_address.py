@@ -1,0 +1,82 @@
+"""From which address a request comes, also behind proxies that are trusted.
+
+`X-Forwarded-For` can be sent by anyone, so it counts only from a configured proxy, and of its entries the last one that
+isn't such a proxy. uvicorn's own rule trusts every program on this machine, which could then choose its address, and
+with it whose limits it uses up.
+"""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
+_MOST_HOPS = 20
+"""Entries of X-Forwarded-For that are read, from the end."""
+_IPV6_SITE = 64
+
+
+def proxy_network(text: str) -> Network:
+    """A configured proxy or network of proxies. Raises ValueError."""
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r}: write addresses or networks, as 10.0.0.5 or 10.0.0.0/24") from error
+
+
+def client_of(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
+    """The client's address: `peer`, or what trusted proxies report of it in their X-Forwarded-For headers."""
+    hops = [each.strip() for each in ",".join(forwarded).split(",")][-_MOST_HOPS:]
+    client = peer
+    while hops and _is_in(client, trusted):
+        named = _parse(hops.pop())
+        if named is None:
+            break
+        client = str(named)
+    return client
+
+
+def limited_part(address: str) -> str:
+    """What limits of addresses count by: an IPv4 address, or the /64 of an IPv6 one, which one site has as a whole."""
+    parsed = _parse(address)
+    if isinstance(parsed, IPv6Address):
+        return str(IPv6Network((parsed, _IPV6_SITE), strict=False))
+    return address if parsed is None else str(parsed)
+
+
+class ClientAddress:
+    """Replaces the peer's address in a scope by the client's."""
+
+    def __init__(self, app: ASGIApp, trusted: Sequence[Network]) -> None:
+        self._app = app
+        self._trusted = trusted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._trusted and scope["type"] in ("http", "websocket") and scope.get("client"):
+            peer, port = scope["client"]
+            forwarded = Headers(scope=scope).getlist("x-forwarded-for")
+            client = client_of(peer, forwarded, self._trusted)
+            scope = {**scope, "client": (client, port if client == peer else 0)}
+        await self._app(scope, receive, send)
+
+
+def _is_in(address: str, networks: Sequence[Network]) -> bool:
+    parsed = _parse(address)
+    return parsed is not None and any(parsed in each for each in networks)
+
+
+def _parse(text: str) -> Address | None:
+    """An address, as proxies write it: also `192.0.2.1:4711` and `[2001:db8::1]:4711`. IPv4 in IPv6 is IPv4."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        parsed = ip_address(text)
+    except ValueError:
+        return None
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return mapped or parsed
