@@ -1,18 +1,14 @@
 """`ecp adopt`: an existing call centre becomes a tenant. By default it only shows what would be done."""
 
 import json
-import os
-import urllib.error
-import urllib.request
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from cli.gateway import call, errors, printable, reason
+
 console = Console(markup=False, emoji=False)
-errors = Console(stderr=True, markup=False, emoji=False)
-_TIMEOUT = 60.0
-"""Seconds: the gateway sizes several times, and the deployer reads the whole namespace."""
 _SHOWN = 20
 """Changes that are shown of each list; `--json` has all."""
 
@@ -39,15 +35,14 @@ def adopt(
     body |= {"service_requirements": _requirements(sessions)} if sessions else {}
     body |= {key: value for key, value in (("target", target), ("name", name)) if value}
     body |= {"options": {"force_conflicts": True}} if force_conflicts else {}
-    base = url or os.environ.get("ECP_URL") or "http://127.0.0.1:8001"
-    status, answer = _post(f"{base.rstrip('/')}/api/v1/tenants/adopt", body, demo=demo)
+    status, answer = call("POST", "/api/v1/tenants/adopt", body, demo=demo, url=url)
     if as_json:
         console.print_json(json.dumps(answer, ensure_ascii=False))
     elif status < 300:
         _show(answer)
     if status >= 300:
         if not as_json:
-            errors.print(_reason(answer))
+            errors.print(reason(answer))
         raise typer.Exit(1)
 
 
@@ -56,24 +51,6 @@ def _requirements(sessions: list[str]) -> dict[str, int]:
     if wrong := [service for service, _, count in pairs if not service or not count.isdecimal()]:
         raise typer.BadParameter(f"{wrong[0] or 'a service'}: write SERVICE=NUMBER, as callbot=50")
     return {service: int(count) for service, _, count in pairs}
-
-
-def _post(url: str, body: dict[str, Any], *, demo: bool) -> tuple[int, dict[str, Any]]:
-    if not url.startswith(("http://", "https://")):
-        raise typer.BadParameter(f"{url} is not an address: write http://host:port")
-    headers = {"Content-Type": "application/json", "X-Demo-Mode": str(demo).lower()}
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers)  # noqa: S310 - checked above
-    try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        try:
-            return error.code, json.load(error)
-        except ValueError:
-            return error.code, {"error": {"message": f"{error.code} {error.reason}"}}
-    except (OSError, ValueError) as error:
-        errors.print(f"The gateway at {url} can't be reached: {error}. Set ECP_URL or --url.")
-        raise typer.Exit(1) from error
 
 
 def _show(answer: dict[str, Any]) -> None:
@@ -99,7 +76,7 @@ def _list(title: str, lines: list[str]) -> None:
         return
     console.print(f"{title} ({len(lines)}):")
     for line in lines[:_SHOWN]:
-        console.print(f"  {_printable(line)}")
+        console.print(f"  {printable(line)}")
     if len(lines) > _SHOWN:
         console.print(f"  and {len(lines) - _SHOWN} more")
 
@@ -111,16 +88,3 @@ def _change(change: dict[str, Any]) -> str:
 
 def _given(options: dict[str, Any]) -> str:
     return json.dumps({name: value for name, value in options.items() if value}, ensure_ascii=False)
-
-
-def _reason(answer: dict[str, Any]) -> str:
-    error = answer.get("error") or {}
-    details = error.get("details") or {}
-    lines = [str(error.get("message"))]
-    lines += [f"  {each.get('field')}: {each.get('message')}" for each in details.get("errors") or ()]
-    return _printable("\n".join(lines))
-
-
-def _printable(text: str) -> str:
-    """Without what a terminal would obey."""
-    return "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text)

@@ -12,6 +12,7 @@ from embedded import systems
 from embedded.addresses import addresses
 from embedded.dead_letters import dead_letters
 from embedded.errors import EmbeddedError
+from embedded.first_key import first_key
 from embedded.report import ConsoleReport
 from embedded.runner import clean, run
 from embedded.settings import EmbeddedSettings
@@ -31,6 +32,8 @@ def main() -> int:
         "dlq", help="dead letters of the running stack: list, show, replay, drop", add_help=False
     )
     letters.add_argument("arguments", nargs=argparse.REMAINDER)
+    first = commands.add_parser("first-key", help="make the first administrator's API key", add_help=False)
+    first.add_argument("arguments", nargs=argparse.REMAINDER)
     _add_bus(commands.add_parser("bus", help="accounts of other systems on the bus"))
     options = parser.parse_args()
     for stream in (sys.stdout, sys.stderr):
@@ -44,6 +47,8 @@ def main() -> int:
             print("\n".join(addresses(EmbeddedSettings.read(), passwords=options.passwords)))
         elif options.command == "bus":
             _bus(EmbeddedSettings.read(), options)
+        elif options.command == "first-key":
+            first_key(EmbeddedSettings.read(), options.arguments)
         elif options.command == "dlq":
             dead_letters(EmbeddedSettings.read(), options.arguments)
         else:

@@ -1,0 +1,88 @@
+"""Calls of `ecp` to the gateway: its address, the key, and errors as sentences.
+
+The key or token comes from the environment or a file, never from an option: options are in process lists and histories.
+"""
+
+import json
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+errors = Console(stderr=True, markup=False, emoji=False)
+DEFAULT_URL = "http://127.0.0.1:8001"
+_TIMEOUT = 60.0
+"""Seconds: the longest call sizes several times, and waits for a worker that reads a whole namespace."""
+_LONGEST_KEY = 16 * 1024
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """The gateway has none below `/api`, and urllib would send the key to wherever one leads."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Leave the answer as it is."""
+
+
+_OPENER = urllib.request.build_opener(_NoRedirects)
+
+
+def call(method: str, path: str, body: Any = None, *, demo: bool, url: str | None) -> tuple[int, Any]:
+    """The status and the JSON of an answer; None without one. Ends the command if the gateway can't be reached."""
+    base = (url or os.environ.get("ECP_URL") or DEFAULT_URL).rstrip("/")
+    if not base.startswith(("http://", "https://")):
+        raise typer.BadParameter(f"{base} is not an address: write http://host:port")
+    headers = {"Content-Type": "application/json", "X-Demo-Mode": str(demo).lower(), **_authorization()}
+    content = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{base}{path}", content, headers, method=method)  # noqa: S310 - checked above
+    try:
+        with _OPENER.open(request, timeout=_TIMEOUT) as answer:
+            text = answer.read()
+            return answer.status, json.loads(text) if text else None
+    except urllib.error.HTTPError as error:
+        try:
+            return error.code, json.load(error)
+        except ValueError:
+            return error.code, {"error": {"message": f"{error.code} {error.reason}"}}
+    except (OSError, ValueError) as error:
+        errors.print(f"The gateway at {base} can't be reached: {error}. Set ECP_URL or --url.")
+        raise typer.Exit(1) from error
+
+
+def reason(answer: Any) -> str:
+    """The sentence of an error, with a line for each field."""
+    error = (answer or {}).get("error") or {}
+    details = error.get("details") or {}
+    lines = [str(error.get("message"))]
+    lines += [f"  {each.get('field')}: {each.get('message')}" for each in details.get("errors") or ()]
+    return printable("\n".join(lines))
+
+
+def printable(text: str) -> str:
+    """Without what a terminal would obey."""
+    return "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text)
+
+
+def _authorization() -> dict[str, str]:
+    """The header with ECP_TOKEN, or with the content of the file ECP_TOKEN_FILE; empty without either."""
+    key = os.environ.get("ECP_TOKEN", "").strip()
+    if not key and (file := os.environ.get("ECP_TOKEN_FILE")):
+        key = _key_in(Path(file))
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        # Not shown: what it is may be a secret all the same.
+        errors.print("ECP_TOKEN can't be used: it has spaces, or characters that no key has.")
+        raise typer.Exit(1)
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def _key_in(file: Path) -> str:
+    try:
+        with file.open(encoding="ascii") as text:
+            return text.read(_LONGEST_KEY).strip()
+    except (OSError, ValueError) as error:
+        reason_of_it = error.strerror if isinstance(error, OSError) else "it has characters that no key has"
+        errors.print(f"ECP_TOKEN_FILE={file} can't be read: {reason_of_it}")
+        raise typer.Exit(1) from error
