@@ -18,6 +18,8 @@ from starlette.middleware import Middleware
 from services.gateway import housekeeping
 from services.gateway.access import routes as access_routes
 from services.gateway.access.authentication import Authentication
+from services.gateway.access.credentials import any_credential
+from services.gateway.access.socket_credentials import Subprotocol
 from services.gateway.access.wiring import Access, build_access
 from services.gateway.adoption import routes as adoption
 from services.gateway.callbacks import routes as callbacks
@@ -43,7 +45,10 @@ from services.gateway.http.unknown_fields import UnknownFields
 from services.gateway.http.write_check import WriteCheck
 from services.gateway.inbound.handlers import execute
 from services.gateway.ingest.handlers import fail_dead_letter, project, store_sla
+from services.gateway.keys import routes as keys_routes
+from services.gateway.keys.verifier import KeyVerifier
 from services.gateway.lifecycle import routes as lifecycle
+from services.gateway.limits.wiring import Limits
 from services.gateway.manifests import routes as manifests
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.mode_context import ModeContext, ModeContexts, build_contexts
@@ -52,6 +57,8 @@ from services.gateway.outbox.drainer import OutboxDrainer
 from services.gateway.recommendations import routes as recommendations
 from services.gateway.settings import GatewaySettings
 from services.gateway.sla import routes as sla
+from services.gateway.socket_tickets import routes as socket_tickets
+from services.gateway.socket_tickets.verifier import TicketVerifier
 from services.gateway.tenant_diff import routes as tenant_diff
 from services.gateway.tenant_ids import routes as tenant_ids
 from services.gateway.tenants import routes as tenants
@@ -62,8 +69,10 @@ from shared.bus import Worker
 from shared.catalog import Catalog, load_catalog
 from shared.database import Databases
 from shared.errors import PermanentError
+from shared.http.client_address import ClientAddress
 from shared.http.crowd import Crowd
 from shared.http.gate import Gate
+from shared.http.head_bounds import HeadBounds
 from shared.subjects import (
     GATEWAY_FAILS_DEAD_LETTERS,
     GATEWAY_INGESTS_OUTSIDE,
@@ -88,6 +97,8 @@ _FEATURES: tuple[APIRouter, ...] = (
     dashboards.router,
     tenants.router,
     access_routes.router,
+    keys_routes.router,
+    socket_tickets.router,
 )
 """The routers below `/api/v1`. Exact paths such as `/tenants/validate-manifest` come before `/tenants/{tenant_id}`."""
 _PROJECTIONS = 4
@@ -107,18 +118,21 @@ def create_app(
     socket_databases = Databases(settings, "gateway-sockets", pool_size=settings.socket_pool_size)
     for each in (databases, socket_databases):
         worker.closes(each.dispose)
-    access = build_access(settings)
+    keys = KeyVerifier(databases)
+    access = build_access(settings, keys, TicketVerifier(databases, keys.still))
     worker.closes(access.close)
     metrics = GatewayMetrics(worker.registry)
+    limits = Limits(settings, metrics)
     modes = build_contexts(settings, catalog, databases, worker)
     sockets = {mode: build_sockets(context, socket_databases[mode], metrics) for mode, context in modes.items()}
     _consume(worker, modes, metrics)
     for mode, context in modes.items():
         _run_in_background(context, sockets[mode], metrics)
     housekeeping.schedule_metrics(worker, modes, metrics)
+    housekeeping.schedule_last_uses(modes, keys.uses)
     lifespan = partial(_lifespan, worker, settings, on_failure)
-    app = _with_routes(Api(catalog, lifespan=lifespan, middleware=_middleware(settings, metrics, access)))
-    app.state.settings, app.state.access = settings, access
+    app = _with_routes(Api(catalog, lifespan=lifespan, middleware=_middleware(settings, metrics, access, limits)))
+    app.state.settings, app.state.access, app.state.keys, app.state.limits = settings, access, keys, limits
     app.state.worker, app.state.modes, app.state.sockets = worker, modes, sockets
     app.state.metrics, app.state.databases = metrics, databases
     return app
@@ -160,9 +174,10 @@ def _with_routes(app: Api) -> Api:
     return app
 
 
-def _middleware(settings: GatewaySettings, metrics: GatewayMetrics, access: Access) -> list[Middleware]:
+def _middleware(settings: GatewaySettings, metrics: GatewayMetrics, access: Access, limits: Limits) -> list[Middleware]:
     """The outermost first; `http.middleware` describes each."""
     return [
+        Middleware(ClientAddress, trusted=settings.proxy_networks),
         Middleware(RequestScope),
         Middleware(UnexpectedErrors),
         Middleware(RequestCount, count=metrics.count_request),
@@ -178,8 +193,12 @@ def _middleware(settings: GatewaySettings, metrics: GatewayMetrics, access: Acce
             most_sockets=partial(_most_sockets, settings),
             refuse=partial(error_response, headers={"Connection": "close"}),
         ),
+        Middleware(HeadBounds, refuse=error_response),
+        Middleware(Subprotocol),
         Middleware(ModeChoice),
+        *limits.before_authentication(any_credential),
         Middleware(Authentication, verifiers=access.verifiers, on_refused=metrics.count_refused_credential),
+        *limits.after_authentication(),
         Middleware(
             BodyLimit,
             limit=settings.max_body_bytes,
@@ -187,6 +206,7 @@ def _middleware(settings: GatewaySettings, metrics: GatewayMetrics, access: Acce
             seconds=settings.body_timeout,
         ),
         Middleware(JsonBody),
+        *limits.last(),
     ]
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from services.gateway.dashboards.repository import existing
 from services.gateway.deployments.repository import delete_old_events
 from services.gateway.idempotency.repository import delete_old_keys
+from services.gateway.keys.last_use import WRITE_EVERY, LastUses
 from services.gateway.manifests.manifest_gc import collect_garbage
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.mode_context import ModeContext, ModeContexts
@@ -40,6 +41,13 @@ def schedule(context: ModeContext, metrics: GatewayMetrics) -> None:
 def schedule_metrics(worker: Worker, modes: ModeContexts, metrics: GatewayMetrics) -> None:
     """Register the task that drops the metrics of deleted tenants."""
     _repeat(worker, "dropping metrics", partial(drop_deleted_tenants, modes, metrics), every=_COUNT_EVERY)
+
+
+def schedule_last_uses(modes: ModeContexts, uses: LastUses) -> None:
+    """Register the task that writes when API keys were used last."""
+    for mode, context in modes.items():
+        write = partial(uses.write, mode, context.database)
+        _repeat(context.worker, f"writing uses of keys {mode}", write, every=WRITE_EVERY)
 
 
 def _repeat(

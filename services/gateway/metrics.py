@@ -65,6 +65,14 @@ class GatewayMetrics:
         )
         self.sockets = Gauge("ecp_sockets", "Open WebSockets", ["kind"], registry=registry)
         self.missed = Counter("ecp_socket_missed", "Messages that were dropped for slow sockets", registry=registry)
+        self.refused = Counter(
+            "ecp_calls_refused",
+            "Calls that a limit refused: a rate (identity, address, failures) or overload (overloaded)",
+            ["reason"],
+            registry=registry,
+        )
+        self.in_work = Gauge("ecp_calls_in_work", "Calls that are in work", ["mode", "kind"], registry=registry)
+        self.waiting = Gauge("ecp_calls_waiting", "Calls that wait for a slot", ["mode", "kind"], registry=registry)
         self.tenants: set[str] = set()
         """The ids that are labels at present."""
         self.usage = UsageCollector()
@@ -81,6 +89,10 @@ class GatewayMetrics:
     def count_refused_credential(self, reason: str) -> None:
         """Count a call that authentication refused; `reason` is one of our message ids."""
         self._refused_credentials.labels(reason).inc()
+
+    def count_refusal(self, reason: str) -> None:
+        """Count a call that a limit refused."""
+        self.refused.labels(reason).inc()
 
     def show_usage(self, mode: Mode, tenant_id: str, values: dict[str, float], measured: datetime) -> None:
         """Show the values of a sample. Its tenant may not exist: `forget` removes it later."""

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 from shared.choices import ClusterOptions, parse_defaults
 from shared.database.direct import MOST_CONNECTIONS
 from shared.database.settings import DatabaseSettings
+from shared.http.client_address import Network, proxy_network
 from shared.http.connections import ConnectionLimits
 from shared.http.settings import HttpSettings
 from shared.identity.settings import IdentitySettings
@@ -54,11 +56,42 @@ class GatewaySettings(BusSettings, DatabaseSettings, HttpSettings, IdentitySetti
     letter and replayed for 44."""
     cluster_defaults_path: Path | None = None
     """A TOML file with the defaults of tenants' `cluster_options`, a table for each target (docs/choices.md)."""
+    socket_recheck: float = Field(default=5.0, gt=0, le=60)
+    """Seconds between two checks of whether the caller of an open WebSocket still has its rights."""
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    """Addresses or networks of reverse proxies, `10.0.0.5,10.1.0.0/16`: only their X-Forwarded-For counts."""
+    rate_limits: Literal["auto", "on", "off"] = "auto"
+    """Whether calls are limited by a rate; `auto` is as authentication. Each process counts for itself."""
+    identity_rate: int = Field(default=1200, ge=1)
+    """Calls a minute of one person or key."""
+    address_rate: int = Field(default=6000, ge=1)
+    """Calls a minute of one address (IPv6: of one /64), of all its callers: a company may have one for all."""
+    failed_rate: int = Field(default=30, ge=1)
+    """Credentials a minute of one address that prove nothing."""
+    calls_at_once: int = Field(default=20, ge=1)
+    """Calls in work, of each mode for reads and for writes; more than twice DATABASE_POOL_SIZE only wait for it."""
+    calls_waiting: int = Field(default=100, ge=0)
+    """Calls that wait for those, in their order; further ones are answered 503 at once."""
+    call_wait: float = Field(default=2.0, gt=0)
+    """Seconds that a call waits at most."""
     stop_timeout: int = Field(default=3, ge=0)
     """Seconds that a stop waits for requests in flight and open sockets."""
     redis_url: str | None = Field(default=None, repr=False)
     k8s_simulator_redis_url: str | None = Field(default=None, repr=False)
     """Documented variables, accepted and ignored: JetStream key-value is used instead of Redis."""
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _separate_proxies(cls, value: object) -> object:
+        """Separated by commas."""
+        return tuple(each.strip() for each in value.split(",") if each.strip()) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _usable_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            proxy_network(each)
+        return value
 
     @model_validator(mode="after")
     def _readable_defaults(self) -> Self:
@@ -73,6 +106,11 @@ class GatewaySettings(BusSettings, DatabaseSettings, HttpSettings, IdentitySetti
         """The defaults of tenants' `cluster_options` by target, read once."""
         path = self.cluster_defaults_path
         return {} if path is None else parse_defaults(path.read_text(encoding="utf-8"))
+
+    @property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        """The trusted proxies."""
+        return tuple(map(proxy_network, self.trusted_proxies))
 
     @property
     def connection_limits(self) -> ConnectionLimits:

@@ -25,6 +25,8 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "outbox": {GATEWAY: _OWN},
     "stream_positions": {GATEWAY: _OWN},
     "idempotency_keys": {GATEWAY: _OWN},
+    "api_keys": {GATEWAY: _OWN},
+    "socket_tickets": {GATEWAY: _OWN},
     "monitoring_data": {GATEWAY: _READ, MONITOR: _OWN},
     "availability_samples": {MONITOR: _OWN},
     "availability_runs": {MONITOR: _OWN},

@@ -12,6 +12,8 @@
     outbox                            events that are part of a transaction, until NATS has them
     stream_positions                  where each stream was last seen, to notice one that lost its end
     idempotency_keys                  first answers
+    api_keys                          keys of machines, with hashes instead of secrets
+    socket_tickets                    what opens a WebSocket once, for 30 s
 
 The gateway writes all but what measures (`monitoring_*`, `availability_*`, `maintenance_windows`), which is the
 monitor's. What creates them is `migrations/`; a test
@@ -220,6 +222,33 @@ idempotency_keys = Table(
     Column("answer", JSONB),
     _timestamp("created_at", nullable=False),
     Index("idempotency_keys_created_at", "created_at"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", String(20), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("tenants", JSONB(none_as_null=True)),  # NULL: every tenant
+    Column("digest", LargeBinary, nullable=False),  # SHA-256 of the key
+    Column("previous_digest", LargeBinary),  # after a rotation, valid until previous_until
+    _timestamp("previous_until", default=False),
+    _timestamp("created_at", nullable=False),
+    Column("created_by", String(200), nullable=False),
+    _timestamp("expires_at", nullable=False, default=False),
+    _timestamp("last_used_at", default=False),
+)
+
+socket_tickets = Table(
+    "socket_tickets",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),  # SHA-256 of the ticket
+    Column("subject", String(300), nullable=False),
+    Column("caller", JSONB, nullable=False),
+    _timestamp("expires_at", nullable=False, default=False),
+    Index("socket_tickets_expires_at", "expires_at"),
+    Index("socket_tickets_subject", "subject", "expires_at"),
 )
 
 monitoring_data = Table(

@@ -28,6 +28,7 @@ TAGS = {
     "monitoring": "Metric series of a tenant, and measurements of other systems.",
     "sla": "Availability, error budgets, reports and planned maintenance.",
     "access": "How to sign in, who calls, and what callers may do.",
+    "keys": "API keys for machines, made, rotated and revoked by administrators.",
     "operations": "Health, Prometheus metrics, the cluster's resources and the operations dashboard.",
 }
 """One for each feature, in the order in which the pages show them."""
@@ -40,13 +41,16 @@ Sizes, renders, deploys and monitors AI contact centres.
   header a call concerns production.
 - **Errors.** Every error is `{"error": {"code", "message", "details", "timestamp", "request_id"}}`. Codes are stable,
   and each operation lists those that it can answer with. A 503 has `Retry-After`.
+- **Limits.** Where authentication is on, calls beyond a rate are answered 429 with `Retry-After`; `RateLimit` tells how
+  many are left. Calls beyond what can be in work are answered 503.
 - **Request id.** `X-Request-ID` is echoed, or made if it is absent. It is in every log line and event of the request.
 - **Language.** `Accept-Language: ko` or `en` chooses the language of messages, which `Content-Language` names.
 - **Timings.** `X-Debug: true` adds `X-Debug-Info` with the duration of each step.
 - **Bodies** are JSON with `Content-Type: application/json`, at most 1 MiB.
 
 The WebSockets `/ws/deployment/{deployment_id}` and `/ws/monitoring/{tenant_id}` send what the operations
-`listDeploymentEvents` and `getMonitoring` return, as it happens.
+`listDeploymentEvents` and `getMonitoring` return, as it happens. A page proves who it is by a subprotocol
+(`["ecp.v1", "bearer.<token>"]`) or a ticket of `createSocketTicket`.
 """
 _MODE = {
     "name": "X-Demo-Mode",

@@ -1,13 +1,18 @@
 """The ASGI middlewares that every request passes before it reaches a route, the outermost first.
 
+    ClientAddress       the client's address, also behind trusted proxies (shared.http.client_address)
     RequestScope        id, language and log context; X-Request-ID, Content-Language and X-Debug-Info in the answer
     UnexpectedErrors    an unhandled exception becomes a documented 500 and one log entry
     RequestCount        the documented request metric
     Gate                refuses foreign hosts and origins (shared.http.gate)
+    HeadBounds          refuses a path, a query or headers that are too large (shared.http.head_bounds)
     ModeChoice          reads X-Demo-Mode, or `?demo=` for a socket
+    AddressLimit        bounds the calls of one address, and credentials that prove nothing (limits)
     Authentication      finds out who calls (access.authentication)
+    IdentityLimit       bounds the calls of one person or key (limits)
     BodyLimit           refuses a body that is too large or too slow before it is parsed (bodies)
     JsonBody            refuses a body that isn't JSON (bodies)
+    Admission           bounds the calls of the API that are in work and that wait (limits)
 
 They are pure ASGI, because Starlette's function middlewares run each request in a task of its own, and a context
 variable that a route sets isn't visible outside of that task.
@@ -35,7 +40,8 @@ DEBUG_INFO = "X-Debug-Info"
 DEMO_MODE = "X-Demo-Mode"
 FOREIGN_PAGES_SEND = ("Authorization", "Idempotency-Key", "If-None-Match", DEMO_MODE, REQUEST_ID, "X-Debug")
 """Request headers that pages of CORS_ORIGINS may send, besides those that every page may send."""
-FOREIGN_PAGES_READ = ("Content-Disposition", "ETag", "Retry-After", "WWW-Authenticate", REQUEST_ID, DEBUG_INFO)
+_LIMITS = ("RateLimit", "RateLimit-Policy", "Retry-After")
+FOREIGN_PAGES_READ = ("Content-Disposition", "ETag", "WWW-Authenticate", *_LIMITS, REQUEST_ID, DEBUG_INFO)
 """Response headers that pages of CORS_ORIGINS may read."""
 _REQUEST_ID_RULE = "must be 1 to 128 letters, digits or any of . _ : / + = @ -, beginning with a letter or digit"
 BAD_REQUEST_CLOSE = 4400

@@ -34,9 +34,13 @@ class ErrorAnswer(Model):
 _ALWAYS = (
     "INVALID_MODE",
     "UNAUTHORIZED",
+    "FORBIDDEN",
     "ORIGIN_NOT_ALLOWED",
     "MISDIRECTED_REQUEST",
     "VALIDATION_ERROR",
+    "URL_TOO_LONG",
+    "HEADERS_TOO_LARGE",
+    "RATE_LIMITED",
     "INTERNAL",
     "OVERLOADED",
     # While the identity provider doesn't answer.
@@ -47,6 +51,7 @@ _RETRY_AFTER = {"description": "Seconds until a retry is worth it", "schema": {"
 _CHALLENGE = {"description": "What is wrong with the credential (RFC 6750)", "schema": {"type": "string"}}
 _HEADERS: dict[int, dict[str, Any]] = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": _CHALLENGE},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": _RETRY_AFTER},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": _RETRY_AFTER},
 }
 REFERENCE = "#/components/schemas/{model}"

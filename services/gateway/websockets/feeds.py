@@ -27,6 +27,8 @@ class Sockets:
     samples: StreamFeed[Sample]
     """By tenant id."""
     open_sockets: Gauge
+    recheck: float
+    """Seconds between two checks of the rights of an open socket."""
 
 
 def build_sockets(context: ModeContext, database: Database, metrics: GatewayMetrics) -> Sockets:
@@ -36,6 +38,7 @@ def build_sockets(context: ModeContext, database: Database, metrics: GatewayMetr
         deployments=_deployment_feed(context, metrics),
         samples=_sample_feed(context, metrics),
         open_sockets=metrics.sockets,
+        recheck=context.settings.socket_recheck,
     )
 
 

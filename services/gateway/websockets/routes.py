@@ -5,7 +5,7 @@ browsers can't send the header, and the guides' pages send no parameter. A socke
 browser shows the close code to the page, but not why a handshake failed.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Annotated
 
 import structlog
@@ -19,6 +19,7 @@ from services.gateway.websockets.connection import NOT_FOUND, TRY_AGAIN, close
 from services.gateway.websockets.deployment import watch_deployment
 from services.gateway.websockets.feeds import Sockets
 from services.gateway.websockets.monitoring import watch_monitoring
+from services.gateway.websockets.rights import RightsEnded, with_rights
 from shared.errors import TemporaryError
 from shared.subjects import Mode
 
@@ -26,7 +27,7 @@ router = APIRouter()
 _log = structlog.get_logger(__name__)
 _LARGEST_SEQ = 2**62
 
-Watch = Callable[[Sockets, int | None], Awaitable[bool]]
+Watch = Callable[[Sockets, int | None], Coroutine[object, object, bool]]
 """Serves a socket until it ends; False if the mode doesn't have the id."""
 
 
@@ -84,6 +85,8 @@ async def _serve(websocket: WebSocket, topic: str, candidates: Sequence[Sockets]
         return
     try:
         is_known = await _watch_first(candidates, since, watch)
+    except RightsEnded as ended:
+        await close(websocket, ended.code, ended.reason)
     except TemporaryError as error:
         _log.info(f"WebSocket closed: {error.message}", action="close-socket")
         await close(websocket, TRY_AGAIN, error.message)
@@ -95,9 +98,13 @@ async def _serve(websocket: WebSocket, topic: str, candidates: Sequence[Sockets]
 async def _watch_first(candidates: Sequence[Sockets], since: int | None, watch: Watch) -> bool:
     """Serve the socket from the first mode that has its id; False if none has it."""
     for sockets in candidates:
-        if await watch(sockets, since):
+        if await with_rights(watch(sockets, since), _always, every=sockets.recheck):
             return True
     return False
+
+
+async def _always() -> bool:
+    return True
 
 
 def _since(websocket: WebSocket) -> int | None:

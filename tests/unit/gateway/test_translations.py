@@ -23,7 +23,6 @@ _ENGLISH_ONLY = {
     "KUBERNETES_ERROR": "names the cluster's reason",
     "UNAUTHORIZED": "each reason has an id of its own",
     "FORBIDDEN": "not raised",
-    "RATE_LIMITED": "not raised",
 }
 """Codes of errors without a Korean message."""
 _DETAILS = {
@@ -38,6 +37,9 @@ _DETAILS = {
     "MISDIRECTED_REQUEST": {"host", "setting"},
     "ORIGIN_NOT_ALLOWED": {"origin", "setting"},
     "REQUEST_TIMEOUT": {"seconds"},
+    "RATE_LIMITED": {"policy", "limit", "retry_after"},
+    "URL_TOO_LONG": {"limit_bytes"},
+    "HEADERS_TOO_LARGE": {"most", "limit_bytes"},
 }
 """Details of errors that are parameters."""
 _CONTEXT = {"min_length", "max_length", "expected", "gt", "ge", "lt", "le"}
