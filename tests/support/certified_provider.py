@@ -127,7 +127,11 @@ class CertifiedProvider:
         await self.start()
 
     async def sign_in(self, account: str) -> str:
-        """The access token of a person, by authorization code with PKCE: what a page and its browser do."""
+        """The access token of a person."""
+        return str((await self.tokens(account))["access_token"])
+
+    async def tokens(self, account: str) -> dict[str, Any]:
+        """What a page gets for a person, by authorization code with PKCE: what it and its browser do."""
         verifier = secrets.token_urlsafe(48)
         async with local_client(follow_redirects=False) as browser:
             code = await _code(browser, f"{self.issuer}/auth", account, verifier)
@@ -142,7 +146,7 @@ class CertifiedProvider:
                     "resource": RESOURCE,
                 },
             )
-        return _token(answer)
+        return _content(answer)
 
     async def machine(self, client: str = "ci") -> str:
         """The access token of a program, by client credentials."""
@@ -152,7 +156,7 @@ class CertifiedProvider:
                 data={"grant_type": "client_credentials", "scope": "calls", "resource": RESOURCE},
                 auth=(client, self.secret),
             )
-        return _token(answer)
+        return str(_content(answer)["access_token"])
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -231,7 +235,7 @@ def _between(text: str, before: str, after: str) -> str:
     return rest.partition(after)[0]
 
 
-def _token(answer: httpx.Response) -> str:
+def _content(answer: httpx.Response) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
-    token: str = answer.json()["access_token"]
-    return token
+    content: dict[str, Any] = answer.json()
+    return content

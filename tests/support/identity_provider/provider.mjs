@@ -31,6 +31,7 @@ const provider = new Provider(settings.issuer, {
       response_types: [],
     },
   ],
+  clientDefaults: { id_token_signed_response_alg: settings.keys[0].alg },
   cookies: { keys: ['the tests sign no secret'] },
   jwks: { keys: settings.keys },
   features: {
