@@ -30,7 +30,7 @@ from tests.support.asgi import call
 from tests.support.http_client import local_client
 from tests.support.token_issuer import CLIENT, TokenIssuer, ec_key, ed_key, rsa_key, running_issuer
 
-CALLS, ROUNDS, WARM_UP = 300, 9, 100
+CALLS, ROUNDS, WARM_UP = 200, 7, 50
 CHECKS = 2000
 LIMIT = 0.05
 DEMO = {"X-Demo-Mode": "true"}
