@@ -32,8 +32,10 @@ def main() -> int:
         "dlq", help="dead letters of the running stack: list, show, replay, drop", add_help=False
     )
     letters.add_argument("arguments", nargs=argparse.REMAINDER)
-    first = commands.add_parser("first-key", help="make the first administrator's API key", add_help=False)
-    first.add_argument("arguments", nargs=argparse.REMAINDER)
+    first = commands.add_parser("first-key", help="make the first administrator's API key")
+    first.add_argument("--name", default="first administrator", help="what uses it")
+    first.add_argument("--days", default="365", help="days until it ends")
+    first.add_argument("--demo", action="store_true", help="for the demo mode; without it for production")
     _add_bus(commands.add_parser("bus", help="accounts of other systems on the bus"))
     options = parser.parse_args()
     for stream in (sys.stdout, sys.stderr):
@@ -48,7 +50,7 @@ def main() -> int:
         elif options.command == "bus":
             _bus(EmbeddedSettings.read(), options)
         elif options.command == "first-key":
-            first_key(EmbeddedSettings.read(), options.arguments)
+            first_key(EmbeddedSettings.read(), options.name, options.days, demo=options.demo)
         elif options.command == "dlq":
             dead_letters(EmbeddedSettings.read(), options.arguments)
         else:

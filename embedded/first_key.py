@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Sequence
 from typing import NoReturn
 
 from embedded.databases import EmbeddedDatabases
@@ -11,12 +10,13 @@ from embedded.errors import EmbeddedError
 from embedded.settings import EmbeddedSettings
 
 
-def first_key(settings: EmbeddedSettings, arguments: Sequence[str]) -> NoReturn:
-    """Become `python -m services.gateway.keys` with `arguments`. Raises EmbeddedError where no stack has ever run."""
+def first_key(settings: EmbeddedSettings, name: str, days: str, *, demo: bool) -> NoReturn:
+    """Become `python -m services.gateway.keys`. Raises EmbeddedError where no stack has ever run."""
     file = DataDirectory(settings.data_dir).database_passwords
     if not file.exists():
         raise EmbeddedError(f"Nothing has run in {settings.data_dir} yet; start it with `make run`.")
     urls = EmbeddedDatabases(settings, file).urls_of("gateway")
+    arguments = ["--name", name, "--days", days, *(["--demo"] if demo else [])]
     os.execve(  # noqa: S606 - to become the command is the purpose
         sys.executable, [sys.executable, "-m", "services.gateway.keys", *arguments], {**os.environ, **urls}
     )
