@@ -4,12 +4,16 @@ The environment is read here and in each service's `settings.py`, nowhere else. 
 with a sentence that names the variable (`load`).
 """
 
+import ssl
 import sys
+from pathlib import Path
 from typing import Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from shared.secret_files import SecretFiles, latest
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -21,6 +25,18 @@ class ServiceSettings(BaseSettings):
     """What every service reads."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Secrets may be in files, too: `DATABASE_URL_FILE`."""
+        return (init_settings, env_settings, SecretFiles(settings_cls))
 
     environment: Literal["development", "production"] = "development"
     """In production no password has a default, and none of .env.example is taken."""
@@ -50,8 +66,17 @@ class ServiceSettings(BaseSettings):
 class BusSettings(ServiceSettings):
     """What a service on the bus reads."""
 
-    nats_url: str = "nats://127.0.0.1:4222"
-    """The bus, with this service's own account: `nats://<service>:<password>@<host>:4222`."""
+    nats_url: str = Field(default="nats://127.0.0.1:4222", repr=False)
+    """The bus, with this service's own account: `nats://<service>:<password>@<host>:4222`; `tls://` for TLS."""
+    nats_ca_file: Path | None = None
+    """PEM file of the authorities of NATS' certificate, where the system's don't know it. Only with `tls://`."""
+    nats_certificate_file: Path | None = None
+    """PEM file with this service's own certificate, where NATS asks for one (mutual TLS)."""
+    nats_key_file: Path | None = None
+    """PEM file with its key."""
+    nats_tls_first: bool = True
+    """Whether TLS begins before NATS sends anything (its `handshake_first`). Without it an attacker in between could
+    ask for a connection without TLS, and get the password."""
     publish_timeout: float = Field(default=5.0, gt=0)
     """Seconds until a publish without an acknowledgement counts as an outage. The client's own 0.5 s is
     shorter than a leader election in a NATS cluster."""
@@ -61,6 +86,33 @@ class BusSettings(ServiceSettings):
     """Seconds that a stop waits for handlers in flight: below Kubernetes' 30 s until SIGKILL."""
     otel_exporter_otlp_endpoint: str | None = None
     """Where traces go; without it nothing is traced, since tracing costs half of the throughput."""
+
+    @model_validator(mode="after")
+    def _usable_tls(self) -> Self:
+        files = (self.nats_ca_file, self.nats_certificate_file, self.nats_key_file)
+        if any(files) and urlsplit(self.nats_url).scheme != "tls":
+            raise ValueError("NATS_CA_FILE, NATS_CERTIFICATE_FILE and NATS_KEY_FILE need a NATS_URL with tls://")
+        if (self.nats_certificate_file is None) != (self.nats_key_file is None):
+            raise ValueError("NATS_CERTIFICATE_FILE and NATS_KEY_FILE belong together: set both, or neither")
+        try:
+            self.nats_tls()
+        except (OSError, ValueError) as error:
+            raise ValueError(f"NATS_CA_FILE, NATS_CERTIFICATE_FILE, NATS_KEY_FILE: {error}") from error
+        return self
+
+    def nats_tls(self) -> ssl.SSLContext | None:
+        """How NATS' certificate is checked, and what we show of our own; None without TLS. Raises OSError."""
+        if urlsplit(self.nats_url).scheme != "tls":
+            return None
+        context = ssl.create_default_context(cafile=self.nats_ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.nats_certificate_file is not None:
+            context.load_cert_chain(self.nats_certificate_file, self.nats_key_file, password="")
+        return context
+
+    def latest_nats_url(self) -> str:
+        """NATS_URL as its file is now, if it has one."""
+        return latest(self, "nats_url")
 
 
 def load(settings: type[S]) -> S:
@@ -72,3 +124,5 @@ def load(settings: type[S]) -> S:
             ": ".join(filter(None, (".".join(map(str, each["loc"])).upper(), each["msg"]))) for each in error.errors()
         )
         sys.exit(f"The environment is not usable: {problems}. Correct it and start again.")
+    except ValueError as error:
+        sys.exit(f"The environment is not usable: {error}. Correct it and start again.")

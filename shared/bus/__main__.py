@@ -12,6 +12,7 @@ from pydantic import Field
 from shared.access import BOOTSTRAP, inbox
 from shared.bus.accounts_check import AccountsMissing, check_accounts
 from shared.bus.bootstrap import bootstrap
+from shared.bus.nats_login import connection_options
 from shared.dependencies import Dependencies
 from shared.logging import configure_logging
 from shared.settings import BusSettings, load
@@ -28,7 +29,8 @@ class BootstrapSettings(BusSettings):
 
 
 async def _connect(settings: BootstrapSettings, **options: Any) -> Client:
-    return await nats.connect(settings.nats_url, name="ecp-bootstrap", inbox_prefix=inbox(BOOTSTRAP), **options)
+    login = connection_options(settings)
+    return await nats.connect(**login, name="ecp-bootstrap", inbox_prefix=inbox(BOOTSTRAP), **options)
 
 
 async def _bootstrap(settings: BootstrapSettings) -> None:

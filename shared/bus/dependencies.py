@@ -6,18 +6,20 @@ import nats.js.errors
 
 from shared.access import inbox
 from shared.bus.accounts_check import check_accounts
+from shared.bus.nats_login import connection_options
 from shared.errors import DependencyUnavailable
+from shared.settings import BusSettings
 from shared.subjects import Mode, Stream
 
 
-async def bus_is_ready(url: str, account: str) -> None:
+async def bus_is_ready(settings: BusSettings, account: str) -> None:
     """Raise DependencyUnavailable unless NATS answers and the streams of both modes exist; AccountsMissing.
 
     It opens a connection of its own: the broker's doesn't exist before the start and reconnects by itself later.
     """
     try:
         client = await nats.connect(
-            url,
+            **connection_options(settings),
             allow_reconnect=False,
             connect_timeout=1,
             name="ecp-ready",

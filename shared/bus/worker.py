@@ -29,6 +29,7 @@ from shared.bus.middlewares.context import current_delivery
 from shared.bus.middlewares.deadline import Deadline
 from shared.bus.middlewares.validation import decode
 from shared.bus.mode_bus import ModeBus
+from shared.bus.nats_login import addresses, broker_security
 from shared.bus.publishing import NATS_ERRORS, EventPublisher
 from shared.bus.pull_subscription import PullSubscription, wrap_pull_subscriptions
 from shared.bus.rpc import RpcClient, responder
@@ -64,7 +65,7 @@ class Worker:
         self.broker = _broker(service, settings, self._connection_ended, self._reconnected)
         self.publisher = EventPublisher(self.broker, service, settings.publish_timeout)
         self.rpc = RpcClient(self.broker)
-        self.requires("NATS", lambda: bus_is_ready(settings.nats_url, service))
+        self.requires("NATS", lambda: bus_is_ready(settings, service))
         self.dependencies.add("writes to NATS", self.publisher.check_writes, at_start=False)
         attempts = partial(self.key_value, Bucket.TRIES)
         metrics = BusMetrics(self.registry)
@@ -282,7 +283,8 @@ def _broker(
 ) -> NatsBroker:
     """Reconnect without a limit: after the default of 60 attempts a closed client spins and ignores SIGTERM."""
     return NatsBroker(
-        settings.nats_url,
+        addresses(settings.nats_url),
+        security=broker_security(settings),
         name=f"ecp-{service}",
         max_reconnect_attempts=-1,
         reconnect_time_wait=1,

@@ -43,7 +43,7 @@ class Database:
     ) -> None:
         """`pool_size` is another one than the settings'."""
         self.name = f"PostgreSQL ({mode})"
-        self._url = settings.postgres_url(mode)
+        self._mode = mode
         self._settings = settings
         self._application = f"ecp-{application}"
         self.engine = create_async_engine(
@@ -138,8 +138,9 @@ class Database:
         await self.engine.dispose()
 
     async def _connect(self) -> asyncpg.Connection:
+        # The URL of now: a password that has been rotated counts from the next connection on.
         return await asyncpg.connect(
-            self._url,
+            self._settings.postgres_url(self._mode),
             timeout=self._settings.database_connect_timeout,
             command_timeout=self._settings.database_command_timeout,
             server_settings={"application_name": self._application, "timezone": "UTC", **_KEEPALIVES},

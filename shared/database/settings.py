@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from shared.secret_files import latest
 from shared.settings import ServiceSettings
 from shared.subjects import Mode
 
@@ -44,5 +45,5 @@ class DatabaseSettings(ServiceSettings):
         return value
 
     def postgres_url(self, mode: Mode) -> str:
-        """The plain `postgresql://` URL of a mode's database."""
-        return self.demo_database_url if mode is Mode.DEMO else self.database_url
+        """The plain `postgresql://` URL of a mode's database, as its file is now if it has one."""
+        return latest(self, "demo_database_url" if mode is Mode.DEMO else "database_url")
