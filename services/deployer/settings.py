@@ -13,6 +13,10 @@ class DeployerSettings(BusSettings):
     port: int = Field(default=8013, ge=1, le=65535)
     k8s_simulator_url: str = "http://127.0.0.1:6360"
     """The simulator's address, as the guides name it; its virtual clusters are below `/clusters/`."""
+    k8s_simulator_ca_file: Path | None = None
+    """PEM file of the simulator's certificate authority (`ca.crt`), for an address with https://."""
+    k8s_simulator_token_file: Path | None = None
+    """File with the token for the simulator by HTTPS; read again when it changes."""
     kubernetes_config_path: Path | None = None
     """A kubeconfig, whose current context is the target `kubernetes`."""
     kubernetes_grows: bool = False

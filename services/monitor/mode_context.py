@@ -60,7 +60,12 @@ def observed_endpoint(mode: Mode, settings: MonitorSettings) -> Endpoint:
     """The API server of a mode's cluster: in production the kubeconfig's, if one is set; otherwise the simulator's."""
     if observed_target(mode, settings) == KUBERNETES:
         return Endpoint("production", kubeconfig=settings.kubeconfig)
-    return Endpoint(VIRTUAL_CLUSTERS[mode], server=virtual_cluster_url(settings.k8s_simulator_url, mode))
+    return Endpoint(
+        VIRTUAL_CLUSTERS[mode],
+        server=virtual_cluster_url(settings.k8s_simulator_url, mode),
+        authority=settings.k8s_simulator_ca_file,
+        token_file=settings.k8s_simulator_token_file,
+    )
 
 
 def observed_target(mode: Mode, settings: MonitorSettings) -> str:

@@ -15,6 +15,10 @@ class MonitorSettings(BusSettings, DatabaseSettings):
     """The port of `/health`, `/ready` and `/metrics`."""
     k8s_simulator_url: str = "http://127.0.0.1:6360"
     """The simulator: its cluster `demo` in demo mode, and `default` in production without a kubeconfig."""
+    k8s_simulator_ca_file: Path | None = None
+    """PEM file of the simulator's certificate authority (`ca.crt`), for an address with https://."""
+    k8s_simulator_token_file: Path | None = None
+    """File with the token for the simulator by HTTPS; read again when it changes."""
     kubernetes_config_path: Path | None = None
     """The kubeconfig file of production's cluster."""
     monitor_kubernetes_config_path: Path | None = None

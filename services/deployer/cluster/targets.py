@@ -34,7 +34,13 @@ class TargetClusters:
         self._kubernetes_grows = settings.kubernetes_grows
         connections = settings.tenants_at_once * _CONNECTIONS_PER_TENANT + _CONNECTIONS_FOR_DRIFT
         server = virtual_cluster_url(settings.k8s_simulator_url, mode)
-        simulated = partial(connect, server=server, connections=connections)
+        simulated = partial(
+            connect,
+            server=server,
+            authority=settings.k8s_simulator_ca_file,
+            token_file=settings.k8s_simulator_token_file,
+            connections=connections,
+        )
         self._clusters = {SIMULATOR: KubernetesAdapter(VIRTUAL_CLUSTERS[mode], simulated)}
         if mode is Mode.PRODUCTION and (settings.kubernetes_config_path or settings.kubernetes_service_host):
             real = partial(connect, kubeconfig=settings.kubernetes_config_path, connections=connections)

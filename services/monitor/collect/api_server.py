@@ -32,10 +32,12 @@ _CHANGES = ("ADDED", "MODIFIED", "DELETED")
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a cluster's API is: a URL without authentication (the simulator), or a kubeconfig file."""
+    """Where a cluster's API is: a URL (the simulator's, by HTTPS with a token), or a kubeconfig file."""
 
     name: str
     server: str | None = None
+    authority: Path | None = None
+    token_file: Path | None = None
     kubeconfig: Path | None = None
 
 
@@ -155,7 +157,12 @@ class ApiServer:
 
     async def _connect(self) -> ApiClient:
         try:
-            return await connect(server=self._endpoint.server, kubeconfig=self._endpoint.kubeconfig)
+            return await connect(
+                server=self._endpoint.server,
+                authority=self._endpoint.authority,
+                token_file=self._endpoint.token_file,
+                kubeconfig=self._endpoint.kubeconfig,
+            )
         except DependencyUnavailable as error:
             raise RequestFailed(error.message) from error
 
