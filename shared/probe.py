@@ -16,8 +16,9 @@ TIMEOUT_SECONDS = 4.0
 
 def main(arguments: list[str]) -> int:
     """Print the answer of the address in `arguments`, by default this service's `/ready`; 0 if it is a success."""
-    address, _, path = (arguments[0] if arguments else _own()).removeprefix("http://").partition("/")
-    connection = http.client.HTTPConnection(address, timeout=TIMEOUT_SECONDS)
+    scheme, _, rest = (arguments[0] if arguments else _own()).partition("://")
+    address, _, path = rest.partition("/")
+    connection = _connection(scheme, address)
     try:
         connection.request("GET", f"/{path}")
         answer = connection.getresponse()
@@ -29,8 +30,20 @@ def main(arguments: list[str]) -> int:
     return 0 if answer.status == http.HTTPStatus.OK else 1
 
 
+def _connection(scheme: str, address: str) -> http.client.HTTPConnection:
+    """To this container; by TLS without a look at the certificate, which has the service's name and not 127.0.0.1."""
+    if scheme == "http":
+        return http.client.HTTPConnection(address, timeout=TIMEOUT_SECONDS)
+    import ssl  # noqa: PLC0415 - only where it is needed
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return http.client.HTTPSConnection(address, timeout=TIMEOUT_SECONDS, context=context)
+
+
 def _own() -> str:
-    return f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/ready"
+    scheme = "https" if os.environ.get("TLS_CERTIFICATE_FILE") else "http"
+    return f"{scheme}://127.0.0.1:{os.environ.get('PORT', '8000')}/ready"
 
 
 if __name__ == "__main__":

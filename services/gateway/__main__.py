@@ -1,4 +1,4 @@
-"""`python -m services.gateway`: REST and WebSockets on 127.0.0.1:8001 (PORT)."""
+"""`python -m services.gateway`: REST and WebSockets on 127.0.0.1:8001 (PORT), by TLS if it has a certificate."""
 
 import asyncio
 import sys
@@ -8,6 +8,7 @@ import uvicorn
 from services.gateway.app import create_app
 from services.gateway.settings import GatewaySettings
 from shared.catalog import CatalogInvalid
+from shared.http.listening import Listener
 from shared.http.websocket_connections import bounded_socket
 from shared.process import serving
 from shared.settings import load
@@ -25,6 +26,7 @@ def server_config(app: object, settings: GatewaySettings) -> uvicorn.Config:
         limits=settings.connection_limits,
         drain_seconds=settings.stop_timeout,
         lifespan=True,
+        listeners=[Listener(settings.port, settings.certificate())],
         ws=bounded_socket(settings.connection_limits),
         ws_per_message_deflate=False,
         ws_max_size=_LARGEST_SOCKET_MESSAGE,

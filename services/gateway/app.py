@@ -27,8 +27,8 @@ from services.gateway.cancellation import routes as cancellation
 from services.gateway.dashboards import routes as dashboards
 from services.gateway.deployments import routes as deployments
 from services.gateway.diffs import routes as diffs
+from services.gateway.http import request_context, validation
 from services.gateway.http import routes as http
-from services.gateway.http import validation
 from services.gateway.http.bodies import BodyLimit, JsonBody
 from services.gateway.http.document import Api
 from services.gateway.http.middleware import (
@@ -73,6 +73,7 @@ from shared.http.client_address import ClientAddress
 from shared.http.crowd import Crowd
 from shared.http.gate import Gate
 from shared.http.head_bounds import HeadBounds
+from shared.http.security_headers import SecurityHeaders
 from shared.subjects import (
     GATEWAY_FAILS_DEAD_LETTERS,
     GATEWAY_INGESTS_OUTSIDE,
@@ -177,6 +178,7 @@ def _with_routes(app: Api) -> Api:
 def _middleware(settings: GatewaySettings, metrics: GatewayMetrics, access: Access, limits: Limits) -> list[Middleware]:
     """The outermost first; `http.middleware` describes each."""
     return [
+        Middleware(SecurityHeaders, hsts_seconds=settings.hsts, is_private=request_context.is_authenticated),
         Middleware(ClientAddress, trusted=settings.proxy_networks),
         Middleware(RequestScope),
         Middleware(UnexpectedErrors),

@@ -19,12 +19,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from shared.http.content_policy import NO_FRAMES
+
 _FOLDER = Path(__file__).parent / "pages"
 _ASSETS = "/docs/assets"
-_HEADERS = {"Cache-Control": "no-cache", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
-"""`no-cache`: a browser asks with the ETag each time, so that an update is seen at once."""
+_HEADERS = {"Cache-Control": "no-cache"}
+"""A browser asks with the ETag each time, so that an update is seen at once. `security_headers` has all others."""
 _SAME_SERVER = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:"
-_NO_FRAMES = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Page:
     @property
     def headers(self) -> dict[str, str]:
         """Headers of the page itself."""
-        return {**_HEADERS, "Content-Security-Policy": "; ".join((_SAME_SERVER, self.policy, _NO_FRAMES))}
+        return {**_HEADERS, "Content-Security-Policy": "; ".join((_SAME_SERVER, self.policy, NO_FRAMES))}
 
 
 _JAVASCRIPT, _CSS = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
@@ -68,6 +69,9 @@ PAGES: Mapping[str, Page] = {
         policy="style-src 'self' 'unsafe-inline'; worker-src blob:",
     ),
 }
+
+ADDRESSES = frozenset({*PAGES, *(f"{_ASSETS}/{name}" for name in FILES)})
+"""Every path of the pages and their files: they are public, and have no data."""
 
 
 def routes(title: str) -> list[Route]:

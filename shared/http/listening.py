@@ -1,10 +1,12 @@
-"""The server's socket, and what it does when the process has no file descriptor left.
+"""The server's sockets, with TLS or without, and what it does when the process has no file descriptor left.
 
 asyncio then logs a traceback for each of a backlog of 2048 connections, stops to listen for a second, and repeats that.
 Here one descriptor is kept for that moment: the connection is accepted, told 503 and closed, an idle one is ended, and
 the log has a line at most every ten seconds.
 """
 
+import asyncio
+import copy
 import errno
 import logging
 import os
@@ -12,12 +14,15 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
 import uvicorn
 
-from shared.http.connections import make_room
+from shared.http.connections import BoundedConnection, make_room
+from shared.http.tls import ServerCertificate
 
 _log = structlog.get_logger(__name__)
 _BACKLOG = 256
@@ -103,16 +108,69 @@ class ListeningSocket(socket.socket):
             self._spare = None
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A port that is served: by TLS if it has a certificate. Requests have `state` in the `state` of their scope."""
+
+    port: int
+    certificate: ServerCertificate | None = None
+    state: tuple[tuple[str, Any], ...] = ()
+
+
+class ServerConfig(uvicorn.Config):
+    """uvicorn's, with the ports that are served; without any it is `port`."""
+
+    listeners: tuple[Listener, ...] = ()
+
+
 class HttpServer(uvicorn.Server):
-    """uvicorn with such a socket. For what else is bounded its configuration needs `bounded`."""
+    """uvicorn with such sockets. For what else is bounded its configuration needs `bounded`."""
+
+    _reloading: tuple[asyncio.Task[None], ...] = ()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, on a socket of our own unless there is one."""
+        """Listen, on sockets of our own unless there are some."""
         logging.getLogger("uvicorn.error").addFilter(_SPARING)
-        if sockets is None:
-            self.config.backlog = _BACKLOG
-            sockets = [ListeningSocket(self.config.bind_socket(), self._make_room)]
-        await super().startup(sockets)
+        if sockets is not None:
+            await super().startup(sockets)
+            return
+        self.config.backlog = _BACKLOG
+        listeners = getattr(self.config, "listeners", ()) or (Listener(self.config.port),)
+        bound = [(listener, self._bind(listener)) for listener in listeners]
+        await super().startup([])
+        self.started = False
+        for listener, each in bound:
+            self.servers.append(await self._listen(listener, each))
+        self.started = True
+        certificates = [listener.certificate for listener in listeners if listener.certificate is not None]
+        self._reloading = tuple(asyncio.create_task(each.keep_current()) for each in certificates)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop to listen, and let requests end."""
+        for task in self._reloading:
+            task.cancel()
+        await super().shutdown(sockets)
+
+    def _bind(self, listener: Listener) -> ListeningSocket:
+        config = copy.copy(self.config)
+        config.port = listener.port
+        return ListeningSocket(config.bind_socket(), self._make_room)
+
+    async def _listen(self, listener: Listener, bound: ListeningSocket) -> asyncio.Server:
+        protocol: Any = self.config.http_protocol_class
+        connection = partial(
+            protocol,
+            config=self.config,
+            server_state=self.server_state,
+            app_state={**self.lifespan.state, **dict(listener.state)},
+        )
+        tls: dict[str, Any] = {}
+        if listener.certificate is not None:
+            # A client that doesn't finish the handshake is as one that doesn't send the head of its request.
+            limits = getattr(protocol, "limits", BoundedConnection.limits)
+            tls = {"ssl": listener.certificate.context, "ssl_handshake_timeout": limits.head_seconds}
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(connection, sock=bound, backlog=self.config.backlog, **tls)
 
     def _make_room(self) -> None:
         make_room(self.server_state.connections)

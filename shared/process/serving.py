@@ -10,7 +10,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NoReturn
 
@@ -19,7 +19,7 @@ import uvicorn
 
 from shared.errors import PermanentError
 from shared.http.connections import ConnectionLimits, bounded, raise_descriptor_limit
-from shared.http.listening import HttpServer
+from shared.http.listening import HttpServer, Listener, ServerConfig
 from shared.logging import configure_logging
 
 _log = structlog.get_logger(__name__)
@@ -49,13 +49,15 @@ def server_config(
     limits: ConnectionLimits,
     drain_seconds: int,
     lifespan: bool = False,
+    listeners: Sequence[Listener] = (),
     **options: Any,
-) -> uvicorn.Config:
+) -> ServerConfig:
     """How uvicorn serves `app`. `drain_seconds` bounds the answers that are in flight at a stop.
 
-    `options` are further ones of uvicorn, such as those of its WebSockets.
+    `listeners` are its ports if `port` without TLS isn't the only one. `options` are further ones of uvicorn, such as
+    those of its WebSockets.
     """
-    return uvicorn.Config(
+    config = ServerConfig(
         app,
         host=host,
         port=port,
@@ -71,6 +73,8 @@ def server_config(
         proxy_headers=False,
         **options,
     )
+    config.listeners = tuple(listeners)
+    return config
 
 
 async def serve(

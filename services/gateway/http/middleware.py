@@ -1,5 +1,6 @@
 """The ASGI middlewares that every request passes before it reaches a route, the outermost first.
 
+    SecurityHeaders     what browsers may do with the answer (shared.http.security_headers)
     ClientAddress       the client's address, also behind trusted proxies (shared.http.client_address)
     RequestScope        id, language and log context; X-Request-ID, Content-Language and X-Debug-Info in the answer
     UnexpectedErrors    an unhandled exception becomes a documented 500 and one log entry

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
 
-from shared.identity.caller import UNAUTHENTICATED, Caller
+from shared.identity.caller import UNAUTHENTICATED, Caller, CallerKind
 from shared.messages import Sentence
 from shared.subjects import Mode
 
@@ -59,6 +59,12 @@ _current: ContextVar[RequestContext | None] = ContextVar("request", default=None
 def current() -> RequestContext:
     """The current request's context; outside of a request, a new empty one."""
     return _current.get() or RequestContext(request_id=new_request_id())
+
+
+def is_authenticated() -> bool:
+    """Whether the current request is of a caller that has proven who it is, which LOCAL has not."""
+    request = _current.get()
+    return request is not None and request.caller.kind not in (CallerKind.NONE, CallerKind.LOCAL)
 
 
 @contextmanager

@@ -16,6 +16,14 @@ _HATCH = (
     f'<line x1="0" y1="0" x2="0" y2="6" stroke="{_PLANNED}" stroke-width="2"/>'
     "</pattern></defs>"
 )
+_LEGEND = {
+    "part-up": _UP,
+    "part-below-target": _DOWN,
+    "part-unobserved": f"repeating-linear-gradient(45deg,#f4f6f8 0 2px,{_PLANNED} 2px 4px)",
+    "part-maintenance": _PLANNED,
+}
+STYLE = "".join(f".{name} {{ background: {colour}; }}\n" for name, colour in _LEGEND.items())
+"""Of the legend: the page's policy allows its style sheet, and no style of an element."""
 
 
 def availability(report: SlaReport, zone: ZoneInfo, texts: ReportTexts) -> str:
@@ -96,13 +104,7 @@ def _title(part: SlaPart, zone: ZoneInfo, texts: ReportTexts) -> str:
 
 def _legend(texts: ReportTexts) -> str:
     """The meaning of the colours."""
-    kinds = (
-        (f"background:{_UP}", "part-up"),
-        (f"background:{_DOWN}", "part-below-target"),
-        (f"background:repeating-linear-gradient(45deg,#f4f6f8 0 2px,{_PLANNED} 2px 4px)", "part-unobserved"),
-        (f"background:{_PLANNED}", "part-maintenance"),
-    )
-    shown = "".join(f'<span><i style="{style}"></i>{escape(texts(name))}</span>' for style, name in kinds)
+    shown = "".join(f'<span><i class="{name}"></i>{escape(texts(name))}</span>' for name in _LEGEND)
     return f'<p class="note legend">{shown}</p>'
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from services.gateway.http.language import Translator
 from services.gateway.sla import charts
 from services.gateway.sla.report_texts import ReportTexts
+from shared.http.content_policy import NO_FRAMES, hash_source
 from shared.rpc import SlaReport
 
 _MOST_FAILURES = 25
@@ -34,6 +35,9 @@ svg { width: 100%; height: auto; display: block; }
 .sign div { flex: 1; border-top: 1px solid #1c2430; padding-top: 4px; }
 @media print { body { padding: 0; max-width: none; } section { break-inside: avoid; } }
 """
+_STYLE_SHEET = _STYLE + charts.STYLE
+POLICY = f"default-src 'none'; style-src {hash_source(_STYLE_SHEET)}; {NO_FRAMES}"
+"""The page's Content-Security-Policy: it has no scripts, loads nothing, and has this one style sheet."""
 
 
 def write(report: SlaReport, translator: Translator) -> str:
@@ -57,7 +61,7 @@ def write(report: SlaReport, translator: Translator) -> str:
     )
     head = (
         f'<meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE_SHEET}</style>'
     )
     return f'<!doctype html><html lang="{texts.language}"><head>{head}</head><body>{body}</body></html>'
 

@@ -91,8 +91,7 @@ async def get_sla_report(
     if form == "csv":
         headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
         return Response(write_csv(report), media_type="text/csv; charset=utf-8", headers=headers)
-    # The page has no scripts and loads nothing.
-    headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    headers = {"Content-Security-Policy": report_page.POLICY}
     page = report_page.write(report, translator())
     return Response(page, media_type="text/html; charset=utf-8", headers=headers)
 

@@ -9,10 +9,11 @@ import pytest
 
 from services.gateway.http.language import Translator
 from services.gateway.http.request_context import Language
-from services.gateway.sla.report_page import write
+from services.gateway.sla.report_page import POLICY, write
 from services.gateway.sla.report_texts import ReportTexts
 from shared.events import ErrorBudget
 from shared.rpc import SlaFailure, SlaFigures, SlaMaintenance, SlaPart, SlaReport, SlaRequests, SlaService
+from tests.support.html_pages import check_page
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -168,3 +169,9 @@ def test_a_duration_has_its_two_largest_units(seconds: float | None, english: st
 
 def test_an_availability_is_cut_and_not_rounded() -> None:
     assert ReportTexts(Translator("en")).percent(99.9996) == "99.999 %"
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_policy_allows_the_page_s_style_sheet_and_nothing_else(language: Language) -> None:
+    check_page(write(report(), Translator(language)), POLICY)
+    assert "unsafe" not in POLICY
