@@ -10,12 +10,14 @@ import typer
 from cli.adopt import adopt
 from cli.dead_letters import app as dead_letters
 from cli.keys import app as keys
+from cli.kubeconfig import kubeconfig
 from shared.version import VERSION
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(dead_letters, name="dlq")
 app.add_typer(keys, name="keys")
 app.command("adopt")(adopt)
+app.command("kubeconfig")(kubeconfig)
 
 
 @app.command("env")

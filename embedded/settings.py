@@ -29,6 +29,7 @@ class EmbeddedSettings(BaseSettings):
 
     gateway_port: PortNumber = 8001  # REST and WebSockets, as the guides call it
     simulator_port: PortNumber = 6360  # the simulator's Kubernetes API
+    simulator_https_port: PortNumber = 6361  # the same by HTTPS, with tokens (`ecp kubeconfig`)
     nats_port: PortNumber = 4222  # the bus
     nats_monitor_port: PortNumber = 8222  # NATS' own health and figures over HTTP
     database_port: PortNumber = 5433  # PostgreSQL of the production mode
@@ -105,6 +106,7 @@ class EmbeddedSettings(BaseSettings):
         yield Port(self.demo_database_port, "DEMO_DATABASE_PORT", "PostgreSQL, demo mode")
         yield Port(self.simulator_database_port, "SIMULATOR_DATABASE_PORT", "PostgreSQL of the simulator")
         yield Port(self.simulator_port, "SIMULATOR_PORT", "simulator")
+        yield Port(self.simulator_https_port, "SIMULATOR_HTTPS_PORT", "simulator, HTTPS")
         yield Port(self.gateway_port, "GATEWAY_PORT", "gateway")
         for worker in WORKERS:
             for copy, number in enumerate(self.worker_ports(worker), start=1):
@@ -119,4 +121,8 @@ class EmbeddedSettings(BaseSettings):
             "HOST": "127.0.0.1",
             "K8S_SIMULATOR_URL": self.simulator_url,
             "K8S_SIMULATOR_EXTERNAL_URL": self.simulator_url,
+            "SIMULATOR_STATE_DIRECTORY": str(self.data_dir / "simulator"),
+            # On loopback the gateway is served without TLS, as its own probes expect.
+            "TLS_CERTIFICATE_FILE": "",
+            "TLS_KEY_FILE": "",
         }

@@ -76,7 +76,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     _resource("Endpoints", ("ep",)),
     _resource("ConfigMap", ("cm",)),
     _resource("Secret"),
-    _resource("ServiceAccount", ("sa",)),
+    _resource("ServiceAccount", ("sa",), ("token",)),
     _resource("Event", ("ev",)),
     _resource("ResourceQuota", ("quota",), _STATUS),
     _resource("LimitRange", ("limits",)),
@@ -99,6 +99,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     _resource("ClusterRoleBinding"),
     _resource("StorageClass", ("sc",)),
     _resource("SelfSubjectAccessReview", verbs=("create",), computed=True),
+    _resource("SelfSubjectReview", verbs=("create",), computed=True),
     _resource("PodMetrics", verbs=READ_VERBS, computed=True),
     _resource("NodeMetrics", verbs=READ_VERBS, computed=True),
 )

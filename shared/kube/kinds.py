@@ -81,6 +81,7 @@ _CLUSTER_SCOPED: Final[tuple[tuple[str, str, str], ...]] = (
     (_ADMISSION, "ValidatingWebhookConfiguration", "validatingwebhookconfigurations"),
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions"),
     ("apiregistration.k8s.io/v1", "APIService", "apiservices"),
+    ("authentication.k8s.io/v1", "SelfSubjectReview", "selfsubjectreviews"),
     ("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews"),
     ("metrics.k8s.io/v1beta1", "NodeMetrics", "nodes"),
     ("networking.k8s.io/v1", "IngressClass", "ingressclasses"),
@@ -104,7 +105,7 @@ CLUSTER_SCOPED: Final[frozenset[str]] = frozenset(name for name, info in KINDS.i
 SIMULATED: Final[frozenset[str]] = frozenset(KINDS) - {
     *("APIService", "CustomResourceDefinition", "ExternalSecret", "IngressClass", "MutatingWebhookConfiguration"),
     *("NodeMetrics", "PersistentVolume", "PodMetrics", "PrometheusRule", "RuntimeClass", "SelfSubjectAccessReview"),
-    *("ServiceMonitor", "ValidatingWebhookConfiguration"),
+    *("SelfSubjectReview", "ServiceMonitor", "ValidatingWebhookConfiguration"),
 }
 """Names of the kinds that the simulator stores; a test compares them with its resources."""
 

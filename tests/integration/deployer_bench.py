@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import nats
 import orjson
 import yaml
@@ -42,10 +43,11 @@ from shared.events import (
     TenantDeleted,
 )
 from shared.kube.client import connect
-from shared.kube.kinds import Kind
+from shared.kube.kinds import KINDS, Kind
 from shared.kube.objects import Obj
 from shared.subjects import Bucket, Mode, manifest_key, stream_behind
 from tests.support.simulator_process import running_simulator
+from tools.kubernetes_rbac import FILE as RBAC
 
 MODE = Mode.DEMO
 LEASE_SECONDS = 3.0
@@ -113,6 +115,8 @@ class Bench:
     simulator_url: str
     client: Client
     cluster: KubernetesAdapter
+    by_https: dict[str, Any] = field(default_factory=dict)
+    """A deployer's settings to use the simulator by HTTPS, with the rights of deploy/kubernetes/rbac.yaml only."""
     received: list[tuple[str, Event]] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -205,15 +209,21 @@ def id_of(event: Event) -> str:
 
 
 @asynccontextmanager
-async def running_bench(directory: Path) -> AsyncIterator[Bench]:
-    """Everything but a deployer, which has no more rights than it needs. Leases are short: a takeover takes seconds."""
+async def running_bench(directory: Path, *, has_rbac: bool = False) -> AsyncIterator[Bench]:
+    """Everything but a deployer, which has no more rights than it needs. Leases are short: a takeover takes seconds.
+
+    With `has_rbac` the simulator has HTTPS, too, and RBAC there; `Bench.by_https` are the deployer's settings for it.
+    """
     secrets = passwords(directory / "passwords.json")
     accounts = nats_accounts(secrets)
     accounts[OUR_ACCOUNT]["users"].append({"user": "test", "password": "test"})
     server = NatsServer(directory / "nats", authorization=f"accounts: {json.dumps(accounts)}\n")
     await server.start()
     try:
-        async with running_simulator(port := free_port(), speed=20.0):
+        port, https_port = free_ports(2)
+        state = {"SIMULATOR_HTTPS_PORT": str(https_port), "SIMULATOR_STATE_DIRECTORY": str(directory / "state")}
+        more = {**state, "SIMULATOR_RBAC": "on"} if has_rbac else {}
+        async with running_simulator(port, speed=20.0, more=more) as (_, simulator):
             url = f"http://127.0.0.1:{port}"
             client = await nats.connect(server.url.replace("nats://", "nats://test:test@"))
             await _make_buckets(client)
@@ -221,11 +231,29 @@ async def running_bench(directory: Path) -> AsyncIterator[Bench]:
             deployer_url = server.url.replace("nats://", f"nats://deployer:{secrets['deployer']}@")
             bench = Bench(deployer_url, url, client, cluster)
             await _listen(bench)
+            if has_rbac:
+                bench.by_https |= await _grant(simulator, directory, https_port)
             yield bench
             await cluster.close()
             await client.close()
     finally:
         await server.stop()
+
+
+async def _grant(simulator: httpx.AsyncClient, directory: Path, https_port: int) -> dict[str, Any]:
+    """Give the deployer its service account with its roles, and a token; the settings with which it uses them."""
+    for each in yaml.safe_load_all(RBAC.read_text(encoding="utf-8")):
+        kind = KINDS[each["kind"]]
+        path = kind.path.replace(kind.plural, f"namespaces/ecp-system/{kind.plural}") if kind.namespaced else kind.path
+        answer = await simulator.post(f"/clusters/demo{path}", json=each)
+        assert answer.status_code == 201, answer.text
+    account = "/clusters/demo/api/v1/namespaces/ecp-system/serviceaccounts/ecp-orchestrator"
+    made = (await simulator.post(f"{account}/token", json={"spec": {"expirationSeconds": 3600}})).json()
+    token = directory / "token"
+    token.write_text(made["status"]["token"], encoding="utf-8")
+    url = f"https://127.0.0.1:{https_port}"
+    files = {"k8s_simulator_ca_file": directory / "state" / "ca.crt", "k8s_simulator_token_file": token}
+    return {"k8s_simulator_url": url, **files}
 
 
 async def _make_buckets(client: Client) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -12,9 +12,11 @@ from urllib.parse import urlencode
 
 import orjson
 
+from services.simulator.api.access.users import User
 from services.simulator.api.application import KubernetesAPI
 from services.simulator.api.cluster_backend import ClusterBackend
 from services.simulator.api.product.telemetry import Telemetry
+from services.simulator.api.routing.secure_port import USER
 from services.simulator.storage.store import Store
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
@@ -55,13 +57,15 @@ class Watched:
 class Api:
     """One cluster with `default` and `kube-system`, without controllers: a test does their work on `store`."""
 
-    def __init__(self, store: Store | None = None, now: Callable[[], datetime] = lambda: NOW) -> None:
+    def __init__(
+        self, store: Store | None = None, now: Callable[[], datetime] = lambda: NOW, *, has_rbac: bool = False
+    ) -> None:
         self.store = store or Store(lambda: NOW)
         for name in ("default", "kube-system"):
             if self.store.get("namespaces", "", name) is None:
                 self.store.create("namespaces", namespace(name))
         clusters = {"default": ClusterBackend("default", self.store, now)}
-        self.app = KubernetesAPI(clusters, Telemetry(clusters, lambda: 0), clusters)
+        self.app = KubernetesAPI(clusters, Telemetry(clusters, lambda: 0), clusters, has_rbac=has_rbac)
 
     async def request(
         self,
@@ -71,18 +75,23 @@ class Api:
         *,
         media_type: str = "application/json",
         accept: str = "",
+        user: User | None = None,
+        headers: Mapping[str, str] | None = None,
         **query: Any,
     ) -> Reply:
-        """One request; keyword arguments are its parameters."""
+        """One request, of a user if there is one; further keyword arguments are its parameters."""
         encoded = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
         sent: list[MutableMapping[str, Any]] = []
 
         async def send(message: MutableMapping[str, Any]) -> None:
             sent.append(message)
 
-        await self.app(_scope(method, path, media_type, accept, query), _once(encoded), send)
-        headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-        return Reply(sent[0]["status"], headers, b"".join(m.get("body", b"") for m in sent[1:]))
+        scope = _scope(method, path, media_type, accept, query)
+        scope["headers"] += [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        scope["state"] = {} if user is None else {USER: user}
+        await self.app(scope, _once(encoded), send)
+        answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        return Reply(sent[0]["status"], answered, b"".join(m.get("body", b"") for m in sent[1:]))
 
     async def get(self, path: str, **query: Any) -> Reply:
         return await self.request("GET", path, **query)

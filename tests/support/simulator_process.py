@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import httpx
 
@@ -15,14 +15,20 @@ from tests.support.polling import eventually
 
 @contextlib.asynccontextmanager
 async def running_simulator(
-    port: int, *, database_url: str = "", speed: float = 1.0, write_timeout: float = 5.0
+    port: int,
+    *,
+    database_url: str = "",
+    speed: float = 1.0,
+    write_timeout: float = 5.0,
+    more: Mapping[str, str] | None = None,
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, httpx.AsyncClient]]:
-    """A simulator that is ready, and a client for it; killed at the end if it still runs."""
+    """A simulator that is ready, and a client for it; killed at the end if it still runs. `more` are variables."""
     environment = {
         "SIMULATOR_DATABASE_URL": database_url,
         "SIMULATOR_PORT": str(port),
         "SIMULATOR_SPEED": str(speed),
         "SIMULATOR_WRITE_TIMEOUT": str(write_timeout),
+        **(more or {}),
     }
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.simulator", env=environment)
     client = local_client(base_url=f"http://127.0.0.1:{port}", timeout=10)

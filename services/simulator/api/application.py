@@ -15,10 +15,14 @@ import orjson
 import structlog
 
 from services.simulator.api import errors
+from services.simulator.api.access.rbac import Rbac
+from services.simulator.api.access.request_access import Access
+from services.simulator.api.access.users import User
 from services.simulator.api.cluster_backend import ClusterBackend
 from services.simulator.api.errors import ApiError
 from services.simulator.api.product.telemetry import Telemetry
 from services.simulator.api.routing import discovery, openapi
+from services.simulator.api.routing.attributes import of_path
 from services.simulator.api.routing.calls import Answer, Call
 from services.simulator.api.routing.requests import Receive, Request, parse_target, split_cluster
 from services.simulator.api.routing.responses import (
@@ -31,7 +35,18 @@ from services.simulator.api.routing.responses import (
     send_stream,
     warning_header,
 )
-from services.simulator.api.verbs import access_reviews, deletion, finalizing, logs, reads, scaling, writes
+from services.simulator.api.routing.secure_port import USER
+from services.simulator.api.verbs import (
+    access_reviews,
+    deletion,
+    finalizing,
+    logs,
+    reads,
+    scaling,
+    token_requests,
+    writes,
+)
+from services.simulator.api.verbs.authorization import impersonated, require_rights
 from services.simulator.api.verbs.watching import WatchStream
 from shared.kube.objects import Obj
 
@@ -41,6 +56,7 @@ _log = structlog.get_logger()
 _VERBS: Final = {"PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _WRITERS: Final[Mapping[tuple[str, str], Handler]] = {
     ("create", ""): writes.create,
+    ("create", token_requests.SUBRESOURCE): token_requests.create,
     ("update", ""): writes.update,
     ("update", "status"): writes.update,
     ("update", "scale"): scaling.update,
@@ -56,9 +72,20 @@ _WRITERS: Final[Mapping[tuple[str, str], Handler]] = {
 class KubernetesAPI:
     """The API of several clusters: `default` at the root, and each one under `/clusters/<name>`."""
 
-    def __init__(self, clusters: Mapping[str, ClusterBackend], telemetry: Telemetry, names: Collection[str]) -> None:
-        """`clusters` may be filled later; until then requests to the clusters in `names` are answered 503."""
+    def __init__(
+        self,
+        clusters: Mapping[str, ClusterBackend],
+        telemetry: Telemetry,
+        names: Collection[str],
+        *,
+        has_rbac: bool = False,
+    ) -> None:
+        """`clusters` may be filled later; until then requests to the clusters in `names` are answered 503.
+
+        `has_rbac` is whether users need the rights of roles; requests without a user (see `secure_port`) never do.
+        """
         self._clusters = clusters
+        self._has_rbac = has_rbac
         self._telemetry = telemetry
         self._names = names
         self._kept_lists = reads.KeptLists()
@@ -76,7 +103,7 @@ class KubernetesAPI:
             return
         request = Request(scope, receive)
         try:
-            await self._answer(request, scope["path"], send)
+            await self._answer(request, scope, send)
         except ApiError as error:
             headers = {"retry-after": str(error.retry_after)} if error.retry_after else None
             await send_object(send, error.code, error.status, Accepted(), headers)
@@ -86,15 +113,24 @@ class KubernetesAPI:
             _log.exception("Request failed", action="api.failed", method=request.method, path=scope["path"])
             await send_object(send, 500, errors.internal("see the simulator's log").status, Accepted())
 
-    async def _answer(self, request: Request, path: str, send: Send) -> None:
+    def access(self, user: User | None, cluster: str) -> Access:
+        """What a user may do in a cluster; without one, everything."""
+        backend = self._clusters.get(cluster)
+        return Access(user, Rbac(backend.store) if self._has_rbac and backend is not None else None)
+
+    async def _answer(self, request: Request, scope: Mapping[str, Any], send: Send) -> None:
+        path: str = scope["path"]
         name, parts = split_cluster(path)
         cluster = self._clusters.get(name)
         if cluster is None:
             raise errors.unavailable("the cluster is being loaded") if name in self._names else errors.unknown_path()
+        access = impersonated(self.access(scope.get("state", {}).get(USER), name), request)
         if (len(parts) >= 3 and parts[0] == "api") or (len(parts) >= 4 and parts[0] == "apis"):
-            call = Call(cluster, request, parse_target(parts))
+            call = Call(cluster, request, parse_target(parts), access)
             await self._counted(call, _verb(call), send)
-        elif not await _described(request, parts, f"/clusters/{name}" if path.startswith("/clusters/") else "", send):
+            return
+        access.require(of_path(request, f"/{'/'.join(parts)}"))
+        if not await _described(request, parts, f"/clusters/{name}" if path.startswith("/clusters/") else "", send):
             await send_bytes(send, 404, b"404 page not found\n", "text/plain")
 
     async def _counted(self, call: Call, verb: str, send: Send) -> None:
@@ -118,6 +154,7 @@ class KubernetesAPI:
 
     async def _resource(self, call: Call, verb: str, send: Send) -> None:
         target = call.target
+        require_rights(call, verb)
         if target.subresource == "log" and verb == "get":
             await self._stream(call.request, send, await logs.stream(call), "text/plain")
             return
@@ -176,15 +213,15 @@ def _verb(call: Call) -> str:
             return "watch"
         return "get" if target.name else "list"
     if method == "POST":
-        return "create" if not target.name else "unknown"
+        return "create" if not target.name or target.subresource == token_requests.SUBRESOURCE else "unknown"
     if method == "DELETE" and not target.name:
         return "deletecollection"
     return _VERBS.get(method, "unknown") if target.name else "unknown"
 
 
 def _writer(call: Call, verb: str) -> Handler:
-    if call.resource.kind == access_reviews.KIND:
-        return access_reviews.review
+    if call.resource.kind in access_reviews.REVIEWS:
+        return access_reviews.REVIEWS[call.resource.kind]
     handler = _WRITERS.get((verb, call.target.subresource))
     if handler is None or (call.target.all_namespaces and verb == "create"):
         raise errors.method_not_allowed(call.resource, verb)

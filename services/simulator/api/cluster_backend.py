@@ -9,6 +9,9 @@ from datetime import datetime
 from services.simulator.storage.store import Store
 from shared.kube.objects import Obj
 
+IssueToken = Callable[[tuple[str, str, str], int, list[str]], tuple[str, datetime]]
+"""From namespace, name and uid of a service account, seconds and audiences to a token and its end."""
+
 
 async def _nothing_to_wait_for() -> None:
     """Used for a cluster without a journal."""
@@ -29,3 +32,5 @@ class ClusterBackend:
     node_metrics: Callable[[], list[Obj]] = lambda: []
     ready_to_write: Callable[[], Awaitable[None]] = _nothing_to_wait_for
     committed: Callable[[], Awaitable[None]] = _nothing_to_wait_for
+    issue_token: IssueToken | None = None
+    """Makes tokens of service accounts; None where there is no port that takes them."""

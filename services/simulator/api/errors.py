@@ -108,6 +108,21 @@ def forbidden(resource: Resource, name: str, why: str, causes: Sequence[Obj] = (
     return ApiError(403, "Forbidden", message, _details(resource, name, causes=list(causes)))
 
 
+def unauthorized() -> ApiError:
+    """401: the request has no token, or one that isn't valid."""
+    return ApiError(401, "Unauthorized", "Unauthorized")
+
+
+def denied(group: str, resource: str, name: str, why: str) -> ApiError:
+    """403: the user has no right to the request; without a resource it is one to a path."""
+    details = {key: value for key, value in {"name": name, "group": group, "kind": resource}.items() if value}
+    if not resource:
+        return ApiError(403, "Forbidden", f"forbidden: {why}", details)
+    key = f"{resource}.{group}" if group else resource
+    what = f'{key} "{name}"' if name else key
+    return ApiError(403, "Forbidden", f"{what} is forbidden: {why}", details)
+
+
 def method_not_allowed(resource: Resource, verb: str) -> ApiError:
     """405: the resource doesn't support this verb."""
     message = f'{verb} is not supported on resources of kind "{resource.key}"'

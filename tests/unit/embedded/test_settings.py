@@ -10,6 +10,7 @@ from embedded.settings import EmbeddedSettings
 DOCUMENTED_PORTS = {
     "GATEWAY_PORT": 8001,
     "SIMULATOR_PORT": 6360,
+    "SIMULATOR_HTTPS_PORT": 6361,
     "NATS_PORT": 4222,
     "NATS_MONITOR_PORT": 8222,
     "DATABASE_PORT": 5433,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.simulator.api.access.request_access import EVERYTHING, Access
 from services.simulator.api.cluster_backend import ClusterBackend
 from services.simulator.api.routing.requests import Request, Target
 from services.simulator.resources import Resource
@@ -17,6 +18,7 @@ class Call:
     cluster: ClusterBackend
     request: Request
     target: Target
+    access: Access = EVERYTHING
 
     @property
     def resource(self) -> Resource:

@@ -13,8 +13,11 @@ from shared.kube.definitions import DEFAULT_VERSION
 from shared.kube.objects import Obj
 
 AGGREGATED: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-_SUBRESOURCE_KINDS: Final = {"scale": ("autoscaling", "v1", "Scale")}
-_SUBRESOURCE_VERBS: Final = {"log": ["get"], "finalize": ["update"]}
+_SUBRESOURCE_KINDS: Final = {
+    "scale": ("autoscaling", "v1", "Scale"),
+    "token": ("authentication.k8s.io", "v1", "TokenRequest"),
+}
+_SUBRESOURCE_VERBS: Final = {"log": ["get"], "finalize": ["update"], "token": ["create"]}
 
 
 def wants_aggregated(accept: str) -> bool:

@@ -13,6 +13,7 @@ from services.simulator.api import errors
 from shared.errors import Overloaded, Refused
 from shared.http.crowd import Crowd
 from shared.http.gate import Gate
+from shared.http.security_headers import SecurityHeaders
 from shared.http.settings import HttpSettings
 
 
@@ -20,7 +21,8 @@ def guarded(app: ASGIApp, settings: HttpSettings) -> ASGIApp:
     """`app` for allowed hosts and origins, and for as many connections as the settings allow."""
     # The API closes WebSockets itself.
     crowd = Crowd(app, lambda: settings.max_connections, _busy)
-    return Gate(crowd, settings.rules, _refusal, exposed_headers=("Warning", "Retry-After"))
+    gate = Gate(crowd, settings.rules, _refusal, exposed_headers=("Warning", "Retry-After"))
+    return SecurityHeaders(gate, settings.hsts)
 
 
 def _busy(error: Overloaded) -> Response:

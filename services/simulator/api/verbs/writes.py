@@ -225,6 +225,7 @@ def _store_new(call: Call, obj: Obj, *, record: bool) -> Obj:
     resource, store = call.resource, call.cluster.store
     obj = with_defaults(obj, bodies.schema_of(resource))
     _refuse_faults(call, obj, None)
+    call.access.refuse_escalation(obj)
     obj = admission.initial_state(store, obj)
     if record:
         now = format_time(call.cluster.now())
@@ -242,6 +243,8 @@ def store_update(call: Call, live: Obj, obj: Obj, *, record: bool = True) -> Obj
     obj = _through_endpoint(call, live, obj)
     obj = admission.updated_state(store, live, with_defaults(obj, bodies.schema_of(resource)))
     _refuse_faults(call, obj, live)
+    if any(obj.get(field) != live.get(field) for field in ("rules", "subjects", "roleRef")):
+        call.access.refuse_escalation(obj)
     admission.refuse_growth(store, resource, live, obj)
     if record:
         now = format_time(call.cluster.now())

@@ -1,0 +1,49 @@
+"""Users as Kubernetes names them: people, service accounts and groups. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+AUTHENTICATED: Final = "system:authenticated"
+"""The group of every user."""
+MASTERS: Final = "system:masters"
+"""The group that may do everything, whatever the roles are."""
+AUDIENCE: Final = "https://kubernetes.default.svc.cluster.local"
+"""For whom a service account's token is, unless its request names others."""
+SERVICE_ACCOUNTS: Final = "system:serviceaccounts"
+_SERVICE_ACCOUNT: Final = "system:serviceaccount:"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user with its groups."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+
+    @property
+    def is_master(self) -> bool:
+        return MASTERS in self.groups
+
+
+ADMINISTRATOR: Final = User("kubernetes-admin", (MASTERS, AUTHENTICATED))
+"""The user of the simulator's own kubeconfig."""
+
+
+def account_name(namespace: str, name: str) -> str:
+    """The user name of a service account."""
+    return f"{_SERVICE_ACCOUNT}{namespace}:{name}"
+
+
+def service_account(namespace: str, name: str, uid: str = "") -> User:
+    """The user of a service account."""
+    groups = (SERVICE_ACCOUNTS, f"{SERVICE_ACCOUNTS}:{namespace}", AUTHENTICATED)
+    return User(account_name(namespace, name), groups, uid)
+
+
+def split_account(user_name: str) -> tuple[str, str] | None:
+    """Namespace and name of the service account with this user name; None for another user."""
+    namespace, separator, name = user_name.removeprefix(_SERVICE_ACCOUNT).partition(":")
+    return (namespace, name) if user_name.startswith(_SERVICE_ACCOUNT) and separator and name else None

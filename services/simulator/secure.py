@@ -1,0 +1,47 @@
+"""What the port with TLS needs: a certificate, and who its callers are. Made only where that port is configured."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from services.simulator.api.access.tokens import Credentials, Tokens
+from services.simulator.api.routing.secure_port import SECURE
+from services.simulator.authority import Authority, FolderUnusable
+from services.simulator.settings import SimulatorSettings
+from services.simulator.storage.store import Store
+from shared.errors import PermanentError
+from shared.http.listening import Listener
+from shared.http.tls import ServerCertificate
+
+_log = structlog.get_logger()
+_RENEWAL_SECONDS: Final = 24 * 3600
+
+
+class Secured:
+    """The authority in its folder, the tokens that it has made, and the listener of the port."""
+
+    def __init__(self, settings: SimulatorSettings, port: int, stores: Callable[[], Mapping[str, Store]]) -> None:
+        """Raises PermanentError, which names the folder or the file that can't be used."""
+        folder = settings.state_directory or Path(tempfile.mkdtemp(prefix="ecp-simulator-"))
+        try:
+            self._authority = Authority(folder, settings.https_names)
+            credentials = Credentials(self._authority.administrator_token, self._authority.signing_key)
+            self.tokens = Tokens(credentials, stores)
+        except (FolderUnusable, ValueError, TypeError) as error:
+            raise PermanentError(f"SIMULATOR_STATE_DIRECTORY: {error}") from error
+        own = ServerCertificate(self._authority.certificate_file, self._authority.key_file)
+        self.listener = Listener(port, settings.certificate() or own, ((SECURE, True),))
+        _log.info(f"HTTPS on port {port}; certificates and tokens are in {folder}", action="simulator.https", port=port)
+
+    async def renew(self) -> None:
+        """Keep the server's certificate valid, until cancelled; the server reads its file again by itself."""
+        while True:
+            await asyncio.sleep(_RENEWAL_SECONDS)
+            if await asyncio.to_thread(self._authority.renew_if_due):
+                _log.info("The server's certificate was renewed", action="simulator.certificate")
