@@ -1,7 +1,7 @@
 # The targets for developers; CI runs the same ones.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test test-unit test-fuzz test-long test-containers coverage check format bench dlq env docs update-golden install clean clean-all
+.PHONY: help run up down test test-unit test-fuzz test-long test-containers coverage check format bench audit dlq env docs update-golden install clean clean-all
 
 PYTHON_IN_VENV := .venv/bin/python
 # The tests and `make run` start many processes, and each would compile all that it imports again (2 s of CPU for the gateway).
@@ -66,6 +66,10 @@ format: install
 ## Run the benchmarks, each compared with a peer or a limit, and write docs/performance.md; ARGS="scaling bus" for some
 bench: install
 	@$(PYTHON_IN_VENV) -m tools.benches $(ARGS)
+
+## Ask the package index for known vulnerabilities of the locked packages
+audit: install
+	@$(PYTHON_IN_VENV) -m tools.vulnerabilities
 
 ## List the dead letters; ARGS="replay 3 --demo" replays one
 dlq: install
