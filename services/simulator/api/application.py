@@ -193,10 +193,11 @@ class KubernetesAPI:
 
     async def _list(self, call: Call, accepted: Accepted, send: Send) -> None:
         if call.resource.computed:
-            head = {"kind": f"{call.resource.kind}List", "apiVersion": call.resource.api_version, "metadata": {}}
-            await send_object(send, 200, {**head, "items": reads.computed_objects(call)}, accepted)
-            return
-        found = reads.page(call, self._kept_lists)
+            # kubectl has its own table for them.
+            accepted = Accepted(accepted.media_type)
+            found = reads.computed_page(call)
+        else:
+            found = reads.page(call, self._kept_lists)
         chunks = reads.encoded_list(call, found, accepted)
         if accepted.media_type == "application/json":
             await send_stream(send, chunks, accepted.media_type)
@@ -232,10 +233,10 @@ async def _get(call: Call) -> Answer:
     if call.target.subresource == "scale":
         return await scaling.get(call)
     if call.resource.computed:
-        found = reads.computed_objects(call)
+        found = reads.computed_page(call).records
         if not found:
             raise errors.not_found(call.resource, call.target.name)
-        return Answer(200, found[0])
+        return Answer(200, found[0].obj)
     return Answer(200, writes.require(call))
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from services.simulator.storage.store import Store
 from shared.kube.objects import Obj
@@ -15,6 +16,16 @@ IssueToken = Callable[[tuple[str, str, str], int, list[str]], tuple[str, datetim
 
 async def _nothing_to_wait_for() -> None:
     """Used for a cluster without a journal."""
+
+
+class EncodedObject(Protocol):
+    """An object and its JSON."""
+
+    @property
+    def obj(self) -> Obj: ...
+
+    @property
+    def encoded(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +39,8 @@ class ClusterBackend:
     name: str
     store: Store
     now: Callable[[], datetime]
-    pod_metrics: Callable[[str | None], list[Obj]] = lambda namespace: []
-    node_metrics: Callable[[], list[Obj]] = lambda: []
+    pod_metrics: Callable[[str | None], Sequence[EncodedObject]] = lambda namespace: ()
+    node_metrics: Callable[[], Sequence[EncodedObject]] = lambda: ()
     ready_to_write: Callable[[], Awaitable[None]] = _nothing_to_wait_for
     committed: Callable[[], Awaitable[None]] = _nothing_to_wait_for
     issue_token: IssueToken | None = None

@@ -120,9 +120,14 @@ class Store:
         return self._table(resource).log
 
     def forget_old_changes(self) -> None:
-        """Drop the changes from before the last call: a watch from an earlier version has to list first."""
+        """Drop the changes from before the last call, and the JSON of objects that wasn't needed since then.
+
+        A watch from an earlier version has to list first.
+        """
         for table in self._tables.values():
             table.log.forget_old()
+            for record in table.records.values():
+                record.forget_unneeded()
 
     def create(self, resource: str, obj: Obj, *, dry_run: bool = False) -> Obj:
         """Add an object; sets uid, creationTimestamp, resourceVersion and, if it has a spec, generation 1.

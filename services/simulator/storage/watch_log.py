@@ -27,19 +27,27 @@ class VersionExpired(Exception):
 
 
 class StoredObject:
-    """An object and its JSON, which is encoded when it is first needed."""
+    """An object and its JSON, which is encoded when it is needed, and kept as long as it is."""
 
-    __slots__ = ("_encoded", "obj")
+    __slots__ = ("_encoded", "_was_needed", "obj")
 
     def __init__(self, obj: Obj) -> None:
         self.obj = obj
         self._encoded: bytes | None = None
+        self._was_needed = False
 
     @property
     def encoded(self) -> bytes:
         if self._encoded is None:
             self._encoded = orjson.dumps(self.obj)
+        self._was_needed = True
         return self._encoded
+
+    def forget_unneeded(self) -> None:
+        """Drop the JSON if it wasn't needed since the last call: it takes as much memory as the object."""
+        if not self._was_needed:
+            self._encoded = None
+        self._was_needed = False
 
 
 class WatchEvent:

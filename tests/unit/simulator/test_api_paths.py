@@ -8,6 +8,7 @@ from services.simulator.api.application import KubernetesAPI
 from services.simulator.api.cluster_backend import ClusterBackend
 from services.simulator.api.product.telemetry import Telemetry
 from services.simulator.resources import RESOURCES
+from services.simulator.storage.watch_log import StoredObject
 from shared.kube.objects import Obj
 from tests.support.simulator_api import (
     CONFIG_MAPS,
@@ -37,14 +38,16 @@ class MeasuredApi(Api):
 
     def __init__(self) -> None:
         super().__init__()
-        pods = [metrics_of("shop", "b", app="web"), metrics_of("default", "a"), metrics_of("shop", "a")]
+        pods = [metrics_of("default", "a"), metrics_of("shop", "a"), metrics_of("shop", "b", app="web")]
         node = {"kind": "NodeMetrics", "apiVersion": "metrics.k8s.io/v1beta1", "metadata": {"name": "node-1"}}
         backend = ClusterBackend(
             "default",
             self.store,
             lambda: NOW,
-            pod_metrics=lambda namespace: [each for each in pods if namespace in (None, each["metadata"]["namespace"])],
-            node_metrics=lambda: [node],
+            pod_metrics=lambda namespace: [
+                StoredObject(each) for each in pods if namespace in (None, each["metadata"]["namespace"])
+            ],
+            node_metrics=lambda: [StoredObject(node)],
         )
         clusters = {"default": backend}
         self.telemetry = Telemetry(clusters, lambda: 7)

@@ -101,17 +101,19 @@ def change(harness: ClusterHarness, step: str, argument: int, number: int) -> No
         harness.store.replace("nodes", {**node, "spec": spec})
 
 
-def make_node(number: int) -> NodeInfo:
+def make_node(number: int, changed: list[NodeInfo]) -> NodeInfo:
     allocatable = {"cpu": str(2 + number % 3), "memory": "4Gi", "pods": str(3 + number % 4)}
-    return NodeInfo({"metadata": {"name": f"n{number}"}, "status": {"allocatable": allocatable}})
+    return NodeInfo({"metadata": {"name": f"n{number}"}, "status": {"allocatable": allocatable}}, changed)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 29), st.integers(0, 3), st.booleans()), max_size=60), st.integers(0, 100))
 def test_kept_scores_are_those_of_the_nodes_as_they_are(changes: list[tuple[int, int, bool]], start: int) -> None:
-    node_infos = [make_node(number) for number in range(30)]
+    changed: list[NodeInfo] = []
+    node_infos = [make_node(number, changed) for number in range(30)]
+    positions = {node_info.name: number for number, node_info in enumerate(node_infos)}
     preferences = [float(number % 5) for number in range(30)]
-    kept = [NodeScores(node_infos, preferences, demand) for demand in DEMANDS]
+    kept = [NodeScores(node_infos, preferences, positions, changed, demand) for demand in DEMANDS]
     for count, (at, choice, adds) in enumerate(changes):
         if adds:
             node_infos[at].add((NAMESPACE, str(count)), DEMANDS[choice])
@@ -123,4 +125,7 @@ def test_kept_scores_are_those_of_the_nodes_as_they_are(changes: list[tuple[int,
             index = (start + offset) % 30
             if not shortages(node_infos[index], demand):
                 expected.append((node_infos[index], score(node_infos[index], scored(demand)) + preferences[index]))
+        wanted = 1 + at
+        best = max(expected[:wanted], key=lambda each: each[1])[0] if expected else None
+        assert kept[choice].best(start, wanted) is best
         assert list(kept[choice].fitting(start)) == expected

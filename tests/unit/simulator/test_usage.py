@@ -1,6 +1,7 @@
 """Simulated usage: smooth, repeatable and realistic."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from statistics import mean
 
 from hypothesis import given
@@ -10,6 +11,7 @@ from services.simulator.api.product import cluster_metrics
 from services.simulator.controllers.autoscaling.usage import IDLE, container_usages, shares
 from shared.kube.objects import Obj
 from shared.kube.quantities import milli, parse, whole
+from shared.kube.texts import parse_time
 from tests.unit.simulator.cluster_harness import (
     DEPLOYMENTS,
     NAMESPACE,
@@ -82,17 +84,44 @@ def test_kept_metrics_are_those_of_the_present_pods() -> None:
         for each in found:
             stored = harness.get("pods", each["metadata"]["name"])
             assert each["metadata"]["labels"] == stored["metadata"]["labels"]
-            [(_, used)] = usages[stored["metadata"]["uid"]]
+            [(_, used)] = container_usages(stored, parse_time(each["timestamp"]))
             assert each["containers"][0]["usage"] == {"cpu": f"{used.cpu}n", "memory": f"{used.memory // 1024}Ki"}
         harness.step(5)
 
 
 def pod_metrics(harness: ClusterHarness, namespace: str | None = None) -> list[Obj]:
-    return harness.cluster.metrics.pod_metrics(namespace)
+    return [each.obj for each in harness.cluster.metrics.pod_metrics(namespace)]
 
 
 def node_metrics(harness: ClusterHarness) -> list[Obj]:
-    return harness.cluster.metrics.node_metrics(harness.cluster.scheduler.node_infos())
+    return [each.obj for each in harness.cluster.metrics.node_metrics(harness.cluster.scheduler.node_infos())]
+
+
+def test_a_pod_is_measured_every_15_seconds_and_pods_have_their_turns_at_different_times() -> None:
+    harness = running_cluster()
+    times: dict[str, list[datetime]] = {}
+    for _ in range(30):
+        harness.step(1)
+        for each in pod_metrics(harness):
+            age = harness.clock.now() - parse_time(each["timestamp"])
+            assert timedelta(0) <= age <= timedelta(seconds=15)
+            times.setdefault(each["metadata"]["name"], []).append(parse_time(each["timestamp"]))
+    turns = {name: sorted(set(each)) for name, each in times.items()}
+    for name, each in turns.items():
+        assert {later - earlier for earlier, later in pairwise(each)} == {timedelta(seconds=15)}
+        assert len({str(container_usages(harness.get("pods", name), time)) for time in each}) == len(each) >= 2
+    assert len({(each[0] - START).seconds % 15 for each in turns.values()}) > 1
+
+
+def test_a_pod_that_just_started_is_measured_at_once() -> None:
+    harness = ClusterHarness()
+    harness.add(DEPLOYMENTS, deployment("web", 20))
+    harness.until(lambda: harness.is_rolled_out("web"))
+    assert len(pod_metrics(harness)) == 20
+    started = {each["metadata"]["name"]: each["status"]["containerStatuses"] for each in harness.pods()}
+    for each in pod_metrics(harness):
+        since = started[each["metadata"]["name"]][0]["state"]["running"]["startedAt"]
+        assert parse_time(each["timestamp"]) >= parse_time(since)
 
 
 def running_cluster() -> ClusterHarness:

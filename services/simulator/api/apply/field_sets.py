@@ -7,6 +7,7 @@ intersection and difference are Python's own.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
@@ -16,6 +17,7 @@ Path: TypeAlias = tuple[str, ...]
 FieldSet: TypeAlias = frozenset[Path]
 
 _ELEMENTS: Final = ("f:", "k:", "v:", "i:")
+_EMPTY: Final[dict[str, Any]] = {}
 
 
 def field(name: str) -> str:
@@ -34,15 +36,18 @@ def valued(value: Any) -> str:
 
 
 def encode(fields: FieldSet) -> dict[str, Any]:
-    """The FieldsV1 form: nested by element, with `.` for a path that is a member and has members below it."""
+    """The FieldsV1 form: nested by element, with `.` for a path that is a member and has members below it.
+
+    Objects share elements and empty nodes, which are most of the memory of managedFields. So the form must not be
+    changed, as all that is stored.
+    """
     root: dict[str, Any] = {}
     parents = {path[:depth] for path in fields for depth in range(1, len(path))}
     for path in sorted(fields):
         node = root
-        for element in path:
-            node = node.setdefault(element, {})
-        if path in parents:
-            node["."] = {}
+        for element in path[:-1]:
+            node = node.setdefault(sys.intern(element), {})
+        node[sys.intern(path[-1])] = {".": _EMPTY} if path in parents else _EMPTY
     return root
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from services.simulator.api import errors
+from services.simulator.api.cluster_backend import EncodedObject
 from services.simulator.api.representations import tables
 from services.simulator.api.representations.tables import partial_metadata
 from services.simulator.api.routing.calls import Call
@@ -23,7 +24,7 @@ from services.simulator.api.routing.responses import Accepted
 from services.simulator.api.validation.selectors import Predicate, both, field_predicate, label_predicate
 from services.simulator.resources import Resource
 from services.simulator.storage.watch_log import StoredObject
-from shared.kube.objects import Obj, key_of
+from shared.kube.objects import Obj
 from shared.reading import InvalidText, parse_json, uint64
 
 _KEPT_LISTS: Final = 32
@@ -36,10 +37,13 @@ _TOO_OLD: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """One page of a list: objects, their version, the token of the next page, and how many objects remain."""
+    """One page of a list: objects, their version, the token of the next page, and how many objects remain.
 
-    records: list[StoredObject]
-    version: int
+    Computed objects have no version.
+    """
+
+    records: Sequence[EncodedObject]
+    version: int | None = None
     token: str = ""
     remaining: int = 0
 
@@ -149,7 +153,7 @@ def read_token(token: str) -> tuple[int, int]:
 
 def list_metadata(found: ListPage, *, selected: bool) -> dict[str, Any]:
     """The ListMeta of a page."""
-    metadata: dict[str, Any] = {"resourceVersion": str(found.version)}
+    metadata: dict[str, Any] = {} if found.version is None else {"resourceVersion": str(found.version)}
     if found.token:
         metadata["continue"] = found.token
         if not selected:
@@ -179,7 +183,7 @@ def _list_head(resource: Resource, accepted: Accepted, metadata: dict[str, Any])
     return {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": metadata}
 
 
-def _encoded(call: Call, record: StoredObject, accepted: Accepted) -> bytes:
+def _encoded(call: Call, record: EncodedObject, accepted: Accepted) -> bytes:
     if accepted.shape == "table":
         return orjson.dumps(tables.table_row(call.resource, record.obj, call.cluster.now(), include_object(call)))
     if accepted.shape == "metadata":
@@ -203,11 +207,11 @@ def shaped(call: Call, obj: Obj, accepted: Accepted) -> Obj:
     return obj
 
 
-def computed_objects(call: Call) -> list[Obj]:
-    """The objects of metrics.k8s.io that the call selects."""
+def computed_page(call: Call) -> ListPage:
+    """The objects of metrics.k8s.io that the call selects, which have no version, on one page."""
     if call.resource.kind == "NodeMetrics":
-        objects = call.cluster.node_metrics()
+        records = call.cluster.node_metrics()
     else:
-        objects = call.cluster.pod_metrics(call.target.namespace or None)
+        records = call.cluster.pod_metrics(call.target.namespace or None)
     chosen = selection(call)
-    return sorted((obj for obj in objects if chosen is None or chosen(obj)), key=key_of)
+    return ListPage([record for record in records if chosen(record.obj)] if chosen else records)

@@ -4,6 +4,8 @@ Refusals have Kubernetes' wording, because people and our deployer read `0/24 no
 what to change. cpu is in thousandths of a core, every other resource in whole units (bytes, GPUs, pods).
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -21,19 +23,19 @@ _CORDON_TAINT = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedul
 class NodeInfo:
     """A node in the scheduler: its allocatable resources, and the requests of its pods."""
 
-    __slots__ = ("allocatable", "labels", "name", "pods", "taints", "unschedulable", "used", "version")
+    __slots__ = ("_changes", "allocatable", "labels", "name", "pods", "taints", "unschedulable", "used")
 
-    def __init__(self, node: Obj) -> None:
+    def __init__(self, node: Obj, changes: list[NodeInfo] | None = None) -> None:
+        """Each change appends the node to `changes`: scores are kept until then."""
         self.name: str = node["metadata"]["name"]
         self.pods: dict[tuple[str, str], Amounts] = {}
         self.used: Amounts = {}
-        self.version = 0
-        """Is raised by each change; scores are kept with it."""
+        self._changes = changes
         self.update(node)
 
     def update(self, node: Obj) -> None:
         """Update from the node object."""
-        self.version += 1
+        self._note_change()
         spec, status = node.get("spec") or {}, node.get("status") or {}
         self.labels: Mapping[str, str] = node["metadata"].get("labels") or {}
         self.taints: list[Obj] = list(spec.get("taints") or ())
@@ -43,16 +45,20 @@ class NodeInfo:
     def add(self, key: tuple[str, str], demand: Amounts) -> None:
         """Add a pod's requests; no effect if the pod was added already."""
         if key not in self.pods:
-            self.version += 1
+            self._note_change()
             self.pods[key] = demand
             for name, amount in demand.items():
                 self.used[name] = self.used.get(name, 0) + amount
 
     def remove(self, key: tuple[str, str]) -> None:
         """Subtract a pod's requests."""
-        self.version += 1
+        self._note_change()
         for name, amount in self.pods.pop(key, {}).items():
             self.used[name] -= amount
+
+    def _note_change(self) -> None:
+        if self._changes is not None:
+            self._changes.append(self)
 
 
 def amounts(quantities: Mapping[str, str | int | float]) -> Amounts:

@@ -4,6 +4,7 @@ There is no preemption: no pod is evicted for another. In large clusters only a 
 pod, as in Kubernetes' scheduler; the next pod starts with other nodes.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from services.simulator.controllers.runtime.context import ControllerContext
@@ -29,6 +30,9 @@ ALWAYS_SCORED = 100
 RETRY_SECONDS = 1.0
 _ALL: ObjectKey = ("", "")
 _MOST_DEMANDS = 10
+_MOST_SPECS = 1000
+# Bounds the list of changed nodes; scoring all again takes as long as a few hundred placements.
+_MOST_CHANGES = 100_000
 
 
 class _Eligible(NamedTuple):
@@ -40,18 +44,19 @@ class _Eligible(NamedTuple):
     spec: Obj
     node_infos: list[NodeInfo]
     preferences: list[float]
+    positions: dict[str, int]
     refusals: list[list[str]]
     scores: dict[tuple[tuple[str, int], ...], NodeScores]
     """By demand; the pods of one template have one, unless something else changes their requests."""
 
-    def scores_for(self, demand: Amounts) -> NodeScores:
-        """The scores for pods with this demand."""
+    def scores_for(self, demand: Amounts, changes: list[NodeInfo]) -> NodeScores:
+        """The scores for pods with this demand; `changes` are the scheduler's."""
         key = tuple(demand.items())
         found = self.scores.get(key)
         if found is None:
             if len(self.scores) >= _MOST_DEMANDS:
                 self.scores.clear()
-            found = self.scores[key] = NodeScores(self.node_infos, self.preferences, demand)
+            found = self.scores[key] = NodeScores(self.node_infos, self.preferences, self.positions, changes, demand)
         return found
 
 
@@ -64,6 +69,7 @@ class Scheduler:
         self._distribution = PodDistribution()
         self._waiting: dict[ObjectKey, None] = {}
         self._eligible: dict[tuple[int, ...], _Eligible] = {}
+        self._changed_nodes: list[NodeInfo] = []
         self._next_start = 0
         # Requests that were computed for a placement, kept until the binding is observed.
         self._demands: dict[ObjectKey, Amounts] = {}
@@ -103,18 +109,13 @@ class Scheduler:
             if self._needs_topology_rules(pod["spec"])
             else None
         )
-        best, best_score, found = None, float("-inf"), 0
-        wanted = _sample(len(self._node_infos))
         self._next_start += 1
-        for node_info, base in eligible.scores_for(demand).fitting(self._next_start):
-            if rules is not None and rules.refusals(node_info):
-                continue
-            value = base + (rules.score(node_info) if rules is not None else 0.0)
-            if value > best_score:
-                best, best_score = node_info, value
-            found += 1
-            if found >= wanted:
-                break
+        scores, wanted = eligible.scores_for(demand, self._changed_nodes), _sample(len(self._node_infos))
+        best = (
+            _best_by(rules, scores.fitting(self._next_start), wanted)
+            if rules
+            else scores.best(self._next_start, wanted)
+        )
         return best, "" if best else self._no_node(eligible, demand, rules)
 
     def _no_node(self, eligible: _Eligible, demand: Amounts, rules: TopologyRules | None) -> str:
@@ -139,16 +140,22 @@ class Scheduler:
         """The nodes that pass the filters; cached for pods of one template until a node changes."""
         parts = (spec.get("nodeSelector"), spec.get("affinity"), spec.get("tolerations"))
         identity = tuple(map(id, parts))
+        if len(self._eligible) > _MOST_SPECS or len(self._changed_nodes) > _MOST_CHANGES:
+            self._forget_eligible()
         kept = self._eligible.get(identity)
         if kept is None:
             answers = [(node_info, refusals(node_info, spec)) for node_info in self._node_infos.values()]
             node_infos = [node_info for node_info, refused in answers if not refused]
             preferences = [preference(node_info, spec) for node_info in node_infos]
-            kept = _Eligible(spec, node_infos, preferences, [refused for _, refused in answers if refused], {})
-            if len(self._eligible) > 1000:
-                self._eligible.clear()
-            self._eligible[identity] = kept
+            positions = {node_info.name: position for position, node_info in enumerate(node_infos)}
+            reasons = [refused for _, refused in answers if refused]
+            kept = self._eligible[identity] = _Eligible(spec, node_infos, preferences, positions, reasons, {})
         return kept
+
+    def _forget_eligible(self) -> None:
+        """Forget the nodes that pass the filters, and with their scores which nodes have changed."""
+        self._eligible.clear()
+        self._changed_nodes.clear()
 
     def _bind(self, pod: Obj, node_info: NodeInfo) -> None:
         namespace, name = key_of(pod)
@@ -186,7 +193,7 @@ class Scheduler:
         self._context.events.record(pod, "FailedScheduling", message, component=COMPONENT, kind="Warning")
 
     def _on_node(self, old: Obj | None, new: Obj | None) -> None:
-        self._eligible.clear()
+        self._forget_eligible()
         if new is None:
             self._node_infos.pop((old or {})["metadata"]["name"], None)
             return
@@ -194,7 +201,7 @@ class Scheduler:
         if name in self._node_infos:
             self._node_infos[name].update(new)
         else:
-            self._node_infos[name] = node_info = NodeInfo(new)
+            self._node_infos[name] = node_info = NodeInfo(new, self._changed_nodes)
             for pod in self._context.store.list("pods"):
                 if _held_node(pod) == name:
                     node_info.add(key_of(pod), demand_of(pod["spec"]))
@@ -250,6 +257,21 @@ def _held_node(pod: Obj | None) -> str:
     if pod is None or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
         return ""
     return pod["spec"].get("nodeName") or ""
+
+
+def _best_by(rules: TopologyRules, fitting: Iterable[tuple[NodeInfo, float]], wanted: int) -> NodeInfo | None:
+    """The node with the best score among the first `wanted` that the rules about other pods allow."""
+    best, best_score, found = None, float("-inf"), 0
+    for node_info, base in fitting:
+        if rules.refusals(node_info):
+            continue
+        value = base + rules.score(node_info)
+        if value > best_score:
+            best, best_score = node_info, value
+        found += 1
+        if found >= wanted:
+            break
+    return best
 
 
 def _sample(nodes: int) -> int:
