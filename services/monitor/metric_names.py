@@ -5,6 +5,9 @@ KUBERNETES = "kubernetes"
 PROMETHEUS = "prometheus"
 """The source of samples that the monitor takes from Prometheus."""
 
+LONGEST_SERVICE = 100
+"""Characters of a service's name in our tables; Kubernetes permits 253."""
+
 AVAILABLE = "available"
 """1 while a tenant is up, 0 while it is down: what the SLA is computed from."""
 REQUEST_COUNT, ERROR_COUNT = "request_count", "error_count"

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from services.monitor.metric_names import AVAILABLE
+from services.monitor.metric_names import AVAILABLE, LONGEST_SERVICE
 from shared.kube.labels import TENANT
 from shared.kube.objects import Obj, is_terminating, key_of, labels_of
 from shared.kube.quantities import QuantityError, nano
@@ -69,8 +69,13 @@ class TenantReading(NamedTuple):
 
     @property
     def known(self) -> dict[str, bool]:
-        """Whether each service is up; a service in an unknown state is left out."""
-        return {name: each.up for name, each in self.services.items() if each.up is not None}
+        """Whether each service is up.
+
+        A service in an unknown state is left out. So is one whose name is too long for our tables, which counts for its
+        tenant only.
+        """
+        known = {name: each.up for name, each in self.services.items() if len(name) <= LONGEST_SERVICE}
+        return {name: up for name, up in known.items() if up is not None}
 
 
 def every_tenant(tenant_id: str) -> bool:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
+from services.monitor.metric_names import LONGEST_SERVICE
 from shared.errors import InvalidEvent
 from shared.events import MetricsCollected
 from shared.measuring import OLDEST, name_problem, time_problem, value_problem
 
 _LONGEST_SOURCE = 50
-_LONGEST_SERVICE = 100
 _MOST_PROBLEMS = 20
 """Problems in the reason of a dead letter: the first ones show the sender's mistake."""
 
@@ -26,8 +26,8 @@ def check_sample(sample: MetricsCollected, retention: timedelta = OLDEST) -> Non
 
 
 def _name_problems(sample: MetricsCollected) -> Iterator[dict[str, str]]:
-    if any(not 0 < len(name) <= _LONGEST_SERVICE or not name.isprintable() for name in sample.services):
-        yield {"field": "services", "message": f"a name has 1 to {_LONGEST_SERVICE} printable characters"}
+    if any(not 0 < len(name) <= LONGEST_SERVICE or not name.isprintable() for name in sample.services):
+        yield {"field": "services", "message": f"a name has 1 to {LONGEST_SERVICE} printable characters"}
     if not 0 < len(sample.source) <= _LONGEST_SOURCE or not sample.source.isprintable():
         yield {"field": "source", "message": f"must be 1 to {_LONGEST_SOURCE} printable characters"}
 

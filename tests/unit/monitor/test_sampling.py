@@ -14,6 +14,11 @@ from services.monitor.collect.readings import (
     needs_found,
     read_tenants,
 )
+from services.monitor.collect.slice_events import slice_events
+from services.monitor.handlers import samples_of
+from services.monitor.metric_names import KUBERNETES
+from services.monitor.storage.sample_rules import check_sample
+from shared.events import TenantSample
 from shared.sla import Observer, Promise
 from shared.sla.promise import DEPLOYMENT, Need, WorkloadKey
 
@@ -286,3 +291,17 @@ def test_what_is_kept_of_a_tenant_is_read_again_when_an_object_or_the_promise_ch
     assert read(replace(busier, pods=[pod(requests={"cpu": "2"})]))["cpu"] == 25.0
     promises = {"acme": Promise({service: Need(2, 2)})}
     assert read(busier)["available"] == 0.0
+
+
+def test_a_workload_whose_name_no_table_can_hold_counts_for_its_tenant_only() -> None:
+    long = "a" * 101
+    workloads = [deployment(), deployment(long), deployment("b" * 100)]
+    pods = [pod(), pod("long-1", app=long, ready=NOT_READY), pod("b-1", app="b" * 100)]
+    found = readings(ClusterObjects(pods=pods, deployments=workloads))["acme"]
+    assert found.known == {"callbot": True, "b" * 100: True}
+    assert found.values["available"] == 0.0
+    [event] = slice_events(
+        NOON, KUBERNETES, [TenantSample(tenant_id="acme", values=found.values, services=found.known)]
+    )
+    for sample in samples_of(event.model_copy(update={"time": datetime.now(UTC)})):
+        check_sample(sample)
