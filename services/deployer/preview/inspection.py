@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
-from services.deployer.cluster.api import ClusterApi, ClusterUnavailable
+from services.deployer.cluster.api import ClusterApi, ClusterRefused, ClusterUnavailable
 from services.deployer.cluster.found_workloads import found_workloads
 from services.deployer.cluster.targets import TargetClusters
 from services.deployer.reconcile.adopt import contents_of, plan_for, read_namespace
@@ -14,6 +14,8 @@ from shared.tenants import NAMESPACE_PREFIX
 _SECONDS = 12.0
 _MOST_LISTED = 500
 """Objects of each list in an answer."""
+_MOST_BYTES = 1024 * 1024
+"""Of an answer: a message on the bus may have 2 MiB, and a larger one would be no answer at all."""
 
 
 class Inspection:
@@ -28,7 +30,7 @@ class Inspection:
         cluster = self._clusters.cluster(request.target)
         try:
             async with asyncio.timeout(self._seconds):
-                return await _inspect(cluster, request)
+                return _bounded(await _inspect(cluster, request), request.tenant_id)
         except TimeoutError as error:
             raise ClusterUnavailable(cluster.name, f"the inspection took longer than {self._seconds:g} s") from error
 
@@ -48,6 +50,16 @@ async def _inspect(cluster: ClusterApi, request: InspectRequest) -> InspectReply
         conflicts=_listed(plan.conflicts),
         workloads=tuple(found_workloads(contents)),
     )
+
+
+def _bounded(reply: InspectReply, tenant_id: str) -> InspectReply:
+    """`reply`. Raises ClusterRefused if it is too large: left out variables would be lost by the adoption."""
+    size = len(reply.model_dump_json().encode())
+    if size > _MOST_BYTES:
+        advice = "move large values of their environment variables into ConfigMaps"
+        reason = f"what can be adopted of its workloads has {size:,} bytes, and at most {_MOST_BYTES:,} can be shown"
+        raise ClusterRefused(f"Namespace {NAMESPACE_PREFIX}{tenant_id}: {reason}; {advice}")
+    return reply
 
 
 def _listed(texts: Iterable[str]) -> tuple[str, ...]:
