@@ -6,7 +6,7 @@ from typing import Protocol
 
 import structlog
 
-from services.manifest.rendering import digest, summary, to_json, to_yaml
+from services.manifest.rendering import digest, summary, to_json, to_stored, to_yaml
 from services.manifest.validation import ValidationOptions, validate_objects, validate_text
 from shared.bus import Delivery
 from shared.catalog import Catalog
@@ -70,7 +70,7 @@ async def render_manifest(
     except Refused as error:
         log.info(f"Rendering refused: {error.message}", action="rendering-refused", code=error.code)
         return [_rejected(event.tenant_id, event.deployment, error)]
-    text = to_yaml(objects)
+    text = to_stored(objects)
     name = digest(text)
     await stores[delivery.mode].keep(name, text)
     log.info(f"Rendered {len(objects)} objects.", action="rendered", digest=name)

@@ -145,7 +145,10 @@ class Drift(Model):
 
 
 class DeployDrifted(DeployEvent):
-    """What runs is no longer what was deployed, or is so again (`drift` is empty then)."""
+    """What runs is no longer what was deployed, or is so again (`drift` is empty then).
+
+    After a cancelled deployment it is compared with the manifest that was healthy last.
+    """
 
     subject = Subject.DEPLOY_DRIFTED
     sequence: int = 1
@@ -155,7 +158,7 @@ class DeployDrifted(DeployEvent):
     """How often it was healed lately, and came back; 0 where healing wasn't asked for."""
     next_heal: datetime | None = None
     """When it is healed next."""
-    outcome: Literal["completed", "rolled_back"] = "completed"
+    outcome: Literal["completed", "rolled_back", "cancelled"] = "completed"
     """How the deployment had ended."""
 
 

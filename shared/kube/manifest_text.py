@@ -1,6 +1,9 @@
 """The objects in the text of a manifest, in the order in which a cluster needs them. Pure."""
 
+from collections.abc import Iterable
 from typing import Any
+
+import orjson
 
 from shared.kube.kinds import CLUSTER_SCOPED
 from shared.kube.objects import Obj
@@ -48,15 +51,36 @@ def parse_manifest(text: str, namespace: str) -> list[Obj]:
         documents = parse_documents(text)
     except InvalidText as error:
         raise InvalidText(f"the manifest is no YAML: {error}") from error
-    objects = [_checked(each, namespace) for document in documents if document for each in _unfolded(document)]
-    if not objects:
-        raise InvalidText("the manifest has no objects")
-    return sorted(objects, key=lambda obj: rank(obj["kind"]))
+    return _in_order(documents, namespace)
+
+
+def stored_objects(text: str, namespace: str) -> list[Obj]:
+    """The objects of a manifest that a service of ours stored, as `parse_manifest` returns them. Raises InvalidText.
+
+    Manifests are stored as JSON, which takes a fiftieth of the time of YAML to read; release 0.1 stored YAML. Depth
+    isn't checked again: its writer bounds it, and the digest shows that the text is the writer's.
+    """
+    try:
+        return _in_order([orjson.loads(text)], namespace)
+    except orjson.JSONDecodeError:
+        return parse_manifest(text, namespace)
+
+
+def is_json(text: str) -> bool:
+    """Whether a stored manifest seems to be JSON, and not YAML, which takes long to read."""
+    return text.startswith("{")
 
 
 def rank(kind: str) -> int:
     """The position of a kind in the order of apply. Unknown kinds come last, after their definitions."""
     return _RANK.get(kind, len(_ORDER))
+
+
+def _in_order(documents: Iterable[Any], namespace: str) -> list[Obj]:
+    objects = [_checked(each, namespace) for document in documents if document for each in _unfolded(document)]
+    if not objects:
+        raise InvalidText("the manifest has no objects")
+    return sorted(objects, key=lambda obj: rank(obj["kind"]))
 
 
 def _unfolded(document: Any) -> list[Any]:

@@ -8,9 +8,9 @@ One process without HTTP and database: store, scheduler, kubelets, ReplicaSet, e
 import time
 import tracemalloc
 from datetime import UTC, datetime
+from statistics import mean
 from typing import Any
 
-import orjson
 from rich.table import Table
 
 from services.simulator.clock import Clock
@@ -87,15 +87,15 @@ def memory(pods: int, extra_nodes: int) -> tuple[float, float]:
 
 
 def metrics(cluster: VirtualCluster) -> float:
-    """CPU microseconds a pod for PodMetrics of all running pods, with their encoding; the least of five samples."""
+    """CPU microseconds a pod for PodMetrics of all running pods, encoded, each 5 s; the mean of 30 s."""
     samples = []
-    for _ in range(5):
+    for _ in range(6):
         cluster.clock.step(5)
         began = time.process_time()
         found = cluster.metrics.pod_metrics()
-        orjson.dumps(found)
+        b",".join([each.encoded for each in found])
         samples.append((time.process_time() - began) / len(found))
-    return min(samples) * 1e6
+    return mean(samples) * 1e6
 
 
 def scheduling(pods: int, extra_nodes: int) -> float:

@@ -7,7 +7,6 @@ from functools import partial
 
 import nats
 import pytest
-import yaml
 from nats.aio.client import Client
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
@@ -21,6 +20,7 @@ from shared.bus import Worker
 from shared.bus.envelope import encode
 from shared.errors import Refused
 from shared.events import DeployRequested, Event, ManifestRendered, ResourcesCalculated, ResourcesRejected
+from shared.kube.manifest_text import stored_objects
 from shared.rpc import CalculateRequest, Recommendation, RecommendRequest, RenderReply, RenderRequest, Usage
 from shared.sizing import Sizing
 from shared.subjects import Bucket, Mode, Rpc, Stream, manifest_key
@@ -96,7 +96,7 @@ async def test_a_requested_deployment_ends_as_a_manifest_under_its_digest(nats_u
     bucket = await workers.key_value(Bucket.MANIFESTS, Mode.DEMO)
     text = ((await bucket.get(manifest_key(rendered.digest))).value or b"").decode()
     assert digest(text) == rendered.digest
-    assert len(list(yaml.safe_load_all(text))) == sum(rendered.summary.values())
+    assert len(stored_objects(text, "")) == sum(rendered.summary.values())
 
 
 async def test_a_request_that_cannot_be_sized_is_rejected_and_nothing_is_rendered(

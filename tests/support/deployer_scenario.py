@@ -9,6 +9,7 @@ from typing import Any, cast
 import orjson
 import yaml
 
+from services.deployer.cluster.manifest_objects import parse
 from services.deployer.cluster.targets import UnknownTarget
 from services.deployer.mode_context import ModeContext
 from services.deployer.reconcile.context import ReconcileContext
@@ -243,9 +244,9 @@ class TenantScenario:
                 self.now += timedelta(seconds=1)
         raise AssertionError("not settled")
 
-    async def fetch(self, digest: str) -> str:
-        """The manifest's text, as the manifest reader returns it."""
-        return self.manifests[digest]
+    async def objects(self, digest: str, namespace: str) -> list[Obj]:
+        """The manifest's objects, as the manifest reader returns them."""
+        return parse(self.manifests[digest], namespace)
 
     async def keep(self, digest: str, text: str) -> None:
         """Store a manifest, as the manifest reader does."""

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from services.deployer.cluster.api import NODE, POD, ClusterApi, ClusterRefused
-from services.deployer.cluster.manifest_objects import parse
 from services.deployer.cluster.room import groups_of, judge
 from services.deployer.cluster.targets import TargetClusters
 from services.deployer.cluster.usage import ClusterUsage, capacities, usage_of
@@ -58,7 +57,7 @@ class CapacityService:
         namespace = f"{NAMESPACE_PREFIX}{request.tenant_id}"
         if request.digest is None:
             return await self._judge(request.target, namespace, [_group(each) for each in request.pods])
-        objects = parse(await self._manifests.fetch(request.digest), namespace)
+        objects = await self._manifests.objects(request.digest, namespace)
         return await self._judge(request.target, namespace, groups_of(objects))
 
     async def find_room(self, target: str, namespace: str, objects: Sequence[Obj]) -> RoomReply:

@@ -1,10 +1,9 @@
 """Compares tenants with what was deployed: first by what is known from watching, then by a dry run."""
 
-import asyncio
 from collections import OrderedDict
 
 from services.deployer.cluster.api import ClusterApi, ClusterRefused, ref_of
-from services.deployer.cluster.manifest_objects import WORKLOADS, parse
+from services.deployer.cluster.manifest_objects import WORKLOADS
 from services.deployer.drift import differences
 from services.deployer.drift.observations import ObservedObject, ObservedObjects
 from services.deployer.reconcile.apply import of_same_size
@@ -13,6 +12,7 @@ from services.deployer.state.records import AppliedState, ObjectRef
 from shared.events import Drift
 from shared.kube.kinds import Kind
 from shared.kube.objects import Obj, is_terminating
+from shared.outcomes import Outcome
 from shared.tenants import NAMESPACE_PREFIX
 
 _CACHED_MANIFESTS = 16
@@ -36,7 +36,9 @@ class DriftComparison:
 
     async def compare(self, key: str, applied: AppliedState) -> tuple[Drift, ...]:
         """What has drifted, in a stable order. Raises ClusterUnavailable, DependencyUnavailable."""
-        suspects = [ref for ref in applied.inventory if self._may_differ(key, ref)]
+        # What a cancelled deployment applied is ours, too, so that the fields' owners don't show it.
+        has_changed = applied.outcome is Outcome.CANCELLED and applied.changed
+        suspects = [ref for ref in applied.inventory if self._may_differ(key, ref, compares_all=has_changed)]
         if not suspects:
             return ()
         objects = {ref_of(obj).identity: obj for obj in await self.objects(applied)}
@@ -51,22 +53,21 @@ class DriftComparison:
         assert applied.digest is not None and applied.wanted is not None  # noqa: S101 - `is_watched` checks both
         found = self._parsed.get(applied.digest)
         if found is None:
-            text = await self._manifests.fetch(applied.digest)
             namespace = f"{NAMESPACE_PREFIX}{applied.wanted.tenant_id}"
-            found = await asyncio.to_thread(parse, text, namespace)
+            found = await self._manifests.objects(applied.digest, namespace)
             self._parsed[applied.digest] = found
             while len(self._parsed) > _CACHED_MANIFESTS:
                 self._parsed.popitem(last=False)
         return found
 
-    def _may_differ(self, key: str, ref: ObjectRef) -> bool:
+    def _may_differ(self, key: str, ref: ObjectRef, *, compares_all: bool) -> bool:
         """Whether the object may differ from its record, by what was observed and without a request."""
         if self._observed.is_unobservable(Kind(ref.api_version, ref.kind)):
             return False
         seen = self._observed.find(ref)
         if seen is None or self._is_out_of_bounds(ref, seen):
             return True
-        is_as_recorded = (seen.uid, seen.fields) == (ref.uid, ref.fields)
+        is_as_recorded = not compares_all and (seen.uid, seen.fields) == (ref.uid, ref.fields)
         return not is_as_recorded and self._unchanged.get(key, {}).get(ref.identity) != seen
 
     def _is_out_of_bounds(self, ref: ObjectRef, seen: ObservedObject) -> bool:

@@ -1,16 +1,26 @@
 """`deploy.drifted`, made from a record. Pure."""
 
+from typing import Literal
+
 from services.deployer.drift import differences
+from services.deployer.state.generations import is_healed
 from services.deployer.state.records import AppliedState, DriftRecord
 from shared.events import DeployDrifted, Phase
 from shared.outcomes import Outcome
+
+_OUTCOMES: dict[Outcome, Literal["completed", "rolled_back", "cancelled"]] = {
+    Outcome.COMPLETED: "completed",
+    Outcome.ROLLED_BACK: "rolled_back",
+    Outcome.CANCELLED: "cancelled",
+}
 
 
 def event_of(applied: AppliedState) -> DeployDrifted:
     """The event of the recorded drift: equal however often it is made."""
     known, wanted = applied.drift, applied.wanted
     assert known is not None and wanted is not None  # noqa: S101 - called for recorded drift only
-    heals = wanted.options.heal_drift and bool(known.items)
+    heals = is_healed(applied) and bool(known.items)
+    is_cancelled = applied.outcome is Outcome.CANCELLED
     return DeployDrifted(
         tenant_id=wanted.tenant_id,
         deployment_id=applied.deployment_id,
@@ -18,13 +28,13 @@ def event_of(applied: AppliedState) -> DeployDrifted:
         target=wanted.target,
         operation=wanted.operation,
         message=_message(known, heals=heals),
-        phase=Phase.DONE,
-        progress=100,
+        phase=applied.last_event.phase if is_cancelled else Phase.DONE,
+        progress=applied.last_event.progress if is_cancelled else 100,
         sequence=known.sequence,
         drift=known.items,
         heals=known.heals,
         next_heal=differences.next_heal(known.heals, known.healed_at) if heals else None,
-        outcome="rolled_back" if applied.outcome is Outcome.ROLLED_BACK else "completed",
+        outcome=_OUTCOMES[applied.outcome],
     )
 
 

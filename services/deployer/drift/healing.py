@@ -21,8 +21,12 @@ from shared.tenants import NAMESPACE_PREFIX
 
 
 def is_watched(applied: AppliedState) -> bool:
-    """Whether drift matters: for a concluded deployment that wasn't stopped."""
+    """Whether drift matters: for a concluded deployment of a tenant that wasn't stopped.
+
+    After a cancelled one, what runs is compared with the manifest that was healthy last.
+    """
     is_done = applied.outcome in (Outcome.COMPLETED, Outcome.ROLLED_BACK)
+    is_done = is_done or (applied.outcome is Outcome.CANCELLED and not applied.stopped)
     return is_done and applied.digest is not None and applied.wanted is not None and applied.wanted.action == "deploy"
 
 

@@ -17,6 +17,7 @@ from services.deployer.drift.healing import heal, is_current, scale_to_minimums
 from services.deployer.drift.observations import ObservedObjects
 from services.deployer.mode_context import ModeContext
 from services.deployer.reconcile.generation_guard import Superseded
+from services.deployer.state.generations import is_healed
 from services.deployer.state.records import AppliedState, DriftRecord, ObjectRef
 from shared.bus import derived_id
 from shared.errors import TemporaryError
@@ -79,7 +80,7 @@ class WatchedTenant:
         if has_failed_heal or items != (known.items if known else ()):
             await self._record_drift(items)
             return await self._publish()
-        if items and applied.wanted is not None and applied.wanted.options.heal_drift:
+        if items and is_healed(applied):
             return await self._heal_when_due()
         if not items and any(ref.fields is None for ref in applied.inventory):
             await self._update(inventory=tuple(self._as_observed(ref) for ref in applied.inventory))

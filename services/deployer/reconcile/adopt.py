@@ -14,8 +14,8 @@ import orjson
 from services.deployer.cluster.adoption import AdoptionPlan, changes_more_than_labels, plan_adoption
 from services.deployer.cluster.api import ClusterApi, KindUnknown, ref_of
 from services.deployer.cluster.manifest_objects import WORKLOADS
-from services.deployer.reconcile.apply import apply_all
-from services.deployer.reconcile.progress import listed, report_applied
+from services.deployer.reconcile.manifest_apply import apply_all
+from services.deployer.reconcile.progress import ApplyProgress, listed
 from services.deployer.reconcile.prune import refuse_terminating
 from services.deployer.reconcile.work import TenantWork
 from services.deployer.state.progress_report import ProgressReport
@@ -25,6 +25,7 @@ from shared.events import Phase, ResourceState
 from shared.kube.kinds import Kind, kind_of
 from shared.kube.objects import Obj
 from shared.kube.rights import DEPLOYER
+from shared.reading import InvalidText, refuse_unusable
 
 _BASE_KINDS = frozenset(right.kind for right in DEPLOYER[""])
 """Kinds that we always have rights on; on others only with the right options of rbac.yaml."""
@@ -42,6 +43,11 @@ class AdoptedManifest:
     """The manifest of an adopted namespace, and the digest under which it is stored."""
 
     def __init__(self, objects: Sequence[Obj]) -> None:
+        """Raises NotAdoptable for objects that are nested too deeply: no reader of a manifest checks that again."""
+        try:
+            refuse_unusable(list(objects))
+        except InvalidText as error:
+            raise NotAdoptable(f"its objects can't be stored: {error}") from error
         listing = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
         self.text = orjson.dumps(listing, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2).decode()
         self.digest = f"sha256:{hashlib.sha256(self.text.encode()).hexdigest()}"
@@ -67,7 +73,7 @@ class Adoption:
         await self._check(plan, manifest)
         await work.context.manifests.keep(manifest.digest, manifest.text)
         await self._recorder.record_expected(ref_of(obj) for obj in plan.objects)
-        force, report = work.desired.options.force_conflicts, partial(self._report, plan.objects)
+        force, report = work.desired.options.force_conflicts, partial(self._report, ApplyProgress(plan.objects))
         applied = await apply_all(work.cluster, plan.objects, force=force, check=work.check, report=report)
         await self._recorder.record_inventory(applied.refs)
         return await self._done(plan), manifest.digest
@@ -88,8 +94,8 @@ class Adoption:
             if live is None or changes_more_than_labels(live, after):
                 raise NotAdoptable(f"{ref_of(obj)} can't be adopted unchanged: it is changing now, or a webhook would")
 
-    async def _report(self, objects: Sequence[Obj], count: int, skipped: frozenset[Kind]) -> None:
-        await self._work.report(report_applied(objects, count, skipped))
+    async def _report(self, progress: ApplyProgress, position: int, is_skipped: bool) -> None:
+        await self._work.report(progress.after(position, is_skipped=is_skipped))
 
     async def _done(self, plan: AdoptionPlan) -> ProgressReport:
         states = [_state(obj, await self._work.cluster.read(ref_of(obj))) for obj in plan.objects]

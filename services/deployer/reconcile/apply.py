@@ -1,56 +1,21 @@
-"""Applies the objects of a manifest, and keeps volumes at a size that the cluster can have.
+"""Applies an object, and keeps volumes at a size that the cluster can have.
 
 A claim never shrinks, because it is unknown which data could go, and it grows only where its StorageClass can
 expand. The claim templates of an existing StatefulSet can't change at all. In these cases the tenant keeps its volumes,
 and the deployment's report has a note.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 
-from services.deployer.cluster.api import ClusterApi, ClusterRefused, KindUnknown, ref_of
+from services.deployer.cluster.api import ClusterApi, ClusterRefused, ref_of
 from services.deployer.cluster.managed_fields import digest
-from services.deployer.cluster.manifest_objects import is_extension
 from services.deployer.state.records import ObjectRef
-from shared.kube.kinds import Kind, kind_of
 from shared.kube.objects import Obj
 from shared.kube.quantities import QuantityError, parse
 
 _log = structlog.get_logger(__name__)
-ReportApplied = Callable[[int, frozenset[Kind]], Awaitable[object]]
-"""Called after each object with how many are applied, and the kinds that were skipped."""
-
-
-class ApplyResult(NamedTuple):
-    """The applied objects, the kinds that the cluster doesn't serve, and notes on what it couldn't change."""
-
-    refs: list[ObjectRef]
-    skipped: frozenset[Kind]
-    notes: list[str]
-
-
-async def apply_all(
-    cluster: ClusterApi, objects: Sequence[Obj], *, force: bool, check: Callable[[], None], report: ReportApplied
-) -> ApplyResult:
-    """Apply `objects` one by one. `check` is called before each and ends the work by raising.
-
-    Kinds of extensions that the cluster doesn't serve are skipped with a warning. Without a built-in kind it would be
-    another deployment, so KindUnknown is raised for those.
-    """
-    result = ApplyResult([], frozenset(), [])
-    for count, obj in enumerate(objects, 1):
-        check()
-        try:
-            result.refs.append(recorded(await apply_possible(cluster, obj, result.notes, force=force)))
-        except KindUnknown as error:
-            if not is_extension(obj["apiVersion"]):
-                raise
-            _log.warning(f"{ref_of(obj)} is skipped: {error.message}", action="skip-kind")
-            result = result._replace(skipped=result.skipped | {kind_of(obj)})
-        await report(count, result.skipped)
-    return result
 
 
 def recorded(applied: Obj) -> ObjectRef:

@@ -130,6 +130,7 @@ class Attempts:
             find_room=partial(self._find_room, target) if self._find_room else None,
             preflight=self._preflights.setdefault(target, Preflight(cluster)),
             check_slot=check_slot,
+            at_work=lambda: self._slots.taken,
         )
 
     def _deadlines(self, tenant: ActiveTenant, recorder: StatusRecorder) -> Deadlines:

@@ -24,3 +24,5 @@ class ReconcileContext:
     """None: manifests are applied without checking our rights."""
     check_slot: Callable[[], None] = lambda: None
     """Raises SlotExpired once other tenants have waited long enough."""
+    at_work: Callable[[], int] = lambda: 1
+    """How many tenants of the mode this replica works on."""

@@ -7,6 +7,7 @@ Below 10 lie sizing and rendering. Between 65 and 95 the ready replicas count, s
 time.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from services.deployer.cluster.api import ref_of
@@ -14,7 +15,6 @@ from services.deployer.cluster.manifest_objects import WORKLOADS, phase_of
 from services.deployer.health.snapshot import ObjectStatus
 from services.deployer.state.progress_report import INITIAL_PROGRESS, ProgressReport
 from shared.events import Phase, ResourceState
-from shared.kube.kinds import Kind, kind_of
 from shared.kube.objects import Obj
 
 _BOUNDS = {
@@ -30,15 +30,25 @@ _NOT_APPLIED = frozenset({"Pending", "Skipped"})
 """States of objects while the manifest is applied; a workload that is applied is `Progressing`."""
 
 
-def report_applied(objects: Sequence[Obj], count: int, skipped: frozenset[Kind]) -> ProgressReport:
-    """The report after the first `count` (1 or more) of `objects`, which are in the order of apply."""
-    last = objects[count - 1]
-    phase = phase_of(last["kind"])
-    first = next(index for index, obj in enumerate(objects) if phase_of(obj["kind"]) is phase)
-    total = sum(1 for obj in objects if phase_of(obj["kind"]) is phase)
-    done = "is unknown to the cluster and skipped" if kind_of(last) in skipped else "is applied"
-    resources = tuple(_state(obj, index < count, skipped) for index, obj in enumerate(objects))
-    return ProgressReport(phase, _percent(phase, count - first, total), f"{ref_of(last)} {done}", resources)
+class ApplyProgress:
+    """The progress while a manifest is applied: which of its objects are there, by their position in it."""
+
+    def __init__(self, objects: Sequence[Obj]) -> None:
+        """`objects` are in the order of apply."""
+        self._objects = objects
+        self._phases = [phase_of(obj["kind"]) for obj in objects]
+        self._totals = Counter(self._phases)
+        self._done: Counter[Phase] = Counter()
+        self._states = [_state(obj, "Pending") for obj in objects]
+
+    def after(self, position: int, *, is_skipped: bool) -> ProgressReport:
+        """The report after one more object is applied, or skipped because the cluster doesn't serve its kind."""
+        obj, phase = self._objects[position], self._phases[position]
+        self._done[phase] += 1
+        self._states[position] = _state(obj, "Skipped" if is_skipped else _applied_state(obj))
+        done = "is unknown to the cluster and skipped" if is_skipped else "is applied"
+        percent = _percent(phase, self._done[phase], self._totals[phase])
+        return ProgressReport(phase, percent, f"{ref_of(obj)} {done}", tuple(self._states))
 
 
 def report_waiting(items: Sequence[ObjectStatus]) -> ProgressReport:
@@ -46,13 +56,13 @@ def report_waiting(items: Sequence[ObjectStatus]) -> ProgressReport:
     resources = tuple(item.state for item in items)
     workloads = [item for item in items if item.is_workload and not item.skipped]
     ready, wanted = sum(item.ready for item in workloads), sum(item.wanted for item in workloads)
-    message = _waiting_message(items, workloads)
+    message, problems = _waiting_message(items, workloads), _problems(items)
     if ready < wanted:
         percent = _percent(Phase.SCALING_SERVICES, ready, wanted)
-        return ProgressReport(Phase.SCALING_SERVICES, percent, message, resources)
+        return ProgressReport(Phase.SCALING_SERVICES, percent, message, resources, problems)
     done = sum(1 for item in items if item.is_done)
     percent = _percent(Phase.WAITING_HEALTHY, done, len(items))
-    return ProgressReport(Phase.WAITING_HEALTHY, percent, message, resources)
+    return ProgressReport(Phase.WAITING_HEALTHY, percent, message, resources, problems)
 
 
 def report_done(items: Sequence[ObjectStatus], notes: Sequence[str]) -> ProgressReport:
@@ -96,19 +106,23 @@ def _cancelled_message(last: ProgressReport, action: str) -> str:
     return f"cancelled; {len(applied)} of {len(states)} objects are applied and stay: {listed(applied)}"
 
 
+def _problems(items: Sequence[ObjectStatus]) -> frozenset[str]:
+    return frozenset(f"{item.ref}: {pod.problem.reason}" for item in items for pod in item.unready if pod.problem)
+
+
 def _waiting_message(items: Sequence[ObjectStatus], workloads: Sequence[ObjectStatus]) -> str:
     done = f"{sum(1 for item in workloads if item.is_done)} of {len(workloads)} workloads are available"
     open_items = [describe(item) for item in items if not item.is_done]
     return f"{done}; waiting for {listed(open_items)}" if open_items else done
 
 
-def _state(obj: Obj, done: bool, skipped: frozenset[Kind]) -> ResourceState:
-    """An object's state while the manifest is applied, before any health is known: starting pods takes longer."""
-    applied = "Progressing" if obj["kind"] in WORKLOADS else "Active"
-    state = applied if done else "Pending"
-    return ResourceState(
-        type=obj["kind"], name=obj["metadata"]["name"], status="Skipped" if kind_of(obj) in skipped else state
-    )
+def _state(obj: Obj, status: str) -> ResourceState:
+    return ResourceState(type=obj["kind"], name=obj["metadata"]["name"], status=status)
+
+
+def _applied_state(obj: Obj) -> str:
+    """An object's state before any health is known: starting pods takes longer than applying."""
+    return "Progressing" if obj["kind"] in WORKLOADS else "Active"
 
 
 def _percent(phase: Phase, done: int, total: int) -> int:

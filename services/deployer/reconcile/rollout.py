@@ -3,25 +3,22 @@
 Every step is idempotent. A successor that starts over applies the same objects again, which changes nothing.
 """
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
 from services.deployer.cluster.api import EVENT, POD, REPLICA_SET, ref_of
 from services.deployer.cluster.informer import Informer
-from services.deployer.cluster.manifest_objects import parse
 from services.deployer.health.snapshot import ObjectStatus, TenantSnapshot, assess_objects, watched_kinds
-from services.deployer.reconcile.apply import ApplyResult, apply_all
 from services.deployer.reconcile.deadlines import DeploymentFailed, explain
-from services.deployer.reconcile.progress import report_applied, report_done, report_waiting
+from services.deployer.reconcile.manifest_apply import ApplyResult, apply_all
+from services.deployer.reconcile.progress import ApplyProgress, report_done, report_waiting
 from services.deployer.reconcile.prune import refuse_terminating, without
 from services.deployer.reconcile.room_check import RoomCheck
 from services.deployer.reconcile.scaling import patches_to_run
 from services.deployer.reconcile.work import TenantWork
 from services.deployer.state.progress_report import ProgressReport
 from shared.errors import EcpError, TemporaryError
-from shared.kube.kinds import Kind
 from shared.kube.objects import Obj
 
 
@@ -53,9 +50,7 @@ class Rollout:
         return report
 
     async def _read_objects(self) -> list[Obj]:
-        text = await self._work.context.manifests.fetch(self._digest)
-        # In a thread: parsing a large manifest takes some hundred milliseconds, in which leases must be renewed.
-        return await asyncio.to_thread(parse, text, self._work.namespace)
+        return await self._work.context.manifests.objects(self._digest, self._work.namespace)
 
     async def _check_possible(self, objects: Sequence[Obj]) -> None:
         """Check namespace, rights and room before anything is applied."""
@@ -73,13 +68,13 @@ class Rollout:
             objects,
             force=self._work.desired.options.force_conflicts,
             check=self._work.check,
-            report=partial(self._report_applied, objects),
+            report=partial(self._report_applied, ApplyProgress(objects)),
         )
 
-    async def _report_applied(self, objects: Sequence[Obj], count: int, skipped: frozenset[Kind]) -> None:
+    async def _report_applied(self, progress: ApplyProgress, position: int, is_skipped: bool) -> None:
         """Not while a failure is undone: that is no progress of the requested manifest."""
         if self._work.applied.failure is None:
-            await self._work.report(report_applied(objects, count, skipped))
+            await self._work.report(progress.after(position, is_skipped=is_skipped))
 
     async def _wait_until_healthy(self, objects: Sequence[Obj], applied: ApplyResult) -> ProgressReport:
         kinds = watched_kinds(objects, applied.skipped)

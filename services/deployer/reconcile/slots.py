@@ -29,6 +29,12 @@ class ReconcileSlots:
         self._slots = asyncio.Semaphore(at_once)
         self._now = now
         self._waiting = 0
+        self._taken = 0
+
+    @property
+    def taken(self) -> int:
+        """How many slots are taken now."""
+        return self._taken
 
     @asynccontextmanager
     async def take(self) -> AsyncIterator[Callable[[], None]]:
@@ -39,6 +45,7 @@ class ReconcileSlots:
         finally:
             self._waiting -= 1
         began = self._now()
+        self._taken += 1
 
         def check_slot() -> None:
             if self._waiting and self._now() - began >= SLOT_SECONDS:
@@ -47,4 +54,5 @@ class ReconcileSlots:
         try:
             yield check_slot
         finally:
+            self._taken -= 1
             self._slots.release()

@@ -1,7 +1,7 @@
 """One generation of one tenant at work: its records, deadlines and cluster, and the steps that all actions share."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime, timedelta
 
 import structlog
 
@@ -11,6 +11,7 @@ from services.deployer.reconcile.context import ReconcileContext
 from services.deployer.reconcile.deadlines import Deadlines, DeploymentFailed
 from services.deployer.reconcile.generation_guard import Cancelled, GenerationGuard
 from services.deployer.reconcile.prune import claim_namespace, prune
+from services.deployer.reconcile.report_pacing import ReportPacing
 from services.deployer.reconcile.scaling import Patch
 from services.deployer.state.progress_report import ProgressReport
 from services.deployer.state.records import AppliedState, DesiredState, ObjectRef
@@ -23,8 +24,6 @@ from shared.tenants import NAMESPACE_PREFIX
 _log = structlog.get_logger(__name__)
 _LOOK_EVERY = 1.0
 """Seconds between two assessments without a change: no change shows that a timeout has passed."""
-_REPORT_EVERY = timedelta(seconds=0.5)
-"""Between two reports of the same phase: each is written twice and sent to every client that follows."""
 
 
 class TenantWork:
@@ -38,7 +37,10 @@ class TenantWork:
         self.context = context
         self.namespace = f"{NAMESPACE_PREFIX}{recorder.desired.tenant_id}"
         self._guard = guard
-        self._reported_at: datetime | None = None
+        # What was published last, by `StatusRecorder.open`.
+        started = ProgressReport.at(self.applied.last_event, self.applied.last_event.message)
+        self._pacing = ReportPacing(started, context.clock())
+        self._reporting = asyncio.Lock()
         self._latest: ProgressReport | None = None
 
     @property
@@ -89,13 +91,13 @@ class TenantWork:
             await self.cluster.patch(ref, body)
 
     async def report(self, report: ProgressReport) -> None:
-        """Publish progress: each new phase, and within a phase at most twice a second."""
+        """Publish progress if it is due (see `report_pacing`). What isn't is part of a later report."""
         self._latest = report
-        now = self.context.clock()
-        is_due = self._reported_at is None or abs(now - self._reported_at) >= _REPORT_EVERY
-        if is_due or report.phase != self.applied.last_event.phase:
-            self._reported_at = now
-            await self.recorder.report(report)
+        # Objects are applied concurrently, and the record is written by compare-and-set.
+        async with self._reporting:
+            now = self.context.clock()
+            if self._pacing.is_due(report, now, self.context.at_work()) and await self.recorder.report(report):
+                self._pacing.note(report, now)
 
     async def watch(
         self, kinds: Sequence[Kind], assess: Callable[[Informer], Awaitable[ProgressReport | None]]

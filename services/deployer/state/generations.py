@@ -96,6 +96,12 @@ def is_stopped(previous: AppliedState | None) -> bool:
     return previous.stopped or (previous.wanted is not None and previous.wanted.action == "stop")
 
 
+def is_healed(applied: AppliedState) -> bool:
+    """Whether drift is healed. Not after a cancelled deployment: what it applied stays."""
+    is_wanted = applied.wanted is not None and applied.wanted.options.heal_drift
+    return is_wanted and applied.outcome is not Outcome.CANCELLED
+
+
 def unfinished_of(previous: AppliedState | None) -> tuple[str, ...]:
     """Manifests that began since the last healthy one. Until one completes, no more than their minimum is promised."""
     if previous is None or previous.outcome in (Outcome.COMPLETED, Outcome.ROLLED_BACK, Outcome.DELETED):

@@ -1,10 +1,13 @@
-"""Reads the text of a manifest by its digest."""
+"""Reads the objects of a manifest by its digest."""
 
 import asyncio
 
-from services.deployer.state.errors import ManifestMissing
+from services.deployer.state.errors import InvalidManifest, ManifestMissing
 from shared.bus import ModeBuckets
 from shared.bus.manifests import ManifestDamaged, read_manifest, store_manifest
+from shared.kube.manifest_text import is_json, stored_objects
+from shared.kube.objects import Obj
+from shared.reading import InvalidText
 
 _ATTEMPTS = 5
 _PAUSE = 0.5
@@ -16,6 +19,20 @@ class ManifestReader:
 
     def __init__(self, buckets: ModeBuckets) -> None:
         self._buckets = buckets
+
+    async def objects(self, digest: str, namespace: str) -> list[Obj]:
+        """The manifest's objects, in the order of apply; those without a namespace are in `namespace`.
+
+        Raises InvalidManifest, ManifestMissing and DependencyUnavailable.
+        """
+        text = await self.fetch(digest)
+        try:
+            if is_json(text):
+                return stored_objects(text, namespace)
+            # In a thread: YAML takes some hundred milliseconds if it is large, in which leases must be renewed.
+            return await asyncio.to_thread(stored_objects, text, namespace)
+        except InvalidText as error:
+            raise InvalidManifest(str(error)) from error
 
     async def fetch(self, digest: str) -> str:
         """The manifest's text. Raises ManifestMissing and DependencyUnavailable."""

@@ -20,6 +20,8 @@ class ProgressReport(NamedTuple):
     progress: int
     message: str
     resources: tuple[ResourceState, ...] = ()
+    problems: frozenset[str] = frozenset()
+    """The problems of pods, as `Deployment tts: ImagePullBackOff`. The message names them, within its limit."""
 
     @classmethod
     def at(cls, event: StatusEvent, message: str) -> Self:
@@ -35,4 +37,5 @@ class ProgressReport(NamedTuple):
         """Whether this report neither repeats the last one nor falls behind it."""
         if self.progress < event.progress or _PHASES.index(self.phase) < _PHASES.index(event.phase):
             return False
-        return self != ProgressReport(event.phase, event.progress, event.message, event.resources)
+        published = ProgressReport(event.phase, event.progress, event.message, event.resources, self.problems)
+        return self != published

@@ -15,7 +15,7 @@ from shared.bus.manifests import ManifestDamaged, read_manifest
 from shared.changes import Changes
 from shared.errors import Refused
 from shared.kube.changes import changes_between
-from shared.kube.manifest_text import parse_manifest
+from shared.kube.manifest_text import stored_objects
 from shared.reading import InvalidText
 from shared.tenants import NAMESPACE_PREFIX
 
@@ -93,6 +93,6 @@ def _without_manifest(deployment: Row[Any]) -> Refused:
 def _compared(old: str, new: str, namespace: str) -> Changes:
     """Raises Refused (MANIFEST_INVALID) for a stored manifest that can't be read."""
     try:
-        return changes_between(parse_manifest(old, namespace), parse_manifest(new, namespace))
+        return changes_between(stored_objects(old, namespace), stored_objects(new, namespace))
     except InvalidText as error:
         raise Refused(f"a stored manifest can't be read: {error}", code="MANIFEST_INVALID") from error

@@ -6,6 +6,6 @@ There is a module for each kind of object; `naming` has the names and labels tha
 
 from services.manifest.rendering.objects import render
 from services.manifest.rendering.tenancy import Platform
-from services.manifest.rendering.writing import digest, summary, to_json, to_yaml
+from services.manifest.rendering.writing import digest, summary, to_json, to_stored, to_yaml
 
-__all__ = ["Platform", "digest", "render", "summary", "to_json", "to_yaml"]
+__all__ = ["Platform", "digest", "render", "summary", "to_json", "to_stored", "to_yaml"]

@@ -87,6 +87,11 @@ def to_json(objects: Sequence[Obj]) -> str:
     return orjson.dumps(listed, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
 
+def to_stored(objects: Sequence[Obj]) -> str:
+    """The objects as manifests are stored: as one `kind: List`, on one line of JSON, because that is read fastest."""
+    return orjson.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}).decode()
+
+
 def digest(text: str) -> str:
     """The digest that identifies a text: `sha256:` and 64 hex digits, of its UTF-8."""
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -19,6 +19,7 @@ from services.monitor.collect.deployer_records import AppliedRecord, promise_in
 from shared.bus.publishing import NATS_ERRORS
 from shared.bus.stream_scan import scan_stream
 from shared.errors import DependencyUnavailable
+from shared.kube.manifest_text import is_json, stored_objects
 from shared.kube.objects import Obj
 from shared.reading import InvalidText
 from shared.reading.single import parse_documents
@@ -115,6 +116,8 @@ class DeployedPromises:
 
 def read_promise(text: str, tenant_id: str) -> Promise:
     """The promise of a manifest. Objects without a namespace are in the tenant's."""
+    if is_json(text):
+        return promise_of(stored_objects(text, f"{NAMESPACE_PREFIX}{tenant_id}"))
     parts = [part for part in text.split("\n---\n") if _PROMISING.search(part)]
     documents = (document for part in parts for document in parse_documents(part))
     objects = (obj for each in documents if each for obj in (each["items"] if each.get("kind") == "List" else [each]))

@@ -22,13 +22,13 @@ from nats.js import JetStreamContext
 
 from services.calculator.sizing.sizer import Sizer
 from services.deployer.cluster.kubernetes import KubernetesAdapter
-from services.deployer.cluster.manifest_objects import parse
 from services.manifest.handlers import validate_rendered
-from services.manifest.rendering import digest, render, summary, to_yaml
+from services.manifest.rendering import digest, render, summary, to_stored
 from services.manifest.settings import ManifestSettings
 from shared.catalog import Catalog, load_catalog
 from shared.events import DeployRequested, ManifestRendered, ResourcesCalculated
 from shared.kube.client import connect
+from shared.kube.manifest_text import stored_objects
 from shared.subjects import manifest_key
 from tests.benchmarks.peers.hop import AT_ONCE, messages, pass_on
 
@@ -54,7 +54,7 @@ async def render_manifest(
     options = event.deployment.options
     objects = render(event.spec, event.sizing, options, None, catalog=catalog, platform=settings.platform)
     assert validate_rendered(objects, catalog=catalog).valid
-    text = to_yaml(objects)
+    text = to_stored(objects)
     name = digest(text)
     await (await jetstream.key_value(BUCKET)).put(manifest_key(name), text.encode())
     rendered = ManifestRendered(
@@ -67,7 +67,7 @@ async def deploy(jetstream: JetStreamContext, message: Msg, cluster: KubernetesA
     event = ManifestRendered.model_validate_json(message.data)
     await pass_on(jetstream, message, "script.started", message.data)
     entry = await (await jetstream.key_value(BUCKET)).get(manifest_key(event.digest))
-    for obj in parse((entry.value or b"").decode(), f"ecp-ai-{event.tenant_id}"):
+    for obj in stored_objects((entry.value or b"").decode(), f"ecp-ai-{event.tenant_id}"):
         await cluster.apply(obj, force=False)
     await pass_on(jetstream, message, "script.applied", message.data)
 

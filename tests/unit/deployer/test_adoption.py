@@ -1,20 +1,25 @@
 """Adoption: what becomes the tenant's, what is left alone, and that nothing but labels changes."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 
 from services.deployer.cluster.adoption import AdoptionPlan, changes_more_than_labels, our_labels, plan_adoption
+from services.deployer.cluster.api import ClusterRefused
 from services.deployer.cluster.extraction import extracted
 from services.deployer.cluster.found_workloads import found_workloads
+from services.deployer.preview.inspection import Inspection
+from services.deployer.reconcile.adopt import AdoptedManifest, NotAdoptable
 from services.deployer.state.records import ObjectRef
 from shared.events import DeployCompleted, DeployFailed, Operation, TenantDeleted
 from shared.kube.kinds import Kind
 from shared.kube.objects import Obj
+from shared.rpc import InspectRequest
 from tests.support.deployer_scenario import (
     NAMESPACE,
     TENANT,
+    OneTarget,
     TenantScenario,
     autoscaler,
     config_map,
@@ -244,6 +249,27 @@ async def test_a_namespace_of_others_is_adopted_and_then_deployed_to_and_deleted
     await scenario.settle()
     assert isinstance(scenario.events_of("dep-3")[-1], TenantDeleted)
     assert scenario.cluster.names == set()
+
+
+async def test_an_inspection_whose_answer_would_be_too_large_is_refused_with_advice() -> None:
+    scenario = await occupied()
+    large = deployment("callbot")
+    variable = {"name": "MODEL", "value": "x" * 2**20}
+    large["spec"]["template"]["spec"]["containers"][0]["env"] = [variable]
+    inspection = Inspection(cast(Any, OneTarget(scenario.cluster)))
+    request = InspectRequest(target="fake", tenant_id=TENANT)
+    assert (await inspection.answer(request)).exists
+    scenario.cluster.apply_as("kubectl", large)
+    with pytest.raises(ClusterRefused, match="ConfigMaps"):
+        await inspection.answer(request)
+
+
+async def test_objects_that_are_nested_too_deeply_are_not_stored() -> None:
+    value: Any = "end"
+    for _ in range(80):
+        value = {"a": value}
+    with pytest.raises(NotAdoptable, match="depth"):
+        AdoptedManifest([{**config_map("deep"), "data": value}])
 
 
 async def test_without_an_adoption_the_namespace_stays_refused() -> None:

@@ -10,10 +10,11 @@ import pytest
 
 from embedded.child import until
 from services.deployer.cluster.api import ClusterRefused, ClusterUnavailable, ref_of
+from services.deployer.drift.healing import is_watched
 from services.deployer.drift.observations import ObservedObjects
 from services.deployer.drift.watcher import DriftWatcher
 from services.deployer.state.records import AppliedState
-from shared.events import DeployDrifted
+from shared.events import DeployDrifted, Phase
 from shared.kube.kinds import KINDS
 from shared.kube.objects import Obj
 from shared.subjects import Bucket
@@ -73,12 +74,12 @@ async def watched(scenario: TenantScenario, leases: Any = None) -> AsyncIterator
         await asyncio.gather(task, return_exceptions=True)
 
 
-def reports(scenario: TenantScenario) -> list[DeployDrifted]:
-    return [event for event in scenario.events_of("dep-1") if isinstance(event, DeployDrifted)]
+def reports(scenario: TenantScenario, deployment_id: str = "dep-1") -> list[DeployDrifted]:
+    return [event for event in scenario.events_of(deployment_id) if isinstance(event, DeployDrifted)]
 
 
-async def reported(scenario: TenantScenario, count: int) -> bool:
-    return len(reports(scenario)) >= count
+async def reported(scenario: TenantScenario, count: int, deployment_id: str = "dep-1") -> bool:
+    return len(reports(scenario, deployment_id)) >= count
 
 
 async def test_a_changed_field_is_reported_once_and_its_end_too() -> None:
@@ -108,6 +109,38 @@ async def test_a_deleted_object_is_created_again_where_drift_is_healed() -> None
     assert records.applied is not None
     assert records.applied.drift is not None
     assert records.applied.drift.heals == 1
+
+
+@pytest.mark.parametrize("heal_drift", [False, True])
+async def test_after_a_cancel_what_runs_is_compared_with_what_was_healthy_last_and_nothing_is_healed(
+    heal_drift: bool,
+) -> None:
+    scenario = await deployed(heal_drift=heal_drift)
+    changed = labelled(config_map("settings", level="2"))
+    await scenario.desire(2, [namespace(), changed, labelled(deployment("callbot", image="2"))], heal_drift=heal_drift)
+    await scenario.settle_cancelled("after apply ConfigMap", 2)
+    async with watched(scenario):
+        await until(lambda: reported(scenario, 1, "dep-2"), 10)
+        scenario.cluster.apply_as("kubectl", labelled(deployment("callbot", replicas=3)))
+        await until(lambda: reported(scenario, 2, "dep-2"), 10)
+    first, second = reports(scenario, "dep-2")
+    assert [(each.name, each.field) for each in first.drift] == [("settings", ".data.level")]
+    assert (first.outcome, first.phase, first.next_heal) == ("cancelled", Phase.CREATING_CONFIGURATION, None)
+    assert {each.name for each in second.drift} == {"settings", "callbot"}
+    live = await scenario.cluster.read(ref_of(changed))
+    assert live is not None
+    assert live["data"] == {"level": "2"}
+
+
+async def test_a_tenant_whose_first_deployment_or_whose_start_was_cancelled_is_not_watched() -> None:
+    scenario = TenantScenario()
+    await scenario.desire(1, OBJECTS)
+    await scenario.settle_cancelled("after apply ConfigMap", 1)
+    applied = (await scenario.states.read(KEY)).applied
+    assert applied is not None
+    assert not is_watched(applied)
+    assert is_watched(applied.model_copy(update={"digest": "sha256:1"}))
+    assert not is_watched(applied.model_copy(update={"digest": "sha256:1", "stopped": True}))
 
 
 async def test_a_heal_waits_for_its_pause_after_the_one_before() -> None:

@@ -1,6 +1,7 @@
 """Stop, start, restart, rollback, and failures that are undone: killed at every step, repeated and overtaken."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -158,6 +159,8 @@ async def test_a_stop_waits_until_no_pod_is_left_and_spares_the_pods_of_others()
 
     def end_the_pod(what: str) -> None:
         """After the replicas are gone, and progress with the remaining pod was published."""
+        if what == "after patch Deployment":
+            scenario.now += timedelta(seconds=5)
         if what == "after publish deploy.progressed":
             seen.extend(event.message for event in scenario.events_of("dep-3") if isinstance(event, DeployEvent))
             scenario.cluster.finish_removal(

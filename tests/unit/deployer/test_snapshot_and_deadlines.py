@@ -9,7 +9,7 @@ import pytest
 from services.deployer.cluster.api import POD, REPLICA_SET
 from services.deployer.health.snapshot import ObjectStatus, TenantSnapshot, assess_objects, watched_kinds
 from services.deployer.reconcile.deadlines import Deadlines, DeploymentFailed, Timeouts, explain
-from services.deployer.reconcile.progress import report_applied, report_done, report_waiting
+from services.deployer.reconcile.progress import ApplyProgress, report_done, report_waiting
 from shared.events import Phase
 from shared.kube.kinds import Kind
 from shared.kube.objects import Obj
@@ -133,7 +133,8 @@ def test_only_what_can_be_unhealthy_is_watched() -> None:
 
 def test_applying_is_reported_object_by_object_and_forwards() -> None:
     objects = [namespace(), config_map("a"), config_map("b"), deployment("tts")]
-    reports = [report_applied(objects, count, frozenset()) for count in range(1, 5)]
+    progress = ApplyProgress(objects)
+    reports = [progress.after(position, is_skipped=False) for position in range(4)]
     assert [(report.phase, report.progress) for report in reports] == [
         (Phase.CREATING_NAMESPACE, 20),
         (Phase.CREATING_CONFIGURATION, 25),
@@ -143,6 +144,14 @@ def test_applying_is_reported_object_by_object_and_forwards() -> None:
     assert reports[1].message == "ConfigMap a is applied"
     assert [each.status for each in reports[1].resources] == ["Active", "Active", "Pending", "Pending"]
     assert reports[3].resources[3].status == "Progressing", "applied, and unknown beyond that"
+
+
+def test_objects_of_a_phase_may_come_in_any_order_and_a_skipped_one_counts() -> None:
+    progress = ApplyProgress([namespace(), config_map("a"), config_map("b")])
+    reports = [progress.after(position, is_skipped=position == 2) for position in (0, 2, 1)]
+    assert [report.progress for report in reports] == [20, 25, 30]
+    assert reports[1].message == "ConfigMap b is unknown to the cluster and skipped"
+    assert [each.status for each in reports[1].resources] == ["Active", "Pending", "Skipped"]
 
 
 def test_waiting_is_reported_by_ready_replicas_with_what_it_waits_for() -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from services.deployer.cluster.api import ClusterRefused, ref_of
-from services.deployer.reconcile.apply import apply_all, has_volumes, not_smaller
+from services.deployer.reconcile.apply import has_volumes, not_smaller
+from services.deployer.reconcile.manifest_apply import apply_all
 from shared.kube.objects import Obj
 from tests.support.deployer_fakes import FakeCluster
 from tests.support.deployer_scenario import NAMESPACE, config_map, namespace

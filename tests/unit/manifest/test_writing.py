@@ -8,8 +8,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.manifest.rendering import digest, summary, to_json, to_yaml
-from tests.support.tenants import TENANTS
+from services.manifest.rendering import digest, summary, to_json, to_stored, to_yaml
+from services.monitor.collect.promises import read_promise
+from shared.kube.manifest_text import parse_manifest, stored_objects
+from tests.support.tenants import TENANTS, Tenant
 
 SURPRISES = (
     *("no", "NO", "y", "N", "on", "Off", "yes", "true", "False", "null", "Null", "~", "", " ", "nan", ".nan", ".inf"),
@@ -70,6 +72,17 @@ def test_shared_parts_are_written_out() -> None:
 
 def test_lines_are_never_folded() -> None:
     assert to_yaml([{"key": "word " * 1000}]).count("\n") == 2
+
+
+@pytest.mark.parametrize("tenant", TENANTS.values(), ids=list(TENANTS))
+def test_a_stored_manifest_is_read_as_its_yaml_and_by_the_readers_of_release_0_1(tenant: Tenant) -> None:
+    objects, namespace = tenant.render(), f"ecp-ai-{tenant.tenant_id}"
+    stored, written = to_stored(objects), to_yaml(objects)
+    found = stored_objects(stored, namespace)
+    assert found == stored_objects(written, namespace)
+    # The previous release, whose replicas run beside ours during an upgrade, reads every manifest by these.
+    assert found == parse_manifest(stored, namespace) == parse_manifest(written, namespace)
+    assert read_promise(stored, tenant.tenant_id) == read_promise(written, tenant.tenant_id)
 
 
 def test_a_digest_is_of_the_bytes() -> None:
