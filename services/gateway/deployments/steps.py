@@ -28,6 +28,7 @@ _STEP = """
         UPDATE deployments SET
             status = $7, message = $12, phase = coalesce($10, phase), progress = greatest(progress, $11),
             resources = CASE WHEN $13::jsonb = '[]' THEN resources ELSE $13::jsonb END,
+            digest = coalesce($15::varchar, digest),
             started_at = coalesce(started_at, now()), finished_at = NULL, repeat_at = NULL,
             last_seq = $2, last_time = greatest(last_time, $3), updated_at = now()
         FROM found
@@ -57,5 +58,6 @@ async def apply_step(database: Database, update: Update, delivery: Delivery) -> 
         update.message,
         update.resources_text,
         _ENDED,
+        update.digest,
     )
     return found is not None
