@@ -50,7 +50,8 @@ async def apply(cluster: FakeCluster, objects: Sequence[Obj], **changes: Any) ->
     async def nothing(*_: object) -> None:
         """The progress isn't of interest."""
 
-    return await apply_all(cluster, objects, **{"force": False, "check": lambda: None, "report": nothing} | changes)
+    others: dict[str, Any] = {"check": lambda: None, "report": nothing} | changes
+    return await apply_all(cluster, objects, force=False, **others)
 
 
 def refused(name: str) -> ClusterRefused:

@@ -107,10 +107,10 @@ def test_a_pod_is_measured_every_15_seconds_and_pods_have_their_turns_at_differe
             assert timedelta(0) <= age <= timedelta(seconds=15)
             times.setdefault(each["metadata"]["name"], []).append(parse_time(each["timestamp"]))
     turns = {name: sorted(set(each)) for name, each in times.items()}
-    for name, each in turns.items():
-        assert {later - earlier for earlier, later in pairwise(each)} == {timedelta(seconds=15)}
-        assert len({str(container_usages(harness.get("pods", name), time)) for time in each}) == len(each) >= 2
-    assert len({(each[0] - START).seconds % 15 for each in turns.values()}) > 1
+    for name, turn in turns.items():
+        assert {later - earlier for earlier, later in pairwise(turn)} == {timedelta(seconds=15)}
+        assert len({str(container_usages(harness.get("pods", name), time)) for time in turn}) == len(turn) >= 2
+    assert len({(turn[0] - START).seconds % 15 for turn in turns.values()}) > 1
 
 
 def test_a_pod_that_just_started_is_measured_at_once() -> None:
