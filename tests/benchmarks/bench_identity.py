@@ -21,6 +21,8 @@ from rich.table import Table
 from embedded.child import until
 from services.gateway.access.authentication import Authentication
 from services.gateway.http.middleware import RequestScope
+from services.gateway.limits.bounded_storage import BoundedStorage
+from services.gateway.limits.rates import Rate
 from shared.identity.caller import Role
 from shared.identity.oidc import open_id_connect
 from shared.identity.settings import IdentitySettings
@@ -33,6 +35,7 @@ from tests.support.token_issuer import CLIENT, TokenIssuer, ec_key, ed_key, rsa_
 CALLS, ROUNDS, WARM_UP = 200, 7, 50
 CHECKS = 2000
 LIMIT = 0.05
+UNREACHED = 10_000_000
 DEMO = {"X-Demo-Mode": "true"}
 TENANT = "measured"
 
@@ -62,7 +65,9 @@ async def gateway(stack: Stack, port: str, **variables: str) -> int:
 
 async def measured_gets(stack: Stack, issuer: TokenIssuer) -> list[Way]:
     path = f"/api/v1/tenants/{TENANT}"
-    on = {"OIDC_ISSUER": issuer.url, "OIDC_CLIENT_ID": CLIENT}
+    # Rates are counted, as wherever authentication is on, and not reached.
+    rates = {"IDENTITY_RATE": str(UNREACHED), "ADDRESS_RATE": str(UNREACHED)}
+    on = {"OIDC_ISSUER": issuer.url, "OIDC_CLIENT_ID": CLIENT, **rates}
     pids = [await gateway(stack, "gateway"), await gateway(stack, "bare", **on)]
     token = issuer.as_role(Role.VIEWER, TENANT, exp=int(time.time()) + 3600)
     ways = [
@@ -115,7 +120,21 @@ async def measured_checks(issuer: TokenIssuer) -> dict[str, float]:
         for key_id, kind in (("rsa", "RS256"), ("first", "ES256"), ("ed", "EdDSA")):
             new = [issuer.token(key_id, jti=str(number)) for number in range(CHECKS // 5)]
             found[f"a new token, {kind}"] = await seconds_of(len(new), lambda n: send(new[n])) - nothing  # noqa: B023
+    found["the rates of an identity and an address"] = await seconds_of(CHECKS, count_rates())
     return found
+
+
+def count_rates() -> Callable[[int], Awaitable[object]]:
+    """What limits count for a call of a proven caller."""
+    storage = BoundedStorage()
+    identities, addresses = (Rate(name, UNREACHED, storage) for name in ("identity", "address"))
+
+    async def count(_: int) -> None:
+        await addresses.hit("192.0.2.1")
+        await identities.hit("person:user-1")
+        identities.headers(await identities.count("person:user-1"))
+
+    return count
 
 
 async def main() -> None:
