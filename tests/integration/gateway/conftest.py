@@ -27,6 +27,6 @@ async def issuer() -> AsyncIterator[TokenIssuer]:
 async def secured(gateway: Gateway, issuer: TokenIssuer) -> AsyncIterator[Gateway]:
     """A second copy of `gateway`, with authentication: each call needs a token of `issuer`, or an API key."""
     same = gateway.settings.model_dump(include={"nats_url", "database_url", "demo_database_url"})
-    async with running_gateway(**same, oidc_issuer=issuer.url, oidc_client_id=CLIENT) as running:
+    async with running_gateway(**same, oidc_issuer=issuer.url, oidc_client_id=CLIENT, rate_limits="off") as running:
         await wait_until_ready(running)
         yield running

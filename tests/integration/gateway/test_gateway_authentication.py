@@ -20,7 +20,7 @@ async def forgers(gateway: Gateway) -> AsyncIterator[tuple[Gateway, TokenIssuer]
     same = gateway.settings.model_dump(include={"nats_url", "database_url", "demo_database_url"})
     async with (
         running_issuer(keys=forged_keys()) as issuer,
-        running_gateway(**same, oidc_issuer=issuer.url, oidc_client_id=CLIENT) as running,
+        running_gateway(**same, oidc_issuer=issuer.url, oidc_client_id=CLIENT, rate_limits="off") as running,
     ):
         await eventually(lambda: _accepts(running, issuer.token()))
         yield running, issuer
@@ -116,7 +116,7 @@ async def test_an_outage_of_the_provider_is_named_and_leaves_the_gateway_ready(g
     same: dict[str, Any] = gateway.settings.model_dump(include={"nats_url", "database_url", "demo_database_url"})
     async with running_issuer() as issuer:
         issuer.answers[KEYS] = Answer(status=500)
-        async with running_gateway(**same, oidc_issuer=issuer.url, oidc_client_id=CLIENT) as running:
+        async with running_gateway(**same, oidc_issuer=issuer.url, oidc_client_id=CLIENT, rate_limits="off") as running:
             ready = f"http://127.0.0.1:{running.settings.port}/ready"
 
             async def names_the_outage() -> bool:

@@ -14,7 +14,8 @@ from tests.support.certified_provider import AUDIENCE, CLIENT, CertifiedProvider
 from tests.support.gateway import DEMO, Gateway, error_of, running_gateway
 from tests.support.polling import eventually
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
+"""The first run installs the provider."""
 
 CLAIMS: dict[str, dict[str, Any]] = {
     "anna": {
@@ -39,7 +40,7 @@ async def provider(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ce
 async def protected(gateway: Gateway, provider: CertifiedProvider) -> AsyncIterator[Gateway]:
     """A copy of the gateway that takes the provider's tokens."""
     same = gateway.settings.model_dump(include={"nats_url", "database_url", "demo_database_url"})
-    issuer = {"oidc_issuer": provider.issuer, "oidc_client_id": CLIENT, "oidc_audience": AUDIENCE}
+    issuer = {"oidc_issuer": provider.issuer, "oidc_client_id": CLIENT, "oidc_audience": AUDIENCE, "rate_limits": "off"}
     async with running_gateway(**same, **issuer) as running:
         yield running
 
