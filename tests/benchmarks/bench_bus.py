@@ -24,8 +24,8 @@ from shared.bus import BusSettings, Delivery, Worker, encode
 from shared.bus.bootstrap import bootstrap
 from shared.events import Event, MetricsCollected, SlaReported
 from shared.subjects import MONITOR_STORES, Mode
-from tests.benchmarks.report import show
 from tests.benchmarks.waiting import until_set
+from tests.support.bench_report import show
 
 MESSAGES = 2000
 CONCURRENCY = 4

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from embedded.child import until
 from tests.benchmarks.programs import START_SECONDS, Stack, answers, cpu, running_stack
-from tests.benchmarks.report import show
+from tests.support.bench_report import show
 from tests.support.http_client import local_client
 
 WARM_UP, CALLS, AT_ONCE, ONE_BY_ONE, ROUNDS = 30, 200, 8, 60, 3

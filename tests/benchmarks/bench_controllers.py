@@ -16,7 +16,7 @@ from rich.table import Table
 from services.simulator.clock import Clock
 from services.simulator.controllers.virtual_cluster import VirtualCluster
 from services.simulator.storage.store import Store
-from tests.benchmarks.report import note, show
+from tests.support.bench_report import note, show
 
 START = datetime(2026, 1, 5, 1, tzinfo=UTC)
 # Pods, and nodes in addition to the 24 of the default cluster, so that all pods fit.

@@ -27,8 +27,8 @@ from shared.identity.caller import Role
 from shared.identity.oidc import open_id_connect
 from shared.identity.settings import IdentitySettings
 from tests.benchmarks.programs import START_SECONDS, Stack, answers, cpu, running_stack
-from tests.benchmarks.report import show
 from tests.support.asgi import call
+from tests.support.bench_report import show
 from tests.support.http_client import local_client
 from tests.support.token_issuer import CLIENT, TokenIssuer, ec_key, ed_key, rsa_key, running_issuer
 

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 
 from tests.benchmarks.ladder import tables
 from tests.benchmarks.ladder.climb import climb
-from tests.benchmarks.ladder.options import Budget, Options
 from tests.benchmarks.ladder.rung import OBSERVING_SECONDS, Rung, observe
 from tests.benchmarks.ladder.stack import RunningStack, add_nodes, running_stack
-from tests.benchmarks.report import note, show
+from tests.support.bench_report import note, show
+from tests.support.ladder_options import Budget, Options
 
 PODS = {"small": (3, 0), "ten-pods": (12, 0), "call-centre": (50, 15)}
 """An upper bound of a tenant's pods without and with GPUs, for the nodes."""

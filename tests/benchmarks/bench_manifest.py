@@ -27,7 +27,7 @@ from shared.kube.semantics import validate
 from shared.kube.validation import decode, missing_required
 from shared.reading.yaml_text import read
 from shared.tenants import SlaTarget, TenantSpec
-from tests.benchmarks.report import note, show
+from tests.support.bench_report import note, show
 
 ROUNDS = 7
 CALL_CENTRE = {"callbot": 100, "chatbot": 200, "advisor": 50, "stt": 100, "tts": 100}

@@ -22,11 +22,11 @@ from rich.table import Table
 
 from tests.benchmarks.bench_ladder import PODS
 from tests.benchmarks.ladder.climb import climb
-from tests.benchmarks.ladder.options import Budget
 from tests.benchmarks.ladder.processes import megabytes
 from tests.benchmarks.ladder.stack import RunningStack, add_nodes, running_stack
-from tests.benchmarks.ladder.trend import BLOCKS, trend
-from tests.benchmarks.report import note, show
+from tests.support.bench_report import note, show
+from tests.support.ladder_options import Budget
+from tests.support.ladder_trend import BLOCKS, trend
 
 KIND, TENANTS = "small", 200
 UPDATES_AN_HOUR = 8 * TENANTS

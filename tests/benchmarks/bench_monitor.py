@@ -36,7 +36,7 @@ from shared.logging import configure_logging
 from shared.rpc import SlaReportRequest
 from shared.subjects import Mode
 from tests.benchmarks.monitor_slices import sampling
-from tests.benchmarks.report import show
+from tests.support.bench_report import show
 
 NOW = datetime(2031, 7, 1, tzinfo=UTC)
 START = NOW - timedelta(days=30)

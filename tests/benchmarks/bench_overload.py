@@ -18,7 +18,7 @@ from rich.table import Table
 
 from services.gateway.settings import GatewaySettings
 from tests.benchmarks.programs import running_stack
-from tests.benchmarks.report import show
+from tests.support.bench_report import show
 from tests.support.http_client import local_client
 
 TENANTS = 50

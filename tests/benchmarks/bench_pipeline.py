@@ -29,8 +29,8 @@ from shared.tenants import TenantSpec
 from tests.benchmarks.peers.hop import STREAM
 from tests.benchmarks.peers.script import BUCKET
 from tests.benchmarks.programs import Stack, cpu, running_stack
-from tests.benchmarks.report import show
 from tests.benchmarks.waiting import until_set
+from tests.support.bench_report import show
 from tests.support.nodes import add_nodes
 
 ROUNDS, PACED, PACE = 4, 20, 3.0

@@ -28,7 +28,7 @@ from shared.database import Database
 from shared.database.tables import deployments, tenants
 from shared.events import DeployProgressed, Phase, ResourceState
 from shared.subjects import Mode
-from tests.benchmarks.report import show
+from tests.support.bench_report import show
 from tests.support.gateway import make_databases
 
 DEPLOYMENT, EVENTS, RESOURCES = "dep-bench", 500, 20

@@ -38,8 +38,8 @@ from shared.logging import configure_logging
 from shared.subjects import Mode
 from shared.tenants import TenantSpec
 from tests.benchmarks.programs import Programs, answers, cpu
-from tests.benchmarks.report import show
 from tests.benchmarks.waiting import until_set
+from tests.support.bench_report import show
 
 COPIES = (1, 2, 4)
 WAITS = 0.1

@@ -21,7 +21,7 @@ from services.calculator.sizing.planning import SizingOptions
 from services.calculator.sizing.tenant_sizing import size
 from shared.catalog import load_catalog
 from shared.tenants import SlaTarget
-from tests.benchmarks.report import show
+from tests.support.bench_report import show
 
 CATALOG = load_catalog()
 SLA = SlaTarget(availability="99.5%", response_time="150ms", concurrent_users=500)

@@ -34,7 +34,7 @@ from services.gateway.websockets.deployment import DeploymentFeedState, receive,
 from services.gateway.websockets.stream_feed import FeedMessage, StreamFeed
 from shared.events import Phase, ResourceState
 from shared.subjects import Mode, Stream
-from tests.benchmarks.report import show
+from tests.support.bench_report import show
 
 
 class Cost(NamedTuple):

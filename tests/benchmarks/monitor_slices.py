@@ -37,7 +37,7 @@ from shared.sla import SLICE_SECONDS, slice_of, slice_start
 from shared.subjects import Bucket, Mode, manifest_key
 from tests.benchmarks.peers.cluster_api import CLUSTER, SERVICES, deployment, tenant_name
 from tests.benchmarks.programs import Programs, answers, cpu
-from tests.benchmarks.report import note
+from tests.support.bench_report import note
 
 SIZES = ((100, 3), (100, 10), (1000, 10))
 """Tenants, and pods of each."""

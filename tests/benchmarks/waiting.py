@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from tests.benchmarks.report import note
+from tests.support.bench_report import note
 
 STALLED_SECONDS = 60.0
 

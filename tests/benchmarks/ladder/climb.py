@@ -4,13 +4,17 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import httpx
 
-from tests.benchmarks.ladder.options import KINDS, Budget
 from tests.benchmarks.ladder.stack import RunningStack
+from tests.support.ladder_options import KINDS, Budget
 
 AT_ONCE = 8
+"""Calls at a time."""
+IN_FLIGHT = 24
+"""Tenants that are deployed at a time. More of them are only slower, and cost more progress events each."""
 STALLED_SECONDS = 120.0
 """Without a further running tenant: then what runs by now is measured. A machine under load makes progress slowly."""
 _LOOK_SECONDS = 1.0
@@ -30,7 +34,15 @@ async def climb(stack: RunningStack, kind: str, numbers: Iterable[int], budget: 
     """Create the tenants `numbers` while there is time, and wait until they run, for as long as more of them do."""
     began, reached, before = time.monotonic(), Climb(), await stack.servers.running()
     bodies = _bodies(kind, numbers)
-    await asyncio.gather(*(_create_all(stack.gateway, bodies, reached, budget) for _ in range(AT_ONCE)))
+    while budget.left > 0 and (some := list(islice(bodies, IN_FLIGHT))):
+        left = iter(some)
+        await asyncio.gather(*(_create_all(stack.gateway, left, reached) for _ in range(AT_ONCE)))
+        # Most of these: the next ones begin while the last of them end.
+        wanted = before + reached.tenants - IN_FLIGHT // 3
+        if await _until_running(stack, wanted, budget) < wanted:
+            break
+    if next(bodies, None) is not None:
+        reached.problems.append("out of time")
     reached.running = await _until_running(stack, before + reached.tenants, budget) - before
     reached.seconds = time.monotonic() - began
     if reached.running < reached.tenants:
@@ -43,13 +55,8 @@ def _bodies(kind: str, numbers: Iterable[int]) -> Iterator[dict[str, object]]:
         yield {"tenant_id": name, "name": name, "service_requirements": KINDS[kind]}
 
 
-async def _create_all(
-    gateway: httpx.AsyncClient, bodies: Iterator[dict[str, object]], reached: Climb, budget: Budget
-) -> None:
+async def _create_all(gateway: httpx.AsyncClient, bodies: Iterator[dict[str, object]], reached: Climb) -> None:
     for body in bodies:
-        if budget.left <= 0:
-            reached.problems = reached.problems or ["out of time"]
-            return
         try:
             (await gateway.post("/tenants/", json=body)).raise_for_status()
             reached.tenants += 1

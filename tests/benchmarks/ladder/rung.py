@@ -12,10 +12,10 @@ import httpx
 from services.monitor.clock import utc_now
 from shared.sla import SLICE_SECONDS, slice_of
 from tests.benchmarks.ladder.climb import Climb
-from tests.benchmarks.ladder.options import KINDS
 from tests.benchmarks.ladder.processes import cpu_seconds, difference, megabytes
 from tests.benchmarks.ladder.servers import Counted
 from tests.benchmarks.ladder.stack import RunningStack
+from tests.support.ladder_options import KINDS
 
 SLICES = 6
 CALLS = 10

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from rich.table import Table
 
-from tests.benchmarks.ladder.fit import GROWS, Line, line
 from tests.benchmarks.ladder.rung import SLICES, Rung
+from tests.support.ladder_fit import GROWS, Line, line
 
 _LONGEST_PROBLEM = 60
 """Characters in the table; what is printed when the rung ends has all of it."""

@@ -15,7 +15,7 @@ PLACE = "# Page\n\n<!-- bench thing -->\nold\n<!-- /bench -->\n\n<!-- bench othe
 BENCH = """
 import sys
 from rich.table import Table
-from tests.benchmarks.report import note, show
+from tests.support.bench_report import note, show
 table = Table("", "p50", title="Hops")
 table.add_row("ours", "6 ms")
 show(table)

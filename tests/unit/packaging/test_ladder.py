@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from tests.benchmarks.ladder.fit import GROWS, line
-from tests.benchmarks.ladder.options import RUNGS, Options
-from tests.benchmarks.ladder.trend import trend
+from tests.support.ladder_fit import GROWS, line
+from tests.support.ladder_options import RUNGS, Options
+from tests.support.ladder_trend import trend
 
 TENANTS = (10, 100, 500, 1000)
 
