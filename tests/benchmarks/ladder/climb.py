@@ -13,8 +13,8 @@ from tests.support.ladder_options import KINDS, Budget
 
 AT_ONCE = 8
 """Calls at a time."""
-IN_FLIGHT = 24
-"""Tenants that are deployed at a time. More of them are only slower, and cost more progress events each."""
+IN_FLIGHT = 64
+"""Tenants that are deployed at a time: their pods take seconds to start, and more of them cost more progress events."""
 STALLED_SECONDS = 120.0
 """Without a further running tenant: then what runs by now is measured. A machine under load makes progress slowly."""
 _LOOK_SECONDS = 1.0

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -24,8 +23,6 @@ from tests.support.http_client import local_client
 
 PODS_OF_A_NODE = 25
 _LARGE = {"cpu": "500", "memory": "1000Gi", "pods": "110"}
-_DELAYS_SHORTER = "10"
-"""How much shorter the delays of pods are (image pulls, starts): what is measured is our own time."""
 _PORTS = (
     *("gateway", "simulator", "nats", "nats_monitor", "database", "demo_database", "simulator_database"),
     *("calculator", "manifest", "deployer", "monitor"),
@@ -51,7 +48,6 @@ async def running_stack() -> AsyncIterator[RunningStack]:
         ports = {f"{name}_port": port for name, port in zip(_PORTS, free_ports(len(_PORTS)), strict=True)}
         settings = EmbeddedSettings.read(data_dir=root, **ports)
         directory = DataDirectory.prepare(root)
-        os.environ.setdefault("SIMULATOR_SPEED", _DELAYS_SHORTER)
         stack = Stack(settings, directory, ConsoleReport(Console(file=StringIO())))
         exits.push_async_callback(stack.stop)
         await stack.start()
