@@ -26,7 +26,8 @@ class MonitorSettings(BusSettings, DatabaseSettings):
     cluster_timeout: float = Field(default=4.0, gt=0, lt=5)
     """Seconds for one read of a cluster. Below a slice's 5 s, so that a hanging read costs only one slice."""
     sla_interval: float = Field(default=30.0, gt=0)
-    """Seconds between two `sla.reported` of a tenant whose state doesn't change."""
+    """Seconds between two `sla.reported` of a tenant whose state doesn't change; longer with many tenants, so that a
+    monitor publishes at most ten of these a second."""
     monitoring_endpoint: str | None = None
     """A Prometheus server such as http://prometheus:9090: latency, errors and GPU use of production's tenants."""
     monitoring_queries: dict[str, str] | None = None

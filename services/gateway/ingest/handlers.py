@@ -16,7 +16,6 @@ from services.gateway.deployments import repository as deployments
 from services.gateway.deployments.projection import Update
 from services.gateway.deployments.steps import apply_step
 from services.gateway.durations import repository as durations
-from services.gateway.ingest.recorded import record_deletion, record_drift
 from services.gateway.mode_context import ModeContexts
 from services.gateway.tenants import repository as tenants
 from services.gateway.tenants import rules
@@ -72,9 +71,9 @@ async def project(event: Event, delivery: Delivery, *, modes: ModeContexts, obse
 
 async def store_sla(event: SlaReported, delivery: Delivery, *, modes: ModeContexts) -> None:
     """Store the latest report by its own time, because a new stream starts its sequences from 1."""
-    async with modes[delivery.mode].database.begin() as connection:
-        if not await tenants.update_sla(connection, event.tenant_id, event.model_dump(mode="json"), event.time):
-            _drop(event, "its tenant doesn't exist, or a later report is stored")
+    database = modes[delivery.mode].database
+    if not await tenants.update_sla(database, event.tenant_id, event.model_dump_json(), event.time):
+        _drop(event, "its tenant doesn't exist, or a later report is stored")
 
 
 async def fail_dead_letter(letter: DeadLetter, delivery: Delivery, *, modes: ModeContexts) -> list[Event]:
@@ -115,7 +114,7 @@ async def _change_rows(
         elif update is not None:
             await _apply_end(connection, update, event, delivery, observe)
         if isinstance(event, TenantDeleted):
-            await _delete_tenant(connection, event, delivery)
+            await _delete_tenant(connection, event)
 
 
 async def _apply_end(
@@ -155,8 +154,7 @@ async def _store_drift(connection: AsyncConnection, update: Update, event: Deplo
     if await deployments.lock_deployment(connection, update.deployment_id) is None:
         _drop(event, "its deployment doesn't exist", deployment_id=update.deployment_id)
         return
-    if await deployments.insert_event(connection, _event_values(update, delivery)):
-        await record_drift(connection, event, delivery)
+    await deployments.insert_event(connection, _event_values(update, delivery))
     fields = {"sequence", "message", "drift", "heals", "next_heal"}
     drift = {**event.model_dump(mode="json", include=fields), "time": delivery.time.isoformat()}
     await deployments.store_drift(connection, update.deployment_id, drift)
@@ -175,9 +173,8 @@ async def _store_sizing(database: Database, event: ResourcesCalculated) -> None:
         await tenants.replace_services(connection, row.id, rules.service_rows(event.sizing))
 
 
-async def _delete_tenant(connection: AsyncConnection, event: TenantDeleted, delivery: Delivery) -> None:
+async def _delete_tenant(connection: AsyncConnection, event: TenantDeleted) -> None:
     if await tenants.delete_tenant(connection, event.tenant_id, event.generation):
-        await record_deletion(connection, event, delivery)
         _log.info("Tenant deleted", action="tenant-deleted", tenant_id=event.tenant_id)
     else:
         _drop(event, "its tenant doesn't exist, or a later operation was requested")

@@ -11,7 +11,6 @@ from services.gateway.http.parameters import CalendarDay, TenantPath
 from services.gateway.http.schemas import answers
 from services.gateway.mode_context import CurrentMode
 from services.gateway.sla import report_page
-from services.gateway.sla.commands import MaintenanceCommands
 from services.gateway.sla.queries import SlaQueries
 from services.gateway.sla.report_csv import write_csv
 from services.gateway.sla.schemas import MaintenanceWindows, SlaAnalysis, SlaAnswer
@@ -33,12 +32,7 @@ async def _queries(context: CurrentMode) -> SlaQueries:
     return SlaQueries(context)
 
 
-async def _commands(context: CurrentMode) -> MaintenanceCommands:
-    return MaintenanceCommands(context)
-
-
 Queries = Annotated[SlaQueries, Depends(_queries)]
-Commands = Annotated[MaintenanceCommands, Depends(_commands)]
 
 
 @router.get(
@@ -133,11 +127,10 @@ async def list_maintenance(tenant_id: TenantPath, queries: Queries) -> Maintenan
     summary="Announce a maintenance window",
     responses=answers(*_CODES, body=True),
 )
-async def announce_maintenance(
-    tenant_id: TenantPath, window: AnnouncedWindow, commands: Commands
-) -> MaintenanceWindows:
+async def announce_maintenance(tenant_id: TenantPath, window: AnnouncedWindow, queries: Queries) -> MaintenanceWindows:
     """Time in the window doesn't count as downtime. It must be announced before it begins."""
-    reply = await commands.announce(tenant_id, window)
+    request = MaintenanceRequest(tenant_id=tenant_id, announce=window)
+    reply = await queries.maintenance(request)
     return MaintenanceWindows(tenant_id=tenant_id, windows=reply.windows)
 
 
@@ -147,9 +140,9 @@ async def announce_maintenance(
     summary="Cancel or end a maintenance window",
     responses=answers("NOT_FOUND", *_CODES),
 )
-async def cancel_maintenance(tenant_id: TenantPath, window_id: WindowPath, commands: Commands) -> MaintenanceWindows:
+async def cancel_maintenance(tenant_id: TenantPath, window_id: WindowPath, queries: Queries) -> MaintenanceWindows:
     """A window that has begun ends now; one that has ended stays unchanged."""
-    reply = await commands.cancel(tenant_id, window_id)
+    reply = await queries.maintenance(MaintenanceRequest(tenant_id=tenant_id, cancel=window_id))
     return MaintenanceWindows(tenant_id=tenant_id, windows=reply.windows)
 
 

@@ -52,6 +52,10 @@ _INSERT_TENANT = (
     .returning(tenants.c.id, tenants.c.created_at)
 )
 _INSERT_SERVICES = insert(services)
+_UPDATE_SLA = (
+    "UPDATE tenants SET sla = $2::jsonb, sla_time = $3::timestamptz"
+    " WHERE tenant_id = $1 AND coalesce(sla_time, $3) <= $3 RETURNING id"
+)
 _HAS_SIZING = "SELECT id FROM tenants WHERE tenant_id = $1 AND revision = $2 AND sizing = $3::jsonb"
 
 
@@ -143,15 +147,9 @@ async def update_sizing(connection: AsyncConnection, row_id: int, values: Mappin
     await connection.execute(update(tenants).where(tenants.c.id == row_id).values(**values))
 
 
-async def update_sla(connection: AsyncConnection, tenant_id: str, report: Mapping[str, Any], time: datetime) -> bool:
-    """Store an SLA report, unless a later one by its own time is stored; whether it was."""
-    statement = (
-        update(tenants)
-        .where(tenants.c.tenant_id == tenant_id, func.coalesce(tenants.c.sla_time, time) <= time)
-        .values(sla=dict(report), sla_time=time)
-        .returning(tenants.c.id)
-    )
-    return (await connection.execute(statement)).scalar_one_or_none() is not None
+async def update_sla(database: Database, tenant_id: str, report: str, time: datetime) -> bool:
+    """Store an SLA report (JSON), unless a later one by its own time is stored; whether it was."""
+    return await database.fetch_row(_UPDATE_SLA, tenant_id, report, time) is not None
 
 
 async def delete_tenant(connection: AsyncConnection, tenant_id: str, generation: int) -> bool:

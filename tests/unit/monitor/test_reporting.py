@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import pytest
 
-from services.monitor.reports.reporter import Reporter
+from services.monitor.reports.reporter import REPORTS_A_SECOND, Reporter
 from services.monitor.storage.availability_store import TenantObjective
 from services.monitor.storage.maintenance_windows import MaintenanceWindow
 from shared.errors import DependencyUnavailable
@@ -206,3 +206,13 @@ async def test_reports_continue_after_an_outage_of_the_database() -> None:
         await stage.report()
     stage.samples.is_up = True
     assert len(await stage.report()) == 1
+
+
+async def test_many_tenants_are_reported_less_often_so_that_reports_stay_few() -> None:
+    stage = Stage(now=3)
+    stage.samples.targets = [replace(ACME, row_id=number, tenant_id=f"t-{number}") for number in range(1, 1001)]
+    for number in range(1, 1001):
+        stage.samples.store("uuu", row_id=number)
+    assert stage.reporter._pause == 30
+    await stage.report()
+    assert stage.reporter._pause == 1000 / REPORTS_A_SECOND

@@ -1,1 +1,0 @@
-"""`/api/v1/settings`: reads and changes the settings of a mode, with their history."""
