@@ -28,7 +28,8 @@ RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 FROM python:3.11-slim-bookworm AS runtime
 # What Python's image has for building: pip, setuptools and wheel.
 RUN rm -rf /usr/local/lib/python3.11/site-packages/* /usr/local/bin/pip* /usr/local/bin/wheel \
-    && groupadd --gid 10001 ecp && useradd --uid 10001 --gid ecp --no-create-home --shell /usr/sbin/nologin ecp
+    && groupadd --gid 10001 ecp && useradd --uid 10001 --gid ecp --no-create-home --shell /usr/sbin/nologin ecp \
+    && install -d -o ecp -g ecp -m 0700 /var/lib/ecp
 ENV PATH=/opt/ecp/bin:$PATH \
     PYTHONPATH=/app \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -101,8 +102,8 @@ COPY --from=code /app/shared shared
 COPY --from=code /app/services/__init__.py services/
 COPY --from=code /app/services/simulator services/simulator
 # The guides have it at 8000 inside, and at 6360 outside.
-ENV PORT=8000 SIMULATOR_HOST=0.0.0.0
-EXPOSE 8000
+ENV PORT=8000 SIMULATOR_HOST=0.0.0.0 SIMULATOR_STATE_DIRECTORY=/var/lib/ecp
+EXPOSE 8000 6361
 ENTRYPOINT ["python", "-I", "-S", "shared/entrypoint.py", "--", "python", "-m", "services.simulator"]
 
 FROM runtime AS migrate

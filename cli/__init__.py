@@ -1,1 +1,1 @@
-"""`ecp`: the product at a terminal. It calls the gateway, or the bus in the name of the account `operator`."""
+"""`ecp`: the product at a terminal. It calls the gateway, the databases, or the bus by the account `operator`."""

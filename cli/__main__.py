@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from cli.adopt import adopt
+from cli.audit import app as audit
 from cli.dead_letters import app as dead_letters
 from cli.keys import app as keys
 from cli.kubeconfig import kubeconfig
@@ -16,6 +17,7 @@ from shared.version import VERSION
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(dead_letters, name="dlq")
 app.add_typer(keys, name="keys")
+app.add_typer(audit, name="audit")
 app.command("adopt")(adopt)
 app.command("kubeconfig")(kubeconfig)
 

@@ -7,8 +7,10 @@ import json
 import os
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import typer
 from rich.console import Console
@@ -32,12 +34,10 @@ _OPENER = urllib.request.build_opener(_NoRedirects)
 
 def call(method: str, path: str, body: Any = None, *, demo: bool, url: str | None) -> tuple[int, Any]:
     """The status and the JSON of an answer; None without one. Ends the command if the gateway can't be reached."""
-    base = (url or os.environ.get("ECP_URL") or DEFAULT_URL).rstrip("/")
-    if not base.startswith(("http://", "https://")):
-        raise typer.BadParameter(f"{base} is not an address: write http://host:port")
+    base = _base(url)
     headers = {"Content-Type": "application/json", "X-Demo-Mode": str(demo).lower(), **_authorization()}
     content = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{base}{path}", content, headers, method=method)  # noqa: S310 - checked above
+    request = urllib.request.Request(f"{base}{path}", content, headers, method=method)  # noqa: S310 - checked by _base
     try:
         with _OPENER.open(request, timeout=_TIMEOUT) as answer:
             text = answer.read()
@@ -52,6 +52,22 @@ def call(method: str, path: str, body: Any = None, *, demo: bool, url: str | Non
         raise typer.Exit(1) from error
 
 
+@contextmanager
+def streamed(path: str, *, demo: bool, url: str | None) -> Iterator[IO[bytes]]:
+    """The body of an answer to a GET, as it arrives. Raises OSError, or ValueError with the reason of an error."""
+    headers = {"X-Demo-Mode": str(demo).lower(), **_authorization()}
+    request = urllib.request.Request(f"{_base(url)}{path}", headers=headers)  # noqa: S310 - checked by _base
+    try:
+        with _OPENER.open(request, timeout=_TIMEOUT) as answer:
+            yield answer
+    except urllib.error.HTTPError as error:
+        try:
+            refused = json.load(error)
+        except ValueError:
+            refused = {"error": {"message": f"{error.code} {error.reason}"}}
+        raise ValueError(reason(refused)) from error
+
+
 def reason(answer: Any) -> str:
     """The sentence of an error, with a line for each field."""
     error = (answer or {}).get("error") or {}
@@ -59,6 +75,13 @@ def reason(answer: Any) -> str:
     lines = [str(error.get("message"))]
     lines += [f"  {each.get('field')}: {each.get('message')}" for each in details.get("errors") or ()]
     return printable("\n".join(lines))
+
+
+def _base(url: str | None) -> str:
+    base = (url or os.environ.get("ECP_URL") or DEFAULT_URL).rstrip("/")
+    if not base.startswith(("http://", "https://")):
+        raise typer.BadParameter(f"{base} is not an address: write http://host:port")
+    return base
 
 
 def printable(text: str) -> str:

@@ -16,7 +16,7 @@ from services.deployer.preview.cluster_diff import ClusterDiff
 from services.deployer.preview.inspection import Inspection
 from services.deployer.reconcile.controller import Controller
 from services.deployer.settings import DeployerSettings
-from shared.bus import Delivery, Worker
+from shared.bus import SMALL_BATCH, Delivery, Worker
 from shared.events import Event, ManifestRendered, OperationRequested
 from shared.rpc import (
     CapacityReply,
@@ -70,8 +70,8 @@ def _route(worker: Worker, handlers: Mapping[Mode, Handlers]) -> None:
     async def accept_operation(event: OperationRequested, delivery: Delivery) -> list[Event]:
         return await handlers[delivery.mode].accept_operation(event, delivery)
 
-    worker.on(DEPLOYER_ACCEPTS_MANIFESTS, accept_manifest)
-    worker.on(DEPLOYER_ACCEPTS_OPERATIONS, accept_operation)
+    worker.on(DEPLOYER_ACCEPTS_MANIFESTS, accept_manifest, batch=SMALL_BATCH)
+    worker.on(DEPLOYER_ACCEPTS_OPERATIONS, accept_operation, batch=SMALL_BATCH)
 
 
 def _answer(worker: Worker, capacities: Mapping[Mode, CapacityService]) -> None:

@@ -6,7 +6,7 @@ HTTP is served from the first moment on: while a dependency is away, `/ready` na
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
@@ -22,6 +22,11 @@ from services.gateway.access.credentials import any_credential
 from services.gateway.access.socket_credentials import Subprotocol
 from services.gateway.access.wiring import Access, build_access
 from services.gateway.adoption import routes as adoption
+from services.gateway.audit import routes as audit
+from services.gateway.audit import upkeep
+from services.gateway.audit.middleware import RefusedCalls
+from services.gateway.audit.operations import Operations
+from services.gateway.audit.refusals import Refusals
 from services.gateway.callbacks import routes as callbacks
 from services.gateway.cancellation import routes as cancellation
 from services.gateway.dashboards import routes as dashboards
@@ -56,6 +61,7 @@ from services.gateway.monitoring import routes as monitoring
 from services.gateway.outbox.drainer import OutboxDrainer
 from services.gateway.recommendations import routes as recommendations
 from services.gateway.settings import GatewaySettings
+from services.gateway.settings_api import routes as settings_api
 from services.gateway.sla import routes as sla
 from services.gateway.socket_tickets import routes as socket_tickets
 from services.gateway.socket_tickets.verifier import TicketVerifier
@@ -79,6 +85,7 @@ from shared.subjects import (
     GATEWAY_INGESTS_OUTSIDE,
     GATEWAY_KEEPS_SLA,
     GATEWAY_PROJECTS,
+    Mode,
 )
 
 _log = structlog.get_logger(__name__)
@@ -96,12 +103,17 @@ _FEATURES: tuple[APIRouter, ...] = (
     recommendations.router,
     sla.router,
     dashboards.router,
+    audit.router,
+    settings_api.router,
     tenants.router,
     access_routes.router,
     keys_routes.router,
     socket_tickets.router,
 )
 """The routers below `/api/v1`. Exact paths such as `/tenants/validate-manifest` come before `/tenants/{tenant_id}`."""
+_PREFIX = "/api/v1"
+OPERATIONS = Operations(_FEATURES, _PREFIX)
+"""The changing operations, for the audit trail."""
 _PROJECTIONS = 4
 """Events of one mode that are projected concurrently; those of one tenant wait for each other."""
 _BATCH = 16
@@ -117,8 +129,9 @@ def create_app(
     worker = Worker("gateway", settings)
     databases = Databases(settings, "gateway")
     socket_databases = Databases(settings, "gateway-sockets", pool_size=settings.socket_pool_size)
-    for each in (databases, socket_databases):
-        worker.closes(each.dispose)
+    refusals = {mode: Refusals(databases[mode]) for mode in Mode}
+    for close in (*(each.close for each in refusals.values()), databases.dispose, socket_databases.dispose):
+        worker.closes(close)
     keys = KeyVerifier(databases)
     access = build_access(settings, keys, TicketVerifier(databases, keys.still))
     worker.closes(access.close)
@@ -129,10 +142,12 @@ def create_app(
     _consume(worker, modes, metrics)
     for mode, context in modes.items():
         _run_in_background(context, sockets[mode], metrics)
+        upkeep.schedule(context, refusals[mode])
     housekeeping.schedule_metrics(worker, modes, metrics)
     housekeeping.schedule_last_uses(modes, keys.uses)
     lifespan = partial(_lifespan, worker, settings, on_failure)
-    app = _with_routes(Api(catalog, lifespan=lifespan, middleware=_middleware(settings, metrics, access, limits)))
+    middleware = _middleware(settings, metrics, access, limits, refusals)
+    app = _with_routes(Api(catalog, lifespan=lifespan, middleware=middleware))
     app.state.settings, app.state.access, app.state.keys, app.state.limits = settings, access, keys, limits
     app.state.worker, app.state.modes, app.state.sockets = worker, modes, sockets
     app.state.metrics, app.state.databases = metrics, databases
@@ -167,7 +182,7 @@ def document(catalog: Catalog) -> dict[str, Any]:
 
 def _with_routes(app: Api) -> Api:
     validation.install(app)
-    api = APIRouter(prefix="/api/v1", dependencies=[Depends(UnknownFields(KNOWN_FIELDS))])
+    api = APIRouter(prefix=_PREFIX, dependencies=[Depends(UnknownFields(KNOWN_FIELDS))])
     for feature in _FEATURES:
         api.include_router(feature)
     for router in (api, http.router, websockets.router):
@@ -175,7 +190,13 @@ def _with_routes(app: Api) -> Api:
     return app
 
 
-def _middleware(settings: GatewaySettings, metrics: GatewayMetrics, access: Access, limits: Limits) -> list[Middleware]:
+def _middleware(
+    settings: GatewaySettings,
+    metrics: GatewayMetrics,
+    access: Access,
+    limits: Limits,
+    refusals: Mapping[Mode, Refusals],
+) -> list[Middleware]:
     """The outermost first; `http.middleware` describes each."""
     return [
         Middleware(SecurityHeaders, hsts_seconds=settings.hsts, is_private=request_context.is_authenticated),
@@ -198,6 +219,7 @@ def _middleware(settings: GatewaySettings, metrics: GatewayMetrics, access: Acce
         Middleware(HeadBounds, refuse=error_response),
         Middleware(Subprotocol),
         Middleware(ModeChoice),
+        Middleware(RefusedCalls, operations=OPERATIONS, refusals=refusals),
         *limits.before_authentication(any_credential),
         Middleware(Authentication, verifiers=access.verifiers, on_refused=metrics.count_refused_credential),
         *limits.after_authentication(),

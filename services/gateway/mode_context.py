@@ -13,6 +13,7 @@ from nats.js import JetStreamContext
 from starlette.requests import HTTPConnection
 
 from services.gateway.http import request_context
+from services.gateway.mode_settings.in_effect import SettingsInEffect
 from services.gateway.outbox.writer import OutboxWriter
 from services.gateway.settings import GatewaySettings
 from services.gateway.workers import WorkerClient
@@ -35,6 +36,8 @@ class ModeContext:
     workers: WorkerClient
     """The client of the other services."""
     outbox: OutboxWriter
+    mode_settings: SettingsInEffect
+    """What users set for this mode over REST."""
 
     @property
     def is_demo(self) -> bool:
@@ -59,6 +62,7 @@ def build_contexts(settings: GatewaySettings, catalog: Catalog, databases: Datab
             worker=worker,
             workers=WorkerClient(mode, worker, settings.rpc_timeout),
             outbox=OutboxWriter(mode),
+            mode_settings=SettingsInEffect(databases[mode]),
         )
         for mode in Mode
     }

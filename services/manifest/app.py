@@ -13,7 +13,7 @@ from services.manifest.handlers import (
 from services.manifest.rendering import render
 from services.manifest.settings import ManifestSettings
 from services.manifest.store import RenderedManifests
-from shared.bus import ModeBus, Worker
+from shared.bus import SMALL_BATCH, ModeBus, Worker
 from shared.catalog import Catalog, load_catalog
 from shared.events import DeployOptions
 from shared.examples import SIZING, SPEC
@@ -31,7 +31,8 @@ def build(settings: ManifestSettings, catalog: Catalog | None = None) -> Worker:
     buses = {mode: worker.bus(mode) for mode in Mode}
     stores = {mode: RenderedManifests(partial(bus.key_value, Bucket.MANIFESTS)) for mode, bus in buses.items()}
     ask_capacity = {mode: partial(_capacity, bus, settings.capacity_timeout) for mode, bus in buses.items()}
-    worker.on(MANIFEST_RENDERS, partial(render_manifest, renderer=renderer, validator=validator, stores=stores))
+    handler = partial(render_manifest, renderer=renderer, validator=validator, stores=stores)
+    worker.on(MANIFEST_RENDERS, handler, batch=SMALL_BATCH)
     worker.answer(Rpc.RENDER, RenderRequest, partial(answer_render, renderer=renderer))
     worker.answer(Rpc.VALIDATE, ValidateRequest, partial(answer_validate, catalog=catalog, ask_capacity=ask_capacity))
     return worker

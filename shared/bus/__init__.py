@@ -11,10 +11,11 @@ A handler takes an event and returns events. Middlewares surround it, from the o
     Validation        turns a body that its model refuses into a permanent failure
 
 The order is pinned by tests/unit/bus/test_middleware_order.py. The durables with most of the events (samples, the
-gateway's projection) are read in batches without FastStream, through the same policies (`batch_reader`). Streams and
-consumers are made once, by `python -m shared.bus bootstrap`; services declare nothing.
+gateway's projection) and the steps of a deployment are read in batches without FastStream, through the same policies
+(`batch_reader`). Streams and consumers are made once, by `python -m shared.bus bootstrap`; services declare nothing.
 """
 
+from shared.bus.batch_reader import SMALL_BATCH
 from shared.bus.envelope import Delivery, Encoded, derived_id, encode
 from shared.bus.mode_bus import ModeBuckets, ModeBus, ModePublisher
 from shared.bus.publishing import EventPublisher
@@ -24,6 +25,7 @@ from shared.bus.worker import EventHandler, Worker
 from shared.settings import BusSettings
 
 __all__ = [
+    "SMALL_BATCH",
     "BusSettings",
     "Delivery",
     "Encoded",

@@ -1,4 +1,4 @@
-"""Reads a durable in batches and without FastStream, for the few durables that get most of the events.
+"""Reads a durable in batches and without FastStream: for the durables that get most events, and for a deployment's way.
 
 One request for up to `batch` events is open at a time. They are handled as they arrive, `concurrency` at once, and
 the next request is sent when half of a batch is left, so that no event waits for a batch to be full. At a stop the
@@ -24,6 +24,8 @@ from nats.js.api import Header, StatusCode
 from shared.bus.middlewares.failures import HEARTBEAT
 from shared.bus.publishing import NATS_ERRORS
 
+SMALL_BATCH = 2
+"""For the steps of a deployment: no more than are handled at once, so that the other copies of a worker get theirs."""
 _EXPIRES = 2.0
 """Seconds that a request for events stays open on the server."""
 _LOST_AFTER = _EXPIRES + 1.0

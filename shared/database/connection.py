@@ -27,7 +27,7 @@ _KEEPALIVES = {
     "client_connection_check_interval": "5s",
 }
 
-SCHEMA_REVISION = "0011"
+SCHEMA_REVISION = "0013"
 """The migration that this code needs at least; a test shows that it is the latest one."""
 
 
@@ -45,6 +45,8 @@ class Database:
         self.name = f"PostgreSQL ({mode})"
         self._mode = mode
         self._settings = settings
+        self.audit_days = settings.audit_days
+        """Days that the audit trail is kept; the upgrade writes them into the database."""
         self._application = f"ecp-{application}"
         self.engine = create_async_engine(
             # The URL goes to asyncpg as it stands, because that knows libpq's parameters such as `sslmode`.

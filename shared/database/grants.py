@@ -13,6 +13,12 @@ from shared.roles import GATEWAY, MONITOR
 _OWN = "SELECT, INSERT, UPDATE, DELETE"
 _READ = "SELECT"
 
+_AUDIT_COLUMNS = (
+    "operation, outcome, code, tenant_id, deployment_id, object_id, subject, kind, role, email, address, user_agent,"
+    " request_id, repeats, first_at, before, after"
+)
+"""All but what PostgreSQL itself gives a row of the trail: its number, its time and the role that inserted it."""
+
 GRANTS: Mapping[str, Mapping[str, str]] = {
     # To lock a tenant's row against its deletion is an UPDATE of any column to PostgreSQL.
     "tenants": {GATEWAY: _OWN, MONITOR: f"{_READ}, UPDATE (sla_time)"},
@@ -33,6 +39,12 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "maintenance_windows": {MONITOR: _OWN},
     "monitoring_rollups": {GATEWAY: _READ, MONITOR: _OWN},
     "monitoring_progress": {GATEWAY: _READ, MONITOR: _OWN},
+    # Only what the owner's functions do changes or removes a row of the trail, or writes a seal.
+    "audit_events": {GATEWAY: f"{_READ}, INSERT ({_AUDIT_COLUMNS})"},
+    "audit_unsealed": {GATEWAY: _READ},
+    "audit_seals": {GATEWAY: _READ},
+    "audit_chain": {GATEWAY: _READ},
+    "settings_versions": {GATEWAY: f"{_READ}, INSERT (version, content, changed_by, request_id)"},
     "alembic_version": {GATEWAY: _READ, MONITOR: _READ},
 }
 SEQUENCES: Mapping[str, Iterable[str]] = {"tenants_id_seq": [GATEWAY], "services_id_seq": [GATEWAY]}
@@ -41,6 +53,8 @@ FUNCTIONS: Mapping[str, Iterable[str]] = {
     "make_monitoring_partition(text, date, date)": [MONITOR],
     "drop_monitoring_partition(text)": [MONITOR],
     "refresh_statistics()": [MONITOR],
+    "seal_audit(integer)": [GATEWAY],
+    "remove_old_audit(integer)": [GATEWAY],
 }
 
 

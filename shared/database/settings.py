@@ -31,6 +31,9 @@ class DatabaseSettings(ServiceSettings):
 
     retention_days: int = Field(default=400, ge=31, le=3650)
     """Days that samples stay which others wrote (by REST, by SQL, other systems' events); an older one is refused."""
+    audit_days: int = Field(default=400, ge=30, le=3650)
+    """Days that the audit trail is kept. The migration writes them into the databases, where services can't change
+    them: they act from the next upgrade or start of `make run` on."""
 
     _schemes: ClassVar = ("postgresql://", "postgres://")
 

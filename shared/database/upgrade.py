@@ -8,6 +8,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
+from shared.database.audit_trail import keep
 from shared.database.connection import Database, Databases
 from shared.database.partitions import ensure_partitions
 from shared.dependencies import Dependencies
@@ -39,6 +40,7 @@ async def upgrade_one(database: Database) -> None:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         await connection.run_sync(_migrate)
         await ensure_partitions(connection, datetime.now(UTC).date())
+        await keep(connection, database.audit_days)
     _log.info(f"{database.name} is up to date.", action="upgrade-database")
 
 

@@ -4,11 +4,15 @@ So a token can't choose how its key is used: an RSA key checks RS256 and nothing
 encryption, too short or too long to be checked quickly are left out, as are symmetric ones.
 """
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import jwt
+
+from shared.identity.token_rules import ALGORITHMS
+from shared.identity.verifiers import unauthorized
 
 MOST_KEYS: Final = 100
 _MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
@@ -29,6 +33,17 @@ class SigningKey:
     algorithm: str
     members: tuple[tuple[str, str], ...]
     jwk: "jwt.PyJWK" = field(compare=False, repr=False)
+
+    def signed_payload(self, token: str) -> bytes:
+        """The claims of a token, as text, if this key has signed it. Raises Refused (UNAUTHORIZED) if it hasn't."""
+        try:
+            checked = _signatures().decode_complete(token, key=self.jwk, algorithms=[self.algorithm])
+        except jwt.InvalidSignatureError as error:
+            raise unauthorized("token-signature", "the token's signature isn't that of its key") from error
+        except (jwt.PyJWTError, ValueError) as error:
+            raise unauthorized("token-unreadable", "the token can't be read") from error
+        payload: bytes = checked["payload"]
+        return payload
 
 
 class KeySet:
@@ -65,6 +80,12 @@ def read_keys(document: Any) -> KeySet:
     if len(keys) > MOST_KEYS:
         raise ValueError(f"it has {len(keys)} keys; at most {MOST_KEYS} are read")
     return KeySet(list(_usable(keys)))
+
+
+@functools.cache
+def _signatures() -> "jwt.PyJWS":
+    """Made at the first use: without a provider the library isn't loaded."""
+    return jwt.PyJWS(algorithms=ALGORITHMS)
 
 
 def _usable(keys: Sequence[Any]) -> Iterator[SigningKey]:

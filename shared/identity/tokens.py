@@ -7,15 +7,12 @@ providers, and those that have expired, cause no fetch. Nothing is believed befo
 import time
 from collections.abc import Callable
 
-import jwt
-
 from shared.identity.caller import Caller
 from shared.identity.checked_tokens import CheckedToken, CheckedTokens
 from shared.identity.claims import ClaimPaths, caller_of
 from shared.identity.key_cache import KeyCache
 from shared.identity.key_set import KeySet, SigningKey
-from shared.identity.token_rules import ALGORITHMS, TokenHeader, TokenRules, claims_of, time_of, unchecked_claims
-from shared.identity.verifiers import unauthorized
+from shared.identity.token_rules import TokenHeader, TokenRules, claims_of, time_of, unchecked_claims
 
 
 class TokenVerifier:
@@ -30,7 +27,6 @@ class TokenVerifier:
         self._paths = paths
         self._now = now
         self._checked = CheckedTokens()
-        self._signatures = jwt.PyJWS(algorithms=ALGORITHMS)
 
     def claims(self, credential: str) -> bool:
         """Every credential."""
@@ -59,12 +55,6 @@ class TokenVerifier:
         return await self.keys.find(header, time_of(claims, "iat"))
 
     def _verified(self, token: str, key: SigningKey) -> Caller:
-        try:
-            checked = self._signatures.decode_complete(token, key=key.jwk, algorithms=[key.algorithm])
-        except jwt.InvalidSignatureError as error:
-            raise unauthorized("token-signature", "the token's signature isn't that of its key") from error
-        except (jwt.PyJWTError, ValueError) as error:
-            raise unauthorized("token-unreadable", "the token can't be read") from error
-        claims = claims_of(checked["payload"])
+        claims = claims_of(key.signed_payload(token))
         self._rules.check_claims(claims, self._now())
         return caller_of(claims, self._paths)

@@ -21,7 +21,9 @@ UNUSED: Final[Mapping[str, str]] = {
 LAZY: Final = frozenset(
     {
         "aiohttp",  # of nats-py for WebSockets; deployer and monitor do need it
-        *("httpx", "jwt"),  # needed with an identity provider only
+        # With an identity provider only. Each is imported by one module of ours: a second import would execute it.
+        "httpx",
+        "jwt",
         # The synchronous client, which comes with the package of the asynchronous one.
         *(f"kubernetes.{part}" for part in ("client", "config", "dynamic", "informer", "leaderelection", "stream")),
         *(f"kubernetes.{part}" for part in ("utils", "watch", "aio.leaderelection", "aio.stream")),

@@ -32,8 +32,8 @@ from shared.kube.client import connect
 from shared.kube.manifest_text import parse_manifest, stored_objects
 from shared.kube.objects import Obj
 from shared.tenants import SlaTarget, TenantSpec
-from tests.benchmarks import report
 from tests.benchmarks.programs import cpu
+from tests.support import bench_report as report
 from tests.support.simulator_process import running_simulator
 
 ROUNDS = 7

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.gateway.audit.recording import record
 from services.gateway.deployments.new_deployment import NewDeployment, deployment_values, operation_requested
 from services.gateway.deployments.repository import list_history
 from services.gateway.deployments.requests import request_deployment
@@ -18,7 +19,7 @@ from services.gateway.tenants import repository
 from services.gateway.tenants.requests import SizedRequest
 from services.gateway.tenants.row import TenantRow
 from services.gateway.tenants.rules import service_rows, tenant_values
-from services.gateway.tenants.transactions import refuse_existing
+from services.gateway.tenants.transactions import recorded_request, recorded_row, refuse_existing
 from shared import events
 from shared.events import Operation
 
@@ -67,6 +68,14 @@ async def store(connection: AsyncConnection, context: ModeContext, request: Size
     requested = operation_requested(spec.tenant_id, deployment, Operation.ADOPT)
     row = deployment_values(row_id, deployment, Operation.ADOPT)
     await request_deployment(connection, context.outbox, row, requested)
+    await record(
+        connection,
+        "adoptNamespace",
+        tenant_id=spec.tenant_id,
+        deployment_id=deployment.deployment_id,
+        before=recorded_row(earlier) if earlier is not None else None,
+        after={**recorded_request(request, revision), "target": request.target},
+    )
     return deployment
 
 

@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.gateway.audit.recording import record
 from services.gateway.callbacks.schemas import DeploymentReport, DeploymentReported
 from services.gateway.deployments import repository as deployments
 from services.gateway.deployments.named import named_deployment
@@ -47,6 +48,13 @@ class CallbackCommands:
                 deployment = await _deployment(call.connection, tenant_id, report.deployment_id)
                 deployment_id = deployment.deployment_id if deployment else None
                 await insert_report(call.connection, tenant.id, deployment_id, values)
+                await record(
+                    call.connection,
+                    "reportDeployment",
+                    tenant_id=tenant_id,
+                    deployment_id=deployment_id,
+                    after=report.model_dump(mode="json", include={"status", "deployed_at"}),
+                )
                 reported = await reported_state(call.connection, tenant, deployment)
                 assert reported is not None  # noqa: S101 - it was just written
                 status, overall = observed(tenant, deployment)

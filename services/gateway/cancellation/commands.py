@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.gateway.audit.recording import record
 from services.gateway.cancellation import repository
 from services.gateway.cancellation.rules import OperationInProgress, decide
 from services.gateway.cancellation.schemas import CancelAccepted
@@ -51,6 +52,14 @@ class CancellationCommands:
                 asks, message = decide(_operation(row))
                 if asks:
                     await self._request(connection, row)
+                    await record(
+                        connection,
+                        "cancelDeployment",
+                        tenant_id=row.tenant_name,
+                        deployment_id=deployment_id,
+                        before={"operation": row.operation, "status": row.status},
+                        after={"operation": row.operation, "status": row.status, "cancel": "requested"},
+                    )
         request_context.current().tenant_id = row.tenant_name
         if asks:
             _log.info(

@@ -211,9 +211,9 @@ async def follow_deployment(connection: AsyncConnection, deployment_id: str, sta
     await connection.execute(_FOLLOW, {"sought": deployment_id, "new_status": status})
 
 
-async def insert_event(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
-    """Add a line to a deployment's log, once for each event."""
-    await connection.execute(_INSERT_EVENT, dict(values))
+async def insert_event(connection: AsyncConnection, values: Mapping[str, Any]) -> bool:
+    """Add a line to a deployment's log, once for each event; False if it has the event."""
+    return (await connection.execute(_INSERT_EVENT, dict(values))).rowcount > 0
 
 
 async def list_events(

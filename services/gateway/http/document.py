@@ -29,6 +29,8 @@ TAGS = {
     "sla": "Availability, error budgets, reports and planned maintenance.",
     "access": "How to sign in, who calls, and what callers may do.",
     "keys": "API keys for machines, made, rotated and revoked by administrators.",
+    "audit": "Who did what, when, from where and with which outcome.",
+    "settings": "The settings of a mode that users change, with their history.",
     "operations": "Health, Prometheus metrics, the cluster's resources and the operations dashboard.",
 }
 """One for each feature, in the order in which the pages show them."""

@@ -8,6 +8,7 @@
     Gate                refuses foreign hosts and origins (shared.http.gate)
     HeadBounds          refuses a path, a query or headers that are too large (shared.http.head_bounds)
     ModeChoice          reads X-Demo-Mode, or `?demo=` for a socket
+    RefusedCalls        notes refused and failed calls for the audit trail (audit.middleware)
     AddressLimit        bounds the calls of one address, and credentials that prove nothing (limits)
     Authentication      finds out who calls (access.authentication)
     IdentityLimit       bounds the calls of one person or key (limits)
@@ -39,7 +40,7 @@ _log = structlog.get_logger(__name__)
 REQUEST_ID = "X-Request-ID"
 DEBUG_INFO = "X-Debug-Info"
 DEMO_MODE = "X-Demo-Mode"
-FOREIGN_PAGES_SEND = ("Authorization", "Idempotency-Key", "If-None-Match", DEMO_MODE, REQUEST_ID, "X-Debug")
+FOREIGN_PAGES_SEND = ("Authorization", "Idempotency-Key", "If-Match", "If-None-Match", DEMO_MODE, REQUEST_ID, "X-Debug")
 """Request headers that pages of CORS_ORIGINS may send, besides those that every page may send."""
 _LIMITS = ("RateLimit", "RateLimit-Policy", "Retry-After")
 FOREIGN_PAGES_READ = ("Content-Disposition", "ETag", "WWW-Authenticate", *_LIMITS, REQUEST_ID, DEBUG_INFO)
@@ -66,6 +67,8 @@ class RequestScope:
             request_id=given if given is not None and usable else request_context.new_request_id(),
             language=request_context.language_of(headers.get("accept-language", "")),
             debug=headers.get("x-debug", "").lower() == "true",
+            address=(scope.get("client") or ("",))[0],
+            user_agent=headers.get("user-agent", ""),
         )
         with (
             request_context.requesting(request),

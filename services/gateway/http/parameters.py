@@ -1,11 +1,11 @@
 """Parameters of paths, queries and headers that several features have."""
 
 import re
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 from pydantic.config import JsonDict
 
 from services.gateway.http.errors import deployment_not_found, tenant_not_found
@@ -17,6 +17,8 @@ LONGEST_KEY = 200
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
+_YEARS = (1970, 9000)
+_NOT_A_MOMENT = sentence("value-not_a_moment", "write a date, or a date and a time, as 2026-01-31T09:30:00Z")
 _BOUNDED: JsonDict = {"minLength": 1, "maxLength": _LONGEST_ID}
 
 
@@ -53,9 +55,24 @@ def _check_date(value: Any) -> Any:
     return value
 
 
+def _check_moment(value: Any) -> Any:
+    """Pydantic would read a number as a time since 1970."""
+    if isinstance(value, str) and not _DATE.match(value):
+        raise unfit(_NOT_A_MOMENT)
+    return value
+
+
+def _check_year(value: datetime) -> datetime:
+    """At the ends of the calendar, a time zone leads to a year that can't be written."""
+    if not _YEARS[0] <= value.year <= _YEARS[1]:
+        raise unfit(_NOT_A_MOMENT)
+    return value
+
+
 TenantPath = Annotated[str, Depends(_tenant_id)]
 DeploymentPath = Annotated[str, Depends(_deployment_id)]
 CalendarDay = Annotated[date, BeforeValidator(_check_date)]
+Moment = Annotated[datetime, BeforeValidator(_check_moment), AfterValidator(_check_year)]
 Skip = Annotated[int, Query(ge=0, le=1_000_000, description="Entries to leave out, the newest first")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="The most entries of the answer")]
 IdempotencyKey = Annotated[

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
 
+from shared.errors import EcpError
 from shared.identity.caller import UNAUTHENTICATED, Caller, CallerKind
 from shared.messages import Sentence
 from shared.subjects import Mode
@@ -38,6 +39,12 @@ class RequestContext:
     """Who sent it, once that is proven."""
     recheck: Callable[[], Awaitable[Caller]] | None = None
     """Proves the caller of an open socket again. Raises Refused (UNAUTHORIZED) when the proof has ended."""
+    address: str = ""
+    """The client's IP address."""
+    user_agent: str = ""
+    """What the client's program calls itself; anything, and of any length that a header can have."""
+    refusal: EcpError | None = None
+    """The error that it is answered with."""
     tenant_id: str | None = None
     """The tenant that it concerns, once it is known to exist: a metric label, so an invented id must not become one."""
     steps: dict[str, float] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
+from services.gateway.http import request_context
 from services.gateway.http.errors import error_body, status_of
 from shared.errors import EcpError, TemporaryError
 
@@ -17,6 +18,7 @@ _RETRY_AFTER = "2"
 def error_response(error: EcpError, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The documented error. A 503 has `Retry-After`: the error's own delay, if it has one."""
     status = status_of(error)
+    request_context.current().refusal = error
     retry = {"Retry-After": _retry_after(error)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     return JSONResponse(_encodable(error_body(error)), status_code=status, headers={**(headers or {}), **retry})
 

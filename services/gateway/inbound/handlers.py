@@ -28,6 +28,7 @@ from services.gateway.tenants.schemas import DeployRequest, TenantChange, Tenant
 from shared.bus import Delivery, derived_id
 from shared.errors import Refused, TemporaryError
 from shared.events import OutsideRequest
+from shared.identity.caller import Caller, CallerKind
 from shared.subjects import Subject
 from shared.systems import is_named
 from shared.tenants import Model
@@ -43,7 +44,8 @@ async def execute(request: OutsideRequest, delivery: Delivery, *, modes: ModeCon
     key = event_key(request, delivery)
     fields = _flat(request.fields)
     fields.setdefault("tenant_id", generated_tenant_id(delivery))
-    with request_context.requesting(RequestContext(delivery.correlation_id, mode=delivery.mode)):
+    caller = Caller(delivery.system or "outside", CallerKind.SYSTEM)
+    with request_context.requesting(RequestContext(delivery.correlation_id, mode=delivery.mode, caller=caller)):
         if await is_executed(context.database, key):
             _log.info("Skipped duplicate delivery", action="skip-repeated")
             return

@@ -16,6 +16,7 @@ from services.gateway.deployments import repository as deployments
 from services.gateway.deployments.projection import Update
 from services.gateway.deployments.steps import apply_step
 from services.gateway.durations import repository as durations
+from services.gateway.ingest.recorded import record_deletion, record_drift
 from services.gateway.mode_context import ModeContexts
 from services.gateway.tenants import repository as tenants
 from services.gateway.tenants import rules
@@ -114,7 +115,7 @@ async def _change_rows(
         elif update is not None:
             await _apply_end(connection, update, event, delivery, observe)
         if isinstance(event, TenantDeleted):
-            await _delete_tenant(connection, event)
+            await _delete_tenant(connection, event, delivery)
 
 
 async def _apply_end(
@@ -154,7 +155,8 @@ async def _store_drift(connection: AsyncConnection, update: Update, event: Deplo
     if await deployments.lock_deployment(connection, update.deployment_id) is None:
         _drop(event, "its deployment doesn't exist", deployment_id=update.deployment_id)
         return
-    await deployments.insert_event(connection, _event_values(update, delivery))
+    if await deployments.insert_event(connection, _event_values(update, delivery)):
+        await record_drift(connection, event, delivery)
     fields = {"sequence", "message", "drift", "heals", "next_heal"}
     drift = {**event.model_dump(mode="json", include=fields), "time": delivery.time.isoformat()}
     await deployments.store_drift(connection, update.deployment_id, drift)
@@ -173,8 +175,9 @@ async def _store_sizing(database: Database, event: ResourcesCalculated) -> None:
         await tenants.replace_services(connection, row.id, rules.service_rows(event.sizing))
 
 
-async def _delete_tenant(connection: AsyncConnection, event: TenantDeleted) -> None:
+async def _delete_tenant(connection: AsyncConnection, event: TenantDeleted, delivery: Delivery) -> None:
     if await tenants.delete_tenant(connection, event.tenant_id, event.generation):
+        await record_deletion(connection, event, delivery)
         _log.info("Tenant deleted", action="tenant-deleted", tenant_id=event.tenant_id)
     else:
         _drop(event, "its tenant doesn't exist, or a later operation was requested")

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.gateway.audit.recording import record
 from services.gateway.http import request_context
 from services.gateway.http.errors import conflict
 from services.gateway.keys import repository
@@ -49,13 +50,15 @@ class KeyCommands:
         until = datetime.now(UTC) + timedelta(minutes=request.overlap_minutes)
         async with self._context.database.begin() as connection:
             row = _found(await repository.rotate(connection, key_id, digest_of(text), until), key_id)
+            await record(connection, "rotateApiKey", object_id=key_id, after={"previous_valid_until": until})
         self._forget(key_id)
         return ApiKeySecret(**shown(row), key=text)
 
     async def revoke(self, key_id: str) -> None:
         """End a key: here at once, in other copies of the gateway within `record_cache.OLDEST` seconds."""
         async with self._context.database.begin() as connection:
-            _found(await repository.remove(connection, key_id), key_id)
+            row = _found(await repository.remove(connection, key_id), key_id)
+            await record(connection, "revokeApiKey", object_id=key_id, before=_recorded(row))
         self._forget(key_id)
 
     def _forget(self, key_id: str) -> None:
@@ -75,7 +78,14 @@ async def add_key(connection: AsyncConnection, mode: Mode, request: KeyCreate, c
         "created_by": creator,
         "expires_at": datetime.now(UTC) + timedelta(days=request.expires_in_days),
     }
-    return ApiKeySecret(**shown(await repository.add(connection, values)), key=text)
+    row = await repository.add(connection, values)
+    await record(connection, "createApiKey", object_id=key_id, after=_recorded(row))
+    return ApiKeySecret(**shown(row), key=text)
+
+
+def _recorded(row: KeyRow) -> dict[str, Any]:
+    """A key as the audit trail has it."""
+    return {name: value for name, value in shown(row).items() if name in ("name", "role", "tenants", "expires_at")}
 
 
 def _creator() -> str:

@@ -4,12 +4,13 @@ Who has the gateway's environment has its database, and so every right of it; th
 It works only while no administrator's key exists, so that it isn't a way around the audit trail later.
 """
 
+from services.gateway.http.request_context import RequestContext, new_request_id, requesting
 from services.gateway.keys import repository
 from services.gateway.keys.commands import add_key
 from services.gateway.keys.schemas import ApiKeySecret, KeyCreate
 from shared.database import Database
 from shared.errors import Refused
-from shared.identity.caller import Role
+from shared.identity.caller import Caller, CallerKind, Role
 from shared.subjects import Mode
 
 CREATOR = "--first"
@@ -18,6 +19,12 @@ CREATOR = "--first"
 async def make_first_key(database: Database, mode: Mode, name: str, days: int) -> ApiKeySecret:
     """Make an administrator's key of `mode`. Raises Refused if one exists, DependencyUnavailable."""
     request = KeyCreate(name=name, role=Role.ADMIN, expires_in_days=days)
+    caller = Caller("ecp keys create --first", CallerKind.SYSTEM)
+    with requesting(RequestContext(new_request_id(), mode=mode, caller=caller)):
+        return await _make(database, mode, request)
+
+
+async def _make(database: Database, mode: Mode, request: KeyCreate) -> ApiKeySecret:
     async with database.begin() as connection:
         await repository.lock(connection)
         if await repository.has_administrator(connection):

@@ -7,6 +7,7 @@ deployer. A start first checks that there is room, because a stopped tenant occu
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.gateway.audit.recording import record
 from services.gateway.deployments import repository as deployments
 from services.gateway.deployments.new_deployment import NewDeployment, deployment_values, operation_requested
 from services.gateway.deployments.requests import request_deployment
@@ -28,6 +29,13 @@ from shared.messages import Sentence
 from shared.rpc import RoomRequest
 
 _log = structlog.get_logger(__name__)
+RECORDED_AS = {
+    Operation.ROLLBACK: "rollBackTenant",
+    Operation.START: "startTenant",
+    Operation.STOP: "stopTenant",
+    Operation.RESTART: "restartTenant",
+}
+"""What the audit trail calls them."""
 
 
 class LifecycleCommands:
@@ -100,6 +108,14 @@ class LifecycleCommands:
         to = choice.source.generation if choice.source else None
         requested = operation_requested(row.tenant_id, deployment, operation, digest=choice.digest, to=to)
         await request_deployment(connection, self._outbox, values, requested)
+        await record(
+            connection,
+            RECORDED_AS[operation],
+            tenant_id=row.tenant_id,
+            deployment_id=deployment.deployment_id,
+            before={"status": row.status, "revision": row.revision},
+            after={"status": status, "revision": deployment.revision, "digest": choice.digest},
+        )
 
 
 async def _choose(

@@ -8,7 +8,7 @@ from services.gateway.durations.estimates import DurationEstimates
 from services.gateway.http.language import translator
 from services.gateway.manifests.package import package
 from services.gateway.manifests.package_readme import Summary
-from services.gateway.manifests.schemas import answer_of
+from services.gateway.manifests.schemas import ValidateManifest, answer_of
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenants.queries import TenantQueries
 from services.gateway.tenants.row import TenantRow
@@ -39,8 +39,15 @@ class ManifestQueries:
         self._tenants = TenantQueries(context)
         self._workers = context.workers
         self._database = context.database
+        self._settings = context.mode_settings
         self._estimates = DurationEstimates(context.catalog)
         self._targets = TargetChoice(context.mode, context.settings.has_kubernetes)
+
+    async def is_strict(self, request: ValidateManifest) -> bool:
+        """Whether to validate strictly: by the mode's settings, unless the request chooses."""
+        if "strict_validation" in request.model_fields_set:
+            return request.strict_validation
+        return (await self._settings.get()).kubernetes.validation_strict
 
     async def render(self, tenant_id: str, options: ManifestOptions) -> RenderReply:
         """The manifest of the tenant's current revision, deployed or not."""

@@ -73,7 +73,7 @@ async def validate_manifest(request: ValidateManifest, queries: Queries) -> Vali
         ValidateRequest(
             manifest=request.manifest_content,
             tenant_id=request.tenant_id,
-            strict_validation=request.strict_validation,
+            strict_validation=await queries.is_strict(request),
             target_simulator=request.target_simulator,
             kubernetes_version=request.kubernetes_version,
             target=target if request.check_capacity else None,

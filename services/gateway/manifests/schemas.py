@@ -25,7 +25,7 @@ class ValidateManifest(Model):
     tenant_id: Annotated[str, Field(max_length=100)] | None = None
     """If given, objects outside of the tenant's namespace are reported."""
     strict_validation: bool = True
-    """false: what Kubernetes would ignore, or wait for, is only a warning."""
+    """false: what Kubernetes would ignore, or wait for, is only a warning. Absent: as the settings have it."""
     target_simulator: bool = False
     """true: report whether the simulator supports everything in it."""
     kubernetes_version: Annotated[str, Field(max_length=20, examples=["1.31"])] | None = None

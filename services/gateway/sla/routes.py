@@ -11,6 +11,7 @@ from services.gateway.http.parameters import CalendarDay, TenantPath
 from services.gateway.http.schemas import answers
 from services.gateway.mode_context import CurrentMode
 from services.gateway.sla import report_page
+from services.gateway.sla.commands import MaintenanceCommands
 from services.gateway.sla.queries import SlaQueries
 from services.gateway.sla.report_csv import write_csv
 from services.gateway.sla.schemas import MaintenanceWindows, SlaAnalysis, SlaAnswer
@@ -32,7 +33,12 @@ async def _queries(context: CurrentMode) -> SlaQueries:
     return SlaQueries(context)
 
 
+async def _commands(context: CurrentMode) -> MaintenanceCommands:
+    return MaintenanceCommands(context)
+
+
 Queries = Annotated[SlaQueries, Depends(_queries)]
+Commands = Annotated[MaintenanceCommands, Depends(_commands)]
 
 
 @router.get(
@@ -127,10 +133,11 @@ async def list_maintenance(tenant_id: TenantPath, queries: Queries) -> Maintenan
     summary="Announce a maintenance window",
     responses=answers(*_CODES, body=True),
 )
-async def announce_maintenance(tenant_id: TenantPath, window: AnnouncedWindow, queries: Queries) -> MaintenanceWindows:
+async def announce_maintenance(
+    tenant_id: TenantPath, window: AnnouncedWindow, commands: Commands
+) -> MaintenanceWindows:
     """Time in the window doesn't count as downtime. It must be announced before it begins."""
-    request = MaintenanceRequest(tenant_id=tenant_id, announce=window)
-    reply = await queries.maintenance(request)
+    reply = await commands.announce(tenant_id, window)
     return MaintenanceWindows(tenant_id=tenant_id, windows=reply.windows)
 
 
@@ -140,9 +147,9 @@ async def announce_maintenance(tenant_id: TenantPath, window: AnnouncedWindow, q
     summary="Cancel or end a maintenance window",
     responses=answers("NOT_FOUND", *_CODES),
 )
-async def cancel_maintenance(tenant_id: TenantPath, window_id: WindowPath, queries: Queries) -> MaintenanceWindows:
+async def cancel_maintenance(tenant_id: TenantPath, window_id: WindowPath, commands: Commands) -> MaintenanceWindows:
     """A window that has begun ends now; one that has ended stays unchanged."""
-    reply = await queries.maintenance(MaintenanceRequest(tenant_id=tenant_id, cancel=window_id))
+    reply = await commands.cancel(tenant_id, window_id)
     return MaintenanceWindows(tenant_id=tenant_id, windows=reply.windows)
 
 

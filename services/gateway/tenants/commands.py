@@ -70,6 +70,7 @@ class TenantCommands:
 
     def __init__(self, context: ModeContext) -> None:
         self._database = context.database
+        self._settings = context.mode_settings
         self._targets = TargetChoice(context.mode, context.settings.has_kubernetes)
         self._sizing = RequestSizing(context)
         self._transactions = TenantTransactions(context)
@@ -77,10 +78,11 @@ class TenantCommands:
 
     async def create(self, create: TenantCreate, key: CallKey | None = None) -> TenantCreated:
         """Store a new tenant, and request its deployment unless `deploy` is false."""
-        spec = rules.spec_of_request(create)
-        target, notes = self._targets.choose(create.target)
         if answered := await first_answer(self._database, key, TenantCreated):
             return answered
+        create = await self._with_defaults(create)
+        spec = rules.spec_of_request(create)
+        target, notes = self._targets.choose(create.target)
         try:
             request = await self._sizing.size(spec, target, create.options, deploys=create.deploy, notes=notes)
         except Refused as refused:
@@ -103,6 +105,7 @@ class TenantCommands:
         if answered := await first_answer(self._database, key, TenantChanged):
             return answered
         row = await self._changeable(tenant_id)
+        operation = "patchTenant" if isinstance(change, TenantPatch) else "changeTenant"
         change = change_of_patch(row, change) if isinstance(change, TenantPatch) else change
         target, notes = self._targets.choose(None, row.target)
         spec = rules.changed_spec(rules.spec_of_row(row), change)
@@ -118,7 +121,8 @@ class TenantCommands:
             async with idempotent(self._database, key, TenantChanged) as call:
                 if call.first_answer is not None:
                     return call.first_answer
-                changed = call.keep(await self._transactions.revise(call.connection, row, request, revises=True))
+                written = await self._transactions.revise(call.connection, row, request, operation, revises=True)
+                changed = call.keep(written)
         _log_request("Tenant changed", "tenant-changed", tenant_id, changed.deployment_id)
         return changed
 
@@ -128,7 +132,8 @@ class TenantCommands:
         if answered := await first_answer(self._database, key, DeployAccepted):
             return answered
         row = await self._changeable(tenant_id)
-        target, notes = self._targets.choose(deploy.target, row.target)
+        wanted = deploy.target or (None if row.target else await self._default_target())
+        target, notes = self._targets.choose(wanted, row.target)
         request = await self._sizing.size(
             rules.spec_of_row(row), target, deploy.options or row.stored_options, deploys=True, notes=notes
         )
@@ -136,7 +141,7 @@ class TenantCommands:
             async with idempotent(self._database, key, DeployAccepted) as call:
                 if call.first_answer is not None:
                     return call.first_answer
-                revised = await self._transactions.revise(call.connection, row, request, revises=False)
+                revised = await self._transactions.revise(call.connection, row, request, "deployTenant", revises=False)
                 accepted = call.keep(_deploy_accepted(revised, request))
         _log_request("Deployment requested", "deployment-requested", tenant_id, accepted.deployment_id)
         return accepted
@@ -162,9 +167,20 @@ class TenantCommands:
             status="deleting",
         )
 
+    async def _with_defaults(self, create: TenantCreate) -> TenantCreate:
+        """The request with the mode's settings where it chooses nothing."""
+        if create.target is not None and "availability" in create.sla_target.model_fields_set:
+            return create
+        settings = await self._settings.get()
+        return rules.with_settings(create, settings, self._targets.possible)
+
     async def _changeable(self, tenant_id: str) -> TenantRow:
         async with self._database.begin() as connection:
             return changeable(await repository.find_tenant(connection, tenant_id), tenant_id)
+
+    async def _default_target(self) -> str | None:
+        target = (await self._settings.get()).target
+        return target if target in self._targets.possible else None
 
     async def _refuse_existing(self, tenant_id: str) -> None:
         """That the id is in use is a better reason for a refusal than a lack of room."""

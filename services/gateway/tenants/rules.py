@@ -1,5 +1,6 @@
 """What an operation on a tenant becomes: specifications and rows. Pure."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -7,6 +8,7 @@ from pydantic import ValidationError
 from services.gateway.http import request_context
 from services.gateway.http.errors import conflict
 from services.gateway.http.problems import refusal, refusal_of
+from services.gateway.mode_settings.model import ModeSettings
 from services.gateway.tenants.row import TenantRow
 from services.gateway.tenants.schemas import TenantChange, TenantCreate
 from shared.choices import ClusterOptions
@@ -23,6 +25,16 @@ _CHANGEABLE = ("name", "service_requirements", "sla_target", "preset", "gpu_type
 def spec_of_request(request: TenantCreate) -> TenantSpec:
     """The specification in a request, without how it is to be deployed."""
     return TenantSpec(**{name: getattr(request, name) for name in TenantSpec.model_fields})
+
+
+def with_settings(create: TenantCreate, settings: ModeSettings, targets: Sequence[str]) -> TenantCreate:
+    """A request with the availability and the target of the mode's settings, where it chooses none itself."""
+    changes: dict[str, Any] = {}
+    if "availability" not in create.sla_target.model_fields_set:
+        changes["sla_target"] = create.sla_target.model_copy(update={"availability": settings.monitoring.sla_target})
+    if create.target is None and settings.target in targets:
+        changes["target"] = settings.target
+    return create.model_copy(update=changes)
 
 
 def spec_of_row(row: TenantRow) -> TenantSpec:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.gateway.audit.recording import record
 from services.gateway.deployments.new_deployment import (
     NewDeployment,
     deploy_requested,
@@ -29,6 +30,7 @@ from services.gateway.tenants.schemas import SizedTenantAnswer, TenantChanged, T
 from shared import events
 from shared.errors import Refused
 from shared.events import Operation
+from shared.tenants import TenantSpec
 
 
 class TenantOutdated(Exception):
@@ -70,6 +72,13 @@ class TenantTransactions:
         await repository.insert_services(connection, row_id, rules.service_rows(request.sizing))
         created = events.TenantCreated(tenant_id=tenant_id, spec=request.spec, revision=1, sizing=request.sizing)
         await self._publish(connection, row_id, request, deployment, after=[created])
+        await record(
+            connection,
+            "createTenant",
+            tenant_id=tenant_id,
+            deployment_id=deployment.deployment_id if deployment else None,
+            after=recorded_request(request, 1),
+        )
         answer = _answer_fields(
             request,
             deployment,
@@ -81,11 +90,12 @@ class TenantTransactions:
         return TenantCreated(**answer, created_at=created_at)
 
     async def revise(
-        self, connection: AsyncConnection, seen: TenantRow, request: SizedRequest, *, revises: bool
+        self, connection: AsyncConnection, seen: TenantRow, request: SizedRequest, operation: str, *, revises: bool
     ) -> TenantChanged:
         """Write a request for an existing tenant. Raises TenantOutdated if it isn't any more as in `seen`.
 
-        With `revises` its specification changes; otherwise the present one is deployed again.
+        With `revises` its specification changes; otherwise the present one is deployed again. `operation` is what the
+        audit trail calls it.
         """
         generation = await repository.next_generation(connection, seen.tenant_id)
         row = changeable(await repository.find_tenant(connection, seen.tenant_id, lock=True), seen.tenant_id)
@@ -110,6 +120,14 @@ class TenantTransactions:
         )
         await self._publish(connection, row.id, request, deployment, after=[updated] if revises else [])
         kind = await kind_of(connection, deployment.deployment_id) if deployment else "deploy"
+        await record(
+            connection,
+            operation,
+            tenant_id=row.tenant_id,
+            deployment_id=deployment.deployment_id if deployment else None,
+            before=recorded_row(row),
+            after=recorded_request(request, revision),
+        )
         answer = _answer_fields(
             request,
             deployment,
@@ -143,6 +161,16 @@ class TenantTransactions:
         values = deployment_values(row.id, deployment, Operation.DELETE)
         requested = operation_requested(tenant_id, deployment, Operation.DELETE, force=force)
         await request_deployment(connection, self._context.outbox, values, requested)
+        deployed = {"revision": row.revision, "target": row.target}
+        await record(
+            connection,
+            "deleteTenant",
+            tenant_id=tenant_id,
+            deployment_id=deployment.deployment_id,
+            # Not as a specification: a row inserted by hand may have none, and can be deleted all the same.
+            before={**deployed, "status": row.status, "service_requirements": row.service_requirements},
+            after={**deployed, "status": "deleting", "force": force},
+        )
         return row, deployment.deployment_id
 
     async def _deployment_time(self, connection: AsyncConnection, request: SizedRequest, kind: str) -> str:
@@ -167,6 +195,22 @@ class TenantTransactions:
         values: dict[str, Any] = deployment_values(row_id, deployment)
         requested = deploy_requested(request.deployed, request.sizing, deployment)
         await request_deployment(connection, outbox, values, requested, after=after)
+
+
+def recorded_request(request: SizedRequest, revision: int) -> dict[str, Any]:
+    """A tenant as the audit trail has it, after an operation."""
+    options = request.options.model_dump(mode="json")
+    return _recorded(request.spec, revision, request.target if request.deploys else None, options)
+
+
+def recorded_row(row: TenantRow) -> dict[str, Any]:
+    """A tenant as the audit trail has it, before an operation."""
+    return _recorded(rules.spec_of_row(row), row.revision, row.target, row.options or {})
+
+
+def _recorded(spec: TenantSpec, revision: int, target: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {**spec.model_dump(mode="json", exclude_none=True), "revision": revision, "options": options}
+    return fields | ({"target": target} if target else {})
 
 
 async def refuse_existing(connection: AsyncConnection, tenant_id: str) -> None:

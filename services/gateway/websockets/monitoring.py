@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Row
 from starlette.websockets import WebSocket
 
+from services.gateway.mode_settings.repository import latest_version, settings_of
 from services.gateway.monitoring import repository as store
 from services.gateway.monitoring.series import series_name
 from services.gateway.tenants import repository as tenant_store
@@ -36,14 +37,15 @@ _JITTER = 0.9
 class MonitoringFeedState:
     """The values of a tenant that a socket sends, and when. `clock` is that of the event loop, in seconds."""
 
-    def __init__(self, tenant_id: str, clock: Callable[[], float]) -> None:
+    def __init__(self, tenant_id: str, clock: Callable[[], float], interval: float = 0.0) -> None:
+        """`interval` is in seconds, until the client chooses another one."""
         self._tenant_id = tenant_id
         self._clock = clock
         self._values: dict[str, tuple[float, datetime]] = {}
         self._changed: set[str] = set()
         self._included: set[str] | None = None
         self._excluded: set[str] = set()
-        self._interval = 0.0
+        self._interval = interval
         self._due = 0.0
         self._seq = 0
         self._timestamp: datetime | None = None
@@ -149,9 +151,10 @@ async def watch_monitoring(
         async with snapshots.begin() as connection:
             row = await tenant_store.find_tenant(connection, tenant_id)
             stored = await store.latest(connection, row.id) if row is not None else ()
+            interval = settings_of(await latest_version(connection)).monitoring.data_collection_interval
         if row is None:
             return False
-        state = MonitoringFeedState(tenant_id, asyncio.get_running_loop().time)
+        state = MonitoringFeedState(tenant_id, asyncio.get_running_loop().time, float(interval or 0))
         state.begin(stored, feed.last_seq if since is None else since)
 
         async def send_all(send: Send) -> None:

@@ -81,4 +81,4 @@ async def test_a_change_is_made_again_if_a_deploy_has_set_other_options_meanwhil
     request = await RequestSizing(context).size(spec_of_row(seen), "simulator", seen.stored_options, deploys=False)
     with pytest.raises(TenantOutdated):
         async with gateway.database.begin() as connection:
-            await TenantTransactions(context).revise(connection, seen, request, revises=True)
+            await TenantTransactions(context).revise(connection, seen, request, "changeTenant", revises=True)

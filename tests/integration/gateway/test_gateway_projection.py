@@ -149,6 +149,19 @@ async def test_the_preparation_of_a_repeated_request_is_not_shown_again(gateway:
     assert [each["message"] for each in log] == ["begun", "rendered 0 objects"]
 
 
+async def test_the_digest_of_a_rendered_manifest_is_stored_and_later_steps_keep_it(gateway: Gateway) -> None:
+    tenant_id, deployment_id = await new_deployment(gateway)
+    begun, *_ = history(tenant_id, deployment_id)
+    context = {"deployment_id": deployment_id, "generation": 100, "target": "simulator"}
+    fields = {"tenant_id": tenant_id, "deployment": context, "digest": "sha256:1", "summary": {}}
+    for number, event in enumerate((ManifestRendered.model_validate(fields), begun)):
+        await take(gateway, event, number)
+    async with gateway.database.begin() as connection:
+        row = await deployment_store.find_deployment(connection, deployment_id)
+    assert row is not None
+    assert (row.digest, row.message) == ("sha256:1", "begun")
+
+
 async def test_a_step_of_a_deleted_deployment_is_dropped(gateway: Gateway) -> None:
     tenant_id, _ = await new_deployment(gateway)
     for number, event in enumerate(history(tenant_id, "dep-gone")):

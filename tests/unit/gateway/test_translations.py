@@ -40,6 +40,7 @@ _DETAILS = {
     "RATE_LIMITED": {"policy", "limit", "retry_after"},
     "URL_TOO_LONG": {"limit_bytes"},
     "HEADERS_TOO_LARGE": {"most", "limit_bytes"},
+    "PRECONDITION_FAILED": {"version"},
 }
 """Details of errors that are parameters."""
 _CONTEXT = {"min_length", "max_length", "expected", "gt", "ge", "lt", "le"}

@@ -44,7 +44,7 @@ THE_GUIDES_PORTS = {
 
 
 def published(service: str) -> int:
-    [port] = SERVICES[service]["ports"]
+    port, *_ = SERVICES[service]["ports"]
     return int(re.search(r":-(\d+)}:\d+$", port)[1])
 
 

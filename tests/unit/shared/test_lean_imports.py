@@ -16,7 +16,7 @@ def executed(*names):
 
 
 import services.gateway.__main__
-print(json.dumps(executed("fastapi", "pydantic.v1", "rich", "aiohttp")))
+print(json.dumps(executed("fastapi", "pydantic.v1", "rich", "aiohttp", "jwt", "httpx", "cryptography")))
 import services.deployer.__main__
 print(json.dumps(executed("aiohttp", "kubernetes.aio.client", "kubernetes.client", "kubernetes.stream")))
 from kubernetes import client

@@ -14,6 +14,8 @@ DEPENDENCY_UNAVAILABLE = '{ $dependency }'을(를) 사용할 수 없습니다. �
 NOT_FOUND = 요청한 경로가 없습니다
 path-moved = { $path } 경로는 없습니다. 대신 { $use }를 쓰세요
 METHOD_NOT_ALLOWED = 이 경로에서 사용할 수 없는 메서드입니다. 허용: { $allowed }
+PRECONDITION_FAILED = 설정이 그사이 버전 { $version }(으)로 바뀌었습니다. 다시 읽은 뒤 그 버전을 바꾸세요
+no-such-version = 설정의 버전 { $version }이(가) 없습니다
 BODY_TOO_LARGE = 요청 본문이 너무 큽니다. 최대 { $limit_bytes }바이트입니다
 UNSUPPORTED_MEDIA_TYPE = Content-Type은 application/json이어야 합니다
 MISDIRECTED_REQUEST = '{ $host }'은(는) 이 서비스의 이름이 아닙니다. 이름이 맞다면 { $setting }에 추가하세요
@@ -45,10 +47,13 @@ ended-already = 배포 '{ $deployment_id }'은(는) 이미 끝났습니다 ({ $o
 deletion-not-cancelled = 테넌트 '{ $tenant_id }'의 삭제는 일부가 이미 지워졌을 수 있어 취소할 수 없습니다. 끝날 때까지 기다린 뒤 다시 생성하세요
 being-superseded = 배포 '{ $deployment_id }'은(는) 테넌트 '{ $tenant_id }'의 다음 작업으로 대체되고 있습니다. 그 작업을 취소하세요
 nothing-to-cancel = 테넌트 '{ $tenant_id }'은(는) 배포된 적이 없어 취소할 것이 없습니다
+settings-changed-by-others = 다른 요청이 설정을 바꾸고 있습니다. 다시 읽은 뒤 다시 시도하세요
 adoption-conflicts = '{ $namespace }'의 레이블이 다른 테넌트나 도구의 것입니다: { $conflicts }. options.force_conflicts로 바꿀 수 있습니다
 
 ## Notes on accepted requests.
 
+settings-no-cluster = deployment_method { $method }은(는) 효과가 없습니다. 이 모드에는 자체 클러스터가 없습니다
+settings-record = deployment_method { $method }은(는) 기록일 뿐이며, 테넌트는 이 모드의 기본 방식으로 배포됩니다
 deletion-started = 테넌트 삭제가 시작되었습니다
 cancelled-already = 취소되었습니다
 cancel-in-progress = 취소하는 중입니다

@@ -1,0 +1,1 @@
+"""`/api/v1/settings`: reads and changes the settings of a mode, with their history."""
