@@ -36,8 +36,12 @@ class DeliveryAttempts:
         """Attempts in earlier deliveries; None until it is known."""
         self._stored: int | None = None
         """What the bucket has; None if that isn't known."""
-        # With the time, since a stream that lost its end gives the same sequence numbers to other events.
-        self._key = f"{delivery.durable}.{delivery.sequence}.{int(delivery.time.timestamp() * 1e6)}"
+
+    @property
+    def _key(self) -> str:
+        """With the time, since a stream that lost its end gives the same sequence numbers to other events."""
+        delivery = self._delivery
+        return f"{delivery.durable}.{delivery.sequence}.{int(delivery.time.timestamp() * 1e6)}"
 
     @property
     def count(self) -> int:

@@ -9,6 +9,7 @@ We write all headers and read tolerantly: a message from another system may have
 derived from the message's position in its stream, so that a redelivery has the same id.
 """
 
+import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ CORRELATION_ID = "correlation-id"
 TRACEPARENT = "traceparent"
 REPLAY_FOR = "replay-for"
 """On a replayed dead letter: the durable that failed. The other consumers have already handled the event."""
-_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "events.ecp.ai")
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "events.ecp.ai").bytes
 _LONGEST_ID = 200
 
 
@@ -80,7 +81,12 @@ class Delivery:
 
 def derived_id(*parts: str) -> str:
     """A deterministic id (uuid5) of `parts`, so that work done twice publishes the same event."""
-    return str(uuid.uuid5(_NAMESPACE, "\x1f".join(parts)))
+    # As uuid.uuid5 does, whose objects take longer than the hash.
+    digest = bytearray(hashlib.sha1(_NAMESPACE + "\x1f".join(parts).encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def source_of(service: str) -> str:
@@ -122,8 +128,8 @@ def read_delivery(message: Msg) -> Delivery:
     headers = message.headers or {}
     mode, subject = split_mode(message.subject)
     event_id = _identifier(headers, EVENT_ID) or _identifier(headers, MESSAGE_ID)
-    place = (metadata.stream, str(metadata.sequence.stream), metadata.timestamp.isoformat())
-    event_id = event_id or derived_id(*place)
+    if event_id is None:
+        event_id = derived_id(metadata.stream, str(metadata.sequence.stream), metadata.timestamp.isoformat())
     return Delivery(
         mode=mode,
         subject=subject,

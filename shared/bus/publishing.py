@@ -15,6 +15,8 @@ from datetime import datetime
 import nats.errors
 import nats.js.errors
 from faststream.nats import NatsBroker
+from nats.aio.client import Client
+from nats.js import JetStreamContext
 
 from shared.bus.envelope import MESSAGE_ID, encode
 from shared.errors import DependencyUnavailable, PermanentError
@@ -45,7 +47,8 @@ def stream_of(subject: str) -> str:
 
 def size_of(headers: Mapping[str, str], body: bytes = b"") -> int:
     """An upper bound of the bytes of a message as the server counts them."""
-    return _ADDED + len(body) + sum(len(name.encode()) + len(value.encode()) + 4 for name, value in headers.items())
+    text = "".join((*headers, *headers.values()))
+    return _ADDED + len(body) + (len(text) if text.isascii() else len(text.encode())) + 4 * len(headers)
 
 
 class EventPublisher:
@@ -56,6 +59,7 @@ class EventPublisher:
         self._source = source
         self._timeout = publish_timeout
         self._failure: tuple[float, DependencyUnavailable] | None = None
+        self._context: tuple[Client, JetStreamContext] | None = None
 
     async def check_writes(self) -> None:
         """Raise DependencyUnavailable if the last publish failed recently: NATS answers even when its disk is full."""
@@ -92,6 +96,13 @@ class EventPublisher:
         """Bytes of the largest message that the server accepts, headers included."""
         return self._broker.connection.max_payload
 
+    def _jetstream(self) -> JetStreamContext:
+        """The context of the present connection, made once for it."""
+        client = self._broker.connection
+        if self._context is None or self._context[0] is not client:
+            self._context = (client, client.jetstream())
+        return self._context[1]
+
     async def publish_encoded(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
         """Publish an event that is already encoded, such as one from an outbox. Raises as `publish`."""
         if MESSAGE_ID not in headers:
@@ -100,7 +111,7 @@ class EventPublisher:
             raise _never(subject, f"with its headers it has more than the {self.limit} bytes that the server takes")
         try:
             # Not the broker's `publish`, which takes longer to wrap a message than the client to send it.
-            await self._broker.connection.jetstream().publish(
+            await self._jetstream().publish(
                 subject, body, headers={**headers}, stream=stream_of(subject), timeout=self._timeout
             )
             self._failure = None

@@ -22,12 +22,14 @@ def current_delivery() -> Delivery:
 def delivering(delivery: Delivery) -> Iterator[None]:
     """Make `delivery` the current one."""
     token = _current.set(delivery)
+    # Not `bound_contextvars`, which reads all variables of the context first.
+    bound = structlog.contextvars.bind_contextvars(
+        correlation_id=delivery.correlation_id, mode=delivery.mode.value, subject=delivery.subject
+    )
     try:
-        with structlog.contextvars.bound_contextvars(
-            correlation_id=delivery.correlation_id, mode=delivery.mode.value, subject=delivery.subject
-        ):
-            yield
+        yield
     finally:
+        structlog.contextvars.reset_contextvars(**bound)
         _current.reset(token)
 
 

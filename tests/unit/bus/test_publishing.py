@@ -1,13 +1,14 @@
 """What a publisher remembers of its last publish, for `/ready`."""
 
+import uuid
 from typing import Any, cast
 
 import nats.errors
 import pytest
 from faststream.nats import NatsBroker
 
-from shared.bus.envelope import MESSAGE_ID
-from shared.bus.publishing import EventPublisher
+from shared.bus.envelope import MESSAGE_ID, derived_id
+from shared.bus.publishing import EventPublisher, size_of
 from shared.errors import DependencyUnavailable
 
 
@@ -44,3 +45,15 @@ async def test_a_publish_that_nats_did_not_keep_is_remembered_until_one_succeeds
     broker.error = None
     await publisher.publish_encoded(*event)
     await publisher.check_writes()
+
+
+@pytest.mark.parametrize("parts", [(), ("a",), ("event-1", "monitor-stores", "sla.reported", "0"), ("한글", "\x1f")])
+def test_a_derived_id_is_a_uuid5(parts: tuple[str, ...]) -> None:
+    namespace = uuid.uuid5(uuid.NAMESPACE_DNS, "events.ecp.ai")
+    assert derived_id(*parts) == str(uuid.uuid5(namespace, "\x1f".join(parts)))
+
+
+def test_the_size_of_a_message_counts_bytes() -> None:
+    headers = {"name": "값", "other": "plain"}
+    written = sum(len(f"{name}: {value}\r\n".encode()) for name, value in headers.items())
+    assert size_of(headers, b"12") - size_of({}) == written + 2
