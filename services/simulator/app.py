@@ -64,7 +64,7 @@ class Simulator:
         served: ASGIApp = Starlette(routes=routes, exception_handlers=EXCEPTION_HANDLERS)
         self._secured = _secured(settings, self._stores)
         if self._secured is not None:
-            served = SecurePort(served, self._secured.tokens.user, self._kubernetes.access)
+            served = SecurePort(served, self._secured.user, self._kubernetes.access)
         self.application = guarded(served, settings)
 
     @property
@@ -96,6 +96,8 @@ class Simulator:
                     group.create_task(cluster.run())
                 _log.info("Simulator ready", action="simulator.ready", objects=self._count())
         finally:
+            if self._secured is not None:
+                await self._secured.close()
             if self._journal is not None:
                 await self._journal.close()
 

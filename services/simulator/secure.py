@@ -10,14 +10,18 @@ from typing import Final
 
 import structlog
 
+from services.simulator.api import errors
+from services.simulator.api.access import users
 from services.simulator.api.access.tokens import Credentials, Tokens
+from services.simulator.api.access.users import User
 from services.simulator.api.routing.secure_port import SECURE
 from services.simulator.authority import Authority, FolderUnusable
 from services.simulator.settings import SimulatorSettings
 from services.simulator.storage.store import Store
-from shared.errors import PermanentError
+from shared.errors import DependencyUnavailable, PermanentError, Refused
 from shared.http.listening import Listener
 from shared.http.tls import ServerCertificate
+from shared.identity.oidc import open_id_connect
 
 _log = structlog.get_logger()
 _RENEWAL_SECONDS: Final = 24 * 3600
@@ -35,9 +39,31 @@ class Secured:
             self.tokens = Tokens(credentials, stores)
         except (FolderUnusable, ValueError, TypeError) as error:
             raise PermanentError(f"SIMULATOR_STATE_DIRECTORY: {error}") from error
+        self._provider = open_id_connect(settings)
         own = ServerCertificate(self._authority.certificate_file, self._authority.key_file)
         self.listener = Listener(port, settings.certificate() or own, ((SECURE, True),))
         _log.info(f"HTTPS on port {port}; certificates and tokens are in {folder}", action="simulator.https", port=port)
+
+    async def user(self, cluster: str, token: str) -> User | None:
+        """Who the token is of, one of ours or of the identity provider; None if it proves nothing.
+
+        Raises ApiError 503 while the provider's keys can't be known.
+        """
+        ours = await self.tokens.user(cluster, token)
+        if ours is not None or self._provider is None or not token:
+            return ours
+        try:
+            caller = await self._provider.verifier.caller(token)
+        except Refused:
+            return None
+        except DependencyUnavailable as error:
+            raise errors.unavailable(error.message) from error
+        return users.from_provider(caller.subject, caller.role)
+
+    async def close(self) -> None:
+        """Close the connections to the identity provider."""
+        if self._provider is not None:
+            await self._provider.close()
 
     async def renew(self) -> None:
         """Keep the server's certificate valid, until cancelled; the server reads its file again by itself."""

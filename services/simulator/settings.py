@@ -10,12 +10,13 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from shared.http.origins import parse_authority
 from shared.http.settings import HttpSettings
+from shared.identity.settings import IdentitySettings
 
 
-class SimulatorSettings(HttpSettings):
+class SimulatorSettings(HttpSettings, IdentitySettings):
     """Variables have the prefix `SIMULATOR_`; `PORT` works too, because supervisors set it for every service.
 
-    Hosts, origins and deadlines are those of the gateway, under the same names.
+    Hosts, origins, deadlines and the identity provider are those of the gateway, under the same names.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True)

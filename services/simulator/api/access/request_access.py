@@ -19,7 +19,7 @@ _MOST_LISTED: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Without a user the request came by the port without TLS; without `rbac` every user may do everything."""
+    """Without a user the request came by the port without TLS; without `rbac` a token of ours may do everything."""
 
     user: User | None = None
     rbac: Rbac | None = None
@@ -29,7 +29,7 @@ class Access:
         if self.user is None:
             return Decision(allowed=True)
         if self.rbac is None:
-            return Decision(allowed=AUTHENTICATED in self.user.groups)
+            return Decision(allowed=self.user.is_ours)
         return self.rbac.decide(self.user, wanted)
 
     def require(self, wanted: Attributes) -> None:

@@ -12,6 +12,9 @@ MASTERS: Final = "system:masters"
 AUDIENCE: Final = "https://kubernetes.default.svc.cluster.local"
 """For whom a service account's token is, unless its request names others."""
 SERVICE_ACCOUNTS: Final = "system:serviceaccounts"
+_PROVIDER: Final = "oidc:"
+"""In front of names and groups that the identity provider gives, so that none can be one of Kubernetes' own."""
+_ADMIN: Final = "admin"
 _SERVICE_ACCOUNT: Final = "system:serviceaccount:"
 
 
@@ -27,6 +30,11 @@ class User:
     def is_master(self) -> bool:
         return MASTERS in self.groups
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the simulator has made the token, so that without RBAC it is enough."""
+        return self.is_master or SERVICE_ACCOUNTS in self.groups
+
 
 ADMINISTRATOR: Final = User("kubernetes-admin", (MASTERS, AUTHENTICATED))
 """The user of the simulator's own kubeconfig."""
@@ -41,6 +49,13 @@ def service_account(namespace: str, name: str, uid: str = "") -> User:
     """The user of a service account."""
     groups = (SERVICE_ACCOUNTS, f"{SERVICE_ACCOUNTS}:{namespace}", AUTHENTICATED)
     return User(account_name(namespace, name), groups, uid)
+
+
+def from_provider(subject: str, role: str | None) -> User:
+    """The user of a token of the identity provider: its administrators may do everything, others what roles allow."""
+    roles = () if role is None else (f"{_PROVIDER}{role}",)
+    masters = (MASTERS,) if role == _ADMIN else ()
+    return User(f"{_PROVIDER}{subject}", (*roles, *masters, AUTHENTICATED))
 
 
 def split_account(user_name: str) -> tuple[str, str] | None:
