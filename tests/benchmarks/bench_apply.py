@@ -33,7 +33,7 @@ from shared.kube.manifest_text import parse_manifest, stored_objects
 from shared.kube.objects import Obj
 from shared.tenants import SlaTarget, TenantSpec
 from tests.benchmarks.programs import cpu
-from tests.support import bench_report as report
+from tests.support.bench_report import note, show
 from tests.support.simulator_process import running_simulator
 
 ROUNDS = 7
@@ -97,14 +97,14 @@ def _used() -> float:
     return sum(each.ru_utime + each.ru_stime for each in used)
 
 
-def show(costs: dict[str, list[Cost]], peer: str) -> None:
+def compare(costs: dict[str, list[Cost]], peer: str) -> None:
     table = Table("", "wall", "of kubectl's", "client's CPU", "simulator's CPU", title="applying the call centre")
     for name, each in costs.items():
         ratio = statistics.median(one.wall / other.wall for one, other in zip(each, costs[peer], strict=True))
         wall, client, server = (statistics.median(values) * 1000 for values in zip(*each, strict=True))
         table.add_row(name, f"{wall:.0f} ms", f"{ratio:.2f}", f"{client:.0f} ms", f"{server:.0f} ms")
-    report.show(table)
-    report.note(f"limit: {LIMIT:g} of kubectl's wall time")
+    show(table)
+    note(f"limit: {LIMIT:g} of kubectl's wall time")
 
 
 async def main() -> None:
@@ -130,7 +130,7 @@ async def main() -> None:
                     cost = await measured(way, f"bench-{round_}-{number}", process.pid)
                     costs[name] += [cost] if round_ else []
             await cluster.close()
-    show(costs, "kubectl apply")
+    compare(costs, "kubectl apply")
 
 
 if __name__ == "__main__":
