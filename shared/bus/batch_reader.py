@@ -57,6 +57,8 @@ class BatchReader:
         self._concurrency = concurrency
         self._heartbeat = heartbeat
         self._tasks: list[asyncio.Task[None]] = []
+        self._beside: list[asyncio.Task[None]] = []
+        self._ended = True
 
     async def start(self, client: Client, failed: Callable[[BaseException], None]) -> None:
         """Subscribe and begin to read. `failed` is called if an error of ours ends that."""
@@ -77,7 +79,7 @@ class BatchReader:
 
     async def unsubscribe(self) -> None:
         """Stop pulling, and hand back what isn't being handled."""
-        if self._ended or not self._tasks:
+        if self._ended:
             return
         self._ended = True
         self._beside[0].cancel()

@@ -162,6 +162,16 @@ async def test_events_arrive_after_nats_was_started_again(tmp_path: Path) -> Non
         await server.stop()
 
 
+async def test_a_worker_that_never_started_can_be_stopped() -> None:
+    async def handler(event: MetricsCollected, delivery: Delivery) -> None:
+        raise AssertionError("must not be reached")
+
+    worker = Worker("test", BusSettings(nats_url="nats://127.0.0.1:1"))
+    worker.on(MONITOR_STORES, handler, batch=BATCH)
+    await worker.stop()
+    await worker.stop()
+
+
 async def test_both_ways_to_read_count_the_same_metrics(url: str, jetstream: JetStreamContext) -> None:
     counted = []
     for batch in (1, BATCH):
