@@ -86,10 +86,12 @@ class KeyCache:
         return found
 
     def state(self) -> str | None:
-        """Why the last fetch failed; None if it didn't. Keys are fetched if they are old, so that it is up to date."""
+        """Why there are no new keys; None if the last fetch succeeded. Old keys are fetched, so that it is up to date."""
         if self._age() >= REFRESH_AFTER:
             self._fetch_soon()
-        return None if self._failure is None else self._failure.message
+        if self._failure is not None:
+            return self._failure.message
+        return "its keys are being fetched" if self._began is None else None
 
     async def close(self) -> None:
         """End the fetch in flight."""

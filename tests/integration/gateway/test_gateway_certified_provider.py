@@ -42,11 +42,13 @@ async def protected(gateway: Gateway, provider: CertifiedProvider) -> AsyncItera
     same = gateway.settings.model_dump(include={"nats_url", "database_url", "demo_database_url"})
     issuer = {"oidc_issuer": provider.issuer, "oidc_client_id": CLIENT, "oidc_audience": AUDIENCE, "rate_limits": "off"}
     async with running_gateway(**same, **issuer) as running:
+        token = await provider.machine()
+        await eventually(lambda: _is_accepted(running, token))
         yield running
 
 
 async def _call(gateway: Gateway, token: str) -> httpx.Response:
-    return await gateway.http.get("/tenants/", headers={**DEMO, "Authorization": f"Bearer {token}"})
+    return await gateway.http.get("/tenants/", headers={**DEMO, "Authorization": f"Bearer {token}"}, timeout=60)
 
 
 async def _caller(gateway: Gateway, token: str) -> Caller:
@@ -112,7 +114,10 @@ async def test_the_provider_s_rotation_fails_no_call(protected: Gateway, provide
     assert jwt.get_unverified_header(after)["kid"] == "two"
 
     for token in (after, before, after):
-        assert (await _call(protected, token)).status_code == 200
+        # A 503 if the provider is too slow, on a busy machine; never a 401.
+        statuses: list[int] = []
+        await eventually(lambda: _is_answered(protected, token, statuses))  # noqa: B023
+        assert statuses[-1] == 200
 
 
 async def test_without_the_provider_known_keys_go_on_and_the_gateway_is_ready(
@@ -128,6 +133,11 @@ async def test_without_the_provider_known_keys_go_on_and_the_gateway_is_ready(
     finally:
         await provider.start()
     await eventually(lambda: _is_accepted(protected, token))
+
+
+async def _is_answered(gateway: Gateway, token: str, statuses: list[int]) -> bool:
+    statuses.append((await _call(gateway, token)).status_code)
+    return statuses[-1] != 503
 
 
 async def _is_accepted(gateway: Gateway, token: str) -> bool:

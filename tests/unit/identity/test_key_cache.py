@@ -298,8 +298,9 @@ async def test_in_an_outage_an_unknown_key_is_answered_at_once_with_a_delay(benc
 
 async def test_after_an_outage_everything_is_as_before(bench: Bench) -> None:
     bench.is_away = True
+    assert bench.keys.state() == "its keys are being fetched"
     assert await outcome(bench.call(bench.issuer.token())) == "DEPENDENCY_UNAVAILABLE"
-    assert bench.keys.state() is not None
+    assert bench.keys.state() == "identity provider is not available: no answer"
     bench.is_away = False
     await bench.advance(PAUSE)
     await _progress()
