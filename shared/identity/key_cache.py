@@ -86,7 +86,7 @@ class KeyCache:
         return found
 
     def state(self) -> str | None:
-        """Why there are no new keys; None if the last fetch succeeded. Old keys are fetched, so that it is up to date."""
+        """Why there are no new keys; None if the last fetch succeeded. Old keys are fetched for it."""
         if self._age() >= REFRESH_AFTER:
             self._fetch_soon()
         if self._failure is not None:
