@@ -84,6 +84,7 @@ docs: install
 	@$(PYTHON_IN_VENV) -m shared.asyncapi
 	@$(PYTHON_IN_VENV) -m tools.openapi_documents
 	@$(PYTHON_IN_VENV) -m tools.settings_page
+	@$(PYTHON_IN_VENV) -m tools.access_page
 	@$(PYTHON_IN_VENV) -m tools.locks
 	@$(PYTHON_IN_VENV) -m tools.nats_accounts
 	@$(PYTHON_IN_VENV) -m tools.kubernetes_rbac

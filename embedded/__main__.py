@@ -17,6 +17,8 @@ from embedded.report import ConsoleReport
 from embedded.runner import clean, run
 from embedded.settings import EmbeddedSettings
 from shared.access import OUTSIDE
+from shared.identity.caller import Role
+from shared.tenants import check_tenant_id
 
 
 def main() -> int:
@@ -72,16 +74,27 @@ def main() -> int:
 
 def _add_bus(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True)
-    for action, text in (("add", "give a system an account"), ("remove", "take it away again")):
-        actions.add_parser(action, help=text).add_argument("name", help="for example crm")
+    adds = actions.add_parser("add", help="give a system an account")
+    adds.add_argument("--role", type=Role, choices=list(Role), help="the most that it may do; without it, everything")
+    adds.add_argument("--tenants", type=_ids, help="ids of the tenants that it may see, as acme,globex; with --role")
+    removes = actions.add_parser("remove", help="take it away again")
+    for each in (adds, removes):
+        each.add_argument("name", help="for example crm")
     actions.add_parser("list", help="the systems that have an account of their own")
+
+
+def _ids(text: str) -> list[str]:
+    """Ids of tenants, separated by commas. Raises ValueError for one that no tenant can have."""
+    return [check_tenant_id(each.strip()) for each in text.split(",") if each.strip()]
 
 
 def _bus(settings: EmbeddedSettings, options: argparse.Namespace) -> None:
     if options.action == "list":
         print("\n".join([OUTSIDE, *systems.names(settings)]))
     elif options.action == "add":
-        print(asyncio.run(systems.add(settings, options.name)))
+        if options.tenants is not None and options.role in (None, Role.ADMIN):
+            raise EmbeddedError("--tenants needs --role viewer, operator or tenant_admin: other roles see every tenant")
+        print(asyncio.run(systems.add(settings, options.name, options.role, options.tenants)))
     else:
         asyncio.run(systems.remove(settings, options.name))
         print(f"{options.name} is removed; what it has published is still handled.")

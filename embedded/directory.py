@@ -73,6 +73,11 @@ class DataDirectory:
         return self.root / "bus-passwords.json"
 
     @property
+    def bus_roles(self) -> Path:
+        """The role and the tenants of other systems on the bus; without an entry, a system may do everything."""
+        return self.root / "bus-roles.json"
+
+    @property
     def database_passwords(self) -> Path:
         """The passwords of the databases' roles."""
         return self.root / "database-passwords.json"

@@ -1,5 +1,6 @@
 """The programs of the stack: what each is called, how it is started and stopped, and how one sees that it is ready."""
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ SERVICE_STOP_SECONDS = 30  # a worker may finish what is in flight for 25 s
 INFRASTRUCTURE_STOP_SECONDS = 15
 # Ending earlier counts as a failed start, which is tried again after a pause. Imports alone take seconds.
 START_SECONDS = 10
+_READ_ROLES = ("gateway", "monitor")
+"""Services that execute what other systems publish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ def services(
 
     def service(name: str, module: str, port: int) -> Program:
         environment = {"PORT": str(port), **databases.urls_of(module)}
+        if module in _READ_ROLES:
+            environment["OUTSIDE_ROLES_PATH"] = os.environ.get("OUTSIDE_ROLES_PATH") or str(directory.bus_roles)
         if module in passwords:
             environment["NATS_URL"] = settings.nats_url(module, passwords[module])
         return Program(

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
-from embedded import accounts, nats, postgres, postgres_cluster, programs
+from embedded import accounts, bus_roles, nats, postgres, postgres_cluster, programs
 from embedded.account import account_for, hand_over
 from embedded.child import Child, tail, until
 from embedded.databases import EmbeddedDatabase, EmbeddedDatabases
@@ -48,6 +48,7 @@ class Stack:
         self._report = report
         self._databases = EmbeddedDatabases(settings, directory.database_passwords)
         self._passwords = accounts.passwords(directory.bus_passwords)
+        bus_roles.prepare(directory.bus_roles)
         self._services = programs.services(settings, directory, self._passwords, self._databases)
         # UTF-8 whatever the locale: names of tenants are Korean, and a minimal container has the locale C.
         # Without PYTHONDONTWRITEBYTECODE of the caller: the services would compile all that they import at each start,

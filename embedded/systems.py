@@ -5,13 +5,14 @@ are made, then NATS reads its changed configuration again: no program is started
 disconnected.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from nats import connect
 from nats.aio.client import Client
 
-from embedded import accounts, nats
+from embedded import accounts, bus_roles, nats
 from embedded.child import until
 from embedded.directory import DataDirectory, write_private
 from embedded.errors import EmbeddedError, SupervisorSilent
@@ -21,6 +22,7 @@ from embedded.supervision import Supervisor
 from shared.access import BOOTSTRAP, inbox
 from shared.bus.bootstrap import make_system
 from shared.errors import Refused
+from shared.identity.caller import Role
 
 _SECONDS = 10.0
 """Within which NATS has read its configuration again."""
@@ -32,11 +34,18 @@ def names(settings: EmbeddedSettings) -> list[str]:
     return sorted(accounts.systems(accounts.passwords(file))) if file.exists() else []
 
 
-async def add(settings: EmbeddedSettings, name: str) -> str:
-    """Give another system an account. Returns the URL with its password. Raises EmbeddedError."""
+async def add(
+    settings: EmbeddedSettings, name: str, role: Role | None = None, tenants: Sequence[str] | None = None
+) -> str:
+    """Give another system an account. Returns the URL with its password. Raises EmbeddedError.
+
+    Without a role it may do everything; `tenants` are the ids of those that it may see, None for every one.
+    """
     directory = _directory(settings)
     try:
         accounts.add_system(directory.bus_passwords, name)
+        # Before NATS lets it in, so that nothing of it is handled with another role.
+        bus_roles.put(directory.bus_roles, name, role, tenants)
     except Refused as error:
         raise EmbeddedError(error.message) from error
     secret = accounts.passwords(directory.bus_passwords)

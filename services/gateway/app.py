@@ -18,7 +18,9 @@ from starlette.middleware import Middleware
 from services.gateway import housekeeping
 from services.gateway.access import routes as access_routes
 from services.gateway.access.authentication import Authentication
+from services.gateway.access.authorization import authorize
 from services.gateway.access.credentials import any_credential
+from services.gateway.access.openapi import describe_access
 from services.gateway.access.socket_credentials import Subprotocol
 from services.gateway.access.wiring import Access, build_access
 from services.gateway.adoption import routes as adoption
@@ -32,6 +34,7 @@ from services.gateway.cancellation import routes as cancellation
 from services.gateway.dashboards import routes as dashboards
 from services.gateway.deployments import routes as deployments
 from services.gateway.diffs import routes as diffs
+from services.gateway.grants import routes as grants
 from services.gateway.http import request_context, validation
 from services.gateway.http import routes as http
 from services.gateway.http.bodies import BodyLimit, JsonBody
@@ -80,6 +83,7 @@ from shared.http.crowd import Crowd
 from shared.http.gate import Gate
 from shared.http.head_bounds import HeadBounds
 from shared.http.security_headers import SecurityHeaders
+from shared.identity.systems import OutsideSystems
 from shared.subjects import (
     GATEWAY_FAILS_DEAD_LETTERS,
     GATEWAY_INGESTS_OUTSIDE,
@@ -90,6 +94,7 @@ from shared.subjects import (
 
 _log = structlog.get_logger(__name__)
 _FEATURES: tuple[APIRouter, ...] = (
+    grants.router,
     tenant_ids.router,
     deployments.router,
     callbacks.router,
@@ -139,7 +144,7 @@ def create_app(
     limits = Limits(settings, metrics)
     modes = build_contexts(settings, catalog, databases, worker)
     sockets = {mode: build_sockets(context, socket_databases[mode], metrics) for mode, context in modes.items()}
-    _consume(worker, modes, metrics)
+    _consume(worker, settings, modes, metrics)
     for mode, context in modes.items():
         _run_in_background(context, sockets[mode], metrics)
         upkeep.schedule(context, refusals[mode])
@@ -147,20 +152,22 @@ def create_app(
     housekeeping.schedule_last_uses(modes, keys.uses)
     lifespan = partial(_lifespan, worker, settings, on_failure)
     middleware = _middleware(settings, metrics, access, limits, refusals)
-    app = _with_routes(Api(catalog, lifespan=lifespan, middleware=middleware))
+    app = _with_routes(Api(catalog, describe_access, lifespan=lifespan, middleware=middleware))
     app.state.settings, app.state.access, app.state.keys, app.state.limits = settings, access, keys, limits
     app.state.worker, app.state.modes, app.state.sockets = worker, modes, sockets
     app.state.metrics, app.state.databases = metrics, databases
     return app
 
 
-def _consume(worker: Worker, modes: ModeContexts, metrics: GatewayMetrics) -> None:
+def _consume(worker: Worker, settings: GatewaySettings, modes: ModeContexts, metrics: GatewayMetrics) -> None:
     observe = metrics.observe_deployment
     handler = partial(project, modes=modes, observe=observe)
     worker.on(GATEWAY_PROJECTS, handler, concurrency=_PROJECTIONS, batch=_BATCH)
     worker.on(GATEWAY_KEEPS_SLA, partial(store_sla, modes=modes), concurrency=1, batch=_BATCH)
     worker.on(GATEWAY_FAILS_DEAD_LETTERS, partial(fail_dead_letter, modes=modes), concurrency=1)
-    worker.on(GATEWAY_INGESTS_OUTSIDE, partial(execute, modes=modes))
+    worker.on(
+        GATEWAY_INGESTS_OUTSIDE, partial(execute, modes=modes, systems=OutsideSystems(settings.outside_roles_path))
+    )
 
 
 def _run_in_background(context: ModeContext, sockets: Sockets, metrics: GatewayMetrics) -> None:
@@ -177,12 +184,12 @@ def _run_in_background(context: ModeContext, sockets: Sockets, metrics: GatewayM
 
 def document(catalog: Catalog) -> dict[str, Any]:
     """The OpenAPI document of a gateway with this catalogue."""
-    return _with_routes(Api(catalog)).openapi()
+    return _with_routes(Api(catalog, describe_access)).openapi()
 
 
 def _with_routes(app: Api) -> Api:
     validation.install(app)
-    api = APIRouter(prefix=_PREFIX, dependencies=[Depends(UnknownFields(KNOWN_FIELDS))])
+    api = APIRouter(prefix=_PREFIX, dependencies=[Depends(authorize), Depends(UnknownFields(KNOWN_FIELDS))])
     for feature in _FEATURES:
         api.include_router(feature)
     for router in (api, http.router, websockets.router):

@@ -74,6 +74,9 @@ class GatewaySettings(BusSettings, DatabaseSettings, HttpSettings, IdentitySetti
     """Calls that wait for those, in their order; further ones are answered 503 at once."""
     call_wait: float = Field(default=2.0, gt=0)
     """Seconds that a call waits at most."""
+    outside_roles_path: Path | None = None
+    """A JSON file with the role and the tenants of other systems on the bus (docs/access.md). The monitor reads it too.
+    Without one, each of them may do everything."""
     stop_timeout: int = Field(default=3, ge=0)
     """Seconds that a stop waits for requests in flight and open sockets."""
     redis_url: str | None = Field(default=None, repr=False)

@@ -20,6 +20,7 @@ from services.monitor.handlers import answer_maintenance, answer_sla_report, ing
 from services.monitor.mode_context import SAMPLING, ModeContext, mode_context, observed_endpoint, observed_target
 from services.monitor.reports.reporter import Reporter
 from services.monitor.reports.sla_report import SlaReports
+from services.monitor.sample_senders import SampleSenders
 from services.monitor.settings import MonitorSettings
 from services.monitor.storage.availability_store import AvailabilityStore
 from services.monitor.storage.housekeeping import Housekeeping
@@ -31,6 +32,7 @@ from services.monitor.storage.statistics import Statistics
 from shared.bus import Worker
 from shared.bus.shares import SHARDS, Shares
 from shared.database import Database, Databases
+from shared.identity.systems import OutsideSystems
 from shared.process.periodic import repeat
 from shared.rpc import MaintenanceRequest, SlaReportRequest
 from shared.subjects import MONITOR_INGESTS_OUTSIDE, MONITOR_STORES, MONITOR_STORES_SLICES, Mode, Rpc
@@ -72,7 +74,9 @@ def build(
         _run_housekeeping(worker, context, stores[mode], settings)
     _refresh_statistics(worker, contexts.values(), settings)
     _show_shares(worker, contexts.values())
-    _handle(worker, stores, settings)
+    bases = {mode: context.database for mode, context in contexts.items()}
+    senders = SampleSenders(OutsideSystems(settings.outside_roles_path), bases)
+    _handle(worker, stores, senders, settings)
     worker.closes(databases.dispose)
     return worker
 
@@ -192,7 +196,9 @@ def _held(share: Shares) -> float:
     return float(len(share.shards))
 
 
-def _handle(worker: Worker, stores: Mapping[Mode, ModeStores], settings: MonitorSettings) -> None:
+def _handle(
+    worker: Worker, stores: Mapping[Mode, ModeStores], senders: SampleSenders, settings: MonitorSettings
+) -> None:
     """Store our samples, ingest those of other systems, and answer requests."""
     retention = timedelta(days=settings.retention_days)
     writers = {mode: each.samples for mode, each in stores.items()}
@@ -203,6 +209,6 @@ def _handle(worker: Worker, stores: Mapping[Mode, ModeStores], settings: Monitor
     worker.on(MONITOR_STORES, partial(store_sample, writers=writers), concurrency=_CONCURRENT_WRITES, batch=_BATCH)
     worker.on(MONITOR_STORES_SLICES, partial(store_samples, writers=writers), batch=_BATCH_OF_SLICES)
     buses = {mode: worker.bus(mode) for mode in Mode}
-    worker.on(MONITOR_INGESTS_OUTSIDE, partial(ingest_sample, buses=buses, retention=retention))
+    worker.on(MONITOR_INGESTS_OUTSIDE, partial(ingest_sample, buses=buses, senders=senders, retention=retention))
     worker.answer(Rpc.SLA_REPORT, SlaReportRequest, partial(answer_sla_report, reports=reports))
     worker.answer(Rpc.MAINTENANCE, MaintenanceRequest, partial(answer_maintenance, windows=windows))

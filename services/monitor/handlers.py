@@ -6,6 +6,7 @@ from datetime import timedelta
 from services.monitor.metric_names import KUBERNETES
 from services.monitor.publisher import sample_id
 from services.monitor.reports.sla_report import SlaReports
+from services.monitor.sample_senders import SampleSenders
 from services.monitor.storage.maintenance_windows import MaintenanceStore
 from services.monitor.storage.sample_rules import check_sample
 from services.monitor.storage.sample_writer import SampleWriter
@@ -51,12 +52,20 @@ def samples_of(event: MetricsSampled) -> Iterator[MetricsCollected]:
 
 
 async def ingest_sample(
-    event: MetricsCollected, delivery: Delivery, *, buses: Mapping[Mode, ModePublisher], retention: timedelta = OLDEST
+    event: MetricsCollected,
+    delivery: Delivery,
+    *,
+    buses: Mapping[Mode, ModePublisher],
+    senders: SampleSenders,
+    retention: timedelta = OLDEST,
 ) -> None:
-    """Publish another system's sample as an event of ours, for the table and for WebSockets. Raises InvalidEvent.
+    """Publish another system's sample as an event of ours, for the table and for WebSockets.
+
+    Raises InvalidEvent, or Refused for a sender that may not measure this tenant.
 
     The new id derives from the message's place in its stream, since senders choose their own ids freely.
     """
+    await senders.check(delivery.mode, delivery.system, event.tenant_id)
     check_sample(event, retention)
     _refuse_own_source(event)
     await buses[delivery.mode].publish(

@@ -41,6 +41,9 @@ class MonitorSettings(BusSettings, DatabaseSettings):
     statistics_hour: int = Field(default=17, ge=0, le=23)
     """The hour (UTC) after which the planner's statistics are refreshed once a day; 17 is 02:00 in Seoul."""
 
+    outside_roles_path: Path | None = None
+    """The gateway's file with the role and the tenants of other systems: which of them may measure which tenant."""
+
     @property
     def kubeconfig(self) -> Path | None:
         """The kubeconfig of production's cluster; None if production uses the simulator."""

@@ -24,7 +24,9 @@ from services.simulator.api.access import builtin_roles
 from services.simulator.api.application import KubernetesAPI
 from services.simulator.api.cluster_backend import ClusterBackend
 from services.simulator.api.product import cluster_metrics
-from services.simulator.api.product.endpoints import EXCEPTION_HANDLERS, ProductBackend, ProductEndpoints
+from services.simulator.api.product.access import ProductAccess
+from services.simulator.api.product.endpoints import ProductBackend, ProductEndpoints
+from services.simulator.api.product.errors import EXCEPTION_HANDLERS
 from services.simulator.api.product.telemetry import Telemetry
 from services.simulator.api.routing.guard import guarded
 from services.simulator.api.routing.secure_port import SecurePort
@@ -34,6 +36,8 @@ from services.simulator.settings import SimulatorSettings
 from services.simulator.storage.journal import Journal, JournalAway
 from services.simulator.storage.store import Store
 from shared.http.listening import Listener
+from shared.identity.oidc import OpenIdConnect, open_id_connect
+from shared.identity.verifiers import Verifier
 from shared.kube.targets import VIRTUAL_CLUSTERS
 from shared.process import serving
 from shared.process.serving import server_config
@@ -59,7 +63,9 @@ class Simulator:
         self._products: dict[str, ProductBackend] = {}
         telemetry = Telemetry(self._backends, lambda: self._journal.backlog if self._journal else 0)
         self._kubernetes = KubernetesAPI(self._backends, telemetry, CLUSTER_NAMES, has_rbac=settings.rbac)
-        product = ProductEndpoints(self._products, self._dependencies, telemetry.exposition)
+        self._provider = open_id_connect(settings)
+        access = ProductAccess(_verifiers(settings, self._provider))
+        product = ProductEndpoints(self._products, self._dependencies, telemetry.exposition, access)
         routes = [*product.routes(), Mount("/", app=self._kubernetes)]
         served: ASGIApp = Starlette(routes=routes, exception_handlers=EXCEPTION_HANDLERS)
         self._secured = _secured(settings, self._stores)
@@ -100,6 +106,8 @@ class Simulator:
                 await self._secured.close()
             if self._journal is not None:
                 await self._journal.close()
+            if self._provider is not None:
+                await self._provider.close()
 
     async def _load(self, name: str) -> VirtualCluster:
         clock = Clock(speed=self._settings.speed)
@@ -182,6 +190,13 @@ def _add_builtin_roles(store: Store) -> None:
     for resource, obj in builtin_roles.objects():
         if store.get(resource, "", obj["metadata"]["name"]) is None:
             store.create(resource, obj)
+
+
+def _verifiers(settings: SimulatorSettings, provider: OpenIdConnect | None) -> list[Verifier] | None:
+    """Who proves the callers of the product's endpoints; None while authentication is off."""
+    if not settings.authentication_on:
+        return None
+    return [] if provider is None else [provider.verifier]
 
 
 async def serve(settings: SimulatorSettings) -> int:

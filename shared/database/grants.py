@@ -33,6 +33,7 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "idempotency_keys": {GATEWAY: _OWN},
     "api_keys": {GATEWAY: _OWN},
     "socket_tickets": {GATEWAY: _OWN},
+    "tenant_access": {GATEWAY: "SELECT, INSERT, DELETE", MONITOR: _READ},
     "monitoring_data": {GATEWAY: _READ, MONITOR: _OWN},
     "availability_samples": {MONITOR: _OWN},
     "availability_runs": {MONITOR: _OWN},

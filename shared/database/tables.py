@@ -17,6 +17,7 @@
     audit_events                      who did what; services only add rows, functions of the owner seal and remove them
     audit_unsealed ─▶ audit_seals     a queue, and the chain of digests; audit_chain has its end
     settings_versions                 each version of the settings that users change over REST
+    tenant_access                     the callers that a tenant was given to; ends with its tenant
 
 The gateway writes all but what measures (`monitoring_*`, `availability_*`, `maintenance_windows`), which is the
 monitor's. What creates them is `migrations/`; a test
@@ -252,6 +253,17 @@ socket_tickets = Table(
     _timestamp("expires_at", nullable=False, default=False),
     Index("socket_tickets_expires_at", "expires_at"),
     Index("socket_tickets_subject", "subject", "expires_at"),
+)
+
+tenant_access = Table(
+    "tenant_access",
+    metadata,
+    Column("kind", String(10), primary_key=True),  # person, key or system: their subjects may be the same
+    Column("subject", String(255), primary_key=True),
+    Column("tenant_id", Integer, ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True),
+    Column("granted_by", String(300), nullable=False),
+    _timestamp("granted_at", nullable=False),
+    Index("tenant_access_tenant", "tenant_id"),
 )
 
 monitoring_data = Table(

@@ -28,12 +28,14 @@ from services.manifest.settings import ManifestSettings
 from services.monitor.handlers import ingest_sample
 from services.monitor.metric_names import KUBERNETES
 from services.monitor.publisher import sample_id
+from services.monitor.sample_senders import SampleSenders
 from shared.access import BOOTSTRAP, OPERATOR, OUTSIDE, crossings, inbox
 from shared.bus.bootstrap import bootstrap, consumer_config
 from shared.bus.dead_letters import DeadLetters, Letter
 from shared.bus.envelope import encode
 from shared.events import MetricsCollected
 from shared.examples import EXAMPLES
+from shared.identity.systems import OutsideSystems
 from shared.subjects import (
     EARLIER_INTAKE,
     GATEWAY_INGESTS_OUTSIDE,
@@ -280,7 +282,14 @@ async def test_a_sample_of_others_is_published_again_and_displaces_none_of_the_m
     bus: GuardedBus, outside: Client, operator: Client
 ) -> None:
     monitor = bus.worker("monitor")
-    monitor.on(MONITOR_INGESTS_OUTSIDE, partial(ingest_sample, buses={mode: monitor.bus(mode) for mode in Mode}))
+    monitor.on(
+        MONITOR_INGESTS_OUTSIDE,
+        partial(
+            ingest_sample,
+            buses={mode: monitor.bus(mode) for mode in Mode},
+            senders=SampleSenders(OutsideSystems(None), {}),
+        ),
+    )
     sample = EXAMPLES[Subject.METRICS_COLLECTED]
     assert isinstance(sample, MetricsCollected)
     genuine = sample_id(Mode.DEMO, sample.tenant_id, sample.time)

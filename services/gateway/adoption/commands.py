@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import structlog
 
+from services.gateway.access.visibility import check_visible
 from services.gateway.adoption import rules
 from services.gateway.adoption.schemas import Adoption, AdoptRequest
 from services.gateway.adoption.transactions import store, tenant_of_earlier
@@ -56,6 +57,7 @@ class AdoptionCommands:
     async def adopt(self, asked: AdoptRequest) -> Adoption:
         """Show what an adoption would do, or request it."""
         tenant_id = rules.tenant_of(asked.namespace)
+        check_visible(tenant_id)
         async with self._context.database.begin() as connection:
             earlier = await tenant_of_earlier(connection, tenant_id)
         target, notes = self._targets.choose(asked.target, earlier.target if earlier is not None else None)

@@ -20,6 +20,7 @@ async def _commands(context: CurrentMode) -> AdoptionCommands:
     "/tenants/adopt",
     summary="Adopt an existing namespace",
     responses=answers(
+        "TENANT_NOT_FOUND",
         "TENANT_ALREADY_EXISTS",
         "CONFLICT",
         "MANIFEST_INVALID",

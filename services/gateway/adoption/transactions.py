@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.gateway.access.grants import grant_creator
 from services.gateway.audit.recording import record
 from services.gateway.deployments.new_deployment import NewDeployment, deployment_values, operation_requested
 from services.gateway.deployments.repository import list_history
@@ -86,6 +87,7 @@ async def _insert(connection: AsyncConnection, context: ModeContext, tenant_id: 
         await refuse_existing(connection, tenant_id)
         message = f"tenant {tenant_id!r} has just been deleted; try again"
         raise conflict("tenant-just-deleted", message, tenant_id=tenant_id)
+    await grant_creator(connection, inserted[0])
     return inserted[0]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from services.gateway.dashboards.schemas import Amounts, ComponentHealth, KubernetesComponent, Shares, SystemMetrics
 from shared.kube.quantities import parse
@@ -11,11 +12,16 @@ _RESOURCES = {"cpu": "cpu", "memory": "memory", "gpu": "nvidia.com/gpu", "storag
 _NOT_READY = frozenset({"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"})
 
 
-def system_metrics(capacity: CapacityReply, tenants: int, active: int) -> SystemMetrics:
-    """The sums over all nodes, with the numbers of all and of running tenants."""
+def system_metrics(
+    capacity: CapacityReply, tenants: int, active: int, own: Iterable[Mapping[str, Any]] | None = None
+) -> SystemMetrics:
+    """The sums over all nodes, with the numbers of all and of running tenants.
+
+    `own` are the resources of the running tenants of a caller that may not see what others use; they replace the use.
+    """
     total = {name: _sum(node.allocatable.get(key) for node in capacity.nodes) for name, key in _RESOURCES.items()}
     free = {name: _sum(node.free.get(key) for node in capacity.nodes) for name, key in _RESOURCES.items()}
-    used = {name: total[name] - free[name] for name in _RESOURCES}
+    used = {name: total[name] - free[name] for name in _RESOURCES} if own is None else _used_by(own)
     return SystemMetrics(
         cluster_status=_cluster_health(capacity.nodes),
         total_tenants=tenants,
@@ -26,6 +32,12 @@ def system_metrics(capacity: CapacityReply, tenants: int, active: int) -> System
             **{name: round(float(100 * used[name] / total[name]), 2) if total[name] else None for name in _RESOURCES}
         ),
     )
+
+
+def _used_by(own: Iterable[Mapping[str, Any]]) -> dict[str, Decimal]:
+    """The sums of sized resources such as {"cpu": "45000m", "memory": "64Gi", "gpu": 2, "storage": "2.0TB"}."""
+    listed = list(own)
+    return {name: _sum(str(each[name]).removesuffix("B") for each in listed if name in each) for name in _RESOURCES}
 
 
 def cluster_component(capacity: CapacityReply | None) -> KubernetesComponent:

@@ -1,9 +1,12 @@
 """The dashboards: PostgreSQL, JetStream and the cluster are asked concurrently.
 
+A caller that is bound to tenants gets the figures of those; the health of components is for everyone.
+
 Nothing is estimated: a component that doesn't answer is critical, and an unknown value is null.
 """
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +15,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.gateway.access.visibility import visible_tenants
 from services.gateway.dashboards import repository
 from services.gateway.dashboards.alerts import ObservedTenant, active_alerts
 from services.gateway.dashboards.capacity import cluster_component, system_metrics
@@ -59,6 +63,7 @@ class DatabaseFigures:
     response_time: float | None
     connections: int
     observed: list[ObservedTenant]
+    own_resources: Sequence[Mapping[str, Any]] | None
 
 
 class DashboardQueries:
@@ -71,9 +76,11 @@ class DashboardQueries:
     async def system(self) -> SystemMetrics:
         """The cluster's resources. Raises DependencyUnavailable while the deployer or PostgreSQL is away."""
         capacity = await self._capacity()
+        visible = visible_tenants()
         async with self._context.database.begin() as connection:
-            counts = await repository.count_tenants(connection)
-        return system_metrics(capacity, counts.total, counts.active)
+            counts = await repository.count_tenants(connection, visible)
+            own = await _own_resources(connection, visible)
+        return system_metrics(capacity, counts.total, counts.active, own)
 
     async def operations(self) -> OperationsDashboard:
         """The state of everything. Raises DependencyUnavailable only while PostgreSQL is away."""
@@ -89,7 +96,9 @@ class DashboardQueries:
             timestamp=datetime.now(UTC),
             system_status=SystemStatus(overall_status=_overall(components), components=components),
             tenant_stats=_tenant_stats(figures),
-            resource_usage=system_metrics(capacity, counts.total, counts.active) if capacity else None,
+            resource_usage=(
+                system_metrics(capacity, counts.total, counts.active, figures.own_resources) if capacity else None
+            ),
             recent_deployments=figures.recent_deployments,
             active_alerts=self._alerts(figures),
             sla_metrics=_sla_metrics(figures),
@@ -98,7 +107,7 @@ class DashboardQueries:
     async def _figures(self) -> DatabaseFigures:
         with request_context.timed("database"):
             async with self._context.database.begin() as connection:
-                return await _read_figures(connection)
+                return await _read_figures(connection, visible_tenants())
 
     async def _capacity(self) -> CapacityReply:
         return await self._context.workers.capacity(CapacityRequest(target=self._target))
@@ -130,21 +139,27 @@ class DashboardQueries:
         return [ActiveAlert(**asdict(each)) for each in alerts]
 
 
-async def _read_figures(connection: AsyncConnection) -> DatabaseFigures:
-    response = await repository.means(connection, ["response_time"], _RESPONSE_SECONDS)
-    recent = await repository.recent_deployments(connection)
-    observed = await repository.observed_tenants(connection)
+async def _read_figures(connection: AsyncConnection, visible: list[str] | None) -> DatabaseFigures:
+    response = await repository.means(connection, ["response_time"], _RESPONSE_SECONDS, visible)
+    recent = await repository.recent_deployments(connection, visible)
+    observed = await repository.observed_tenants(connection, visible)
     return DatabaseFigures(
-        tenants=await repository.count_tenants(connection),
-        presets=await repository.count_presets(connection),
-        latest_deployments=await repository.count_latest_deployments(connection),
-        ended_deployments=await repository.count_ended_deployments(connection),
+        tenants=await repository.count_tenants(connection, visible),
+        presets=await repository.count_presets(connection, visible),
+        latest_deployments=await repository.count_latest_deployments(connection, visible),
+        ended_deployments=await repository.count_ended_deployments(connection, visible),
         recent_deployments=[RecentDeployment.model_validate(dict(row._mapping)) for row in recent],
-        usage=await repository.means(connection, _USAGE, _USAGE_SECONDS),
+        usage=await repository.means(connection, _USAGE, _USAGE_SECONDS, visible),
         response_time=response.get("response_time"),
         connections=await repository.count_connections(connection),
         observed=[ObservedTenant(**row._mapping) for row in observed],
+        own_resources=await _own_resources(connection, visible),
     )
+
+
+async def _own_resources(connection: AsyncConnection, visible: list[str] | None) -> Sequence[Mapping[str, Any]] | None:
+    """What the tenants of a bound caller use; None for a caller that may see the use of the whole cluster."""
+    return None if visible is None else await repository.sized_resources(connection, visible)
 
 
 def _tenant_stats(figures: DatabaseFigures) -> TenantStats:

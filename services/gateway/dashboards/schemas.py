@@ -35,7 +35,8 @@ class SystemMetrics(Model):
     active_tenants: int
     total_resources: Amounts
     used_resources: Amounts
-    """The requests of its pods: reserved for them, whether they use it or not."""
+    """The requests of its pods: reserved for them, whether they use it or not. For a caller that is bound to tenants,
+    what its running tenants need as sized."""
     utilization: Shares
 
 

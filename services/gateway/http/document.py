@@ -5,12 +5,13 @@ that chooses the mode, the request id of every response, the model of errors, an
 `docs/openapi.json` is the document with the catalogue of this repository; a gateway with another one serves its own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from services.gateway.http import operation_ids
 from services.gateway.http.patch_schemas import describe_patch
 from services.gateway.http.schemas import REFERENCE, ErrorAnswer
 from services.gateway.http.strict_schemas import close_request_schemas
@@ -39,6 +40,8 @@ Sizes, renders, deploys and monitors AI contact centres.
 
 - **Access.** Where authentication is on (`GET /api/v1/auth`), each call needs `Authorization: Bearer <token or API
   key>`. A missing or invalid credential is a 401, whose `WWW-Authenticate` tells what is wrong.
+- **Roles.** `x-required-role` is the least role of a call; without it the answer is a 403. A tenant that the caller may
+  not see is answered as one that doesn't exist (404). `permissions` of a tenant are what the caller may do with it.
 - **Mode.** `X-Demo-Mode: true` selects the demo mode, whose tenants, database and cluster are separate. Without the
   header a call concerns production.
 - **Errors.** Every error is `{"error": {"code", "message", "details", "timestamp", "request_id"}}`. Codes are stable,
@@ -47,7 +50,7 @@ Sizes, renders, deploys and monitors AI contact centres.
   many are left. Calls beyond what can be in work are answered 503.
 - **Request id.** `X-Request-ID` is echoed, or made if it is absent. It is in every log line and event of the request.
 - **Language.** `Accept-Language: ko` or `en` chooses the language of messages, which `Content-Language` names.
-- **Timings.** `X-Debug: true` adds `X-Debug-Info` with the duration of each step.
+- **Timings.** `X-Debug: true` adds `X-Debug-Info` with the duration of each step, for administrators.
 - **Bodies** are JSON with `Content-Type: application/json`, at most 1 MiB.
 
 The WebSockets `/ws/deployment/{deployment_id}` and `/ws/monitoring/{tenant_id}` send what the operations
@@ -69,7 +72,8 @@ _REQUEST_ID = {
 class Api(FastAPI):
     """FastAPI with a complete document, which it serves together with the pages that show it."""
 
-    def __init__(self, catalog: Catalog, **options: Any) -> None:
+    def __init__(self, catalog: Catalog, describe: Callable[[JsonObject], None], **options: Any) -> None:
+        """`describe` adds to the document what this package doesn't know, such as roles."""
         super().__init__(
             title=TITLE,
             version=API_VERSION,
@@ -83,18 +87,19 @@ class Api(FastAPI):
             **options,
         )
         self._catalog = catalog
+        self._describe = describe
 
     def openapi(self) -> JsonObject:
         """The document, made at the first call."""
         if self.openapi_schema is None:
             self.openapi_schema = completed(super().openapi(), self._catalog)
+            self._describe(self.openapi_schema)
         return self.openapi_schema
 
 
 def operation_id(route: APIRoute) -> str:
-    """`getDeploymentStatus` for the function `get_deployment_status`."""
-    first, *others = route.name.split("_")
-    return first + "".join(each.capitalize() for each in others)
+    """The id of a route's operation."""
+    return operation_ids.operation_id(route.name)
 
 
 def completed(document: JsonObject, catalog: Catalog) -> JsonObject:

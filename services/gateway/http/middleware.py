@@ -33,6 +33,7 @@ from services.gateway.http.errors import invalid
 from services.gateway.http.request_context import RequestContext
 from services.gateway.http.responses import error_response
 from shared.errors import EcpError, Overloaded, Refused
+from shared.identity.caller import Role
 from shared.messages import sentence
 from shared.subjects import Mode
 
@@ -162,7 +163,8 @@ def _with_headers(send: Send, request: RequestContext) -> Send:
             if request.languages:
                 headers["Content-Language"] = ", ".join(sorted(request.languages))
                 headers.add_vary_header("Accept-Language")
-            if request.debug:
+            # Timings tell of the inside, and of other callers' load.
+            if request.debug and request.caller.has(Role.ADMIN):
                 headers[DEBUG_INFO] = orjson.dumps(_debug_info(request)).decode()
         await send(message)
 

@@ -11,7 +11,8 @@ from pydantic.config import JsonDict
 from services.gateway.http.errors import deployment_not_found, tenant_not_found
 from shared.messages import sentence, unfit
 
-_LONGEST_ID = 100
+LONGEST_ID = 100
+"""Characters of an id in a path."""
 LONGEST_KEY = 200
 """Characters of an Idempotency-Key."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -19,7 +20,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 _YEARS = (1970, 9000)
 _NOT_A_MOMENT = sentence("value-not_a_moment", "write a date, or a date and a time, as 2026-01-31T09:30:00Z")
-_BOUNDED: JsonDict = {"minLength": 1, "maxLength": _LONGEST_ID}
+_BOUNDED: JsonDict = {"minLength": 1, "maxLength": LONGEST_ID}
 
 
 async def _tenant_id(
@@ -29,7 +30,7 @@ async def _tenant_id(
 ) -> str:
     """An id that can't exist is refused without a query; PostgreSQL refuses some of them with an error."""
     if not is_possible_id(tenant_id):
-        raise tenant_not_found(tenant_id[:_LONGEST_ID])
+        raise tenant_not_found(tenant_id[:LONGEST_ID])
     return tenant_id
 
 
@@ -39,13 +40,13 @@ async def _deployment_id(
     ],
 ) -> str:
     if not is_possible_id(deployment_id):
-        raise deployment_not_found(deployment_id[:_LONGEST_ID])
+        raise deployment_not_found(deployment_id[:LONGEST_ID])
     return deployment_id
 
 
 def is_possible_id(value: str) -> bool:
     """Whether a row can have this id. Rows that were inserted by hand may have unusual ones."""
-    return 0 < len(value) <= _LONGEST_ID and value.isprintable() and all(ord(each) < 0xD800 for each in value)
+    return 0 < len(value) <= LONGEST_ID and value.isprintable() and all(ord(each) < 0xD800 for each in value)
 
 
 def _check_date(value: Any) -> Any:

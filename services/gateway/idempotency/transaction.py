@@ -1,5 +1,7 @@
 """Idempotency-Key: the same key and body get the first answer again; another body is a conflict.
 
+A key belongs to its caller: what another caller sends with the same key is another call, and gets an answer of its own.
+
 The key is claimed in the transaction of the operation itself, so both are committed or neither: only the answers of
 completed operations are kept, and of two simultaneous calls the second waits for the first.
 """
@@ -12,11 +14,13 @@ from typing import Generic, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.gateway.http import request_context
 from services.gateway.http.errors import conflict, invalid
 from services.gateway.http.parameters import LONGEST_KEY
 from services.gateway.idempotency import repository
 from services.gateway.idempotency.repository import FirstAnswer
 from shared.database import Database
+from shared.identity.caller import CallerKind
 from shared.messages import sentence
 from shared.tenants import Model
 
@@ -28,7 +32,7 @@ class CallKey:
     """The idempotency key of one call, in the scope of its operation."""
 
     scope: str
-    """The operation, such as `POST /tenants/`: a key may be used once for each."""
+    """The operation and its caller, such as `POST /tenants/ by person 9f86…`: a key may be used once for each."""
     key: str
     fingerprint: str
     """A digest of the body."""
@@ -56,7 +60,16 @@ def call_key(scope: str, key: str | None, body: Model | None) -> CallKey | None:
     if key is None:
         return None
     text = body.model_dump_json(exclude_unset=True) if body is not None else ""
-    return CallKey(scope, key, hashlib.sha256(text.encode()).hexdigest())
+    return CallKey(f"{scope}{_of_caller()}", key, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _of_caller() -> str:
+    """What sets the keys of this caller apart. Nothing while authentication is off, when all callers are one."""
+    caller = request_context.current().caller
+    if caller.kind in (CallerKind.LOCAL, CallerKind.NONE):
+        return ""
+    subject = hashlib.sha256(caller.subject.encode()).hexdigest()
+    return f" by {caller.kind.value} {subject}"
 
 
 def check_key(key: str | None) -> str | None:

@@ -17,6 +17,7 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
+from services.gateway.access.authorization import Begin, admit
 from services.gateway.http import request_context
 from services.gateway.http.problems import refusal
 from services.gateway.http.request_context import RequestContext
@@ -28,7 +29,7 @@ from services.gateway.tenants.schemas import DeployRequest, TenantChange, Tenant
 from shared.bus import Delivery, derived_id
 from shared.errors import Refused, TemporaryError
 from shared.events import OutsideRequest
-from shared.identity.caller import Caller, CallerKind
+from shared.identity.systems import OutsideSystems
 from shared.subjects import Subject
 from shared.systems import is_named
 from shared.tenants import Model
@@ -38,23 +39,23 @@ _log = structlog.get_logger(__name__)
 _IGNORED = frozenset(("spec", "generation", "revision", "deployment_id"))
 
 
-async def execute(request: OutsideRequest, delivery: Delivery, *, modes: ModeContexts) -> None:
-    """Execute the request of another system, once."""
+async def execute(request: OutsideRequest, delivery: Delivery, *, modes: ModeContexts, systems: OutsideSystems) -> None:
+    """Execute the request of another system, once. `systems` has the role and the tenants of each."""
     context = modes[delivery.mode]
     key = event_key(request, delivery)
     fields = _flat(request.fields)
     fields.setdefault("tenant_id", generated_tenant_id(delivery))
-    caller = Caller(delivery.system or "outside", CallerKind.SYSTEM)
+    caller = systems.caller(delivery.system)
     with request_context.requesting(RequestContext(delivery.correlation_id, mode=delivery.mode, caller=caller)):
         if await is_executed(context.database, key):
             _log.info("Skipped duplicate delivery", action="skip-repeated")
             return
-        commands = TenantCommands(context)
+        commands, begin = TenantCommands(context), context.database.begin
         try:
             if request.subject == Subject.TENANT_CREATED:
-                await _create(fields, commands, key)
+                await _create(fields, commands, key, begin)
             else:
-                await _deploy(fields, commands, key)
+                await _deploy(fields, commands, key, begin)
         except Refused as refused:
             if refused.code == "CONFLICT":
                 # Another request changes the tenant concurrently: a REST client would be told to try again.
@@ -62,7 +63,8 @@ async def execute(request: OutsideRequest, delivery: Delivery, *, modes: ModeCon
             raise
 
 
-async def _create(fields: dict[str, Any], commands: TenantCommands, key: CallKey) -> None:
+async def _create(fields: dict[str, Any], commands: TenantCommands, key: CallKey, begin: Begin) -> None:
+    await admit("create_tenant", {}, begin)
     created = await commands.create(_read(TenantCreate, fields), key)
     _log.info(
         "Created a tenant for another system",
@@ -72,17 +74,20 @@ async def _create(fields: dict[str, Any], commands: TenantCommands, key: CallKey
     )
 
 
-async def _deploy(fields: dict[str, Any], commands: TenantCommands, key: CallKey) -> None:
+async def _deploy(fields: dict[str, Any], commands: TenantCommands, key: CallKey, begin: Begin) -> None:
     """Deploy a new tenant, an existing one as it is, or an existing one with the changes in the event."""
     has_services = "service_requirements" in fields
+    named = {"tenant_id": str(fields["tenant_id"])}
     try:
         if not has_services:
+            await admit("deploy_tenant", named, begin)
             await commands.deploy(str(fields["tenant_id"]), _read(DeployRequest, fields), key)
             return
-        await _create({**fields, "deploy": True}, commands, key)
+        await _create({**fields, "deploy": True}, commands, key, begin)
     except Refused as refused:
         if refused.code != "TENANT_ALREADY_EXISTS" or not has_services:
             raise
+        await admit("change_tenant", named, begin)
         change = _read(TenantChange, {**fields, "deploy": True})
         await commands.change(str(fields["tenant_id"]), change, key)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from services.gateway.access.visibility import is_visible
 from services.gateway.http import request_context
 from services.gateway.http.language import translator
 from services.gateway.http.parameters import is_possible_id
@@ -29,19 +30,25 @@ class TenantIdQueries:
                 taken = await repository.in_use(connection, wanted)
         existing = taken.get(tenant_id)
         available = problem is None and existing is None
+        seen = existing if is_visible(tenant_id) else None
         return IdAvailability(
             tenant_id=tenant_id,
             available=available,
             valid=problem is None,
-            message=translator().text(*_reason(tenant_id, problem, existing)),
+            message=translator().text(*_reason(tenant_id, problem, seen, is_available=available)),
             suggestions=[] if available else [each for each in others if each not in taken][:MOST],
-            existing_tenant=ExistingTenant.model_validate(existing, from_attributes=True) if existing else None,
+            existing_tenant=ExistingTenant.model_validate(seen, from_attributes=True) if seen else None,
         )
 
 
-def _reason(tenant_id: str, problem: Sentence | None, existing: Row[*tuple[Any, ...]] | None) -> Sentence:
+def _reason(
+    tenant_id: str, problem: Sentence | None, existing: Row[*tuple[Any, ...]] | None, *, is_available: bool
+) -> Sentence:
+    """`existing` is the tenant with the id if the caller may see it: of any other only that the id is in use."""
     if problem is not None:
         return problem
+    if existing is None and not is_available:
+        return sentence("id-in-use-elsewhere", "the id {tenant_id} is in use", tenant_id=repr(tenant_id))
     if existing is None:
         return sentence("id-available", "the id {tenant_id} is available", tenant_id=repr(tenant_id))
     if existing.status == "deleting":

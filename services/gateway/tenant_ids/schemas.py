@@ -37,3 +37,4 @@ class IdAvailability(Model):
     suggestions: list[str] = Field(examples=[["my-ai-service-2", "my-ai-service-3"]])
     """Up to five similar ids that are available; empty if the id is."""
     existing_tenant: ExistingTenant | None = None
+    """null also for a tenant that the caller may not see."""

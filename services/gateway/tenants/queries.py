@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from services.gateway.access.permissions import permissions_of
+from services.gateway.access.visibility import visible_tenants
 from services.gateway.deployments.observed import health_of, replicas_of, services_lately
 from services.gateway.deployments.repository import latest_deployment_id
 from services.gateway.durations.estimates import DurationEstimates
@@ -67,7 +69,9 @@ class TenantQueries:
             self._catalog.check_preset(preset)
         with request_context.timed("database"):
             async with self._database.begin() as connection:
-                page = await repository.list_tenants(connection, skip=skip, limit=limit, preset=preset, status=status)
+                page = await repository.list_tenants(
+                    connection, skip=skip, limit=limit, preset=preset, status=status, visible=visible_tenants()
+                )
         return TenantList(
             tenants=[_summary(row, count, self._is_demo) for row, count in page.rows],
             total_count=page.total,
@@ -130,6 +134,7 @@ def _common(row: TenantRow, is_demo: bool) -> dict[str, Any]:
         "gpu_type": row.gpu_type,
         "created_at": row.created_at,
         "description": row.description,
+        "permissions": permissions_of(request_context.current().caller, row.status),
     }
 
 

@@ -1,6 +1,6 @@
 """Rows of `tenants`, `services` and `tenant_generations`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,10 +66,17 @@ async def find_tenant(connection: AsyncConnection, tenant_id: str, *, lock: bool
 
 
 async def list_tenants(
-    connection: AsyncConnection, *, skip: int, limit: int, preset: str | None, status: str | None
+    connection: AsyncConnection,
+    *,
+    skip: int,
+    limit: int,
+    preset: str | None,
+    status: str | None,
+    visible: Collection[str] | None = None,
 ) -> TenantPage:
-    """A page of tenants, newest first."""
+    """A page of tenants, newest first; only those with an id in `visible`, unless it is None."""
     matches = and_(
+        true() if visible is None else tenants.c.tenant_id.in_(visible),
         true() if preset is None else tenants.c.preset == preset,
         true() if status is None else func.coalesce(tenants.c.status, "pending") == status,
     )

@@ -186,6 +186,10 @@ class TenantDeletion(Model):
     status: TenantStatus
 
 
+Permissions = Annotated[list[str], Field(examples=[["view", "deploy", "stop"]])]
+"""What the caller may do with a tenant now, by its role and the tenant's status."""
+
+
 class TenantSummary(Model):
     """A tenant in a list."""
 
@@ -204,6 +208,7 @@ class TenantSummary(Model):
     sla_response_time: str | None
     created_at: AwareDatetime
     description: str | None
+    permissions: Permissions
 
 
 class Pagination(Model):
@@ -219,7 +224,7 @@ class TenantList(Model):
 
     tenants: list[TenantSummary]
     total_count: int
-    """Tenants that match the filters."""
+    """Tenants that match the filters and that the caller may see."""
     demo_count: int
     active_count: int
     """Those of them that are running."""
@@ -272,3 +277,4 @@ class TenantDetail(Model):
     target: str | None
     deployment_id: str | None
     """The id of its latest operation."""
+    permissions: Permissions

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.gateway.access.grants import grant_creator
+from services.gateway.access.visibility import is_visible
 from services.gateway.audit.recording import record
 from services.gateway.deployments.new_deployment import (
     NewDeployment,
@@ -69,6 +71,7 @@ class TenantTransactions:
                 "tenant-just-deleted", f"tenant {tenant_id!r} has just been deleted; try again", tenant_id=tenant_id
             )
         row_id, created_at = inserted
+        await grant_creator(connection, row_id)
         await repository.insert_services(connection, row_id, rules.service_rows(request.sizing))
         created = events.TenantCreated(tenant_id=tenant_id, spec=request.spec, revision=1, sizing=request.sizing)
         await self._publish(connection, row_id, request, deployment, after=[created])
@@ -216,6 +219,14 @@ def _recorded(spec: TenantSpec, revision: int, target: str | None, options: Mapp
 async def refuse_existing(connection: AsyncConnection, tenant_id: str) -> None:
     """Raise Refused (TENANT_ALREADY_EXISTS) if there is a tenant with this id."""
     row = await repository.find_tenant(connection, tenant_id)
+    if row is not None and not is_visible(tenant_id):
+        # That the id is in use can't be hidden; everything else about the tenant is.
+        raise Refused(
+            f"the id {tenant_id!r} is in use; choose another id",
+            code="TENANT_ALREADY_EXISTS",
+            message_id="tenant-id-in-use",
+            details={"tenant_id": tenant_id},
+        )
     if row is not None:
         advice = "wait until it is deleted" if row.status == "deleting" else "change it by PUT"
         raise Refused(

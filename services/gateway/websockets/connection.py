@@ -11,6 +11,8 @@ from services.gateway.websockets.shared_text import encode
 from shared.http.websocket_connections import WRITE_EXTENSION
 from shared.reading import InvalidText, parse_json
 
+FORBIDDEN = 4403
+"""The caller's role doesn't permit this socket."""
 NOT_FOUND = 4404
 TOO_MUCH = 1008
 """The registered close code for a violated policy: too many messages."""

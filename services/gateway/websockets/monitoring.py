@@ -154,6 +154,8 @@ async def watch_monitoring(
             interval = settings_of(await latest_version(connection)).monitoring.data_collection_interval
         if row is None:
             return False
+        # Samples of a deleted tenant with the same id belong to another owner.
+        subscription.forget_before(row.created_at)
         state = MonitoringFeedState(tenant_id, asyncio.get_running_loop().time, float(interval or 0))
         state.begin(stored, feed.last_seq if since is None else since)
 

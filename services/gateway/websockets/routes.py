@@ -6,21 +6,24 @@ browser shows the close code to the page, but not why a handshake failed.
 """
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Depends, WebSocket
 from starlette.requests import HTTPConnection
 
+from services.gateway.access.authorization import check_role, sees
+from services.gateway.access.rules import SOCKETS, Rule
 from services.gateway.http import request_context
 from services.gateway.http.middleware import BAD_REQUEST_CLOSE
 from services.gateway.http.parameters import is_possible_id
-from services.gateway.websockets.connection import NOT_FOUND, TRY_AGAIN, close
+from services.gateway.websockets.connection import FORBIDDEN, NOT_FOUND, TRY_AGAIN, close
 from services.gateway.websockets.deployment import watch_deployment
 from services.gateway.websockets.feeds import Sockets
 from services.gateway.websockets.monitoring import watch_monitoring
 from services.gateway.websockets.rights import RightsEnded, with_rights
-from shared.errors import TemporaryError
+from shared.errors import Refused, TemporaryError
 from shared.subjects import Mode
 
 router = APIRouter()
@@ -50,7 +53,7 @@ async def deployment(websocket: WebSocket, deployment_id: str, candidates: Candi
         return await watch_deployment(websocket, deployment_id, since, sockets.snapshots, sockets.deployments)
 
     with candidates[0].open_sockets.labels("deployment").track_inprogress():
-        await _serve(websocket, deployment_id, candidates, watch)
+        await _serve(websocket, deployment_id, SOCKETS["deployment"], candidates, watch)
 
 
 @router.websocket("/ws/monitoring/{tenant_id}")
@@ -61,7 +64,7 @@ async def monitoring(websocket: WebSocket, tenant_id: str, candidates: Candidate
         return await watch_monitoring(websocket, tenant_id, since, sockets.snapshots, sockets.samples)
 
     with candidates[0].open_sockets.labels("monitoring").track_inprogress():
-        await _serve(websocket, tenant_id, candidates, watch)
+        await _serve(websocket, tenant_id, SOCKETS["monitoring"], candidates, watch)
 
 
 @router.websocket("/{path:path}")
@@ -73,8 +76,13 @@ async def unknown(websocket: WebSocket, path: str) -> None:
     )
 
 
-async def _serve(websocket: WebSocket, topic: str, candidates: Sequence[Sockets], watch: Watch) -> None:
+async def _serve(websocket: WebSocket, topic: str, rule: Rule, candidates: Sequence[Sockets], watch: Watch) -> None:
     await websocket.accept()
+    try:
+        check_role(rule.least, request_context.current().caller)
+    except Refused as refused:
+        await close(websocket, FORBIDDEN, refused.message)
+        return
     try:
         since = _since(websocket)
     except ValueError:
@@ -84,7 +92,7 @@ async def _serve(websocket: WebSocket, topic: str, candidates: Sequence[Sockets]
         await close(websocket, NOT_FOUND, "this id doesn't exist")
         return
     try:
-        is_known = await _watch_first(candidates, since, watch)
+        is_known = await _watch_first(candidates, since, rule, topic, watch)
     except RightsEnded as ended:
         await close(websocket, ended.code, ended.reason)
     except TemporaryError as error:
@@ -95,16 +103,19 @@ async def _serve(websocket: WebSocket, topic: str, candidates: Sequence[Sockets]
         await close(websocket, *((1000, "") if is_known else (NOT_FOUND, f"there is no {topic!r} {where}")))
 
 
-async def _watch_first(candidates: Sequence[Sockets], since: int | None, watch: Watch) -> bool:
-    """Serve the socket from the first mode that has its id; False if none has it."""
+async def _watch_first(candidates: Sequence[Sockets], since: int | None, rule: Rule, topic: str, watch: Watch) -> bool:
+    """Serve the socket from the first mode that has its id; False if none has it, or the caller may see none."""
     for sockets in candidates:
-        if await with_rights(watch(sockets, since), _always, every=sockets.recheck):
+        has_rights = partial(_has_rights, rule, topic, sockets)
+        if await has_rights() and await with_rights(watch(sockets, since), has_rights, every=sockets.recheck):
             return True
     return False
 
 
-async def _always() -> bool:
-    return True
+async def _has_rights(rule: Rule, topic: str, sockets: Sockets) -> bool:
+    """Whether the caller, as it was proven last, may watch what the socket is about."""
+    caller = request_context.current().caller
+    return (rule.least is None or caller.has(rule.least)) and await sees(rule, topic, sockets.snapshots.begin)
 
 
 def _since(websocket: WebSocket) -> int | None:

@@ -79,6 +79,10 @@ class FeedSubscription(Generic[P]):
         self._poked = False
         self._at_once: AtOnce[P] | None = None
 
+    def forget_before(self, time: datetime) -> None:
+        """Drop recent messages that the stream stored before `time`: they are of an earlier owner of the topic."""
+        self.recent = [message for message in self.recent if message.time >= time]
+
     def put(self, message: FeedMessage[P]) -> bool:
         """Queue a message, unless the socket deals with it at once; False if another was dropped for it."""
         if self._at_once is not None and not self._queue and self._at_once(message):

@@ -22,10 +22,10 @@ _ENGLISH_ONLY = {
     "DEPLOYMENT_FAILED": "names the cluster's reason",
     "KUBERNETES_ERROR": "names the cluster's reason",
     "UNAUTHORIZED": "each reason has an id of its own",
-    "FORBIDDEN": "not raised",
 }
 """Codes of errors without a Korean message."""
 _DETAILS = {
+    "FORBIDDEN": {"required_role", "role"},
     "TENANT_NOT_FOUND": {"tenant_id"},
     "TENANT_ALREADY_EXISTS": {"tenant_id", "existing_status"},
     "INSUFFICIENT_RESOURCES": {"target", "tenant_id"},

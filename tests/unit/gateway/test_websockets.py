@@ -330,6 +330,13 @@ def test_a_subscription_knows_what_came_lately_of_its_topic() -> None:
         assert not each._subscriptions
 
 
+def test_what_an_earlier_owner_of_a_topic_measured_is_forgotten() -> None:
+    earlier, own = sample(1, NOW - timedelta(seconds=5), cpu=1.0), sample(2, NOW, cpu=2.0)
+    subscription = FeedSubscription([earlier, own], 2, 0)
+    subscription.forget_before(NOW)
+    assert subscription.recent == [own]
+
+
 def unsubscribe(names: list[str]) -> dict[str, Any]:
     return {"action": "unsubscribe", "metrics": names}
 

@@ -8,8 +8,9 @@ import pytest
 from pydantic import TypeAdapter
 from starlette.applications import Starlette
 
-from services.simulator.api.product import cluster_metrics, endpoints, openapi, schemas
+from services.simulator.api.product import cluster_metrics, openapi, schemas
 from services.simulator.api.product.endpoints import ProductBackend, ProductEndpoints
+from services.simulator.api.product.errors import EXCEPTION_HANDLERS
 from services.simulator.controllers.virtual_cluster import VirtualCluster
 from shared.http import api_pages
 from shared.version import VERSION
@@ -33,7 +34,7 @@ def endpoints_of(harness: ClusterHarness, missing: str = "") -> ProductEndpoints
 
 
 def connected(product: ProductEndpoints) -> httpx.AsyncClient:
-    app = Starlette(routes=product.routes(), exception_handlers=endpoints.EXCEPTION_HANDLERS)
+    app = Starlette(routes=product.routes(), exception_handlers=EXCEPTION_HANDLERS)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://simulator")
 
 

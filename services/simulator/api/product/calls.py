@@ -9,6 +9,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from services.simulator.api.product import schemas
+from shared.identity.caller import Role
 
 Models = tuple[type[BaseModel], ...]
 TAGS: Final = {
@@ -34,6 +35,16 @@ class DocumentedCall:
     by_mode: bool = True
     path_parameters: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """What each is, and an example."""
+    least: Role | None = None
+    """The least role where authentication is on; None: no credential is needed."""
+
+    @property
+    def answers(self) -> Mapping[int, Sequence[str]]:
+        """Its error codes by status, with those of the check of its role."""
+        if self.least is None:
+            return self.failures
+        unavailable = (*self.failures.get(503, ()), "DEPENDENCY_UNAVAILABLE")
+        return {**self.failures, 401: ("UNAUTHORIZED",), 403: ("FORBIDDEN",), 503: unavailable}
 
 
 _BY_MODE: Final[Mapping[int, Sequence[str]]] = {400: ("INVALID_MODE",), 503: ("DATABASE_ERROR",)}
@@ -47,6 +58,7 @@ OPERATIONS: Final = (
         "The cluster's capacity and use, and the metrics of each tenant that runs in it.",
         {200: (schemas.AllMetrics,)},
         _BY_MODE,
+        least=Role.ADMIN,  # it tells of all tenants
     ),
     DocumentedCall(
         "get",
@@ -57,6 +69,7 @@ OPERATIONS: Final = (
         "Nodes, pods, capacity, requests and use.",
         {200: (schemas.ClusterMetrics,)},
         _BY_MODE,
+        least=Role.ADMIN,  # as do the sums over them
     ),
     DocumentedCall(
         "get",
@@ -68,6 +81,7 @@ OPERATIONS: Final = (
         {200: (schemas.TenantMetrics, schemas.ExternalTenantMetrics)},
         {**_BY_MODE, 404: ("TENANT_NOT_FOUND",)},
         path_parameters={"tenant_id": ("The tenant's id", "my-ai-service")},
+        least=Role.VIEWER,
     ),
     DocumentedCall(
         "post",
@@ -77,8 +91,15 @@ OPERATIONS: Final = (
         "Store metrics that another system measured",
         "Of at most 1000 tenants, in memory. A later value of the same name replaces the earlier one.",
         {202: (schemas.AcceptedMetrics,)},
-        {**_BY_MODE, 409: ("CONFLICT",), 413: ("VALIDATION_ERROR",), 422: ("VALIDATION_ERROR",)},
+        {
+            **_BY_MODE,
+            404: ("TENANT_NOT_FOUND",),
+            409: ("CONFLICT",),
+            413: ("VALIDATION_ERROR",),
+            422: ("VALIDATION_ERROR",),
+        },
         body=schemas.ExternalMetrics,
+        least=Role.OPERATOR,
     ),
     DocumentedCall(
         "get",

@@ -7,10 +7,8 @@ Failures have the product's documented shape, not Kubernetes' Status. `openapi` 
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
@@ -21,6 +19,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.simulator.api.product import openapi
+from services.simulator.api.product.access import Handler, ProductAccess, check_visible
+from services.simulator.api.product.calls import OPERATIONS, DocumentedCall
+from services.simulator.api.product.errors import ProductError, tenant_not_found
 from services.simulator.api.product.schemas import ExternalMetrics
 from shared.http import api_pages
 from shared.kube.targets import VIRTUAL_CLUSTERS
@@ -44,14 +45,6 @@ class ProductBackend:
     external: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-class ProductError(Exception):
-    """A failure in the product's shape: HTTP status, stable code, sentence and details."""
-
-    def __init__(self, status: int, code: str, message: str, **details: Any) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message, self.details = status, code, message, details
-
-
 class ProductEndpoints:
     """The handlers and their routes.
 
@@ -64,7 +57,10 @@ class ProductEndpoints:
         backends: Mapping[str, ProductBackend],
         dependencies: Callable[[], Mapping[str, bool]],
         exposition: Callable[[], bytes],
+        access: ProductAccess | None = None,
     ) -> None:
+        """`access` decides who may call; without it, everyone may."""
+        self._access = access or ProductAccess()
         self._backends = backends
         self._dependencies = dependencies
         self._exposition = exposition
@@ -72,16 +68,24 @@ class ProductEndpoints:
     def routes(self) -> list[Route]:
         """All routes, to be mounted before the Kubernetes API."""
         return [
-            Route("/health", self.health),
-            Route("/ready", self.ready),
-            Route("/metrics", self.prometheus),
+            *(self._route(operation) for operation in OPERATIONS),
             *api_pages.routes(openapi.TITLE),
             Route("/openapi.json", self.openapi),
-            Route("/api/metrics", self.all_metrics),
-            Route("/api/v1/metrics/system", self.system_metrics),
-            Route("/api/v1/metrics/{tenant_id}", self.tenant_metrics),
-            Route("/api/v1/external-metrics", self.store_external_metrics, methods=["POST"]),
         ]
+
+    def _route(self, operation: DocumentedCall) -> Route:
+        """The route of a row of the table, with its handler behind the check of its role."""
+        handlers: Mapping[str, Handler] = {
+            "getHealth": self.health,
+            "getReadiness": self.ready,
+            "getPrometheusMetrics": self.prometheus,
+            "getAllMetrics": self.all_metrics,
+            "getClusterMetrics": self.system_metrics,
+            "getTenantMetrics": self.tenant_metrics,
+            "storeExternalMetrics": self.store_external_metrics,
+        }
+        handler = self._access.guarded(handlers[operation.id], operation.least)
+        return Route(operation.path, handler, methods=[operation.method.upper()])
 
     async def health(self, request: Request) -> Response:
         """The process is alive."""
@@ -112,10 +116,10 @@ class ProductEndpoints:
     async def tenant_metrics(self, request: Request) -> Response:
         """One tenant's pods, load and availability, with its external metrics."""
         tenant_id = request.path_params["tenant_id"]
+        check_visible(request, tenant_id)
         found = _tenant(self._backend(request), tenant_id)
         if found is None:
-            message = f"no tenant '{tenant_id}' runs in this cluster"
-            raise ProductError(404, "TENANT_NOT_FOUND", message, tenant_id=tenant_id)
+            raise tenant_not_found(tenant_id)
         return _json(200, found)
 
     async def all_metrics(self, request: Request) -> Response:
@@ -128,6 +132,7 @@ class ProductEndpoints:
         """Store metrics of a tenant; a later value of the same name replaces the earlier one."""
         external = self._backend(request).external
         sent = _external_metrics(await _body(request))
+        check_visible(request, sent.tenant_id)
         if sent.tenant_id not in external and len(external) >= _MOST_TENANTS:
             raise ProductError(409, "CONFLICT", f"metrics of {_MOST_TENANTS} tenants are stored already")
         known = external.get(sent.tenant_id, {"metrics": {}})
@@ -147,17 +152,6 @@ class ProductEndpoints:
         if backend is None:
             raise ProductError(503, "DATABASE_ERROR", "the simulator waits for its database")
         return backend
-
-
-async def _answer_product_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ProductError)  # noqa: S101 - registered for nothing else
-    return _error(error)
-
-
-EXCEPTION_HANDLERS: Final[Mapping[Any, Callable[[Request, Exception], Awaitable[Response]]]] = {
-    ProductError: _answer_product_error,
-}
-"""For the application that serves the routes."""
 
 
 async def _body(request: Request) -> bytes:
@@ -198,14 +192,3 @@ def _identity(checks: dict[str, str]) -> dict[str, Any]:
 
 def _json(code: int, body: Any) -> Response:
     return Response(orjson.dumps(body), status_code=code, media_type="application/json")
-
-
-def _error(error: ProductError) -> Response:
-    body = {
-        "code": error.code,
-        "message": error.message,
-        "details": error.details,
-        "timestamp": datetime.now(UTC).isoformat(),
-        "request_id": f"req-{uuid.uuid4().hex[:12]}",
-    }
-    return _json(error.status, {"error": body})

@@ -39,6 +39,14 @@ _MODE: Final = {
 }
 
 
+_SCHEME: Final = "bearer"
+_BEARER: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A token of the identity provider. Without authentication none is needed.",
+}
+
+
 @functools.cache
 def document() -> bytes:
     """The encoded document."""
@@ -56,7 +64,11 @@ def document() -> bytes:
             "servers": [{"url": "/", "description": "The simulator that serves this document"}],
             "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
             "paths": paths,
-            "components": {"parameters": {"DemoMode": _MODE}, "schemas": definitions["$defs"]},
+            "components": {
+                "parameters": {"DemoMode": _MODE},
+                "schemas": definitions["$defs"],
+                "securitySchemes": {_SCHEME: _BEARER},
+            },
         }
     )
 
@@ -75,6 +87,9 @@ def _described(operation: DocumentedCall) -> dict[str, Any]:
         "parameters": _parameters(operation),
         "responses": _responses(operation),
     }
+    described["security"] = [{_SCHEME: []}] if operation.least else []
+    if operation.least:
+        described["x-required-role"] = operation.least.value
     if operation.body:
         described["requestBody"] = {"required": True, "content": {_JSON: {"schema": _schema((operation.body,))}}}
     return described
@@ -96,7 +111,7 @@ def _parameters(operation: DocumentedCall) -> list[dict[str, Any]]:
 
 def _responses(operation: DocumentedCall) -> dict[str, Any]:
     answers = {code: _response(HTTPStatus(code).phrase, body) for code, body in operation.success.items()}
-    answers |= {code: _failure(codes) for code, codes in operation.failures.items()}
+    answers |= {code: _failure(codes) for code, codes in operation.answers.items()}
     return {str(code): answer for code, answer in sorted(answers.items())}
 
 

@@ -1,0 +1,119 @@
+"""What each call needs: the least role, and where it names its tenant. The one table; pure.
+
+From it come enforcement (`authorization`), the OpenAPI document (`openapi`), `permissions` in answers, docs/access.md
+and the test of every call with every role. A route without a row is refused, and fails a test.
+
+A caller with a role below `admin` is bound to its tenants. Any other tenant doesn't exist for it: the answer is that of
+an id that was never used. It comes before the check of the role, and doesn't depend on whether the tenant exists.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.identity.caller import Role
+
+
+class Scope(StrEnum):
+    """Which tenants a call concerns, and where it names them."""
+
+    NONE = "none"
+    """No tenant."""
+    TENANT = "the path's tenant_id"
+    DEPLOYMENT = "the tenant of the path's deployment_id"
+    NAMESPACE = "the tenant of the body's namespace"
+    """Checked by the command itself, after the body is valid."""
+    VISIBLE = "those that the caller may see"
+    """An answer about several tenants, filtered by its query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one call needs."""
+
+    least: Role | None
+    """The least role; None: any authenticated caller."""
+    scope: Scope = Scope.NONE
+    action: str | None = None
+    """Its name in `permissions`, for calls that a page shows as a button."""
+
+
+_V, _O, _T, _A = Role.VIEWER, Role.OPERATOR, Role.TENANT_ADMIN, Role.ADMIN
+_TENANT, _DEPLOYMENT, _VISIBLE = Scope.TENANT, Scope.DEPLOYMENT, Scope.VISIBLE
+
+RULES: Mapping[str, Rule] = {
+    # The caller itself, and who may see a tenant.
+    "get_me": Rule(None, _VISIBLE),
+    "list_tenant_access": Rule(_T, _TENANT),
+    "grant_tenant_access": Rule(_A, _TENANT, "manage_access"),
+    "revoke_tenant_access": Rule(_A, _TENANT, "manage_access"),
+    # Keys of machines, and tickets of sockets.
+    "create_api_key": Rule(_A),
+    "list_api_keys": Rule(_A),
+    "rotate_api_key": Rule(_A),
+    "revoke_api_key": Rule(_A),
+    "create_socket_ticket": Rule(_V),
+    # The audit trail, and the settings of a mode.
+    "list_audit_events": Rule(_A),
+    "export_audit_trail": Rule(_A),
+    "get_settings": Rule(_V),
+    "list_settings_versions": Rule(_V),
+    "get_settings_version": Rule(_V),
+    "change_settings": Rule(_A),
+    # Tenants.
+    "list_tenants": Rule(_V, _VISIBLE),
+    "get_tenant": Rule(_V, _TENANT, "view"),
+    "create_tenant": Rule(_T, _VISIBLE, "create"),
+    "change_tenant": Rule(_T, _TENANT, "change"),
+    "patch_tenant": Rule(_T, _TENANT, "change"),
+    "delete_tenant": Rule(_T, _TENANT, "delete"),
+    "calculate_resources": Rule(_V),
+    # They tell whether an id is in use, which only a creation needs.
+    "check_tenant_id": Rule(_T, _VISIBLE),
+    "check_tenant_id_in_path": Rule(_T, _VISIBLE),
+    # Operations.
+    "deploy_tenant": Rule(_O, _TENANT, "deploy"),
+    "roll_back_tenant": Rule(_O, _TENANT, "rollback"),
+    "start_tenant": Rule(_O, _TENANT, "start"),
+    "stop_tenant": Rule(_O, _TENANT, "stop"),
+    "restart_tenant": Rule(_O, _TENANT, "restart"),
+    "cancel_latest_deployment": Rule(_O, _TENANT, "cancel"),
+    "cancel_deployment": Rule(_O, _DEPLOYMENT),
+    "report_deployment": Rule(_O, _TENANT, "report"),
+    # Takes over what runs in a namespace: its tenant must have been given to the caller before.
+    "adopt_namespace": Rule(_T, Scope.NAMESPACE, "adopt"),
+    "get_deployment_status": Rule(_V, _TENANT),
+    "list_deployments": Rule(_V, _TENANT),
+    "get_deployment": Rule(_V, _DEPLOYMENT),
+    "list_deployment_events": Rule(_V, _DEPLOYMENT),
+    "get_deployment_diff": Rule(_V, _DEPLOYMENT),
+    "get_tenant_diff": Rule(_V, _TENANT),
+    # Manifests have no secret values.
+    "get_manifest": Rule(_V, _TENANT),
+    "render_manifest": Rule(_V, _TENANT),
+    "get_package": Rule(_V, _TENANT),
+    "validate_manifest": Rule(_V),
+    # Measurements and SLA.
+    "get_monitoring": Rule(_V, _TENANT),
+    "send_metrics": Rule(_O, _TENANT, "send_metrics"),
+    "recommend_resources": Rule(_V, _TENANT),
+    "get_sla": Rule(_V, _TENANT),
+    "get_sla_report": Rule(_V, _TENANT),
+    "get_sla_analysis": Rule(_V, _TENANT),
+    "list_maintenance": Rule(_V, _TENANT),
+    "announce_maintenance": Rule(_O, _TENANT, "maintain"),
+    "cancel_maintenance": Rule(_O, _TENANT, "maintain"),
+    # The whole system: numbers of tenants are those of the caller's.
+    "get_system_metrics": Rule(_V, _VISIBLE),
+    "get_operations_dashboard": Rule(_V, _VISIBLE),
+}
+"""By the name of the route's function, of which the operation id is made."""
+
+SOCKETS: Mapping[str, Rule] = {
+    "deployment": Rule(_V, _DEPLOYMENT),
+    "monitoring": Rule(_V, _TENANT),
+}
+"""By the name of the socket's function."""
+
+PUBLIC = frozenset({"get_health", "get_readiness", "get_prometheus_metrics", "get_sign_in"})
+"""Operations that need no credential, as the pages of the documentation."""

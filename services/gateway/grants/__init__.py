@@ -1,0 +1,1 @@
+"""Who may see a tenant besides those whose token or key names it, and who calls."""
