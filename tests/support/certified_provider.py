@@ -62,7 +62,14 @@ def _install(folder: Path) -> str | None:
     for name in ("package.json", "package-lock.json", ".npmrc"):
         shutil.copy(FOLDER / name, partial)
     npm = [_NODE / "bin" / "node", _NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"]
-    quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
+    quiet = [
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--no-update-notifier",
+        "--loglevel=error",
+        "--fetch-retries=1",
+    ]
     try:
         done = subprocess.run(
             [*map(str, npm), "ci", *quiet],
