@@ -11,7 +11,7 @@ import pytest
 from services.gateway.access.wiring import Access
 from shared.identity.caller import Caller, CallerKind, Role
 from tests.support.certified_provider import AUDIENCE, CLIENT, CertifiedProvider, certified_provider, signing_key
-from tests.support.gateway import DEMO, Gateway, error_of, running_gateway
+from tests.support.gateway import DEMO, Gateway, error_of, running_gateway, tenant
 from tests.support.polling import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
@@ -87,6 +87,22 @@ async def test_a_machine_has_a_token_of_its_own(protected: Gateway, provider: Ce
     caller = await _caller(protected, await provider.machine())
 
     assert (caller.subject, caller.role, caller.tenants) == ("ci", Role.OPERATOR, {"tenant-of-ci"})
+
+
+async def test_roles_and_tenants_of_tokens_decide(protected: Gateway, provider: CertifiedProvider) -> None:
+    tokens = {"anna": await provider.sign_in("anna"), "ci": await provider.machine()}
+    headers = {name: {**DEMO, "Authorization": f"Bearer {token}"} for name, token in tokens.items()}
+    me = (await protected.http.get("/me", headers=headers["anna"])).json()
+    assert (me["subject"], me["role"], me["email"]) == ("anna", "tenant_admin", "a@b.kr")
+    body = tenant(deploy=False)
+    path = f"/tenants/{body['tenant_id']}"
+
+    error_of(await protected.http.post("/tenants/", json=body, headers=headers["ci"]), 403, "FORBIDDEN")
+    created = await protected.http.post("/tenants/", json=body, headers=headers["anna"])
+    assert created.status_code == 201, created.text
+    assert (await protected.http.get(path, headers=headers["anna"])).status_code == 200
+    error_of(await protected.http.get(path, headers=headers["ci"]), 404, "TENANT_NOT_FOUND")
+    error_of(await _call(protected, await provider.sign_in("guest")), 403, "FORBIDDEN")
 
 
 async def test_a_changed_token_of_the_provider_is_refused(protected: Gateway, provider: CertifiedProvider) -> None:
