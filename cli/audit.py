@@ -137,12 +137,14 @@ def _show(verdict: Verdict, *, as_json: bool) -> None:
             }
         )
         return
-    console.print(f"{verdict.sealed} sealed rows, {verdict.waiting} that wait for their seal; head {verdict.head}")
+    console.print(
+        f"{verdict.sealed} sealed rows, {verdict.waiting} that wait for their seal; head {verdict.head}", soft_wrap=True
+    )
     if verdict.is_intact:
         console.print("The trail is intact.")
         return
-    console.print(printable(f"The trail is not as it was recorded. First: {verdict.problems[0].text}"))
+    console.print(printable(f"The trail is not as it was recorded. First: {verdict.problems[0].text}"), soft_wrap=True)
     for problem in verdict.problems[1:]:
-        console.print(printable(f"  then: {problem.text}"))
+        console.print(printable(f"  then: {problem.text}"), soft_wrap=True)
     if verdict.problem_count > MOST_PROBLEMS:
         console.print(f"  and {verdict.problem_count - MOST_PROBLEMS} more")
