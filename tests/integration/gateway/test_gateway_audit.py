@@ -4,16 +4,19 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from sqlalchemy import insert
 
 from services.gateway.audit.refusals import MOST_KINDS
 from shared.database.tables import tenants
+from shared.events import TenantDeleted
 from shared.identity.caller import Role
 from shared.subjects import Mode
 from tests.support.gateway import DEMO, Gateway, error_of, tenant
@@ -95,40 +98,55 @@ async def test_a_repeated_call_with_a_key_leaves_one_row(gateway: Gateway) -> No
     assert len(await events(gateway, tenant_id=body["tenant_id"])) == 1
 
 
-async def test_refused_calls_are_recorded_and_change_nothing(gateway: Gateway) -> None:
-    existing = (await gateway.create())["tenant_id"]
-    missing = f"missing-{uuid4().hex[:8]}"
-    answer = await gateway.http.post("/tenants/", json=tenant(tenant_id=existing), headers=DEMO)
-    error_of(answer, 409, "TENANT_ALREADY_EXISTS")
-    error_of(await gateway.http.delete(f"/tenants/{missing}", headers=DEMO), 404, "TENANT_NOT_FOUND")
-    wrong = await gateway.http.put(f"/tenants/{existing}", json={"nmae": "x"}, headers=DEMO)
-    error_of(wrong, 422, "VALIDATION_ERROR")
-    refused = await recorded(gateway, 2, tenant_id=existing, outcome="refused")
-    assert {(row["operation"], row["code"]) for row in refused} == {
-        ("createTenant", "TENANT_ALREADY_EXISTS"),
-        ("changeTenant", "VALIDATION_ERROR"),
-    }
-    [unknown] = await recorded(gateway, tenant_id=missing)
-    assert (unknown["operation"], unknown["code"]) == ("deleteTenant", "TENANT_NOT_FOUND")
-    assert unknown["request_id"]
+async def refused(gateway: Gateway, send: Callable[[], Awaitable[httpx.Response]], **filters: Any) -> dict[str, Any]:
+    """The row of a refused call. It is sent again while other tests' calls leave no row for it in their minute."""
+    found: list[dict[str, Any]] = []
+
+    async def is_there() -> bool:
+        await send()
+        found[:] = await events(gateway, outcome="refused", **filters)
+        return bool(found)
+
+    await eventually(is_there, 120)
+    return found[-1]
 
 
-async def test_repeats_of_a_refused_call_don_t_fill_the_trail(gateway: Gateway) -> None:
-    missing = f"missing-{uuid4().hex[:8]}"
-    for _ in range(30):
-        await gateway.http.delete(f"/tenants/{missing}", headers=DEMO)
-    first = await recorded(gateway, tenant_id=missing)
-    assert first[0]["repeats"] <= 30
-    varied = [f"varied-{uuid4().hex[:8]}" for _ in range(3 * MOST_KINDS)]
-    for tenant_id in varied:
-        await gateway.http.delete(f"/tenants/{tenant_id}", headers=DEMO)
+async def test_refused_calls_are_recorded(gateway: Gateway) -> None:
+    existing, missing = (await gateway.create())["tenant_id"], f"missing-{uuid4().hex[:8]}"
+    http = gateway.http
+    row = await refused(
+        gateway,
+        lambda: http.post("/tenants/", json=tenant(tenant_id=existing), headers=DEMO),
+        tenant_id=existing,
+        operation="createTenant",
+    )
+    assert row["code"] == "TENANT_ALREADY_EXISTS"
+    row = await refused(
+        gateway,
+        lambda: http.put(f"/tenants/{existing}", json={"nmae": "x"}, headers=DEMO),
+        tenant_id=existing,
+        operation="changeTenant",
+    )
+    assert row["code"] == "VALIDATION_ERROR"
+    row = await refused(gateway, lambda: http.delete(f"/tenants/{missing}", headers=DEMO), tenant_id=missing)
+    assert (row["operation"], row["code"]) == ("deleteTenant", "TENANT_NOT_FOUND")
+    assert row["request_id"]
+
+
+async def test_refused_calls_don_t_fill_the_trail(gateway: Gateway) -> None:
+    """In production mode, where no other test looks for rows of refused calls."""
+    varied = [f"varied-{uuid4().hex[:8]}" for _ in range(2 * MOST_KINDS)]
+    for tenant_id in (*varied, *[varied[0]] * 20):
+        error_of(await gateway.http.delete(f"/tenants/{tenant_id}"), 404, "TENANT_NOT_FOUND")
 
     async def others_are_counted() -> bool:
-        return any(row["code"] == "TENANT_NOT_FOUND" for row in await events(gateway, operation="various"))
+        return bool(await events(gateway, Mode.PRODUCTION, operation="various"))
 
     await eventually(others_are_counted)
-    rows = [row for row in await events(gateway, operation="deleteTenant") if row["tenant_id"] in varied]
-    assert len(rows) <= MOST_KINDS
+    rows = await events(gateway, Mode.PRODUCTION, operation="deleteTenant")
+    shown = [row["tenant_id"] for row in rows if row["tenant_id"] in varied]
+    assert len(shown) <= MOST_KINDS
+    assert shown.count(varied[0]) <= 1, "its repeats have one row, a minute later"
 
 
 async def test_measurements_and_calculations_are_not_recorded(gateway: Gateway) -> None:
@@ -266,14 +284,38 @@ async def test_who_called_is_recorded_and_so_is_who_was_turned_away(secured: Gat
     admin = {**DEMO, **issuer.as_role(Role.ADMIN, subject="person-1")}
     body = tenant()
     assert (await secured.http.post("/tenants/", json=body, headers=admin)).status_code == 201
-    error_of(await secured.http.delete(f"/tenants/{body['tenant_id']}", headers=DEMO), 401, "UNAUTHORIZED")
 
     async def are_recorded() -> bool:
-        rows = (await secured.http.get("/audit", headers=admin)).json()["events"]
+        error_of(await secured.http.delete(f"/tenants/{body['tenant_id']}", headers=DEMO), 401, "UNAUTHORIZED")
+        rows = (await secured.http.get("/audit", params={"limit": 1000}, headers=admin)).json()["events"]
         found = {(row["operation"], row["code"], row["kind"], row["subject"], row["tenant_id"]) for row in rows}
         return {
             ("createTenant", None, "person", "person-1", body["tenant_id"]),
             ("deleteTenant", "UNAUTHORIZED", "none", "", None),
         } <= found
 
-    await eventually(are_recorded)
+    await eventually(are_recorded, 120)
+
+
+async def test_a_deletion_that_is_complete_is_recorded_once_as_the_deployer_s(gateway: Gateway) -> None:
+    tenant_id = (await gateway.create())["tenant_id"]
+    deletion = (await gateway.http.delete(f"/tenants/{tenant_id}", headers=DEMO)).json()
+    [requested, _] = await events(gateway, tenant_id=tenant_id)
+    assert requested["deployment_id"] == deletion["deletion_id"]
+    gone = TenantDeleted(tenant_id=tenant_id, deletion_id=deletion["deletion_id"], generation=2)
+    await gateway.publish(gone)
+    await gateway.publish(gone)
+    [row] = await recorded(gateway, tenant_id=tenant_id, operation="completeDeletion")
+    assert (row["subject"], row["kind"], row["request_id"]) == ("deployer", "system", "req-test")
+    assert (await gateway.http.get(f"/tenants/{tenant_id}", headers=DEMO)).status_code == 404
+
+
+async def test_what_another_service_is_asked_to_do_is_recorded_before_it_is_asked(gateway: Gateway) -> None:
+    """No monitor runs here, so the call fails."""
+    tenant_id = (await gateway.create())["tenant_id"]
+    window = {"start": "2099-01-10T02:00:00+09:00", "end": "2099-01-10T04:00:00+09:00", "reason": "nodes"}
+    answer = await gateway.http.post(f"/tenants/{tenant_id}/maintenance", json=window, headers=DEMO)
+    error_of(answer, 503, "WORKER_UNAVAILABLE")
+    rows = await events(gateway, tenant_id=tenant_id, operation="announceMaintenance")
+    assert (rows[-1]["outcome"], rows[-1]["after"]["reason"]) == ("requested", "nodes")
+    assert "done" not in {row["outcome"] for row in rows}

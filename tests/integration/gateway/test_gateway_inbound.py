@@ -66,6 +66,9 @@ async def test_a_tenant_created_elsewhere_is_stored_numbered_and_on_its_way(
     stored = await appears(gateway, wanted["tenant_id"])
     assert stored["service_requirements"] == wanted["service_requirements"]
     assert (stored["generation"], stored["revision"]) == (1, 1)
+    [row] = (await gateway.get(f"/audit?tenant_id={wanted['tenant_id']}"))["events"]
+    assert (row["operation"], row["kind"]) == ("createTenant", "system")
+    assert row["subject"]
     await gateway.eventually(f"/tenants/{wanted['tenant_id']}/deployment-status", phase="validating")
 
 

@@ -201,6 +201,8 @@ async def test_drift_is_kept_beside_a_deployment_s_state_and_its_latest_report_c
     assert (await gateway.get(f"/tenants/{tenant_id}/deployment-status"))["drift"] is None
     log = (await gateway.get(f"/deployments/{deployment_id}/events"))["events"]
     assert [each["level"] for each in log] == ["info", "warning", "info", "warning", "info"]
+    trail = (await gateway.get(f"/audit?tenant_id={tenant_id}&operation=reportDrift"))["events"]
+    assert [(row["subject"], row["after"]["objects"]) for row in trail] == [("deployer", each) for each in (0, 0, 1, 1)]
 
 
 async def test_a_dropped_delivery_is_missing_in_the_log_and_nowhere_else(gateway: Gateway) -> None:
