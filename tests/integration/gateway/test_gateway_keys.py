@@ -76,6 +76,19 @@ async def test_a_key_opens_its_mode_without_the_header_and_never_the_other(gatew
     assert "X-Demo-Mode: true" in error["message"]
 
 
+async def test_a_key_sees_the_tenants_that_it_names_and_does_what_its_role_may(
+    gateway: Gateway, secured: Gateway
+) -> None:
+    mine, other = (f"scoped-{uuid4().hex[:8]}" for _ in range(2))
+    for name in (mine, other):
+        await gateway.create(Mode.DEMO, tenant_id=name, deploy=False)
+    key = (await make_key(gateway, tenants=[mine]))["key"]
+    assert (await answer_to(secured, key, f"/tenants/{mine}")).status_code == 200
+    error_of(await answer_to(secured, key, f"/tenants/{other}"), 404, "TENANT_NOT_FOUND")
+    body = {"name": "another", "role": "admin"}
+    error_of(await secured.http.post("/keys", json=body, headers=bearer(key)), 403, "FORBIDDEN")
+
+
 async def test_a_revoked_key_is_refused_here_at_once_and_elsewhere_within_seconds(
     gateway: Gateway, secured: Gateway
 ) -> None:

@@ -100,6 +100,14 @@ async def test_a_socket_without_a_valid_credential_is_closed_with_4401(
         assert await end_of(connection) == 4401
 
 
+async def test_a_socket_of_a_tenant_that_the_caller_may_not_see_is_one_of_an_unknown_tenant(
+    gateway: Gateway, watched: Gateway, tenant_id: str
+) -> None:
+    key = (await make_key(gateway, tenants=["another"]))["key"]
+    async with opened(watched, tenant_id, f"bearer.{key}") as connection:
+        assert await end_of(connection) == 4404
+
+
 async def test_a_page_of_another_origin_is_refused_with_a_valid_credential_as_well(
     gateway: Gateway, watched: Gateway, tenant_id: str
 ) -> None:
@@ -129,6 +137,18 @@ async def test_a_socket_is_closed_with_4401_when_its_key_is_revoked(
         assert answer.status_code == 204, answer.text
         assert [await end_of(by_key), await end_of(by_ticket)] == [4401, 4401]
         await check_open(other)
+
+
+async def test_a_socket_is_closed_with_4403_when_a_grant_is_taken_away(
+    gateway: Gateway, watched: Gateway, tenant_id: str
+) -> None:
+    made = await make_key(gateway, tenants=["another"])
+    path = f"/tenants/{tenant_id}/access/{made['id']}?kind=key"
+    assert (await gateway.http.put(path, headers=DEMO)).is_success
+    async with opened(watched, tenant_id, f"bearer.{made['key']}") as connection:
+        await check_open(connection)
+        assert (await gateway.http.delete(path, headers=DEMO)).is_success
+        assert await end_of(connection) == 4403
 
 
 async def test_a_ticket_opens_one_socket_at_any_copy_of_the_gateway(

@@ -1,6 +1,5 @@
 ## API keys and tickets of sockets.
 
-keys-for-administrators = API 키는 관리자만 다룰 수 있습니다
 key-not-found = 이 모드에 API 키 '{ $key_id }'이(가) 없습니다. GET /api/v1/keys로 확인하세요
 key-invalid = API 키가 유효하지 않습니다. 잘못 입력했거나 교체 또는 폐기된 키입니다
 key-expired = API 키가 만료되었습니다. 새 키를 만드세요
