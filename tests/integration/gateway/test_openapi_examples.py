@@ -12,6 +12,7 @@ from tests.support.gateway import DEMO, Gateway
 from tools.openapi_rules import Operation
 
 EXAMPLE_DEPLOYMENT = "dep-0123456789ab"
+SUBJECT = "248289761001"
 WITHOUT_WORKER = {
     "adoptNamespace": "the deployer answers it",
     "getTenantDiff": "the deployer answers it",
@@ -44,9 +45,14 @@ async def _stopped(gateway: Gateway, tenant: dict[str, Any]) -> None:
     await conclude(gateway, answer.json())
 
 
+async def _granted(gateway: Gateway, tenant: dict[str, Any]) -> None:
+    await gateway.http.put(f"/tenants/{tenant['tenant_id']}/access/{SUBJECT}", headers=DEMO)
+
+
 FIRST: Mapping[str, Callable[[Gateway, dict[str, Any]], Awaitable[None]]] = {
     "getDeploymentDiff": _rendered,
     "restartTenant": conclude,
+    "revokeTenantAccess": _granted,
     "rollBackTenant": _changed,
     "startTenant": _stopped,
     "stopTenant": conclude,
@@ -60,7 +66,7 @@ async def test_each_example_gets_the_documented_answer(gateway: Gateway, operati
     expected = 503 if name in WITHOUT_WORKER else operation.success
     for number, body in enumerate(operation.body_examples or [None]):
         known = {"tenant_id": f"example-{name.lower()}-{number}", "deployment_id": EXAMPLE_DEPLOYMENT, "window_id": "1"}
-        known["version"] = "0"
+        known |= {"version": "0", "subject": SUBJECT}
         if "{key_id}" in operation.path:
             key = await gateway.http.post("/keys", json={"name": name, "role": "admin"}, headers=DEMO)
             known["key_id"] = key.json()["id"]
