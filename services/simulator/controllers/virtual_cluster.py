@@ -33,9 +33,9 @@ from shared.kube.objects import Obj
 from shared.kube.texts import format_time
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
-# Seconds of real time, and at most twice as long; a real API server compacts etcd as often. The changes of an idle
-# cluster would otherwise be more than half of its memory.
-CHANGES_KEPT_SECONDS = 300.0
+# Seconds of real time, and at most twice as long; the watch cache of a real API server keeps as much. The changes of an
+# idle cluster, such as the status of autoscalers every 15 s, would otherwise be a large part of its memory.
+CHANGES_KEPT_SECONDS = 75.0
 # Dispatched first at a start: pods need their nodes and namespaces.
 _FIRST = ("namespaces", "nodes")
 

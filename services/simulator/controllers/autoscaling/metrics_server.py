@@ -7,7 +7,7 @@ One extension: where a pod or node has GPUs, its usage also has `nvidia.com/gpu`
 1.8 GPUs busy), because the monitor would otherwise need a second source. Other clients ignore it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -58,27 +58,33 @@ class _Scrape(NamedTuple):
 class _MeasuredPod:
     """A pod with its last measurement. Of ten thousand pods that are read every 5 s, a third is measured each time."""
 
-    __slots__ = ("_encoded", "_loads", "_measured_at", "_since", "_turn", "node", "pod", "usages")
+    __slots__ = ("_encoded", "_loads", "_measured_at", "_next_at", "_since", "_turn", "node", "pod", "usages")
 
     def __init__(self, pod: Obj) -> None:
         self.pod, self.node = pod, node_of(pod)
         self._loads = container_loads(pod)
         self._since = max((load.running_since.timestamp() for load in self._loads), default=0.0)
         self._turn = crc32(pod["metadata"]["uid"].encode()) % SCRAPE_SECONDS
-        self._measured_at = -1
+        self._measured_at = self._next_at = -1
         self._encoded: bytes | None = None
         self.usages: list[ResourceUsage] = []
         """By container; empty if none runs."""
 
     def measure(self, second: int) -> None:
-        """Measure, unless the last measurement is the newest there is at this second. A pod that just started is."""
-        due = second - (second - self._turn) % SCRAPE_SECONDS
-        if due < self._since:
-            due = second
-        if due != self._measured_at:
-            moment = _scrape_at(due).moment
-            self.usages = [usage_at(load, moment) for load in self._loads]
-            self._measured_at, self._encoded = due, None
+        """Measure, unless the last measurement holds at this second. A pod that just started is measured at once."""
+        if self._measured_at <= second < self._next_at:
+            return
+        turn = second - (second - self._turn) % SCRAPE_SECONDS
+        self._measured_at = second if turn < self._since else turn
+        self._next_at = turn + SCRAPE_SECONDS
+        moment = _scrape_at(self._measured_at).moment
+        self.usages = [usage_at(load, moment) for load in self._loads]
+        self._encoded = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a container runs."""
+        return bool(self._loads)
 
     @property
     def encoded(self) -> bytes:
@@ -109,6 +115,8 @@ class MetricsServer:
     def __init__(self, context: ControllerContext) -> None:
         self._context = context
         self._kept: dict[ObjectKey, _MeasuredPod] = {}
+        # Those with running containers, in the order of a list; None after a change.
+        self._running_pods: list[_MeasuredPod] | None = None
         context.changes.watch("pods", self._on_pod)
 
     def pod_metrics(self, namespace: str | None = None) -> list[Measurement]:
@@ -135,19 +143,32 @@ class MetricsServer:
                     total[2] += used.gpu
         return {name: ResourceUsage(*total) for name, total in sums.items()}
 
-    def _running(self, namespace: str | None) -> Iterator[_MeasuredPod]:
+    def _running(self, namespace: str | None) -> list[_MeasuredPod]:
         """The pods with running containers, measured."""
+        if namespace is not None:
+            found = self._find_running(namespace)
+        elif self._running_pods is None:
+            found = self._running_pods = self._find_running(None)
+        else:
+            found = self._running_pods
         second = int(self._context.clock.now().timestamp())
+        for measured in found:
+            measured.measure(second)
+        return found
+
+    def _find_running(self, namespace: str | None) -> list[_MeasuredPod]:
+        found = []
         for pod in self._context.store.list("pods", namespace):
             key = key_of(pod)
             measured = self._kept.get(key)
             if measured is None or measured.pod is not pod:
                 measured = self._kept[key] = _MeasuredPod(pod)
-            measured.measure(second)
-            if measured.usages:
-                yield measured
+            if measured.is_running:
+                found.append(measured)
+        return found
 
     def _on_pod(self, old: Obj | None, new: Obj | None) -> None:
+        self._running_pods = None
         if changed := old or new:
             self._kept.pop(key_of(changed), None)
 
