@@ -51,6 +51,11 @@ class Rung:
     problems: list[str] = field(default_factory=list)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether all of its tenants ran and were idle while it was observed."""
+        return self.climb.running >= self.climb.tenants
+
+    @property
     def cores(self) -> float:
         """Of all programs."""
         return sum(self.cpu.values())
@@ -90,7 +95,7 @@ async def observe(stack: RunningStack, kind: str, climb: Climb, seconds_to_runni
         counted=Counted(more.events / elapsed, more.nats_bytes / elapsed, more.wal_bytes / elapsed),
         stored=stored,
         whole_slices=sum(found >= tenants for found in by_slice.values()),
-        samples=sum(by_slice.values()) / (tenants * SLICES) if tenants else 0.0,
+        samples=min(1.0, sum(by_slice.values()) / (tenants * SLICES)) if tenants else 0.0,
         list_seconds=listing,
         post_seconds=posting,
         problems=problems,

@@ -66,13 +66,13 @@ def by_program(rungs: Sequence[Rung]) -> Table:
 
 
 def of_fit(rungs: Sequence[Rung]) -> Table:
-    """What a tenant of each size costs, and how many there may be before a limit."""
+    """What a tenant of each size costs, and how many may be before a limit, by rungs that were reached as a whole."""
     cores = os.cpu_count() or 1
     table = Table(title="A tenant costs, and the walls that follow")
     for column in ("", "without tenants", "each tenant", "last against first", "wall"):
         table.add_column(column, justify="left" if not column else "right")
     for kind in dict.fromkeys(rung.kind for rung in rungs):
-        own = [rung for rung in rungs if rung.kind == kind]
+        own = [rung for rung in rungs if rung.kind == kind and rung.is_whole]
         walls: list[tuple[str, str, Callable[[Rung], float], float, float, str]] = [
             ("all programs", "one core", lambda rung: rung.cores, 1.0, 1000, "mcores"),
             ("all programs", f"{cores} cores", lambda rung: rung.cores, float(cores), 1000, "mcores"),
