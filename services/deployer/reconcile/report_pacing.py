@@ -2,8 +2,8 @@
 
     at once            a new phase
     1 s after the last a pod has a problem that it didn't have
-    2 s                an object has become available or failed, or is no longer
-    5 s                other changes: ready replicas, percentages, which objects the message names
+    4 s                an object has become available or failed, or is no longer
+    10 s               other changes: ready replicas, percentages, which objects the message names
 
 Each event is written into the record, published, projected into rows and sent to every client that follows. So pauses
 grow with the number of tenants that this replica works on: together they publish about as many as `_FEW` of them.
@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 
 from services.deployer.state.progress_report import ProgressReport
 
-_PROBLEM, _OUTCOME, _OTHER = timedelta(seconds=1), timedelta(seconds=2), timedelta(seconds=5)
+_PROBLEM, _OUTCOME, _OTHER = timedelta(seconds=1), timedelta(seconds=4), timedelta(seconds=10)
 _FEW = 8
 """Tenants at work up to which the pauses stay as they are."""
-_MOST = timedelta(seconds=15)
+_MOST = timedelta(seconds=20)
 """The longest pause, with however many tenants at work: a client that follows one should see that it goes on."""
 _UNDERWAY = frozenset({"Pending", "Progressing"})
 """States of an object from which it goes on by itself."""

@@ -160,7 +160,7 @@ async def test_a_stop_waits_until_no_pod_is_left_and_spares_the_pods_of_others()
     def end_the_pod(what: str) -> None:
         """After the replicas are gone, and progress with the remaining pod was published."""
         if what == "after patch Deployment":
-            scenario.now += timedelta(seconds=5)
+            scenario.now += timedelta(seconds=10)
         if what == "after publish deploy.progressed":
             seen.extend(event.message for event in scenario.events_of("dep-3") if isinstance(event, DeployEvent))
             scenario.cluster.finish_removal(

@@ -158,7 +158,7 @@ async def test_an_outage_is_reported_with_the_name_of_the_cluster_until_the_time
     assert failed.message == "not done within 5m: waiting for the Kubernetes API of cluster demo: connection refused"
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(0.0, 1), (0.5, 2), (2.0, 6)])
+@pytest.mark.parametrize(("seconds", "expected"), [(0.0, 1), (1.0, 2), (4.0, 6)])
 async def test_of_many_objects_of_a_phase_only_some_are_news(seconds: float, expected: int) -> None:
     """With the objects after one another: the fake cluster answers at once."""
     scenario = TenantScenario()

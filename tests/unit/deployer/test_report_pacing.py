@@ -34,9 +34,9 @@ def test_a_new_phase_is_due_at_once() -> None:
 @pytest.mark.parametrize(
     ("wanted", "seconds"),
     [
-        (report("1/4"), 5.0),
-        (report("4/4", "Available"), 2.0),
-        (report("0/4", "Failed"), 2.0),
+        (report("1/4"), 10.0),
+        (report("4/4", "Available"), 4.0),
+        (report("0/4", "Failed"), 4.0),
         (report("0/4", "Progressing", Phase.SCALING_SERVICES, "Deployment tts: ImagePullBackOff"), 1.0),
     ],
 )
@@ -46,7 +46,7 @@ def test_the_pause_depends_on_what_changed(wanted: ProgressReport, seconds: floa
 
 def test_a_service_that_is_no_longer_available_is_reported_as_soon_as_one_that_became_so() -> None:
     pacing = ReportPacing(report("4/4", "Available"), START)
-    assert due_after(pacing, report("3/4", "Progressing")) == 2.0
+    assert due_after(pacing, report("3/4", "Progressing")) == 4.0
 
 
 def test_a_problem_that_comes_and_goes_is_news_once() -> None:
@@ -54,10 +54,10 @@ def test_a_problem_that_comes_and_goes_is_news_once() -> None:
     pacing = ReportPacing(report(), START)
     for problem in (pull, backoff):
         pacing.note(report("0/4", "Progressing", Phase.SCALING_SERVICES, problem), START)
-    assert due_after(pacing, report("0/4", "Progressing", Phase.SCALING_SERVICES, pull)) == 5.0
+    assert due_after(pacing, report("0/4", "Progressing", Phase.SCALING_SERVICES, pull)) == 10.0
 
 
-@pytest.mark.parametrize(("at_work", "seconds"), [(1, 2.0), (8, 2.0), (16, 4.0), (64, 15.0)])
+@pytest.mark.parametrize(("at_work", "seconds"), [(1, 4.0), (8, 4.0), (16, 8.0), (64, 20.0)])
 def test_many_tenants_at_work_share_the_events_of_a_few(at_work: int, seconds: float) -> None:
     assert due_after(ReportPacing(report(), START), report("4/4", "Available"), at_work) == seconds
 
