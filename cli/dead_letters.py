@@ -18,8 +18,9 @@ from rich.text import Text
 
 from shared.access import OPERATOR, inbox
 from shared.bus.dead_letters import DeadLetters, Letter
+from shared.bus.nats_login import connection_options
 from shared.errors import EcpError
-from shared.settings import load
+from shared.settings import BusSettings, load
 from shared.subjects import Mode
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, replay, drop.")
@@ -105,7 +106,8 @@ def _run(demo: bool, action: Callable[[DeadLetters], Awaitable[T]]) -> T:
 
 async def _connected(url: str, demo: bool, action: Callable[[DeadLetters], Awaitable[T]]) -> T:
     client = await nats.connect(
-        url,
+        # NATS_CA_FILE and the like are read as in every service.
+        **connection_options(BusSettings(nats_url=url)),
         allow_reconnect=False,
         connect_timeout=2,
         name="ecp-operator",

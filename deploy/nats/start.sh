@@ -31,6 +31,18 @@ account_of() {
     sed -e "s/@NAME@/$name/g" -e "s/@PASSWORD@/$password/g" "$(dirname "$config")/system.conf.in"
 }
 
+# TLS, which begins before the server sends anything. With NATS_TLS_VERIFY clients need a certificate of the same authority.
+tls() {
+    [ -n "${NATS_TLS_FOLDER:-}" ] || return 0
+    for file in nats.crt nats.key ca.crt; do
+        [ -r "$NATS_TLS_FOLDER/$file" ] || fail "NATS_TLS_FOLDER: $NATS_TLS_FOLDER/$file can't be read"
+    done
+    verify=false
+    case ${NATS_TLS_VERIFY:-} in 1 | on | true | yes) verify=true ;; esac
+    printf 'tls { cert_file: "%s/nats.crt", key_file: "%s/nats.key", ca_file: "%s/ca.crt", verify: %s, handshake_first: true }\n' \
+        "$NATS_TLS_FOLDER" "$NATS_TLS_FOLDER" "$NATS_TLS_FOLDER" "$verify"
+}
+
 if [ -d "$earlier" ]; then
     [ ! -e "$ours" ] || fail "$earlier has streams of another version than those in $ours: remove one of the two"
     mv "$earlier" "$ours"
@@ -40,6 +52,7 @@ umask 077
 mkdir -p "$made"
 cp "$config" "$made/nats.conf"
 cp "$(dirname "$config")/accounts.conf" "$made/accounts.conf"
+tls > "$made/tls.conf"
 : > "$made/systems.conf"
 for system in ${NATS_OUTSIDE_SYSTEMS:-}; do
     account_of "$system" >> "$made/systems.conf"

@@ -246,3 +246,19 @@ def test_with_a_real_cluster_only_the_deployer_and_the_monitor_have_a_kubeconfig
     assert set(mounted) == {"deployer", "monitor"}
     assert mounted["deployer"].startswith("${KUBERNETES_CONFIG_PATH:")
     assert mounted["monitor"].startswith("${MONITOR_KUBERNETES_CONFIG_PATH:")
+
+
+def test_with_tls_every_service_checks_what_it_connects_to() -> None:
+    overlay = yaml.safe_load((ROOT / "deploy" / "compose" / "tls.yaml").read_text(encoding="utf-8"))["services"]
+    for name, service in SERVICES.items():
+        environment = {**service.get("environment", {}), **overlay.get(name, {}).get("environment", {})}
+        urls = {variable: url for variable, url in environment.items() if variable.endswith("_URL")}
+        on_nats = [url for variable, url in urls.items() if variable in ("NATS_URL", "OPERATOR_NATS_URL")]
+        assert all(url.startswith("tls://") for url in on_nats), name
+        assert not on_nats or environment["NATS_CA_FILE"] == "/etc/ecp-tls/ca.crt"
+        # The step `roles` uses the servers' sockets.
+        databases = [url for variable, url in urls.items() if "DATABASE" in variable and name != "roles"]
+        assert all(url.endswith("?sslmode=verify-full&sslrootcert=/etc/ecp-tls/ca.crt") for url in databases), name
+    for name in ("postgres", "postgres-demo", "k8s-simulator-postgres"):
+        assert overlay[name]["command"][: len(SERVICES[name]["command"])] == SERVICES[name]["command"]
+        assert "ssl=on" in overlay[name]["command"]
