@@ -1,6 +1,6 @@
 """Who calls, whatever proved it: a token, an API key, an account of the bus, or nothing while authentication is off."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -52,6 +52,8 @@ class Caller:
     email: str | None = None
     expires_at: float | None = None
     """Unix seconds at which its proof ends; None never."""
+    proven_by: str | None = field(default=None, repr=False)
+    """Of an API key: which of its secrets, by the hash that is stored of it. What is made with one ends with it."""
 
     def has(self, role: Role) -> bool:
         """Whether it may do what `role` may."""

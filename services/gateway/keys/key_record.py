@@ -28,6 +28,7 @@ class KeyRecord:
             return self.expires_at
         return min(self.expires_at, self.previous_until) if is_previous and self.previous_until else None
 
-    def caller(self, until: datetime) -> Caller:
-        """Who calls with this key. Its proof ends at `until`."""
-        return Caller(self.key_id, CallerKind.KEY, self.role, self.tenants, expires_at=until.timestamp())
+    def caller(self, digest: bytes, until: datetime) -> Caller:
+        """Who calls with the secret of this digest, which ends at `until`."""
+        ends_at = until.timestamp()
+        return Caller(self.key_id, CallerKind.KEY, self.role, self.tenants, expires_at=ends_at, proven_by=digest.hex())

@@ -47,28 +47,33 @@ class KeyVerifier:
         """Who calls. Raises Refused (UNAUTHORIZED, FORBIDDEN in the other mode), DependencyUnavailable."""
         key = parse_key(credential)
         record = await self.cache.get(key) if key is not None else None
-        until = record.end_of(digest_of(credential)) if record is not None else None
-        if key is None or record is None or until is None:
+        if key is None or record is None:
             raise _invalid()
-        self._check_end(until)
+        digest = digest_of(credential)
+        until = self._checked_end(record, digest)
         _choose_mode(key.mode)
         self.uses.note(key)
-        return record.caller(until)
+        return record.caller(digest, until)
 
     async def again(self, credential: str, caller: Caller) -> Caller:
         """The same for an open socket: a key may be sent any number of times."""
         return await self.caller(credential)
 
-    async def still(self, mode: Mode, key_id: str) -> None:
-        """Raise Refused once the key by which something was made (a ticket) is revoked or has expired."""
-        record = await self.cache.get(KeyText(mode, key_id))
-        if record is None:
+    async def still(self, mode: Mode, caller: Caller) -> None:
+        """Raise Refused once the secret by which `caller` made something (a ticket) is replaced, revoked or expired."""
+        record = await self.cache.get(KeyText(mode, caller.subject))
+        if record is None or caller.proven_by is None:
             raise _invalid()
-        self._check_end(record.expires_at)
+        self._checked_end(record, bytes.fromhex(caller.proven_by))
 
-    def _check_end(self, until: datetime) -> None:
+    def _checked_end(self, record: KeyRecord, digest: bytes) -> datetime:
+        """When the secret with this digest ends. Raises Refused if that is over, or it isn't one of the key's."""
+        until = record.end_of(digest)
+        if until is None:
+            raise _invalid()
         if until <= self._now():
             raise unauthorized("key-expired", "the API key has expired; make another one")
+        return until
 
     async def _read(self, key: KeyText) -> KeyRecord | None:
         async with self._databases[key.mode].begin() as connection:

@@ -14,6 +14,7 @@ def to_fields(caller: Caller) -> dict[str, Any]:
         "tenants": sorted(caller.tenants) if caller.tenants is not None else None,
         "email": caller.email,
         "expires_at": caller.expires_at,
+        "proven_by": caller.proven_by,
     }
 
 
@@ -27,4 +28,5 @@ def from_fields(fields: dict[str, Any]) -> Caller:
         frozenset(tenants) if tenants is not None else None,
         fields["email"],
         fields["expires_at"],
+        fields["proven_by"],
     )

@@ -14,8 +14,8 @@ from shared.identity.caller import Caller, CallerKind
 from shared.identity.verifiers import unauthorized
 from shared.subjects import Mode
 
-CheckKey = Callable[[Mode, str], Awaitable[None]]
-"""Raises Refused once the key with this id, by which a ticket was made, has ended."""
+CheckKey = Callable[[Mode, Caller], Awaitable[None]]
+"""Raises Refused once the secret of the key by which this caller made a ticket has ended."""
 
 
 class TicketVerifier:
@@ -45,7 +45,7 @@ class TicketVerifier:
         if caller.expires_at is not None and caller.expires_at <= time.time():
             raise unauthorized("ticket-ended", "what the ticket was made with has expired")
         if caller.kind is CallerKind.KEY:
-            await self._check_key(request_context.current().mode, caller.subject)
+            await self._check_key(request_context.current().mode, caller)
         return caller
 
     async def _use(self, mode: Mode, ticket: str) -> dict[str, object] | None:

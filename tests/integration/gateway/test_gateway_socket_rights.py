@@ -151,6 +151,27 @@ async def test_a_socket_is_closed_with_4403_when_a_grant_is_taken_away(
         assert await end_of(connection) == 4403
 
 
+async def test_after_a_rotation_the_sockets_of_the_replaced_secret_end_with_it(
+    gateway: Gateway, watched: Gateway, tenant_id: str
+) -> None:
+    leaked = await make_key(gateway)
+    path, unused = f"/keys/{leaked['id']}/rotate", await make_ticket(watched, leaked["key"])
+    ticket = await make_ticket(watched, leaked["key"])
+    async with (
+        opened(watched, tenant_id, f"bearer.{leaked['key']}") as by_key,
+        opened(watched, tenant_id, query=f"?ticket={ticket}") as by_ticket,
+    ):
+        for connection in (by_key, by_ticket):
+            await check_open(connection)
+        rotated = (await gateway.http.post(path, json={"overlap_minutes": 0}, headers=DEMO)).json()
+        assert [await end_of(by_key), await end_of(by_ticket)] == [4401, 4401]
+    async with opened(watched, tenant_id, query=f"?ticket={unused}") as late:
+        assert await end_of(late) == 4401
+    ticket = await make_ticket(watched, rotated["key"])
+    async with opened(watched, tenant_id, query=f"?ticket={ticket}") as present:
+        await check_open(present)
+
+
 async def test_a_ticket_opens_one_socket_at_any_copy_of_the_gateway(
     gateway: Gateway, secured: Gateway, watched: Gateway, tenant_id: str
 ) -> None:

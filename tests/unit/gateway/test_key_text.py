@@ -79,12 +79,13 @@ def test_a_key_without_a_rotation_has_one_secret() -> None:
 
 
 def test_the_caller_has_the_rights_of_its_key_and_its_end() -> None:
-    caller = record().caller(NOW)
-    assert caller == Caller("k1", CallerKind.KEY, Role.OPERATOR, frozenset({"a"}), expires_at=NOW.timestamp())
+    caller = record().caller(b"\x01\xff", NOW)
+    rights = ("k1", CallerKind.KEY, Role.OPERATOR, frozenset({"a"}))
+    assert caller == Caller(*rights, expires_at=NOW.timestamp(), proven_by="01ff")
 
 
 @pytest.mark.parametrize(
-    "caller", [LOCAL, Caller("x", CallerKind.PERSON, None, frozenset({"b", "a"}), "x@example.com", 12.5)]
+    "caller", [LOCAL, Caller("x", CallerKind.PERSON, None, frozenset({"b", "a"}), "x@example.com", 12.5, "01ff")]
 )
 def test_a_ticket_gives_back_the_caller_that_it_was_made_for(caller: Caller) -> None:
     assert from_fields(to_fields(caller)) == caller
