@@ -84,6 +84,7 @@ async def _refuse(error: EcpError, scope: Scope, receive: Receive, send: Send) -
         headers = {"WWW-Authenticate": challenge(error)} if status == HTTPStatus.UNAUTHORIZED else {}
         await error_response(error, headers)(scope, receive, send)
         return
+    request_context.current().refusal = error
     # Accept first: a browser shows the close code to the page, but not why a handshake failed.
     await receive()
     await send({"type": "websocket.accept"})

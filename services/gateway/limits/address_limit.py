@@ -1,8 +1,9 @@
 """Limits by address, before authentication: of all calls, and of credentials that proved nothing.
 
 The second bound is small, so that guesses cost little. While it is used up, calls from this address with credentials
-are refused unheard, except for credentials that were proven a short while ago: behind a company's one address a program
-with an expired key would else lock out all others. Of these only digests are kept.
+are refused unheard, except for credentials that were proven a short while ago. One that has ended counts once a minute:
+behind a company's one address a program that repeats an expired key would else lock out every token that is renewed
+there, and every ticket. Of credentials only digests are kept.
 """
 
 import hashlib
@@ -21,7 +22,12 @@ UNLIMITED = frozenset({"/health", "/ready", "/metrics"})
 _PROVEN = (CallerKind.PERSON, CallerKind.KEY)
 _UNAUTHORIZED = (401, 4401)
 _PROVEN_SECONDS = 600.0
-_MOST_PROVEN = 5000
+_ENDED_SECONDS = 60.0
+"""As long as the window of the rate."""
+_ENDED = frozenset({"key-expired", "key-invalid", "token-expired"})
+"""Refusals of what once was right. A repeated one costs little; that of a ticket writes to the database, that of an
+unknown key waits for the provider, so each of those counts."""
+_MOST_CREDENTIALS = 5000
 
 
 class AddressLimit:
@@ -41,7 +47,8 @@ class AddressLimit:
         self._failures = failures
         self._credential = credential
         self._count_refusal = count_refusal
-        self._proven = ProvenCredentials()
+        self._proven = RecentCredentials(_PROVEN_SECONDS)
+        self._ended = RecentCredentials(_ENDED_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket") or scope["path"] in UNLIMITED:
@@ -81,37 +88,44 @@ class AddressLimit:
                 await self._learn(address, digest, is_refused=status in _UNAUTHORIZED)
 
     async def _learn(self, address: str, digest: bytes, *, is_refused: bool) -> None:
-        is_proven = request_context.current().caller.kind in _PROVEN
+        request = request_context.current()
+        is_proven = request.caller.kind in _PROVEN
         if is_refused:
             self._proven.forget(digest)
         elif is_proven:
             self._proven.add(digest)
         # A socket whose key was revoked while it was open is no guess.
-        if is_refused and not is_proven:
-            await self._failures.hit(address)
+        if not is_refused or is_proven or self._ended.has(digest):
+            return
+        await self._failures.hit(address)
+        if request.refusal is not None and request.refusal.message_id in _ENDED:
+            self._ended.add(digest)
 
 
-class ProvenCredentials:
-    """Digests of credentials that proved a caller within the last minutes, a bounded number of them."""
+class RecentCredentials:
+    """Digests of credentials that had some outcome within the last seconds, a bounded number of them."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, most: int = _MOST_PROVEN) -> None:
+    def __init__(
+        self, seconds: float, clock: Callable[[], float] = time.monotonic, most: int = _MOST_CREDENTIALS
+    ) -> None:
+        self._seconds = seconds
         self._clock = clock
         self._most = most
         self._until: dict[bytes, float] = {}
 
     def add(self, digest: bytes) -> None:
-        """It has just proved a caller."""
+        """It has just had the outcome."""
         self._until.pop(digest, None)
-        self._until[digest] = self._clock() + _PROVEN_SECONDS
+        self._until[digest] = self._clock() + self._seconds
         if len(self._until) > self._most:
             del self._until[next(iter(self._until))]
 
     def forget(self, digest: bytes) -> None:
-        """It proves nothing any more."""
+        """It has another outcome now."""
         self._until.pop(digest, None)
 
     def has(self, digest: bytes) -> bool:
-        """Whether it has proved a caller a short while ago. It is still verified."""
+        """Whether it had the outcome a short while ago. It is verified all the same."""
         return self._until.get(digest, 0.0) > self._clock()
 
 

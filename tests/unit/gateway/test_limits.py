@@ -9,18 +9,19 @@ from starlette.types import Scope
 from services.gateway.access.credentials import any_credential
 from services.gateway.http import request_context
 from services.gateway.http.middleware import RequestScope
-from services.gateway.limits.address_limit import AddressLimit, ProvenCredentials
+from services.gateway.limits.address_limit import AddressLimit, RecentCredentials
 from services.gateway.limits.bounded_storage import BoundedStorage
 from services.gateway.limits.identity_limit import IdentityLimit
 from services.gateway.limits.rates import Rate
 from shared.identity.caller import LOCAL, Caller, CallerKind, Role
+from shared.identity.verifiers import unauthorized
 from tests.support.asgi import call
 
 PERSON = Caller("alice", CallerKind.PERSON, Role.VIEWER)
 
 
 class Application:
-    """Answers 401 to credentials that begin with `wrong`, and knows all others."""
+    """Answers 401 to credentials that begin with `wrong` or `expired`, and knows all others."""
 
     def __init__(self, caller: Caller = PERSON) -> None:
         self.caller = caller
@@ -28,13 +29,15 @@ class Application:
         self.ended = ""
 
     def refuses(self, credential: str) -> bool:
-        return credential.startswith("wrong") or (credential != "" and credential == self.ended)
+        return credential.startswith(("wrong", "expired")) or (credential != "" and credential == self.ended)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         self.calls += 1
         is_wrong = self.refuses(any_credential(scope))
         if not is_wrong and any_credential(scope):
             request_context.current().caller = self.caller
+        if any_credential(scope).startswith("expired"):
+            request_context.current().refusal = unauthorized("key-expired", "it has expired")
         await send({"type": "http.response.start", "status": 401 if is_wrong else 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
@@ -113,6 +116,13 @@ async def test_behind_the_same_address_proven_credentials_and_calls_without_any_
     assert await status(app, "unknown until now", address="192.0.2.2") == 200
 
 
+async def test_a_program_that_repeats_an_expired_key_does_not_lock_out_new_tokens_of_its_address() -> None:
+    app, _ = limited(Application(), failures=3)
+    assert [await status(app, "expired") for _ in range(10)] == [401] * 10
+    assert await status(app, "renewed a moment ago") == 200
+    assert [await status(app, f"expired {number}") for number in range(4)] == [401, 401, 429, 429]
+
+
 async def test_a_credential_that_ends_is_a_wrong_one_from_then_on() -> None:
     application = Application()
     app, _ = limited(application, failures=2)
@@ -160,9 +170,9 @@ async def test_the_counters_of_a_flood_of_addresses_make_room() -> None:
     assert not await rate.has_left("a busy one")
 
 
-async def test_proven_credentials_are_bounded_and_expire() -> None:
+async def test_recent_credentials_are_bounded_and_expire() -> None:
     now = 0.0
-    proven = ProvenCredentials(clock=lambda: now, most=2)
+    proven = RecentCredentials(600, clock=lambda: now, most=2)
     for each in (b"1", b"2", b"3"):
         proven.add(each)
     assert [proven.has(each) for each in (b"1", b"2", b"3")] == [False, True, True]
