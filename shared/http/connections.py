@@ -4,8 +4,9 @@
     head       a request's head must be there within `head_seconds` of the first byte (or of the connection)
     body       and its body within `body_seconds` of the head; else 408 and the end, so that 200 half requests are none
     answer     a client that doesn't read for `write_seconds` is left, unless its watch has nothing to read
-    number     past `most()` connections the oldest that is idle or has no whole head makes room. If all are at work,
-               the new one is marked: `crowd` answers it 503, and serves only `/health` and its like
+    number     past `most()` connections the oldest that is idle, has no whole head or only owes what follows its
+               answer (a body, a socket's close) makes room. If all are at work, the new one is marked: `crowd` answers
+               it 503, and serves only `/health` and its like
 
 The number follows the process's limit of file descriptors, of which some are kept for databases, NATS and files.
 """
@@ -85,6 +86,11 @@ class BoundedConnection(H11Protocol):
         """Whether no request is in progress: between two, or before the head of one is complete."""
         return bool(self.conn.their_state is h11.IDLE)
 
+    @property
+    def may_end(self) -> bool:
+        """Whether it makes room for others: a body that follows its answer, as a 401, changes nothing any more."""
+        return self.is_waiting or (self.cycle is not None and bool(self.cycle.response_complete))
+
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._watch()
@@ -161,14 +167,11 @@ class BoundedConnection(H11Protocol):
 
 
 def make_room(connections: set[Any], *, but: object = None) -> bool:
-    """End the oldest connection that has no request in progress; False if there is none."""
+    """End the oldest connection with nothing in progress, an HTTP one or a socket; False if there is none."""
     idle = [
         each
         for each in connections
-        if each is not but
-        and isinstance(each, BoundedConnection)
-        and each.is_waiting
-        and not each.transport.is_closing()
+        if each is not but and getattr(each, "may_end", False) and not each.transport.is_closing()
     ]
     if not idle:
         return False

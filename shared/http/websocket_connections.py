@@ -35,6 +35,15 @@ class BoundedSocket(WebSocketsSansIOProtocol):
     limits = ConnectionLimits()
     _writing: asyncio.TimerHandle | None = None
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.began = self.loop.time()
+
+    @property
+    def may_end(self) -> bool:
+        """Whether it makes room for others (`connections.make_room`): its client only owes the answer to our close."""
+        return self.close_sent
+
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.close_sent:

@@ -208,6 +208,32 @@ async def test_the_oldest_idle_connection_makes_room_for_a_new_one() -> None:
         assert await clients[0].has_ended()
 
 
+async def refusing(scope: Any, receive: Any, send: Any) -> None:
+    """Refuses sockets and POSTs before a body is read, as authentication does, and serves the rest."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close", "code": 4401})
+    else:
+        await PlainTextResponse("ok", 401 if scope["method"] == "POST" else 200)(scope, receive, send)
+
+
+@pytest.mark.parametrize(
+    ("opening", "status"),
+    [(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n", 401), (UPGRADE, 101)],
+    ids=["body that never comes", "close that is never answered"],
+)
+async def test_clients_that_were_refused_and_stay_take_the_place_of_no_other(opening: bytes, status: int) -> None:
+    get = HEALTH.replace(b"/health", b"/other")
+    async with (
+        serving(refusing, ConnectionLimits(connections=4), sockets=40) as server,
+        connected(server.config.port, *[opening] * 4) as clients,
+    ):
+        assert [await client.status() for client in clients] == [status] * 4
+        async with connected(server.config.port, get) as [other]:
+            assert await other.status() == 200
+
+
 async def test_where_all_are_at_work_more_are_told_to_come_again_and_health_answers() -> None:
     app = App()
     waiting, other = (HEALTH.replace(b"/health", path) for path in (b"/wait", b"/other"))
