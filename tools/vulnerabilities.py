@@ -1,6 +1,7 @@
 """`python -m tools.vulnerabilities`: known vulnerabilities of the locked packages, as the package index publishes them.
 
-Exit status 1 if there is one that IGNORED doesn't name, 2 if the index can't be reached. PyPI's description of a
+Exit status 1 if there is one that IGNORED doesn't name. Without an index that describes releases it prints that nothing
+was scanned. In CI it informs and fails nothing: an advisory of today is no fault of the commit. PyPI's description of a
 release lists the advisories of the Python Packaging Advisory Database. Its address is the one that pip has built in,
 so an index of a company, which has no such description, is not asked.
 """
@@ -94,7 +95,7 @@ def main() -> int:
         found = list(scan(packages))
     except IndexAway as error:
         print(f"Not scanned: the package index can't be asked ({error}).")
-        return 2
+        return 0
     for each in found:
         print(each)
     print(f"{len(packages)} packages, {len(found)} known vulnerabilities")

