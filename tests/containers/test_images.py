@@ -121,7 +121,7 @@ class World:
     def infrastructure(self) -> None:
         """Start NATS with its accounts, and the databases; each service waits for both by itself."""
         nats = DockerContainer(IMAGES["nats"]).with_command("--config /etc/nats/nats.conf")
-        for path in (ACCOUNTS, ACCOUNTS.with_name("systems.conf"), ACCOUNTS.with_name("nats.conf")):
+        for path in sorted(ACCOUNTS.parent.glob("*.conf")):
             nats = nats.with_copy_into_container(path, f"/etc/nats/{path.name}")
         self._join(nats.with_envs(**{variable(account): PASSWORD for account in ACCESS}), "nats")
         for name in ("postgres", "postgres-demo"):
