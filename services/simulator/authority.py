@@ -39,6 +39,8 @@ NAMES: Final = (
 _AUTHORITY_DAYS: Final = 3650
 _SERVER_DAYS: Final = 365
 _RENEWAL: Final = timedelta(days=30)
+_SHORTEST_TOKEN: Final = 20
+"""Characters that can't be guessed. An empty file would be a token that everyone has."""
 _SKEW: Final = timedelta(minutes=5)
 """Clients whose clock is late accept a new certificate."""
 
@@ -61,7 +63,7 @@ class Authority:
             self._key, self._certificate = self._authority()
             self.renew_if_due()
             self.signing_key = self._kept("tokens.key", _new_key)
-            self.administrator_token = self._kept("admin.token", lambda: secrets.token_urlsafe(32).encode()).decode()
+            self.administrator_token = self._token()
         except (OSError, ValueError) as error:
             named = getattr(error, "filename", None) or folder
             raise FolderUnusable(f"{named} can't be used: {error}; correct that, or remove the folder") from error
@@ -84,6 +86,15 @@ class Authority:
         if certificate.public_key() != key.public_key():
             raise ValueError("ca.crt and ca.key don't belong together")
         return key, certificate
+
+    def _token(self) -> str:
+        """The administrator's token. Raises ValueError for one that anybody could send."""
+        token = self._kept("admin.token", lambda: secrets.token_urlsafe(32).encode()).decode()
+        if len(token) < _SHORTEST_TOKEN:
+            raise ValueError(
+                f"admin.token has fewer than {_SHORTEST_TOKEN} characters; without this file another is made"
+            )
+        return token
 
     def _self_signed(self, key: ec.EllipticCurvePrivateKey) -> bytes:
         # A name of its own for each authority: clients find an issuer by its name.

@@ -87,3 +87,14 @@ def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
     file.touch()
     with pytest.raises(FolderUnusable, match=str(file)):
         Authority(file)
+
+
+@pytest.mark.parametrize("content", ["", " \n", "short"])
+def test_an_administrator_s_token_that_anybody_could_send_is_refused(tmp_path: Path, content: str) -> None:
+    Authority(tmp_path)
+    (tmp_path / "admin.token").write_text(content)
+
+    with pytest.raises(FolderUnusable, match=r"admin\.token has fewer than 20 characters"):
+        Authority(tmp_path)
+    (tmp_path / "admin.token").unlink()
+    assert len(Authority(tmp_path).administrator_token) > 40

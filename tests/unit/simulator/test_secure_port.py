@@ -148,3 +148,11 @@ async def test_no_token_is_a_good_one(tokens: Tokens, authority: Authority, text
     assert await tokens.user("default", text) is None
     for header in (text, f"Bearer {text}", f"Basic {authority.administrator_token}", authority.administrator_token):
         assert (await ask(tokens, "/api/v1/pods", header))[0] == 401
+
+
+async def test_without_an_administrator_s_token_no_header_is_the_administrator_s(authority: Authority) -> None:
+    tokens = Tokens(Credentials("", authority.signing_key), dict)
+
+    assert await tokens.user("default", "") is None
+    for header in ("Bearer", "Bearer ", "bearer  "):
+        assert (await ask(tokens, "/api/v1/pods", header))[0] == 401

@@ -64,7 +64,7 @@ class Tokens:
 
     async def user(self, cluster: str, token: str) -> User | None:
         """The user that the token proves in the cluster; None if it isn't one of ours, or has ended."""
-        if len(token) > _LONGEST_TOKEN:
+        if not 0 < len(token) <= _LONGEST_TOKEN:
             return None
         if hmac.compare_digest(_digest(token), self._administrator):
             return users.ADMINISTRATOR
