@@ -167,16 +167,20 @@ class ChainCheck:
         # After a gap the digest before it is unknown: the gap is reported, and the chain goes on from this seal.
         if position == self._next and digest_of(self._previous, position, line).hex() != line["digest"]:
             self.verdict.add(position, f"the row at position {position}, or its seal, was changed ({_named(line)})")
-        if line["operation"] == REMOVAL and line["recorded_by"] == self._owner:
-            self._read_removal(line["after"])
+        self._read_removal(line)
 
-    def _read_removal(self, after: Any) -> None:
-        if isinstance(after, dict) and after.get("position") == self._anchor:
+    def _read_removal(self, line: Mapping[str, Any]) -> None:
+        after = line["after"]
+        if line["operation"] != REMOVAL or line["recorded_by"] != self._owner or not isinstance(after, dict):
+            return
+        if after.get("position") == self._anchor:
             self._is_anchored = self._is_anchored or after.get("digest") == self._anchor_digest
 
     def _add_unsealed(self, line: Mapping[str, Any]) -> None:
         if line["queued"]:
             self.verdict.waiting += 1
+            # What retention has just removed is recorded by a row that waits for its seal, as any other.
+            self._read_removal(line)
         else:
             self.verdict.add(None, f"a row was inserted past the queue of seals ({_named(line)})")
 

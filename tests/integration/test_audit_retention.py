@@ -46,6 +46,16 @@ async def test_retention_removes_what_is_older_and_the_rest_is_checked_from_its_
     )
 
 
+async def test_what_retention_has_just_removed_is_no_problem_while_its_record_waits_for_its_seal(trail: Trail) -> None:
+    await filled(trail.gateway, 4)
+    await age(trail, 401, 2)
+    async with trail.gateway.begin() as connection:
+        assert await remove_old(connection) == 2
+    verdict = await verdict_of(trail.gateway)
+    assert verdict.is_intact, verdict.problems
+    assert (verdict.sealed, verdict.waiting) == (2, 1)
+
+
 async def test_a_service_removes_nothing_before_its_time_and_the_time_is_the_owner_s(trail: Trail) -> None:
     await filled(trail.gateway, 3)
     await age(trail, 399, 3)
