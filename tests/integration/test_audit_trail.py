@@ -226,3 +226,22 @@ async def test_an_export_of_many_pages_has_each_row_once(trail: Trail, monkeypat
     lines = [line async for line in export(trail.gateway, "production")]
     assert [line["position"] for line in lines[1:]] == [*range(1, 11), None]
     assert (await verdict_of(trail.gateway)).waiting == 1
+
+
+async def test_rows_past_the_queue_are_found_in_every_window(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No statement looks at the whole trail: it would take longer than a statement may, once the trail is large."""
+    monkeypatch.setattr("shared.database.audit_trail._WINDOW", 4)
+    monkeypatch.setattr("shared.database.audit_trail._PAGE", 2)
+    await filled(trail.gateway, 10)
+    await damage(trail.superuser, "ALTER TABLE audit_events DISABLE TRIGGER USER")
+    ids = (-(2**63), 0, 100, 101, 102, 103, 2**63 - 1)
+    for each in ids:
+        await damage(
+            trail.superuser,
+            "INSERT INTO audit_events (id, operation, outcome, subject, kind, request_id)"
+            f" OVERRIDING SYSTEM VALUE VALUES ({each}, 'x', 'done', 'x', 'person', 'req')",
+        )
+    lines = [line async for line in export(trail.gateway, "production")]
+    assert [line["id"] for line in lines[1:] if line["position"] is None] == list(ids)
+    verdict = await verdict_of(trail.gateway)
+    assert (verdict.sealed, verdict.waiting, verdict.problem_count) == (10, 0, len(ids))
