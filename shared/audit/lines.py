@@ -9,7 +9,7 @@
 string, so that the bytes which were sealed are never lost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,6 +40,7 @@ EVENT_FIELDS = (
 )
 """The columns of a row in the order in which a seal covers them."""
 _CHANGES = frozenset({"before", "after"})
+_DEEPEST = 32
 
 
 def event_line(row: Mapping[str, Any], position: int | None, digest: bytes | None) -> Line:
@@ -59,14 +60,27 @@ def text_of(changes: Any) -> str | None:
 
 
 def changes_of(text: str | None) -> Any:
-    """The recorded text as an object; as it is if another text of the object would be sealed differently."""
+    """The recorded text as an object; as it is if another text of the object would be sealed differently.
+
+    Also as it is if it is nested deeper than anything that we record: writers of JSON refuse such an object.
+    """
     if text is None:
         return None
     try:
         read = orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
-    return read if isinstance(read, dict) and orjson.dumps(read).decode() == text else text
+    if not isinstance(read, dict) or _is_deeper(read, _DEEPEST):
+        return text
+    return read if orjson.dumps(read).decode() == text else text
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether objects and lists are nested more than `levels` deep."""
+    if not isinstance(value, dict | list):
+        return False
+    within: Iterable[Any] = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(each, levels - 1) for each in within)
 
 
 def time_text(time: datetime) -> str:

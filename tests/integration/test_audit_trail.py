@@ -236,12 +236,40 @@ async def test_rows_past_the_queue_are_found_in_every_window(trail: Trail, monke
     await damage(trail.superuser, "ALTER TABLE audit_events DISABLE TRIGGER USER")
     ids = (-(2**63), 0, 100, 101, 102, 103, 2**63 - 1)
     for each in ids:
-        await damage(
-            trail.superuser,
-            "INSERT INTO audit_events (id, operation, outcome, subject, kind, request_id)"
-            f" OVERRIDING SYSTEM VALUE VALUES ({each}, 'x', 'done', 'x', 'person', 'req')",
-        )
+        row = _ROW.replace("VALUES", "OVERRIDING SYSTEM VALUE VALUES")
+        await damage(trail.superuser, row % (", id", f", {each}"))
     lines = [line async for line in export(trail.gateway, "production")]
     assert [line["id"] for line in lines[1:] if line["position"] is None] == list(ids)
     verdict = await verdict_of(trail.gateway)
     assert (verdict.sealed, verdict.waiting, verdict.problem_count) == (10, 0, len(ids))
+
+
+_UNREADABLE = [
+    _ROW.replace("'done'", "'other'") % ("", ""),
+    _ROW % (", repeats", ", 0"),
+    _ROW % (", repeats, first_at", ", 2, 'infinity'"),
+    _ROW % (", repeats, first_at", ", 2, '294276-01-01'"),
+    _ROW % (", repeats, first_at", ", 2, '0044-03-15 BC'"),
+]
+
+
+@pytest.mark.parametrize("statement", _UNREADABLE)
+async def test_a_service_can_t_add_a_row_that_no_list_could_show(trail: Trail, statement: str) -> None:
+    connection = await asyncpg.connect(logging_in(trail.url, GATEWAY))
+    try:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def test_a_deeply_nested_change_that_a_service_adds_leaves_the_trail_readable(trail: Trail) -> None:
+    deep = '{"a":' + 300 * "[" + 300 * "]" + "}"
+    connection = await asyncpg.connect(logging_in(trail.url, GATEWAY))
+    try:
+        await connection.execute(_ROW % (", after", ", $1"), deep)
+    finally:
+        await connection.close()
+    assert await seal_all(trail) == 1
+    assert [line["after"] async for line in export(trail.gateway, "production") if line["type"] == "event"] == [deep]
+    assert (await verdict_of(trail.gateway)).is_intact

@@ -157,7 +157,12 @@ def test_no_content_of_a_field_moves_into_another_one() -> None:
     assert sealed_bytes(1, event(1, code=None)) != sealed_bytes(1, event(1, code=""))
 
 
-@pytest.mark.parametrize("text", ['{"a":1}', '{"a": 1}', '{"a":1,"a":2}', "[1]", "broken", '{"b":{"c":"한"}}', '"x"'])
+DEEP = '{"a":' + 300 * "[" + 300 * "]" + "}"
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":1}', '{"a": 1}', '{"a":1,"a":2}', "[1]", "broken", '{"b":{"c":"한"}}', '"x"', DEEP]
+)
 def test_the_text_of_a_change_is_the_same_after_an_export(text: str) -> None:
     assert text_of(changes_of(text)) == text
 
