@@ -144,7 +144,7 @@ def create_app(
     limits = Limits(settings, metrics)
     modes = build_contexts(settings, catalog, databases, worker)
     sockets = {mode: build_sockets(context, socket_databases[mode], metrics) for mode, context in modes.items()}
-    _consume(worker, settings, modes, metrics)
+    _consume(worker, settings, modes, metrics, refusals)
     for mode, context in modes.items():
         _run_in_background(context, sockets[mode], metrics)
         upkeep.schedule(context, refusals[mode])
@@ -159,15 +159,20 @@ def create_app(
     return app
 
 
-def _consume(worker: Worker, settings: GatewaySettings, modes: ModeContexts, metrics: GatewayMetrics) -> None:
+def _consume(
+    worker: Worker,
+    settings: GatewaySettings,
+    modes: ModeContexts,
+    metrics: GatewayMetrics,
+    refusals: Mapping[Mode, Refusals],
+) -> None:
     observe = metrics.observe_deployment
     handler = partial(project, modes=modes, observe=observe)
     worker.on(GATEWAY_PROJECTS, handler, concurrency=_PROJECTIONS, batch=_BATCH)
     worker.on(GATEWAY_KEEPS_SLA, partial(store_sla, modes=modes), concurrency=1, batch=_BATCH)
     worker.on(GATEWAY_FAILS_DEAD_LETTERS, partial(fail_dead_letter, modes=modes), concurrency=1)
-    worker.on(
-        GATEWAY_INGESTS_OUTSIDE, partial(execute, modes=modes, systems=OutsideSystems(settings.outside_roles_path))
-    )
+    systems = OutsideSystems(settings.outside_roles_path)
+    worker.on(GATEWAY_INGESTS_OUTSIDE, partial(execute, modes=modes, systems=systems, refusals=refusals))
 
 
 def _run_in_background(context: ModeContext, sockets: Sockets, metrics: GatewayMetrics) -> None:

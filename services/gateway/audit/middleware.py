@@ -10,9 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.audit.entries import Outcome
 from services.gateway.audit.operations import CHANGING, NOT_CHANGING, Operations
-from services.gateway.audit.refusals import Refusals, RefusedCall
+from services.gateway.audit.refusals import Refusals, call_of
 from services.gateway.http import request_context
-from services.gateway.http.request_context import RequestContext
 from shared.subjects import Mode
 
 _WITHOUT_RIGHT = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -63,23 +62,9 @@ class RefusedCalls:
         request = request_context.current()
         if request.refusal is not None and request.refusal.code == "OVERLOADED":
             return  # neither by its caller nor by a fault, and this is no time for more work
-        call = _call_of(request, called.operation, called.tenant_id, status)
+        outcome = Outcome.FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Outcome.REFUSED
+        call = call_of(request, called.operation, called.tenant_id, outcome)
+        if status == HTTPStatus.UNAUTHORIZED:
+            # A caller who wasn't recognised could name any tenant: each would be a call of its own kind.
+            call = call._replace(tenant_id=None)
         self._refusals[request.mode].note(call, request.request_id, request.user_agent or None)
-
-
-def _call_of(request: RequestContext, operation: str, tenant_id: str | None, status: int) -> RefusedCall:
-    error, caller = request.refusal, request.caller
-    named = error.details.get("tenant_id") if error else None
-    tenant_id = tenant_id or (named if isinstance(named, str) else None)
-    return RefusedCall(
-        operation=operation,
-        outcome=Outcome.FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Outcome.REFUSED,
-        code=error.code if error else "INTERNAL",
-        # A caller who wasn't recognised could name any tenant: each would be a call of its own kind.
-        tenant_id=None if status == HTTPStatus.UNAUTHORIZED else tenant_id,
-        subject=caller.subject,
-        kind=caller.kind.value,
-        role=caller.role.value if caller.role else None,
-        email=caller.email,
-        address=request.address or None,
-    )

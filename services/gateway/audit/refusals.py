@@ -20,6 +20,7 @@ import structlog
 
 from services.gateway.audit.entries import Outcome
 from services.gateway.audit.repository import insert_events
+from services.gateway.http.request_context import RequestContext
 from shared.database import Database
 from shared.errors import TemporaryError
 
@@ -109,6 +110,23 @@ class Refusals:
                 await self.flush(everything=True)
         except (TemporaryError, TimeoutError):
             _log.warning("The last refused calls are not in the audit trail", action="audit-incomplete")
+
+
+def call_of(request: RequestContext, operation: str, tenant_id: str | None, outcome: Outcome) -> RefusedCall:
+    """A call that was answered with `request.refusal`; without a `tenant_id` of its own, of the one that this names."""
+    error, caller = request.refusal, request.caller
+    named = error.details.get("tenant_id") if error else None
+    return RefusedCall(
+        operation=operation,
+        outcome=outcome,
+        code=error.code if error else "INTERNAL",
+        tenant_id=tenant_id or (named if isinstance(named, str) else None),
+        subject=caller.subject,
+        kind=caller.kind.value,
+        role=caller.role.value if caller.role else None,
+        email=caller.email,
+        address=request.address or None,
+    )
 
 
 def _row(call: RefusedCall, repeats: _Repeats) -> dict[str, Any]:

@@ -11,6 +11,7 @@ with the same source and id and another body is refused.
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import orjson
@@ -18,6 +19,8 @@ import structlog
 from pydantic import ValidationError
 
 from services.gateway.access.authorization import Begin, admit
+from services.gateway.audit.entries import Outcome
+from services.gateway.audit.refusals import Refusals, call_of
 from services.gateway.http import request_context
 from services.gateway.http.problems import refusal
 from services.gateway.http.request_context import RequestContext
@@ -30,16 +33,25 @@ from shared.bus import Delivery, derived_id
 from shared.errors import Refused, TemporaryError
 from shared.events import OutsideRequest
 from shared.identity.systems import OutsideSystems
-from shared.subjects import Subject
+from shared.subjects import Mode, Subject
 from shared.systems import is_named
 from shared.tenants import Model
 
 M = TypeVar("M", bound=Model)
 _log = structlog.get_logger(__name__)
 _IGNORED = frozenset(("spec", "generation", "revision", "deployment_id"))
+_LONGEST_TENANT_ID = 100
+"""Characters of what a sender calls a tenant, in the audit trail."""
 
 
-async def execute(request: OutsideRequest, delivery: Delivery, *, modes: ModeContexts, systems: OutsideSystems) -> None:
+async def execute(
+    request: OutsideRequest,
+    delivery: Delivery,
+    *,
+    modes: ModeContexts,
+    systems: OutsideSystems,
+    refusals: Mapping[Mode, Refusals],
+) -> None:
     """Execute the request of another system, once. `systems` has the role and the tenants of each."""
     context = modes[delivery.mode]
     key = event_key(request, delivery)
@@ -60,7 +72,17 @@ async def execute(request: OutsideRequest, delivery: Delivery, *, modes: ModeCon
             if refused.code == "CONFLICT":
                 # Another request changes the tenant concurrently: a REST client would be told to try again.
                 raise TemporaryError(refused.message) from refused
+            _note(refused, request.subject, fields, refusals[delivery.mode])
             raise
+
+
+def _note(refused: Refused, subject: str, fields: Mapping[str, Any], refusals: Refusals) -> None:
+    """Note a refused request for the audit trail, as one by REST."""
+    request = request_context.current()
+    request.refusal = refused
+    tenant_id = str(fields["tenant_id"])[:_LONGEST_TENANT_ID]
+    operation = "createTenant" if subject == Subject.TENANT_CREATED else "deployTenant"
+    refusals.note(call_of(request, operation, tenant_id, Outcome.REFUSED), request.request_id, None)
 
 
 async def _create(fields: dict[str, Any], commands: TenantCommands, key: CallKey, begin: Begin) -> None:

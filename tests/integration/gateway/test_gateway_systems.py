@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.gateway.audit.refusals import Refusals
 from services.gateway.inbound.handlers import execute
 from shared.bus import Delivery
 from shared.errors import Refused
@@ -25,6 +26,7 @@ class System:
     def __init__(self, gateway: Gateway, file: Path, name: str = "crm") -> None:
         self.gateway = gateway
         self.name = name
+        self.refusals = Refusals(gateway.database)
         self._file = file
 
     async def send(self, subject: Subject, fields: dict[str, Any], rights: dict[str, Any]) -> None:
@@ -44,7 +46,8 @@ class System:
             source="crm",
         )
         request = OutsideRequest(subject=subject, fields=fields)
-        await execute(request, delivery, modes=self.gateway.modes, systems=OutsideSystems(self._file))
+        systems = OutsideSystems(self._file)
+        await execute(request, delivery, modes=self.gateway.modes, systems=systems, refusals={Mode.DEMO: self.refusals})
 
     async def refused(self, subject: Subject, fields: dict[str, Any], rights: dict[str, Any]) -> str:
         with pytest.raises(Refused) as refused:
@@ -98,3 +101,17 @@ async def test_without_an_entry_a_system_may_do_everything(crm: System) -> None:
     crm.name = "erp"
     await crm.send(Subject.DEPLOY_REQUESTED, {"tenant_id": other["tenant_id"]}, {"role": "admin"})
     assert (await crm.gateway.get(f"/tenants/{other['tenant_id']}"))["generation"] == 2
+
+
+async def test_a_refused_request_of_a_system_is_in_the_audit_trail(crm: System) -> None:
+    wanted = body()
+    assert await crm.refused(Subject.TENANT_CREATED, wanted, {"role": "operator"}) == "FORBIDDEN"
+    assert await crm.refused(Subject.DEPLOY_REQUESTED, {"tenant_id": wanted["tenant_id"]}, {"role": "operator"})
+    await crm.refusals.flush()
+    deployed, created = (await crm.gateway.get(f"/audit?tenant_id={wanted['tenant_id']}"))["events"]
+    for row, operation, code in (
+        (created, "createTenant", "FORBIDDEN"),
+        (deployed, "deployTenant", "TENANT_NOT_FOUND"),
+    ):
+        expected = {"operation": operation, "code": code, "outcome": "refused", "subject": "crm", "kind": "system"}
+        assert row | expected == row
