@@ -37,6 +37,9 @@ class SimulatorSettings(HttpSettings, IdentitySettings):
     """PEM file with a certificate for SIMULATOR_HTTPS_PORT, instead of one of the simulator's own authority."""
     tls_key_file: Path | None = Field(default=None, validation_alias="SIMULATOR_TLS_KEY_FILE")
     """PEM file with its key."""
+    hsts_seconds: int | None = Field(default=None, ge=0)
+    """Seconds for which browsers use only HTTPS (Strict-Transport-Security). Unset, no such header is sent: it would
+    hold for every port of the host, also for SIMULATOR_PORT."""
     max_connections: int = Field(default=4096, ge=16, validation_alias="SIMULATOR_MAX_CONNECTIONS")
     """Concurrent connections (a watch is one); fewer if the process has few file descriptors."""
     database_url: str | None = Field(default=None, repr=False, validation_alias="SIMULATOR_DATABASE_URL")
@@ -62,3 +65,8 @@ class SimulatorSettings(HttpSettings, IdentitySettings):
             if parse_authority(f"[{name}]" if ":" in name else name) is None:
                 raise ValueError(f"{name!r} is neither the name of a host nor an address")
         return value
+
+    @property
+    def hsts(self) -> int | None:
+        """Only what is set, since this service has a port without TLS beside the one with it."""
+        return self.hsts_seconds

@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from embedded.ports import free_ports
 from services.gateway.settings import GatewaySettings
+from services.simulator.settings import SimulatorSettings
 from shared.http.connections import ConnectionLimits
 from shared.http.listening import HttpServer, Listener
 from shared.http.security_headers import YEAR
@@ -219,6 +220,12 @@ def test_one_file_alone_is_refused_and_both_turn_hsts_on(files: Files) -> None:
         GatewaySettings(tls_certificate_file=files.certificate)
     assert GatewaySettings(**files.settings()).hsts == YEAR
     assert GatewaySettings(**files.settings(), hsts_seconds=0).hsts == 0
+
+
+def test_the_simulator_turns_hsts_on_only_if_told_since_its_other_port_is_without_tls(files: Files) -> None:
+    """Browsers apply it to every port of a host."""
+    assert SimulatorSettings(**files.settings()).hsts is None
+    assert SimulatorSettings(**files.settings(), hsts_seconds=60).hsts == 60
 
 
 def test_a_key_with_a_passphrase_is_refused_without_a_question(files: Files) -> None:
