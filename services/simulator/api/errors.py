@@ -52,6 +52,12 @@ def not_found(resource: Resource, name: str) -> ApiError:
     return ApiError(404, "NotFound", f'{resource.key} "{name}" not found', _details(resource, name))
 
 
+def no_role(group: str, plural: str, name: str) -> ApiError:
+    """404: the role of a binding doesn't exist, so what it would grant is unknown."""
+    details = {"name": name, "group": group, "kind": plural}
+    return ApiError(404, "NotFound", f'{plural}.{group} "{name}" not found', details)
+
+
 def unknown_path() -> ApiError:
     """404: the API has no such resource."""
     return ApiError(404, "NotFound", "the server could not find the requested resource")

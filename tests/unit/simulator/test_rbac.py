@@ -219,6 +219,21 @@ async def test_no_user_grants_more_than_they_have(cluster: Cluster) -> None:
     assert (await cluster.ask(ANN, "PUT", f"{path}/roles/less", changed)).code == 403
 
 
+async def test_a_binding_to_a_role_that_doesn_t_exist_yet_needs_the_verb_bind(cluster: Cluster) -> None:
+    """Its author would have whatever a role of that name is made of later."""
+    cluster.role("granter", rule("create", "rolebindings", GROUP))
+    cluster.bind("granter", user("ann"), namespace="default")
+    path = f"/apis/{GROUP}/v1/namespaces/default/rolebindings"
+    reference = {"apiGroup": GROUP, "kind": "ClusterRole", "name": "later"}
+    binding = {"kind": "RoleBinding", "metadata": {"name": "mine"}, "roleRef": reference, "subjects": [user("ann")]}
+
+    refused = await cluster.ask(ANN, "POST", path, binding)
+    assert (refused.code, refused.body["message"]) == (404, f'clusterroles.{GROUP} "later" not found')
+    cluster.role("binder", rule("bind", "clusterroles", GROUP))
+    cluster.bind("binder", user("ann"))
+    assert (await cluster.ask(ANN, "POST", path, binding)).code == 201
+
+
 async def test_reviews_answer_by_the_same_rules(cluster: Cluster) -> None:
     cluster.role("reader", rule("get", "pods/log"), namespace="default")
     cluster.bind("reader", user("ann"), namespace="default", kind="Role")

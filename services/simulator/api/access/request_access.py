@@ -62,6 +62,9 @@ class Access:
         granted, exempting = self._granted(obj, namespace)
         if self.decide(exempting).allowed:
             return
+        if granted is None:
+            # Else it would grant whatever a role of that name is made of later.
+            raise errors.no_role(GROUP, exempting.resource, exempting.name)
         missing = rules.uncovered(self.rbac.rules(self.user, namespace), granted)
         if missing:
             groups = " ".join(f'"{group}"' for group in self.user.groups)
@@ -70,16 +73,16 @@ class Access:
             why += f" not currently held:\n{listed}"
             raise errors.denied(GROUP, f"{obj['kind'].lower()}s", obj["metadata"].get("name", ""), why)
 
-    def _granted(self, obj: Obj, namespace: str) -> tuple[list[Obj], Attributes]:
-        """The rules that the object grants, and what exempts from having them."""
+    def _granted(self, obj: Obj, namespace: str) -> tuple[list[Obj] | None, Attributes]:
+        """The rules that the object grants, None for those of a role that doesn't exist; and what exempts from both."""
         if obj["kind"] in _ROLES:
             name, plural = obj["metadata"].get("name", ""), f"{obj['kind'].lower()}s"
             return list(obj.get("rules") or ()), Attributes("escalate", GROUP, plural, "", namespace, name)
         reference = obj.get("roleRef") or {}
-        role = (self.rbac.role(namespace, reference) if self.rbac else None) or {}
+        role = self.rbac.role(namespace, reference) if self.rbac else None
         plural = f"{str(reference.get('kind', '')).lower()}s"
         bind = Attributes("bind", GROUP, plural, "", namespace, str(reference.get("name", "")))
-        return list(role.get("rules") or ()), bind
+        return None if role is None else list(role.get("rules") or ()), bind
 
 
 EVERYTHING: Final = Access()
