@@ -262,3 +262,10 @@ def test_with_tls_every_service_checks_what_it_connects_to() -> None:
     for name in ("postgres", "postgres-demo", "k8s-simulator-postgres"):
         assert overlay[name]["command"][: len(SERVICES[name]["command"])] == SERVICES[name]["command"]
         assert "ssl=on" in overlay[name]["command"]
+
+
+def test_the_gateway_and_the_simulator_ask_the_same_identity_provider() -> None:
+    names = {name for name in SERVICES["backend"]["environment"] if name.startswith(("OIDC_", "AUTHENTICATION"))}
+    assert {"OIDC_ISSUER", "OIDC_CLIENT_ID", "AUTHENTICATION"} <= names
+    for name in names:
+        assert SERVICES["k8s-simulator-backend"]["environment"][name] == SERVICES["backend"]["environment"][name]

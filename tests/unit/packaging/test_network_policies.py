@@ -66,6 +66,18 @@ def test_each_service_reaches_what_it_needs() -> None:
     assert {f"ecp-{name}" for name in ("calculator", "manifest", "deployer", "monitor") if permissions(name)} < ON_NATS
 
 
+def test_services_that_check_tokens_reach_the_identity_provider() -> None:
+    """Its address isn't known, so it is any, at the port of HTTPS."""
+    outside = {
+        app
+        for policy in POLICIES
+        for rule in policy["spec"].get("egress", ())
+        if {"ipBlock": {"cidr": "0.0.0.0/0"}} in rule["to"] and {"protocol": "TCP", "port": 443} in rule["ports"]
+        for app in apps_of(policy["spec"]["podSelector"])
+    }
+    assert {"ecp-backend", "ecp-simulator"} <= outside
+
+
 def test_prometheus_reaches_the_port_of_every_service() -> None:
     [policy] = [each for each in POLICIES if each["metadata"]["name"] == "ecp-metrics"]
     ports = {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]}
