@@ -20,7 +20,9 @@ _MOST_ITEMS = 50
 _DEEPEST = 12
 _MASK = "***"
 _SECRET = re.compile(
-    r"passw|secret|token|credential|authorization|cookie|private|api_?key|access_?key|hash|dsn", re.IGNORECASE
+    r"passw|passphrase|pwd|secret|token|credential|authorization|cookie|private|api_?key|access_?key|hash|dsn"
+    r"|(^|[_-])pass([_-]|$)|[_-]key$",
+    re.IGNORECASE,
 )
 _IN_URL = re.compile(r"(://[^/\s:@]{0,200}):[^/\s@]{1,500}@")
 _LENGTHS = {

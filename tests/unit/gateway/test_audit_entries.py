@@ -33,11 +33,19 @@ def test_a_creation_has_all_fields_after_and_a_deletion_all_before() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["password", "DB_PASSWORD", "client_secret", "apiKey", "api_key", "access_token", "Authorization", "key_hash"],
+    [
+        *("password", "DB_PASSWORD", "SMTP_PASS", "DB_PWD", "pass", "Passphrase", "client_secret", "access_token"),
+        *("apiKey", "api_key", "SIGNING_KEY", "encryption-key", "Authorization", "key_hash"),
+    ],
 )
 def test_secrets_are_masked_by_the_name_of_their_field_and_that_they_changed_is_kept(name: str) -> None:
     before, after = changes({"environment": {name: "marked-1"}}, {"environment": {name: "marked-2"}})
     assert before == after == {"environment": {name: "***"}}
+
+
+@pytest.mark.parametrize("name", ["key", "key_id", "keyboard", "compass", "bypass", "passenger", "monkey"])
+def test_other_names_are_not_taken_for_secrets(name: str) -> None:
+    assert changes(None, {name: "shown"}) == (None, {name: "shown"})
 
 
 def test_a_password_in_an_address_is_masked() -> None:
