@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> int:
             return status
         if time.monotonic() >= next_probe:
             next_probe = time.monotonic() + options["every"]
-            if not is_ending and failing_time.note(_answers(), time.monotonic()):
+            if not is_ending and failing_time.note(is_answered(), time.monotonic()):
                 sys.stderr.write(f"No answer from /health for {failing_time.seconds:.0f} s: the service is killed.\n")
                 os.kill(child, signal.SIGKILL)
 
@@ -94,28 +94,30 @@ def _reaped(child: int) -> int | None:
             found = code if code >= 0 else 128 - code
 
 
-def _answers() -> bool:
+def is_answered() -> bool:
     """Whether `/health` is answered at all, where the service listens: an address given by a variable, or loopback."""
     given = (os.environ.get("HOST", ""), os.environ.get("SIMULATOR_HOST", ""))
     addresses = dict.fromkeys(each for each in (*given, "127.0.0.1", "::1") if each.strip("0.:"))
-    return any(map(_answers_at, addresses))
+    # A certificate may be set for all services, and only some of them serve by TLS.
+    ways = (True, False) if os.environ.get("TLS_CERTIFICATE_FILE") else (False,)
+    return any(_answers_at(address, by_tls=by_tls) for address in addresses for by_tls in ways)
 
 
-def _answers_at(address: str) -> bool:
+def _answers_at(address: str, *, by_tls: bool) -> bool:
     """Not by http.client, whose import takes ten times the memory."""
     try:
         port = int(os.environ.get("PORT", "8000"))
-        with _connected(address, port) as connection:
+        with _connected(address, port, by_tls=by_tls) as connection:
             connection.sendall(b"GET /health HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
             return connection.recv(5) == b"HTTP/"
     except OSError:
         return False
 
 
-def _connected(address: str, port: int) -> socket.socket:
-    """A connection, by TLS where the service has a certificate: whose it is isn't asked, only whether it answers."""
+def _connected(address: str, port: int, *, by_tls: bool) -> socket.socket:
+    """A connection. Whose certificate it is isn't asked, only whether the service answers."""
     connection = socket.create_connection((address, port), PROBE_SECONDS)
-    if not os.environ.get("TLS_CERTIFICATE_FILE"):
+    if not by_tls:
         return connection
     import ssl  # noqa: PLC0415 - 3 MB that a service without TLS does without
 

@@ -16,18 +16,26 @@ TIMEOUT_SECONDS = 4.0
 
 def main(arguments: list[str]) -> int:
     """Print the answer of the address in `arguments`, by default this service's `/ready`; 0 if it is a success."""
-    scheme, _, rest = (arguments[0] if arguments else _own()).partition("://")
+    status, text = 0, ""
+    for url in arguments[:1] or _own():
+        status, text = _answer(url)
+        if status:
+            break
+    sys.stdout.write(f"{text}\n")
+    return 0 if status == http.HTTPStatus.OK else 1
+
+
+def _answer(url: str) -> tuple[int, str]:
+    """Status and body; 0 and the reason without an answer."""
+    scheme, _, rest = url.partition("://")
     address, _, path = rest.partition("/")
     connection = _connection(scheme, address)
     try:
         connection.request("GET", f"/{path}")
         answer = connection.getresponse()
-        text = answer.read().decode(errors="replace")
-    except OSError as error:
-        sys.stdout.write(f"{address} doesn't answer: {error}\n")
-        return 1
-    sys.stdout.write(f"{text}\n")
-    return 0 if answer.status == http.HTTPStatus.OK else 1
+        return answer.status, answer.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        return 0, f"{address} doesn't answer: {error}"
 
 
 def _connection(scheme: str, address: str) -> http.client.HTTPConnection:
@@ -41,9 +49,10 @@ def _connection(scheme: str, address: str) -> http.client.HTTPConnection:
     return http.client.HTTPSConnection(address, timeout=TIMEOUT_SECONDS, context=context)
 
 
-def _own() -> str:
-    scheme = "https" if os.environ.get("TLS_CERTIFICATE_FILE") else "http"
-    return f"{scheme}://127.0.0.1:{os.environ.get('PORT', '8000')}/ready"
+def _own() -> list[str]:
+    """A certificate may be set for all services, and only some of them serve by TLS."""
+    schemes = ("https", "http") if os.environ.get("TLS_CERTIFICATE_FILE") else ("http",)
+    return [f"{scheme}://127.0.0.1:{os.environ.get('PORT', '8000')}/ready" for scheme in schemes]
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from embedded.ports import free_ports
-from shared.entrypoint import FailingTime
+from shared import probe
+from shared.entrypoint import FailingTime, is_answered
 from tools.locks import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="images are Linux'")
@@ -165,3 +168,26 @@ def test_each_service_of_the_images_starts_by_the_entry_point() -> None:
     entries = [line for line in entries if line.startswith("ENTRYPOINT")]
     assert len(entries) == 6
     assert all('"shared/entrypoint.py", "--", "python", "-m", "services.' in line for line in entries)
+
+
+class Plain(socketserver.BaseRequestHandler):
+    """A service without TLS."""
+
+    def handle(self) -> None:
+        status = b"200 OK" if self.request.recv(1024).startswith(b"GET /") else b"400 Bad Request"
+        self.request.sendall(b"HTTP/1.0 " + status + b"\r\n\r\n")
+
+
+def test_a_service_without_tls_is_asked_without_it_also_where_a_certificate_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in a Kubernetes ConfigMap for all services; else each of them would be killed again and again."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Plain) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("PORT", str(server.server_address[1]))
+        monkeypatch.setenv("TLS_CERTIFICATE_FILE", "/etc/ecp-tls/tls.crt")
+        assert is_answered()
+        assert probe.main([]) == 0
+        server.shutdown()
+    assert not is_answered()
+    assert probe.main([]) == 1
