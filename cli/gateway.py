@@ -3,6 +3,7 @@
 The key or token comes from the environment or a file, never from an option: options are in process lists and histories.
 """
 
+import http.client
 import json
 import os
 import urllib.error
@@ -47,8 +48,8 @@ def call(method: str, path: str, body: Any = None, *, demo: bool, url: str | Non
             return error.code, json.load(error)
         except ValueError:
             return error.code, {"error": {"message": f"{error.code} {error.reason}"}}
-    except (OSError, ValueError) as error:
-        errors.print(f"The gateway at {base} can't be reached: {error}. Set ECP_URL or --url.")
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        errors.print(printable(f"The gateway at {base} can't be reached: {_why(error)}. Set ECP_URL or --url."))
         raise typer.Exit(1) from error
 
 
@@ -66,6 +67,9 @@ def streamed(path: str, *, demo: bool, url: str | None) -> Iterator[IO[bytes]]:
         except ValueError:
             refused = {"error": {"message": f"{error.code} {error.reason}"}}
         raise ValueError(reason(refused)) from error
+    except http.client.HTTPException as error:
+        # Also raised by the reader of the answer, whose code is the body of this context.
+        raise OSError(_why(error)) from error
 
 
 def reason(answer: Any) -> str:
@@ -75,6 +79,15 @@ def reason(answer: Any) -> str:
     lines = [str(error.get("message"))]
     lines += [f"  {each.get('field')}: {each.get('message')}" for each in details.get("errors") or ()]
     return printable("\n".join(lines))
+
+
+def _why(error: Exception) -> str:
+    """The reason; some of http.client's errors are the bytes that it didn't understand."""
+    if isinstance(error, http.client.IncompleteRead):
+        return "its answer ends too early"
+    if isinstance(error, http.client.HTTPException):
+        return "what answers there doesn't speak HTTP (is it https:// instead of http://?)"
+    return str(error)
 
 
 def _base(url: str | None) -> str:

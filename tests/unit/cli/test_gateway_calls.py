@@ -1,6 +1,7 @@
 """How `ecp` calls the gateway: with which key, and where it never sends it."""
 
 import json
+import socketserver
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from cli.gateway import call, printable, reason
+from cli.gateway import call, printable, reason, streamed
 
 
 class Gateway(ThreadingHTTPServer):
@@ -108,3 +109,43 @@ def test_a_gateway_that_is_away_ends_the_command(gateway: Gateway, capsys: pytes
     assert "can't be reached" in capsys.readouterr().err
     with pytest.raises(typer.BadParameter, match="write http"):
         call("GET", "/x", demo=False, url="file:///etc/passwd")
+
+
+@pytest.fixture
+def other_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a server that answers with the bytes of the parameter."""
+    answer: bytes = request.param
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            self.request.sendall(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+ALERT = b"\x15\x03\x03\x00\x02\x02\x0a\r\n"
+"""What a server with TLS answers to a request without it."""
+CUT_OFF = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{}\r\n"
+
+
+@pytest.mark.parametrize("other_server", [ALERT], indirect=True)
+def test_a_server_that_speaks_tls_is_named_in_a_sentence(
+    other_server: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit):
+        call("GET", "/x", demo=False, url=other_server)
+    assert "https:// instead of http://" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("other_server", [CUT_OFF, ALERT], indirect=True)
+def test_an_answer_that_is_cut_off_is_no_traceback(other_server: str) -> None:
+    problem = r"ends too early|speak HTTP"
+    with pytest.raises(OSError, match=problem), streamed("/x", demo=False, url=other_server) as body:
+        assert body.readline() == b"{}\r\n"
+        body.readline()
