@@ -13,7 +13,7 @@ from rich.console import Console
 
 from cli.gateway import printable, streamed
 from shared.audit.chain import MOST_PROBLEMS, ChainCheck, Head, Verdict
-from shared.audit.lines import Line
+from shared.audit.lines import END, Line
 from shared.errors import EcpError
 from shared.settings import load
 from shared.subjects import Mode
@@ -97,7 +97,7 @@ def _check_export(file: Path | None, url: str | None, mode: Mode, expected: list
         if trail["filtered"]:
             raise ValueError("it was exported with a filter; export it without one")
         check = ChainCheck(trail, expected)
-        for line in lines:
+        for line in _until_end(lines):
             check.add(line)
         return check.finish()
 
@@ -122,6 +122,15 @@ def _lines(source: IO[bytes]) -> Iterator[Line]:
         if not isinstance(read, dict):
             raise ValueError(_FORMAT_PROBLEM.format(reason="a line isn't an object"))
         yield read
+
+
+def _until_end(lines: Iterator[Line]) -> Iterator[Line]:
+    """The lines before the last one. Raises ValueError without that one: the rest would look as if it were removed."""
+    for line in lines:
+        if line["type"] == END["type"]:
+            return
+        yield line
+    raise ValueError(_FORMAT_PROBLEM.format(reason="its last line is missing, so it is cut off; export it again"))
 
 
 def _show(verdict: Verdict, *, as_json: bool) -> None:

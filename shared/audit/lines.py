@@ -4,6 +4,7 @@
     {"type": "event", "position": 1, "digest": "9f...", "id": 1, "operation": "createTenant", ...}
     {"type": "missing", "position": 2, "digest": "0b...", "id": 2}      a seal whose row is gone
     {"type": "event", "position": null, "digest": null, "queued": true, "id": 3, ...}    not sealed yet
+    {"type": "end"}      of an export by REST: without it, the export was cut off
 
 `before` and `after` are objects as they were recorded. A text of them that isn't in the form that we write stays a
 string, so that the bytes which were sealed are never lost.
@@ -16,6 +17,7 @@ from typing import Any
 import orjson
 
 Line = dict[str, Any]
+END: Line = {"type": "end"}
 EVENT_FIELDS = (
     "id",
     "recorded_at",

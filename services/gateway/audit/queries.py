@@ -13,7 +13,7 @@ from services.gateway.audit.recording import record
 from services.gateway.audit.repository import list_events
 from services.gateway.audit.schemas import AuditEvent, AuditHead, AuditTrail
 from services.gateway.mode_context import ModeContext
-from shared.audit.lines import changes_of
+from shared.audit.lines import END, Line, changes_of
 from shared.database import audit_trail
 from shared.database.tables import audit_events
 
@@ -79,11 +79,16 @@ class AuditQueries:
     async def _chunks(self, conditions: list[ColumnElement[bool]]) -> AsyncIterator[bytes]:
         chunk = bytearray()
         async for line in audit_trail.export(self._database, self._mode, conditions):
-            chunk += orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+            chunk += _text(line)
             if len(chunk) >= _CHUNK:
                 yield bytes(chunk)
                 chunk.clear()
-        yield bytes(chunk)
+        # A broken connection can look like the end of an answer.
+        yield bytes(chunk) + _text(END)
+
+
+def _text(line: Line) -> bytes:
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _event(row: Mapping[str, Any]) -> AuditEvent:

@@ -63,7 +63,7 @@ async def list_audit_events(
     },
 )
 async def export_audit_trail(queries: Queries, filters: Filters) -> StreamingResponse:
-    """JSON lines: first the trail itself, then each row with its seal, in the order of the seals.
+    """JSON lines: first the trail itself, then each row with its seal, in the order of the seals, and an end.
 
     Without a filter, `ecp audit verify` can check what was exported.
     """
