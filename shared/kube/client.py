@@ -24,7 +24,8 @@ async def connect(
 ) -> ApiClient:
     """A client of the API server at `server`, of a kubeconfig's current context, or of the cluster that we run in.
 
-    `authority` is the PEM file of the authorities of a server's certificate, `token_file` has the token for it.
+    `authority` is the PEM file of the authorities of a server's certificate, `token_file` has the token for it, which is
+    sent by HTTPS only.
 
     `connections` is how many it may have open at once, the client's own default being 100. A watch keeps one for
     itself, and a request that finds none free waits silently.
@@ -38,7 +39,7 @@ async def connect(
         # The simulator is on our own network, where a proxy of the environment can't help.
         configuration.client_session_kwargs = {"trust_env": False}
         configuration.ssl_ca_cert = str(authority) if authority is not None else None
-        if token_file is not None:
+        if token_file is not None and server.lower().startswith("https://"):
             refresh_token(configuration, partial(token_in, token_file))
         return _client(configuration, server)
     try:
