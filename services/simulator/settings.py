@@ -37,9 +37,6 @@ class SimulatorSettings(HttpSettings, IdentitySettings):
     """PEM file with a certificate for SIMULATOR_HTTPS_PORT, instead of one of the simulator's own authority."""
     tls_key_file: Path | None = Field(default=None, validation_alias="SIMULATOR_TLS_KEY_FILE")
     """PEM file with its key."""
-    hsts_seconds: int | None = Field(default=None, ge=0)
-    """Seconds for which browsers use only HTTPS (Strict-Transport-Security). Unset, no such header is sent: it would
-    hold for every port of the host, also for SIMULATOR_PORT."""
     max_connections: int = Field(default=4096, ge=16, validation_alias="SIMULATOR_MAX_CONNECTIONS")
     """Concurrent connections (a watch is one); fewer if the process has few file descriptors."""
     database_url: str | None = Field(default=None, repr=False, validation_alias="SIMULATOR_DATABASE_URL")

@@ -31,8 +31,8 @@ class HttpSettings(ServiceSettings):
     tls_key_file: Path | None = None
     """PEM file with the certificate's key, without a passphrase; readable for the service only."""
     hsts_seconds: int | None = Field(default=None, ge=0)
-    """Seconds for which browsers use only HTTPS (Strict-Transport-Security). Unset, a year if this service serves
-    HTTPS. Set it where a proxy ends TLS; 0 makes browsers forget it."""
+    """Seconds for which browsers use only HTTPS (Strict-Transport-Security), for all ports. Unset, a year if
+    the gateway serves HTTPS. Set it where a proxy ends TLS; 0 makes browsers forget it."""
     max_connections: int = Field(default=1000, ge=16)
     """Connections at once, fewer where the process has few descriptors. More are answered 503, except for `/health`."""
     header_timeout: float = Field(default=10.0, gt=0)

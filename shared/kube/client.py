@@ -24,8 +24,8 @@ async def connect(
 ) -> ApiClient:
     """A client of the API server at `server`, of a kubeconfig's current context, or of the cluster that we run in.
 
-    `authority` is the PEM file of the authorities of a server's certificate, `token_file` has the token for it, which is
-    sent by HTTPS only.
+    `authority` is the PEM file of the authorities of a server's certificate, `token_file` has the token for it, which
+    is sent by HTTPS only.
 
     `connections` is how many it may have open at once, the client's own default being 100. A watch keeps one for
     itself, and a request that finds none free waits silently.

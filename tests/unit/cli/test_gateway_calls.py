@@ -135,9 +135,7 @@ CUT_OFF = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{}\r\n"
 
 
 @pytest.mark.parametrize("other_server", [ALERT], indirect=True)
-def test_a_server_that_speaks_tls_is_named_in_a_sentence(
-    other_server: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_server_that_speaks_tls_is_named_in_a_sentence(other_server: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit):
         call("GET", "/x", demo=False, url=other_server)
     assert "https:// instead of http://" in capsys.readouterr().err
