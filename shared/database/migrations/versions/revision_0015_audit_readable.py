@@ -1,7 +1,7 @@
 """Rows of the audit trail that the gateway could not read are refused.
 
 Anyone with a service's password may add rows. One with an unknown outcome or a time outside of the calendar would make
-list and export that has it fail, and so hide the rows around it. The table is of the same release, thus still small.
+every list and export with it fail, and so hide the rows around it. The table is of the same release, thus still small.
 
 The statements are written out and import nothing of ours: a released revision must do the same for ever.
 """
