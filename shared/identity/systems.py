@@ -10,7 +10,7 @@ can't be read stops the events of all systems until it is repaired.
 from pathlib import Path
 
 import orjson
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from shared.errors import DependencyUnavailable
 from shared.identity.caller import Caller, CallerKind, Role
@@ -21,7 +21,9 @@ _MOST_BYTES = 1024 * 1024
 
 
 class SystemRights(Model):
-    """What one system may do."""
+    """What one system may do. A field that isn't known is refused: `tenant` for `tenants` would mean every tenant."""
+
+    model_config = ConfigDict(extra="forbid")
 
     role: Role
     tenants: frozenset[str] | None = Field(default=None, max_length=10_000)

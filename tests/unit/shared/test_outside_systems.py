@@ -54,7 +54,13 @@ def test_a_change_of_the_file_holds_for_the_next_event(file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "named"),
-    [("{", "line 1"), ("[]", "dictionary"), ({"crm": {"role": "king"}}, "crm.role"), ({"crm": {}}, "crm.role")],
+    [
+        ("{", "line 1"),
+        ("[]", "dictionary"),
+        ({"crm": {"role": "king"}}, "crm.role"),
+        ({"crm": {}}, "crm.role"),
+        ({"crm": {"role": "operator", "tenant": ["acme"]}}, "crm.tenant: Extra"),
+    ],
 )
 def test_a_file_that_can_t_be_read_stops_all_systems_and_names_the_place(file: Path, content: Any, named: str) -> None:
     write(file, {"crm": {"role": "admin"}})
