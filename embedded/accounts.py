@@ -46,14 +46,19 @@ def systems(secret: Mapping[str, str]) -> dict[str, str]:
     return {key.removeprefix(_SYSTEM): password for key, password in secret.items() if key.startswith(_SYSTEM)}
 
 
-def add_system(file: Path, name: str) -> None:
-    """A password for another system, in `file`. Refused for a name that can't be, is there, or is one too many."""
-    known = passwords(file)
+def check_new(file: Path, name: str) -> None:
+    """Raise Refused for a name that no further system can have: it is unusable, is there, or is one too many."""
+    known = systems(passwords(file))
     check_name(name)
-    if name in systems(known):
+    if name in known:
         raise Refused(f"the system {name!r} is there already")
-    check_number([*systems(known), name])
-    _write(file, {**known, f"{_SYSTEM}{name}": _new_password()})
+    check_number([*known, name])
+
+
+def add_system(file: Path, name: str) -> None:
+    """A password for another system, in `file`. Raises Refused as `check_new`."""
+    check_new(file, name)
+    _write(file, {**passwords(file), f"{_SYSTEM}{name}": _new_password()})
 
 
 def remove_system(file: Path, name: str) -> None:

@@ -43,9 +43,10 @@ async def add(
     """
     directory = _directory(settings)
     try:
-        accounts.add_system(directory.bus_passwords, name)
-        # Before NATS lets it in, so that nothing of it is handled with another role.
+        accounts.check_new(directory.bus_passwords, name)
+        # Before its account: without an entry it may do everything, also if we end in between.
         bus_roles.put(directory.bus_roles, name, role, tenants)
+        accounts.add_system(directory.bus_passwords, name)
     except Refused as error:
         raise EmbeddedError(error.message) from error
     secret = accounts.passwords(directory.bus_passwords)

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from embedded import bus_roles
+from embedded import bus_roles, systems
+from embedded.accounts import passwords
+from embedded.directory import DataDirectory
 from embedded.errors import EmbeddedError
+from embedded.settings import EmbeddedSettings
 from shared.errors import DependencyUnavailable
 from shared.identity.caller import CallerKind, Role
 from shared.identity.systems import OutsideSystems
@@ -94,3 +97,18 @@ def test_the_command_refuses_a_damaged_file_and_leaves_it(file: Path) -> None:
     with pytest.raises(EmbeddedError, match="repair it"):
         bus_roles.put(file, "crm", Role.VIEWER, None)
     assert file.read_text() == "{"
+
+
+async def test_a_system_gets_no_account_before_its_role_is_stored(tmp_path: Path) -> None:
+    directory = DataDirectory.prepare(tmp_path / ".ecp")
+    settings = EmbeddedSettings.read(data_dir=directory.root)
+    passwords(directory.bus_passwords)
+    write(directory.bus_roles, "{")
+    with pytest.raises(EmbeddedError, match="repair it"):
+        await systems.add(settings, "crm", Role.VIEWER, ["acme"])
+    assert systems.names(settings) == []
+    directory.bus_roles.unlink()
+    await systems.add(settings, "crm", Role.VIEWER, ["acme"])
+    with pytest.raises(EmbeddedError, match="there already"):
+        await systems.add(settings, "crm")  # which must not take its role away
+    assert OutsideSystems(directory.bus_roles).caller("crm").tenants == {"acme"}
