@@ -210,7 +210,8 @@ def _verb(call: Call) -> str:
     """The verb of the request, from method, path and the parameter `watch`."""
     method, target = call.request.method, call.target
     if method in ("GET", "HEAD"):
-        if call.request.flag("watch"):
+        # As in Kubernetes, a part of an object is never watched: its stream would have the whole object.
+        if call.request.flag("watch") and not target.subresource:
             return "watch"
         return "get" if target.name else "list"
     if method == "POST":

@@ -10,7 +10,7 @@ from services.simulator.api.access.rbac import Rbac
 from services.simulator.api.access.rules import Attributes
 from services.simulator.api.access.users import AUTHENTICATED, MASTERS, User, service_account
 from services.simulator.storage.store import Store
-from tests.support.simulator_api import APPLY, NOW, Api, Reply, config_map
+from tests.support.simulator_api import APPLY, NOW, Api, Reply, config_map, deployment
 
 GROUP = "rbac.authorization.k8s.io"
 ANN = User("ann", ("team", AUTHENTICATED))
@@ -174,6 +174,19 @@ async def test_a_list_of_one_name_counts_as_of_that_name(cluster: Cluster) -> No
     assert (await cluster.ask(ANN, "GET", path, fieldSelector="metadata.name=mine")).code == 200
     for selector in ("metadata.name=other", "metadata.name!=mine", "metadata.name=mine,metadata.name=other"):
         assert (await cluster.ask(ANN, "GET", path, fieldSelector=selector)).code == 403
+
+
+async def test_a_right_to_watch_a_part_shows_no_whole_object(cluster: Cluster) -> None:
+    await cluster.api.post("/apis/apps/v1/namespaces/default/deployments", deployment())
+    cluster.role("part", rule("watch", "deployments/scale", "apps"), namespace="default")
+    cluster.bind("part", user("ann"), namespace="default", kind="Role")
+    path = "/apis/apps/v1/namespaces/default/deployments/web/scale"
+
+    assert (await cluster.ask(ANN, "GET", path, watch="true", timeoutSeconds=1)).code == 403
+    cluster.role("reader", rule("get", "deployments/scale", "apps"), namespace="default")
+    cluster.bind("reader", user("ann"), namespace="default", kind="Role")
+    reply = await cluster.ask(ANN, "GET", path, watch="true", timeoutSeconds=1)
+    assert (reply.code, reply.body["kind"]) == (200, "Scale")
 
 
 async def test_an_apply_of_a_new_object_needs_create(cluster: Cluster) -> None:
