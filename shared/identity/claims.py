@@ -15,6 +15,7 @@ _LONGEST_SUBJECT: Final = 255
 """Characters, by OpenID Connect."""
 _LONGEST_EMAIL: Final = 320
 _MOST_TENANTS: Final = 2000
+_LONGEST_TENANT: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def caller_of(claims: Claims, paths: ClaimPaths) -> Caller:
         subject,
         CallerKind.PERSON,
         role,
-        None if role is Role.ADMIN else frozenset(_texts(claims, paths.tenants)),
+        None if role is Role.ADMIN else frozenset(filter(_is_storable, _texts(claims, paths.tenants))),
         email if isinstance(email, str) and len(email) <= _LONGEST_EMAIL and email.isprintable() else None,
         time_of(claims, "exp"),
     )
@@ -50,6 +51,11 @@ def _highest(names: Sequence[str], prefix: str) -> Role | None:
     known = {f"{prefix}{role}": role for role in Role}
     found = [known[name] for name in names if name in known]
     return max(found, key=list(Role).index, default=None)
+
+
+def _is_storable(tenant_id: str) -> bool:
+    """PostgreSQL refuses the others with an error, and no tenant has such an id."""
+    return len(tenant_id) <= _LONGEST_TENANT and tenant_id.isprintable()
 
 
 def _texts(claims: Claims, paths: Sequence[str]) -> list[str]:

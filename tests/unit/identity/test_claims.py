@@ -78,6 +78,8 @@ def test_an_administrator_sees_every_tenant_and_others_their_own() -> None:
     assert caller_of({"sub": "a", "roles": ["viewer"]}, PATHS).tenants == frozenset()
     assert caller_of({"sub": "a", "roles": ["viewer"], "tenant_access": "one two"}, PATHS).tenants == {"one", "two"}
     assert caller_of({"sub": "a", "roles": ["viewer"], "tenant_access": [1, "", None, "one"]}, PATHS).tenants == {"one"}
+    unusable = ["a\x00b", "a\ud800", "t" * 101, "one"]
+    assert caller_of({"sub": "a", "roles": ["viewer"], "tenant_access": unusable}, PATHS).tenants == {"one"}
 
 
 def test_a_star_is_no_tenant_of_all() -> None:
