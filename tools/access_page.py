@@ -50,6 +50,10 @@ A grant ends with its tenant: another tenant with the same id has none of it. A 
 Some things can't be hidden: that an id or a host is in use, when a caller wants it for a tenant of its own (nothing else about that tenant is told),
 and how much room the cluster has, when a deployment doesn't fit. `/metrics` needs no credential and names tenants: keep it from other networks.
 
+The next creator of a free id gets what is left under its name outside of this system: the secret store's entry `ecp/<id>`, and the namespace
+`tenant-<id>`, where a deployment with `force_conflicts` takes over objects of others that have the names of its own. After a deletion, remove the entry;
+before adopting a namespace, let no `tenant_admin` create a tenant with its id.
+
 ## REST
 
 "Tenants" tells which ones a call may concern; *listed* is an answer about several, which has the caller's only.
