@@ -284,6 +284,13 @@ async def test_impersonation_needs_its_verb_and_then_has_the_other_s_rights(clus
     assert (await cluster.ask(ANN, "GET", path, headers={"impersonate-group": MASTERS})).code == 400
 
 
+async def test_an_anonymous_user_may_nothing(cluster: Cluster) -> None:
+    as_anonymous = {"impersonate-user": "system:anonymous"}
+    root = User("root", (MASTERS, AUTHENTICATED))
+    assert (await cluster.ask(root, "GET", "/apis/apps/v1", headers={"impersonate-user": "bob"})).code == 200
+    assert (await cluster.ask(root, "GET", "/apis/apps/v1", headers=as_anonymous)).code == 403
+
+
 async def test_the_built_in_roles_are_those_of_kubernetes(cluster: Cluster) -> None:
     store = cluster.api.store
     for name in ("view", "edit", "admin"):

@@ -9,7 +9,7 @@ from services.simulator.api import errors
 from services.simulator.api.access import rules, users
 from services.simulator.api.access.rbac import GROUP, Decision, Rbac
 from services.simulator.api.access.rules import Attributes
-from services.simulator.api.access.users import AUTHENTICATED, User
+from services.simulator.api.access.users import User
 from shared.kube.objects import Obj
 
 _ROLES: Final = ("Role", "ClusterRole")
@@ -48,8 +48,7 @@ class Access:
             self.require(Attributes("impersonate", resource="serviceaccounts", namespace=account[0], name=account[1]))
         for group in groups:
             self.require(Attributes("impersonate", resource="groups", name=group))
-        known = users.service_account(*account).groups if account else (AUTHENTICATED,)
-        return Access(User(name, tuple(dict.fromkeys((*groups, *known)))), self.rbac)
+        return Access(User(name, users.impersonated_groups(name, groups)), self.rbac)
 
     def refuse_escalation(self, obj: Obj) -> None:
         """Raise ApiError 403 if a role or a binding would grant more than the user has.

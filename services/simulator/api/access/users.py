@@ -7,6 +7,9 @@ from typing import Final
 
 AUTHENTICATED: Final = "system:authenticated"
 """The group of every user."""
+ANONYMOUS: Final = "system:anonymous"
+"""The user without a credential. Every request needs one here, but administrators ask what it may do."""
+UNAUTHENTICATED: Final = "system:unauthenticated"
 MASTERS: Final = "system:masters"
 """The group that may do everything, whatever the roles are."""
 AUDIENCE: Final = "https://kubernetes.default.svc.cluster.local"
@@ -62,3 +65,11 @@ def split_account(user_name: str) -> tuple[str, str] | None:
     """Namespace and name of the service account with this user name; None for another user."""
     namespace, separator, name = user_name.removeprefix(_SERVICE_ACCOUNT).partition(":")
     return (namespace, name) if user_name.startswith(_SERVICE_ACCOUNT) and separator and name else None
+
+
+def impersonated_groups(name: str, given: tuple[str, ...]) -> tuple[str, ...]:
+    """The groups of an impersonated user, as Kubernetes completes those that the request names."""
+    account = split_account(name)
+    groups = service_account(*account).groups if account is not None and not given else given
+    is_anonymous = name == ANONYMOUS or UNAUTHENTICATED in given
+    return tuple(dict.fromkeys((*groups, UNAUTHENTICATED if is_anonymous else AUTHENTICATED)))
