@@ -33,6 +33,19 @@ _OUR_DOMAINS = (
 """Prefixes of labels and annotations that rendering, Kubernetes or a controller that we rely on sets."""
 _CODE = "-snippet"
 """The end of the ingress controller's annotations that insert configuration, which would be for all tenants."""
+_BEYOND = frozenset(
+    {
+        "external-dns.alpha.kubernetes.io/hostname",
+        "nginx.ingress.kubernetes.io/auth-proxy-set-headers",
+        "nginx.ingress.kubernetes.io/auth-secret",
+        "nginx.ingress.kubernetes.io/auth-tls-secret",
+        "nginx.ingress.kubernetes.io/custom-headers",
+        "nginx.ingress.kubernetes.io/fastcgi-params-configmap",
+        "nginx.ingress.kubernetes.io/proxy-ssl-secret",
+        "nginx.ingress.kubernetes.io/server-alias",
+    }
+)
+"""Annotations that reach beyond the tenant: to hosts that it hasn't claimed, and to objects of other namespaces."""
 MOST_ENTRIES = 16
 LONGEST_METADATA = 2048
 """Characters of all labels and annotations: each of a tenant's hundred objects has all of them."""
@@ -43,6 +56,9 @@ def _check_not_ours(entries: dict[str, str]) -> dict[str, str]:
     if ours:
         english = "{names} can't be chosen: the orchestrator or Kubernetes sets it; use a prefix of your own"
         raise unfit(sentence("value-label_reserved", english, names=", ".join(sorted(ours)[:5])))
+    if beyond := sorted(_BEYOND & entries.keys()):
+        english = "{names} can't be chosen: it reaches hosts or objects of other tenants; leave it out"
+        raise unfit(sentence("value-annotation_beyond", english, names=", ".join(beyond)))
     return entries
 
 

@@ -122,6 +122,8 @@ REFUSED_CLUSTER_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"annotations": {"container.apparmor.security.beta.kubernetes.io/callbot": "unconfined"}}, "can't be chosen"),
     ({"annotations": {"volume.beta.kubernetes.io/storage-class": "slow"}}, "can't be chosen"),
     ({"annotations": {"nginx.ingress.kubernetes.io/server-snippet": "x"}}, "can't be chosen"),
+    ({"annotations": {"nginx.ingress.kubernetes.io/server-alias": "b.example.com"}}, "of other tenants"),
+    ({"annotations": {"nginx.ingress.kubernetes.io/auth-proxy-set-headers": "other/map"}}, "of other tenants"),
     ({"annotations": {f"example.com/{n}": "x" * 1024 for n in range(3)}}, "more than 2048 characters"),
 ]
 

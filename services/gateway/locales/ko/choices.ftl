@@ -25,6 +25,7 @@ value-autoscaling_off = enabled가 false이므로 다른 필드는 효과가 없
 value-replicas_above_maximum = replicas { $replicas }이(가) autoscaling.max_replicas { $most }보다 큽니다
 value-replicas_twice = replicas { $replicas }과(와) autoscaling.min_replicas { $least }이(가) 다릅니다. 둘 다 평상시 레플리카 수이므로 하나만 지정하세요
 value-label_reserved = { $names }은(는) 오케스트레이터나 Kubernetes가 설정하므로 선택할 수 없습니다. 자체 접두사를 쓰세요
+value-annotation_beyond = { $names }은(는) 다른 테넌트의 호스트나 객체에 영향을 주므로 선택할 수 없습니다. 빼 주세요
 value-labels_too_long = 레이블과 주석이 { $most }자를 넘습니다. 모든 객체에 전부 들어갑니다
 value-gpu_label_reserved = { $name }은(는) gpu_type에 따라 정해지므로 여기서 선택할 수 없습니다
 value-toleration_value = 연산자 Exists에는 값이 없습니다. value를 빼세요
