@@ -102,8 +102,7 @@ class TenantTransactions:
         """
         generation = await repository.next_generation(connection, seen.tenant_id)
         row = changeable(await repository.find_tenant(connection, seen.tenant_id, lock=True), seen.tenant_id)
-        if _version(row) != _version(seen):
-            raise TenantOutdated(seen.tenant_id)
+        _check_unchanged(row, seen)
         await claim_host(connection, request.spec)
         revision = row.revision + 1 if revises else row.revision
         deployment = _new_deployment(request, generation, revision)
@@ -236,9 +235,18 @@ async def refuse_existing(connection: AsyncConnection, tenant_id: str) -> None:
         )
 
 
+def _check_unchanged(row: TenantRow, seen: TenantRow) -> None:
+    """Raise TenantOutdated if the tenant isn't any more as in `seen`, Refused if it was deleted and made again."""
+    if row.id != seen.id:
+        # The caller's right to the earlier one doesn't hold for it, so the call isn't repeated.
+        raise tenant_not_found(seen.tenant_id)
+    if _version(row) != _version(seen):
+        raise TenantOutdated(seen.tenant_id)
+
+
 def _version(row: TenantRow) -> tuple[Any, ...]:
     """What a request was made from. A deploy changes the options without a new revision."""
-    return row.id, row.revision, row.target, row.options
+    return row.revision, row.target, row.options
 
 
 def changeable(row: TenantRow | None, tenant_id: str) -> TenantRow:

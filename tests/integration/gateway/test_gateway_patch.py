@@ -1,11 +1,14 @@
 """`PATCH /tenants/{id}`: nested fields merge; for the rest it is a PUT."""
 
+from dataclasses import replace
+
 import pytest
 
 from services.gateway.tenants.repository import find_tenant
 from services.gateway.tenants.requests import RequestSizing
 from services.gateway.tenants.rules import spec_of_row
 from services.gateway.tenants.transactions import TenantOutdated, TenantTransactions
+from shared.errors import Refused
 from shared.subjects import Mode
 from tests.support.gateway import DEMO, Gateway, error_of
 
@@ -82,3 +85,17 @@ async def test_a_change_is_made_again_if_a_deploy_has_set_other_options_meanwhil
     with pytest.raises(TenantOutdated):
         async with gateway.database.begin() as connection:
             await TenantTransactions(context).revise(connection, seen, request, "changeTenant", revises=True)
+
+
+async def test_a_change_of_a_tenant_that_was_made_again_meanwhile_is_not_made_to_the_new_one(gateway: Gateway) -> None:
+    name = (await gateway.create())["tenant_id"]
+    context = gateway.modes[Mode.DEMO]
+    async with gateway.database.begin() as connection:
+        row = await find_tenant(connection, name)
+    assert row is not None
+    earlier = replace(row, id=row.id - 1)
+    request = await RequestSizing(context).size(spec_of_row(row), "simulator", row.stored_options, deploys=False)
+    with pytest.raises(Refused, match="there is no tenant"):
+        async with gateway.database.begin() as connection:
+            await TenantTransactions(context).revise(connection, earlier, request, "changeTenant", revises=True)
+    assert (await gateway.get(f"/tenants/{name}"))["revision"] == 1
