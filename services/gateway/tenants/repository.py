@@ -54,7 +54,8 @@ _INSERT_TENANT = (
 _INSERT_SERVICES = insert(services)
 _UPDATE_SLA = (
     "UPDATE tenants SET sla = $2::jsonb, sla_time = $3::timestamptz"
-    " WHERE tenant_id = $1 AND coalesce(sla_time, $3) <= $3 RETURNING id"
+    # A report from before the creation is of an earlier tenant with the same id, which may have been another caller's.
+    " WHERE tenant_id = $1 AND coalesce(sla_time, $3) <= $3 AND coalesce(created_at, $3) <= $3 RETURNING id"
 )
 _HAS_SIZING = "SELECT id FROM tenants WHERE tenant_id = $1 AND revision = $2 AND sizing = $3::jsonb"
 
@@ -155,7 +156,7 @@ async def update_sizing(connection: AsyncConnection, row_id: int, values: Mappin
 
 
 async def update_sla(database: Database, tenant_id: str, report: str, time: datetime) -> bool:
-    """Store an SLA report (JSON), unless a later one by its own time is stored; whether it was."""
+    """Store an SLA report (JSON), unless a later one is stored or it is older than the tenant; whether it was."""
     return await database.fetch_row(_UPDATE_SLA, tenant_id, report, time) is not None
 
 

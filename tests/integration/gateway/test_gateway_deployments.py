@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.gateway.tenants.repository import update_sla
 from shared.events import (
     DeployCompleted,
     DeployFailed,
@@ -147,12 +148,12 @@ async def test_events_of_unknown_tenants_and_deployments_are_dropped(gateway: Ga
     await gateway.eventually(f"/deployments/{created['deployment_id']}", progress=33)
 
 
-def report(tenant_id: str, second: int, availability: float = 100.0) -> SlaReported:
+def report(tenant_id: str, second: int, availability: float = 100.0, year: int = 2099) -> SlaReported:
     return SlaReported.model_validate(
         {
             "tenant_id": tenant_id,
-            "time": f"2026-01-01T00:00:{second:02}Z",
-            "since": "2026-01-01T00:00:00Z",
+            "time": f"{year}-01-01T00:00:{second:02}Z",
+            "since": f"{year}-01-01T00:00:00Z",
             "availability": availability,
             "target": 99.9,
             "status": "meeting",
@@ -171,7 +172,15 @@ async def test_the_latest_report_is_the_sla_and_an_earlier_one_doesn_t_replace_i
     await gateway.publish(report(created["tenant_id"], 10, 98.0))
     await gateway.publish(report(created["tenant_id"], 30, 99.97))
     shown = await gateway.eventually(path, availability=99.97)
-    assert (shown["observed_seconds"], shown["status"], shown["time"]) == (30, "meeting", "2026-01-01T00:00:30Z")
+    assert (shown["observed_seconds"], shown["status"], shown["time"]) == (30, "meeting", "2099-01-01T00:00:30Z")
+
+
+async def test_a_report_on_an_earlier_tenant_with_the_same_id_is_dropped(gateway: Gateway) -> None:
+    name = (await gateway.create(deploy=False))["tenant_id"]
+    late, own = report(name, 20, 98.0, year=2020), report(name, 20)
+    assert not await update_sla(gateway.database, name, late.model_dump_json(), late.time)
+    assert (await gateway.get(f"/tenants/{name}/sla"))["availability"] is None
+    assert await update_sla(gateway.database, name, own.model_dump_json(), own.time)
 
 
 @pytest.mark.parametrize(
