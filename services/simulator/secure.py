@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -33,6 +34,7 @@ class Secured:
     def __init__(self, settings: SimulatorSettings, port: int, stores: Callable[[], Mapping[str, Store]]) -> None:
         """Raises PermanentError, which names the folder or the file that can't be used."""
         folder = settings.state_directory or Path(tempfile.mkdtemp(prefix="ecp-simulator-"))
+        self._temporary = None if settings.state_directory else folder
         try:
             self._authority = Authority(folder, settings.https_names)
             credentials = Credentials(self._authority.administrator_token, self._authority.signing_key)
@@ -61,9 +63,11 @@ class Secured:
         return users.from_provider(caller.subject, caller.role)
 
     async def close(self) -> None:
-        """Close the connections to the identity provider."""
+        """Close the connections to the identity provider, and remove the keys of a folder that no setting names."""
         if self._provider is not None:
             await self._provider.close()
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
 
     async def renew(self) -> None:
         """Keep the server's certificate valid, until cancelled; the server reads its file again by itself."""

@@ -1,6 +1,8 @@
 """The simulator's certificate authority: its files, their modes, and when a certificate is made again."""
 
+import asyncio
 import ssl
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +10,8 @@ import pytest
 from cryptography import x509
 
 from services.simulator.authority import Authority, FolderUnusable
+from services.simulator.secure import Secured
+from services.simulator.settings import SimulatorSettings
 
 SECRET = ("ca.key", "server.key", "tokens.key", "admin.token")
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -98,3 +102,18 @@ def test_an_administrator_s_token_that_anybody_could_send_is_refused(tmp_path: P
         Authority(tmp_path)
     (tmp_path / "admin.token").unlink()
     assert len(Authority(tmp_path).administrator_token) > 40
+
+
+def test_keys_in_a_folder_that_no_setting_names_go_with_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    secured = Secured(SimulatorSettings(), 6361, dict)
+    [folder] = tmp_path.iterdir()
+    assert (folder / "admin.token").exists()
+    asyncio.run(secured.close())
+    assert not folder.exists()
+
+    named = tmp_path / "state"
+    asyncio.run(Secured(SimulatorSettings(state_directory=named), 6361, dict).close())
+    assert (named / "admin.token").exists()
