@@ -9,12 +9,14 @@ from urllib.parse import quote
 import asyncpg
 import httpx
 import psutil
+import pytest
 
 from embedded.databases import EmbeddedDatabases
 from embedded.settings import EmbeddedSettings
 from tests.e2e.embedded_run import EmbeddedRun
 from tests.support.http_client import local_client
 
+pytestmark = pytest.mark.timeout(600)  # a guard against hanging; the start of the stack counts too
 SHORTEST = 12
 """Letters of a text that is surely no other one by chance."""
 

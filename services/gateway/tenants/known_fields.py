@@ -22,7 +22,7 @@ _SHOWN = (
     *("resources", "services", "estimated_cost", "estimated_resources", "health", "revision", "generation", "target"),
     *("deployment_id", "cpu_limit", "memory_limit", "gpu_limit", "storage_limit", "sla_availability"),
     *("sla_response_time", "cpu_usage", "memory_usage", "gpu_usage", "storage_usage", "service_config", "gpu_info"),
-    *("dataSource", "effective_cluster_options"),
+    *("dataSource", "effective_cluster_options", "permissions"),
 )
 """What a tenant is shown with, here or by the predecessor's page: clients send back what they were shown."""
 

@@ -1,9 +1,9 @@
 """A cancel over HTTP: the event, the rows, the sockets and the refusals; the deployer is played by the test."""
 
-import asyncio
-import json
+from collections.abc import AsyncIterator
 from typing import Any
 
+from nats.errors import TimeoutError as NatsTimeout
 from sqlalchemy import text
 
 from services.gateway.recovery.republish import republish
@@ -23,17 +23,30 @@ async def cancel(gateway: Gateway, path: str, status: int = 202) -> dict[str, An
 
 
 async def requests_of(gateway: Gateway, deployment_id: str, count: int) -> list[OperationRequested]:
-    """The first `count` operations that were requested of a deployment, from the stream."""
+    """The first `count` operations that were requested of a deployment, once the stream has them."""
     found: list[OperationRequested] = []
+
+    async def has_them() -> bool:
+        found[:] = [each async for each in requested(gateway) if each.deployment.deployment_id == deployment_id]
+        return len(found) >= count
+
+    await eventually(has_them, 30)
+    return found[:count]
+
+
+async def requested(gateway: Gateway) -> AsyncIterator[OperationRequested]:
+    """All requested operations that the stream has now."""
     subscription = await gateway.worker.jetstream.subscribe("demo.operation.requested", ordered_consumer=True)
-    async with asyncio.timeout(15):
-        async for message in subscription.messages:
-            if json.loads(message.data)["deployment"]["deployment_id"] == deployment_id:
-                found.append(OperationRequested.model_validate_json(message.data))
-                if len(found) == count:
-                    break
-    await subscription.unsubscribe()
-    return found
+    try:
+        while True:
+            message = await subscription.next_msg(timeout=5)
+            yield OperationRequested.model_validate_json(message.data)
+            if message.metadata.num_pending == 0:
+                break
+    except NatsTimeout:
+        return
+    finally:
+        await subscription.unsubscribe()
 
 
 async def end_as_cancelled(gateway: Gateway, asked: dict[str, Any], *, changed: bool) -> None:
