@@ -2,8 +2,9 @@
 
     P(fewer than k of n) = sum over i = n - k + 1 .. n of C(n, i) (1 - p)^i p^(n - i)
 
-The fewest that must fail come first, so the terms soon decrease, and the sum ends when they are negligible. This is the
-complement, since availabilities close to 1 would lose their significant digits.
+This is the complement of the availability, which would lose its significant digits close to 1. From the mean on, the
+terms decrease, and a sum ends when they are negligible. Where fewer failures than the mean are too many, the other side
+is summed: the first terms of this one may be smaller than any number.
 """
 
 from functools import lru_cache
@@ -23,19 +24,21 @@ def unavailability(needed: int, replicas: int, replica_availability: float) -> f
     failing = 1 - replica_availability
     if failing in (0, 1):
         return float(failing)
-    return min(1.0, _at_least(replicas - needed + 1, replicas, failing))
+    too_many = replicas - needed + 1
+    if too_many > replicas * failing:
+        return min(1.0, _at_least(too_many, replicas, failing))
+    return max(0.0, 1 - _at_least(needed, replicas, replica_availability))
 
 
-def _at_least(first: int, trials: int, failing: float) -> float:
-    """The probability that `first` or more of `trials` fail, each with the probability `failing` in (0, 1)."""
+def _at_least(first: int, trials: int, chance: float) -> float:
+    """The probability of `first` or more hits in `trials` of a `chance` in (0, 1); `first` is above the mean."""
     ways = lgamma(trials + 1) - lgamma(first + 1) - lgamma(trials - first + 1)
-    total = term = exp(ways + first * log(failing) + (trials - first) * log1p(-failing))
-    odds = failing / (1 - failing)
-    for failed in range(first, trials):
-        ratio = odds * (trials - failed) / (failed + 1)
-        term *= ratio
+    total = term = exp(ways + first * log(chance) + (trials - first) * log1p(-chance))
+    odds = chance / (1 - chance)
+    for hits in range(first, trials):
+        term *= odds * (trials - hits) / (hits + 1)
         total += term
-        if ratio < 1 and term <= _NEGLIGIBLE * total:
+        if term <= _NEGLIGIBLE * total:
             break
     return total
 

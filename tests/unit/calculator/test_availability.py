@@ -38,6 +38,20 @@ def test_the_replicas_are_the_fewest(needed: int, allowed: float, p: float) -> N
     assert replicas == needed or unavailability(needed, replicas - 1, p) > allowed
 
 
+@pytest.mark.parametrize("needed", [1000, 140_000, 148_000, 154_000, 200_000, 1_000_000])
+def test_among_many_replicas_without_a_spare_one_always_fails(needed: int) -> None:
+    """Four million channels of speech need 154,000 replicas: that only one of them fails is less likely than 1e-323."""
+    assert unavailability(needed, needed, 0.995) == pytest.approx(1 - 0.995**needed, rel=1e-9)
+    assert replicas_for(needed, 0.001, 0.995) > needed / 0.995
+
+
+@given(st.integers(1000, 1_000_000), st.integers(0, 20_000), st.floats(0.9, 0.9999))
+def test_a_spare_replica_never_makes_them_less_available(needed: int, spare: int, p: float) -> None:
+    less, more = unavailability(needed, needed + spare, p), unavailability(needed, needed + spare + 1, p)
+    assert 0 <= more <= less * (1 + 1e-6)
+    assert less <= 1
+
+
 def test_nothing_is_always_there_and_what_is_not_there_never_is() -> None:
     assert unavailability(0, 0, 0.5) == 0
     assert unavailability(3, 2, 0.5) == 1
