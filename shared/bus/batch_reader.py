@@ -68,14 +68,20 @@ class BatchReader:
         """What was delivered and not acknowledged yet, by identity."""
         self._requests, self._open = 0, 0
         """Requests until now, and how many events the present one may still deliver."""
-        self._refused = self._ended = False
+        self._refused = False
         self._request_ended, self._has_room = asyncio.Event(), asyncio.Event()
         self._inbox = client.new_inbox()
         self._subscription: Subscription = await client.subscribe(f"{self._inbox}.*", cb=self._arrive)
+        self._ended = False
         self._tasks = [asyncio.create_task(self._work()) for _ in range(self._concurrency)]
         self._beside = [asyncio.create_task(each) for each in (self._pull(), self._report_progress())]
         for task in self._beside:
             task.add_done_callback(partial(_report_failure, failed))
+
+    def request_again(self) -> None:
+        """Make another request now: a server that was restarted has lost the open one."""
+        if not self._ended:
+            self._request_ended.set()
 
     async def unsubscribe(self) -> None:
         """Stop pulling, and hand back what isn't being handled."""
@@ -102,14 +108,19 @@ class BatchReader:
         self._tasks, self._beside = [], []
 
     async def _pull(self) -> None:
-        """Keep a request open as long as there is room for its events."""
+        """Keep a request open as long as there is room for its events, and the connection is there.
+
+        The client would keep the requests of an outage and send them all at its end, so that more events than a batch
+        would wait here instead of going to other copies.
+        """
         while True:
             while self._queue.qsize() > self._batch // 2:
                 self._has_room.clear()
                 await self._has_room.wait()
             self._request_ended.clear()
             try:
-                await self._request(self._batch - self._queue.qsize())
+                if self._client.is_connected:
+                    await self._request(self._batch - self._queue.qsize())
                 async with asyncio.timeout(_LOST_AFTER):
                     await self._request_ended.wait()
             except TimeoutError:

@@ -57,6 +57,10 @@ class Turns:
                 continue
         return await self._own.fetch(batch, timeout)
 
+    def request_again(self) -> None:
+        """As `PullSubscription` does; the other systems' streams are asked every half second."""
+        self._own.request_again()
+
     async def unsubscribe(self) -> None:
         """Stop pulling; no request for an event stays open."""
         self._ended = True

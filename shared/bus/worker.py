@@ -156,7 +156,7 @@ class Worker:
         self.failed = asyncio.get_running_loop().create_future()
         self._buckets.clear()
         await self.broker.start()
-        self._pulling = wrap_pull_subscriptions(self.broker.subscribers)
+        self._pulling = wrap_pull_subscriptions(self.broker.subscribers, self.broker.connection)
         for subscriber, mode, durable in self._outside:
             subscriber.subscription = Turns(subscriber.subscription, mode, durable, lambda: self.broker.connection)
             self._pulling.append(subscriber.subscription)
@@ -250,9 +250,8 @@ class Worker:
 
     async def _reconnected(self) -> None:
         """A server that was restarted has no open requests: without new ones, no event would come until their end."""
-        for each in self._pulling:
-            if isinstance(each, PullSubscription):
-                each.request_again()
+        for each in (*self._pulling, *self._readers):
+            each.request_again()
 
     async def _run(self, name: str, task: Callable[[], Awaitable[None]]) -> None:
         try:

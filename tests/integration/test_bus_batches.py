@@ -162,6 +162,40 @@ async def test_events_arrive_after_nats_was_started_again(tmp_path: Path) -> Non
         await server.stop()
 
 
+async def test_nothing_is_requested_while_the_connection_is_lost(tmp_path: Path) -> None:
+    """The client would send all these requests at the end of the outage."""
+    handled = asyncio.Event()
+
+    async def handle(message: Msg) -> None:
+        handled.set()
+
+    server = NatsServer(tmp_path)
+    await server.start()
+    try:
+        await prepare(server.url)
+        client = await nats.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.05, error_cb=_ignore)
+        stream = Mode.PRODUCTION.stream(MONITOR_STORES.stream)
+        reader = BatchReader(stream, MONITOR_STORES.name, handle, batch=BATCH, concurrency=1)
+        await reader.start(client, lambda error: pytest.fail(repr(error)))
+        server.kill()
+        await until(lambda: not client.is_connected, 60)
+        waiting = client.pending_data_size
+        for _ in range(100):
+            reader.request_again()
+            await asyncio.sleep(0)
+        assert client.pending_data_size == waiting
+        await server.start()
+        await until(lambda: client.is_connected, 60)
+        reader.request_again()
+        await publish(client.jetstream(), 1, 1)
+        await asyncio.wait_for(handled.wait(), 30)
+        await reader.unsubscribe()
+        await reader.finish(30)
+        await client.close()
+    finally:
+        await server.stop()
+
+
 async def test_a_worker_that_never_started_can_be_stopped() -> None:
     async def handler(event: MetricsCollected, delivery: Delivery) -> None:
         raise AssertionError("must not be reached")
@@ -203,3 +237,7 @@ async def _is_done(jetstream: JetStreamContext) -> bool:
 
 async def _all_are_delivered(jetstream: JetStreamContext) -> bool:
     return not (await jetstream.consumer_info("METRICS", MONITOR_STORES.name)).num_pending
+
+
+async def _ignore(_: Exception) -> None:
+    """Accept connection errors, because a test stops the server."""
