@@ -10,7 +10,7 @@ price is this second way to receive; a hop takes about half of the CPU time.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -68,7 +68,8 @@ class BatchReader:
         """What was delivered and not acknowledged yet, by identity."""
         self._requests, self._open = 0, 0
         """Requests until now, and how many events the present one may still deliver."""
-        self._refused = False
+        self._refused, self._refusal = False, ""
+        """Whether NATS refused the present request, and how it refused the last one."""
         self._request_ended, self._has_room = asyncio.Event(), asyncio.Event()
         self._inbox = client.new_inbox()
         self._subscription: Subscription = await client.subscribe(f"{self._inbox}.*", cb=self._arrive)
@@ -140,7 +141,7 @@ class BatchReader:
         """Queue an event, or notice the end of a request: only a status has the inbox as its subject."""
         if message.subject.startswith(self._inbox):
             if message.subject == f"{self._inbox}.{self._requests}":
-                self._refused = (message.headers or {}).get(Header.STATUS) not in _USUAL_ENDS
+                self._note_end(message.headers or {})
                 self._request_ended.set()
             return
         if self._ended:
@@ -151,6 +152,15 @@ class BatchReader:
         self._open -= 1
         if self._open <= 0:
             self._request_ended.set()
+
+    def _note_end(self, headers: Mapping[str, str]) -> None:
+        """Note how a request ended. A refusal, as by a durable that is gone, is logged when it begins or changes."""
+        status = headers.get(Header.STATUS)
+        self._refused = status not in _USUAL_ENDS
+        refusal = f"{status} {headers.get(Header.DESCRIPTION, '')}".strip() if self._refused else ""
+        if refusal and refusal != self._refusal:
+            _log.warning(f"NATS gives no events of {self._name}: {refusal}", action="request-refused")
+        self._refusal = refusal
 
     async def _work(self) -> None:
         """Handle one event after another until the stop."""

@@ -10,6 +10,7 @@ import nats
 import pytest
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
+from structlog.testing import capture_logs
 
 from embedded.child import until
 from embedded.nats import NatsServer, running_nats
@@ -194,6 +195,19 @@ async def test_nothing_is_requested_while_the_connection_is_lost(tmp_path: Path)
         await client.close()
     finally:
         await server.stop()
+
+
+async def test_a_durable_that_is_gone_is_logged_once(url: str, jetstream: JetStreamContext) -> None:
+    async def handler(event: MetricsCollected, delivery: Delivery) -> None:
+        raise AssertionError("there is no event")
+
+    with capture_logs() as logs:
+        async with running(url, handler):
+            await jetstream.delete_consumer("METRICS", MONITOR_STORES.name)
+            await until(lambda: any("503" in each["event"] for each in logs), 60)
+    found = [each["event"] for each in logs if each.get("action") == "request-refused"]
+    assert len(found) == len(set(found)) <= 2
+    assert all(MONITOR_STORES.name in each for each in found)
 
 
 async def test_a_worker_that_never_started_can_be_stopped() -> None:
