@@ -39,6 +39,7 @@ from services.gateway.http import request_context, validation
 from services.gateway.http import routes as http
 from services.gateway.http.bodies import BodyLimit, JsonBody
 from services.gateway.http.document import Api
+from services.gateway.http.exposition import Exposition
 from services.gateway.http.middleware import (
     FOREIGN_PAGES_READ,
     FOREIGN_PAGES_SEND,
@@ -75,6 +76,7 @@ from services.gateway.tenants.known_bodies import KNOWN_FIELDS
 from services.gateway.websockets import routes as websockets
 from services.gateway.websockets.feeds import Sockets, build_sockets
 from shared.bus import Worker
+from shared.bus.status import StatusChecks
 from shared.catalog import Catalog, load_catalog
 from shared.database import Databases
 from shared.errors import PermanentError
@@ -154,8 +156,9 @@ def create_app(
     middleware = _middleware(settings, metrics, access, limits, refusals)
     app = _with_routes(Api(catalog, describe_access, lifespan=lifespan, middleware=middleware))
     app.state.settings, app.state.access, app.state.keys, app.state.limits = settings, access, keys, limits
-    app.state.worker, app.state.modes, app.state.sockets = worker, modes, sockets
+    app.state.modes, app.state.sockets = modes, sockets
     app.state.metrics, app.state.databases = metrics, databases
+    app.state.status, app.state.exposition = StatusChecks(worker), Exposition(worker.registry)
     return app
 
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from prometheus_client import make_asgi_app
 
-from shared.bus.status import health_of, readiness_of
+from shared.bus.status import StatusChecks
 from shared.bus.worker import Worker
 from shared.http.connections import ConnectionLimits
 from shared.process.serving import run_process, serve, server_config
@@ -46,15 +46,16 @@ async def _work(worker: Worker) -> None:
 
 def status_app(worker: Worker) -> AsgiFastStream:
     """`/health`, `/ready` and `/metrics` of `worker`."""
+    checks = StatusChecks(worker)
 
     @get
     async def health(scope: Any) -> AsgiResponse:
-        found = await health_of(worker)
+        found = await checks.health()
         return _answer(found, is_good=found.is_good)
 
     @get
     async def ready(scope: Any) -> AsgiResponse:
-        found = await readiness_of(worker)
+        found = await checks.readiness()
         return _answer(found, is_good=found.ready)
 
     return AsgiFastStream(

@@ -5,18 +5,23 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from shared.bus import Worker
-from shared.bus.status import health_of, readiness_of
+from services.gateway.http.exposition import Exposition
+from shared.bus.status import StatusChecks
 from shared.status import Health, Readiness
 
 router = APIRouter(tags=["operations"])
 
 
-async def _worker(request: Request) -> Worker:
-    worker: Worker = request.app.state.worker
-    return worker
+async def _status(request: Request) -> StatusChecks:
+    status: StatusChecks = request.app.state.status
+    return status
+
+
+async def _exposition(request: Request) -> Exposition:
+    exposition: Exposition = request.app.state.exposition
+    return exposition
 
 
 async def _access_checks(request: Request) -> Callable[[], Mapping[str, str]]:
@@ -24,7 +29,7 @@ async def _access_checks(request: Request) -> Callable[[], Mapping[str, str]]:
     return checks
 
 
-OwnWorker = Annotated[Worker, Depends(_worker)]
+Status = Annotated[StatusChecks, Depends(_status)]
 AccessChecks = Annotated[Callable[[], Mapping[str, str]], Depends(_access_checks)]
 """The state of what proves who calls. It is no dependency that makes the process unready."""
 
@@ -34,9 +39,9 @@ AccessChecks = Annotated[Callable[[], Mapping[str, str]], Depends(_access_checks
     summary="Check that this process is alive",
     responses={503: {"model": Health, "description": "It is not"}},
 )
-async def get_health(worker: OwnWorker, response: Response) -> Health:
+async def get_health(status: Status, response: Response) -> Health:
     """Pings NATS: a client that was refused at a reconnect is alive but receives nothing."""
-    found = await health_of(worker)
+    found = await status.health()
     response.status_code = 200 if found.is_good else 503
     return found
 
@@ -46,14 +51,14 @@ async def get_health(worker: OwnWorker, response: Response) -> Health:
     summary="Check that it can serve",
     responses={503: {"model": Readiness, "description": "`missing` names the dependencies"}},
 )
-async def get_readiness(worker: OwnWorker, access: AccessChecks, response: Response) -> Readiness:
+async def get_readiness(status: Status, access: AccessChecks, response: Response) -> Readiness:
     """Names each missing dependency with the reason. An identity provider is only in `checks`."""
-    found = await readiness_of(worker)
+    found = await status.readiness()
     response.status_code = 200 if found.ready else 503
     return found.model_copy(update={"checks": {**found.checks, **access()}})
 
 
 @router.get("/metrics", summary="Get Prometheus metrics", response_class=PlainTextResponse)
-async def get_prometheus_metrics(worker: OwnWorker) -> Response:
+async def get_prometheus_metrics(exposition: Annotated[Exposition, Depends(_exposition)]) -> Response:
     """The documented `ecp_tenant_*` metrics and those of the worker."""
-    return Response(generate_latest(worker.registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(exposition.text(), media_type=CONTENT_TYPE_LATEST)
