@@ -16,16 +16,21 @@ _RETRY_AFTER = "2"
 
 
 def error_response(error: EcpError, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The documented error. A 503 has `Retry-After`: the error's own delay, if it has one."""
+    """The documented error. A 503 and a 429 have `Retry-After`."""
     status = status_of(error)
     request_context.current().refusal = error
-    retry = {"Retry-After": _retry_after(error)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    retry = _retry(error, status)
     return JSONResponse(_encodable(error_body(error)), status_code=status, headers={**(headers or {}), **retry})
 
 
-def _retry_after(error: EcpError) -> str:
+def _retry(error: EcpError, status: int) -> dict[str, str]:
+    """When another try is worth it: of a 503 the delay of the error, if it has one; of a 429 what its details tell."""
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return {"Retry-After": str(error.details.get("retry_after", _RETRY_AFTER))}
+    if status != HTTPStatus.SERVICE_UNAVAILABLE:
+        return {}
     delay = error.delay if isinstance(error, TemporaryError) else None
-    return _RETRY_AFTER if delay is None else str(math.ceil(delay))
+    return {"Retry-After": _RETRY_AFTER if delay is None else str(math.ceil(delay))}
 
 
 def _encodable(value: Any) -> Any:

@@ -18,8 +18,7 @@ async def refuse(rate: Rate, identity: str, scope: Scope, receive: Receive, send
         await send({"type": "websocket.close", "code": _TRY_AGAIN, "reason": "RATE_LIMITED"})
         return
     count = await rate.count(identity)
-    headers = {"Retry-After": str(count.seconds), **rate.headers(count)}
-    await error_response(_refused(rate, count), headers)(scope, receive, send)
+    await error_response(_refused(rate, count), rate.headers(count))(scope, receive, send)
 
 
 def _refused(rate: Rate, count: Count) -> Refused:

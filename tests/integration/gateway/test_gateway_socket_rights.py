@@ -230,6 +230,7 @@ async def test_the_unused_tickets_of_a_caller_are_bounded(gateway: Gateway, watc
     answers = [await watched.http.post("/ws-tickets", headers=bearer(key)) for _ in range(101)]
     assert {each.status_code for each in answers[:100]} == {201}
     assert answers[100].status_code == 429
+    assert answers[100].headers["retry-after"] == "30"
     assert answers[100].json()["error"]["code"] == "RATE_LIMITED"
 
 
