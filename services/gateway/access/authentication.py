@@ -48,7 +48,7 @@ class Authentication:
         self._on_refused = on_refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or is_public(scope["path"]):
+        if scope["type"] not in ("http", "websocket") or is_public(scope):
             await self._app(scope, receive, send)
             return
         try:

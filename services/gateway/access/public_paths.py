@@ -1,10 +1,13 @@
 """The paths that need no credential: health, metrics, the API's pages, and how to sign in.
 
-They are exact: a path that is new, or misspelt, needs a credential.
+They are exact: a path that is new, or misspelt, needs a credential. So does anything but reading them.
 """
 
 from typing import Final
 
+from starlette.types import Scope
+
+from services.gateway.http.reads import reads
 from shared.http.api_pages import asset_paths
 
 PUBLIC: Final = frozenset(
@@ -12,6 +15,6 @@ PUBLIC: Final = frozenset(
 )
 
 
-def is_public(path: str) -> bool:
-    """Whether this path is served without a credential."""
-    return path in PUBLIC
+def is_public(scope: Scope) -> bool:
+    """Whether a request is served without a credential."""
+    return reads(scope, PUBLIC)

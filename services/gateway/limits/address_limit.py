@@ -13,6 +13,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.http import request_context
+from services.gateway.http.reads import reads
 from services.gateway.limits.rates import Rate
 from services.gateway.limits.refusals import refuse
 from shared.http.client_address import limited_part
@@ -51,7 +52,7 @@ class AddressLimit:
         self._ended = RecentCredentials(_ENDED_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or scope["path"] in UNLIMITED:
+        if scope["type"] not in ("http", "websocket") or reads(scope, UNLIMITED):
             await self._app(scope, receive, send)
             return
         address = limited_part((scope.get("client") or ("", 0))[0])

@@ -65,6 +65,7 @@ async def test_without_a_credential_only_health_metrics_and_pages_are_served(sec
         ("GET", "/api/v1/tenants/"),
         ("DELETE", "/api/v1/tenants/x"),
         ("PUT", "/nowhere"),
+        ("POST", "/health"),
     ):
         answer = await secured.http.request(method, f"{root}{path}")
         error_of(answer, 401, "UNAUTHORIZED")

@@ -155,7 +155,7 @@ async def test_an_open_socket_can_prove_its_caller_again() -> None:
 )
 async def test_health_and_the_api_s_pages_need_no_credential(path: str) -> None:
     seen = Seen()
-    assert (await answer(path=path, seen=seen))["status"] == 200
+    assert (await answer(path=path, method="GET", seen=seen))["status"] == 200
     assert seen.callers == [UNAUTHENTICATED]
 
 
@@ -176,7 +176,14 @@ async def test_health_and_the_api_s_pages_need_no_credential(path: str) -> None:
     ],
 )
 def test_no_other_path_is_public(path: str) -> None:
-    assert not is_public(path)
+    assert not is_public({"type": "http", "method": "GET", "path": path})
+
+
+@pytest.mark.parametrize(
+    "scope", [{"method": "POST"}, {"method": "DELETE"}, {"method": "OPTIONS"}, {"method": "get"}, {"type": "websocket"}]
+)
+def test_a_public_path_is_only_read_without_a_credential(scope: dict[str, str]) -> None:
+    assert not is_public({"type": "http", "method": "GET", "path": "/health", **scope})
 
 
 def test_a_challenge_is_one_line_of_quoted_ascii() -> None:

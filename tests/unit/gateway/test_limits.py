@@ -84,7 +84,7 @@ async def test_a_site_with_many_ipv6_addresses_has_one_limit() -> None:
 async def test_health_and_metrics_are_never_limited() -> None:
     app, _ = limited(Application(), calls=1)
     for path in ("/health", "/ready", "/metrics"):
-        assert [await status(app, path=path) for _ in range(3)] == [200] * 3
+        assert [await status(app, path=path, method="GET") for _ in range(3)] == [200] * 3
 
 
 async def test_a_refusal_names_the_policy_and_when_to_retry() -> None:
@@ -157,6 +157,15 @@ async def test_a_socket_beyond_the_rate_is_accepted_and_closed_with_a_code() -> 
     await status(app)
     sent = await call(app, {"type": "websocket.connect"}, type="websocket", client=("192.0.2.1", 1))
     assert [each["type"] for each in sent] == ["websocket.accept", "websocket.close"]
+    assert sent[1]["code"] == 1013
+
+
+async def test_a_socket_and_a_body_are_counted_whatever_their_path_is() -> None:
+    app, _ = limited(Application(), calls=1)
+    assert await status(app, path="/health", method="POST") == 200
+    assert await status(app, path="/health", method="POST") == 429
+    opening = {"type": "websocket.connect"}
+    sent = await call(app, opening, type="websocket", client=("192.0.2.1", 1), path="/health")
     assert sent[1]["code"] == 1013
 
 
