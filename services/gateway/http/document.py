@@ -6,10 +6,14 @@ that chooses the mode, the request id of every response, the model of errors, an
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from services.gateway.http import operation_ids
 from services.gateway.http.patch_schemas import describe_patch
@@ -81,9 +85,10 @@ class Api(FastAPI):
             servers=[{"url": "/", "description": "The gateway that serves this document"}],
             openapi_tags=[{"name": name, "description": text} for name, text in TAGS.items()],
             generate_unique_id_function=operation_id,
+            openapi_url=None,
             docs_url=None,
             redoc_url=None,
-            routes=[*api_pages.routes(TITLE)],
+            routes=[*api_pages.routes(TITLE), Route("/openapi.json", self._send_document, include_in_schema=False)],
             **options,
         )
         self._catalog = catalog
@@ -95,6 +100,14 @@ class Api(FastAPI):
             self.openapi_schema = completed(super().openapi(), self._catalog)
             self._describe(self.openapi_schema)
         return self.openapi_schema
+
+    @cached_property
+    def document_text(self) -> bytes:
+        """The document as JSON. To write its 400 KB takes 18 ms, too long for an answer that everyone may ask for."""
+        return bytes(JSONResponse(self.openapi()).body)
+
+    async def _send_document(self, request: Request) -> Response:
+        return Response(self.document_text, media_type="application/json")
 
 
 def operation_id(route: APIRoute) -> str:
