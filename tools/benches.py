@@ -79,11 +79,19 @@ def _about() -> str:
     return f"Measured on {datetime.now(UTC):%Y-%m-%d} at {commit}, {machine}."
 
 
+def _page() -> Path | None:
+    """Where the tables go: docs/performance.md, or the page that BENCH_PAGE names; empty, it is none."""
+    named = os.environ.get("BENCH_PAGE")
+    if named is None:
+        return PAGE
+    return Path(named) if named else None
+
+
 def main() -> int:
     """Run the benches that the arguments name; returns 1 if one failed."""
     console = Console(soft_wrap=True)
     benches = sorted(chosen(sys.argv[1:]))
-    outcomes = [run(bench, f"({n} of {len(benches)})", console, PAGE) for n, bench in enumerate(benches, start=1)]
+    outcomes = [run(bench, f"({n} of {len(benches)})", console, _page()) for n, bench in enumerate(benches, start=1)]
     return 0 if all(outcomes) else 1
 
 
