@@ -24,7 +24,7 @@ down:
 # Each worker imports what it collects, even if it runs none of it.
 OTHER_TARGETS := --ignore=tests/containers --ignore=tests/fuzzing
 
-## Run every test on real NATS and PostgreSQL (about 10 minutes); ARGS="-k name" for some of them
+## Run every test on real NATS and PostgreSQL (about 14 minutes); ARGS="-k name" for some of them
 test: install
 	@$(PYTHON_IN_VENV) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(OTHER_TARGETS) $(ARGS)
 
