@@ -23,23 +23,7 @@ from shared.tenants import check_tenant_id
 
 def main() -> int:
     """Run the command of `python -m embedded` that the arguments name; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m embedded", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    runs = commands.add_parser("run", help="start everything and stay until Ctrl-C")
-    runs.add_argument("--scale", help='copies of workers, for example "calculator=3 manifest=2" (or SCALE)')
-    commands.add_parser("clean", help="remove the data directory (ECP_DATA_DIR)")
-    where = commands.add_parser("env", help="print addresses as `export NAME=url`")
-    where.add_argument("--passwords", action="store_true", help="with the passwords in them")
-    letters = commands.add_parser(
-        "dlq", help="dead letters of the running stack: list, show, replay, drop", add_help=False
-    )
-    letters.add_argument("arguments", nargs=argparse.REMAINDER)
-    first = commands.add_parser("first-key", help="make the first administrator's API key")
-    first.add_argument("--name", default="first administrator", help="what uses it")
-    first.add_argument("--days", default="365", help="days until it ends")
-    first.add_argument("--demo", action="store_true", help="for the demo mode; without it for production")
-    _add_bus(commands.add_parser("bus", help="accounts of other systems on the bus"))
-    options = parser.parse_args()
+    options = _parser().parse_args()
     for stream in (sys.stdout, sys.stderr):
         # Names are Korean, and a terminal that can't show them is no reason to fail.
         if isinstance(stream, io.TextIOWrapper):
@@ -70,6 +54,26 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m embedded", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    runs = commands.add_parser("run", help="start everything and stay until Ctrl-C")
+    runs.add_argument("--scale", help='copies of workers, for example "calculator=3 manifest=2" (or SCALE)')
+    commands.add_parser("clean", help="remove the data directory (ECP_DATA_DIR)")
+    where = commands.add_parser("env", help="print addresses as `export NAME=url`")
+    where.add_argument("--passwords", action="store_true", help="with the passwords in them")
+    letters = commands.add_parser(
+        "dlq", help="dead letters of the running stack: list, show, replay, drop", add_help=False
+    )
+    letters.add_argument("arguments", nargs=argparse.REMAINDER)
+    first = commands.add_parser("first-key", help="make the first administrator's API key")
+    first.add_argument("--name", default="first administrator", help="what uses it")
+    first.add_argument("--days", default="365", help="days until it ends")
+    first.add_argument("--demo", action="store_true", help="for the demo mode; without it for production")
+    _add_bus(commands.add_parser("bus", help="accounts of other systems on the bus"))
+    return parser
 
 
 def _add_bus(parser: argparse.ArgumentParser) -> None:

@@ -122,14 +122,9 @@ class TenantTransactions:
         )
         await self._publish(connection, row.id, request, deployment, after=[updated] if revises else [])
         kind = await kind_of(connection, deployment.deployment_id) if deployment else "deploy"
-        await record(
-            connection,
-            operation,
-            tenant_id=row.tenant_id,
-            deployment_id=deployment.deployment_id if deployment else None,
-            before=recorded_row(row),
-            after=recorded_request(request, revision),
-        )
+        before, after = recorded_row(row), recorded_request(request, revision)
+        made = deployment.deployment_id if deployment else None
+        await record(connection, operation, tenant_id=row.tenant_id, deployment_id=made, before=before, after=after)
         answer = _answer_fields(
             request,
             deployment,
