@@ -123,6 +123,13 @@ class Gateway:
             raise AssertionError(f"{path} never had {wanted}; last: {body}") from None
         return body
 
+    async def reset_settings(self, *modes: Mode, **headers: str) -> None:
+        """Set the settings of the modes (all by default) to their defaults, for the tests that share this gateway."""
+        for mode in modes or Mode:
+            body = {"kubernetes": None, "monitoring": None}
+            answer = await self.http.put("/settings", json=body, headers={**mode_header(mode), **headers})
+            assert answer.status_code == 200, answer.text
+
     async def publish(self, event: Event, mode: Mode = Mode.DEMO, event_id: str | None = None) -> None:
         """Publish what a worker would."""
         event_id = event_id or f"test-{next(_NUMBERS)}-{id(event)}"

@@ -38,6 +38,7 @@ class SettingsCommands:
                 before = settings_of(row)
                 after = changed(before, change)
                 if after == before:
+                    self._context.mode_settings.forget()  # another replica may have made this version
                     return shown(row, before, self._context)
                 written = await self._write(connection, row, before, after)
             if written is not None:

@@ -5,7 +5,7 @@ Rows come from the table of rules, calls from the OpenAPI document, so a new rou
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -175,8 +175,12 @@ async def rows_of(gateway: Gateway, mode: Mode, topic: Topic) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-async def access(secured: Gateway, issuer: TokenIssuer) -> Access:
-    return Access(secured, issuer)
+async def access(gateway: Gateway, secured: Gateway, issuer: TokenIssuer) -> AsyncIterator[Access]:
+    """Both gateways are shared, and administrators may change the settings of a mode."""
+    access = Access(secured, issuer)
+    yield access
+    await secured.reset_settings(**access.headers(Role.ADMIN))
+    await gateway.reset_settings()
 
 
 @pytest.mark.parametrize("mode", list(Mode))

@@ -1,6 +1,7 @@
 """The settings of a mode over REST: versions, and where each setting acts."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
@@ -38,9 +39,11 @@ async def changed(gateway: Gateway, **sections: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-async def defaults(gateway: Gateway) -> None:
-    """The gateway is shared: each test begins and other tests go on with the defaults."""
-    await changed(gateway, kubernetes=None, monitoring=None)
+async def defaults(gateway: Gateway) -> AsyncIterator[None]:
+    """The gateway is shared: each test begins, and other tests go on, with the defaults."""
+    await gateway.reset_settings()
+    yield
+    await gateway.reset_settings()
 
 
 async def test_what_the_guides_page_sends_is_stored_under_our_names(gateway: Gateway) -> None:
@@ -59,7 +62,6 @@ async def test_what_the_guides_page_sends_is_stored_under_our_names(gateway: Gat
         "data_collection_interval": 5,
     }
     assert answer["notes"] == []
-    await changed(gateway, kubernetes=None, monitoring=None)
 
 
 async def test_absent_fields_stay_and_null_resets(gateway: Gateway) -> None:
@@ -140,7 +142,6 @@ async def test_the_sla_target_is_that_of_new_tenants_that_name_none(gateway: Gat
     targets = [(await gateway.get(f"/tenants/{each['tenant_id']}"))["sla_target"] for each in (without, partly, named)]
     assert [each["availability"] for each in targets] == ["99.95%", "99.95%", "99.1%"]
     assert targets[1]["response_time"] == "300ms"
-    await changed(gateway, monitoring=None)
 
 
 async def test_the_strictness_is_that_of_validations_that_choose_none(gateway: Gateway) -> None:
@@ -156,7 +157,6 @@ async def test_the_strictness_is_that_of_validations_that_choose_none(gateway: G
     await changed(gateway, kubernetes={"validation_strict": False})
     assert await is_valid()
     assert not await is_valid(strict_validation=True)
-    await changed(gateway, kubernetes=None)
 
 
 async def test_the_deployment_method_is_the_target_of_tenants_that_name_none(gateway: Gateway) -> None:
@@ -168,7 +168,6 @@ async def test_the_deployment_method_is_the_target_of_tenants_that_name_none(gat
     assert (await gateway.create())["target"] == "simulator"
     recorded = await changed(gateway, kubernetes={"deployment_method": "argocd"})
     assert "is a record" in recorded["notes"][0]
-    await changed(gateway, kubernetes=None)
 
 
 async def test_an_unnamed_interval_is_that_of_monitoring_sockets(gateway: Gateway) -> None:
@@ -183,11 +182,9 @@ async def test_an_unnamed_interval_is_that_of_monitoring_sockets(gateway: Gatewa
         await gateway.http.post(f"/tenants/{tenant_id}/monitoring", json={"metrics": {"memory": 3.0}}, headers=DEMO)
         # The second value of the CPU was held back: the next message is that of the new subscription.
         assert (await socket.next())["metrics"] == {"memory": 3.0}
-    await changed(gateway, monitoring=None)
 
 
 async def test_the_modes_have_settings_of_their_own(gateway: Gateway) -> None:
     before = (await gateway.http.get("/settings")).json()
     await changed(gateway, monitoring={"sla_target": "99.99%"})
     assert (await gateway.http.get("/settings")).json() == before
-    await changed(gateway, monitoring=None)
