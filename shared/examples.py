@@ -16,6 +16,9 @@ from shared.events import (
     DeployStarted,
     DeploySuperseded,
     Event,
+    IncidentChanged,
+    IncidentClosed,
+    IncidentOpened,
     ManifestRejected,
     ManifestRendered,
     MetricsCollected,
@@ -75,12 +78,24 @@ _WAITING = {"phase": Phase.WAITING_HEALTHY, "progress": 75}
 _DONE = {"phase": Phase.DONE, "progress": 100}
 _ALERT = {
     "tenant_id": _TENANT,
-    "alert_id": "alert-01hv2k7zq3w8",
+    "alert_id": "alert-5f0c2d3a41b7e896",
+    "fingerprint": "9b1e2c4d5f60718293a4b5c6d7e8f901",
+    "name": "high_cpu_usage",
     "severity": "warning",
     "type": "resource_usage",
-    "message": "CPU usage is above 80%",
+    "message": "cpu is 85.2 %: above 80 % for 5m",
     "metric": "cpu",
     "threshold": 80.0,
+    "condition": "cpu_usage > 80",
+    "time": _NOON,
+}
+_INCIDENT = {
+    "tenant_id": _TENANT,
+    "incident_id": "incident-0c1d2e3f4a5b",
+    "title": "high_cpu_usage",
+    "severity": "warning",
+    "alerts": ("9b1e2c4d5f60718293a4b5c6d7e8f901",),
+    "opened_at": _NOON,
     "time": _NOON,
 }
 
@@ -170,6 +185,9 @@ _ALL: tuple[Event, ...] = (
     ),
     AlertRaised.model_validate({**_ALERT, "current_value": 85.2}),
     AlertResolved.model_validate({**_ALERT, "current_value": 71.0}),
+    IncidentOpened.model_validate({**_INCIDENT, "status": "open"}),
+    IncidentChanged.model_validate({**_INCIDENT, "status": "acknowledged", "change": "acknowledged", "by": "jimin"}),
+    IncidentClosed.model_validate({**_INCIDENT, "status": "closed"}),
 )
 
 EXAMPLES: dict[str, Event] = {event.subject: event for event in _ALL}

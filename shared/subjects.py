@@ -60,6 +60,9 @@ class Subject(StrEnum):
     SLA_REPORTED = "sla.reported"
     ALERT_RAISED = "alert.raised"
     ALERT_RESOLVED = "alert.resolved"
+    INCIDENT_OPENED = "incident.opened"
+    INCIDENT_CHANGED = "incident.changed"
+    INCIDENT_CLOSED = "incident.closed"
 
 
 DEAD_LETTER_PREFIX = "dlq"
@@ -182,6 +185,12 @@ _RESULTS = tuple(
         Subject.METRICS_COLLECTED,
         Subject.METRICS_SAMPLED,
         Subject.SLA_REPORTED,
+        # The monitor stores alerts and incidents itself; the gateway reads its tables, and its sockets the stream.
+        Subject.ALERT_RAISED,
+        Subject.ALERT_RESOLVED,
+        Subject.INCIDENT_OPENED,
+        Subject.INCIDENT_CHANGED,
+        Subject.INCIDENT_CLOSED,
     )
 )
 

@@ -18,10 +18,13 @@
     audit_unsealed ─▶ audit_seals     a queue, and the chain of digests; audit_chain has its end
     settings_versions                 each version of the settings that users change over REST
     tenant_access                     the callers that a tenant was given to; ends with its tenant
+    alert_rules                       a tenant's own rules, and its changes of the standard ones
+    alerts                            each firing of an alert, from its pending time until it is resolved and after
+    alert_positions                   how far the evaluation of each shard has read the samples
+    monitor_outbox                    events of the monitor that are part of a transaction, until NATS has them
 
-The gateway writes all but what measures (`monitoring_*`, `availability_*`, `maintenance_windows`), which is the
-monitor's. What creates them is `migrations/`; a test
-shows that both agree.
+The gateway writes all but what measures and alerts (`monitoring_*`, `availability_*`, `maintenance_windows`, `alert*`),
+which is the monitor's. What creates them is `migrations/`; a test shows that both agree.
 """
 
 from sqlalchemy import (
@@ -423,4 +426,66 @@ settings_versions = Table(
     Column("changed_by", String(255), nullable=False),
     Column("request_id", String(200), nullable=False),
     _timestamp("changed_at", nullable=False),
+)
+
+alert_rules = Table(
+    "alert_rules",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("tenant_id", Integer, ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("rule", JSONB, nullable=False),  # a standard rule that was switched off has `enabled` false
+    _timestamp("created_at", nullable=False),
+    _timestamp("updated_at", nullable=False),
+    UniqueConstraint("tenant_id", "name", name="alert_rules_once"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", String(64), primary_key=True),
+    Column("tenant_id", Integer, ForeignKey("tenants.id", ondelete="CASCADE")),  # NULL: of no tenant
+    Column("name", String(100), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("labels", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("severity", String(10), nullable=False),
+    Column("type", String(50), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("condition", Text, nullable=False),
+    Column("metric", String(100), nullable=False, server_default=""),
+    Column("value", Double),
+    Column("threshold", Double),
+    Column("summary", Text, nullable=False),
+    Column("summary_message", JSONB(none_as_null=True)),
+    Column("runbook", Text),
+    Column("actions", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("source", String(100), nullable=False, server_default="rule"),
+    _timestamp("began", nullable=False, default=False),  # the condition holds since
+    _timestamp("fired_at", default=False),
+    _timestamp("resolved_at", default=False),
+    Column("muted_by", Text),
+    Column("inhibited_by", Text),  # a fingerprint
+    Column("incident_id", Text),
+    Index("alerts_tenant", "tenant_id", "fired_at"),
+    Index("alerts_fingerprint", "fingerprint", "began"),
+    Index("alerts_resolved", "resolved_at"),
+)
+Index("alerts_active", alerts.c.tenant_id, postgresql_where=alerts.c.state != "resolved")
+
+alert_positions = Table(
+    "alert_positions",
+    metadata,
+    Column("shard", SmallInteger, primary_key=True, autoincrement=False),
+    _timestamp("stream_created", nullable=False, default=False),
+    Column("sequence", BigInteger, nullable=False),
+)
+
+monitor_outbox = Table(
+    "monitor_outbox",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("subject", String(200), nullable=False),  # with its mode
+    Column("body", LargeBinary, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    _timestamp("created_at", nullable=False),
 )

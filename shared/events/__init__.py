@@ -8,11 +8,17 @@ run. Only a `deploy.requested` with a generation drives the pipeline to a deploy
 generation per (mode, target, tenant). Bodies are JSON; the envelope is in `shared.bus.envelope`.
 """
 
-from shared.events.base import Event, Generation
-from shared.events.observations import (
+from shared.events.alerts import (
     AlertEvent,
     AlertRaised,
     AlertResolved,
+    IncidentChanged,
+    IncidentClosed,
+    IncidentEvent,
+    IncidentOpened,
+)
+from shared.events.base import Event, Generation
+from shared.events.observations import (
     ErrorBudget,
     MetricsCollected,
     MetricsSampled,
@@ -74,6 +80,10 @@ __all__ = [
     "ErrorBudget",
     "Event",
     "Generation",
+    "IncidentChanged",
+    "IncidentClosed",
+    "IncidentEvent",
+    "IncidentOpened",
     "ManifestRejected",
     "ManifestRendered",
     "MetricsCollected",

@@ -103,28 +103,3 @@ class SlaReported(Event):
     """By window (`1h`): 1 uses the budget up just at the period's end; None where nothing is known."""
     services: dict[str, ServiceReadiness] = Field(default_factory=dict)
     """As they were sampled last."""
-
-
-class AlertEvent(Event):
-    """The fields of both alert events."""
-
-    alert_id: str
-    severity: Literal["info", "warning", "critical"]
-    type: str
-    message: str
-    metric: str
-    current_value: float
-    threshold: float
-    time: AwareDatetime
-
-
-class AlertRaised(AlertEvent):
-    """A tenant's alert rule holds."""
-
-    subject = Subject.ALERT_RAISED
-
-
-class AlertResolved(AlertEvent):
-    """A tenant's alert rule holds no longer."""
-
-    subject = Subject.ALERT_RESOLVED

@@ -52,7 +52,7 @@ def _deployment_feed(context: ModeContext, metrics: GatewayMetrics) -> StreamFee
         context.mode,
         Stream.ECP,
         read,
-        subjects=[each for each in GATEWAY_PROJECTS.subjects if each is not Subject.ALERT_RAISED],
+        subjects=GATEWAY_PROJECTS.subjects,
         behind=GATEWAY_PROJECTS.name,
         keep=context.settings.replay_messages,
         queue=context.settings.socket_queue,

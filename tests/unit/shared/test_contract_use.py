@@ -24,9 +24,10 @@ pytestmark = pytest.mark.slow
 
 OPEN: dict[str, str] = {
     "subject alert.raised: monitor doesn't publish it": "alerts",
-    "subject alert.raised: gateway doesn't consume it": "alerts",
     "subject alert.resolved: monitor doesn't publish it": "alerts",
-    "subject alert.resolved: gateway doesn't consume it": "alerts",
+    "subject incident.opened: monitor doesn't publish it": "alerts",
+    "subject incident.changed: monitor doesn't publish it": "alerts",
+    "subject incident.closed: monitor doesn't publish it": "alerts",
     "option rehearse: no such field": "rehearsals",
     "target gitops: nothing deploys to it": "GitOps",
 }
@@ -47,7 +48,9 @@ PROMISED_OPTIONS = {
 PROMISED_TARGETS = {"simulator", "kubernetes", "gitops"}
 DEFINITIONS = ("shared/examples.py", "shared/asyncapi.py", "shared/access.py", "shared/subjects.py")
 """Files of shared that name all of the contract."""
-EVENT_FILES = tuple(f"shared/events/{name}.py" for name in ("__init__", "base", "observations", "requests", "results"))
+EVENT_FILES = tuple(
+    f"shared/events/{name}.py" for name in ("__init__", "alerts", "base", "observations", "requests", "results")
+)
 SERVICES = ("gateway", "calculator", "manifest", "deployer", "monitor")
 
 
