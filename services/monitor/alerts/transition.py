@@ -1,4 +1,4 @@
-"""A change of an alert, and what listens to it in the transaction that stores it. Pure.
+"""A change of an alert, and what listens to it in the transaction that stores it.
 
 The order of the listeners is silences, incidents, notifications. Each gets what the one before returned, so a mark of
 the first reaches the last. A listener writes with the connection that it is given, so a change of an alert is stored
@@ -9,13 +9,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.alerts.rule import Action, Severity
 from shared.messages import Sentence
-
-if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection
 
 AlertState = Literal["firing", "resolved"]
 RULE = "rule"
@@ -62,7 +61,7 @@ class TransitionListener(Protocol):
     """What takes part in the transaction of a transition."""
 
     async def transitioned(
-        self, connection: "AsyncConnection", transitions: Sequence[Transition]
+        self, connection: AsyncConnection, transitions: Sequence[Transition]
     ) -> Sequence[Transition]:
         """Write what follows from `transitions`, and return what the next listener gets.
 
