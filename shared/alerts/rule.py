@@ -22,6 +22,8 @@ _MOST_LABELS = 20
 _MOST_ACTIONS = 10
 _MOST_RECIPIENTS = 20
 _NO_WAIT = ("0", "0s")
+_RESERVED = frozenset({"active", "test"})
+"""Names that paths below `/tenants/{id}/alerts` have already."""
 _NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.\-]{0,98}[A-Za-z0-9])?$"
 _ADDRESS = r"^[^\s@<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9]([A-Za-z0-9.\-]{0,251}[A-Za-z0-9])?$"
 _LABEL = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
@@ -52,9 +54,15 @@ def _no_line_breaks(value: str) -> str:
     return value
 
 
+def _not_reserved(value: str) -> str:
+    if value in _RESERVED:
+        raise PydanticCustomError("reserved", "{value} is reserved; choose another name", {"value": repr(value)})
+    return value
+
+
 Text = Annotated[str, AfterValidator(_no_line_breaks)]
 """A line of visible characters."""
-AlertName = Annotated[str, StringConstraints(pattern=_NAME)]
+AlertName = Annotated[str, StringConstraints(pattern=_NAME), AfterValidator(_not_reserved)]
 """1 to 100 letters, digits, `_`, `.` and `-`, beginning and ending with a letter or digit."""
 Labels = Annotated[
     dict[Annotated[str, StringConstraints(pattern=_LABEL)], Annotated[Text, Field(max_length=200)]],
