@@ -197,7 +197,7 @@ async def test_a_watch_goes_on_where_the_list_ended(cluster: ClusterApi, namespa
     await cluster.apply(config_map(namespace, "second", color="red"), force=False)
     await cluster.remove(ref_of(made), uid=made["metadata"]["uid"])
     changes: list[ObjectChange] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for change in cluster.watch(CONFIG_MAP, namespace, listing.resource_version):
             if change.obj["metadata"]["name"] == "second":
                 changes.append(change)

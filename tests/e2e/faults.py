@@ -221,7 +221,7 @@ async def _completions(run: EmbeddedRun) -> Counter[str]:
         named = ConsumerConfig(name=f"completions-{secrets.token_hex(8)}")
         subscription = await jetstream.subscribe(subject, stream="DEMO_ECP", ordered_consumer=True, config=named)
         for _ in range(count):
-            message = await subscription.next_msg(timeout=10)
+            message = await subscription.next_msg(timeout=60)
             found[json.loads(message.data)["tenant_id"]] += 1
     return found
 
@@ -272,7 +272,7 @@ async def _injecting(
 async def api(run: EmbeddedRun) -> AsyncIterator[httpx.AsyncClient]:
     """The gateway's REST API in demo mode."""
     url = f"{run.gateway}/api/v1"
-    async with local_client(base_url=url, headers=HEADERS, timeout=10) as client:
+    async with local_client(base_url=url, headers=HEADERS, timeout=60) as client:
         yield client
 
 

@@ -64,7 +64,7 @@ async def samples(copies: Copies) -> list[tuple[str, datetime]]:
         subscription = await client.jetstream().subscribe(subject, ordered_consumer=True)
         info = await subscription.consumer_info()
         count = (info.num_pending or 0) + (info.delivered.consumer_seq if info.delivered else 0)
-        received = [await subscription.next_msg(timeout=30) for _ in range(count)]
+        received = [await subscription.next_msg(timeout=60) for _ in range(count)]
     finally:
         await client.close()
     events = [MetricsSampled.model_validate_json(message.data) for message in received]

@@ -133,7 +133,7 @@ class TestMakeRun:
 
     async def test_a_second_start_reports_that_it_runs_already_and_where(self, stack: EmbeddedRun) -> None:
         second = stack.launch()
-        await until(lambda: second.poll() is not None, 30)
+        await until(lambda: second.poll() is not None, 60)
 
         assert second.wait() == 1
         assert f"It runs already: {stack.gateway}" in stack.output
@@ -175,7 +175,7 @@ class TestMakeRun:
 
     async def test_with_a_kubeconfig_a_production_tenant_is_deployed_to_its_cluster(self, stack: EmbeddedRun) -> None:
         tenant = {"tenant_id": "real", "name": "real", "service_requirements": {"chatbot": 5}}
-        async with local_client(timeout=10) as client:
+        async with local_client(timeout=60) as client:
             answer = await client.post(f"{stack.gateway}/api/v1/tenants/", json=tenant)
             assert answer.status_code == 201, answer.text
             namespace = f"{stack.simulator}/clusters/demo/api/v1/namespaces/ecp-ai-real/pods"

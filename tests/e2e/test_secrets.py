@@ -64,7 +64,7 @@ async def in_answers(secrets: dict[str, str], run: EmbeddedRun) -> list[str]:
     urls = [f"http://127.0.0.1:{port}/{path}" for port in ports for path in ("metrics", "health", "ready")]
     urls += [f"{run.gateway}/{path}" for path in ("openapi.json", "api/v1/tenants/none", "api/v1/tenants/?limit=no")]
     found: list[str] = []
-    async with local_client(timeout=30) as client:
+    async with local_client(timeout=60) as client:
         for url in urls:
             answer = await client.get(url, headers={"X-Debug": "true"})
             found += leaks(secrets, url, answer.content + repr(answer.headers).encode())
@@ -119,7 +119,7 @@ async def wrong_logins(run: EmbeddedRun) -> None:
     """What the simulator may be tempted to log: tokens that are almost right."""
     token = (run.directory.root / "simulator" / "admin.token").read_text().strip()
     url = f"https://127.0.0.1:{run.variables['SIMULATOR_HTTPS_PORT']}"
-    async with local_client(timeout=30) as client:
+    async with local_client(timeout=60) as client:
         for header in (f"Basic {token}", f"Bearer {token}x"):
             answer = await client.get(f"{url}/api/v1/pods", headers={"Authorization": header})
             assert (answer.status_code, token in answer.text) == (401, False)

@@ -83,7 +83,7 @@ async def test_a_service_publishes_its_own_events_and_dead_letters_those_it_cann
         async def all_are_dead_letters() -> bool:
             return wanted <= await dead_letters(operator)
 
-        await until(all_are_dead_letters, 20)
+        await until(all_are_dead_letters, 60)
     finally:
         await worker.stop()
         await operator.close()
@@ -128,7 +128,7 @@ async def test_the_gateway_may_publish_that_a_dead_letter_s_deployment_has_faile
         async def one_is_published() -> bool:
             return await published_failures(listener) > before
 
-        await until(one_is_published, 20)
+        await until(one_is_published, 60)
     finally:
         await calculator.stop()
         await gateway.stop()
@@ -180,7 +180,7 @@ async def test_a_gateway_follows_a_stream_with_an_ordered_consumer(bus: GuardedB
     named = ConsumerConfig(name="gateway-feed-x")
     subscription = await gateway.jetstream().subscribe(">", stream="METRICS", ordered_consumer=True, config=named)
     await gateway.jetstream().publish(Subject.METRICS_COLLECTED, event.model_dump_json().encode())
-    assert (await subscription.next_msg(timeout=5)).subject == "metrics.collected"
+    assert (await subscription.next_msg(timeout=60)).subject == "metrics.collected"
     assert await gateway.jetstream().delete_consumer("METRICS", "gateway-feed-x")
     await gateway.close()
 
@@ -263,7 +263,7 @@ async def test_a_service_counts_delivery_attempts_within_its_permissions(bus: Gu
     try:
         sample = EXAMPLES[Subject.METRICS_COLLECTED]
         await monitor.publisher.publish(sample, mode=Mode.DEMO, event_id="tried", correlation_id="c")
-        await asyncio.wait_for(buried.wait(), 30)
+        await asyncio.wait_for(buried.wait(), 60)
         marks = await monitor.key_value(Bucket.TRIES, Mode.DEMO)
         with pytest.raises(nats.errors.TimeoutError):
             await marks.put("manifest-renders.1", b"9")

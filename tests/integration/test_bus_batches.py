@@ -98,7 +98,7 @@ async def test_at_a_stop_events_that_wait_go_to_the_next_worker(url: str, jetstr
 
     await publish(jetstream, 1, BATCH)
     async with running(url, slow) as worker:
-        await asyncio.wait_for(begun.wait(), 30)
+        await asyncio.wait_for(begun.wait(), 60)
         await until(lambda: _all_are_delivered(jetstream), 60)
         stopping = asyncio.create_task(worker.stop())
         async with running(url, fast):
@@ -189,7 +189,7 @@ async def test_nothing_is_requested_while_the_connection_is_lost(tmp_path: Path)
         await until(lambda: client.is_connected, 60)
         reader.request_again()
         await publish(client.jetstream(), 1, 1)
-        await asyncio.wait_for(handled.wait(), 30)
+        await asyncio.wait_for(handled.wait(), 60)
         await reader.unsubscribe()
         await reader.finish(30)
         await client.close()
@@ -230,7 +230,7 @@ async def test_both_ways_to_read_count_the_same_metrics(url: str, jetstream: Jet
 
         async with running(url, handler, batch=batch) as worker:
             await publish(jetstream, 1, 1)
-            await asyncio.wait_for(handled.wait(), 30)
+            await asyncio.wait_for(handled.wait(), 60)
             await until(lambda: _is_done(jetstream), 60)
             counted.append(
                 {

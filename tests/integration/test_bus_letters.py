@@ -52,7 +52,7 @@ async def test_a_letter_of_another_system_s_event_keeps_the_first_part_of_it(bus
         async def is_there() -> bool:
             return bool([letter async for letter in letters.all()])
 
-        await until(is_there, 20)
+        await until(is_there, 60)
         [letter] = [letter async for letter in letters.all()]
     finally:
         await gateway.stop()

@@ -94,7 +94,7 @@ class Gateway:
         async def are_there() -> bool:
             return set(wanted) <= set(self.consumed)
 
-        await until(are_there, 30)
+        await until(are_there, 60)
 
 
 async def publish(client: Client, body: dict[str, str], message_id: str | None = None) -> nats.js.api.PubAck:
@@ -171,7 +171,7 @@ async def test_a_dead_letter_has_its_system_s_name_and_a_replay_goes_back_to_it(
         async def is_there() -> bool:
             return bool([letter async for letter in letters.all()])
 
-        await until(is_there, 20)
+        await until(is_there, 60)
     [letter] = [letter async for letter in letters.all()]
     assert letter.subject == "outside.crm.tenant.created"
     stored = await reader.jetstream().get_msg("DEMO_DLQ", letter.sequence)
@@ -197,7 +197,7 @@ async def test_the_monitor_reads_each_system_s_samples_and_dead_letters_invalid_
         async def is_there() -> bool:
             return [letter.subject async for letter in letters.all()] == ["outside.crm.metrics.collected"]
 
-        await until(is_there, 20)
+        await until(is_there, 60)
     finally:
         await monitor.stop()
         await crm.close()
@@ -254,7 +254,7 @@ async def test_a_system_is_added_and_removed_while_everything_runs(tmp_path: Pat
     await supervisor.start()
     try:
         await supervisor.start_group(INFRASTRUCTURE)
-        await until(lambda: is_ready(settings.nats_monitor_url), 20)
+        await until(lambda: is_ready(settings.nats_monitor_url), 60)
         guarded = GuardedBus(f"nats://127.0.0.1:{settings.nats_port}", secrets, directory.run / "nats.conf")
         await guarded.prepare()
         other = await guarded.client(OUTSIDE)

@@ -67,7 +67,7 @@ async def test_a_connection_that_postgresql_closed_is_replaced(database: Databas
         except DependencyUnavailable:
             return False  # the driver hadn't noticed yet
 
-    await until(answers, 30)
+    await until(answers, 60)
 
 
 async def test_a_cancelled_statement_takes_its_connection_along(database: Database) -> None:
@@ -75,7 +75,7 @@ async def test_a_cancelled_statement_takes_its_connection_along(database: Databa
     async with database.begin() as holder:
         await holder.execute(text(_LOCK))
         waiting = asyncio.create_task(database.fetch_row(_LOCK))
-        await until(lambda: _counts(database, _WAITING, 1), 30)
+        await until(lambda: _counts(database, _WAITING, 1), 60)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -86,7 +86,7 @@ async def test_there_are_no_more_connections_than_allowed(database: Database) ->
     async with database.begin() as holder:
         await holder.execute(text(_LOCK))
         waiting = [asyncio.create_task(database.fetch_row(_LOCK)) for _ in range(MOST_CONNECTIONS + 3)]
-        await until(lambda: _counts(database, _WAITING, MOST_CONNECTIONS), 30)
+        await until(lambda: _counts(database, _WAITING, MOST_CONNECTIONS), 60)
     await asyncio.gather(*waiting)
 
 

@@ -55,10 +55,10 @@ async def test_a_session_that_waits_for_a_lock_ends_with_its_client(database: Da
         await holder.execute(text(lock))
         async with database.session() as gone:
             waiting = asyncio.create_task(gone.execute(lock))
-            await until(lambda: _counts(holder, count, 1), 10)
+            await until(lambda: _counts(holder, count, 1), 60)
             gone.terminate()
         await asyncio.gather(waiting, return_exceptions=True)
-        await until(lambda: _counts(holder, count, 0), 30)
+        await until(lambda: _counts(holder, count, 0), 60)
 
 
 async def test_a_session_that_is_terminated_and_not_yet_closed_is_an_outage(postgres: PostgresServer) -> None:

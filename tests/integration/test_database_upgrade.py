@@ -133,7 +133,7 @@ async def test_the_upgrade_command_waits_for_its_databases_and_names_them(settin
         *(sys.executable, "-m", "shared.database", "upgrade"), env=environment, stderr=asyncio.subprocess.PIPE
     )
     assert child.stderr is not None
-    line = await asyncio.wait_for(child.stderr.readline(), 20)
+    line = await asyncio.wait_for(child.stderr.readline(), 60)
     child.terminate()
     await child.communicate()
     assert b"Waiting for PostgreSQL (demo)" in line
@@ -216,7 +216,7 @@ async def test_a_session_s_advisory_lock_ends_with_it(databases: Databases) -> N
     async with database.session() as first, database.session() as second:
         assert await can_lock(first)
         assert not await can_lock(second)
-    async with database.session() as third, asyncio.timeout(10):
+    async with database.session() as third, asyncio.timeout(60):
         while True:
             if await can_lock(third):
                 break

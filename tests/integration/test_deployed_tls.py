@@ -90,7 +90,7 @@ async def test_services_reach_nats_of_the_deployment_by_tls(tmp_path: Path, cert
 async def test_a_missing_certificate_stops_the_start_and_is_named(tmp_path: Path, certificates: Path) -> None:
     (certificates / "nats.key").unlink()
     server = start_deployed(tmp_path, SECRETS, NATS_TLS_FOLDER=str(certificates))
-    await until(lambda: server.exit_status is not None, 30)
+    await until(lambda: server.exit_status is not None, 60)
 
     assert server.exit_status == 1
     assert f"{certificates}/nats.key can't be read" in server.log.read_text()

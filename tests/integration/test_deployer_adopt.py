@@ -47,7 +47,7 @@ async def running(bench: Bench, tenant: str, *more: Obj) -> set[str]:
         live = await bench.read("Deployment", tenant, "callbot", "apps/v1")
         return live is not None and (live.get("status") or {}).get("readyReplicas") == 2
 
-    await eventually(are_ready, 30)
+    await eventually(are_ready)
     return await pods(bench, tenant)
 
 
@@ -156,5 +156,5 @@ async def test_a_namespace_that_is_another_tenant_s_or_missing_is_refused_and_un
 
 async def manifest_of(bench: Bench, digest: str) -> str:
     bucket = await bench.client.jetstream().key_value(MODE.bucket(Bucket.MANIFESTS))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return ((await bucket.get(manifest_key(digest))).value or b"").decode()

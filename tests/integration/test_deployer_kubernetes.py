@@ -204,7 +204,7 @@ async def test_a_view_outlives_watches_that_end_and_lists_that_fail(api: ApiServ
     api.answers[LIST] = [discovery, status(503, "away"), with_item]
     api.answers[f"watch {LIST}"] = [stream("not JSON"), forever]
     troubles = set()
-    async with Informer(cluster, [CONFIG_MAP], "ns") as view, asyncio.timeout(20):
+    async with Informer(cluster, [CONFIG_MAP], "ns") as view, asyncio.timeout(60):
         while not view.all(CONFIG_MAP):
             await view.wait(0.2)
             troubles.add(view.trouble.reason if view.trouble else None)

@@ -129,12 +129,12 @@ async def test_a_follower_gets_what_is_there_and_what_comes(states: StateReposit
             if each.tenant_id == f"{tenant}-b":
                 return
 
-    await asyncio.wait_for(follow(), 20)
+    await asyncio.wait_for(follow(), 60)
     assert seen[-1] == f"{tenant}-b"
 
 
 async def test_a_follower_ends_after_its_time(states: StateRepository) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for _ in states.follow(0.2):
             pass
 

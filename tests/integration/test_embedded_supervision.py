@@ -56,7 +56,7 @@ async def until_running(supervisor: Supervisor, name: str, other_than: int = 0) 
         now = await state(supervisor, name)
         return now.state == "RUNNING" and now.pid != other_than
 
-    await until(runs, 20)
+    await until(runs, 60)
     return (await state(supervisor, name)).pid
 
 
@@ -74,7 +74,7 @@ async def test_a_program_sees_the_environment_and_its_output_is_logged(
 ) -> None:
     await supervisor.start_group(INFRASTRUCTURE)
 
-    await until(lambda: directory.log("nats").exists() and "it is me 8011" in directory.log("nats").read_text(), 20)
+    await until(lambda: directory.log("nats").exists() and "it is me 8011" in directory.log("nats").read_text(), 60)
 
 
 async def test_what_is_killed_is_started_again(supervisor: Supervisor) -> None:
@@ -97,10 +97,10 @@ async def test_what_keeps_failing_is_given_up_and_can_be_revived(
     async def given_up() -> bool:
         return (await state(supervisor, "broken")).state == "FATAL"
 
-    await until(given_up, 30)
+    await until(given_up, 60)
     await supervisor.revive(await state(supervisor, "broken"))
-    await until(lambda: directory.log("broken").read_text().count("no such table") == 2, 30)
-    await until(given_up, 30)
+    await until(lambda: directory.log("broken").read_text().count("no such table") == 2, 60)
+    await until(given_up, 60)
 
 
 async def test_when_supervisord_is_killed_what_it_started_ends_too(
@@ -112,7 +112,7 @@ async def test_when_supervisord_is_killed_what_it_started_ends_too(
 
     os.kill(next(each for each in read_records(directory.run) if each.program == "supervisord").pid, signal.SIGKILL)
 
-    await until(lambda: not supervisor.lives, 10)
+    await until(lambda: not supervisor.lives, 60)
     with pytest.raises(EmbeddedError, match="does not answer"):
         await supervisor.states()
     await end_leftovers(directory.run)

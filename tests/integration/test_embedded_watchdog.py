@@ -51,7 +51,7 @@ async def test_a_program_that_is_stopped_is_named_and_runs_again_once_it_is_kill
 ) -> None:
     supervisor, port = supervised
     check = partial(answers, f"http://127.0.0.1:{port}/", with_any_status=True)
-    await until(check, 30)
+    await until(check, 60)
     watchdog = Watchdog({"calculator": check}, failing=0.5, every=0.05)
     assert await watchdog.hanging(await supervisor.states()) == []
     [before] = [state for state in await supervisor.states() if state.name == "calculator"]

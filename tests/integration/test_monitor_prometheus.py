@@ -179,7 +179,7 @@ async def query(url: str, expression: str) -> list[tuple[dict[str, str], float]]
 
 async def eventually(look: Callable[[], Awaitable[Any]]) -> Any:
     """What `look` finds, as soon as it is something."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             if found := await look():
                 return found

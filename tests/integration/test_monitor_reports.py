@@ -351,7 +351,7 @@ async def test_what_is_posted_of_yesterday_is_shown_soon_although_its_hour_was_r
     ]
     answer = await stage.gateway.http.post(f"/tenants/{tenant_id}/monitoring", json=points, headers=DEMO)
     assert answer.json()["accepted"] == 3
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             shown = await stage.gateway.get(f"/tenants/{tenant_id}/monitoring?hours=48&interval=1m")
             if shown["summary"].get("max_response_time") == 102:

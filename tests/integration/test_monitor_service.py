@@ -154,7 +154,7 @@ class World:
             info = await subscription.consumer_info()
             # Some are delivered by now.
             count = (info.num_pending or 0) + (info.delivered.consumer_seq if info.delivered else 0)
-            received = [await subscription.next_msg(timeout=5) for _ in range(count)]
+            received = [await subscription.next_msg(timeout=60) for _ in range(count)]
         finally:
             await client.close()
         return [event_type.model_validate_json(message.data) for message in received]
@@ -460,7 +460,7 @@ async def _dead_letters(world: World, tenant_id: str) -> list[str]:
     try:
         subscription = await client.jetstream().subscribe("demo.dlq.metrics.collected", ordered_consumer=True)
         pending = (await subscription.consumer_info()).num_pending
-        letters = [await subscription.next_msg(timeout=5) for _ in range(pending or 0)]
+        letters = [await subscription.next_msg(timeout=60) for _ in range(pending or 0)]
     finally:
         await client.close()
     return [(letter.headers or {})["dlq-reason"] for letter in letters if tenant_id.encode() in letter.data]

@@ -35,7 +35,7 @@ class Simulator:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._client = local_client(base_url=url, timeout=10.0)
+        self._client = local_client(base_url=url, timeout=60)
 
     async def apply(self, path: str, obj: dict[str, Any]) -> None:
         answer = await self._client.patch(

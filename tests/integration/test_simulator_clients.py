@@ -49,7 +49,7 @@ async def test_the_dynamic_client_applies_watches_lists_and_deletes(dynamic: Any
     version = applied.metadata.resourceVersion
     # Left to the garbage collector, the watch's connection would be closed during a later test, which then fails.
     async with (
-        asyncio.timeout(30),
+        asyncio.timeout(60),
         Watch() as watcher,
         aclosing(
             dynamic.watch(deployments, namespace="default", resource_version=version, timeout=30, watcher=watcher)

@@ -32,7 +32,7 @@ async def url(postgres: PostgresServer) -> str:
 async def opened(url: str) -> AsyncIterator[Journal]:
     """A journal with its writer, closed in the orderly way."""
     journal = Journal(url)
-    await asyncio.wait_for(journal.open(), 10)
+    await asyncio.wait_for(journal.open(), 60)
     writer = asyncio.create_task(journal.run())
     try:
         yield journal
@@ -112,7 +112,7 @@ async def test_a_second_simulator_waits_until_the_first_has_gone(url: str) -> No
         opening = asyncio.create_task(second.open())
         with pytest.raises(JournalAway):
             await second.ready(1.0)
-    await asyncio.wait_for(opening, 10)
+    await asyncio.wait_for(opening, 60)
     await second.close()
 
 
@@ -183,7 +183,7 @@ async def test_a_stop_is_quick_though_a_watch_is_open(url: str, unused_tcp_port:
         client.stream("GET", "/api/v1/pods", params={"watch": "true"}) as watch,
     ):
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert [line async for line in watch.aiter_lines()] == []
             assert await process.wait() == 0
 

@@ -61,12 +61,12 @@ def requested(spec: TenantSpec) -> DeployRequested:
 async def published(url: str, event: type[Event], tenant_id: str) -> Event:
     """The first event of its kind that names the tenant, in demo mode."""
     config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL)
-    async with connected(url) as client, asyncio.timeout(20):
+    async with connected(url) as client, asyncio.timeout(60):
         subscription = await client.jetstream().subscribe(
             Mode.DEMO.subject(event.subject), stream=Mode.DEMO.stream(Stream.ECP), ordered_consumer=True, config=config
         )
         while True:
-            message = await subscription.next_msg(timeout=20)
+            message = await subscription.next_msg(timeout=60)
             found = event.model_validate_json(message.data)
             if found.tenant_id == tenant_id:
                 assert (message.headers or {})["correlation-id"] == f"req-{tenant_id}"

@@ -66,7 +66,7 @@ async def process(
 
 async def ask(port: int, path: str, status: int) -> str:
     """Wait until `path` answers with `status`; returns the body."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             try:
                 answer = await asyncio.to_thread(urllib.request.urlopen, f"http://127.0.0.1:{port}{path}", timeout=5)
@@ -82,7 +82,7 @@ async def ask(port: int, path: str, status: int) -> str:
 
 async def stop(child: asyncio.subprocess.Process, number: signal.Signals = signal.SIGTERM) -> int:
     child.send_signal(number)
-    _, errors = await asyncio.wait_for(child.communicate(), 30)
+    _, errors = await asyncio.wait_for(child.communicate(), 60)
     assert child.returncode is not None, errors
     return child.returncode
 
@@ -115,14 +115,14 @@ async def test_a_worker_is_ready_shows_metrics_and_ends_cleanly_at_a_signal(nats
 
 async def test_a_failed_background_task_ends_the_process_so_that_it_is_restarted(nats_url: str) -> None:
     async with process(nats_url, free_port(), lasts=False) as child:
-        _, errors = await asyncio.wait_for(child.communicate(), 30)
+        _, errors = await asyncio.wait_for(child.communicate(), 60)
         assert child.returncode == 1
         assert b"gone wrong" in errors
 
 
 async def test_a_connection_that_nats_ends_for_good_ends_the_process_so_that_it_is_restarted(nats_url: str) -> None:
     async with process(nats_url, free_port(), breaks_limits=True) as child:
-        _, errors = await asyncio.wait_for(child.communicate(), 30)
+        _, errors = await asyncio.wait_for(child.communicate(), 60)
         assert child.returncode == 1, errors
         assert b"connection-ended" in errors
 
@@ -161,7 +161,7 @@ async def test_a_worker_stops_though_nats_has_gone(tmp_path: Path) -> None:
         server.kill()
         await ask(port, "/health", 503)
         child.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             _, errors = await child.communicate()
         assert child.returncode == 0, errors
 

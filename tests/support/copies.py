@@ -50,7 +50,7 @@ class Copy:
 
     async def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples that have these labels."""
-        async with local_client(timeout=10) as client:
+        async with local_client(timeout=60) as client:
             text = (await client.get(f"{self.url}/metrics")).text
         wanted = [f'{label}="{value}"' for label, value in labels.items()]
         lines = re.findall(rf"^{name}(?:\{{(.*)\}})? (\S+)$", text, re.MULTILINE)
@@ -90,7 +90,7 @@ class Copies:
     async def call(self, method: str, path: str, *, gateway: int = 0, **content: Any) -> dict[str, Any]:
         """A call in demo mode to one of the gateways; its answer must be a success."""
         url = f"{self.of('gateway')[gateway].url}/api/v1{path}"
-        async with local_client(timeout=30) as client:
+        async with local_client(timeout=60) as client:
             answer = await client.request(method, url, headers=DEMO, **content)
         assert answer.is_success, answer.text
         body: dict[str, Any] = answer.json()

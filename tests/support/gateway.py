@@ -118,7 +118,7 @@ class Gateway:
             return all(body[name] == value for name, value in wanted.items())
 
         try:
-            await eventually(has_them, 15)
+            await eventually(has_them)
         except TimeoutError:
             raise AssertionError(f"{path} never had {wanted}; last: {body}") from None
         return body
@@ -147,7 +147,7 @@ class Socket:
     connection: ClientConnection
 
     async def next(self) -> dict[str, Any]:
-        body: dict[str, Any] = json.loads(await asyncio.wait_for(self.connection.recv(), 15))
+        body: dict[str, Any] = json.loads(await asyncio.wait_for(self.connection.recv(), 60))
         return body
 
     async def until(self, **wanted: Any) -> list[dict[str, Any]]:
@@ -199,15 +199,15 @@ async def make_databases(server: PostgresServer, name: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def running_gateway(**changes: Any) -> AsyncIterator[Gateway]:
-    """A gateway on a free port, as soon as it listens. Its RPCs wait longer, because tests share the machine."""
+    """A gateway on a free port, as soon as it listens. It and its client wait longer, because tests share the machine."""
     [port] = free_ports(1)
-    defaults = {"port": port, "stop_timeout": 1, "outbox_poll": 0.5, "rpc_timeout": 6}
+    defaults = {"port": port, "stop_timeout": 1, "outbox_poll": 0.5, "rpc_timeout": 30}
     settings = GatewaySettings(**{**defaults, **changes})
     app = create_app(settings)
     server = _Server(server_config(app, settings))
     serving = asyncio.create_task(server.serve())
     base = f"http://127.0.0.1:{port}/api/v1"
-    async with local_client(base_url=base, timeout=20, event_hooks={"response": [check_documented]}) as http:
+    async with local_client(base_url=base, timeout=60, event_hooks={"response": [check_documented]}) as http:
         await eventually(lambda: _is(server.started))
         try:
             yield Gateway(app, settings, http)

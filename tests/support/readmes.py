@@ -135,7 +135,7 @@ def run(commands: list[str], variables: Mapping[str, str] | None = None) -> list
         env=environment(variables),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=250,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"

@@ -51,7 +51,7 @@ class Watched:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def next(self) -> dict[str, Any]:
-        return await asyncio.wait_for(self.events.get(), 30)
+        return await asyncio.wait_for(self.events.get(), 60)
 
 
 class Api:
@@ -131,7 +131,7 @@ class Api:
             yield watched
         finally:
             gone.set()
-            await asyncio.wait_for(task, 30)
+            await asyncio.wait_for(task, 60)
 
 
 def _scope(method: str, path: str, media_type: str, accept: str, query: dict[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ async def running_simulator(
         **(more or {}),
     }
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.simulator", env=environment)
-    client = local_client(base_url=f"http://127.0.0.1:{port}", timeout=10)
+    client = local_client(base_url=f"http://127.0.0.1:{port}", timeout=60)
     try:
         await _wait_until_ready(client)
         yield process, client

@@ -30,7 +30,7 @@ async def requests_of(gateway: Gateway, deployment_id: str, count: int) -> list[
         found[:] = [each async for each in requested(gateway) if each.deployment.deployment_id == deployment_id]
         return len(found) >= count
 
-    await eventually(has_them, 30)
+    await eventually(has_them)
     return found[:count]
 
 
@@ -107,7 +107,7 @@ async def test_an_end_that_is_published_after_the_cancel_s_does_not_replace_it(g
     async def is_logged() -> bool:
         return len((await gateway.get(f"/deployments/{created['deployment_id']}/events"))["events"]) >= 2
 
-    await eventually(is_logged, 15)
+    await eventually(is_logged)
     assert (await gateway.get(f"/deployments/{created['deployment_id']}"))["status"] == "cancelled"
 
 
@@ -142,6 +142,6 @@ async def test_a_cancel_that_was_lost_is_published_again_instead_of_the_deployme
     async def is_published_again() -> bool:
         return await republish(gateway.modes[Mode.DEMO]) > 0
 
-    await eventually(is_published_again, 15)
+    await eventually(is_published_again)
     events = await requests_of(gateway, stop["deployment_id"], 3)
     assert [each.operation for each in events] == [Operation.STOP, Operation.CANCEL, Operation.CANCEL]

@@ -40,10 +40,14 @@ async def operate(gateway: Gateway, tenant_id: str, operation: str, status: int 
 async def request_of(gateway: Gateway, deployment_id: str) -> OperationRequested:
     """The event that asks the deployer, from the stream."""
     subscription = await gateway.worker.jetstream.subscribe("demo.operation.requested", ordered_consumer=True)
-    async with asyncio.timeout(15):
-        async for message in subscription.messages:
-            if json.loads(message.data)["deployment"]["deployment_id"] == deployment_id:
-                return OperationRequested.model_validate_json(message.data)
+    try:
+        async with asyncio.timeout(60):
+            async for message in subscription.messages:
+                if json.loads(message.data)["deployment"]["deployment_id"] == deployment_id:
+                    return OperationRequested.model_validate_json(message.data)
+    finally:
+        # What it has still to read would keep the gateway from closing its connection for 30 s.
+        await subscription.unsubscribe()
     raise AssertionError
 
 

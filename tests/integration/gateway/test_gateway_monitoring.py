@@ -27,9 +27,9 @@ async def posted(nats_url: str, tenant_id: str, count: int) -> list[dict[str, An
     )
     found: list[dict[str, Any]] = []
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while len(found) < count:
-                body = json.loads((await subscription.next_msg(timeout=15)).data)
+                body = json.loads((await subscription.next_msg(timeout=60)).data)
                 if body["tenant_id"] == tenant_id:
                     found.append(body)
     finally:

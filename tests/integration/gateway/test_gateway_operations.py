@@ -97,7 +97,7 @@ async def test_the_documented_metrics_are_there_with_the_documented_labels(gatew
         'ecp_outbox_events{mode="demo"}',
         "ecp_bus_received_messages",
     ]
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             text = (await at_root(gateway, "/metrics")).text
             if all(each in text for each in wanted):

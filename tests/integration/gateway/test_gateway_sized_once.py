@@ -23,10 +23,10 @@ async def test_neither_a_creation_nor_a_change_is_sized_again_by_its_events(
     async def handled(count: int) -> bool:
         return len(actions(caplog, tenant_id)) == count
 
-    await eventually(lambda: handled(2), 15)
+    await eventually(lambda: handled(2))
     changed = await gateway.http.put(
         f"/tenants/{tenant_id}", json={"service_requirements": {"callbot": 20}}, headers=DEMO
     )
     assert changed.status_code == 202, changed.text
-    await eventually(lambda: handled(4), 15)
+    await eventually(lambda: handled(4))
     assert actions(caplog, tenant_id) == ["sizing-passed-on"] * 4

@@ -76,7 +76,7 @@ async def end_of(connection: ClientConnection) -> int:
     """The close code."""
     with pytest.raises(ConnectionClosed) as closed:
         while True:
-            await asyncio.wait_for(connection.recv(), 30)
+            await asyncio.wait_for(connection.recv(), 60)
     assert closed.value.rcvd is not None
     return closed.value.rcvd.code
 

@@ -207,7 +207,7 @@ async def test_a_deleted_tenant_is_gone_after_the_deployer_s_event_and_its_gener
     )
     await gateway.publish(deleted)
     await gateway.publish(deleted.model_copy(update={"generation": generation}))
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             if (await gateway.http.get(path, headers=DEMO)).status_code == 404:
                 break

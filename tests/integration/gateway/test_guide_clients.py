@@ -192,7 +192,7 @@ async def test_the_socket_script_prints_metrics_and_alerts_above_the_threshold(
         return bool(alerts)
 
     try:
-        await eventually(is_printed, 20)
+        await eventually(is_printed)
     finally:
         with suppress(KeyError):
             names["ws"].close()

@@ -81,7 +81,7 @@ class Stack:
             answers.append(await self.gateway.http.post("/tenants/", json=small(), headers=DEMO))
             return answers[-1].status_code == 201
 
-        await eventually(is_accepted, 30)
+        await eventually(is_accepted)
         body: dict[str, Any] = answers[-1].json()
         return body
 
@@ -95,7 +95,7 @@ class Stack:
             return found not in ("pending", "deploying")
 
         try:
-            await eventually(has_ended, 60)
+            await eventually(has_ended, 120)
         except TimeoutError:
             state = await self.gateway.get(f"/tenants/{created['tenant_id']}/deployment-status")
             raise AssertionError(f"it never ended: {state}") from None
@@ -131,8 +131,10 @@ async def stack(tmp_path: Path, postgres: PostgresServer) -> AsyncIterator[Stack
             await worker.start()
             closing.push_async_callback(worker.stop)
         urls = await make_databases(postgres, f"loss_{tmp_path.name[-6:].replace('-', '_').lower()}")
+        # A request that NATS has lost is given up before the test is.
+        seconds = {"stream_check": 0.2, "republish_after": 3.0, "rpc_timeout": 6}
         gateway = await closing.enter_async_context(
-            running_gateway(nats_url=url(server, secrets, "gateway"), stream_check=0.2, republish_after=3.0, **urls)
+            running_gateway(nats_url=url(server, secrets, "gateway"), **seconds, **urls)
         )
         await wait_until_ready(gateway)
         yield Stack(server, directory, secrets, gateway)

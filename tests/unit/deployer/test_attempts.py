@@ -164,7 +164,7 @@ async def test_after_an_error_the_tenant_is_requeued_until_it_is_settled(error: 
     scenario.step = fail_once
     async with running(scenario) as controller:
         await enqueue(scenario, controller)
-        await until(lambda: ended(scenario, deployment_id), 10)
+        await until(lambda: ended(scenario, deployment_id), 60)
     assert failures == []
 
 

@@ -241,7 +241,7 @@ async def test_a_pause_ends_with_the_news_of_a_cancel() -> None:
     waiting = asyncio.create_task(guard.pause(60))
     await asyncio.sleep(0)
     guard.observe(1, cancelled=True)
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, 60)
 
 
 @pytest.mark.parametrize(

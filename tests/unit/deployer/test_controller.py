@@ -62,10 +62,10 @@ async def test_a_generation_that_arrives_during_a_read_causes_another_read() -> 
     running = asyncio.create_task(controller.run())
     await asyncio.sleep(0)  # it begins
     controller.enqueue(desired(1))
-    await until(lambda: _is(states.reads == 1), 5)
+    await until(lambda: _is(states.reads == 1), 60)
     controller.enqueue(desired(2))
     states.answer.set()
-    await until(lambda: _is(states.reads == 2), 5)
+    await until(lambda: _is(states.reads == 2), 60)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 

@@ -86,9 +86,9 @@ async def test_a_changed_field_is_reported_once_and_its_end_too() -> None:
     scenario = await deployed()
     async with watched(scenario):
         scenario.cluster.apply_as("kubectl", labelled(config_map("settings", level="2")))
-        await until(lambda: reported(scenario, 1), 10)
+        await until(lambda: reported(scenario, 1), 60)
         scenario.cluster.apply_as("kubectl", SETTINGS_MAP)
-        await until(lambda: reported(scenario, 2), 10)
+        await until(lambda: reported(scenario, 2), 60)
     first, second = reports(scenario)
     assert [(each.type, each.name, each.field) for each in first.drift] == [("ConfigMap", "settings", ".data.level")]
     assert second.drift == ()
@@ -99,7 +99,7 @@ async def test_a_deleted_object_is_created_again_where_drift_is_healed() -> None
     scenario = await deployed(heal_drift=True)
     async with watched(scenario):
         scenario.cluster.finish_removal(ref_of(SETTINGS_MAP))
-        await until(lambda: reported(scenario, 2), 10)
+        await until(lambda: reported(scenario, 2), 60)
     assert reports(scenario)[0].drift[0].reason == "gone"
     assert reports(scenario)[-1].drift == ()
     live = await scenario.cluster.read(ref_of(SETTINGS_MAP))
@@ -120,9 +120,9 @@ async def test_after_a_cancel_what_runs_is_compared_with_what_was_healthy_last_a
     await scenario.desire(2, [namespace(), changed, labelled(deployment("callbot", image="2"))], heal_drift=heal_drift)
     await scenario.settle_cancelled("after apply ConfigMap", 2)
     async with watched(scenario):
-        await until(lambda: reported(scenario, 1, "dep-2"), 10)
+        await until(lambda: reported(scenario, 1, "dep-2"), 60)
         scenario.cluster.apply_as("kubectl", labelled(deployment("callbot", replicas=3)))
-        await until(lambda: reported(scenario, 2, "dep-2"), 10)
+        await until(lambda: reported(scenario, 2, "dep-2"), 60)
     first, second = reports(scenario, "dep-2")
     assert [(each.name, each.field) for each in first.drift] == [("settings", ".data.level")]
     assert (first.outcome, first.phase, first.next_heal) == ("cancelled", Phase.CREATING_CONFIGURATION, None)
@@ -147,9 +147,9 @@ async def test_a_heal_waits_for_its_pause_after_the_one_before() -> None:
     scenario = await deployed(heal_drift=True)
     async with watched(scenario):
         scenario.cluster.apply_as("kubectl", labelled(config_map("settings", level="2")))
-        await until(lambda: reported(scenario, 2), 10)
+        await until(lambda: reported(scenario, 2), 60)
         scenario.cluster.apply_as("kubectl", labelled(config_map("settings", level="3")))
-        await until(lambda: reported(scenario, 3), 10)
+        await until(lambda: reported(scenario, 3), 60)
         live = await scenario.cluster.read(ref_of(SETTINGS_MAP))
         assert live is not None
         assert live["data"] == {"level": "3"}
@@ -188,7 +188,7 @@ async def test_a_higher_generation_drops_the_drift_of_the_one_before() -> None:
     scenario.step = overtake
     scenario.cluster.apply_as("kubectl", labelled(config_map("settings", level="2")))
     async with watched(scenario):
-        await until(lambda: reported(scenario, 1), 20)
+        await until(lambda: reported(scenario, 1), 60)
     assert taken
     assert len(reports(scenario)) == 1
 
@@ -219,7 +219,7 @@ async def test_kinds_that_may_not_be_watched_are_known_as_such() -> None:
     async def known() -> bool:
         return observed.knows(kinds)
 
-    await until(known, 10)
+    await until(known, 60)
     assert [observed.is_unobservable(kind) for kind in kinds] == [True, False, False]
     await observed.close()
     assert not observed.knows(kinds[1:])

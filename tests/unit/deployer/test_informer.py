@@ -61,7 +61,7 @@ async def reached(found: Informer, holds: Callable[[], bool]) -> None:
         await found.wait(0.05)
         return holds()
 
-    await until(changed, 10)
+    await until(changed, 60)
 
 
 def level(found: Informer) -> str | None:

@@ -21,7 +21,7 @@ STUBBORN = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"]
 async def recorded(directory: Path, name: str, command: list[str]) -> Child:
     """A child that has become `command` and is recorded."""
     child = Child(command, directory / f"{name}.log", record=directory / f"{name}.process")
-    await until(lambda: _command_line(child.pid).startswith(command[0]), 10)
+    await until(lambda: _command_line(child.pid).startswith(command[0]), 60)
     return child
 
 
@@ -103,12 +103,12 @@ async def test_a_program_dies_with_its_parent_even_when_that_is_killed(tmp_path:
     record = tmp_path / "orphan.process"
     parent_program = f"import subprocess, time; subprocess.Popen({launcher(SLEEP, record=record)!r}); time.sleep(600)"
     with subprocess.Popen([sys.executable, "-c", parent_program]) as parent:  # noqa: ASYNC220 - it is killed, not awaited
-        await until(lambda: bool(read_records(tmp_path)), 10)
+        await until(lambda: bool(read_records(tmp_path)), 60)
         (orphan,) = read_records(tmp_path)
-        await until(lambda: _command_line(orphan.pid).startswith(SLEEP[0]), 10)
+        await until(lambda: _command_line(orphan.pid).startswith(SLEEP[0]), 60)
         parent.kill()
 
-    await until(lambda: not orphan.alive, 10)
+    await until(lambda: not orphan.alive, 60)
 
 
 @pytest.mark.slow

@@ -95,7 +95,7 @@ class Client:
 
     async def status(self) -> int:
         """Of the next answer; 0 if the connection ended without one."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             try:
                 line = await self.reader.readline()
                 while line and await self.reader.readline() not in (b"\r\n", b""):
@@ -111,7 +111,7 @@ class Client:
         return status
 
     async def has_ended(self) -> bool:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             with contextlib.suppress(ConnectionError):
                 await self.reader.read()
         return True
@@ -134,7 +134,7 @@ async def connected(port: int, *sent: bytes) -> AsyncIterator[list[Client]]:
 
 
 async def until(check: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not check():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
 
@@ -392,7 +392,7 @@ async def test_without_descriptors_health_answers_and_the_log_stays_short() -> N
 
 
 async def _eventually_healthy(port: int) -> bool:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             async with connected(port, HEALTH) as [client]:
                 if await client.status() == 200:

@@ -107,7 +107,7 @@ async def test_a_process_exits_with_1_when_its_work_ends_and_with_0_after_a_sign
 
     [port] = free_ports(1)
     config = server_config(app, host="127.0.0.1", port=port, limits=ConnectionLimits(), drain_seconds=1)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert await serve(config, works_until_cancelled) == 0
         assert ended.is_set()
         assert await serve(config, fails) == 1

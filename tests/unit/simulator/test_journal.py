@@ -119,7 +119,7 @@ async def test_a_failed_group_is_written_again_without_outdated_changes(
     cluster = journal.for_cluster("default")
     database.fails = True
     cluster.record(*ROW, {"number": 1}, 1)
-    await asyncio.wait_for(database.failed.wait(), 5)
+    await asyncio.wait_for(database.failed.wait(), 60)
     cluster.record(*ROW, {"number": 2}, 2)
     database.fails = False
     await journal.committed(5)
@@ -173,12 +173,12 @@ async def test_opening_waits_for_the_database_and_for_another_simulator(database
     journal = Journal("postgresql://nowhere", connect=database.connect, reconnect_seconds=0.01)
     database.is_locked = True
     opening = asyncio.create_task(journal.open())
-    await asyncio.wait_for(database.connected.wait(), 5)
+    await asyncio.wait_for(database.connected.wait(), 60)
     assert not journal.is_available
     database.fails = True
-    await asyncio.wait_for(database.failed.wait(), 5)
+    await asyncio.wait_for(database.failed.wait(), 60)
     database.fails = database.is_locked = False
-    await asyncio.wait_for(opening, 5)
+    await asyncio.wait_for(opening, 60)
     assert journal.is_available
 
 
