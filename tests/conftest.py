@@ -7,13 +7,14 @@ the tests that use them run.
 import gc
 import os
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
 from hypothesis import settings
 
 from shared.logging import configure_logging
+from tests.support.work_units import longest_first, scheduler
 
 if TYPE_CHECKING:
     from embedded.postgres import PostgresServer
@@ -42,8 +43,15 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Divide the tests among the workers."""
+    return scheduler(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With containers: deselect tests that use no server, and skip the others if there is no Docker."""
+    """Order the tests. With containers: deselect those that use no server, skip the others if there is no Docker."""
+    longest_first(items)
     if not ON_CONTAINERS:
         return
     chosen = [item for item in items if item.get_closest_marker("containers") or _SERVERS & set(_fixtures(item))]

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from kubernetes.aio.client import ApiClient, AuthenticationV1TokenRequest, CoreV1Api, V1TokenRequestSpec
+from kubernetes.aio import client as kubernetes  # its classes are imported when they are used, which takes a second
 from kubernetes.aio.client.exceptions import ApiException
 
 from embedded.ports import free_ports
@@ -51,9 +51,9 @@ class Secure:
     async def token_of(self, namespace: str, account: str) -> str:
         """A token of a service account, by the administrator."""
         async with await connect(kubeconfig=self.kubeconfig) as api:
-            spec = V1TokenRequestSpec(audiences=[], expiration_seconds=600)
-            request = AuthenticationV1TokenRequest(spec=spec)
-            made = await CoreV1Api(api).create_namespaced_service_account_token(account, namespace, request)
+            spec = kubernetes.V1TokenRequestSpec(audiences=[], expiration_seconds=600)
+            request = kubernetes.AuthenticationV1TokenRequest(spec=spec)
+            made = await kubernetes.CoreV1Api(api).create_namespaced_service_account_token(account, namespace, request)
             return str(made.status.token)
 
     async def create(self, *objects: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ BINDING = {
 
 async def test_the_official_client_works_with_the_printed_kubeconfig(secure: Secure) -> None:
     async with await connect(kubeconfig=secure.kubeconfig) as api:
-        names = {each.metadata.name for each in (await CoreV1Api(api).list_namespace()).items}
+        names = {each.metadata.name for each in (await kubernetes.CoreV1Api(api).list_namespace()).items}
 
     assert {"default", "kube-system"} <= names
     assert yaml.safe_load(secure.kubeconfig.read_text())["current-context"] == "ecp"
@@ -139,19 +139,19 @@ async def test_a_client_reads_its_token_file_again(secure: Secure, tmp_path: Pat
     """As a mounted token is replaced; the first one isn't valid, and the client goes on with the second."""
     file = tmp_path / "token"
     file.write_text("not yet")
-    api: ApiClient = await connect(
+    api: kubernetes.ApiClient = await connect(
         server=f"{secure.url}/clusters/default", authority=secure.folder / "ca.crt", token_file=file
     )
     async with api:
         with pytest.raises(ApiException) as refused:
-            await CoreV1Api(api).list_namespace()
+            await kubernetes.CoreV1Api(api).list_namespace()
         assert refused.value.status == 401
         file.write_text((secure.folder / "admin.token").read_text())
 
         async with asyncio.timeout(60):
             while True:
                 with contextlib.suppress(ApiException):
-                    await CoreV1Api(api).list_namespace()
+                    await kubernetes.CoreV1Api(api).list_namespace()
                     return
                 await asyncio.sleep(0.5)
 

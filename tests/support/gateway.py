@@ -199,7 +199,7 @@ async def make_databases(server: PostgresServer, name: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def running_gateway(**changes: Any) -> AsyncIterator[Gateway]:
-    """A gateway on a free port, as soon as it listens. It and its client wait longer, because tests share the machine."""
+    """A gateway on a free port, as soon as it listens. It and its client wait long, as tests share the machine."""
     [port] = free_ports(1)
     defaults = {"port": port, "stop_timeout": 1, "outbox_poll": 0.5, "rpc_timeout": 30}
     settings = GatewaySettings(**{**defaults, **changes})
