@@ -23,7 +23,9 @@ from services.gateway.access.credentials import any_credential
 from services.gateway.access.openapi import describe_access
 from services.gateway.access.socket_credentials import Subprotocol
 from services.gateway.access.wiring import Access, build_access
+from services.gateway.active_alerts import routes as active_alerts
 from services.gateway.adoption import routes as adoption
+from services.gateway.alert_intake import routes as alert_intake
 from services.gateway.audit import routes as audit
 from services.gateway.audit import upkeep
 from services.gateway.audit.middleware import RefusedCalls
@@ -57,6 +59,7 @@ from services.gateway.ingest.handlers import fail_dead_letter, project, store_sl
 from services.gateway.keys import routes as keys_routes
 from services.gateway.keys.verifier import KeyVerifier
 from services.gateway.lifecycle import routes as lifecycle
+from services.gateway.lifecycle.recovery_restarts import answer_restart
 from services.gateway.limits.wiring import Limits
 from services.gateway.manifests import routes as manifests
 from services.gateway.metrics import GatewayMetrics
@@ -86,12 +89,14 @@ from shared.http.gate import Gate
 from shared.http.head_bounds import HeadBounds
 from shared.http.security_headers import SecurityHeaders
 from shared.identity.systems import OutsideSystems
+from shared.rpc import RestartRequest
 from shared.subjects import (
     GATEWAY_FAILS_DEAD_LETTERS,
     GATEWAY_INGESTS_OUTSIDE,
     GATEWAY_KEEPS_SLA,
     GATEWAY_PROJECTS,
     Mode,
+    Rpc,
 )
 
 _log = structlog.get_logger(__name__)
@@ -109,6 +114,8 @@ _FEATURES: tuple[APIRouter, ...] = (
     manifests.router,
     recommendations.router,
     sla.router,
+    active_alerts.router,
+    alert_intake.router,
     dashboards.router,
     audit.router,
     settings_api.router,
@@ -176,6 +183,7 @@ def _consume(
     worker.on(GATEWAY_FAILS_DEAD_LETTERS, partial(fail_dead_letter, modes=modes), concurrency=1)
     systems = OutsideSystems(settings.outside_roles_path)
     worker.on(GATEWAY_INGESTS_OUTSIDE, partial(execute, modes=modes, systems=systems, refusals=refusals))
+    worker.answer(Rpc.RESTART, RestartRequest, partial(answer_restart, modes=modes))
 
 
 def _run_in_background(context: ModeContext, sockets: Sockets, metrics: GatewayMetrics) -> None:
@@ -185,7 +193,7 @@ def _run_in_background(context: ModeContext, sockets: Sockets, metrics: GatewayM
     worker.dependencies.add(f"writes to {database.name}", WriteCheck(database), at_start=False)
     drainer = OutboxDrainer(mode, database, worker.publisher, metrics, poll=context.settings.outbox_poll)
     worker.background(f"outbox {mode}", drainer.run)
-    for run in (sockets.deployments.run, sockets.samples.run):
+    for run in (sockets.deployments.run, sockets.samples.run, sockets.alerts.run):
         worker.background(f"feed {mode}", partial(run, lambda: worker.broker.connection))
     housekeeping.schedule(context, metrics)
 

@@ -5,7 +5,8 @@
     ecp_tenant_{cpu,memory,gpu}_usage{tenant_id}                percent, from the last sample of the last minute
     ecp_active_tenants_total
 
-Ours, besides: `ecp_refused_credentials_total{reason}` and those of outbox and sockets.
+Ours, besides: `ecp_tenant_up{tenant_id,mode}` (1, or 0 while one of its services is down),
+`ecp_refused_credentials_total{reason}` and those of outbox and sockets.
 
 The documented labels have no mode: if both modes have a tenant with the same id, production's usage is shown. A tenant
 id is a label only while the tenant exists, because clients can send any number of invented ids.
@@ -23,6 +24,8 @@ from prometheus_client.registry import Collector
 from shared.subjects import Mode
 
 _SHOWN = ("cpu", "memory", "gpu")
+_UP = "available"
+"""The monitor's name of what `ecp_tenant_up` shows."""
 _FRESH = 60.0
 """Seconds after which a value expires: a tenant without samples has no usage, instead of an old one."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -128,7 +131,7 @@ class UsageCollector(Collector):
         """Store the values of a sample beside other ones of the tenant. A sample from the past is ignored."""
         if (datetime.now(UTC) - measured).total_seconds() > _FRESH:
             return
-        shown = {name: values[name] for name in _SHOWN if name in values}
+        shown = {name: values[name] for name in (*_SHOWN, _UP) if name in values}
         if shown:
             _, known = self._values.get((mode, tenant_id), (0.0, {}))
             self._values[mode, tenant_id] = (time.monotonic(), known | shown)
@@ -142,6 +145,7 @@ class UsageCollector(Collector):
         """The gauges of a scrape."""
         oldest = time.monotonic() - _FRESH
         self._values = {key: kept for key, kept in self._values.items() if kept[0] >= oldest}
+        yield self._up()
         by_tenant: dict[str, dict[str, float]] = {}
         for mode in (Mode.DEMO, Mode.PRODUCTION):
             by_tenant |= {tenant: values for (its, tenant), (_, values) in self._values.items() if its is mode}
@@ -153,3 +157,15 @@ class UsageCollector(Collector):
                 if name in values:
                     family.add_metric([tenant], values[name])
             yield family
+
+    def _up(self) -> GaugeMetricFamily:
+        """Of both modes, because an alert on it must name its mode."""
+        family = GaugeMetricFamily(
+            "ecp_tenant_up",
+            "1 while all services of a tenant are up, 0 while one is down",
+            labels=["tenant_id", "mode"],
+        )
+        for (mode, tenant), (_, values) in sorted(self._values.items()):
+            if _UP in values:
+                family.add_metric([tenant, mode.value], values[_UP])
+        return family

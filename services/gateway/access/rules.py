@@ -103,6 +103,9 @@ RULES: Mapping[str, Rule] = {
     "list_maintenance": Rule(_V, _TENANT),
     "announce_maintenance": Rule(_O, _TENANT, "maintain"),
     "cancel_maintenance": Rule(_O, _TENANT, "maintain"),
+    "list_active_alerts": Rule(_V, _TENANT),
+    # Alertmanager's webhook, which may restart a tenant: alerts of other tenants than the caller's are ignored.
+    "receive_tenant_alert": Rule(_O, _VISIBLE),
     # The whole system: numbers of tenants are those of the caller's.
     "get_system_metrics": Rule(_V, _VISIBLE),
     "get_operations_dashboard": Rule(_V, _VISIBLE),
@@ -112,6 +115,7 @@ RULES: Mapping[str, Rule] = {
 SOCKETS: Mapping[str, Rule] = {
     "deployment": Rule(_V, _DEPLOYMENT),
     "monitoring": Rule(_V, _TENANT),
+    "alerts": Rule(_V, _TENANT),
 }
 """By the name of the socket's function."""
 

@@ -32,6 +32,7 @@ TAGS = {
     "recommendations": "Resource requests that follow from measured use.",
     "monitoring": "Metric series of a tenant, and measurements of other systems.",
     "sla": "Availability, error budgets, reports and planned maintenance.",
+    "alerts": "Alert rules, active alerts, and those that Alertmanager reports.",
     "access": "How to sign in, who calls, and what callers may do.",
     "keys": "API keys for machines, made, rotated and revoked by administrators.",
     "audit": "Who did what, when, from where and with which outcome.",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from prometheus_client import Gauge
 
@@ -13,8 +14,11 @@ from services.gateway.websockets.monitoring import Sample
 from services.gateway.websockets.snapshots import SnapshotReader
 from services.gateway.websockets.stream_feed import StreamFeed
 from shared.database import Database
-from shared.events import Event, MetricsCollected, MetricsSampled
+from shared.events import AlertEvent, Event, MetricsCollected, MetricsSampled
 from shared.subjects import GATEWAY_PROJECTS, Stream, Subject
+
+_ALERT_HISTORY = timedelta(hours=1)
+"""Alerts of this last time are replayed to a client that reconnects, also after a restart of the gateway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,8 @@ class Sockets:
     deployments: StreamFeed[Update]
     """By deployment id."""
     samples: StreamFeed[Sample]
+    """By tenant id."""
+    alerts: StreamFeed[AlertEvent]
     """By tenant id."""
     open_sockets: Gauge
     recheck: float
@@ -37,6 +43,7 @@ def build_sockets(context: ModeContext, database: Database, metrics: GatewayMetr
         snapshots=SnapshotReader(database, context.settings.socket_pool_size),
         deployments=_deployment_feed(context, metrics),
         samples=_sample_feed(context, metrics),
+        alerts=_alert_feed(context, metrics),
         open_sockets=metrics.sockets,
         recheck=context.settings.socket_recheck,
     )
@@ -75,6 +82,24 @@ def _sample_feed(context: ModeContext, metrics: GatewayMetrics) -> StreamFeed[Sa
         keep=context.settings.replay_messages,
         queue=context.settings.socket_queue,
         on_missed=metrics.missed.inc,
+    )
+
+
+def _alert_feed(context: ModeContext, metrics: GatewayMetrics) -> StreamFeed[AlertEvent]:
+    def read(event: Event) -> Iterator[tuple[str, AlertEvent]]:
+        if isinstance(event, AlertEvent):
+            yield event.tenant_id, event
+
+    return StreamFeed(
+        context.mode,
+        Stream.ECP,
+        read,
+        subjects=[Subject.ALERT_RAISED, Subject.ALERT_RESOLVED],
+        behind=None,
+        keep=context.settings.replay_messages,
+        queue=context.settings.socket_queue,
+        on_missed=metrics.missed.inc,
+        history=_ALERT_HISTORY,
     )
 
 

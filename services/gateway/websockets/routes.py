@@ -1,4 +1,4 @@
-"""`/ws/deployment/{deployment_id}` and `/ws/monitoring/{tenant_id}`.
+"""`/ws/deployment/{deployment_id}`, `/ws/monitoring/{tenant_id}` and `/ws/alerts/{tenant_id}`.
 
 The mode is that of `?demo=true` or X-Demo-Mode. Without either, it is production, or demo for an id that only demo has:
 browsers can't send the header, and the guides' pages send no parameter. A socket is accepted before it is refused: a
@@ -18,6 +18,7 @@ from services.gateway.access.rules import SOCKETS, Rule
 from services.gateway.http import request_context
 from services.gateway.http.middleware import BAD_REQUEST_CLOSE
 from services.gateway.http.parameters import is_possible_id
+from services.gateway.websockets.alerts import watch_alerts
 from services.gateway.websockets.connection import FORBIDDEN, NOT_FOUND, TRY_AGAIN, close
 from services.gateway.websockets.deployment import watch_deployment
 from services.gateway.websockets.feeds import Sockets
@@ -67,12 +68,25 @@ async def monitoring(websocket: WebSocket, tenant_id: str, candidates: Candidate
         await _serve(websocket, tenant_id, SOCKETS["monitoring"], candidates, watch)
 
 
+@router.websocket("/ws/alerts/{tenant_id}")
+async def alerts(websocket: WebSocket, tenant_id: str, candidates: Candidates) -> None:
+    """The alerts of a tenant."""
+
+    async def watch(sockets: Sockets, since: int | None) -> bool:
+        return await watch_alerts(websocket, tenant_id, since, sockets.snapshots, sockets.alerts)
+
+    with candidates[0].open_sockets.labels("alerts").track_inprogress():
+        await _serve(websocket, tenant_id, SOCKETS["alerts"], candidates, watch)
+
+
 @router.websocket("/{path:path}")
 async def unknown(websocket: WebSocket, path: str) -> None:
     """A path without a socket. It is the last route."""
     await websocket.accept()
     await close(
-        websocket, NOT_FOUND, "no such socket; see /ws/monitoring/<tenant_id> and /ws/deployment/<deployment_id>"
+        websocket,
+        NOT_FOUND,
+        "no such socket; see /ws/monitoring/<tenant_id>, /ws/alerts/<tenant_id>, /ws/deployment/<deployment_id>",
     )
 
 

@@ -16,9 +16,9 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 from nats.aio.client import Client
@@ -135,6 +135,7 @@ class StreamFeed(Generic[P]):
         keep: int,
         queue: int,
         on_missed: Callable[[], None],
+        history: timedelta | None = None,
     ) -> None:
         """A feed that isn't running yet.
 
@@ -147,9 +148,12 @@ class StreamFeed(Generic[P]):
             keep: recent messages that are kept for new sockets.
             queue: messages that may wait for one socket.
             on_missed: is called for each message that a slow socket misses.
+            history: with `behind` None: at its start the feed reads the messages of this last time too.
         """
         self.mode = mode
         self.last_seq = 0
+        self.remembered_from = 0
+        """The sequence from which on all messages are recent ones, where the feed has a history."""
         self._last_time: datetime | None = None
         self._stream = mode.stream(stream)
         self._read = read
@@ -159,6 +163,7 @@ class StreamFeed(Generic[P]):
         self._forgotten = 0
         self._queue = queue
         self._on_missed = on_missed
+        self._history = history
         self._texts: dict[str, SharedText] = {}
         self._subscriptions: defaultdict[str, set[FeedSubscription[P]]] = defaultdict(set)
 
@@ -231,6 +236,7 @@ class StreamFeed(Generic[P]):
             # Read the last message again: if it differs or is gone, the stream reuses the sequences after it.
             return self.last_seq
         if self._behind is None:
+            self.remembered_from = last + 1
             return last + 1
         info = await jetstream.consumer_info(self._stream, self._behind)
         # After a loss the floor is 0, although every delivered message is acknowledged.
@@ -247,12 +253,15 @@ class StreamFeed(Generic[P]):
         self._last_time = None
 
     def _config(self, inbox: str, first: int) -> ConsumerConfig:
+        start: dict[str, Any] = {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": first}
+        if self._history is not None and not self.last_seq:
+            began = (datetime.now(UTC) - self._history).isoformat()
+            start = {"deliver_policy": DeliverPolicy.BY_START_TIME, "opt_start_time": began}
         return ConsumerConfig(
             # Permissions are given for this name pattern; without a name the server would need a permission for all.
             name=f"gateway-feed-{secrets.token_hex(8)}",
             deliver_subject=inbox,
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=first,
+            **start,
             ack_policy=AckPolicy.NONE,
             max_deliver=1,
             filter_subjects=self._subjects,
@@ -265,6 +274,7 @@ class StreamFeed(Generic[P]):
     def _receive(self, message: Msg) -> None:
         metadata = message.metadata
         self.last_seq, self._last_time = metadata.sequence.stream, metadata.timestamp
+        self.remembered_from = min(self.remembered_from, self.last_seq)
         try:
             event = EVENTS[split_mode(message.subject)[1]].model_validate_json(message.data)
         except (ValidationError, KeyError):
@@ -277,6 +287,7 @@ class StreamFeed(Generic[P]):
     def _fan_out(self, message: FeedMessage[P]) -> None:
         if len(self._recent) == self._recent.maxlen:
             self._forgotten = self._recent[0].seq
+            self.remembered_from = self._forgotten + 1
         self._recent.append(message)
         for subscription in self._subscriptions.get(message.topic, ()):
             if not subscription.put(message):
