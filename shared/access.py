@@ -87,7 +87,8 @@ ACCESS: dict[str, Access] = {
         # Unfinished requests are republished only while no worker has pending events.
         inspects=tuple(durable for durable in DURABLES if durable.stream is Stream.ECP),
         follows=(Stream.ECP, Stream.METRICS),
-        requests=tuple(Rpc),
+        answers=(Rpc.RESTART,),
+        requests=tuple(rpc for rpc in Rpc if rpc is not Rpc.RESTART),
         # It has the rows that refer to manifests, so it knows which ones are unreferenced.
         reads=(Bucket.MANIFESTS, Bucket.DESIRED, Bucket.APPLIED),
         removes=(Bucket.MANIFESTS,),
@@ -135,7 +136,9 @@ ACCESS: dict[str, Access] = {
             Subject.INCIDENT_CLOSED,
         ),
         consumes=(MONITOR_STORES, MONITOR_STORES_SLICES, MONITOR_INGESTS_OUTSIDE),
-        answers=(Rpc.SLA_REPORT, Rpc.MAINTENANCE),
+        answers=(Rpc.SLA_REPORT, Rpc.MAINTENANCE, Rpc.RECEIVE_ALERTS),
+        # To restart a tenant that is down is an operation, which the gateway gives a generation.
+        requests=(Rpc.RESTART,),
         keeps=(Bucket.LEASES,),
         # The deployer's records and manifests define what should run.
         reads=(Bucket.APPLIED, Bucket.MANIFESTS),

@@ -109,6 +109,8 @@ class Rpc(StrEnum):
     INSPECT = "rpc.inspect"  # deployer
     SLA_REPORT = "rpc.sla_report"  # monitor
     MAINTENANCE = "rpc.maintenance"  # monitor
+    RECEIVE_ALERTS = "rpc.receive_alerts"  # monitor
+    RESTART = "rpc.restart"  # gateway
 
 
 class Stream(StrEnum):

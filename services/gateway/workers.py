@@ -19,6 +19,8 @@ from shared.rpc import (
     InspectRequest,
     MaintenanceReply,
     MaintenanceRequest,
+    ReceiveAlertsReply,
+    ReceiveAlertsRequest,
     Recommendation,
     RecommendRequest,
     RenderReply,
@@ -39,6 +41,8 @@ _VALIDATION_TIMEOUT = 15.0
 """Seconds: the largest manifest that fits into a request body, on a busy machine."""
 _DIFF_TIMEOUT = 15.0
 """Seconds: longer than the deployer takes at most."""
+_ALERTS_TIMEOUT = 10.0
+"""Seconds: a thousand alerts with all that follows from them. Alertmanager waits as long as its group interval."""
 _REPORT_TIMEOUT = 10.0
 """Seconds: the SLA of a long period, after an outage that delayed its samples."""
 
@@ -80,6 +84,9 @@ class WorkerClient:
 
     async def maintenance(self, request: MaintenanceRequest) -> MaintenanceReply:
         return await self._call(Rpc.MAINTENANCE, request, MaintenanceReply)
+
+    async def receive_alerts(self, request: ReceiveAlertsRequest) -> ReceiveAlertsReply:
+        return await self._call(Rpc.RECEIVE_ALERTS, request, ReceiveAlertsReply, timeout=_ALERTS_TIMEOUT)
 
     async def room(self, request: RoomRequest) -> RoomReply:
         return await self._call(Rpc.ROOM, request, RoomReply)

@@ -41,6 +41,13 @@ class MonitorSettings(BusSettings, DatabaseSettings):
     statistics_hour: int = Field(default=17, ge=0, le=23)
     """The hour (UTC) after which the planner's statistics are refreshed once a day; 17 is 02:00 in Seoul."""
 
+    recovery_attempts: int = Field(default=3, ge=0, le=20)
+    """Restarts of a tenant that is reported as down, within the window below; 0 never restarts one, and escalates."""
+    recovery_window: float = Field(default=3600.0, gt=0)
+    """Seconds in which `RECOVERY_ATTEMPTS` restarts of a tenant are permitted."""
+    recovery_look_after: float = Field(default=300.0, gt=0)
+    """Seconds from such a restart to the look whether the tenant is up again."""
+
     outside_roles_path: Path | None = None
     """The gateway's file with the role and the tenants of other systems: which of them may measure which tenant."""
 

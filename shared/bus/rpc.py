@@ -37,6 +37,8 @@ ANSWERED_BY: dict[Rpc, str] = {
     Rpc.INSPECT: "deployer",
     Rpc.SLA_REPORT: "monitor",
     Rpc.MAINTENANCE: "monitor",
+    Rpc.RECEIVE_ALERTS: "monitor",
+    Rpc.RESTART: "gateway",
 }
 
 

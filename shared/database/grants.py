@@ -44,6 +44,7 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "alerts": {GATEWAY: _READ, MONITOR: _OWN},
     "alert_positions": {MONITOR: _OWN},
     "monitor_outbox": {MONITOR: _OWN},
+    "recoveries": {GATEWAY: _READ, MONITOR: _OWN},
     # Only what the owner's functions do changes or removes a row of the trail, or writes a seal.
     "audit_events": {GATEWAY: f"{_READ}, INSERT ({_AUDIT_COLUMNS})"},
     "audit_unsealed": {GATEWAY: _READ},

@@ -23,6 +23,15 @@ from shared.rpc.clusters import (
 )
 from shared.rpc.diffs import DiffReply, DiffRequest
 from shared.rpc.manifests import Finding, RenderReply, RenderRequest, ResourceSummary, ValidateReply, ValidateRequest
+from shared.rpc.recovery import (
+    MOST_ALERTS,
+    IgnoredAlert,
+    OutsideAlert,
+    ReceiveAlertsReply,
+    ReceiveAlertsRequest,
+    RestartReply,
+    RestartRequest,
+)
 from shared.rpc.sizing import (
     CalculateRequest,
     Recommendation,
@@ -47,6 +56,7 @@ from shared.rpc.sla import (
 from shared.tenants import Model
 
 __all__ = [
+    "MOST_ALERTS",
     "AnnouncedWindow",
     "CalculateRequest",
     "CapacityReply",
@@ -55,19 +65,25 @@ __all__ = [
     "DiffRequest",
     "Finding",
     "FoundWorkload",
+    "IgnoredAlert",
     "InspectReply",
     "InspectRequest",
     "LeftObject",
     "MaintenanceReply",
     "MaintenanceRequest",
     "NodeCapacity",
+    "OutsideAlert",
     "PodDemand",
+    "ReceiveAlertsReply",
+    "ReceiveAlertsRequest",
     "RecommendRequest",
     "Recommendation",
     "RenderReply",
     "RenderRequest",
     "RequestsAndCost",
     "ResourceSummary",
+    "RestartReply",
+    "RestartRequest",
     "RoomReply",
     "RoomRequest",
     "RpcError",

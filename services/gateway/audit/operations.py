@@ -16,6 +16,7 @@ NOT_CHANGING = frozenset(
         "calculateResources",
         "checkTenantId",
         "createSocketTicket",
+        "receiveTenantAlert",
         "recommendResources",
         "renderManifest",
         "sendMetrics",

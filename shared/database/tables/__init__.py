@@ -21,10 +21,11 @@
     alert_rules                       a tenant's own rules, and its changes of the standard ones
     alerts                            each firing of an alert, from its pending time until it is resolved and after
     alert_positions                   how far the evaluation of each shard has read the samples
+    recoveries                        restarts of tenants that were reported as down, and what they brought
     monitor_outbox                    events of the monitor that are part of a transaction, until NATS has them
 
-The gateway writes all but what measures and alerts (`monitoring_*`, `availability_*`, `maintenance_windows`, `alert*`),
-which is the monitor's. What creates them is `migrations/`; a test shows that both agree.
+The gateway writes all but what measures and alerts (`monitoring_*`, `availability_*`, `maintenance_windows`, `alert*`,
+`recoveries`), which is the monitor's. What creates them is `migrations/`; a test shows that both agree.
 """
 
 from shared.database.tables.access import api_keys, settings_versions, socket_tickets, tenant_access
@@ -40,6 +41,7 @@ from shared.database.tables.observations import (
     monitoring_progress,
     monitoring_rollups,
 )
+from shared.database.tables.recovery import recoveries
 from shared.database.tables.tenants import (
     deployment_events,
     deployment_reports,
@@ -73,6 +75,7 @@ __all__ = [
     "monitoring_rollups",
     "operation_durations",
     "outbox",
+    "recoveries",
     "services",
     "settings_versions",
     "socket_tickets",
