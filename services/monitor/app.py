@@ -11,12 +11,21 @@ from functools import partial
 from prometheus_client import Gauge
 from structlog.contextvars import bind_contextvars
 
+from services.monitor.alerts.alert_store import AlertStore
+from services.monitor.alerts_wiring import alert_store, intake, outbox_drainer, recovery_runner
 from services.monitor.clock import utc_now
 from services.monitor.collect.kubernetes import KubernetesCluster
 from services.monitor.collect.prometheus import Prometheus
 from services.monitor.collect.sampler import ObservedCluster, Sampler
 from services.monitor.collect.scraper import Scraper
-from services.monitor.handlers import answer_maintenance, answer_sla_report, ingest_sample, store_sample, store_samples
+from services.monitor.handlers import (
+    answer_maintenance,
+    answer_received_alerts,
+    answer_sla_report,
+    ingest_sample,
+    store_sample,
+    store_samples,
+)
 from services.monitor.mode_context import SAMPLING, ModeContext, mode_context, observed_endpoint, observed_target
 from services.monitor.reports.reporter import Reporter
 from services.monitor.reports.sla_report import SlaReports
@@ -31,10 +40,10 @@ from services.monitor.storage.sample_writer import SampleWriter
 from services.monitor.storage.statistics import Statistics
 from shared.bus import Worker
 from shared.bus.shares import SHARDS, Shares
-from shared.database import Database, Databases
+from shared.database import Databases
 from shared.identity.systems import OutsideSystems
 from shared.process.periodic import repeat
-from shared.rpc import MaintenanceRequest, SlaReportRequest
+from shared.rpc import MaintenanceRequest, ReceiveAlertsRequest, SlaReportRequest
 from shared.subjects import MONITOR_INGESTS_OUTSIDE, MONITOR_STORES, MONITOR_STORES_SLICES, Mode, Rpc
 
 _CONCURRENT_WRITES = 4
@@ -54,6 +63,7 @@ class ModeStores:
     maintenance: MaintenanceStore
     rollups: Rollups
     requests: RequestCounts
+    alerts: AlertStore
 
 
 def build(
@@ -66,17 +76,19 @@ def build(
     worker = Worker("monitor", settings)
     databases = databases or Databases(settings, "monitor")
     contexts = _contexts(worker, settings, clusters, databases)
-    stores = {mode: _stores(context.database, settings) for mode, context in contexts.items()}
+    stores = {mode: _stores(context, settings) for mode, context in contexts.items()}
     for mode, context in contexts.items():
         worker.requires(context.database.name, context.database.check)
         sampler = _run_sampler(worker, context, stores[mode], settings)
         _run_reporter(worker, context, stores[mode], sampler, settings)
         _run_housekeeping(worker, context, stores[mode], settings)
+        _run_alerts(worker, context, stores[mode], settings)
     _refresh_statistics(worker, contexts.values(), settings)
     _show_shares(worker, contexts.values())
     bases = {mode: context.database for mode, context in contexts.items()}
     senders = SampleSenders(OutsideSystems(settings.outside_roles_path), bases)
     _handle(worker, stores, senders, settings)
+    _receive_alerts(worker, contexts, stores, settings)
     worker.closes(databases.dispose)
     return worker
 
@@ -102,7 +114,8 @@ def _cluster(mode: Mode, settings: MonitorSettings) -> KubernetesCluster:
     return KubernetesCluster(observed_endpoint(mode, settings), timeout=settings.cluster_timeout)
 
 
-def _stores(database: Database, settings: MonitorSettings) -> ModeStores:
+def _stores(context: ModeContext, settings: MonitorSettings) -> ModeStores:
+    database = context.database
     rollups = Rollups(
         database,
         utc_now,
@@ -116,6 +129,7 @@ def _stores(database: Database, settings: MonitorSettings) -> ModeStores:
         maintenance=MaintenanceStore(database, utc_now),
         rollups=rollups,
         requests=RequestCounts(database),
+        alerts=alert_store(context, settings),
     )
 
 
@@ -159,6 +173,12 @@ def _run_housekeeping(worker: Worker, context: ModeContext, stores: ModeStores, 
     _background(
         worker, context, "tidy", partial(repeat, "the monitor's housekeeping", tidy, every=_HOUSEKEEPING_SECONDS)
     )
+
+
+def _run_alerts(worker: Worker, context: ModeContext, stores: ModeStores, settings: MonitorSettings) -> None:
+    """Publish the events of alerts, and recover tenants."""
+    _background(worker, context, "outbox", outbox_drainer(worker, context).run)
+    _background(worker, context, "recover", recovery_runner(worker, context, stores.alerts, settings).run)
 
 
 def _refresh_statistics(worker: Worker, contexts: Iterable[ModeContext], settings: MonitorSettings) -> None:
@@ -212,3 +232,14 @@ def _handle(
     worker.on(MONITOR_INGESTS_OUTSIDE, partial(ingest_sample, buses=buses, senders=senders, retention=retention))
     worker.answer(Rpc.SLA_REPORT, SlaReportRequest, partial(answer_sla_report, reports=reports))
     worker.answer(Rpc.MAINTENANCE, MaintenanceRequest, partial(answer_maintenance, windows=windows))
+
+
+def _receive_alerts(
+    worker: Worker,
+    contexts: Mapping[Mode, ModeContext],
+    stores: Mapping[Mode, ModeStores],
+    settings: MonitorSettings,
+) -> None:
+    """Record the alerts of other systems."""
+    intakes = {mode: intake(context, stores[mode].alerts, settings) for mode, context in contexts.items()}
+    worker.answer(Rpc.RECEIVE_ALERTS, ReceiveAlertsRequest, partial(answer_received_alerts, intakes=intakes))

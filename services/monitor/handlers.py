@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from services.monitor.metric_names import KUBERNETES
 from services.monitor.publisher import sample_id
+from services.monitor.recovery.intake import AlertIntake
 from services.monitor.reports.sla_report import SlaReports
 from services.monitor.sample_senders import SampleSenders
 from services.monitor.storage.maintenance_windows import MaintenanceStore
@@ -14,7 +15,14 @@ from shared.bus import Delivery, ModePublisher, derived_id
 from shared.errors import InvalidEvent
 from shared.events import MetricsCollected, MetricsSampled
 from shared.measuring import OLDEST
-from shared.rpc import MaintenanceReply, MaintenanceRequest, SlaReport, SlaReportRequest
+from shared.rpc import (
+    MaintenanceReply,
+    MaintenanceRequest,
+    ReceiveAlertsReply,
+    ReceiveAlertsRequest,
+    SlaReport,
+    SlaReportRequest,
+)
 from shared.subjects import Mode
 
 _MOST_PROBLEMS = 20
@@ -92,3 +100,10 @@ async def answer_maintenance(
 ) -> MaintenanceReply:
     """Answer `rpc.maintenance`. Raises Refused, DependencyUnavailable."""
     return await windows[mode].answer(request)
+
+
+async def answer_received_alerts(
+    request: ReceiveAlertsRequest, mode: Mode, intakes: Mapping[Mode, AlertIntake]
+) -> ReceiveAlertsReply:
+    """Record the alerts of another system."""
+    return await intakes[mode].receive(request)

@@ -36,6 +36,7 @@ class ModeContext:
     share: Shares
     """The tenants that this process samples and reports."""
     promises: DeployedPromises
+    leases: Leases
 
 
 def mode_context(
@@ -53,6 +54,7 @@ def mode_context(
         publisher=ObservationPublisher(mode, bus),
         share=Shares(leases, SAMPLING, mode.bucket(Bucket.LEASES), lambda: worker.jetstream),
         promises=DeployedPromises(mode.bucket(Bucket.APPLIED), target, lambda: worker.jetstream, manifests),
+        leases=leases,
     )
 
 

@@ -55,6 +55,8 @@ class Transition:
     threshold: float | None = None
     """What `metric` is compared with."""
     source: str = RULE
+    began: datetime | None = None
+    """Since when the condition holds; None: since it fires."""
 
 
 class TransitionListener(Protocol):

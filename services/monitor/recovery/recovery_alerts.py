@@ -8,11 +8,12 @@ recovered, closed            it is resolved, and with it the alerts that began t
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.monitor.alerts.alert_store import remember_resolved
 from services.monitor.alerts.transition import Transition, alert_id_of, fingerprint_of
 from services.monitor.recovery import repository
 from services.monitor.recovery.outside_alerts import TENANT_DOWN
@@ -35,14 +36,13 @@ AddEntry = Callable[[AsyncConnection, str, Sentence, datetime], Awaitable[None]]
 """Adds a line to the timeline of an incident."""
 
 
-class Alerts(Protocol):
+class Alerts(NamedTuple):
     """The alerts of one mode, as far as recoveries need them."""
 
-    async def apply(self, connection: AsyncConnection, transitions: Sequence[Transition]) -> None:
-        """Store transitions with all that follows from them: silences, incidents, notifications, events."""
-
-    async def firing(self, connection: AsyncConnection, fingerprints: Sequence[str]) -> Sequence[Transition]:
-        """Those that fire, locked until the transaction's end."""
+    apply: Callable[[AsyncConnection, Sequence[Transition]], Awaitable[Sequence[Transition]]]
+    """Stores transitions with all that follows from them: silences, incidents, notifications, events."""
+    firing: Callable[[AsyncConnection, Sequence[str]], Awaitable[Sequence[Transition]]]
+    """The alerts with these fingerprints that fire, locked until the transaction's end."""
 
 
 class RecoveryAlerts:
@@ -56,6 +56,7 @@ class RecoveryAlerts:
         """Store the alerts of other systems."""
         if transitions:
             await self._alerts.apply(connection, transitions)
+            await remember_resolved(connection, transitions)
 
     async def are_down(self, connection: AsyncConnection, row_id: int) -> bool:
         """Whether an alert of another system tells that the tenant is down."""
