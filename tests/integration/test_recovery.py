@@ -1,4 +1,4 @@
-"""From Alertmanager's webhook to a recovered or escalated tenant: real gateway and monitor; the test is the deployer."""
+"""From Alertmanager's webhook to a recovered or escalated tenant: real gateway and monitor; the test deploys."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.monitor.alerts.marks import mark
 from services.monitor.alerts.outbox import add_events
+from services.monitor.alerts.tenant_locks import lock_tenants
 from services.monitor.alerts.transition import Transition, TransitionListener
 from shared.alerts.rule import Action
 from shared.bus import derived_id
@@ -87,7 +88,8 @@ class AlertStore:
             return await self.apply_in(connection, transitions)
 
     async def apply_in(self, connection: AsyncConnection, transitions: Sequence[Transition]) -> Sequence[Transition]:
-        """The same in the transaction of `connection`."""
+        """The same in the transaction of `connection`, which must not have locked a row before (`tenant_locks`)."""
+        await lock_tenants(connection, (each.tenant_id for each in transitions))
         news = await _write(connection, transitions)
         if not news:
             return []

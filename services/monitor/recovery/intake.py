@@ -1,7 +1,8 @@
 """Records the alerts of other systems: alerts and all that follows from them in one transaction, once.
 
 An `ECPTenantDown` begins a recovery of its tenant, unless one is open; when the last one of the tenant is resolved,
-so is the recovery.
+so is the recovery. Two Alertmanagers may send the same alert at the same moment: the lock of its tenant lets the
+second one wait, and it finds a repetition.
 """
 
 import hashlib
@@ -9,9 +10,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.monitor.alerts.tenant_locks import lock_tenants
 from services.monitor.alerts.transition import Transition
 from services.monitor.clock import Now
 from services.monitor.recovery import plan, repository
@@ -24,8 +25,6 @@ from shared.messages import Sentence
 from shared.rpc import IgnoredAlert, ReceiveAlertsReply, ReceiveAlertsRequest
 
 _log = structlog.get_logger(__name__)
-_LOCK = text(f"SELECT pg_advisory_xact_lock({0x6563_7007})")
-"""Two Alertmanagers send the same alert at the same moment: the second one waits, and is a repetition."""
 
 
 class AlertIntake:
@@ -41,8 +40,7 @@ class AlertIntake:
         """Record the alerts that are news. Raises DependencyUnavailable, and then has recorded nothing."""
         now = self._now()
         async with self._database.begin() as connection:
-            await connection.execute(_LOCK)
-            tenants = await repository.find_tenants(connection, _visible(request))
+            tenants = await lock_tenants(connection, _visible(request))
             ids = map(id_of, request.alerts)
             known = await repository.alert_states(connection, [each for each in ids if each is not None])
             found = sort_alerts(request.alerts, request.source, tenants=tenants, known=known, now=now)

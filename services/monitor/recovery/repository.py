@@ -42,7 +42,6 @@ _UPDATE = text("""
         is_deploying = :is_deploying, ended_at = CAST(:ended_at AS timestamptz)
     WHERE recovery_id = :recovery_id
 """)
-_TENANTS = text("SELECT id, tenant_id FROM tenants WHERE tenant_id = ANY(:ids) ORDER BY id FOR KEY SHARE")
 _STATES = text("SELECT alert_id, state FROM alerts WHERE alert_id = ANY(:ids)")
 # Of the last operation on: a sample from before it is of what was restarted.
 _HEALTH = text("""
@@ -125,12 +124,6 @@ async def update(connection: AsyncConnection, stored: StoredRecovery, at: dateti
         **_reason_values(plan),
     }
     await connection.execute(_UPDATE, values)
-
-
-async def find_tenants(connection: AsyncConnection, tenant_ids: Sequence[str]) -> Mapping[str, int]:
-    """The row ids of those that exist, which stay until the transaction's end."""
-    rows = await connection.execute(_TENANTS, {"ids": sorted(set(tenant_ids))})
-    return {row.tenant_id: row.id for row in rows}
 
 
 async def alert_states(connection: AsyncConnection, alert_ids: Sequence[str]) -> Mapping[str, str]:

@@ -12,7 +12,9 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.monitor.alerts.tenant_locks import lock_tenants
 from services.monitor.clock import Now
 from services.monitor.outage_log import OutageLog
 from services.monitor.recovery import plan, repository
@@ -112,14 +114,14 @@ class RecoveryRunner:
         if reply.status not in ENDED:
             return stored.plan.due_at <= self._now()
         async with self._database.begin() as connection:
-            locked = await repository.lock(connection, stored.recovery_id)
+            locked = await _lock(connection, stored)
             if locked is not None and locked.plan == stored.plan:
                 await repository.update(connection, locked._replace(is_deploying=False), self._now())
         return True
 
     async def _look(self, stored: StoredRecovery) -> None:
         async with self._database.begin() as connection:
-            locked = await repository.lock(connection, stored.recovery_id)
+            locked = await _lock(connection, stored)
             if locked is None or locked.plan != stored.plan:
                 return
             now = self._now()
@@ -167,7 +169,7 @@ class RecoveryRunner:
     async def _store(self, stored: StoredRecovery, after: Recovery, reply: RestartReply | None = None) -> bool:
         """Store a step, unless the recovery isn't as it was read any more."""
         async with self._database.begin() as connection:
-            locked = await repository.lock(connection, stored.recovery_id)
+            locked = await _lock(connection, stored)
             if locked is None or locked.plan != stored.plan:
                 return False
             if reply is not None:
@@ -175,6 +177,12 @@ class RecoveryRunner:
             await self._alerts.stepped(connection, locked, after, self._now())
         _log_step(locked, after)
         return True
+
+
+async def _lock(connection: AsyncConnection, stored: StoredRecovery) -> StoredRecovery | None:
+    """The recovery as it is now, locked after its tenant; None if it has ended."""
+    await lock_tenants(connection, [stored.tenant_id])
+    return await repository.lock(connection, stored.recovery_id)
 
 
 def _request(stored: StoredRecovery, attempt: int) -> RestartRequest:
