@@ -5,15 +5,13 @@ import itertools
 import json
 import re
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 import yaml
 from aiohttp import web
@@ -30,9 +28,8 @@ from shared.events import Event, MetricsCollected, MetricsSampled
 from shared.subjects import Mode
 from tests.integration.test_monitor_service import FakeCluster, World, api_server, start_process, stop_process
 from tests.support.gateway import make_databases, running_gateway, wait_until_ready
-from tests.support.http_client import local_client
+from tests.support.prometheus_servers import PROMETHEUS, query, running_prometheus
 
-PROMETHEUS = shutil.which("prometheus")
 pytestmark = pytest.mark.skipif(PROMETHEUS is None, reason="there is no Prometheus here (apt-get install prometheus)")
 
 # The integration guide's, with its target's address; scraped more often than every 15 s.
@@ -100,13 +97,6 @@ MANIFEST = Path(__file__).parents[1] / "golden" / "call-centre.yaml"
 OURS = Path(__file__).parents[2] / "deploy" / "prometheus"
 
 
-def write_configuration(directory: Path, configuration: str) -> Path:
-    directory.mkdir()
-    file = directory / "prometheus.yml"
-    file.write_text(configuration)
-    return file
-
-
 def with_targets(configuration: str, gateway: str, pods: list[str]) -> dict[str, Any]:
     """A guide's configuration with addresses that are there.
 
@@ -139,42 +129,6 @@ def _meta_labels(template: dict[str, Any]) -> dict[str, str]:
             for name, value in pairs.items()
         },
     }
-
-
-@asynccontextmanager
-async def running_prometheus(directory: Path, configuration: str) -> AsyncIterator[str]:
-    """Its URL, as soon as it is ready."""
-    [port] = free_ports(1)
-    file = write_configuration(directory, configuration)
-    command = [
-        str(PROMETHEUS),
-        f"--config.file={file}",
-        f"--storage.tsdb.path={directory / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with (directory / "log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        await eventually(lambda: _is_ready(url))
-        yield url
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def _is_ready(url: str) -> bool:
-    try:
-        async with local_client() as http:
-            return (await http.get(f"{url}/-/ready")).is_success
-    except httpx.TransportError:
-        return False
-
-
-async def query(url: str, expression: str) -> list[tuple[dict[str, str], float]]:
-    async with local_client() as http:
-        found = (await http.get(f"{url}/api/v1/query", params={"query": expression})).json()
-    return [(each["metric"], float(each["value"][1])) for each in found["data"]["result"]]
 
 
 async def eventually(look: Callable[[], Awaitable[Any]]) -> Any:
