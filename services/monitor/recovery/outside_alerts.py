@@ -127,9 +127,10 @@ def _own_labels(alert: OutsideAlert) -> dict[str, str]:
 
 def _summary(alert: OutsideAlert) -> Sentence:
     text = " ".join(alert.summary.split())[:_LONGEST_SUMMARY]
+    name = alert.labels[_NAME]
     if not text:
-        return sentence("outside-alert", "{name} is firing", name=alert.labels[_NAME])
-    return sentence("outside-alert-text", "{text}", text=text)
+        return sentence("outside-alert", "{name} is firing", name=name)
+    return sentence("outside-alert-text", "{name}: {text}", name=name, text=text)
 
 
 def _unusable(alert: OutsideAlert, tenants: Collection[str], now: datetime) -> Sentence | None:

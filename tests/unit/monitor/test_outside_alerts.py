@@ -37,7 +37,7 @@ def test_a_firing_alert_is_ours_with_its_labels_and_since_when_it_fires() -> Non
         "service_down",
     )
     assert (found.state, found.at, found.source, found.value) == ("firing", BEGAN, "alertmanager", None)
-    assert (found.labels, found.summary.english) == ({"severity": "critical"}, "acme is down")
+    assert (found.labels, found.summary.english) == ({"severity": "critical"}, "ECPTenantDown: acme is down")
 
 
 def test_the_same_alert_from_two_senders_is_one_whatever_its_time_zone() -> None:

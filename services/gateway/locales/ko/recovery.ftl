@@ -1,7 +1,7 @@
 ## Alerts of other systems.
 
 outside-alert = { $name } 알림이 발생했습니다
-outside-alert-text = { $text }
+outside-alert-text = 알림 { $name }: { $text }
 alert-is-ours = 이 시스템이 Alertmanager에 보낸 알림이므로 이미 기록되어 있습니다
 alert-without-tenant = tenant_id 레이블이 없습니다. 알림 규칙에 추가하세요
 alert-of-no-tenant = 테넌트 { $tenant }이(가) 없습니다
