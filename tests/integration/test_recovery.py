@@ -122,7 +122,7 @@ def payload(tenant_id: str, status: str) -> dict[str, Any]:
 async def stage(nats_url: str, postgres: PostgresServer) -> AsyncIterator[Stage]:
     urls = await make_databases(postgres, f"recovery_{uuid4().hex[:8]}")
     logins = {name: logging_in(url, MONITOR) for name, url in urls.items()}
-    settings = MonitorSettings(nats_url=nats_url, recovery_look_after=1.0).model_copy(update=logins)
+    settings = MonitorSettings(nats_url=nats_url, recovery_look_after=5.0).model_copy(update=logins)
     async with running_workers(nats_url), running_gateway(nats_url=nats_url, **urls) as gateway:
         await wait_until_ready(gateway)
         yield Stage(gateway, settings)

@@ -33,12 +33,12 @@ _EARLIER = text("""
 """)
 _INSERT = text("""
     INSERT INTO recoveries (recovery_id, tenant_id, stage, due_at, restarts, looks, reason, reason_message, opened_at)
-    VALUES (:recovery_id, :row_id, :stage, :due_at, '{}', 0, :reason, :reason_message, :at)
+    VALUES (:recovery_id, :row_id, :stage, :due_at, '{}', 0, :reason, CAST(:reason_message AS jsonb), :at)
     ON CONFLICT DO NOTHING
 """)
 _UPDATE = text("""
     UPDATE recoveries SET stage = :stage, due_at = :due_at, restarts = :restarts, looks = :looks, asked_at = :asked_at,
-        reason = :reason, reason_message = :reason_message, deployment_id = :deployment_id,
+        reason = :reason, reason_message = CAST(:reason_message AS jsonb), deployment_id = :deployment_id,
         is_deploying = :is_deploying, ended_at = CAST(:ended_at AS timestamptz)
     WHERE recovery_id = :recovery_id
 """)
