@@ -1,8 +1,9 @@
-"""The simulator's OpenAPI documents against the simulator: campaigns for each mode, on objects that exist."""
+"""The simulator's OpenAPI documents against the simulator: in both modes, on objects that exist."""
 
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import product
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ from schemathesis.generation.case import Case
 
 from embedded.ports import free_ports
 from shared.subjects import Mode
-from tests.support.api_fuzzing import Campaign
+from tests.support.api_fuzzing import Campaign, Target
 from tests.support.simulator_process import running_simulator
 
 DEPTH = 2
@@ -48,38 +49,34 @@ PRODUCT_CASES = 300
 
 
 @asynccontextmanager
-async def campaign(mode: Mode) -> AsyncIterator[Campaign]:
-    """The Kubernetes API of a mode's cluster, on a simulator whose objects the cases may change as they like."""
-    async with prepared_simulator(mode) as (address, client):
-        cluster = cluster_path(mode)
-        yield Campaign(
-            await document(client, cluster),
-            f"{address}{cluster}",
-            known={"namespace": ["kept", "kept"], "name": NAMES},
-            reasons=REASONS,
-            fix=name_objects,
-        )
+async def campaign() -> AsyncIterator[Campaign]:
+    """The Kubernetes API of each mode's cluster, on a simulator whose objects the cases may change as they like."""
+    async with prepared_simulator() as (address, client):
+        known = {"namespace": ["kept", "kept"], "name": NAMES}
+        targets = [Target(mode, f"{address}{cluster_path(mode)}", known=known, fix=name_objects) for mode in Mode]
+        documents = [await document(client, cluster_path(mode)) for mode in Mode]
+        assert all(each == documents[0] for each in documents)
+        yield Campaign(documents[0], targets, reasons=REASONS)
 
 
 @asynccontextmanager
-async def product_campaign(mode: Mode) -> AsyncIterator[Campaign]:
-    """The product's endpoints in a mode, on a simulator where each object's namespace is a tenant."""
-    async with prepared_simulator(mode) as (address, client):
-        yield Campaign(
-            orjson.loads((await client.get("/openapi.json")).content),
-            address,
-            known={"tenant_id": NAMES},
-            headers={"X-Demo-Mode": "true" if mode is Mode.DEMO else "false"},
-        )
+async def product_campaign() -> AsyncIterator[Campaign]:
+    """The product's endpoints in each mode, on a simulator where each object's namespace is a tenant."""
+    async with prepared_simulator() as (address, client):
+        targets = [
+            Target(mode, address, known={"tenant_id": NAMES}, headers={"X-Demo-Mode": str(mode is Mode.DEMO).lower()})
+            for mode in Mode
+        ]
+        yield Campaign(orjson.loads((await client.get("/openapi.json")).content), targets)
 
 
 @asynccontextmanager
-async def prepared_simulator(mode: Mode) -> AsyncIterator[tuple[str, httpx.AsyncClient]]:
-    """A simulator of its own with the objects above; its address, and a client of it."""
+async def prepared_simulator() -> AsyncIterator[tuple[str, httpx.AsyncClient]]:
+    """A simulator with the objects above in the cluster of each mode; its address, and a client of it."""
     [port] = free_ports(1)
     async with running_simulator(port) as (_, client):
         for path, fields in OBJECTS.items():
-            for name in NAMES:
+            for mode, name in product(Mode, NAMES):
                 metadata = {"name": name, "labels": {TENANT_LABEL: name}}
                 answer = await client.post(f"{cluster_path(mode)}/{path}", json={"metadata": metadata, **fields})
                 assert answer.status_code == 201, answer.text
@@ -92,7 +89,7 @@ def cluster_path(mode: Mode) -> str:
 
 
 async def document(client: httpx.AsyncClient, cluster: str) -> dict[str, Any]:
-    """All group versions' documents as one."""
+    """All group versions' documents of a cluster as one."""
     merged: dict[str, Any] = {"openapi": "3.0.0", "info": {"title": "simulator", "version": "1"}, "paths": {}}
     schemas: dict[str, Any] = {}
     index = orjson.loads((await client.get(f"{cluster}/openapi/v3")).content)

@@ -1,5 +1,7 @@
 """Test a running server against its OpenAPI document: schemathesis generates requests, and responses are checked.
 
+Most of the time goes into drawing cases, so each is drawn once and sent to all targets, such as both modes of a server.
+
 A campaign is a sequence of batches. Batch number n is always the same operation with the same seed, so that an
 interrupted run can continue, and a finding can be reproduced from its seed and batch.
 """
@@ -48,34 +50,48 @@ CONFORMANCE: Final = [
 
 
 @dataclass(frozen=True)
+class Target:
+    """Where each case is sent: a server in one of its modes.
+
+    `known` has values of path parameters that exist there: three of four rounds use them, since a made-up tenant is
+    only ever a 404. All targets have equally many for each name. `fix` may change a case before it is sent.
+    """
+
+    name: str
+    base_url: str
+    known: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    fix: Callable[[Case[Any]], None] = lambda case: None
+
+    def existing(self, positions: Mapping[str, int]) -> dict[str, Any]:
+        """The values of path parameters at these positions."""
+        return {name: self.known[name][position] for name, position in positions.items()}
+
+
+@dataclass(frozen=True)
 class Finding:
     """A response that the document doesn't allow, and how to reproduce it."""
 
+    target: str
     operation: str
     batch: int
     what: str
     curl: str
 
     def __str__(self) -> str:
-        return f"batch {self.batch}, {self.operation}: {self.what}\n    {self.curl}"
+        return f"{self.target}, batch {self.batch}, {self.operation}: {self.what}\n    {self.curl}"
 
 
 @dataclass
 class Campaign:
-    """One document, one server, one mode.
-
-    `known` has values of path parameters that exist on the server: half of the batches use them, since a made-up tenant
-    is only ever a 404. `reasons` has the texts that explain a 5xx. `fix` may change a case before it is sent.
-    """
+    """One document and the targets that it describes. `reasons` has the texts that explain a 5xx."""
 
     document: dict[str, Any]
-    base_url: str
+    targets: Sequence[Target]
     seed: int = SEED
-    known: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     reasons: Sequence[str] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
-    fix: Callable[[Case[Any]], None] = lambda case: None
     batch: int = BATCH
+    drawn: int = 0
     findings: list[Finding] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
 
@@ -88,16 +104,12 @@ class Campaign:
         self._session.trust_env = False
 
     def run(self, cases: int, position: int = 0) -> Iterator[int]:
-        """Send at least `cases` cases, from batch `position` on; yields the next batch's number after each."""
-        target = self.sent + cases
-        while self.sent < target:
+        """Send at least `cases` cases to each target, from batch `position` on; yields the next batch's number."""
+        enough = self.drawn + cases
+        while self.drawn < enough:
             self._batch(position)
             position += 1
             yield position
-
-    @property
-    def sent(self) -> int:
-        return self.statuses.total()
 
     def _batch(self, number: int) -> None:
         """One operation; rounds over all of them alternate between valid and invalid, known and made-up parameters."""
@@ -106,7 +118,8 @@ class Campaign:
         can_be_invalid = bool(operation.body or operation.query)
         mode = GenerationMode.NEGATIVE if turn % 2 and can_be_invalid else GenerationMode.POSITIVE
         chance = random.Random(f"{self.seed}/{number}")
-        fixed = self._existing(operation, chance) if turn % 4 < 3 else {}
+        positions = self._positions(operation, chance) if turn % 4 < 3 else {}
+        fixed = self.targets[0].existing(positions)
         strategy = operation.as_strategy(generation_mode=mode, path_parameters=fixed or None)
 
         @seeded(chance.getrandbits(64))
@@ -119,53 +132,63 @@ class Campaign:
         )
         @given(strategy)
         def send(case: Case[Any]) -> None:
-            self._send(case, number)
+            self._send_to_all(case, positions, number)
 
         # Sometimes no parameter can be made invalid.
         with suppress(Unsatisfiable):
             send()
 
-    def _existing(self, operation: APIOperation[Any, Any, Any, Any], chance: random.Random) -> dict[str, Any]:
-        """Existing values for the path; only the last one may be deleted, so that the others remain."""
-        found = {each.name: self.known[each.name] for each in operation.path_parameters if each.name in self.known}
+    def _positions(self, operation: APIOperation[Any, Any, Any, Any], chance: random.Random) -> dict[str, int]:
+        """Which existing values go into the path; only the last ones may be deleted, so that the others remain."""
+        known = self.targets[0].known
+        found = {each.name: len(known[each.name]) for each in operation.path_parameters if each.name in known}
         if operation.method == "delete":
-            return {name: values[-1] for name, values in found.items()}
-        return {name: chance.choice(values[:-1]) for name, values in found.items()}
+            return {name: count - 1 for name, count in found.items()}
+        return {name: chance.randrange(count - 1) for name, count in found.items()}
 
-    def _send(self, case: Case[Any], batch: int) -> None:
-        self.fix(case)
+    def _send_to_all(self, case: Case[Any], positions: Mapping[str, int], batch: int) -> None:
+        self.drawn += 1
+        parameters, headers, body = case.path_parameters, case.headers, case.body
+        for target in self.targets:
+            case.path_parameters = {**parameters, **target.existing(positions)}
+            case.headers, case.body = headers.copy(), body
+            target.fix(case)
+            self._send(case, target, batch)
+
+    def _send(self, case: Case[Any], target: Target, batch: int) -> None:
         try:
             response = case.call(
-                self.base_url, session=self._session, headers=dict(self.headers), timeout=ANSWER_SECONDS
+                target.base_url, session=self._session, headers=dict(target.headers), timeout=ANSWER_SECONDS
             )
         except requests.RequestException as error:
             self.statuses[0] += 1
-            self._found(case, batch, f"no answer: {error!r}")
+            self._found(case, target, batch, f"no answer: {error!r}")
             return
         self.statuses[response.status_code] += 1
         if response.status_code >= 500 and not self._explained(response):
-            self._found(case, batch, f"{response.status_code}: {response.text[:300]}")
+            self._found(case, target, batch, f"{response.status_code}: {response.text[:300]}")
             return
         try:
             case.validate_response(response, checks=CONFORMANCE)
         except FailureGroup as group:
             for failure in group.exceptions:
-                self._found(case, batch, _described(failure, response))
+                self._found(case, target, batch, _described(failure, response))
 
     def _explained(self, response: Response) -> bool:
         """Whether a 5xx names a missing dependency as its reason."""
         return any(reason in response.text for reason in self.reasons)
 
-    def _found(self, case: Case[Any], batch: int, what: str) -> None:
-        curl = case.as_curl_command(headers=dict(self.headers))
-        self.findings.append(Finding(case.operation.label, batch, what, curl[:2000]))
+    def _found(self, case: Case[Any], target: Target, batch: int, what: str) -> None:
+        curl = case.as_curl_command(headers=dict(target.headers))
+        self.findings.append(Finding(target.name, case.operation.label, batch, what, curl[:2000]))
 
     def report(self) -> str:
         """A few findings of each kind, because the others are mostly duplicates."""
         kinds: dict[tuple[str, str], list[Finding]] = {}
         for each in self.findings:
-            kinds.setdefault((each.operation, each.what[:80]), []).append(each)
-        lines = [f"seed {self.seed}: {self.sent} cases, {dict(self.statuses)}, {len(self.findings)} findings"]
+            kinds.setdefault((f"{each.target} {each.operation}", each.what[:80]), []).append(each)
+        count = f"{self.drawn} cases to {' and '.join(each.name for each in self.targets)}"
+        lines = [f"seed {self.seed}: {count}, {dict(self.statuses)}, {len(self.findings)} findings"]
         lines += [f"{len(those)} x {those[0]}" for those in kinds.values()]
         return "\n".join(lines)
 
@@ -229,7 +252,7 @@ async def check_long(campaign: Campaign, config: pytest.Config, name: str, cases
         before = progress.sent
         for position in campaign.run(cases - before, progress.position):
             progress.position = position
-            progress.sent = before + campaign.sent
+            progress.sent = before + campaign.drawn
             progress.save()
 
     with collecting_less():

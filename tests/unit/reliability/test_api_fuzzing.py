@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.support.api_fuzzing import Campaign, Progress, check_long
+from tests.support.api_fuzzing import Campaign, Progress, Target, check_long
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +63,11 @@ def server() -> Iterator[tuple[type[Server], str]]:
 
 
 def campaign(url: str) -> Campaign:
-    return Campaign(DOCUMENT, url, seed=1, known={"name": ["kept", "gone"]}, reasons=["is away"])
+    return Campaign(DOCUMENT, [target(url, "kept")], seed=1, reasons=["is away"])
+
+
+def target(url: str, name: str) -> Target:
+    return Target(name, url, known={"name": [name, "gone"]})
 
 
 def found(url: str, cases: int = 5) -> list[str]:
@@ -108,6 +112,18 @@ def test_a_batch_is_the_same_each_time(server: tuple[type[Server], str]) -> None
     assert len(set(once)) > 5
 
 
+def test_a_case_is_sent_to_each_target_with_the_names_that_it_knows(server: tuple[type[Server], str]) -> None:
+    handler, url = server
+    targets = [target(f"{url}/first", "one"), target(f"{url}/second", "two")]
+    for _ in Campaign(DOCUMENT, targets, seed=1).run(40):
+        pass
+    first, second = handler.paths[::2], handler.paths[1::2]
+
+    assert [each.replace("/first/", "/second/").replace("/things/one", "/things/two") for each in first] == second
+    assert "/first/things/one" in first
+    assert len(set(first)) > 5
+
+
 async def test_an_interrupted_campaign_goes_on_at_its_next_batch(
     server: tuple[type[Server], str], pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -121,7 +137,7 @@ async def test_an_interrupted_campaign_goes_on_at_its_next_batch(
     progress = Progress.load(tmp_path / "one.json", 1)
     interrupted = campaign(url)
     for progress.position in interrupted.run(60):
-        progress.sent = interrupted.sent
+        progress.sent = interrupted.drawn
         progress.save()
         if progress.position == whole[-1] // 2:
             break
