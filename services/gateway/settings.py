@@ -34,6 +34,10 @@ class GatewaySettings(BusSettings, DatabaseSettings, HttpSettings, IdentitySetti
     """Seconds that a worker has for an answer; sizing takes milliseconds."""
     max_sockets: int = Field(default=500, ge=1)
     """Open WebSockets, at most three quarters of all connections; the rest is for REST. More are answered with 503."""
+    sockets_per_caller: int = Field(default=100, ge=1)
+    """Of those the sockets of one person or key; more are closed with 1013 (TOO_MANY_SOCKETS)."""
+    sockets_per_address: int = Field(default=200, ge=1)
+    """And those of one address (IPv6: of one /64), not of this machine. Behind TRUSTED_PROXIES the client counts."""
     socket_pool_size: int = Field(default=3, ge=1, le=100)
     """Connections to each database for the snapshots of sockets, besides DATABASE_POOL_SIZE."""
     socket_queue: int = Field(default=256, ge=1)

@@ -16,6 +16,8 @@ Address = IPv4Address | IPv6Address
 _MOST_HOPS = 20
 """Entries of X-Forwarded-For that are read, from the end."""
 _IPV6_SITE = 64
+LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+"""This machine."""
 
 
 def proxy_network(text: str) -> Network:
@@ -30,7 +32,7 @@ def client_of(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -
     """The client's address: `peer`, or what trusted proxies report of it in their X-Forwarded-For headers."""
     hops = [each.strip() for each in ",".join(forwarded).split(",")][-_MOST_HOPS:]
     client = peer
-    while hops and _is_in(client, trusted):
+    while hops and is_in(client, trusted):
         named = _parse(hops.pop())
         if named is None:
             break
@@ -62,7 +64,8 @@ class ClientAddress:
         await self._app(scope, receive, send)
 
 
-def _is_in(address: str, networks: Sequence[Network]) -> bool:
+def is_in(address: str, networks: Sequence[Network]) -> bool:
+    """Whether an address is one of the networks'; no text that isn't an address is."""
     parsed = _parse(address)
     return parsed is not None and any(parsed in each for each in networks)
 

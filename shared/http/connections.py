@@ -7,18 +7,22 @@
     number     past `most()` connections the oldest that is idle, has no whole head or only owes what follows its
                answer (a body, a socket's close) makes room. If all are at work, the new one is marked: `crowd` answers
                it 503, and serves only `/health` and its like
+    address    the same for the connections of one address past `per_address`, so that one client can't hold them all
 
 The number follows the process's limit of file descriptors, of which some are kept for databases, NATS and files.
 """
 
 import asyncio
 import resource
+from collections.abc import Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from shared.http.client_address import Network, is_in, limited_part
 
 CROWDED = "crowded"
 """The key in a scope's `state` of a connection that came when there were enough."""
@@ -38,6 +42,10 @@ class ConnectionLimits:
     write_seconds: float = 60.0
     idle_seconds: int = 75
     """Longer than clients and proxies keep theirs (nginx 60 s): who closes first can't meet a request on its way."""
+    per_address: int | None = None
+    """Connections of one address (IPv6: of one /64); None bounds only their sum."""
+    shared_addresses: tuple[Network, ...] = ()
+    """Addresses with many clients behind them, which have no bound of their own: this machine and proxies."""
 
     def most(self) -> int:
         """Connections that are served now: fewer than configured where the process has few descriptors."""
@@ -73,13 +81,29 @@ class BoundedConnection(H11Protocol):
         self._is_upgraded = False
         self._deadline: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
-        crowd = self.limits.most()
-        if len(self.connections) > crowd and not make_room(self.connections, but=self):
-            if len(self.connections) > crowd + _KEPT_CONNECTIONS:
-                self._refuse(503)
-                return
+        if (beyond := self._beyond_bounds()) > _KEPT_CONNECTIONS:
+            self._refuse(503)
+            return
+        if beyond:
             self.app_state = {**self.app_state, CROWDED: True}
         self._watch()
+
+    def _beyond_bounds(self) -> int:
+        """Connections past the bounds, of this address or of all. 0 if one of the same ends to make room."""
+        of_address = self._of_address()
+        if self.limits.per_address is not None and len(of_address) > self.limits.per_address:
+            return _excess(of_address, self.limits.per_address, self)
+        return _excess(self.connections, self.limits.most(), self)
+
+    def _of_address(self) -> list[Any]:
+        """The connections of this one's address, itself among them; none where they have no bound or can't reach it."""
+        bound = self.limits.per_address
+        if bound is None or len(self.connections) <= bound or not self.client:
+            return []
+        if is_in(self.client[0], self.limits.shared_addresses):
+            return []
+        address = limited_part(self.client[0])
+        return [each for each in self.connections if each.client and limited_part(each.client[0]) == address]
 
     @property
     def is_waiting(self) -> bool:
@@ -166,7 +190,12 @@ class BoundedConnection(H11Protocol):
                 timer.cancel()
 
 
-def make_room(connections: set[Any], *, but: object = None) -> bool:
+def _excess(connections: Collection[Any], most: int, newest: object) -> int:
+    beyond = len(connections) - most
+    return 0 if beyond <= 0 or make_room(connections, but=newest) else beyond
+
+
+def make_room(connections: Collection[Any], *, but: object = None) -> bool:
     """End the oldest connection with nothing in progress, an HTTP one or a socket; False if there is none."""
     idle = [
         each

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from shared.http.client_address import LOOPBACK, Network
 from shared.http.connections import ConnectionLimits
 from shared.http.origins import DEVELOPMENT_ORIGINS, Rules, host_pattern, origin_text
 from shared.http.security_headers import YEAR
@@ -35,6 +36,9 @@ class HttpSettings(ServiceSettings):
     the gateway serves HTTPS. Set it where a proxy ends TLS; 0 makes browsers forget it."""
     max_connections: int = Field(default=1000, ge=16)
     """Connections at once, fewer where the process has few descriptors. More are answered 503, except for `/health`."""
+    connections_per_address: int = Field(default=250, ge=8)
+    """Of those the connections of one address (IPv6: of one /64), except this machine's and those of TRUSTED_PROXIES.
+    Raise it where a proxy or NAT that isn't trusted stands before all clients."""
     header_timeout: float = Field(default=10.0, gt=0)
     """Seconds until the head of a request must be there."""
     body_timeout: float = Field(default=30.0, gt=0)
@@ -81,8 +85,18 @@ class HttpSettings(ServiceSettings):
     def limits(self, kept_descriptors: int) -> ConnectionLimits:
         """Bounds of connections; `kept_descriptors` are for databases, files and the like."""
         return ConnectionLimits(
-            self.max_connections, kept_descriptors, self.header_timeout, self.body_timeout + _BODY_GRACE
+            self.max_connections,
+            kept_descriptors,
+            self.header_timeout,
+            self.body_timeout + _BODY_GRACE,
+            per_address=self.connections_per_address,
+            shared_addresses=(*LOOPBACK, *self.proxy_networks),
         )
+
+    @property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        """Proxies that are trusted: none where a service has no setting for them."""
+        return ()
 
     @property
     def rules(self) -> Rules:

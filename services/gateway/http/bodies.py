@@ -5,15 +5,18 @@ A request whose body is never completed is not executed, because it isn't known 
 
 import asyncio
 import codecs
+from collections import Counter
 from collections.abc import Mapping
 
 import orjson
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.gateway.http import request_context
 from services.gateway.http.errors import invalid
 from services.gateway.http.problems import broken_json
 from services.gateway.http.responses import error_response
+from services.gateway.limits.holders import address_of, identity_of
 from shared.errors import EcpError, Overloaded, Refused
 from shared.messages import Sentence, sentence
 from shared.reading import InvalidText, refuse_unusable
@@ -22,6 +25,8 @@ BODYLESS = ("GET", "HEAD", "OPTIONS")
 """Methods whose body has no meaning (RFC 9110): it is neither limited nor read."""
 _BODIES_AT_ONCE = 64
 """The bodies that are held at once have this many times the limit: 64 MiB of the 512 MiB of a container."""
+_SHARES = 4
+"""One caller, or one address without one, may hold this part of them."""
 _DISCARDED_BODIES = 16
 """Up to this many times the limit is read and discarded, for clients that send everything before they read."""
 
@@ -54,6 +59,7 @@ class BodyLimit:
         self._refusals = refusals or {}
         self._seconds = seconds
         self._held = 0
+        self._held_by = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in BODYLESS:
@@ -64,16 +70,29 @@ class BodyLimit:
         if expects_refusal and _declared_length(headers) > self._limit:
             await _refuse(self._too_large(scope), scope, receive, send)
             return
-        if self._held >= self._limit * _BODIES_AT_ONCE:
+        holder = identity_of(request_context.current().caller) or address_of(scope)
+        if self._is_full(holder):
             await _refuse(Overloaded("the gateway", "too many request bodies are being read"), scope, receive, send)
             return
         # Reserve what the body may grow to.
         reserved = self._limit if "transfer-encoding" in headers else min(_declared_length(headers), self._limit)
-        self._held += reserved
+        self._reserve(holder, reserved)
         try:
             await self._serve(scope, receive, send)
         finally:
-            self._held -= reserved
+            self._reserve(holder, -reserved)
+
+    def _is_full(self, holder: str | None) -> bool:
+        """Whether all bodies together, or those of this holder, have the bytes that they may have."""
+        most = self._limit * _BODIES_AT_ONCE
+        return self._held >= most or (holder is not None and self._held_by[holder] >= most // _SHARES)
+
+    def _reserve(self, holder: str | None, amount: int) -> None:
+        self._held += amount
+        if holder is not None:
+            self._held_by[holder] += amount
+            if not self._held_by[holder]:
+                del self._held_by[holder]
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

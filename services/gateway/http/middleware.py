@@ -12,6 +12,7 @@
     AddressLimit        bounds the calls of one address, and credentials that prove nothing (limits)
     Authentication      finds out who calls (access.authentication)
     IdentityLimit       bounds the calls of one person or key (limits)
+    SocketLimit         bounds the open sockets of one caller and of one address (limits)
     BodyLimit           refuses a body that is too large or too slow before it is parsed (bodies)
     JsonBody            refuses a body that isn't JSON (bodies)
     Admission           bounds the calls of the API that are in work and that wait (limits)

@@ -13,12 +13,17 @@ _TRY_AGAIN = 1013
 async def refuse(rate: Rate, identity: str, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer instead of the application."""
     if scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.accept"})
-        await send({"type": "websocket.close", "code": _TRY_AGAIN, "reason": "RATE_LIMITED"})
+        await close_socket("RATE_LIMITED", receive, send)
         return
     count = await rate.count(identity)
     await error_response(_refused(rate, count), rate.headers(count))(scope, receive, send)
+
+
+async def close_socket(reason: str, receive: Receive, send: Send) -> None:
+    """Accept a socket and close it at once: a browser shows the close code to the page, but not a failed handshake."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.close", "code": _TRY_AGAIN, "reason": reason})
 
 
 def _refused(rate: Rate, count: Count) -> Refused:

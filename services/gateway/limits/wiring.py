@@ -12,6 +12,7 @@ from services.gateway.limits.bounded_storage import BoundedStorage
 from services.gateway.limits.call_slots import CallSlots
 from services.gateway.limits.identity_limit import IdentityLimit
 from services.gateway.limits.rates import Rate
+from services.gateway.limits.socket_limit import SocketLimit
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.settings import GatewaySettings
 
@@ -23,6 +24,7 @@ class Limits:
         choice = settings.rate_limits
         self._has_rates = choice == "on" or (choice == "auto" and settings.authentication_on)
         self._count = metrics.count_refusal
+        self._sockets = settings.sockets_per_caller, settings.sockets_per_address
         storage = BoundedStorage()
         self._identities = Rate("identity", settings.identity_rate, storage)
         self._addresses = Rate("address", settings.address_rate, storage)
@@ -44,9 +46,11 @@ class Limits:
         return [limit] if self._has_rates else []
 
     def after_authentication(self) -> list[Middleware]:
-        """The limit of identities."""
+        """The limits of identities: of their calls, and of their open sockets, which holds without rates, too."""
         limit = Middleware(IdentityLimit, rate=self._identities, count_refusal=self._count)
-        return [limit] if self._has_rates else []
+        per_caller, per_address = self._sockets
+        sockets = Middleware(SocketLimit, per_caller=per_caller, per_address=per_address, count_refusal=self._count)
+        return [*([limit] if self._has_rates else []), sockets]
 
     def last(self) -> list[Middleware]:
         """The bound of calls in work."""

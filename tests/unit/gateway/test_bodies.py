@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from services.gateway.http import request_context
 from services.gateway.http.bodies import BodyLimit, JsonBody
+from services.gateway.http.request_context import RequestContext
+from shared.identity.caller import LOCAL, Caller, CallerKind, Role
 from tests.support.asgi import call, echo
 
 LEFT = {"type": "http.disconnect"}
@@ -47,6 +50,42 @@ async def test_a_body_that_does_not_end_is_a_time_out() -> None:
     await BodyLimit(echo, limit=100, seconds=0.01)(scope, receive, send)
     assert sent[0]["status"] == 408
     assert b"REQUEST_TIMEOUT" in sent[1]["body"]
+
+
+async def test_one_caller_or_address_holds_a_quarter_of_the_bytes_and_leaves_the_rest_to_others() -> None:
+    limited = BodyLimit(echo, limit=10)
+    left, half = asyncio.Event(), {"type": "http.request", "body": b"12345", "more_body": True}
+    chunked = [(b"transfer-encoding", b"chunked")]
+
+    async def status(caller: Caller, address: str, *, stays: bool = False) -> int:
+        messages = [half] if stays else [{"type": "http.request", "body": b"1"}]
+
+        async def receive() -> dict[str, Any]:
+            if not messages:
+                await left.wait()
+                return LEFT
+            return messages.pop()
+
+        sent: list[dict[str, Any]] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/x", "headers": chunked, "client": (address, 1)}
+        with request_context.requesting(RequestContext("req", caller=caller)):
+            await limited(scope, receive, send)
+        return int(sent[0]["status"]) if sent else 0
+
+    ann, ben = (Caller(name, CallerKind.KEY, Role.VIEWER) for name in ("ann", "ben"))
+    held = [asyncio.create_task(status(ann, f"192.0.2.{number}", stays=True)) for number in range(16)]
+    held += [asyncio.create_task(status(LOCAL, "198.51.100.1", stays=True)) for _ in range(16)]
+    await asyncio.sleep(0)
+    assert [await status(ann, "192.0.2.99"), await status(LOCAL, "198.51.100.1")] == [503, 503]
+    assert [await status(ben, "192.0.2.1"), await status(LOCAL, "198.51.100.2")] == [200, 200]
+    assert await status(LOCAL, "127.0.0.1") == 200
+    left.set()
+    assert set(await asyncio.gather(*held)) == {0}
+    assert [await status(ann, "192.0.2.99"), await status(LOCAL, "198.51.100.1")] == [200, 200]
 
 
 async def test_bodies_that_are_half_there_hold_a_bounded_number_of_bytes() -> None:

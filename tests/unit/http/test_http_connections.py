@@ -15,6 +15,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 
 from embedded.ports import free_ports
+from shared.http.client_address import LOOPBACK
 from shared.http.connections import ConnectionLimits, bounded
 from shared.http.crowd import Crowd
 from shared.http.listening import HttpServer
@@ -118,12 +119,12 @@ class Client:
 
 
 @asynccontextmanager
-async def connected(port: int, *sent: bytes) -> AsyncIterator[list[Client]]:
-    """One connection for each of `sent`."""
+async def connected(port: int, *sent: bytes, address: str = "127.0.0.1") -> AsyncIterator[list[Client]]:
+    """One connection for each of `sent`, from this address."""
     clients: list[Client] = []
     try:
         for data in sent:
-            clients.append(Client(*await asyncio.open_connection("127.0.0.1", port)))
+            clients.append(Client(*await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))))
             await clients[-1].send(data)
         yield clients
     finally:
@@ -249,6 +250,59 @@ async def test_where_all_are_at_work_more_are_told_to_come_again_and_health_answ
         async with connected(port, other) as [later]:
             assert await later.status() == 200
     assert app.executed.count("/other") == 1
+
+
+ONE_ADDRESS = ConnectionLimits(connections=60, per_address=4, head_seconds=60.0)
+
+
+async def test_one_address_can_not_hold_all_connections_and_its_health_checks_are_answered() -> None:
+    app = App()
+    waiting, other = (HEALTH.replace(b"/health", path) for path in (b"/wait", b"/other"))
+    async with serving(app, ONE_ADDRESS) as server:
+        port = server.config.port
+        async with connected(port, *[waiting] * 4) as clients:
+            await until(lambda: len(app.executed) == 4)
+            async with connected(port, other, HEALTH) as [more, health]:
+                assert [await more.status(), await health.status()] == [503, 200]
+            async with connected(port, other, address="127.0.0.2") as [elsewhere]:
+                assert await elsewhere.status() == 200
+            app.released.set()
+            assert [await client.status() for client in clients] == [200] * 4
+
+
+async def test_open_sockets_count_as_connections_of_their_address() -> None:
+    app = Telling(1)
+    async with serving(app, ONE_ADDRESS, sockets=40) as server:
+        port = server.config.port
+        async with connected(port, *[UPGRADE] * 4) as clients:
+            assert [await client.status() for client in clients] == [101] * 4
+            get = HEALTH.replace(b"/health", b"/other")
+            async with connected(port, get) as [more], connected(port, get, address="127.0.0.2") as [elsewhere]:
+                assert [await more.status(), await elsewhere.status()] == [503, 200]
+
+
+async def test_what_an_address_holds_idle_makes_room_for_its_next_connection_and_not_that_of_others() -> None:
+    async with serving(App(), ONE_ADDRESS) as server:
+        port = server.config.port
+        async with (
+            connected(port, HALF_HEAD, address="127.0.0.2") as [other],
+            connected(port, *[HALF_HEAD] * 4) as clients,
+            connected(port, HEALTH) as [newest],
+        ):
+            assert await newest.status() == 200
+            assert await clients[0].has_ended()
+            await other.send(b"Content-Length: 0\r\n\r\n")
+            assert await other.status() == 200
+
+
+async def test_a_shared_address_has_no_bound_of_its_own() -> None:
+    app = App()
+    limits = ConnectionLimits(connections=60, per_address=4, shared_addresses=LOOPBACK)
+    waiting = HEALTH.replace(b"/health", b"/wait")
+    async with serving(app, limits) as server, connected(server.config.port, *[waiting] * 12) as clients:
+        await until(lambda: len(app.executed) == 12)
+        app.released.set()
+        assert [await client.status() for client in clients] == [200] * 12
 
 
 async def test_past_the_reserve_a_connection_is_refused_at_once() -> None:
