@@ -39,6 +39,9 @@ class SimulatorSettings(HttpSettings, IdentitySettings):
     """PEM file with its key."""
     max_connections: int = Field(default=4096, ge=16, validation_alias="SIMULATOR_MAX_CONNECTIONS")
     """Concurrent connections (a watch is one); fewer if the process has few file descriptors."""
+    connections_per_address: int = Field(default=2048, ge=8, validation_alias="SIMULATOR_CONNECTIONS_PER_ADDRESS")
+    """Of those the connections of one address, except this machine's: the deployer alone has a watch for each kind of
+    object of each tenant that it deploys."""
     database_url: str | None = Field(default=None, repr=False, validation_alias="SIMULATOR_DATABASE_URL")
     """`postgresql://user:password@host:port/name`. Without it, state is in memory and lost when the process ends."""
     speed: float = Field(default=1.0, gt=0, le=1000, validation_alias="SIMULATOR_SPEED")

@@ -191,6 +191,22 @@ def unavailable(why: str, retry_after_seconds: int = 1) -> ApiError:
     return ApiError(503, "ServiceUnavailable", why, {"retryAfterSeconds": retry_after_seconds})
 
 
+def url_too_long(why: str) -> ApiError:
+    """414: the path with its query."""
+    return ApiError(414, "", why)
+
+
+def head_too_large(why: str) -> ApiError:
+    """431: the headers."""
+    return ApiError(431, "", why)
+
+
+def too_many_requests(retry_after_seconds: int = 1) -> ApiError:
+    """429: as many requests are in flight as may be."""
+    message = "Too many requests, please try again later."
+    return ApiError(429, "TooManyRequests", message, {"retryAfterSeconds": retry_after_seconds})
+
+
 def unknown_failure(message: str) -> ApiError:
     """500 without a reason, as a real API server answers errors that are no API errors."""
     return ApiError(500, "", message)
