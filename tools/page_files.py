@@ -24,8 +24,8 @@ class Stored:
     member: str
     name: str
     digest: str
-    replaced: tuple[bytes, bytes] | None = None
-    """A text that occurs once, and what is stored instead."""
+    replaced: tuple[tuple[bytes, bytes], ...] = ()
+    """Texts that occur once, and what is stored instead."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,13 @@ PACKAGES = (
             Stored(
                 "bundles/redoc.standalone.js",
                 "redoc.standalone.js.gz",
-                "e3d4361ba4ecdba1fad6ff3c627ef1e2563d78c02fbadb8e38572accac6a2acc",
-                # Its makers' logo, which the policy of the page forbids; without it ReDoc shows the text alone.
-                (b"https://cdn.redoc.ly/redoc/logo-mini.svg", b"data:,"),
+                "7cefe58b5630b6b81dc00387f6cff0146e6e5d48740f0ddf54d9871c5182cf90",
+                (
+                    # Its makers' logo, which the policy of the page forbids; without it ReDoc shows the text alone.
+                    (b"https://cdn.redoc.ly/redoc/logo-mini.svg", b"data:,"),
+                    # The nonce of its styles, which the option `nonce` would set when some styles are made already.
+                    (b"r.nc=void 0", b'r.nc=document.getElementById("redoc").dataset.nonce'),
+                ),
             ),
             Stored(
                 "LICENSE",
@@ -132,12 +136,11 @@ def _member(archive: Path, file: Stored) -> bytes:
         if member is None:
             raise SystemExit(f"{archive.name} has no file {file.member}")
         content = member.read()
-    if file.replaced is None:
-        return content
-    before, after = file.replaced
-    if content.count(before) != 1:
-        raise SystemExit(f"{file.member} has {before.decode()} {content.count(before)} times, not once")
-    return content.replace(before, after)
+    for before, after in file.replaced:
+        if content.count(before) != 1:
+            raise SystemExit(f"{file.member} has {before.decode()} {content.count(before)} times, not once")
+        content = content.replace(before, after)
+    return content
 
 
 def _compressed(content: bytes) -> bytes:

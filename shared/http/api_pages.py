@@ -9,6 +9,7 @@ relative, so that a proxy may add a prefix.
 import functools
 import gzip
 import hashlib
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -36,11 +37,12 @@ class Page:
     styles: tuple[str, ...]
     scripts: tuple[str, ...]
     policy: str
+    """Where the program makes styles at run time it has `{nonce}`, that of the answer, which the element has too."""
 
-    @property
-    def headers(self) -> dict[str, str]:
+    def headers(self, nonce: str) -> dict[str, str]:
         """Headers of the page itself."""
-        return {**_HEADERS, "Content-Security-Policy": "; ".join((_SAME_SERVER, self.policy, NO_FRAMES))}
+        policy = "; ".join((_SAME_SERVER, self.policy.format(nonce=nonce), NO_FRAMES))
+        return {**_HEADERS, "Content-Security-Policy": policy}
 
 
 _JAVASCRIPT, _CSS = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
@@ -66,7 +68,7 @@ PAGES: Mapping[str, Page] = {
         styles=("page.css",),
         scripts=("redoc.standalone.js", "redoc.js"),
         # It makes its styles at run time, and searches in a worker that it makes.
-        policy="style-src 'self' 'unsafe-inline'; worker-src blob:",
+        policy="style-src 'self' 'nonce-{nonce}'; worker-src blob:",
     ),
 }
 
@@ -76,7 +78,7 @@ ADDRESSES = frozenset({*PAGES, *(f"{_ASSETS}/{name}" for name in FILES)})
 
 def routes(title: str) -> list[Route]:
     """The pages, which show the document at `/openapi.json`, and their files."""
-    shown = [_route(path, partial(_show, html=_html(title, page), page=page)) for path, page in PAGES.items()]
+    shown = [_route(path, partial(_show, title=title, page=page)) for path, page in PAGES.items()]
     return shown + [_route(f"{_ASSETS}/{name}", partial(_send, name=name)) for name in FILES]
 
 
@@ -89,8 +91,9 @@ def _route(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> Rou
     return Route(path, endpoint, include_in_schema=False)
 
 
-async def _show(request: Request, *, html: str, page: Page) -> Response:
-    return HTMLResponse(html, headers=page.headers)
+async def _show(request: Request, *, title: str, page: Page) -> Response:
+    nonce = secrets.token_urlsafe(16)
+    return HTMLResponse(_html(title, page, nonce), headers=page.headers(nonce))
 
 
 async def _send(request: Request, *, name: str) -> Response:
@@ -114,8 +117,9 @@ def _read(name: str) -> tuple[bytes, bool, str]:
     return content, is_compressed, f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
-def _html(title: str, page: Page) -> str:
+def _html(title: str, page: Page, nonce: str) -> str:
     base = _ASSETS.removeprefix("/")
+    attribute = f' data-nonce="{nonce}"' if "{nonce}" in page.policy else ""
     lines = [
         "<!doctype html>",
         '<html lang="en">',
@@ -123,7 +127,7 @@ def _html(title: str, page: Page) -> str:
         f"<title>{escape(title)}</title>",
         f'<link rel="icon" type="image/png" href="{base}/favicon.png">',
         *(f'<link rel="stylesheet" href="{base}/{name}">' for name in page.styles),
-        f'</head><body><div id="{page.element}"></div>',
+        f'</head><body><div id="{page.element}"{attribute}></div>',
         *(f'<script src="{base}/{name}"></script>' for name in page.scripts),
         "</body></html>",
     ]

@@ -46,6 +46,17 @@ async def test_a_page_has_no_inline_script_and_its_policy_allows_none(client: ht
     assert not any("http" in value or "*" in value for value in policy.values())
 
 
+@pytest.mark.parametrize("path", PAGES)
+async def test_styles_that_a_page_makes_need_the_nonce_of_its_answer(client: httpx.AsyncClient, path: str) -> None:
+    first, second = await client.get(path), await client.get(path)
+    policies = [each.headers["content-security-policy"] for each in (first, second)]
+
+    assert not any("unsafe" in policy for policy in policies)
+    nonces = [re.findall(r'data-nonce="([\w-]{20,})"', each.text) for each in (first, second)]
+    assert [re.findall(r"style-src 'self' 'nonce-([\w-]+)'", policy) for policy in policies] == nonces
+    assert nonces == [[], []] or nonces[0] != nonces[1]
+
+
 async def test_a_title_is_text(client: httpx.AsyncClient) -> None:
     assert "<title>A title with &lt;tags&gt; &amp; &quot;quotes&quot;</title>" in (await client.get("/docs")).text
 
