@@ -20,6 +20,7 @@ from services.gateway.access import routes as access_routes
 from services.gateway.access.authentication import Authentication
 from services.gateway.access.authorization import authorize
 from services.gateway.access.credentials import any_credential
+from services.gateway.access.lookups import CredentialLookups
 from services.gateway.access.openapi import describe_access
 from services.gateway.access.socket_credentials import Subprotocol
 from services.gateway.access.wiring import Access, build_access
@@ -146,8 +147,9 @@ def create_app(
     refusals = {mode: Refusals(databases[mode]) for mode in Mode}
     for close in (*(each.close for each in refusals.values()), databases.dispose, socket_databases.dispose):
         worker.closes(close)
-    keys = KeyVerifier(databases)
-    access = build_access(settings, keys, TicketVerifier(databases, keys.still))
+    lookups = CredentialLookups(databases)
+    keys = KeyVerifier(lookups)
+    access = build_access(settings, keys, TicketVerifier(lookups, keys.still))
     worker.closes(access.close)
     metrics = GatewayMetrics(worker.registry)
     limits = Limits(settings, metrics)

@@ -5,14 +5,20 @@ isn't such a proxy. uvicorn's own rule trusts every program on this machine, whi
 with it whose limits it uses up.
 """
 
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
+_log = structlog.get_logger(__name__)
+_REPORT_EVERY = 600.0
+"""Seconds."""
 _MOST_HOPS = 20
 """Entries of X-Forwarded-For that are read, from the end."""
 _IPV6_SITE = 64
@@ -49,19 +55,36 @@ def limited_part(address: str) -> str:
 
 
 class ClientAddress:
-    """Replaces the peer's address in a scope by the client's."""
+    """Replaces the peer's address in a scope by the client's, and reports proxies that aren't trusted."""
 
-    def __init__(self, app: ASGIApp, trusted: Sequence[Network]) -> None:
+    def __init__(self, app: ASGIApp, trusted: Sequence[Network], clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` is in seconds."""
         self._app = app
         self._trusted = trusted
+        self._clock = clock
+        self._reported_at = -math.inf
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._trusted and scope["type"] in ("http", "websocket") and scope.get("client"):
+        if scope["type"] in ("http", "websocket") and scope.get("client"):
             peer, port = scope["client"]
             forwarded = Headers(scope=scope).getlist("x-forwarded-for")
-            client = client_of(peer, forwarded, self._trusted)
-            scope = {**scope, "client": (client, port if client == peer else 0)}
+            if forwarded and not is_in(peer, self._trusted):
+                self._report(peer)
+            elif forwarded:
+                client = client_of(peer, forwarded, self._trusted)
+                scope = {**scope, "client": (client, port if client == peer else 0)}
         await self._app(scope, receive, send)
+
+    def _report(self, peer: str) -> None:
+        """Log it now and then: a client can send the header, too, so it is a hint and must not fill the log."""
+        if self._clock() - self._reported_at < _REPORT_EVERY:
+            return
+        self._reported_at = self._clock()
+        english = (
+            f"Requests of {peer} have X-Forwarded-For, which is ignored: if it is your proxy, name it in "
+            "TRUSTED_PROXIES; until then all clients behind it share the limits of one address."
+        )
+        _log.warning(english, action="proxy-not-trusted", peer=peer)
 
 
 def is_in(address: str, networks: Sequence[Network]) -> bool:

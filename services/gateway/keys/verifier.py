@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 
 import structlog
 
+from services.gateway.access.lookups import CredentialLookups
 from services.gateway.http import request_context
 from services.gateway.keys import repository
 from services.gateway.keys.key_record import KeyRecord
 from services.gateway.keys.key_text import PREFIX, KeyText, digest_of, parse_key
 from services.gateway.keys.last_use import LastUses
 from services.gateway.keys.record_cache import RecordCache
-from shared.database import Databases
 from shared.errors import Refused
 from shared.identity.caller import Caller
 from shared.identity.verifiers import unauthorized
@@ -28,13 +28,13 @@ class KeyVerifier:
 
     def __init__(
         self,
-        databases: Databases,
+        lookups: CredentialLookups,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`now` is the time of expiries, `clock` that of the cache in seconds."""
-        self._databases = databases
+        self._lookups = lookups
         self._now = now
         self.uses = LastUses()
         self.cache = RecordCache(self._read, clock=clock)
@@ -76,7 +76,7 @@ class KeyVerifier:
         return until
 
     async def _read(self, key: KeyText) -> KeyRecord | None:
-        async with self._databases[key.mode].begin() as connection:
+        async with self._lookups.begin(key.mode) as connection:
             return await repository.find(connection, key.key_id)
 
 

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Awaitable, Callable
 
+from services.gateway.access.lookups import CredentialLookups
 from services.gateway.access.socket_credentials import TICKET
 from services.gateway.http import request_context
 from services.gateway.socket_tickets import repository
 from services.gateway.socket_tickets.stored_caller import from_fields
 from services.gateway.socket_tickets.ticket_text import digest_of, mode_of
-from shared.database import Databases
 from shared.errors import Refused
 from shared.identity.caller import Caller, CallerKind
 from shared.identity.verifiers import unauthorized
@@ -21,8 +21,8 @@ CheckKey = Callable[[Mode, Caller], Awaitable[None]]
 class TicketVerifier:
     """Checks and removes tickets. What it raises never has the ticket in it."""
 
-    def __init__(self, databases: Databases, check_key: CheckKey) -> None:
-        self._databases = databases
+    def __init__(self, lookups: CredentialLookups, check_key: CheckKey) -> None:
+        self._lookups = lookups
         self._check_key = check_key
 
     def claims(self, credential: str) -> bool:
@@ -49,7 +49,7 @@ class TicketVerifier:
         return caller
 
     async def _use(self, mode: Mode, ticket: str) -> dict[str, object] | None:
-        async with self._databases[mode].begin() as connection:
+        async with self._lookups.begin(mode) as connection:
             return await repository.use(connection, digest_of(ticket))
 
 

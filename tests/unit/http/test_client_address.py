@@ -4,9 +4,10 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from shared.http.client_address import ClientAddress, client_of, limited_part, proxy_network
-from tests.support.asgi import call
+from tests.support.asgi import call, echo
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")]
 
@@ -72,3 +73,22 @@ async def test_the_application_sees_the_client() -> None:
         await call(ClientAddress(looking, trusted), client=("10.0.0.1", 5), headers=headers)
     await call(ClientAddress(looking, PROXIES), client=None, headers=headers)
     assert seen == [("198.51.100.7", 0), ("10.0.0.1", 5), None]
+
+
+async def test_a_proxy_that_is_not_named_is_reported_now_and_then() -> None:
+    now = 0.0
+    app = ClientAddress(echo, PROXIES, clock=lambda: now)
+    headers = [(b"x-forwarded-for", b"198.51.100.7")]
+    with capture_logs() as logs:
+        await call(app, client=("10.0.0.1", 5), headers=headers)
+        await call(app, client=("192.0.2.1", 5))
+        assert logs == []
+        for _ in range(100):
+            await call(app, client=("192.0.2.1", 5), headers=headers)
+        now = 601.0
+        await call(app, client=("192.0.2.2", 5), headers=headers)
+    assert [(each["action"], each["peer"]) for each in logs] == [
+        ("proxy-not-trusted", "192.0.2.1"),
+        ("proxy-not-trusted", "192.0.2.2"),
+    ]
+    assert "TRUSTED_PROXIES" in logs[0]["event"]
