@@ -51,8 +51,8 @@ Some things can't be hidden: that an id or a host is in use, when a caller wants
 and how much room the cluster has, when a deployment doesn't fit. `/metrics` needs no credential and names tenants: keep it from other networks.
 
 The next creator of a free id gets what is left under its name outside of this system: the secret store's entry `ecp/<id>`, and the namespace
-`tenant-<id>`, where a deployment with `force_conflicts` takes over objects of others that have the names of its own. After a deletion, remove the entry;
-before adopting a namespace, let no `tenant_admin` create a tenant with its id.
+`ecp-ai-<id>`. After a deletion, remove the entry. Where objects in that namespace are of others, `force_conflicts` is for administrators: it would take
+them over, which is an adoption. Anyone else gets a 403, for a creation, a change and a deployment.
 
 ## REST
 

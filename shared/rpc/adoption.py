@@ -48,6 +48,8 @@ class InspectReply(Model):
     adopted: tuple[str, ...] = ()
     """The objects that would become the tenant's, such as `Deployment callbot`."""
     left_alone: tuple[LeftObject, ...] = ()
+    foreign: tuple[str, ...] | None = None
+    """Objects that others created, of the kinds that a deployment can change; None of an older deployer."""
     conflicts: tuple[str, ...] = ()
     """Labels with another value, which only `force_conflicts` replaces."""
     workloads: tuple[FoundWorkload, ...] = ()

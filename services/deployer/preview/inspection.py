@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Iterable
 
+from services.deployer.cluster.adoption import ADOPTED
 from services.deployer.cluster.api import ClusterApi, ClusterRefused, ClusterUnavailable
 from services.deployer.cluster.found_workloads import found_workloads
+from services.deployer.cluster.ownership import foreign
 from services.deployer.cluster.targets import TargetClusters
 from services.deployer.reconcile.adopt import contents_of, plan_for, read_namespace
 from shared.kube.objects import Obj
@@ -38,7 +40,7 @@ class Inspection:
 async def _inspect(cluster: ClusterApi, request: InspectRequest) -> InspectReply:
     namespace = await read_namespace(cluster, f"{NAMESPACE_PREFIX}{request.tenant_id}")
     if namespace is None:
-        return InspectReply(target=request.target, exists=False)
+        return InspectReply(target=request.target, exists=False, foreign=())
     contents = await contents_of(cluster, namespace)
     plan = await plan_for(cluster, namespace, contents, request.tenant_id)
     left = (LeftObject(object=_name(each.obj), reason=each.reason) for each in plan.left)
@@ -47,6 +49,7 @@ async def _inspect(cluster: ClusterApi, request: InspectRequest) -> InspectReply
         exists=True,
         adopted=_listed(map(_name, plan.objects)),
         left_alone=tuple(left)[:_MOST_LISTED],
+        foreign=_listed(_name(each) for each in foreign(contents, ()) if each["kind"] in ADOPTED),
         conflicts=_listed(plan.conflicts),
         workloads=tuple(found_workloads(contents)),
     )

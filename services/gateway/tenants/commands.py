@@ -27,6 +27,7 @@ from services.gateway.tenants.schemas import (
     TenantDeletion,
     TenantPatch,
 )
+from services.gateway.tenants.takeover import check_takeover
 from services.gateway.tenants.targets import TargetChoice
 from services.gateway.tenants.transactions import TenantOutdated, TenantTransactions, changeable, refuse_existing
 from shared.errors import Refused
@@ -71,6 +72,7 @@ class TenantCommands:
     def __init__(self, context: ModeContext) -> None:
         self._database = context.database
         self._settings = context.mode_settings
+        self._workers = context.workers
         self._targets = TargetChoice(context.mode, context.settings.has_kubernetes)
         self._sizing = RequestSizing(context)
         self._transactions = TenantTransactions(context)
@@ -83,6 +85,7 @@ class TenantCommands:
         create = await self._with_defaults(create)
         spec = rules.spec_of_request(create)
         target, notes = self._targets.choose(create.target)
+        await check_takeover(self._workers, spec.tenant_id, target, create.options)
         try:
             request = await self._sizing.size(spec, target, create.options, deploys=create.deploy, notes=notes)
         except Refused as refused:
@@ -110,10 +113,12 @@ class TenantCommands:
         target, notes = self._targets.choose(None, row.target)
         spec = rules.changed_spec(rules.spec_of_row(row), change)
         rules.refuse_other_storage(row, spec)
+        options = change.options or row.stored_options
+        await check_takeover(self._workers, tenant_id, target, options)
         request = await self._sizing.size(
             spec,
             target,
-            change.options or row.stored_options,
+            options,
             deploys=row.target is not None if change.deploy is None else change.deploy,
             notes=notes,
         )
@@ -134,9 +139,9 @@ class TenantCommands:
         row = await self._changeable(tenant_id)
         wanted = deploy.target or (None if row.target else await self._default_target())
         target, notes = self._targets.choose(wanted, row.target)
-        request = await self._sizing.size(
-            rules.spec_of_row(row), target, deploy.options or row.stored_options, deploys=True, notes=notes
-        )
+        options = deploy.options or row.stored_options
+        await check_takeover(self._workers, tenant_id, target, options)
+        request = await self._sizing.size(rules.spec_of_row(row), target, options, deploys=True, notes=notes)
         with request_context.timed("database"):
             async with idempotent(self._database, key, DeployAccepted) as call:
                 if call.first_answer is not None:

@@ -251,6 +251,18 @@ async def test_a_namespace_of_others_is_adopted_and_then_deployed_to_and_deleted
     assert scenario.cluster.names == set()
 
 
+async def test_an_inspection_tells_which_objects_others_created() -> None:
+    scenario = await occupied()
+    inspection = Inspection(cast(Any, OneTarget(scenario.cluster)))
+    request = InspectRequest(target="fake", tenant_id=TENANT)
+    found = await inspection.answer(request)
+    assert found.foreign == tuple(each for each in found.adopted if not each.startswith("Namespace "))
+    assert isinstance(await adopt(scenario), DeployCompleted)
+    assert (await inspection.answer(request)).foreign == (), "they are the tenant's now"
+    scenario.cluster.apply_as("kubectl", config_map("notes"))
+    assert (await inspection.answer(request)).foreign == ("ConfigMap notes",)
+
+
 async def test_an_inspection_whose_answer_would_be_too_large_is_refused_with_advice() -> None:
     scenario = await occupied()
     large = deployment("callbot")

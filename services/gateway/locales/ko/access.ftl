@@ -18,3 +18,7 @@ token-audience = 토큰의 대상(aud)은 { $audience }이어야 합니다
 token-expired = 토큰이 만료되었습니다. 다시 로그인하세요
 token-not-yet-valid = 토큰이 아직 유효하지 않습니다. 두 컴퓨터의 시계를 비교하세요
 token-claim = 토큰의 클레임 { $claim }이(가) 없거나 사용할 수 없습니다
+
+## Rights that depend on the cluster.
+
+takeover-forbidden = { $target }의 네임스페이스 '{ $namespace }'에 다른 주체가 만든 객체가 있어 force_conflicts로 가져올 수 없습니다. 이 옵션을 빼거나, 다른 tenant_id를 고르거나, 관리자에게 요청하세요
