@@ -78,7 +78,7 @@ class MonitoringSettings(Model):
     """A record for the page: whether it opens a WebSocket."""
     data_collection_interval: Annotated[int, Field(ge=1, le=3600)] | None = None
     """Acts: seconds between two messages of a monitoring WebSocket that doesn't choose an interval. null: each sample.
-    How often the monitor samples is `SAMPLE_INTERVAL` of its environment."""
+    The monitor itself samples every 5 s whatever is set: an SLA is counted in these slices, also over months."""
 
 
 class ModeSettings(Model):
