@@ -22,6 +22,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from shared.http.bare_answers import bare_answer
 from shared.http.client_address import Network, is_in, limited_part
 
 CROWDED = "crowded"
@@ -176,13 +177,14 @@ class BoundedConnection(H11Protocol):
 
     def _refuse(self, status: int) -> None:
         """The end, with a status: the application learns of it as of a client that left."""
-        more = "Retry-After: 2\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
-        phrase = HTTPStatus(status).phrase
-        head = f"HTTP/1.1 {status} {phrase}\r\n{more}Content-Length: 0\r\nConnection: close\r\n\r\n"
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
-        self.transport.write(head.encode())
+        self.transport.write(bare_answer(HTTPStatus(status)))
         self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Uvicorn's answer to what is no HTTP, with our headers."""
+        self._refuse(400)
 
     def _forget(self) -> None:
         for timer in (self._deadline, self._writing):

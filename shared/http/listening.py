@@ -16,11 +16,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 import structlog
 import uvicorn
 
+from shared.http.bare_answers import bare_answer
 from shared.http.connections import BoundedConnection, make_room
 from shared.http.tls import ServerCertificate
 
@@ -28,7 +30,7 @@ _log = structlog.get_logger(__name__)
 _BACKLOG = 256
 _LOG_EVERY = 10.0
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_BUSY = bare_answer(HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class _Sparing(logging.Filter):

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.http.content_policy import NO_FRAMES
 
-_ALWAYS: Final = (
+ALWAYS: Final = (
     ("Content-Security-Policy", f"default-src 'none'; {NO_FRAMES}"),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -20,6 +20,7 @@ _ALWAYS: Final = (
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
 )
+"""Of every answer, unless it has its own."""
 _CACHE: Final = b"cache-control"
 YEAR: Final = 365 * 24 * 3600
 """Seconds."""
@@ -36,7 +37,7 @@ class SecurityHeaders:
         `is_private` tells whether the current answer is for an authenticated caller: then nothing may store it.
         """
         self._app = app
-        named = dict(_ALWAYS)
+        named = dict(ALWAYS)
         if hsts_seconds is not None:
             named["Strict-Transport-Security"] = f"max-age={hsts_seconds}"
         self._headers = [(name.lower().encode(), value.encode()) for name, value in named.items()]

@@ -19,6 +19,7 @@ from shared.http.client_address import LOOPBACK
 from shared.http.connections import ConnectionLimits, bounded
 from shared.http.crowd import Crowd
 from shared.http.listening import HttpServer
+from shared.http.security_headers import ALWAYS
 from shared.http.websocket_connections import WRITE_EXTENSION, bounded_socket
 
 pytestmark = pytest.mark.slow
@@ -320,6 +321,16 @@ async def test_past_the_reserve_a_connection_is_refused_at_once() -> None:
             assert 200 in statuses
         app.released.set()
         assert await first.status() == 200
+
+
+@pytest.mark.parametrize(("sent", "status"), [(b"nonsense\r\n\r\n", b"400"), (HALF_BODY, b"408")])
+async def test_answers_of_the_server_itself_have_the_security_headers_and_no_body(sent: bytes, status: bytes) -> None:
+    async with serving(App(), SHORT) as server, connected(server.config.port, sent) as [client]:
+        async with asyncio.timeout(20):
+            head, _, body = (await client.reader.read()).partition(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    assert (lines[0].split()[1], body) == (status, b"")
+    assert {f"{name}: {value}".encode() for name, value in ALWAYS} <= set(lines)
 
 
 async def test_what_is_no_http_and_refused_sockets_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
