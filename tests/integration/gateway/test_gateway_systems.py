@@ -2,19 +2,24 @@
 
 import itertools
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.gateway.access.rules import RULES, Scope
 from services.gateway.audit.refusals import Refusals
 from services.gateway.inbound.handlers import execute
+from services.monitor.sample_senders import SampleSenders
 from shared.bus import Delivery
 from shared.errors import Refused
 from shared.events import OutsideRequest
+from shared.identity.caller import Role
 from shared.identity.systems import OutsideSystems
-from shared.subjects import Mode, Subject, from_outside
+from shared.subjects import PUBLISHED_BY_OTHERS, Mode, Subject, from_outside
 from tests.support.gateway import DEMO, Gateway, tenant
 
 _NUMBERS = itertools.count(1)
@@ -48,6 +53,12 @@ class System:
         request = OutsideRequest(subject=subject, fields=fields)
         systems = OutsideSystems(self._file)
         await execute(request, delivery, modes=self.gateway.modes, systems=systems, refusals={Mode.DEMO: self.refusals})
+
+    async def check_sender(self, tenant_id: str, rights: dict[str, Any]) -> None:
+        """Whether it may send samples of a tenant with these rights. Raises Refused."""
+        self._file.write_text(json.dumps({self.name: rights}))
+        senders = SampleSenders(OutsideSystems(self._file), {Mode.DEMO: self.gateway.database})
+        await senders.check(Mode.DEMO, self.name, tenant_id)
 
     async def refused(self, subject: Subject, fields: dict[str, Any], rights: dict[str, Any]) -> str:
         with pytest.raises(Refused) as refused:
@@ -94,6 +105,74 @@ async def test_another_s_tenant_doesn_t_exist_for_a_system(crm: System) -> None:
 
     await crm.send(Subject.DEPLOY_REQUESTED, named, {"role": "operator", "tenants": [other["tenant_id"]]})
     assert (await crm.gateway.get(f"/tenants/{other['tenant_id']}"))["generation"] == 2
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a system publishes, with the rules of its REST calls: each is checked until one refuses."""
+
+    subject: Subject
+    rules: tuple[str, ...]
+    has_services: bool = False
+    names: str = "a new tenant"
+    """The tenant in it: a new one, its own, or another's."""
+
+    def refusal(self, role: Role) -> str | None:
+        """The code of the dead letter; None if the event is executed."""
+        for name in self.rules:
+            rule = RULES[name]
+            if rule.scope is Scope.TENANT and self.names == "another's tenant" and role is not Role.ADMIN:
+                return "TENANT_NOT_FOUND"
+            if rule.least is not None and not role.includes(rule.least):
+                return "FORBIDDEN"
+        return "TENANT_ALREADY_EXISTS" if self._is_taken else None
+
+    @property
+    def _is_taken(self) -> bool:
+        return self.subject is Subject.TENANT_CREATED and self.names != "a new tenant"
+
+
+def events() -> Iterator[Event]:
+    """Every event that other systems may publish, for each tenant that it may name."""
+    created, deployed, measured = Subject.TENANT_CREATED, Subject.DEPLOY_REQUESTED, Subject.METRICS_COLLECTED
+    assert {*PUBLISHED_BY_OTHERS} == {created, deployed, measured}, "add the cells of the new event"
+    yield Event(created, ("create_tenant",), has_services=True)
+    yield Event(deployed, ("create_tenant",), has_services=True)
+    for names in ("its own tenant", "another's tenant"):
+        yield Event(created, ("create_tenant",), has_services=True, names=names)
+        yield Event(deployed, ("deploy_tenant",), names=names)
+        yield Event(deployed, ("create_tenant", "change_tenant"), has_services=True, names=names)
+        yield Event(measured, ("send_metrics",), names=names)
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_every_event_with_every_role_on_its_own_and_on_another_tenant(crm: System, role: Role) -> None:
+    own, other = await crm.gateway.create(deploy=False), await crm.gateway.create(deploy=False)
+    rights = {"role": role.value, "tenants": [own["tenant_id"]]}
+    named = {"its own tenant": own["tenant_id"], "another's tenant": other["tenant_id"]}
+    before = await crm.gateway.get(f"/tenants/{other['tenant_id']}")
+    wrong = []
+    for each in events():
+        fields = body() if each.has_services else {}
+        fields |= {"tenant_id": named.get(each.names) or fields["tenant_id"], "deploy": False}
+        found = await outcome(crm, each, fields, rights)
+        if found != each.refusal(role):
+            wrong.append(f"{each.subject} of a {role} on {each.names}: {found} instead of {each.refusal(role)}")
+    assert wrong == []
+    if role is not Role.ADMIN:
+        assert await crm.gateway.get(f"/tenants/{other['tenant_id']}") == before
+
+
+async def outcome(crm: System, event: Event, fields: dict[str, Any], rights: dict[str, Any]) -> str | None:
+    """The code of the refusal, if there is one. Samples are the monitor's to ingest."""
+    try:
+        if event.subject is Subject.METRICS_COLLECTED:
+            await crm.check_sender(fields["tenant_id"], rights)
+        else:
+            await crm.send(event.subject, fields, rights)
+    except Refused as refused:
+        return refused.code
+    return None
 
 
 async def test_without_an_entry_a_system_may_do_everything(crm: System) -> None:
