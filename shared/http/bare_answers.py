@@ -1,4 +1,4 @@
-"""Answers that the server writes itself, before or without an application: as text for the connection. Pure.
+"""Answers that the server writes itself, before or without an application: as text for the connection.
 
 They have the headers of `security_headers`, too: a browser shows whatever answers it.
 """

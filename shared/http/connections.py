@@ -104,7 +104,7 @@ class BoundedConnection(H11Protocol):
         if is_in(self.client[0], self.limits.shared_addresses):
             return []
         address = limited_part(self.client[0])
-        return [each for each in self.connections if each.client and limited_part(each.client[0]) == address]
+        return [each for each in self.connections if _address_of(each) == address]
 
     @property
     def is_waiting(self) -> bool:
@@ -190,6 +190,11 @@ class BoundedConnection(H11Protocol):
         for timer in (self._deadline, self._writing):
             if timer is not None:
                 timer.cancel()
+
+
+def _address_of(connection: Any) -> str | None:
+    """That of a connection's client, as far as limits count it; None of one that is lost."""
+    return limited_part(connection.client[0]) if connection.client else None
 
 
 def _excess(connections: Collection[Any], most: int, newest: object) -> int:

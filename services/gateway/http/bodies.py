@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.http import request_context
 from services.gateway.http.errors import invalid
+from services.gateway.http.holders import address_of, identity_of
 from services.gateway.http.problems import broken_json
 from services.gateway.http.responses import error_response
-from services.gateway.limits.holders import address_of, identity_of
 from shared.errors import EcpError, Overloaded, Refused
 from shared.messages import Sentence, sentence
 from shared.reading import InvalidText, refuse_unusable

@@ -5,7 +5,6 @@
     address_limit      by address, before authentication
     identity_limit     by identity, after it
     socket_limit       the open sockets of one identity, and of one address
-    holders            whose sockets and bodies count together
     call_slots         at most so many calls at once, and so many that wait
     admission          the same for the calls of the API: protects PostgreSQL and NATS
 

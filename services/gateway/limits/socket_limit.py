@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.http import request_context
-from services.gateway.limits.holders import address_of, identity_of
+from services.gateway.http.holders import address_of, identity_of
 from services.gateway.limits.refusals import close_socket
 
 POLICY = "sockets"

@@ -1,4 +1,4 @@
-"""Whose sockets and bodies count together: those of a caller, and those of an address. Pure."""
+"""Whose sockets and bodies count together: those of a caller, and those of an address."""
 
 from starlette.types import Scope
 
