@@ -159,5 +159,10 @@ async def test_without_a_login_nothing_can_be_asked(bus: Bus, login: str) -> Non
     async def ignore(error: Exception) -> None:
         """The caller gets it, too."""
 
-    with pytest.raises(nats.errors.Error, match=r"(?i)authorization"):
-        await nats.connect(bus.address.replace("nats://", f"nats://{login}"), allow_reconnect=False, error_cb=ignore)
+    client = Client()
+    try:
+        with pytest.raises(nats.errors.Error, match=r"(?i)authorization"):
+            url = bus.address.replace("nats://", f"nats://{login}")
+            await client.connect(url, allow_reconnect=False, error_cb=ignore)
+    finally:
+        await client.close()
