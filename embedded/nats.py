@@ -36,12 +36,19 @@ def nats_server() -> Path:
 
 
 def configuration(
-    *, port: int, monitor_port: int, store: Path, ports_directory: Path | None = None, authorization: str = ""
+    *,
+    port: int,
+    monitor_port: int,
+    store: Path,
+    ports_directory: Path | None = None,
+    authorization: str = "",
+    durable: bool = True,
 ) -> str:
     """A configuration file for one server on 127.0.0.1; `authorization` has its users and permissions.
 
-    With `ANY_PORT` the server takes free ports and writes them to `ports_directory`. `sync_interval: always` is what
-    makes an acknowledgement mean that the message is on disk: the default syncs every two minutes.
+    With `ANY_PORT` the server takes free ports and writes them to `ports_directory`. With `durable` an acknowledgement
+    means that the message is on disk (`sync_interval: always`). The default syncs every two minutes: what was
+    acknowledged survives the server's end, but not the machine's.
     """
     settings: dict[str, str | int] = {
         "server_name": "embedded",
@@ -52,7 +59,8 @@ def configuration(
     if ports_directory is not None:
         settings["ports_file_dir"] = str(ports_directory)
     lines = [f"{name}: {json.dumps(value)}" for name, value in settings.items()]
-    jetstream = f"store_dir: {json.dumps(str(store))}, sync_interval: always, max_file_store: {MAX_STORE}"
+    syncing = ", sync_interval: always" if durable else ""
+    jetstream = f"store_dir: {json.dumps(str(store))}{syncing}, max_file_store: {MAX_STORE}"
     return "\n".join([*lines, f"jetstream {{ {jetstream} }}", authorization])
 
 
@@ -116,9 +124,13 @@ async def write_error(monitor_url: str) -> str | None:
 class NatsServer:
     """A NATS server of one's own below `directory`; it keeps ports and streams over `stop`, `kill` and `start`."""
 
-    def __init__(self, directory: Path, authorization: str | None = None) -> None:
-        """`authorization` is the block of accounts: by default `one_account()`; with an empty text there are none."""
+    def __init__(self, directory: Path, authorization: str | None = None, *, durable: bool = True) -> None:
+        """`authorization` is the block of accounts: by default `one_account()`; with an empty text there are none.
+
+        Without `durable` nothing is synced.
+        """
         self._directory = directory
+        self._durable = durable
         self._authorization = one_account() if authorization is None else authorization
         self._port = self._monitor_port = ANY_PORT
         self._child: Child | None = None
@@ -141,6 +153,7 @@ class NatsServer:
             store=self._directory / "jetstream",
             ports_directory=self._directory,
             authorization=self._authorization,
+            durable=self._durable,
         )
         write_private(config, text)
         self._child = Child([nats_server(), "-c", config], self._directory / "nats.log")
@@ -175,9 +188,9 @@ class NatsServer:
 
 
 @asynccontextmanager
-async def running_nats(directory: Path) -> AsyncIterator[str]:
+async def running_nats(directory: Path, *, durable: bool = True) -> AsyncIterator[str]:
     """The URL of a server on free ports with its files below `directory`, whose streams are removed afterwards."""
-    server = NatsServer(directory)
+    server = NatsServer(directory, durable=durable)
     try:
         await server.start()
         yield server.url

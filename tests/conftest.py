@@ -75,7 +75,8 @@ async def nats_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[st
     from embedded.nats import running_nats
     from shared.bus.bootstrap import bootstrap
 
-    async with container_nats() if ON_CONTAINERS else running_nats(tmp_path_factory.mktemp("nats")) as url:
+    directory = tmp_path_factory.mktemp("nats")
+    async with container_nats() if ON_CONTAINERS else running_nats(directory, durable=False) as url:
         client = await nats.connect(url)
         await bootstrap(client.jetstream())
         await client.close()

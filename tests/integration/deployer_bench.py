@@ -217,7 +217,7 @@ async def running_bench(directory: Path, *, has_rbac: bool = False) -> AsyncIter
     secrets = passwords(directory / "passwords.json")
     accounts = nats_accounts(secrets)
     accounts[OUR_ACCOUNT]["users"].append({"user": "test", "password": "test"})
-    server = NatsServer(directory / "nats", authorization=f"accounts: {json.dumps(accounts)}\n")
+    server = NatsServer(directory / "nats", authorization=f"accounts: {json.dumps(accounts)}\n", durable=False)
     await server.start()
     try:
         port, https_port = free_ports(2)

@@ -71,7 +71,7 @@ async def publish(worker: Worker, event: Event, mode: Mode = Mode.DEMO, event_id
 @asynccontextmanager
 async def running_bus(folder: Path) -> AsyncIterator[str]:
     """A NATS server with our streams."""
-    async with running_nats(folder) as url:
+    async with running_nats(folder, durable=False) as url:
         client = await nats.connect(url)
         await bootstrap(client.jetstream())
         await client.close()

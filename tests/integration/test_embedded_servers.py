@@ -22,8 +22,9 @@ from tests.support.small_disk import filled, small_disk
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to switch to another user")
 
 
-async def test_nats_keeps_streams_and_ports_when_it_is_killed(tmp_path: Path) -> None:
-    server = NatsServer(tmp_path)
+@pytest.mark.parametrize("durable", [True, False])
+async def test_nats_keeps_streams_and_ports_when_it_is_killed(tmp_path: Path, durable: bool) -> None:
+    server = NatsServer(tmp_path, durable=durable)
     await server.start()
     url = server.url
     client = await nats.connect(url)

@@ -113,7 +113,7 @@ class Copies:
 async def running_copies(directory: Path, numbers: Mapping[str, int]) -> AsyncIterator[Copies]:
     """`numbers` copies of each service, all of them ready, with servers of their own."""
     async with AsyncExitStack() as exits:
-        nats_url = await exits.enter_async_context(running_nats(directory / "nats"))
+        nats_url = await exits.enter_async_context(running_nats(directory / "nats", durable=False))
         postgres = await exits.enter_async_context(running_postgres(directory / "postgres"))
         client = await nats.connect(nats_url)
         await bootstrap(client.jetstream())

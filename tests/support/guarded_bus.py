@@ -51,7 +51,7 @@ class GuardedBus:
 async def embedded_bus(directory: Path) -> AsyncIterator[GuardedBus]:
     """Run NATS as `make run` configures it."""
     secrets = passwords(directory / "passwords.json")
-    server = NatsServer(directory, authorization=authorization(secrets))
+    server = NatsServer(directory, authorization=authorization(secrets), durable=False)
     await server.start()
     try:
         guarded = GuardedBus(server.url, secrets, directory / "nats.conf")

@@ -32,7 +32,7 @@ async def machine(
     """A machine for a stack of its own, since its deployer would work at other tests' tenants on the shared one."""
     urls = await make_databases(postgres, "model")
     [port] = free_ports(1)
-    async with running_nats(tmp_path_factory.mktemp("nats")) as url, running_simulator(port, speed=10.0):
+    async with running_nats(tmp_path_factory.mktemp("nats"), durable=False) as url, running_simulator(port, speed=10.0):
         client = await nats.connect(url)
         await bootstrap(client.jetstream())
         await client.close()

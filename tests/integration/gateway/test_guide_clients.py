@@ -50,7 +50,7 @@ async def guide(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFacto
     for mode in Mode:
         await upgrade_one(databases[mode])
     await databases.dispose()
-    async with running_nats(tmp_path_factory.mktemp("guide-nats")) as nats_url:
+    async with running_nats(tmp_path_factory.mktemp("guide-nats"), durable=False) as nats_url:
         client = await nats.connect(nats_url)
         await bootstrap(client.jetstream())
         await client.close()
