@@ -14,6 +14,7 @@ import structlog
 from hypothesis import settings
 
 from shared.logging import configure_logging
+from tests.support.warm_programs import PROGRAMS
 from tests.support.work_units import longest_first, scheduler
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "whole"))
 configure_logging("tests", as_json=True)
 # Loggers must not be cached, so that a test can capture the logs of loggers that were used before.
 structlog.configure(cache_logger_on_first_use=False)
+
+
+def pytest_sessionfinish() -> None:
+    """End the programs that tests have left."""
+    PROGRAMS.close()
 
 
 def pytest_collection_finish() -> None:

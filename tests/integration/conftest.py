@@ -3,6 +3,13 @@
 import pytest
 
 from embedded.ports import free_ports
+from tests.support.warm_programs import PROGRAMS, WarmPrograms
+
+
+@pytest.fixture(scope="session")
+def programs() -> WarmPrograms:
+    """The command `ecp`, and the one that makes a first key, as processes."""
+    return PROGRAMS
 
 
 @pytest.fixture

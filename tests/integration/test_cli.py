@@ -1,8 +1,5 @@
 """`ecp dlq` at a terminal, on a real server."""
 
-import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +8,7 @@ import pytest
 
 from embedded.nats import running_nats
 from shared.bus.bootstrap import bootstrap
+from tests.support.warm_programs import WarmPrograms
 
 REASON = "sla_target: '[/x]' is no [bold]duration[/bold] :smile:"
 
@@ -29,31 +27,27 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
         yield url
 
 
-async def dlq(url: str, *arguments: str) -> tuple[int | None, str]:
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli", "dlq", *arguments),
-        env={**os.environ, "OPERATOR_NATS_URL": url, "COLUMNS": "300"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await asyncio.wait_for(child.communicate(), 60)
-    return child.returncode, output.decode()
+async def dlq(programs: WarmPrograms, url: str, *arguments: str) -> tuple[int, str]:
+    ended = await programs.run("cli", "dlq", *arguments, OPERATOR_NATS_URL=url)
+    return ended.status, ended.output + ended.errors
 
 
 async def test_what_others_wrote_is_shown_as_it_is_and_the_rest_is_listed_after_the_newest_was_dropped(
-    url: str,
+    programs: WarmPrograms, url: str
 ) -> None:
-    assert await dlq(url, "drop", "3") == (0, "3: dropped\n")
-    status, listed = await dlq(url, "list")
+    assert await dlq(programs, url, "drop", "3") == (0, "3: dropped\n")
+    status, listed = await dlq(programs, url, "list")
     assert status == 0, listed
     assert listed.count(REASON) == 2
-    status, shown = await dlq(url, "show", "1")
+    status, shown = await dlq(programs, url, "show", "1")
     assert status == 0, shown
     assert f"dlq-reason: {REASON}" in shown
     assert "\x1b" not in shown
 
 
-async def test_a_truncated_dead_letter_is_not_replayed_and_the_reason_is_printed(url: str) -> None:
-    status, output = await dlq(url, "replay", "1")
+async def test_a_truncated_dead_letter_is_not_replayed_and_the_reason_is_printed(
+    programs: WarmPrograms, url: str
+) -> None:
+    status, output = await dlq(programs, url, "replay", "1")
     assert status == 1
     assert "can't be replayed" in output

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ from typing import Any
 import httpx
 import nats
 
-from embedded.launch import launcher
 from embedded.nats import running_nats
 from embedded.ports import free_ports
 from embedded.postgres import running_postgres
@@ -24,6 +22,7 @@ from tests.support.http_client import local_client
 from tests.support.migrated_databases import migrated_database
 from tests.support.polling import eventually
 from tests.support.service_logins import logging_in
+from tests.support.warm_programs import PROGRAMS, WarmProcess
 
 DEMO = {"X-Demo-Mode": "true"}
 START_SECONDS = 180.0
@@ -35,7 +34,7 @@ class Copy:
 
     service: str
     port: int
-    process: asyncio.subprocess.Process
+    process: WarmProcess
 
     @property
     def url(self) -> str:
@@ -78,13 +77,8 @@ class Copies:
 
     async def start(self, service: str, port: int) -> None:
         """Start a copy; it may not be ready yet."""
-        with (self.logs / f"{service}-{port}.log").open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                *launcher([sys.executable, "-m", f"services.{service}"]),
-                env={**self.environment, "PORT": str(port)},
-                stdout=log,
-                stderr=log,
-            )
+        environment, log = {**self.environment, "PORT": str(port)}, self.logs / f"{service}-{port}.log"
+        process = await PROGRAMS.start(f"services.{service}", environment=environment, output=log)
         self.all.append(Copy(service, port, process))
 
     async def call(self, method: str, path: str, *, gateway: int = 0, **content: Any) -> dict[str, Any]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncIterator, Mapping
 
 import httpx
 
 from tests.support.http_client import local_client
 from tests.support.polling import eventually
+from tests.support.warm_programs import PROGRAMS, WarmProcess
 
 
 @contextlib.asynccontextmanager
@@ -21,7 +20,7 @@ async def running_simulator(
     speed: float = 1.0,
     write_timeout: float = 5.0,
     more: Mapping[str, str] | None = None,
-) -> AsyncIterator[tuple[asyncio.subprocess.Process, httpx.AsyncClient]]:
+) -> AsyncIterator[tuple[WarmProcess, httpx.AsyncClient]]:
     """A simulator that is ready, and a client for it; killed at the end if it still runs. `more` are variables."""
     environment = {
         "SIMULATOR_DATABASE_URL": database_url,
@@ -30,20 +29,20 @@ async def running_simulator(
         "SIMULATOR_WRITE_TIMEOUT": str(write_timeout),
         **(more or {}),
     }
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.simulator", env=environment)
+    process = await PROGRAMS.start("services.simulator", environment=environment)
     client = local_client(base_url=f"http://127.0.0.1:{port}", timeout=60)
     try:
-        await _wait_until_ready(client)
+        await _wait_until_ready(process, client)
         yield process, client
     finally:
         await client.aclose()
-        if process.returncode is None:
-            process.kill()
+        process.kill()
         await process.wait()
 
 
-async def _wait_until_ready(client: httpx.AsyncClient) -> None:
+async def _wait_until_ready(process: WarmProcess, client: httpx.AsyncClient) -> None:
     async def answers() -> bool:
+        assert process.returncode is None, "the simulator has ended"
         with contextlib.suppress(httpx.TransportError):
             return (await client.get("/ready")).status_code == 200
         return False

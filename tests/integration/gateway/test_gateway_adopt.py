@@ -1,8 +1,6 @@
 """Adoption over HTTP: the dry run, the tenant that it makes, and the refusals; the deployer is played by the test."""
 
-import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,6 +13,7 @@ from shared.subjects import Rpc
 from tests.integration.gateway.test_gateway_lifecycle import operate, request_of
 from tests.support.deployer_part import Answers, answering, conclude
 from tests.support.gateway import DEMO, Gateway, error_of
+from tests.support.warm_programs import WarmPrograms
 
 CALLBOT = FoundWorkload(
     kind="Deployment",
@@ -166,27 +165,24 @@ async def test_a_name_that_a_tenant_can_not_have_is_refused_with_its_field(
     assert refused["error"]["details"]["errors"][0]["field"] == "name"
 
 
-async def test_the_command_shows_the_dry_run_and_the_refusal(gateway: Gateway, deployer: Deployer) -> None:
-    shown, code = await ecp(gateway, "ecp-ai-cli", "--sessions", "callbot=20")
+async def test_the_command_shows_the_dry_run_and_the_refusal(
+    programs: WarmPrograms, gateway: Gateway, deployer: Deployer
+) -> None:
+    shown, code = await ecp(programs, gateway, "ecp-ai-cli", "--sessions", "callbot=20")
     assert code == 0, shown
     assert "Sessions: callbot 20" in shown
     assert "Left alone (1):\n  Job import" in shown
     assert "Nothing was changed. Adopt it with --yes." in shown
-    refused, code = await ecp(gateway, "kube-system")
+    refused, code = await ecp(programs, gateway, "kube-system")
     assert code == 1
     assert "namespace: only a namespace ecp-ai-<tenant id> can be adopted" in refused
-    done, code = await ecp(gateway, "ecp-ai-cli", "--yes", "--json")
+    done, code = await ecp(programs, gateway, "ecp-ai-cli", "--yes", "--json")
     assert code == 0, done
     assert json.loads(done)["status"] == "pending"
 
 
-async def ecp(gateway: Gateway, *arguments: str) -> tuple[str, int]:
+async def ecp(programs: WarmPrograms, gateway: Gateway, *arguments: str) -> tuple[str, int]:
     """`ecp adopt` as a program: what it prints, and its exit code."""
     url = f"http://127.0.0.1:{gateway.settings.port}"
-    program = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli", "adopt", *arguments, "--demo", "--url", url),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    printed, _ = await asyncio.wait_for(program.communicate(), 60)
-    return printed.decode(), program.returncode or 0
+    ended = await programs.run("cli", "adopt", *arguments, "--demo", "--url", url)
+    return ended.output + ended.errors, ended.status

@@ -1,9 +1,6 @@
 """The audit trail over REST: what each call leaves, and what `ecp audit verify` finds."""
 
-import asyncio
 import json
-import os
-import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +19,7 @@ from shared.subjects import Mode
 from tests.support.gateway import DEMO, Gateway, error_of, tenant
 from tests.support.polling import eventually
 from tests.support.token_issuer import TokenIssuer
+from tests.support.warm_programs import WarmPrograms
 
 
 async def events(gateway: Gateway, mode: Mode = Mode.DEMO, **filters: Any) -> list[dict[str, Any]]:
@@ -209,25 +207,21 @@ async def test_a_row_has_its_seal_soon_and_the_head_is_shown(gateway: Gateway) -
     assert page["keep_days"] == 400
 
 
-async def verify(*arguments: str, **environment: str) -> tuple[int | None, str]:
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli", "audit", "verify", *arguments),
-        env={**os.environ, "COLUMNS": "300", **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await asyncio.wait_for(child.communicate(), 120)
-    return child.returncode, output.decode()
+async def verify(programs: WarmPrograms, *arguments: str, **environment: str) -> tuple[int, str]:
+    ended = await programs.run("cli", "audit", "verify", *arguments, **environment)
+    return ended.status, ended.output + ended.errors
 
 
 async def test_the_command_verifies_over_rest_in_the_database_and_in_an_export(
-    gateway: Gateway, tmp_path: Path
+    programs: WarmPrograms, gateway: Gateway, tmp_path: Path
 ) -> None:
     await gateway.create()
     base = f"http://127.0.0.1:{gateway.settings.port}"
-    status, output = await verify("--demo", "--url", base)
+    status, output = await verify(programs, "--demo", "--url", base)
     assert (status, "The trail is intact." in output) == (0, True), output
-    status, output = await verify("--demo", "--database", DEMO_DATABASE_URL=gateway.settings.demo_database_url)
+    status, output = await verify(
+        programs, "--demo", "--database", DEMO_DATABASE_URL=gateway.settings.demo_database_url
+    )
     assert (status, "The trail is intact." in output) == (0, True), output
 
     answer = await gateway.http.get("/audit/export", headers=DEMO)
@@ -238,14 +232,14 @@ async def test_the_command_verifies_over_rest_in_the_database_and_in_an_export(
     damaged["subject"] = "another"
     file = tmp_path / "audit.jsonl"
     file.write_text("".join(json.dumps(each, ensure_ascii=False) + "\n" for each in (trail, *lines)), "utf-8")
-    status, output = await verify("--file", str(file), "--json")
+    status, output = await verify(programs, "--file", str(file), "--json")
     assert status == 1, output
     found = json.loads(output)
     assert found["problems"][0]["position"] == damaged["position"]
     assert "was changed" in found["problems"][0]["text"]
 
 
-async def test_the_command_tells_what_it_can_t_read(gateway: Gateway, tmp_path: Path) -> None:
+async def test_the_command_tells_what_it_can_t_read(programs: WarmPrograms, gateway: Gateway, tmp_path: Path) -> None:
     filtered = await gateway.http.get("/audit/export", params={"operation": "x"}, headers=DEMO)
     whole = (await gateway.http.get("/audit/export", headers=DEMO)).text
     endless = whole.removesuffix('{"type":"end"}\n')
@@ -257,10 +251,10 @@ async def test_the_command_tells_what_it_can_t_read(gateway: Gateway, tmp_path: 
     for content, reason in cases:
         file = tmp_path / "other.jsonl"
         file.write_text(content, "utf-8")
-        status, output = await verify("--file", str(file))
+        status, output = await verify(programs, "--file", str(file))
         assert status == 2, output
         assert reason in output
-    status, output = await verify("--url", "http://127.0.0.1:1")
+    status, output = await verify(programs, "--url", "http://127.0.0.1:1")
     assert status == 2, output
 
 

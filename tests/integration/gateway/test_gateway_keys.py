@@ -1,8 +1,6 @@
 """API keys over HTTP: made at one copy of the gateway, used at another one that needs credentials."""
 
 import asyncio
-import os
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -22,6 +20,7 @@ from shared.subjects import Mode
 from tests.support.gateway import DEMO, Gateway, error_of, mode_header
 from tests.support.migrated_databases import migrated_database
 from tests.support.polling import eventually
+from tests.support.warm_programs import WarmPrograms
 
 
 async def make_key(gateway: Gateway, mode: Mode = Mode.DEMO, **changes: Any) -> dict[str, Any]:
@@ -204,20 +203,16 @@ async def test_the_first_administrators_key_is_made_once_even_if_several_try(pos
         await database.dispose()
 
 
-async def run(*command: str, **environment: str) -> tuple[int | None, str, str]:
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", *command),
-        env={**os.environ, "COLUMNS": "200", **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, errors = await asyncio.wait_for(child.communicate(), 100)
-    return child.returncode, output.decode(), errors.decode()
-
-
 async def test_at_a_terminal_the_first_key_makes_lists_rotates_and_revokes_others(
-    gateway: Gateway, secured: Gateway, tmp_path: Any
+    programs: WarmPrograms, gateway: Gateway, secured: Gateway, tmp_path: Any
 ) -> None:
+    async def run(*command: str, **environment: str) -> tuple[int, str, str]:
+        ended = await programs.run(*command, **environment)
+        return ended.status, ended.output, ended.errors
+
+    async with gateway.modes[Mode.PRODUCTION].database.begin() as connection:
+        # Other tests share this gateway, and may have made an administrator's key in this mode.
+        await connection.exec_driver_sql("DELETE FROM api_keys WHERE role = 'admin'")
     urls = {"DATABASE_URL": gateway.settings.database_url, "DEMO_DATABASE_URL": gateway.settings.demo_database_url}
     status, first, errors = await run("services.gateway.keys", **urls)
     assert status == 0, errors
