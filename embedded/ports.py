@@ -5,12 +5,13 @@ import random
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 
 from embedded.errors import EmbeddedError
 
 NOT_GIVEN_OUT = range(10_000, 32_000)
 """Above 32,767 Linux gives ports to connections, and to servers that take any: it could do so before we listen."""
+_candidates: list[int] = []
+"""Those of `NOT_GIVEN_OUT` that this process takes from, in the order in which it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,30 @@ def check_ports(ports: Iterable[Port]) -> None:
         raise EmbeddedError("\n".join(["These ports can't be used:", *faults]))
 
 
-def free_ports(count: int, among: range = NOT_GIVEN_OUT) -> list[int]:
-    """`count` different ports of `among` without a listener at this moment. Raises EmbeddedError if there are fewer."""
-    numbers = random.sample(among, len(among))
-    found = list(islice((number for number in numbers if _why_unavailable(number) is None), count))
+def free_ports(count: int) -> list[int]:
+    """`count` different ports without a listener at this moment. Raises EmbeddedError if there are fewer.
+
+    A server may listen a while later, so a process gets no port twice until it has had all of them.
+    """
+    if not _candidates:
+        share_ports(0, 1)
+    found: list[int] = []
+    for number in list(_candidates):
+        if len(found) == count:
+            break
+        _candidates.remove(number)
+        _candidates.append(number)
+        if _why_unavailable(number) is None:
+            found.append(number)
     if len(found) < count:
         raise EmbeddedError(f"{count} free ports are needed, and there are {len(found)}")
     return found
+
+
+def share_ports(index: int, processes: int) -> None:
+    """Let `free_ports` of this process choose none that it chooses in the others, which run at the same time."""
+    mine = NOT_GIVEN_OUT[index::processes]
+    _candidates[:] = random.sample(mine, len(mine))
 
 
 def _why_unavailable(number: int) -> str | None:

@@ -13,6 +13,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from embedded.ports import share_ports
 from shared.logging import configure_logging
 from tests.support.warm_programs import PROGRAMS
 from tests.support.work_units import longest_first, scheduler
@@ -36,6 +37,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "whole"))
 configure_logging("tests", as_json=True)
 # Loggers must not be cached, so that a test can capture the logs of loggers that were used before.
 structlog.configure(cache_logger_on_first_use=False)
+
+
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    # A worker that replaces a crashed one has a higher number than there are.
+    workers = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    share_ports(int(worker.removeprefix("gw")) % workers, workers)
 
 
 def pytest_sessionfinish() -> None:

@@ -4,8 +4,9 @@ import socket
 
 import pytest
 
+from embedded import ports
 from embedded.errors import EmbeddedError
-from embedded.ports import Port, check_ports, free_ports
+from embedded.ports import Port, check_ports, free_ports, share_ports
 
 
 def test_free_ports_pass() -> None:
@@ -53,5 +54,14 @@ def test_a_port_that_was_just_closed_is_free() -> None:
     check_ports([Port(number, "GATEWAY_PORT", "gateway")])
 
 
-def test_free_ports_differ() -> None:
-    assert len(set(free_ports(20))) == 20
+def test_free_ports_differ_and_a_port_isn_t_chosen_again_soon() -> None:
+    assert len({port for _ in range(20) for port in free_ports(20)}) == 400
+
+
+def test_processes_that_share_the_ports_choose_different_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "_candidates", [])
+    chosen = []
+    for index in range(3):
+        share_ports(index, 3)
+        chosen.append(set(free_ports(200)))
+    assert len(set.union(*chosen)) == 600
