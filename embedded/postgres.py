@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-import shutil
 import signal
 import struct
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -161,11 +161,14 @@ class PostgresServer:
 
 @asynccontextmanager
 async def running_postgres(directory: Path) -> AsyncIterator[PostgresServer]:
-    """A server on a free port with its files below `directory`, which is emptied of its data afterwards."""
+    """A server on a free port with its files below `directory`, which is emptied of its data afterwards.
+
+    In the background, because each database has 600 files: some disks need ten seconds for those of a test run.
+    """
     server = PostgresServer(directory)
     try:
         await server.start()
         yield server
     finally:
         await server.stop()
-        shutil.rmtree(directory / "data", ignore_errors=True)
+        subprocess.run(["sh", "-c", 'rm -rf "$0" &', directory / "data"], check=False)  # noqa: ASYNC221 - takes 5 ms
