@@ -38,19 +38,21 @@ def check_ports(ports: Iterable[Port]) -> None:
         raise EmbeddedError("\n".join(["These ports can't be used:", *faults]))
 
 
-def free_ports(count: int) -> list[int]:
+def free_ports(count: int, among: range | None = None) -> list[int]:
     """`count` different ports without a listener at this moment. Raises EmbeddedError if there are fewer.
 
-    A server may listen a while later, so a process gets no port twice until it has had all of them.
+    They are of `among`, or of `NOT_GIVEN_OUT`: of those a process gets none twice until it has had all of them, because
+    a server may listen a while later.
     """
     if not _candidates:
         share_ports(0, 1)
+    candidates = _candidates if among is None else random.sample(among, len(among))
     found: list[int] = []
-    for number in list(_candidates):
+    for number in list(candidates):
         if len(found) == count:
             break
-        _candidates.remove(number)
-        _candidates.append(number)
+        candidates.remove(number)
+        candidates.append(number)
         if _why_unavailable(number) is None:
             found.append(number)
     if len(found) < count:
