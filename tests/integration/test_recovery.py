@@ -189,6 +189,6 @@ async def test_a_killed_monitor_goes_on_and_restarts_nothing_twice(stage: Stage)
 async def test_alerts_that_can_t_be_recorded_are_named_with_the_reason_in_the_client_s_language(stage: Stage) -> None:
     async with stage.monitor():
         headers = {**DEMO, "Accept-Language": "ko"}
-        body = payload("nobody-here", "firing")
+        body = payload("no-such-tenant", "firing")
         answer = await stage.gateway.http.post("/webhooks/tenant-alert", json=body, headers=headers)
-    assert answer.json()["ignored"] == [{"index": 0, "reason": "테넌트 'nobody-here'이(가) 없습니다"}]
+    assert answer.json()["ignored"] == [{"index": 0, "reason": "테넌트 'no-such-tenant'이(가) 없습니다"}]

@@ -66,7 +66,7 @@ class AlertmanagerPayload(Model):
 
     version: Literal["4"]
     group_key: str = Field(default="", alias="groupKey", max_length=_LONGEST)
-    truncated_alerts: int = Field(default=0, ge=0, alias="truncatedAlerts")
+    truncated_alerts: int = Field(default=0, ge=0, le=2**62, alias="truncatedAlerts")
     """Alerts that Alertmanager left out, by `max_alerts` of its receiver."""
     status: Literal["firing", "resolved"]
     receiver: str = Field(default="", max_length=_LONGEST)

@@ -131,27 +131,27 @@ async def remember_resolved(connection: AsyncConnection, transitions: Iterable[T
 
 def event_of(transition: Transition) -> AlertEvent:
     """The event that tells of a transition."""
-    model = AlertRaised if transition.state == "firing" else AlertResolved
-    return model(
-        tenant_id=transition.tenant_id,
-        alert_id=transition.alert_id,
-        fingerprint=transition.fingerprint,
-        name=transition.name,
-        severity=transition.severity,
-        type=transition.type,
-        message=transition.summary.english,
-        message_id=transition.summary.message,
-        metric=transition.metric,
-        current_value=transition.value,
-        threshold=transition.threshold,
-        condition=transition.condition,
-        labels=dict(transition.labels),
-        runbook=transition.runbook,
-        muted_by=transition.muted_by,
-        incident_id=transition.incident_id,
-        inhibited_by=transition.inhibited_by,
-        time=transition.at,
-    )
+    fields: dict[str, Any] = {
+        "tenant_id": transition.tenant_id,
+        "alert_id": transition.alert_id,
+        "fingerprint": transition.fingerprint,
+        "name": transition.name,
+        "severity": transition.severity,
+        "type": transition.type,
+        "message": transition.summary.english,
+        "message_id": transition.summary.message,
+        "metric": transition.metric,
+        "current_value": transition.value,
+        "threshold": transition.threshold,
+        "condition": transition.condition,
+        "labels": dict(transition.labels),
+        "runbook": transition.runbook,
+        "muted_by": transition.muted_by,
+        "incident_id": transition.incident_id,
+        "inhibited_by": transition.inhibited_by,
+        "time": transition.at,
+    }
+    return AlertRaised(**fields) if transition.state == "firing" else AlertResolved(**fields)
 
 
 async def _write(connection: AsyncConnection, transitions: Sequence[Transition]) -> list[Transition]:

@@ -15,8 +15,8 @@ from tests.support.polling import eventually
 INSERT = """
     INSERT INTO alerts (alert_id, tenant_id, name, fingerprint, labels, severity, type, state, condition, metric, value,
         threshold, summary, began, fired_at)
-    SELECT $1, id, $3, 'f-' || $1, '{"team": "voice"}', $4, 'resource_usage', $5, 'cpu_usage > 80', 'cpu', 85.2, 80,
-        'CPU use is above 80 %', $6, $6
+    SELECT CAST($1 AS text), id, $3, 'f-' || CAST($1 AS text), '{"team": "voice"}', $4, 'resource_usage', $5,
+        'cpu_usage > 80', 'cpu', 85.2, 80, 'CPU use is above 80 %', $6, $6
     FROM tenants WHERE tenant_id = $2
 """
 
@@ -78,7 +78,7 @@ async def test_active_alerts_are_those_that_fire_with_the_critical_ones_first(ga
 
 
 async def test_active_alerts_of_an_unknown_tenant_are_not_found(gateway: Gateway) -> None:
-    answer = await gateway.http.get("/tenants/nobody/alerts/active", headers=mode_header(Mode.DEMO))
+    answer = await gateway.http.get("/tenants/no-such-tenant/alerts/active", headers=mode_header(Mode.DEMO))
     error_of(answer, 404, "TENANT_NOT_FOUND")
 
 
@@ -159,7 +159,7 @@ async def test_a_client_that_was_away_for_too_long_is_told(gateway: Gateway) -> 
 
 
 async def test_a_socket_of_a_tenant_that_does_not_exist_is_closed(gateway: Gateway) -> None:
-    async with gateway.socket("/ws/alerts/nobody?demo=true") as socket:
+    async with gateway.socket("/ws/alerts/no-such-tenant?demo=true") as socket:
         with pytest.raises(ConnectionClosed) as closed:
             await socket.next()
     assert closed.value.rcvd is not None

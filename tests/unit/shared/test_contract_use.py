@@ -23,8 +23,6 @@ from tools.settings_page import FILE, SECTIONS, settings
 pytestmark = pytest.mark.slow
 
 OPEN: dict[str, str] = {
-    "subject alert.raised: monitor doesn't publish it": "alerts",
-    "subject alert.resolved: monitor doesn't publish it": "alerts",
     "subject incident.opened: monitor doesn't publish it": "alerts",
     "subject incident.changed: monitor doesn't publish it": "alerts",
     "subject incident.closed: monitor doesn't publish it": "alerts",
