@@ -2,7 +2,10 @@
 
 import importlib.resources
 import runpy
+import subprocess
+import sys
 from collections.abc import Callable
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -15,13 +18,12 @@ divide: Callable[[Path, Path, Path], None] = runpy.run_path(str(ROOT / "deploy/i
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Path:
-    """An environment as pip leaves it: the interpreter's files, a package with a script, and one more."""
+    """An environment as pip leaves it without compiling: the interpreter's files, a package with a script, one more."""
     folder = tmp_path / "ecp"
     (folder / "bin").mkdir(parents=True)
     (folder / "pyvenv.cfg").write_text("home = /usr/local/bin\n")
     (folder / "bin/python").symlink_to("/usr/local/bin/python3")
-    compiled = "orjson/__pycache__/__init__.cpython-311.pyc"
-    install(folder, "orjson", "orjson/__init__.py", compiled, "../../../bin/orjson")
+    install(folder, "orjson", "orjson/__init__.py", "../../../bin/orjson")
     install(folder, "Typing_Extensions", "typing_extensions.py")
     (folder / "lib64").symlink_to("lib")
     return folder
@@ -50,7 +52,7 @@ def divided(environment: Path, **locks: str) -> Path:
 def test_an_environment_has_the_files_of_its_packages_and_no_others(environment: Path) -> None:
     made = divided(environment, gateway="orjson==1.0 \\\n    --hash=sha256:00\n", cli="typing-extensions==1.0\n")
 
-    assert (made / "gateway" / SITE / "orjson/__pycache__/__init__.cpython-311.pyc").is_file()
+    assert Path(cache_from_source(made / "gateway" / SITE / "orjson/__init__.py")).is_file()
     assert (made / "gateway/bin/orjson").is_file()
     assert not (made / "gateway" / SITE / "typing_extensions.py").exists()
     assert (made / "cli" / SITE / "typing_extensions.py").is_file()
@@ -72,11 +74,28 @@ def test_what_no_image_uses_is_left_out(environment: Path) -> None:
     schemas = "kubernetes_validate/kubernetes-json-schema/v1.33.0-local"
     install(environment, "kubernetes-validate", f"{schemas}/_definitions.json", f"{schemas}/pod-v1.json")
     install(environment, "numpy", "numpy/__init__.py", "numpy/lib/tests/test_io.py", "numpy/testing/__init__.py")
+    models = "kubernetes/aio/client/models"
+    install(environment, "kubernetes", f"{models}/__init__.py", f"{models}/v1_pod.py", "kubernetes/client/api/apps.py")
 
-    made = divided(environment, manifest="kubernetes-validate==1.0\nnumpy==1.0\n") / "manifest" / SITE
+    lock = "kubernetes-validate==1.0\nnumpy==1.0\nkubernetes==1.0\n"
+    made = divided(environment, manifest=lock) / "manifest" / SITE
 
     assert [path.name for path in made.rglob("*.json")] == ["_definitions.json"]
     assert {path.parent.name for path in made.rglob("numpy/**/*.py")} == {"numpy", "testing"}
+    assert [path.name for path in made.rglob("kubernetes/**/*.py")] == ["__init__.py"]
+    assert not list((environment / SITE / "kubernetes").rglob("v1_pod*.pyc"))
+
+
+@pytest.mark.slow
+def test_the_services_import_none_of_the_classes_that_images_lack() -> None:
+    program = """
+import sys, services.deployer.app, services.monitor.app, kubernetes.aio.config, kubernetes.aio.dynamic
+print([name for name in sys.modules if name.startswith("kubernetes.") and name.count(".") > 2
+       and name.split(".")[-2] in ("models", "api")])
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_definitions_of_every_kubernetes_version_stay(environment: Path) -> None:
