@@ -154,7 +154,7 @@ async def test_a_system_may_have_any_inbox_because_it_is_alone_in_its_account(bu
     assert received == []
 
 
-@pytest.mark.parametrize("login", ["", "gateway:wrong@", "nobody:x@"], ids=["none", "wrong password", "unknown user"])
+@pytest.mark.parametrize("login", ["", "gateway:wrong@", "stranger:x@"], ids=["none", "wrong password", "unknown user"])
 async def test_without_a_login_nothing_can_be_asked(bus: Bus, login: str) -> None:
     async def ignore(error: Exception) -> None:
         """The caller gets it, too."""
