@@ -51,6 +51,11 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "audit_seals": {GATEWAY: _READ},
     "audit_chain": {GATEWAY: _READ},
     "settings_versions": {GATEWAY: f"{_READ}, INSERT (version, content, changed_by, request_id)"},
+    "incidents": {GATEWAY: _READ, MONITOR: _OWN},
+    "incident_alerts": {GATEWAY: _READ, MONITOR: _OWN},
+    "incident_entries": {GATEWAY: _READ, MONITOR: _OWN},
+    "silences": {MONITOR: _OWN},
+    "recurring_maintenance": {MONITOR: _OWN},
     "alembic_version": {GATEWAY: _READ, MONITOR: _READ},
 }
 SEQUENCES: Mapping[str, Iterable[str]] = {"tenants_id_seq": [GATEWAY], "services_id_seq": [GATEWAY]}

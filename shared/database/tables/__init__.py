@@ -22,16 +22,27 @@
     alerts                            each firing of an alert, from its pending time until it is resolved and after
     alert_positions                   how far the evaluation of each shard has read the samples
     recoveries                        restarts of tenants that were reported as down, and what they brought
+    incidents ── incident_alerts, incident_entries      alerts with one cause, and what was done about them
+    silences                          what isn't notified of
+    recurring_maintenance             maintenance that repeats; its windows are in maintenance_windows
     monitor_outbox                    events of the monitor that are part of a transaction, until NATS has them
 
 The gateway writes all but what measures and alerts (`monitoring_*`, `availability_*`, `maintenance_windows`, `alert*`,
-`recoveries`), which is the monitor's. What creates them is `migrations/`; a test shows that both agree.
+`recoveries`, `incident*`, `silences`, `recurring_maintenance`), which is the monitor's. What creates them is
+`migrations/`; a test shows that both agree.
 """
 
 from shared.database.tables.access import api_keys, settings_versions, socket_tickets, tenant_access
 from shared.database.tables.alerts import alert_positions, alert_rules, alerts, monitor_outbox
 from shared.database.tables.audit import audit_chain, audit_events, audit_seals, audit_unsealed
 from shared.database.tables.columns import metadata
+from shared.database.tables.incidents import (
+    incident_alerts,
+    incident_entries,
+    incidents,
+    recurring_maintenance,
+    silences,
+)
 from shared.database.tables.messages import idempotency_keys, outbox, stream_positions
 from shared.database.tables.observations import (
     availability_runs,
@@ -67,6 +78,9 @@ __all__ = [
     "deployment_reports",
     "deployments",
     "idempotency_keys",
+    "incident_alerts",
+    "incident_entries",
+    "incidents",
     "maintenance_windows",
     "metadata",
     "monitor_outbox",
@@ -76,8 +90,10 @@ __all__ = [
     "operation_durations",
     "outbox",
     "recoveries",
+    "recurring_maintenance",
     "services",
     "settings_versions",
+    "silences",
     "socket_tickets",
     "stream_positions",
     "tenant_access",

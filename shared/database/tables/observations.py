@@ -75,6 +75,8 @@ maintenance_windows = Table(
     timestamp("ended", nullable=False, default=False),
     Column("reason", Text, nullable=False, server_default=""),
     timestamp("created_at", nullable=False),
+    Column("recurring_id", String(64)),  # NULL: announced by itself
+    Index("maintenance_windows_ended", "ended"),
 )
 
 monitoring_rollups = Table(
