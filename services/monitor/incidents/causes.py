@@ -1,0 +1,107 @@
+"""The cause of an alert, by its labels: alerts of a tenant with the same cause are one incident. Pure.
+
+It is the first of these that an alert has:
+
+    label `incident`     whatever the rule's author groups by
+    availability         the tenant as a whole: it is down, its recovery failed, its error budget burns or is spent
+    label `node`         of an alert about the node itself
+    label `service`, `deployment`, `statefulset`, `pod`, `namespace`, `node`
+    its name             rules about nothing in particular are incidents of their own
+
+`inhibition` connects more: what a node that is down explains is of the same incident, whatever its own cause.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from shared.alerts.rule import SEVERITIES, Severity
+
+AVAILABILITY = "availability"
+GROUP_LABEL = "incident"
+SCOPE_LABEL = "scope"
+_PARTS = ("service", "deployment", "statefulset", "pod", "namespace", "node")
+_BURNS = frozenset({"error_budget_burn", "sla_violated"})
+"""Types of alerts that follow from whatever is down."""
+_OF_TENANT = frozenset({"ECPRecoveryFailed"})
+"""Names of alerts about the tenant as a whole that explain no others."""
+
+
+class Scope(IntEnum):
+    """How much is down where an alert fires. What is larger explains what is smaller."""
+
+    PART = 0
+    SERVICE = 1
+    NAMESPACE = 2
+    NODE = 3
+
+
+_SCOPES = {"service": Scope.SERVICE, "namespace": Scope.NAMESPACE, "node": Scope.NODE}
+"""Values of the label `scope`."""
+_NAMES = {
+    "service_down": Scope.SERVICE,
+    "ECPServiceDown": Scope.SERVICE,
+    "ServiceDown": Scope.SERVICE,
+    "ECPTenantDown": Scope.NAMESPACE,
+    "ECPNamespaceDown": Scope.NAMESPACE,
+    "NamespaceDown": Scope.NAMESPACE,
+    "ECPNodeDown": Scope.NODE,
+    "NodeDown": Scope.NODE,
+    "KubeNodeNotReady": Scope.NODE,
+    "KubeNodeUnreachable": Scope.NODE,
+}
+"""Names and types of alerts that tell it without that label: ours, and those of kube-prometheus."""
+
+
+@dataclass(frozen=True, slots=True)
+class CausedAlert:
+    """An alert as grouping sees it."""
+
+    fingerprint: str
+    name: str
+    severity: Severity
+    labels: Mapping[str, str] = field(default_factory=dict)
+    type: str = "custom"
+
+    @property
+    def scope(self) -> Scope:
+        """How much is down."""
+        told = _SCOPES.get(self.labels.get(SCOPE_LABEL, ""))
+        if told is not None:
+            return told
+        return _NAMES.get(self.name, _NAMES.get(self.type, Scope.PART))
+
+    @property
+    def is_source(self) -> bool:
+        """Whether it may explain others."""
+        return self.scope is not Scope.PART
+
+    @property
+    def is_burn(self) -> bool:
+        """Whether it is about the error budget, which follows from whatever is down."""
+        return self.type in _BURNS
+
+    @property
+    def urgency(self) -> int:
+        """Higher is more urgent."""
+        return urgency(self.severity)
+
+
+def urgency(severity: Severity) -> int:
+    """A number that is higher for what is more urgent."""
+    return len(SEVERITIES) - SEVERITIES.index(severity)
+
+
+def cause_of(alert: CausedAlert) -> str:
+    """The alert's cause, such as `service=callbot`; at most 400 characters."""
+    labels = alert.labels
+    if labels.get(GROUP_LABEL):
+        return f"{GROUP_LABEL}={labels[GROUP_LABEL]}"
+    if alert.scope is Scope.NODE and labels.get("node"):
+        return f"node={labels['node']}"
+    if alert.is_burn or alert.scope is Scope.NAMESPACE or alert.name in _OF_TENANT:
+        return AVAILABILITY
+    for label in _PARTS:
+        if labels.get(label):
+            return f"{label}={labels[label]}"
+    return f"alert={alert.name}"
