@@ -7,9 +7,11 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Path, Query
 from pydantic import AfterValidator, BeforeValidator
 from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
 
-from services.gateway.http.errors import deployment_not_found, tenant_not_found
-from shared.messages import sentence, unfit
+from services.gateway.http.errors import deployment_not_found, invalid, tenant_not_found
+from shared.messages import sentence, sentence_of, unfit
+from shared.tenants import check_time_zone
 
 LONGEST_ID = 100
 """Characters of an id in a path."""
@@ -68,6 +70,14 @@ def _check_year(value: datetime) -> datetime:
     if not _YEARS[0] <= value.year <= _YEARS[1]:
         raise unfit(_NOT_A_MOMENT)
     return value
+
+
+def time_zone_parameter(name: str | None) -> str | None:
+    """The time zone of a query. Raises Refused for one that doesn't exist."""
+    try:
+        return None if name is None else check_time_zone(name)
+    except PydanticCustomError as error:
+        raise invalid("time_zone", sentence_of(error)) from error
 
 
 TenantPath = Annotated[str, Depends(_tenant_id)]

@@ -1,11 +1,9 @@
 """The texts of SLA reports: English by name; other languages are in the translations, under `sla-<name>`. Pure."""
 
-from typing import Any
-
 from services.gateway.http.language import Translator
-from shared.messages import Message
+from services.gateway.http.page_texts import DURATIONS, PageTexts
 
-ENGLISH = {
+ENGLISH = DURATIONS | {
     "title": "SLA report: {name}",
     "day": "day",
     "week": "week",
@@ -62,48 +60,20 @@ ENGLISH = {
     "no-requests": "No requests were counted.",
     "few-requests": "Too few requests to judge by.",
     "not-ended": "The period hasn't ended yet.",
-    "days": "{count} d",
-    "hours": "{count} h",
-    "minutes": "{count} min",
-    "seconds": "{count} s",
 }
 OF_REPORTS = "sla-"
 """The beginning of a report's message ids."""
 _ROLLING = {"day": "last-day", "week": "last-week", "month": "last-month"}
-_UNITS = {"days": 86_400, "hours": 3600, "minutes": 60, "seconds": 1}
 
 
-class ReportTexts:
+class ReportTexts(PageTexts):
     """The texts of one language."""
 
     def __init__(self, translator: Translator) -> None:
-        self.language = translator.language
-        self._translator = translator
-
-    def __call__(self, name: str, /, **values: Any) -> str:
-        """The text of this name in this language, with `values` filled in."""
-        shown = {name: str(value) for name, value in values.items()}
-        english = ENGLISH[name].format_map(shown)
-        return self._translator.text(english, Message(id=f"{OF_REPORTS}{name}", params=shown))
+        super().__init__(translator, ENGLISH, OF_REPORTS)
 
     def period(self, name: str, *, rolling: bool) -> str:
         """The name of a period: `month`, or `the last 30 days` if it is rolling."""
         if not rolling:
             return self(name)
         return self(_ROLLING[name]) if name in _ROLLING else self("last-period", period=name)
-
-    def duration(self, seconds: float | None) -> str:
-        """`3 d 4 h`, `12 min 5 s`: the two largest units."""
-        if seconds is None:
-            return "–"
-        shown = []
-        left = round(seconds)
-        for unit, length in _UNITS.items():
-            count, left = divmod(left, length)
-            if count:
-                shown.append(self(unit, count=count))
-        return " ".join(shown[:2]) or self("seconds", count=0)
-
-    def percent(self, value: float | None) -> str:
-        """Truncated, not rounded: 99.9996 is not 100."""
-        return self("unknown") if value is None else f"{int(value * 1000) / 1000:.3f} %"

@@ -3,11 +3,9 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic_core import PydanticCustomError
 
-from services.gateway.http.errors import invalid
 from services.gateway.http.language import translator
-from services.gateway.http.parameters import CalendarDay, TenantPath
+from services.gateway.http.parameters import CalendarDay, TenantPath, time_zone_parameter
 from services.gateway.http.schemas import answers
 from services.gateway.mode_context import CurrentMode
 from services.gateway.sla import report_page
@@ -15,9 +13,7 @@ from services.gateway.sla.commands import MaintenanceCommands
 from services.gateway.sla.queries import SlaQueries
 from services.gateway.sla.report_csv import write_csv
 from services.gateway.sla.schemas import MaintenanceWindows, SlaAnalysis, SlaAnswer
-from shared.messages import sentence_of
 from shared.rpc import AnnouncedWindow, MaintenanceRequest, SlaReport, SlaReportRequest
-from shared.tenants import check_time_zone
 
 router = APIRouter()
 _LONGEST_ZONE = 50
@@ -86,7 +82,7 @@ async def get_sla_report(
         period=period,
         day=day,
         rolling=rolling,
-        time_zone=_zone(time_zone),
+        time_zone=time_zone_parameter(time_zone),
         target=target,
         by=by,
     )
@@ -151,10 +147,3 @@ async def cancel_maintenance(tenant_id: TenantPath, window_id: WindowPath, comma
     """A window that has begun ends now; one that has ended stays unchanged."""
     reply = await commands.cancel(tenant_id, window_id)
     return MaintenanceWindows(tenant_id=tenant_id, windows=reply.windows)
-
-
-def _zone(name: str | None) -> str | None:
-    try:
-        return None if name is None else check_time_zone(name)
-    except PydanticCustomError as error:
-        raise invalid("time_zone", sentence_of(error)) from error
