@@ -21,6 +21,7 @@ STATUS: dict[str, int] = {
     "NOT_FOUND": 404,
     "TENANT_NOT_FOUND": 404,
     "DEPLOYMENT_NOT_FOUND": 404,
+    "INCIDENT_NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
     "REQUEST_TIMEOUT": 408,
     "CONFLICT": 409,
@@ -73,6 +74,15 @@ def deployment_not_found(deployment_id: str) -> Refused:
         f"there is no deployment {deployment_id!r} in this mode",
         code="DEPLOYMENT_NOT_FOUND",
         details={"deployment_id": deployment_id},
+    )
+
+
+def incident_not_found(incident_id: str) -> Refused:
+    """INCIDENT_NOT_FOUND for this id."""
+    return Refused(
+        f"there is no incident {incident_id!r} in this mode",
+        code="INCIDENT_NOT_FOUND",
+        details={"incident_id": incident_id},
     )
 
 

@@ -12,6 +12,7 @@ from pydantic_core.core_schema import ErrorType
 
 from services.gateway.http.errors import STATUS
 from services.gateway.http.translations import Translations, korean
+from services.gateway.incidents import post_mortem_texts
 from services.gateway.sla.report_texts import ENGLISH, OF_REPORTS
 from services.manifest.validation import CODES
 from tests.support.message_ids import ROOT, emitted, finding_params
@@ -30,6 +31,7 @@ _DETAILS = {
     "TENANT_ALREADY_EXISTS": {"tenant_id", "existing_status"},
     "INSUFFICIENT_RESOURCES": {"target", "tenant_id"},
     "DEPLOYMENT_NOT_FOUND": {"deployment_id"},
+    "INCIDENT_NOT_FOUND": {"incident_id"},
     "WORKER_UNAVAILABLE": {"dependency"},
     "DEPENDENCY_UNAVAILABLE": {"dependency"},
     "METHOD_NOT_ALLOWED": {"allowed"},
@@ -83,7 +85,8 @@ def placeholders(text: str) -> set[str]:
 MESSAGES = messages()
 EMITTED = emitted()
 FINDINGS = finding_params()
-REPORT = {f"{OF_REPORTS}{name}": placeholders(text) for name, text in ENGLISH.items()}
+PAGES = {OF_REPORTS: ENGLISH, post_mortem_texts.OF_POST_MORTEMS: post_mortem_texts.ENGLISH}
+REPORT = {f"{prefix}{name}": placeholders(text) for prefix, texts in PAGES.items() for name, text in texts.items()}
 PYDANTIC = {f"value-{kind}": _CONTEXT for kind in get_args(ErrorType)}
 ERRORS = {code: _DETAILS.get(code, set()) for code in STATUS.keys() - _ENGLISH_ONLY.keys()}
 
@@ -127,7 +130,7 @@ def test_a_finding_has_message_and_advice_in_korean(code: str) -> None:
     assert variables(message) - english - FINDINGS.get(code, FINDINGS[""]) == set()
 
 
-@pytest.mark.parametrize("message_id", sorted(MESSAGES.keys() - {"sla-span", "p95-changed"}))
+@pytest.mark.parametrize("message_id", sorted(MESSAGES.keys() - {"sla-span", "post-mortem-span", "p95-changed"}))
 def test_a_translation_is_korean(message_id: str) -> None:
     text = korean().translate(message_id, dict.fromkeys(variables(MESSAGES[message_id]), "1"))
     assert text is not None
