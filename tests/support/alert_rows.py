@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.monitor.alerts.marks import firing, mark
+from services.monitor.alerts.tenant_locks import lock_tenants
 from services.monitor.alerts.transition import AlertState, Transition, alert_id_of, fingerprint_of
 from services.monitor.incidents.listener import IncidentListener
 from services.monitor.silences.listener import SilenceListener
@@ -84,6 +85,7 @@ class AlertPath:
         """Store transitions with all that follows; what the next listener would get."""
         self.told.clear()
         async with self.database.begin() as connection:
+            await lock_tenants(connection, {each.tenant_id for each in transitions})
             for each in transitions:
                 await _store(connection, each)
             await self.pass_on(connection, transitions)

@@ -32,7 +32,7 @@ class NaiveIncidents:
     def apply(self, batch: Sequence[Transition]) -> None:
         """Apply a batch in which no alert occurs twice."""
         fires = [each for each in batch if each.state == "firing"]
-        for each in sorted(fires, key=lambda each: (-caused(each).scope, each.at, each.fingerprint)):
+        for each in sorted(fires, key=lambda each: (-caused(each).extent, each.at, each.fingerprint)):
             self._fire(each)
         for each in batch:
             if each.state == "resolved":

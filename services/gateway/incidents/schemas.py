@@ -133,7 +133,7 @@ class TimelineEntry(Model):
     comment: str | None = None
 
 
-class Incident(IncidentSummary):
+class IncidentDetail(IncidentSummary):
     """An incident with its alerts and its timeline, the oldest line first."""
 
     severity_by: str | None
@@ -144,7 +144,7 @@ class Incident(IncidentSummary):
     """At most the last 2,000 lines."""
 
 
-class Operation(Model):
+class IncidentOperation(Model):
     """What was done to the tenant while the incident lasted, or in the half hour before."""
 
     deployment_id: str
@@ -158,11 +158,11 @@ class Operation(Model):
 class PostMortem(Model):
     """What fired, what was done, and what it cost."""
 
-    incident: Incident
+    incident: IncidentDetail
     minutes: float
     """From opening to closing, or so far."""
     minutes_to_acknowledge: float | None
     cost: IncidentCost
-    operations: list[Operation]
+    operations: list[IncidentOperation]
     time_zone: str
     """Of the times on the printable page."""

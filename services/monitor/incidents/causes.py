@@ -27,7 +27,7 @@ _OF_TENANT = frozenset({"ECPRecoveryFailed"})
 """Names of alerts about the tenant as a whole that explain no others."""
 
 
-class Scope(IntEnum):
+class Extent(IntEnum):
     """How much is down where an alert fires. What is larger explains what is smaller."""
 
     PART = 0
@@ -36,19 +36,19 @@ class Scope(IntEnum):
     NODE = 3
 
 
-_SCOPES = {"service": Scope.SERVICE, "namespace": Scope.NAMESPACE, "node": Scope.NODE}
+_SCOPES = {"service": Extent.SERVICE, "namespace": Extent.NAMESPACE, "node": Extent.NODE}
 """Values of the label `scope`."""
 _NAMES = {
-    "service_down": Scope.SERVICE,
-    "ECPServiceDown": Scope.SERVICE,
-    "ServiceDown": Scope.SERVICE,
-    "ECPTenantDown": Scope.NAMESPACE,
-    "ECPNamespaceDown": Scope.NAMESPACE,
-    "NamespaceDown": Scope.NAMESPACE,
-    "ECPNodeDown": Scope.NODE,
-    "NodeDown": Scope.NODE,
-    "KubeNodeNotReady": Scope.NODE,
-    "KubeNodeUnreachable": Scope.NODE,
+    "service_down": Extent.SERVICE,
+    "ECPServiceDown": Extent.SERVICE,
+    "ServiceDown": Extent.SERVICE,
+    "ECPTenantDown": Extent.NAMESPACE,
+    "ECPNamespaceDown": Extent.NAMESPACE,
+    "NamespaceDown": Extent.NAMESPACE,
+    "ECPNodeDown": Extent.NODE,
+    "NodeDown": Extent.NODE,
+    "KubeNodeNotReady": Extent.NODE,
+    "KubeNodeUnreachable": Extent.NODE,
 }
 """Names and types of alerts that tell it without that label: ours, and those of kube-prometheus."""
 
@@ -64,17 +64,17 @@ class CausedAlert:
     type: str = "custom"
 
     @property
-    def scope(self) -> Scope:
+    def extent(self) -> Extent:
         """How much is down."""
         told = _SCOPES.get(self.labels.get(SCOPE_LABEL, ""))
         if told is not None:
             return told
-        return _NAMES.get(self.name, _NAMES.get(self.type, Scope.PART))
+        return _NAMES.get(self.name, _NAMES.get(self.type, Extent.PART))
 
     @property
     def is_source(self) -> bool:
         """Whether it may explain others."""
-        return self.scope is not Scope.PART
+        return self.extent is not Extent.PART
 
     @property
     def is_burn(self) -> bool:
@@ -97,9 +97,9 @@ def cause_of(alert: CausedAlert) -> str:
     labels = alert.labels
     if labels.get(GROUP_LABEL):
         return f"{GROUP_LABEL}={labels[GROUP_LABEL]}"
-    if alert.scope is Scope.NODE and labels.get("node"):
+    if alert.extent is Extent.NODE and labels.get("node"):
         return f"node={labels['node']}"
-    if alert.is_burn or alert.scope is Scope.NAMESPACE or alert.name in _OF_TENANT:
+    if alert.is_burn or alert.extent is Extent.NAMESPACE or alert.name in _OF_TENANT:
         return AVAILABILITY
     for label in _PARTS:
         if labels.get(label):

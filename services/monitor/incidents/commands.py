@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.monitor.alerts.tenant_locks import lock_tenants
 from services.monitor.clock import Now
 from services.monitor.incidents import actions, incident_store
 from services.monitor.incidents.cost import incident_not_found
@@ -39,7 +40,7 @@ class IncidentCommands:
 
     async def _open(self, connection: AsyncConnection, request: IncidentRequest) -> IncidentReply:
         tenant_id, severity = request.tenant_id or "", request.severity or "warning"
-        row_ids = await incident_store.lock(connection, [tenant_id])
+        row_ids = await lock_tenants(connection, [tenant_id])
         if tenant_id not in row_ids:
             raise Refused(
                 f"there is no tenant {tenant_id!r}", code="TENANT_NOT_FOUND", details={"tenant_id": tenant_id}
@@ -118,7 +119,7 @@ def _entry(incident: Incident, request: IncidentRequest, kind: EntryKind, what: 
 async def _locked(connection: AsyncConnection, incident_id: str) -> tuple[Incident, int]:
     """The incident, after waiting for others that work on its tenant's. Raises Refused (INCIDENT_NOT_FOUND)."""
     found = await incident_store.find(connection, incident_id)
-    if found is not None and await incident_store.lock(connection, [found[0].tenant_id]):
+    if found is not None and await lock_tenants(connection, [found[0].tenant_id]):
         found = await incident_store.find(connection, incident_id)
         if found is not None:
             return found

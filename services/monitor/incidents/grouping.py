@@ -91,7 +91,7 @@ class Grouping:
             incident_id=self._new_id(),
             tenant_id=transition.tenant_id,
             title=transition.summary,
-            title_scope=alert.scope,
+            title_scope=alert.extent,
             severity=alert.severity,
             worst=alert.severity,
             opened_at=transition.at,
@@ -105,8 +105,8 @@ class Grouping:
         incident.causes.add(cause_of(alert))
         earlier = incident.members.get(alert.fingerprint)
         incident.put(_member(alert, transition, earlier))
-        if alert.scope > incident.title_scope:
-            incident.title, incident.title_scope = transition.summary, alert.scope
+        if alert.extent > incident.title_scope:
+            incident.title, incident.title_scope = transition.summary, alert.extent
         self._journal.add(incident, entries.fired(incident, transition))
         self._raise(incident, alert.severity, transition.at)
 
@@ -252,4 +252,4 @@ def _without_repeats(transitions: Sequence[Transition]) -> Iterator[list[Transit
 def _first_fire_then_resolve(transition: Transition) -> tuple[bool, int, datetime, str]:
     alert = caused(transition)
     resolves = transition.state == "resolved"
-    return resolves, alert.scope if resolves else -alert.scope, transition.at, transition.fingerprint
+    return resolves, alert.extent if resolves else -alert.extent, transition.at, transition.fingerprint

@@ -1,6 +1,6 @@
 """The incidents of one database: read into the model that the pure parts change, and written again.
 
-One transaction at a time works on a tenant's incidents: `lock` waits for the others. So no incident is opened twice.
+One transaction at a time works on a tenant's incidents (`lock_tenants`), so that no incident is opened twice.
 """
 
 from collections import defaultdict
@@ -14,10 +14,6 @@ from services.monitor.incidents import rows
 from services.monitor.incidents.grouping import REOPENS_WITHIN
 from services.monitor.incidents.model import Entry, Incident
 
-_LOCK_CLASS = 0x1C1D
-"""The first of the two numbers of an advisory lock, which sets these locks apart; the second is the tenant's row."""
-_LOCK = text("SELECT pg_advisory_xact_lock(:lock, id) FROM unnest(CAST(:ids AS integer[])) AS id")
-_TENANTS = text("SELECT id, tenant_id FROM tenants WHERE tenant_id = ANY(:names) ORDER BY id FOR KEY SHARE")
 _INCIDENTS = text(f"""
     {rows.SELECT_INCIDENTS} FROM incidents JOIN tenants ON tenants.id = incidents.tenant_id
     WHERE incidents.tenant_id = ANY(:ids) AND (incidents.status <> 'closed' OR incidents.closed_at >= :since)
@@ -68,13 +64,6 @@ _ADD_ENTRY = text("""
 """)
 _COUNT_COMMENTS = text("SELECT count(*) FROM incident_entries WHERE incident_id = :incident_id AND kind = 'comment'")
 _FORGET = text("DELETE FROM incidents WHERE closed_at < :before")
-
-
-async def lock(connection: AsyncConnection, tenant_ids: Iterable[str]) -> dict[str, int]:
-    """Wait until no other transaction works on these tenants' incidents. Their row ids; an unknown one is left out."""
-    found = (await connection.execute(_TENANTS, {"names": sorted(set(tenant_ids))})).all()
-    await connection.execute(_LOCK, {"lock": _LOCK_CLASS, "ids": sorted(row.id for row in found)})
-    return {row.tenant_id: row.id for row in found}
 
 
 async def load(connection: AsyncConnection, row_ids: Collection[int], at: datetime) -> dict[str, list[Incident]]:

@@ -11,7 +11,7 @@ spent is never inhibited: it has consequences of its own.
 
 from collections.abc import Iterable
 
-from services.monitor.incidents.causes import CausedAlert, Scope
+from services.monitor.incidents.causes import CausedAlert, Extent
 
 _INSIDE_NAMESPACE = ("service", "deployment", "statefulset", "pod", "container")
 """Labels of what fires about a part of a namespace."""
@@ -20,13 +20,13 @@ _SPENT = "sla_violated"
 
 def explains(source: CausedAlert, target: CausedAlert) -> bool:
     """Whether `target` fires because of what `source` is about."""
-    if not source.is_source or source.scope <= target.scope:
+    if not source.is_source or source.extent <= target.extent:
         return False
-    if source.scope is Scope.NODE:
+    if source.extent is Extent.NODE:
         return _both_have_equal("node", source, target)
     if target.is_burn:
         return True
-    if source.scope is Scope.NAMESPACE:
+    if source.extent is Extent.NAMESPACE:
         return _is_inside(source, target)
     return _both_have_equal("service", source, target)
 
@@ -39,13 +39,13 @@ def inhibits(source: CausedAlert, target: CausedAlert) -> bool:
 def inhibitor_of(target: CausedAlert, sources: Iterable[CausedAlert]) -> CausedAlert | None:
     """Which of the alerts that fire inhibits `target`: that of the largest scope, then the first by fingerprint."""
     found = [each for each in sources if inhibits(each, target)]
-    return min(found, key=lambda each: (-each.scope, each.fingerprint), default=None)
+    return min(found, key=lambda each: (-each.extent, each.fingerprint), default=None)
 
 
 def _is_inside(source: CausedAlert, target: CausedAlert) -> bool:
     """Whether the target is about a part of the source's namespace; one that names none is in the tenant's own."""
     name, other = source.labels.get("namespace"), target.labels.get("namespace")
-    is_part = target.scope is Scope.SERVICE or any(target.labels.get(label) for label in _INSIDE_NAMESPACE)
+    is_part = target.extent is Extent.SERVICE or any(target.labels.get(label) for label in _INSIDE_NAMESPACE)
     return is_part and (not name or not other or name == other)
 
 

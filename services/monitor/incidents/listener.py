@@ -7,6 +7,7 @@ from itertools import chain
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.monitor.alerts.tenant_locks import lock_tenants
 from services.monitor.alerts.transition import Transition
 from services.monitor.incidents import incident_store
 from services.monitor.incidents.events import events_of
@@ -41,7 +42,7 @@ class IncidentListener:
         """
         if not transitions:
             return transitions
-        row_ids = await incident_store.lock(connection, {each.tenant_id for each in transitions})
+        row_ids = await lock_tenants(connection, {each.tenant_id for each in transitions})
         earliest = min(each.at for each in transitions)
         known = await incident_store.load(connection, row_ids.values(), earliest)
         journal = Journal()

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.monitor.alerts.tenant_locks import lock_tenants
 from services.monitor.alerts.transition import Transition
 from services.monitor.clock import Now
 from services.monitor.silences import silence_store
@@ -22,7 +23,7 @@ PassOn = Callable[[AsyncConnection, Sequence[Transition]], Awaitable[None]]
 EVERY = 5.0
 """Seconds between two looks: how late an alert is passed on at most."""
 _ALONE = text("SELECT pg_try_advisory_xact_lock(:lock)")
-_LOCK = 0x51E7CE
+_LOCK = 0x6563_7012
 
 
 class SilenceEndings:
@@ -47,11 +48,12 @@ class SilenceEndings:
         if not alerts:
             return 0
         silences, windows = await silence_store.muting(connection, {each.alert.tenant_id for each in alerts}, at)
-        changed = [
-            each.fingerprint
+        changed = {
+            each.fingerprint: each.alert.tenant_id
             for each in alerts
             if muted_by(each.alert, at, silences=silences, windows=windows) != each.muted_by
-        ]
+        }
         if changed:
-            await self._pass_on(connection, await self._firing(connection, changed))
+            await lock_tenants(connection, changed.values())
+            await self._pass_on(connection, await self._firing(connection, sorted(changed)))
         return len(changed)

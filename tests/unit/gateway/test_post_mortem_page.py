@@ -10,7 +10,13 @@ import pytest
 from services.gateway.http.language import Translator
 from services.gateway.http.request_context import Language
 from services.gateway.incidents.post_mortem_page import POLICY, write
-from services.gateway.incidents.schemas import Incident, IncidentAlert, Operation, PostMortem, TimelineEntry
+from services.gateway.incidents.schemas import (
+    IncidentAlert,
+    IncidentDetail,
+    IncidentOperation,
+    PostMortem,
+    TimelineEntry,
+)
 from shared.rpc.incidents import IncidentCost
 from tests.support.html_pages import check_page
 
@@ -42,7 +48,7 @@ def alert(**fields: Any) -> IncidentAlert:
     return IncidentAlert.model_validate(given | fields)
 
 
-def incident(**fields: Any) -> Incident:
+def incident(**fields: Any) -> IncidentDetail:
     alerts = [alert(), alert(muted_by="silence-1"), alert(inhibited_by="f", resolved_at=None)]
     given = {
         "incident_id": "incident-1",
@@ -67,10 +73,10 @@ def incident(**fields: Any) -> Incident:
             TimelineEntry(time=START, kind="assigned", author="ecp", text="lee", comment="kim & lee"),
         ],
     }
-    return Incident.model_validate(given | fields)
+    return IncidentDetail.model_validate(given | fields)
 
 
-def post_mortem(found: Incident, **fields: Any) -> PostMortem:
+def post_mortem(found: IncidentDetail, **fields: Any) -> PostMortem:
     cost = IncidentCost(
         since=START - 5 * MINUTE,
         until=START + 90 * MINUTE,
@@ -81,7 +87,7 @@ def post_mortem(found: Incident, **fields: Any) -> PostMortem:
         budget_minutes=216,
         budget_percent=43.98,
     )
-    operation = Operation(
+    operation = IncidentOperation(
         deployment_id="dep-1",
         operation="restart",
         status="completed",
