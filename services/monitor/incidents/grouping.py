@@ -174,11 +174,16 @@ class Grouping:
         }
 
     def _marked(self, transition: Transition) -> Transition:
-        for incident in sorted(self._incidents.values(), key=lambda each: each.changed_at, reverse=True):
-            member = incident.members.get(transition.fingerprint)
-            if member is not None:
-                return replace(transition, incident_id=incident.incident_id, inhibited_by=member.inhibited_by)
-        return transition
+        """With the incident in which it fires, or the one in which it was resolved last."""
+        incident = self._holding(transition.fingerprint) or self._last_with(transition.fingerprint)
+        if incident is None:
+            return transition
+        member = incident.members[transition.fingerprint]
+        return replace(transition, incident_id=incident.incident_id, inhibited_by=member.inhibited_by)
+
+    def _last_with(self, fingerprint: str) -> Incident | None:
+        having = [each for each in self._incidents.values() if fingerprint in each.members]
+        return max(having, key=lambda each: each.members[fingerprint].fired_at, default=None)
 
 
 def caused(transition: Transition) -> CausedAlert:
