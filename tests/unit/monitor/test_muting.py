@@ -21,7 +21,11 @@ WEEKENDS = Recurrence(days=("sat", "sun"), start="00:00", duration="24h")
 
 
 def rule(*, recurrence: Recurrence | None = None, end: datetime | None = NOW + HOUR, **fields: Any) -> SilenceRule:
-    given = {"tenant_id": "acme", "matchers": (Matcher(label="alertname", value="cpu"),), "start": NOW}
+    given: dict[str, Any] = {
+        "tenant_id": "acme",
+        "matchers": (Matcher(label="alertname", value="cpu"),),
+        "start": NOW,
+    }
     return SilenceRule(silence_id="silence-1", end=end, recurrence=recurrence, zone="UTC", **(given | fields))
 
 
