@@ -115,7 +115,8 @@ async def test_random_transitions_are_stored_as_the_naive_model_groups_them(stag
         rows = await stage.rows(
             "SELECT array_agg(fingerprint) AS names FROM incident_alerts"
             " JOIN incidents USING (incident_id) JOIN tenants ON tenants.id = incidents.tenant_id"
-            " WHERE tenants.tenant_id = :tenant_id AND resolved_at IS NULL AND status <> 'closed' GROUP BY incident_id"
+            " WHERE tenants.tenant_id = :tenant_id AND resolved_at IS NULL AND incidents.status <> 'closed'"
+            " GROUP BY incident_id"
         )
         assert {frozenset(row.names) for row in rows} == naive.partition()
 
