@@ -136,7 +136,15 @@ ACCESS: dict[str, Access] = {
             Subject.INCIDENT_CLOSED,
         ),
         consumes=(MONITOR_STORES, MONITOR_STORES_SLICES, MONITOR_INGESTS_OUTSIDE),
-        answers=(Rpc.SLA_REPORT, Rpc.MAINTENANCE, Rpc.RECEIVE_ALERTS),
+        answers=(
+            Rpc.SLA_REPORT,
+            Rpc.MAINTENANCE,
+            Rpc.RECEIVE_ALERTS,
+            Rpc.INCIDENTS,
+            Rpc.INCIDENT_COST,
+            Rpc.SILENCES,
+            Rpc.RECURRING_MAINTENANCE,
+        ),
         # To restart a tenant that is down is an operation, which the gateway gives a generation.
         requests=(Rpc.RESTART,),
         keeps=(Bucket.LEASES,),

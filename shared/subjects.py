@@ -111,6 +111,10 @@ class Rpc(StrEnum):
     MAINTENANCE = "rpc.maintenance"  # monitor
     RECEIVE_ALERTS = "rpc.receive_alerts"  # monitor
     RESTART = "rpc.restart"  # gateway
+    INCIDENTS = "rpc.incidents"  # monitor
+    INCIDENT_COST = "rpc.incident_cost"  # monitor
+    SILENCES = "rpc.silences"  # monitor
+    RECURRING_MAINTENANCE = "rpc.recurring_maintenance"  # monitor
 
 
 class Stream(StrEnum):

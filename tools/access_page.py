@@ -97,6 +97,8 @@ _SCOPES: Mapping[Scope, str] = {
     Scope.NONE: "",
     Scope.TENANT: "that of the path",
     Scope.DEPLOYMENT: "that of the deployment",
+    Scope.INCIDENT: "that of the incident",
+    Scope.BODY: "that of the body",
     Scope.NAMESPACE: "that of the namespace",
     Scope.VISIBLE: "listed",
 }

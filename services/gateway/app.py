@@ -56,6 +56,7 @@ from services.gateway.http.translations import korean
 from services.gateway.http.unknown_fields import UnknownFields
 from services.gateway.http.write_check import WriteCheck
 from services.gateway.inbound.handlers import execute
+from services.gateway.incidents import routes as incidents
 from services.gateway.ingest.handlers import fail_dead_letter, project, store_sla
 from services.gateway.keys import routes as keys_routes
 from services.gateway.keys.verifier import KeyVerifier
@@ -70,6 +71,7 @@ from services.gateway.outbox.drainer import OutboxDrainer
 from services.gateway.recommendations import routes as recommendations
 from services.gateway.settings import GatewaySettings
 from services.gateway.settings_api import routes as settings_api
+from services.gateway.silences import routes as silences
 from services.gateway.sla import routes as sla
 from services.gateway.socket_tickets import routes as socket_tickets
 from services.gateway.socket_tickets.verifier import TicketVerifier
@@ -114,9 +116,11 @@ _FEATURES: tuple[APIRouter, ...] = (
     monitoring.router,
     manifests.router,
     recommendations.router,
+    silences.router,
     sla.router,
     active_alerts.router,
     alert_intake.router,
+    incidents.router,
     dashboards.router,
     audit.router,
     settings_api.router,

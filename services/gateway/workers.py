@@ -32,6 +32,13 @@ from shared.rpc import (
     ValidateReply,
     ValidateRequest,
 )
+from shared.rpc.incidents import IncidentCost, IncidentCostRequest, IncidentReply, IncidentRequest
+from shared.rpc.silences import (
+    RecurringMaintenanceReply,
+    RecurringMaintenanceRequest,
+    SilencesReply,
+    SilencesRequest,
+)
 from shared.sizing import Sizing
 from shared.subjects import Mode, Rpc
 from shared.tenants import Model, TenantSpec
@@ -87,6 +94,18 @@ class WorkerClient:
 
     async def receive_alerts(self, request: ReceiveAlertsRequest) -> ReceiveAlertsReply:
         return await self._call(Rpc.RECEIVE_ALERTS, request, ReceiveAlertsReply, timeout=_ALERTS_TIMEOUT)
+
+    async def incidents(self, request: IncidentRequest) -> IncidentReply:
+        return await self._call(Rpc.INCIDENTS, request, IncidentReply)
+
+    async def incident_cost(self, request: IncidentCostRequest) -> IncidentCost:
+        return await self._call(Rpc.INCIDENT_COST, request, IncidentCost, timeout=_REPORT_TIMEOUT)
+
+    async def silences(self, request: SilencesRequest) -> SilencesReply:
+        return await self._call(Rpc.SILENCES, request, SilencesReply)
+
+    async def recurring_maintenance(self, request: RecurringMaintenanceRequest) -> RecurringMaintenanceReply:
+        return await self._call(Rpc.RECURRING_MAINTENANCE, request, RecurringMaintenanceReply)
 
     async def room(self, request: RoomRequest) -> RoomReply:
         return await self._call(Rpc.ROOM, request, RoomReply)

@@ -12,6 +12,8 @@ from services.monitor.alerts.marks import firing
 from services.monitor.alerts.outbox_drainer import OutboxDrainer
 from services.monitor.alerts.transition import TransitionListener
 from services.monitor.clock import utc_now
+from services.monitor.incident_wiring import incident_events, incident_listeners
+from services.monitor.incidents.timeline import add_entry
 from services.monitor.mode_context import ModeContext
 from services.monitor.recovery.intake import AlertIntake
 from services.monitor.recovery.plan import RecoveryRules
@@ -33,7 +35,7 @@ _LOOK_AGAIN = timedelta(minutes=1)
 
 def listeners(context: ModeContext, settings: MonitorSettings) -> Sequence[TransitionListener]:
     """What takes part in each transaction of alerts, in this order: silences, incidents, notifications."""
-    return []
+    return [*incident_listeners(incident_events(context.mode))]
 
 
 def alert_store(context: ModeContext, settings: MonitorSettings) -> AlertStore:
@@ -63,6 +65,8 @@ def recovery_alerts(store: AlertStore) -> RecoveryAlerts:
 
 
 async def _note(connection: AsyncConnection, incident_id: str, what: Sentence, at: datetime) -> None:
+    """Add a step to the timeline of the incident."""
+    await add_entry(connection, incident_id, kind="recovery", what=what, at=at)
     _log.info(what.english, action="recovery", incident_id=incident_id, time=at.isoformat())
 
 

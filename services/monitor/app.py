@@ -26,6 +26,7 @@ from services.monitor.handlers import (
     store_sample,
     store_samples,
 )
+from services.monitor.incident_wiring import IncidentParts, incident_events, run_incidents
 from services.monitor.mode_context import SAMPLING, ModeContext, mode_context, observed_endpoint, observed_target
 from services.monitor.reports.reporter import Reporter
 from services.monitor.reports.sla_report import SlaReports
@@ -89,6 +90,8 @@ def build(
     senders = SampleSenders(OutsideSystems(settings.outside_roles_path), bases)
     _handle(worker, stores, senders, settings)
     _receive_alerts(worker, contexts, stores, settings)
+    parts = {mode: _incident_parts(context, stores[mode]) for mode, context in contexts.items()}
+    run_incidents(worker, parts, retention=timedelta(days=settings.retention_days))
     worker.closes(databases.dispose)
     return worker
 
@@ -232,6 +235,16 @@ def _handle(
     worker.on(MONITOR_INGESTS_OUTSIDE, partial(ingest_sample, buses=buses, senders=senders, retention=retention))
     worker.answer(Rpc.SLA_REPORT, SlaReportRequest, partial(answer_sla_report, reports=reports))
     worker.answer(Rpc.MAINTENANCE, MaintenanceRequest, partial(answer_maintenance, windows=windows))
+
+
+def _incident_parts(context: ModeContext, stores: ModeStores) -> IncidentParts:
+    return IncidentParts(
+        database=context.database,
+        availability=stores.availability,
+        maintenance=stores.maintenance,
+        add_events=incident_events(context.mode),
+        pass_on=stores.alerts.pass_on,
+    )
 
 
 def _receive_alerts(

@@ -39,6 +39,10 @@ ANSWERED_BY: dict[Rpc, str] = {
     Rpc.MAINTENANCE: "monitor",
     Rpc.RECEIVE_ALERTS: "monitor",
     Rpc.RESTART: "gateway",
+    Rpc.INCIDENTS: "monitor",
+    Rpc.INCIDENT_COST: "monitor",
+    Rpc.SILENCES: "monitor",
+    Rpc.RECURRING_MAINTENANCE: "monitor",
 }
 
 

@@ -191,6 +191,22 @@ async def test_the_recovery_adds_to_the_timeline_once(stage: IncidentStage) -> N
         incident_id=incident.incident_id,
     )
     assert (row.author, row.text) == (ECP, "restarted callbot")
+    async with stage.database.begin() as connection:
+        await add_entry(connection, "incident-none", kind="recovery", what=sentence("test", "nothing"), at=START)
+
+
+async def test_what_is_added_to_a_merged_incident_is_in_the_one_that_it_is_part_of(stage: IncidentStage) -> None:
+    [pod] = await stage.path.apply(stage.alert("pod", node="n1", pod="p1"))
+    stage.clock.time += MINUTE
+    [other] = await stage.path.apply(stage.alert("pod", node="n1", pod="p2"))
+    await stage.path.apply(stage.alert("NodeDown", severity="critical", node="n1"))
+    assert pod.incident_id is not None
+    assert other.incident_id is not None
+    async with stage.database.begin() as connection:
+        what = sentence("test", "restarted callbot")
+        await add_entry(connection, other.incident_id, kind="recovery", what=what, at=stage.clock.time)
+    assert (await stage.timeline(pod.incident_id))[-1] == "recovery"
+    assert await stage.timeline(other.incident_id) == []
 
 
 async def test_an_incident_costs_its_downtime_in_minutes_and_in_budget(stage: IncidentStage) -> None:

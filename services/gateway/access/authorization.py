@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.gateway.access import repository
 from services.gateway.access.rules import PUBLIC, RULES, Rule, Scope
 from services.gateway.http import request_context
-from services.gateway.http.errors import deployment_not_found, tenant_not_found
+from services.gateway.http.errors import deployment_not_found, incident_not_found, tenant_not_found
 from services.gateway.http.parameters import LONGEST_ID, is_possible_id
 from services.gateway.mode_context import ModeContexts
 from shared.database.tenant_grants import is_granted
@@ -30,7 +30,8 @@ Begin = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 async def authorize(request: Request) -> None:
     """Check the call's rule.
 
-    Raises Refused: UNAUTHORIZED, TENANT_NOT_FOUND or DEPLOYMENT_NOT_FOUND as for an unknown id, or FORBIDDEN.
+    Raises Refused: UNAUTHORIZED, TENANT_NOT_FOUND, DEPLOYMENT_NOT_FOUND or INCIDENT_NOT_FOUND as for an unknown id, or
+    FORBIDDEN.
     Raises DependencyUnavailable if the grants can't be read.
     """
     name = getattr(request.scope.get("route"), "name", "")
@@ -91,6 +92,8 @@ async def _bound(rule: Rule, caller: Caller, named: Mapping[str, str], begin: Be
         return await _with_tenant(caller, named["tenant_id"], begin)
     if rule.scope is Scope.DEPLOYMENT:
         return await _with_owner(caller, named["deployment_id"], begin)
+    if rule.scope is Scope.INCIDENT:
+        return await _with_incident(caller, named["incident_id"], begin)
     if rule.scope is Scope.NONE:
         return caller
     async with begin() as connection:
@@ -115,6 +118,16 @@ async def _with_owner(caller: Caller, deployment_id: str, begin: Begin) -> Calle
         owner = await repository.owner_of(connection, caller, deployment_id)
     if owner is None or not (owner[1] or caller.may_see(owner[0])):
         raise deployment_not_found(deployment_id)
+    return _widened(caller, {owner[0]})
+
+
+async def _with_incident(caller: Caller, incident_id: str, begin: Begin) -> Caller:
+    if not is_possible_id(incident_id):
+        raise incident_not_found(incident_id[:LONGEST_ID])
+    async with begin() as connection:
+        owner = await repository.incident_owner_of(connection, caller, incident_id)
+    if owner is None or not (owner[1] or caller.may_see(owner[0])):
+        raise incident_not_found(incident_id)
     return _widened(caller, {owner[0]})
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Row, bindparam, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.database.tables import deployments, tenant_access, tenants
+from shared.database.tables import deployments, incidents, tenant_access, tenants
 from shared.identity.caller import Caller
 
 _MOST_TENANTS = 10_000
@@ -33,6 +33,12 @@ _OWNER = (
     .where(deployments.c.deployment_id == bindparam("sought"))
 )
 
+_INCIDENT_OWNER = (
+    select(tenants.c.tenant_id, _GRANTED_HERE.label("is_granted"))
+    .join(incidents, incidents.c.tenant_id == tenants.c.id)
+    .where(incidents.c.incident_id == bindparam("sought"))
+)
+
 
 async def granted_tenants(connection: AsyncConnection, caller: Caller) -> frozenset[str]:
     """The ids of all tenants that are granted to the caller."""
@@ -42,6 +48,12 @@ async def granted_tenants(connection: AsyncConnection, caller: Caller) -> frozen
 async def owner_of(connection: AsyncConnection, caller: Caller, deployment_id: str) -> tuple[str, bool] | None:
     """The tenant of a deployment, and whether it is granted to the caller; None for an unknown deployment."""
     found = (await connection.execute(_OWNER, {**_identity(caller), "sought": deployment_id})).one_or_none()
+    return None if found is None else (found.tenant_id, found.is_granted)
+
+
+async def incident_owner_of(connection: AsyncConnection, caller: Caller, incident_id: str) -> tuple[str, bool] | None:
+    """The same of an incident."""
+    found = (await connection.execute(_INCIDENT_OWNER, {**_identity(caller), "sought": incident_id})).one_or_none()
     return None if found is None else (found.tenant_id, found.is_granted)
 
 

@@ -21,6 +21,9 @@ class Scope(StrEnum):
     """No tenant."""
     TENANT = "the path's tenant_id"
     DEPLOYMENT = "the tenant of the path's deployment_id"
+    INCIDENT = "the tenant of the path's incident_id"
+    BODY = "the body's tenant_id"
+    """Checked by the command itself, after the body is valid."""
     NAMESPACE = "the tenant of the body's namespace"
     """Checked by the command itself, after the body is valid."""
     VISIBLE = "those that the caller may see"
@@ -40,6 +43,7 @@ class Rule:
 
 _V, _O, _T, _A = Role.VIEWER, Role.OPERATOR, Role.TENANT_ADMIN, Role.ADMIN
 _TENANT, _DEPLOYMENT, _VISIBLE = Scope.TENANT, Scope.DEPLOYMENT, Scope.VISIBLE
+_INCIDENT = Scope.INCIDENT
 
 RULES: Mapping[str, Rule] = {
     # The caller itself, and who may see a tenant.
@@ -106,6 +110,25 @@ RULES: Mapping[str, Rule] = {
     "list_active_alerts": Rule(_V, _TENANT),
     # Alertmanager's webhook, which may restart a tenant: alerts of other tenants than the caller's are ignored.
     "receive_tenant_alert": Rule(_O, _VISIBLE),
+    "list_recurring_maintenance": Rule(_V, _TENANT),
+    "announce_recurring_maintenance": Rule(_O, _TENANT, "maintain"),
+    "cancel_recurring_maintenance": Rule(_O, _TENANT, "maintain"),
+    # Incidents and silences.
+    "list_incidents": Rule(_V, _VISIBLE),
+    "open_incident": Rule(_O, Scope.BODY),
+    "get_incident": Rule(_V, _INCIDENT),
+    "acknowledge_incident": Rule(_O, _INCIDENT),
+    "unacknowledge_incident": Rule(_O, _INCIDENT),
+    "comment_on_incident": Rule(_O, _INCIDENT),
+    "assign_incident": Rule(_O, _INCIDENT),
+    "change_incident_severity": Rule(_O, _INCIDENT),
+    "close_incident": Rule(_O, _INCIDENT),
+    "get_post_mortem": Rule(_V, _INCIDENT),
+    "list_silences": Rule(_V, _TENANT),
+    "get_silence": Rule(_V, _TENANT),
+    "preview_silence": Rule(_V, _TENANT),
+    "create_silence": Rule(_O, _TENANT, "silence"),
+    "end_silence": Rule(_O, _TENANT, "silence"),
     # The whole system: numbers of tenants are those of the caller's.
     "get_system_metrics": Rule(_V, _VISIBLE),
     "get_operations_dashboard": Rule(_V, _VISIBLE),

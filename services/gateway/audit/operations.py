@@ -17,6 +17,7 @@ NOT_CHANGING = frozenset(
         "checkTenantId",
         "createSocketTicket",
         "receiveTenantAlert",
+        "previewSilence",
         "recommendResources",
         "renderManifest",
         "sendMetrics",

@@ -62,6 +62,15 @@ _ADD_ENTRY = text("""
         :request_id)
     ON CONFLICT (request_id) DO NOTHING
 """)
+_PRESENT = text("""
+    WITH RECURSIVE chain AS (
+        SELECT incident_id, merged_into FROM incidents WHERE incident_id = :incident_id
+        UNION
+        SELECT incidents.incident_id, incidents.merged_into
+        FROM incidents JOIN chain ON incidents.incident_id = chain.merged_into
+    )
+    SELECT incident_id FROM chain WHERE merged_into IS NULL
+""")
 _COUNT_COMMENTS = text("SELECT count(*) FROM incident_entries WHERE incident_id = :incident_id AND kind = 'comment'")
 _FORGET = text("DELETE FROM incidents WHERE closed_at < :before")
 
@@ -94,6 +103,12 @@ async def incident_of_request(connection: AsyncConnection, request_id: str) -> s
         if found is not None:
             return found
     return None
+
+
+async def present(connection: AsyncConnection, incident_id: str) -> str | None:
+    """The incident, or the one that it was merged into; None if it is gone."""
+    found: str | None = await connection.scalar(_PRESENT, {"incident_id": incident_id})
+    return found
 
 
 async def count_comments(connection: AsyncConnection, incident_id: str) -> int:

@@ -19,6 +19,11 @@ async def add_entry(
     author: str = ECP,
     key: str | None = None,
 ) -> None:
-    """Add a line. A repeated call with the same `key` adds nothing. The incident must exist."""
-    entry = Entry(incident_id, at, kind, what, author=author, request_id=key)
-    await incident_store.add_entries(connection, [entry])
+    """Add a line to the incident, or to the one that it was merged into.
+
+    A repeated call with the same `key` adds nothing, and so does one for an incident that is gone.
+    """
+    found = await incident_store.present(connection, incident_id)
+    if found is not None:
+        entry = Entry(found, at, kind, what, author=author, request_id=key)
+        await incident_store.add_entries(connection, [entry])

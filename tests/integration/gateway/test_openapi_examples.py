@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.support.deployer_part import conclude
 from tests.support.documented import documented
 from tests.support.gateway import DEMO, Gateway
+from tests.support.incident_rows import insert_incident
 from tools.openapi_rules import Operation
 
 EXAMPLE_DEPLOYMENT = "dep-0123456789ab"
@@ -22,6 +24,22 @@ WITHOUT_WORKER = {
     "listMaintenance": "the monitor answers it",
     "announceMaintenance": "the monitor answers it",
     "cancelMaintenance": "the monitor answers it",
+    "openIncident": "the monitor answers it",
+    "acknowledgeIncident": "the monitor answers it",
+    "unacknowledgeIncident": "the monitor answers it",
+    "commentOnIncident": "the monitor answers it",
+    "assignIncident": "the monitor answers it",
+    "changeIncidentSeverity": "the monitor answers it",
+    "closeIncident": "the monitor answers it",
+    "getPostMortem": "the monitor answers it",
+    "listSilences": "the monitor answers it",
+    "createSilence": "the monitor answers it",
+    "previewSilence": "the monitor answers it",
+    "getSilence": "the monitor answers it",
+    "endSilence": "the monitor answers it",
+    "listRecurringMaintenance": "the monitor answers it",
+    "announceRecurringMaintenance": "the monitor answers it",
+    "cancelRecurringMaintenance": "the monitor answers it",
 }
 """Operations of workers that don't run here: the answer is the documented 503. The others answer with success."""
 OPERATIONS = sorted((each for _, each in documented()), key=lambda each: each.spec["operationId"])
@@ -66,7 +84,7 @@ async def test_each_example_gets_the_documented_answer(gateway: Gateway, operati
     expected = 503 if name in WITHOUT_WORKER else operation.success
     for number, body in enumerate(operation.body_examples or [None]):
         known = {"tenant_id": f"example-{name.lower()}-{number}", "deployment_id": EXAMPLE_DEPLOYMENT, "window_id": "1"}
-        known |= {"version": "0", "subject": SUBJECT}
+        known |= {"version": "0", "subject": SUBJECT, "silence_id": "silence-1", "recurring_id": "recurring-1"}
         if "{key_id}" in operation.path:
             key = await gateway.http.post("/keys", json={"name": name, "role": "admin"}, headers=DEMO)
             known["key_id"] = key.json()["id"]
@@ -75,6 +93,10 @@ async def test_each_example_gets_the_documented_answer(gateway: Gateway, operati
             known["deployment_id"] = tenant["deployment_id"]
             if name in FIRST:
                 await FIRST[name](gateway, tenant)
+            if "{incident_id}" in operation.path:
+                async with gateway.as_monitor() as connection:
+                    now = datetime.now(UTC)
+                    known["incident_id"] = await insert_incident(connection, known["tenant_id"], opened_at=now)
         await _send(gateway, operation, body, known, expected)
 
 

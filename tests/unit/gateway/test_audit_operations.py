@@ -19,7 +19,7 @@ def texts_in_commands() -> Iterator[str]:
     """The texts in the modules that record operations."""
     for path in GATEWAY.rglob("*.py"):
         source = path.read_text("utf-8")
-        if "audit.recording import record" in source or "revise(" in source:
+        if "audit.recording import record" in source or "revise(" in source or "changed_by_worker(" in source:
             constants = (node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant))
             yield from (each for each in constants if isinstance(each, str))
 

@@ -1,0 +1,1 @@
+"""Silences and recurring maintenance over REST; both are the monitor's."""
