@@ -6,8 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from services.monitor.alerts.alert_store import AlertStore
 
+from services.monitor.alerts.alert_store import AlertStore
 from services.monitor.clock import utc_now
 from services.monitor.incident_wiring import IncidentParts, incident_events, incident_listeners, run_incidents
 from services.monitor.settings import MonitorSettings
