@@ -87,9 +87,10 @@ class Gateway:
         return self.modes[Mode.DEMO].database
 
     @asynccontextmanager
-    async def as_monitor(self) -> AsyncIterator[asyncpg.Connection]:
-        """A session with the demo database and the rights of the monitor, to write what it would."""
-        connection = await asyncpg.connect(logging_in(self.settings.demo_database_url, MONITOR))
+    async def as_monitor(self, mode: Mode = Mode.DEMO) -> AsyncIterator[asyncpg.Connection]:
+        """A session with a mode's database and the rights of the monitor, to write what it would."""
+        url = self.settings.demo_database_url if mode is Mode.DEMO else self.settings.database_url
+        connection = await asyncpg.connect(logging_in(url, MONITOR))
         try:
             yield connection
         finally:

@@ -6,7 +6,7 @@ Rows come from the table of rules, calls from the OpenAPI document, so a new rou
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import httpx
@@ -43,7 +43,7 @@ OF_WORKERS = {
     "receiveTenantAlert",
 }
 """The deployer or the monitor answers these: allowed is an answer, and neither a 503 nor a conflict."""
-NO_TENANT = ("TENANT_NOT_FOUND", "DEPLOYMENT_NOT_FOUND")
+NO_TENANT = ("TENANT_NOT_FOUND", "DEPLOYMENT_NOT_FOUND", "INCIDENT_NOT_FOUND")
 LAST = ("deleteTenant", "revokeApiKey")
 ROWS = {operation_id(name): rule for name, rule in RULES.items()}
 OPERATIONS = sorted(
@@ -63,6 +63,9 @@ class Topic:
     """An API key of the mode."""
     window_id: int = 1
     """A maintenance window of the tenant."""
+    incident_id: str = "incident-000000000000"
+    silence_id: str = "silence-000000000000"
+    recurring_id: str = "recurring-000000000000"
 
     @property
     def found(self) -> str:
@@ -100,7 +103,25 @@ class Access:
         announced = await self.gateway.http.post(path, json=window, headers=headers)
         assert announced.status_code == 201, announced.text
         window_id = announced.json()["windows"][0]["id"]
-        return Topic(body["tenant_id"], answer.json()["deployment_id"], made.json()["id"], window_id)
+        topic = Topic(body["tenant_id"], answer.json()["deployment_id"], made.json()["id"], window_id)
+        ids = await self._ids_of_incidents(topic, headers)
+        return replace(topic, incident_id=ids["incident"], silence_id=ids["silence"], recurring_id=ids["recurring"])
+
+    async def _ids_of_incidents(self, topic: Topic, headers: dict[str, str]) -> dict[str, str]:
+        """An incident, a silence and recurring maintenance of the tenant."""
+        recurrence = {"days": ["sun"], "start": "02:00", "duration": "1h"}
+        matchers = [{"label": "alertname", "value": "none"}]
+        path = f"/tenants/{topic.tenant_id}"
+        found: dict[str, str] = {}
+        for name, where, body in (
+            ("incident", "/incidents", {"tenant_id": topic.tenant_id, "title": "A test"}),
+            ("silence", f"{path}/silences", {"matchers": matchers, "reason": "a test", "recurrence": recurrence}),
+            ("recurring", f"{path}/maintenance/recurring", {"recurrence": recurrence, "reason": "a test"}),
+        ):
+            answer = await self.gateway.http.post(where, json=body, headers=headers)
+            assert answer.status_code == 201, answer.text
+            found[name] = answer.json()[f"{name}_id"]
+        return found
 
     async def other(self, mode: Mode) -> Topic:
         """One tenant of each mode that belongs to no caller of a test."""
@@ -136,7 +157,7 @@ def _body(operation: Operation, topic: Topic) -> Any:
 
 
 def names_a_tenant(rule: Rule) -> bool:
-    return rule.scope in (Scope.TENANT, Scope.DEPLOYMENT, Scope.NAMESPACE)
+    return rule.scope in (Scope.TENANT, Scope.DEPLOYMENT, Scope.INCIDENT, Scope.BODY, Scope.NAMESPACE)
 
 
 def expected(rule: Rule, caller: str, *, is_own: bool) -> int | None:
@@ -152,7 +173,8 @@ def expected(rule: Rule, caller: str, *, is_own: bool) -> int | None:
 
 def _is_late(rule: Rule, caller: str) -> bool:
     """The tenant of a body is known after the check of the role."""
-    return rule.scope is Scope.NAMESPACE and (caller == NO_ROLE or not Role(caller).includes(rule.least or Role.VIEWER))
+    is_in_body = rule.scope in (Scope.BODY, Scope.NAMESPACE)
+    return is_in_body and (caller == NO_ROLE or not Role(caller).includes(rule.least or Role.VIEWER))
 
 
 def cells(own: Topic, other: Topic) -> Iterator[tuple[Operation, Rule, Topic, bool]]:
@@ -253,7 +275,7 @@ async def test_another_s_tenant_is_answered_like_one_that_never_existed(access: 
     other, never = await access.other(mode), Topic("never-existed", "dep-000000000000")
     headers = {**mode_header(mode), **access.headers(caller, "of-ann")}
     for operation in OPERATIONS:
-        if ROWS[operation.spec["operationId"]].scope not in (Scope.TENANT, Scope.DEPLOYMENT):
+        if ROWS[operation.spec["operationId"]].scope not in (Scope.TENANT, Scope.DEPLOYMENT, Scope.INCIDENT):
             continue
         answers = [await access.send(operation, topic, headers) for topic in (other, never)]
         assert _told(answers[0], other) == _told(answers[1], never), str(operation)
@@ -265,7 +287,9 @@ def _told(answer: httpx.Response, topic: Topic) -> Any:
     shown = f"{answer.status_code} {error['code']} {error['message']} {error['details']}"
     hidden = {"x-request-id", "date", "content-length"}
     headers = sorted((name, value) for name, value in answer.headers.items() if name not in hidden)
-    return shown.replace(topic.tenant_id, "TENANT").replace(topic.deployment_id, "DEPLOYMENT"), headers
+    for own in (topic.tenant_id, topic.deployment_id, topic.incident_id, topic.silence_id, topic.recurring_id):
+        shown = shown.replace(own, "ID")
+    return shown, headers
 
 
 @pytest.mark.parametrize("mode", list(Mode))
