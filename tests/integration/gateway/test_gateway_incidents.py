@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ import pytest
 
 from services.monitor.alerts.alert_store import AlertStore
 from services.monitor.clock import utc_now
+from services.monitor.handlers import answer_maintenance
 from services.monitor.incident_wiring import IncidentParts, incident_events, incident_listeners, run_incidents
 from services.monitor.settings import MonitorSettings
 from services.monitor.storage.availability_store import AvailabilityStore
@@ -16,10 +18,10 @@ from services.monitor.storage.maintenance_windows import MaintenanceStore
 from shared.bus import Worker
 from shared.database import Databases
 from shared.roles import MONITOR
-from shared.subjects import Mode
+from shared.rpc import MaintenanceRequest
+from shared.subjects import Mode, Rpc
 from tests.support.gateway import DEMO, Gateway, error_of
 from tests.support.incident_rows import insert_incident
-from tests.support.polling import eventually
 from tests.support.service_logins import logging_in
 
 NOW = datetime.now(UTC)
@@ -33,7 +35,10 @@ async def monitored(gateway: Gateway) -> AsyncIterator[Gateway]:
     urls: dict[str, Any] = {name: logging_in(url, MONITOR) if name != "nats_url" else url for name, url in same.items()}
     settings = MonitorSettings(**urls)
     databases, worker = Databases(settings, "monitor"), Worker("monitor", settings)
-    run_incidents(worker, {mode: _parts(mode, databases) for mode in Mode}, retention=timedelta(days=400))
+    parts = {mode: _parts(mode, databases) for mode in Mode}
+    run_incidents(worker, parts, retention=timedelta(days=400))
+    windows = {mode: each.maintenance for mode, each in parts.items()}
+    worker.answer(Rpc.MAINTENANCE, MaintenanceRequest, partial(answer_maintenance, windows=windows))
     await worker.start()
     yield gateway
     await worker.stop()
@@ -196,8 +201,4 @@ async def test_recurring_maintenance_is_announced_as_windows(monitored: Gateway,
     windows = (await send(monitored, "GET", path))["windows"]
     assert {each["start"] for each in made["next"]} <= {each["start"] for each in windows}
     await send(monitored, "DELETE", f"{path}/recurring/{made['recurring_id']}")
-
-    async def cancelled() -> bool:
-        return (await send(monitored, "GET", path))["windows"] == []
-
-    await eventually(cancelled)
+    assert (await send(monitored, "GET", path))["windows"] == []

@@ -23,9 +23,6 @@ from tools.settings_page import FILE, SECTIONS, settings
 pytestmark = pytest.mark.slow
 
 OPEN: dict[str, str] = {
-    "subject incident.opened: monitor doesn't publish it": "alerts",
-    "subject incident.changed: monitor doesn't publish it": "alerts",
-    "subject incident.closed: monitor doesn't publish it": "alerts",
     "option rehearse: no such field": "rehearsals",
     "target gitops: nothing deploys to it": "GitOps",
 }
