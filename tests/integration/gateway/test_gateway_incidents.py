@@ -2,27 +2,14 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from services.monitor.alerts.alert_store import AlertStore
-from services.monitor.clock import utc_now
-from services.monitor.handlers import answer_maintenance
-from services.monitor.incident_wiring import IncidentParts, incident_events, incident_listeners, run_incidents
-from services.monitor.settings import MonitorSettings
-from services.monitor.storage.availability_store import AvailabilityStore
-from services.monitor.storage.maintenance_windows import MaintenanceStore
-from shared.bus import Worker
-from shared.database import Databases
-from shared.roles import MONITOR
-from shared.rpc import MaintenanceRequest
-from shared.subjects import Mode, Rpc
+from tests.support.answering_workers import answering_monitor
 from tests.support.gateway import DEMO, Gateway, error_of
 from tests.support.incident_rows import insert_incident
-from tests.support.service_logins import logging_in
 
 NOW = datetime.now(UTC)
 KOREAN = DEMO | {"Accept-Language": "ko"}
@@ -30,31 +17,9 @@ KOREAN = DEMO | {"Accept-Language": "ko"}
 
 @pytest.fixture(scope="module")
 async def monitored(gateway: Gateway) -> AsyncIterator[Gateway]:
-    """The shared gateway, with the part of the monitor that answers about incidents and silences."""
-    same = gateway.settings.model_dump(include={"nats_url", "database_url", "demo_database_url"})
-    urls: dict[str, Any] = {name: logging_in(url, MONITOR) if name != "nats_url" else url for name, url in same.items()}
-    settings = MonitorSettings(**urls)
-    databases, worker = Databases(settings, "monitor"), Worker("monitor", settings)
-    parts = {mode: _parts(mode, databases) for mode in Mode}
-    run_incidents(worker, parts, retention=timedelta(days=400))
-    windows = {mode: each.maintenance for mode, each in parts.items()}
-    worker.answer(Rpc.MAINTENANCE, MaintenanceRequest, partial(answer_maintenance, windows=windows))
-    await worker.start()
-    yield gateway
-    await worker.stop()
-    await databases.dispose()
-
-
-def _parts(mode: Mode, databases: Databases) -> IncidentParts:
-    database = databases[mode]
-    add = incident_events(mode)
-    return IncidentParts(
-        database=database,
-        availability=AvailabilityStore(database),
-        maintenance=MaintenanceStore(database, utc_now),
-        add_events=add,
-        pass_on=AlertStore(database, mode, incident_listeners(add)).pass_on,
-    )
+    """The shared gateway, with a monitor that answers."""
+    async with answering_monitor(gateway):
+        yield gateway
 
 
 @pytest.fixture
