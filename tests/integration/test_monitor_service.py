@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import sys
-from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -42,6 +40,7 @@ from shared.sla import SLICE_SECONDS, slice_of, slice_start
 from shared.subjects import Bucket, Mode
 from tests.support.migrated_databases import migrated_database
 from tests.support.service_logins import logging_in
+from tests.support.warm_programs import PROGRAMS, WarmProcess
 
 T = TypeVar("T")
 E = TypeVar("E", MetricsSampled, SlaReported)
@@ -388,7 +387,7 @@ async def api_server(cluster: FakeCluster) -> AsyncIterator[str]:
         yield str(server.make_url("")).rstrip("/")
 
 
-async def start_process(world: World, simulator_url: str, log: Path, *, port: int | None = None) -> Process:
+async def start_process(world: World, simulator_url: str, log: Path, *, port: int | None = None) -> WarmProcess:
     """`python -m services.monitor`."""
     environment = {
         "NATS_URL": world.settings.nats_url,
@@ -398,14 +397,11 @@ async def start_process(world: World, simulator_url: str, log: Path, *, port: in
         "PORT": str(port or free_port()),
         "SLA_INTERVAL": "1",
     }
-    with log.open("wb") as output:
-        command = [sys.executable, "-m", "services.monitor"]
-        return await asyncio.create_subprocess_exec(*command, env=os.environ | environment, stderr=output)
+    return await PROGRAMS.start("services.monitor", environment=os.environ | environment, output=log)
 
 
-async def stop_process(process: Process) -> None:
-    if process.returncode is None:
-        process.terminate()
+async def stop_process(process: WarmProcess) -> None:
+    process.terminate()
     await process.wait()
 
 

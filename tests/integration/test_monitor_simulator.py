@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from services.monitor.collect.kubernetes import KubernetesCluster
 from services.monitor.collect.readings import ClusterObjects, by_tenant, needs_found, read_tenants
 from shared.sla import Observer
 from tests.support.http_client import local_client
+from tests.support.warm_programs import PROGRAMS
 
 DEADLINE = 60.0
 NAMESPACE = "ecp-ai-acme"
@@ -109,9 +109,8 @@ async def simulator(tmp_path: Path) -> AsyncIterator[Simulator]:
     [port] = free_ports(1)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SIMULATOR_")}
     environment = inherited | {"SIMULATOR_PORT": str(port), "SIMULATOR_SPEED": "20"}
-    with (tmp_path / "simulator.log").open("wb") as log:
-        command = [sys.executable, "-m", "services.simulator"]
-        process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=log, stdout=log)
+    log = tmp_path / "simulator.log"
+    process = await PROGRAMS.start("services.simulator", environment=environment, output=log)
     simulator = Simulator(f"http://127.0.0.1:{port}")
     async with asyncio.timeout(DEADLINE):
         while True:
