@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import nats
@@ -14,15 +13,14 @@ import pytest
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from embedded.child import until
-from embedded.nats import running_nats
 from shared.bus import BusSettings, Delivery, EventHandler, Worker, derived_id
-from shared.bus.bootstrap import bootstrap
 from shared.bus.dead_letters import DeadLetters
 from shared.bus.middlewares.deadline import CLOCK_TOLERANCE, deadline_header
 from shared.errors import DependencyUnavailable, PermanentError, Refused, TemporaryError
 from shared.events import Event, MetricsCollected, SlaReported
 from shared.rpc import CalculateRequest, RenderReply
 from shared.subjects import MONITOR_STORES, Mode, Rpc
+from tests.support.running_bus import running_bus
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -66,16 +64,6 @@ async def running(way: Way, handler: EventHandler[MetricsCollected]) -> AsyncIte
 async def publish(worker: Worker, event: Event, mode: Mode = Mode.DEMO, event_id: str | None = None) -> None:
     event_id = event_id or derived_id(event.tenant_id, event.model_dump_json(), str(asyncio.get_running_loop().time()))
     await worker.publisher.publish(event, mode=mode, event_id=event_id, correlation_id="req-1")
-
-
-@asynccontextmanager
-async def running_bus(folder: Path) -> AsyncIterator[str]:
-    """A NATS server with our streams."""
-    async with running_nats(folder, durable=False) as url:
-        client = await nats.connect(url)
-        await bootstrap(client.jetstream())
-        await client.close()
-        yield url
 
 
 @pytest.fixture(scope="module", params=[1, 16], ids=["one by one", "in batches"])

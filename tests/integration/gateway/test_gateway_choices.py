@@ -23,6 +23,7 @@ from tests.support.gateway import (
     tenant,
     wait_until_ready,
 )
+from tests.support.running_bus import running_bus
 
 CALLBOT = {
     "image": {"registry": "registry.example.com", "repository": "bots/callbot", "tag": "2.0"},
@@ -41,14 +42,14 @@ labels = {"example.com/cost" = "4711"}
 
 
 @pytest.fixture(scope="module")
-async def defaulted(
-    nats_url: str, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Gateway]:
+async def defaulted(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
     """A gateway with an operator's defaults."""
-    file = tmp_path_factory.mktemp("defaults") / "cluster.toml"
+    directory = tmp_path_factory.mktemp("defaults")
+    file = directory / "cluster.toml"
     file.write_text(DEFAULTS)
     urls = await make_databases(postgres, "choices")
     async with (
+        running_bus(directory / "nats") as nats_url,
         running_workers(nats_url),
         running_gateway(nats_url=nats_url, cluster_defaults_path=Path(file), **urls) as running,
     ):
@@ -67,7 +68,7 @@ def pod_of(objects: dict[tuple[str, str], Any], name: str, kind: str = "Deployme
 
 
 async def request_of(gateway: Gateway, deployment_id: str) -> dict[str, Any]:
-    """The stored event that requested a deployment. Events themselves are shared by the gateways of this folder."""
+    """The stored event that requested a deployment."""
     connection = await asyncpg.connect(gateway.settings.demo_database_url)
     try:
         found = await connection.fetchval("SELECT request FROM deployments WHERE deployment_id = $1", deployment_id)

@@ -7,19 +7,17 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import httpx
-import nats
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from embedded.nats import running_nats
 from embedded.ports import free_ports
 from embedded.postgres import PostgresServer
 from services.deployer.app import build
 from services.deployer.settings import DeployerSettings
-from shared.bus.bootstrap import bootstrap
 from tests.integration.gateway.tenant_model import TenantMachine
 from tests.support.gateway import DEMO, make_databases, running_gateway, running_workers, wait_until_ready
+from tests.support.running_bus import running_bus
 from tests.support.simulator_process import running_simulator
 
 SEED = int(os.environ.get("MODEL_SEED", "1"))
@@ -32,10 +30,7 @@ async def machine(
     """A machine for a stack of its own, since its deployer would work at other tests' tenants on the shared one."""
     urls = await make_databases(postgres, "model")
     [port] = free_ports(1)
-    async with running_nats(tmp_path_factory.mktemp("nats"), durable=False) as url, running_simulator(port, speed=10.0):
-        client = await nats.connect(url)
-        await bootstrap(client.jetstream())
-        await client.close()
+    async with running_bus(tmp_path_factory.mktemp("nats")) as url, running_simulator(port, speed=10.0):
         simulator = f"http://127.0.0.1:{port}"
         async with running_workers(url), running_deployer(url, simulator), running_gateway(nats_url=url, **urls) as own:
             await wait_until_ready(own)

@@ -14,19 +14,17 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-import nats
 import pytest
 import yaml
 
-from embedded.nats import running_nats
 from embedded.postgres import PostgresServer
 from services.gateway.settings import GatewaySettings
-from shared.bus.bootstrap import bootstrap
 from shared.database import Databases
 from shared.database.upgrade import upgrade_one
 from shared.subjects import Mode
 from tests.support.gateway import Gateway, running_gateway, running_workers, wait_until_ready
 from tests.support.polling import eventually
+from tests.support.running_bus import running_bus
 from tests.support.service_logins import make_roles
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
@@ -50,13 +48,13 @@ async def guide(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFacto
     for mode in Mode:
         await upgrade_one(databases[mode])
     await databases.dispose()
-    async with running_nats(tmp_path_factory.mktemp("guide-nats"), durable=False) as nats_url:
-        client = await nats.connect(nats_url)
-        await bootstrap(client.jetstream())
-        await client.close()
-        async with running_workers(nats_url), running_gateway(nats_url=nats_url, **urls) as gateway:
-            await wait_until_ready(gateway)
-            yield gateway
+    async with (
+        running_bus(tmp_path_factory.mktemp("guide-nats")) as nats_url,
+        running_workers(nats_url),
+        running_gateway(nats_url=nats_url, **urls) as gateway,
+    ):
+        await wait_until_ready(gateway)
+        yield gateway
 
 
 @pytest.fixture(autouse=True)
