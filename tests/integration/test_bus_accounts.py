@@ -280,7 +280,7 @@ async def test_the_operator_s_account_lists_replays_and_drops_dead_letters(bus: 
         await monitor.publisher.publish_encoded("dlq.metrics.collected", b"{}", headers | {"Nats-Msg-Id": number})
     await monitor.stop()
     operator = await bus.client(OPERATOR)
-    letters = DeadLetters(operator.jetstream(timeout=2), Mode.PRODUCTION)
+    letters = DeadLetters(operator.jetstream(timeout=30), Mode.PRODUCTION)
     first, second = [letter.sequence async for letter in letters.all()][-2:]
     await letters.replay(first)
     await letters.drop(second)

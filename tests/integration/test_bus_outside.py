@@ -131,7 +131,7 @@ async def pipeline(bus: GuardedBus, postgres: PostgresServer) -> AsyncIterator[P
 
 
 async def publish(client: Client, subject: str, body: Any, headers: dict[str, str] | None = None) -> Any:
-    return await client.jetstream(timeout=2).publish(f"demo.{subject}", json.dumps(body).encode(), headers=headers)
+    return await client.jetstream(timeout=30).publish(f"demo.{subject}", json.dumps(body).encode(), headers=headers)
 
 
 async def letters_for(operator: Client, wanted: str) -> list[Letter]:
@@ -150,7 +150,7 @@ async def letters_for(operator: Client, wanted: str) -> list[Letter]:
 async def test_events_of_others_are_acknowledged_by_a_stream_that_drops_duplicates(
     outside: Client, bus: GuardedBus
 ) -> None:
-    jetstream = outside.jetstream(timeout=2)
+    jetstream = outside.jetstream(timeout=30)
     for subject in crossings():
         headers = {"Nats-Msg-Id": f"once-{subject}"}
         first = await jetstream.publish(subject, b"{}", headers=headers)
@@ -255,7 +255,7 @@ async def test_what_is_refused_is_a_dead_letter_that_can_be_replayed(
     async with pipeline.gateway.database.begin() as connection:
         await connection.execute(text("DELETE FROM tenants WHERE tenant_id = :id"), {"id": created["tenant_id"]})
 
-    await DeadLetters(operator.jetstream(timeout=2), Mode.DEMO).replay(letter.sequence)
+    await DeadLetters(operator.jetstream(timeout=30), Mode.DEMO).replay(letter.sequence)
 
     async def is_there() -> bool:
         answer = await pipeline.gateway.http.get(f"/tenants/{created['tenant_id']}", headers=DEMO)

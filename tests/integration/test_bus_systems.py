@@ -165,7 +165,7 @@ async def test_the_server_lets_no_account_publish_as_another_system(tmp_path: Pa
 async def test_a_dead_letter_has_its_system_s_name_and_a_replay_goes_back_to_it(bus: GuardedBus) -> None:
     crm, operator, reader = await bus.client("crm"), await bus.client(OPERATOR), await bus.client(BOOTSTRAP)
     await publish(crm, {"junk": "x"})
-    letters = DeadLetters(operator.jetstream(timeout=2), Mode.DEMO)
+    letters = DeadLetters(operator.jetstream(timeout=30), Mode.DEMO)
     async with Gateway(bus):
 
         async def is_there() -> bool:
@@ -262,7 +262,7 @@ async def test_a_system_is_added_and_removed_while_everything_runs(tmp_path: Pat
             await systems.add(settings, "erp")
             url = await systems.add(settings, "crm")
             assert systems.names(settings) == ["crm", "erp"]
-            crm = await nats.connect(url, allow_reconnect=False, error_cb=quiet)
+            crm = await nats.connect(url, allow_reconnect=False, connect_timeout=30, error_cb=quiet)
             await publish(crm, {"tenant_id": "of-crm"})
             await gateway.until_consumed(("crm", "of-crm"))
             await publish(crm, {"tenant_id": "of-before-the-removal"})
@@ -283,7 +283,7 @@ async def is_accepted(url: str) -> bool:
     """Whether the server accepts the login in `url`."""
     client = Client()
     try:
-        await client.connect(url, allow_reconnect=False, error_cb=quiet)
+        await client.connect(url, allow_reconnect=False, connect_timeout=30, error_cb=quiet)
     except nats.errors.Error:
         return False
     finally:

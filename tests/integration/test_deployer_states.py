@@ -142,7 +142,7 @@ async def test_a_follower_ends_after_its_time(states: StateRepository) -> None:
 async def test_an_outage_of_nats_raises_dependency_unavailable(tmp_path: Path, tenant: str) -> None:
     server = NatsServer(tmp_path)
     await server.start()
-    client = await nats.connect(server.url, allow_reconnect=False)
+    client = await nats.connect(server.url, allow_reconnect=False, connect_timeout=30)
     await bootstrap(client.jetstream())
     states = states_of(client)
     await states.set_desired(desired(tenant, 1))

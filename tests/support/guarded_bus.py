@@ -35,7 +35,9 @@ class GuardedBus:
         return self.address.replace("nats://", f"nats://{account}:{self.secrets[account]}@")
 
     async def client(self, account: str) -> Client:
-        return await nats.connect(self.url(account), inbox_prefix=inbox(account), allow_reconnect=False)
+        return await nats.connect(
+            self.url(account), inbox_prefix=inbox(account), allow_reconnect=False, connect_timeout=30
+        )
 
     def worker(self, account: str, max_attempts: int = 1) -> Worker:
         settings = BusSettings(nats_url=self.url(account), publish_timeout=1.0, max_attempts=max_attempts)
