@@ -26,7 +26,7 @@ OTHER_TARGETS := --ignore=tests/containers --ignore=tests/fuzzing
 
 ## Run every test on real NATS and PostgreSQL (about 14 minutes); ARGS="-k name" for some of them
 test: install
-	@$(PYTHON_IN_VENV) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(OTHER_TARGETS) $(ARGS)
+	@$(PYTHON_IN_VENV) -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(OTHER_TARGETS) $(ARGS)
 
 ## Run the unit tests that are quick, with few examples of each property (about 40 s)
 test-unit: install
