@@ -32,7 +32,7 @@ _WRITES = "BEFORE INSERT ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION fail(
 @pytest.fixture
 async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
     url = await migrated_database(postgres, f"overload_{time.monotonic_ns()}")
-    settings = DatabaseSettings(demo_database_url=url, database_pool_size=1, database_connect_timeout=0.5)
+    settings = DatabaseSettings(demo_database_url=url, database_pool_size=1, database_connect_timeout=5)
     made = Database(Mode.DEMO, settings, "test")
     yield made
     await made.dispose()
@@ -114,7 +114,7 @@ async def _counts(connection: AsyncConnection, query: str, number: int) -> bool:
 async def test_a_full_pool_of_a_database_that_hangs_is_an_outage(tmp_path: Path) -> None:
     async with running_postgres(tmp_path) as server:
         url = await server.create_database("hangs", user="hangs_user", password="secret")
-        settings = DatabaseSettings(demo_database_url=url, database_pool_size=1, database_connect_timeout=0.3)
+        settings = DatabaseSettings(demo_database_url=url, database_pool_size=1, database_connect_timeout=3)
         database = Database(Mode.DEMO, settings, "test")
         assert server._child is not None
         async with database.begin() as connection:

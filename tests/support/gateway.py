@@ -202,7 +202,8 @@ async def make_databases(server: PostgresServer, name: str) -> dict[str, Any]:
 async def running_gateway(**changes: Any) -> AsyncIterator[Gateway]:
     """A gateway on a free port, as soon as it listens. It and its client wait long, as tests share the machine."""
     [port] = free_ports(1)
-    defaults = {"port": port, "stop_timeout": 1, "outbox_poll": 0.5, "rpc_timeout": 30}
+    patience = {"rpc_timeout": 30, "call_wait": 30, "database_connect_timeout": 30, "database_command_timeout": 60}
+    defaults = {"port": port, "stop_timeout": 1, "outbox_poll": 0.5, **patience}
     settings = GatewaySettings(**{**defaults, **changes})
     app = create_app(settings)
     server = _Server(server_config(app, settings))

@@ -51,9 +51,9 @@ class Parts:
         await self.nats.start()
         await self.postgres.start()
         await self.bootstrap()
-        # A request that NATS has lost is given up before the test is.
-        urls = await make_databases(self.postgres, "outage")
-        self.settings = {"nats_url": self.nats.url, "rpc_timeout": 6, **urls}
+        # What a broken server has lost is given up before the test is.
+        seconds = {"rpc_timeout": 6, "database_connect_timeout": 5, "database_command_timeout": 10}
+        self.settings = {"nats_url": self.nats.url, **seconds, **await make_databases(self.postgres, "outage")}
 
     async def repair(self) -> None:
         """Start again what a test has left broken."""
@@ -89,7 +89,7 @@ async def parts(servers: Parts) -> Parts:
 
 @asynccontextmanager
 async def everything(parts: Parts, **changes: Any) -> AsyncIterator[Gateway]:
-    async with running_workers(parts.nats.url), running_gateway(**parts.settings, **changes) as gateway:
+    async with running_workers(parts.nats.url), running_gateway(**{**parts.settings, **changes}) as gateway:
         await wait_until_ready(gateway)
         yield gateway
 
@@ -212,7 +212,7 @@ async def test_without_postgresql_a_call_is_refused_soon_and_the_next_one_after_
 
 
 async def test_a_postgresql_that_hangs_is_an_outage_after_a_bounded_time(parts: Parts) -> None:
-    async with everything(parts, database_command_timeout=1.0, database_connect_timeout=1.0) as gateway:
+    async with everything(parts, database_command_timeout=2, database_connect_timeout=2) as gateway:
         created = await created_and_prepared(gateway)
         path = f"/tenants/{created['tenant_id']}"
         processes = postgres_processes(parts.postgres)
