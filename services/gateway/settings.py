@@ -11,7 +11,7 @@ from pydantic_settings import NoDecode
 from shared.choices import ClusterOptions, parse_defaults
 from shared.database.direct import MOST_CONNECTIONS
 from shared.database.settings import DatabaseSettings
-from shared.http.client_address import Network, proxy_network
+from shared.http.addresses import Network, proxy_network
 from shared.http.connections import ConnectionLimits
 from shared.http.settings import HttpSettings
 from shared.identity.settings import IdentitySettings

@@ -8,30 +8,18 @@ with it whose limits it uses up.
 import math
 import time
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-Network = IPv4Network | IPv6Network
-Address = IPv4Address | IPv6Address
+from shared.http.addresses import Network, is_in, parsed_address
+
 _log = structlog.get_logger(__name__)
 _REPORT_EVERY = 600.0
 """Seconds."""
 _MOST_HOPS = 20
 """Entries of X-Forwarded-For that are read, from the end."""
-_IPV6_SITE = 64
-LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
-"""This machine."""
-
-
-def proxy_network(text: str) -> Network:
-    """A configured proxy or network of proxies. Raises ValueError."""
-    try:
-        return ip_network(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r}: write addresses or networks, as 10.0.0.5 or 10.0.0.0/24") from error
 
 
 def client_of(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
@@ -39,19 +27,11 @@ def client_of(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -
     hops = [each.strip() for each in ",".join(forwarded).split(",")][-_MOST_HOPS:]
     client = peer
     while hops and is_in(client, trusted):
-        named = _parse(hops.pop())
+        named = parsed_address(hops.pop())
         if named is None:
             break
         client = str(named)
     return client
-
-
-def limited_part(address: str) -> str:
-    """What limits of addresses count by: an IPv4 address, or the /64 of an IPv6 one, which one site has as a whole."""
-    parsed = _parse(address)
-    if isinstance(parsed, IPv6Address):
-        return str(IPv6Network((parsed, _IPV6_SITE), strict=False))
-    return address if parsed is None else str(parsed)
 
 
 class ClientAddress:
@@ -85,24 +65,3 @@ class ClientAddress:
             "TRUSTED_PROXIES; until then all clients behind it share the limits of one address."
         )
         _log.warning(english, action="proxy-not-trusted", peer=peer)
-
-
-def is_in(address: str, networks: Sequence[Network]) -> bool:
-    """Whether an address is one of the networks'; no text that isn't an address is."""
-    parsed = _parse(address)
-    return parsed is not None and any(parsed in each for each in networks)
-
-
-def _parse(text: str) -> Address | None:
-    """An address, as proxies write it: also `192.0.2.1:4711` and `[2001:db8::1]:4711`. IPv4 in IPv6 is IPv4."""
-    text = text.strip()
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        parsed = ip_address(text)
-    except ValueError:
-        return None
-    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
-    return mapped or parsed

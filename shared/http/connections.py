@@ -22,8 +22,8 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from shared.http.addresses import Network, is_in, limited_part
 from shared.http.bare_answers import bare_answer
-from shared.http.client_address import Network, is_in, limited_part
 
 CROWDED = "crowded"
 """The key in a scope's `state` of a connection that came when there were enough."""

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from shared.http.client_address import LOOPBACK, Network
+from shared.http.addresses import LOOPBACK, Network
 from shared.http.connections import ConnectionLimits
 from shared.http.origins import DEVELOPMENT_ORIGINS, Rules, host_pattern, origin_text
 from shared.http.security_headers import YEAR

@@ -2,7 +2,7 @@
 
 from starlette.types import Scope
 
-from shared.http.client_address import LOOPBACK, is_in, limited_part
+from shared.http.addresses import LOOPBACK, is_in, limited_part
 from shared.identity.caller import Caller, CallerKind
 
 _WITHOUT_IDENTITY = (CallerKind.NONE, CallerKind.LOCAL)

@@ -16,7 +16,7 @@ from services.gateway.http import request_context
 from services.gateway.http.reads import reads
 from services.gateway.limits.rates import Rate
 from services.gateway.limits.refusals import refuse
-from shared.http.client_address import limited_part
+from shared.http.addresses import limited_part
 from shared.identity.caller import CallerKind
 
 UNLIMITED = frozenset({"/health", "/ready", "/metrics"})

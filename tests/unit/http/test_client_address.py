@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from shared.http.client_address import ClientAddress, client_of, limited_part, proxy_network
+from shared.http.addresses import limited_part, proxy_network
+from shared.http.client_address import ClientAddress, client_of
 from tests.support.asgi import call, echo
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")]

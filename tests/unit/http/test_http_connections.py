@@ -15,7 +15,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 
 from embedded.ports import free_ports
-from shared.http.client_address import LOOPBACK
+from shared.http.addresses import LOOPBACK
 from shared.http.connections import ConnectionLimits, bounded
 from shared.http.crowd import Crowd
 from shared.http.listening import HttpServer
