@@ -30,6 +30,7 @@ from tests.integration.test_monitor_service import FakeCluster, World, api_serve
 from tests.support.gateway import make_databases, running_gateway, wait_until_ready
 from tests.support.prometheus_servers import PROMETHEUS, query, running_prometheus
 
+AMTOOL = shutil.which("amtool")
 pytestmark = pytest.mark.skipif(PROMETHEUS is None, reason="there is no Prometheus here (apt-get install prometheus)")
 
 # The integration guide's, with its target's address; scraped more often than every 15 s.
@@ -348,3 +349,21 @@ async def test_prometheus_accepts_our_rules() -> None:
     out, _ = await process.communicate()
     assert process.returncode == 0, out.decode()
     assert "rules found" in out.decode()
+
+
+@pytest.mark.skipif(AMTOOL is None, reason="there is no amtool here (apt-get install prometheus-alertmanager)")
+async def test_alertmanager_accepts_our_configuration_and_sends_tenants_that_are_down_to_us() -> None:
+    file = OURS.parent / "alertmanager" / "alertmanager.yml"
+    checked = await _output(str(AMTOOL), "check-config", str(file))
+    assert "SUCCESS" in checked
+    route = ["config", "routes", "test", f"--config.file={file}"]
+    down = await _output(str(AMTOOL), *route, "alertname=ECPTenantDown", "severity=critical", "tenant_id=acme")
+    other = await _output(str(AMTOOL), *route, "alertname=ECPDeadLetters", "severity=critical")
+    assert (down.split(), other.split()) == (["tenant-alerts,critical-alerts"], ["critical-alerts"])
+
+
+async def _output(*command: str) -> str:
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    assert process.returncode == 0, out.decode()
+    return out.decode()
