@@ -148,14 +148,25 @@ async def test_another_gateway_replays_what_was_published_before_it_started(
     assert [each["kind"] for each in messages if each.get("alert_id") == alert_id] == ["raised", "resolved"]
 
 
-async def test_a_client_that_was_away_for_too_long_is_told(gateway: Gateway) -> None:
+async def test_a_client_that_was_away_for_too_long_is_told_and_gets_all_that_fires(gateway: Gateway) -> None:
     tenant_id = (await gateway.create(deploy=False))["tenant_id"]
-    feed = gateway.sockets.alerts
-    if feed.remembered_from < 2:
-        pytest.skip("the stream is so new that nothing of it is forgotten")
-    async with gateway.socket(f"/ws/alerts/{tenant_id}?demo=true&since=0") as socket:
-        assert (await socket.next())["kind"] == "missed"
-        assert (await socket.next())["kind"] == "ready"
+    since = gateway.sockets.alerts.last_seq
+    alert_id = f"alert-{tenant_id}-1"
+    await store(gateway, tenant_id, alert_id)
+    for _ in range(3):
+        await gateway.publish(event(AlertRaised, tenant_id, alert_id))
+    same = gateway.settings.model_dump(include={"nats_url", "database_url", "demo_database_url"})
+    async with running_gateway(**same, replay_messages=1) as forgetful:
+        await wait_until_ready(forgetful)
+
+        async def has_read() -> bool:
+            return forgetful.sockets.alerts.last_seq >= since + 3
+
+        await eventually(has_read)
+        async with forgetful.socket(f"/ws/alerts/{tenant_id}?demo=true&since={since}") as socket:
+            messages = await socket.until(kind="ready")
+    assert [each["kind"] for each in messages] == ["missed", "raised", "snapshot", "ready"]
+    assert messages[-1]["alert_ids"] == [alert_id]
 
 
 async def test_a_socket_of_a_tenant_that_does_not_exist_is_closed(gateway: Gateway) -> None:
