@@ -107,15 +107,13 @@ async def test_a_client_that_reconnects_gets_what_it_missed_before_the_snapshot(
         [_] = await socket.until(kind="ready")
         await gateway.publish(event(AlertRaised, tenant_id, first))
         seq = (await socket.next())["seq"]
-    await gateway.publish(event(AlertResolved, tenant_id, first))
-    await store(gateway, tenant_id, second)
-    await gateway.publish(event(AlertRaised, tenant_id, second))
-    feed = gateway.sockets.alerts
-
-    async def has_both() -> bool:
-        return feed.last_seq >= seq + 2
-
-    await eventually(has_both)
+    async with gateway.socket(path) as other:
+        await other.until(kind="ready")
+        await gateway.publish(event(AlertResolved, tenant_id, first))
+        await store(gateway, tenant_id, second)
+        await gateway.publish(event(AlertRaised, tenant_id, second))
+        # Then the gateway has both.
+        await other.until(kind="raised", alert_id=second)
     async with gateway.socket(f"{path}&since={seq}") as socket:
         messages = await socket.until(kind="ready")
     assert [(each["kind"], each.get("alert_id")) for each in messages[:-1]] == [
@@ -137,10 +135,10 @@ async def test_another_gateway_replays_what_was_published_before_it_started(
     async with running_gateway(**same) as late:
         await wait_until_ready(late)
         async with gateway.socket(f"/ws/alerts/{tenant_id}?demo=true&since={since}") as socket:
-            own = await socket.until(kind="ready")
+            seq = (await socket.until(alert_id=alert_id, kind="resolved"))[-1]["seq"]
 
         async def has_read() -> bool:
-            return late.sockets.alerts.last_seq >= own[-1]["seq"]
+            return late.sockets.alerts.last_seq >= seq
 
         await eventually(has_read)
         async with late.socket(f"/ws/alerts/{tenant_id}?demo=true&since={since}") as socket:
@@ -151,19 +149,22 @@ async def test_another_gateway_replays_what_was_published_before_it_started(
 async def test_a_client_that_was_away_for_too_long_is_told_and_gets_all_that_fires(gateway: Gateway) -> None:
     tenant_id = (await gateway.create(deploy=False))["tenant_id"]
     since = gateway.sockets.alerts.last_seq
-    alert_id = f"alert-{tenant_id}-1"
+    alert_id, last = f"alert-{tenant_id}-1", f"alert-{tenant_id}-2"
     await store(gateway, tenant_id, alert_id)
-    for _ in range(3):
-        await gateway.publish(event(AlertRaised, tenant_id, alert_id))
+    path = f"/ws/alerts/{tenant_id}?demo=true&since={since}"
+    for each in (alert_id, last):
+        await gateway.publish(event(AlertRaised, tenant_id, each))
+    async with gateway.socket(path) as socket:
+        seq = (await socket.until(alert_id=last))[-1]["seq"]
     same = gateway.settings.model_dump(include={"nats_url", "database_url", "demo_database_url"})
     async with running_gateway(**same, replay_messages=1) as forgetful:
         await wait_until_ready(forgetful)
 
         async def has_read() -> bool:
-            return forgetful.sockets.alerts.last_seq >= since + 3
+            return forgetful.sockets.alerts.last_seq >= seq
 
         await eventually(has_read)
-        async with forgetful.socket(f"/ws/alerts/{tenant_id}?demo=true&since={since}") as socket:
+        async with forgetful.socket(path) as socket:
             messages = await socket.until(kind="ready")
     assert [each["kind"] for each in messages] == ["missed", "raised", "snapshot", "ready"]
     assert messages[-1]["alert_ids"] == [alert_id]
