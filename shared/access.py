@@ -144,6 +144,8 @@ ACCESS: dict[str, Access] = {
             Rpc.INCIDENT_COST,
             Rpc.SILENCES,
             Rpc.RECURRING_MAINTENANCE,
+            Rpc.RECEIVERS,
+            Rpc.NOTIFICATIONS,
         ),
         # To restart a tenant that is down is an operation, which the gateway gives a generation.
         requests=(Rpc.RESTART,),

@@ -115,6 +115,8 @@ class Rpc(StrEnum):
     INCIDENT_COST = "rpc.incident_cost"  # monitor
     SILENCES = "rpc.silences"  # monitor
     RECURRING_MAINTENANCE = "rpc.recurring_maintenance"  # monitor
+    RECEIVERS = "rpc.receivers"  # monitor
+    NOTIFICATIONS = "rpc.notifications"  # monitor
 
 
 class Stream(StrEnum):

@@ -68,6 +68,8 @@ from services.gateway.metrics import GatewayMetrics
 from services.gateway.mode_context import ModeContext, ModeContexts, build_contexts
 from services.gateway.monitoring import routes as monitoring
 from services.gateway.outbox.drainer import OutboxDrainer
+from services.gateway.receivers import routes as receivers
+from services.gateway.receivers import tenant_routes as tenant_receivers
 from services.gateway.recommendations import routes as recommendations
 from services.gateway.settings import GatewaySettings
 from services.gateway.settings_api import routes as settings_api
@@ -121,6 +123,8 @@ _FEATURES: tuple[APIRouter, ...] = (
     active_alerts.router,
     alert_intake.router,
     incidents.router,
+    tenant_receivers.router,
+    receivers.router,
     dashboards.router,
     audit.router,
     settings_api.router,

@@ -33,6 +33,7 @@ from shared.rpc import (
     ValidateRequest,
 )
 from shared.rpc.incidents import IncidentCost, IncidentCostRequest, IncidentReply, IncidentRequest
+from shared.rpc.receivers import NotificationsReply, NotificationsRequest, ReceiversReply, ReceiversRequest
 from shared.rpc.silences import (
     RecurringMaintenanceReply,
     RecurringMaintenanceRequest,
@@ -106,6 +107,12 @@ class WorkerClient:
 
     async def recurring_maintenance(self, request: RecurringMaintenanceRequest) -> RecurringMaintenanceReply:
         return await self._call(Rpc.RECURRING_MAINTENANCE, request, RecurringMaintenanceReply)
+
+    async def receivers(self, request: ReceiversRequest) -> ReceiversReply:
+        return await self._call(Rpc.RECEIVERS, request, ReceiversReply)
+
+    async def notifications(self, request: NotificationsRequest) -> NotificationsReply:
+        return await self._call(Rpc.NOTIFICATIONS, request, NotificationsReply)
 
     async def room(self, request: RoomRequest) -> RoomReply:
         return await self._call(Rpc.ROOM, request, RoomReply)

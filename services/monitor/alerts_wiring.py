@@ -15,6 +15,7 @@ from services.monitor.clock import utc_now
 from services.monitor.incident_wiring import incident_events, incident_listeners
 from services.monitor.incidents.timeline import add_entry
 from services.monitor.mode_context import ModeContext
+from services.monitor.notifications.listener import NotificationListener
 from services.monitor.recovery.intake import AlertIntake
 from services.monitor.recovery.plan import RecoveryRules
 from services.monitor.recovery.recovery_alerts import Alerts, RecoveryAlerts
@@ -35,7 +36,10 @@ _LOOK_AGAIN = timedelta(minutes=1)
 
 def listeners(context: ModeContext, settings: MonitorSettings) -> Sequence[TransitionListener]:
     """What takes part in each transaction of alerts, in this order: silences, incidents, notifications."""
-    return [*incident_listeners(incident_events(context.mode))]
+    return [
+        *incident_listeners(incident_events(context.mode)),
+        NotificationListener(utc_now, group_seconds=settings.notification_group_interval),
+    ]
 
 
 def alert_store(context: ModeContext, settings: MonitorSettings) -> AlertStore:

@@ -20,7 +20,9 @@ from services.monitor.collect.sampler import ObservedCluster, Sampler
 from services.monitor.collect.scraper import Scraper
 from services.monitor.handlers import (
     answer_maintenance,
+    answer_notifications,
     answer_received_alerts,
+    answer_receivers,
     answer_sla_report,
     ingest_sample,
     store_sample,
@@ -28,6 +30,7 @@ from services.monitor.handlers import (
 )
 from services.monitor.incident_wiring import IncidentParts, incident_events, run_incidents
 from services.monitor.mode_context import SAMPLING, ModeContext, mode_context, observed_endpoint, observed_target
+from services.monitor.notifications.service import NotificationCounter, notifications
 from services.monitor.reports.reporter import Reporter
 from services.monitor.reports.sla_report import SlaReports
 from services.monitor.sample_senders import SampleSenders
@@ -45,6 +48,7 @@ from shared.database import Databases
 from shared.identity.systems import OutsideSystems
 from shared.process.periodic import repeat
 from shared.rpc import MaintenanceRequest, ReceiveAlertsRequest, SlaReportRequest
+from shared.rpc.receivers import NotificationsRequest, ReceiversRequest
 from shared.subjects import MONITOR_INGESTS_OUTSIDE, MONITOR_STORES, MONITOR_STORES_SLICES, Mode, Rpc
 
 _CONCURRENT_WRITES = 4
@@ -76,7 +80,8 @@ def build(
     """Wire the monitor. Tests may pass adapters of their own."""
     worker = Worker("monitor", settings)
     databases = databases or Databases(settings, "monitor")
-    contexts = _contexts(worker, settings, clusters, databases)
+    holder = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4()}"
+    contexts = _contexts(worker, settings, clusters, databases, holder=holder)
     stores = {mode: _stores(context, settings) for mode, context in contexts.items()}
     for mode, context in contexts.items():
         worker.requires(context.database.name, context.database.check)
@@ -92,14 +97,19 @@ def build(
     _receive_alerts(worker, contexts, stores, settings)
     parts = {mode: _incident_parts(context, stores[mode]) for mode, context in contexts.items()}
     run_incidents(worker, parts, retention=timedelta(days=settings.retention_days))
+    _notify(worker, contexts, settings, holder)
     worker.closes(databases.dispose)
     return worker
 
 
 def _contexts(
-    worker: Worker, settings: MonitorSettings, clusters: Mapping[Mode, ObservedCluster] | None, databases: Databases
+    worker: Worker,
+    settings: MonitorSettings,
+    clusters: Mapping[Mode, ObservedCluster] | None,
+    databases: Databases,
+    *,
+    holder: str,
 ) -> dict[Mode, ModeContext]:
-    holder = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4()}"
     return {
         mode: mode_context(
             mode,
@@ -196,6 +206,20 @@ def _refresh_statistics(worker: Worker, contexts: Iterable[ModeContext], setting
         refresh = Statistics(context.database, hour=settings.statistics_hour, shown=show).run_once
         repeated = partial(repeat, "refreshing statistics", refresh, every=_STATISTICS_SECONDS)
         _background(worker, context, "statistics", repeated)
+
+
+def _notify(worker: Worker, contexts: Mapping[Mode, ModeContext], settings: MonitorSettings, holder: str) -> None:
+    """Send notifications of alerts, and answer requests about receivers."""
+    counter = NotificationCounter(worker.registry)
+    notified = {
+        mode: notifications(mode, context.database, settings, utc_now, holder=holder, counter=counter)
+        for mode, context in contexts.items()
+    }
+    for mode, context in contexts.items():
+        for name, task in notified[mode].tasks.items():
+            _background(worker, context, name, task)
+    worker.answer(Rpc.RECEIVERS, ReceiversRequest, partial(answer_receivers, notified=notified))
+    worker.answer(Rpc.NOTIFICATIONS, NotificationsRequest, partial(answer_notifications, notified=notified))
 
 
 def _background(worker: Worker, context: ModeContext, name: str, task: Callable[[], Awaitable[None]]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from services.monitor.metric_names import KUBERNETES
+from services.monitor.notifications.service import Notifications
 from services.monitor.publisher import sample_id
 from services.monitor.recovery.intake import AlertIntake
 from services.monitor.reports.sla_report import SlaReports
@@ -23,6 +24,7 @@ from shared.rpc import (
     SlaReport,
     SlaReportRequest,
 )
+from shared.rpc.receivers import NotificationsReply, NotificationsRequest, ReceiversReply, ReceiversRequest
 from shared.subjects import Mode
 
 _MOST_PROBLEMS = 20
@@ -93,6 +95,20 @@ def _refuse_own_source(event: MetricsCollected) -> None:
 async def answer_sla_report(request: SlaReportRequest, mode: Mode, *, reports: Mapping[Mode, SlaReports]) -> SlaReport:
     """Answer `rpc.sla_report`. Raises Refused, DependencyUnavailable."""
     return await reports[mode].answer(request)
+
+
+async def answer_receivers(
+    request: ReceiversRequest, mode: Mode, *, notified: Mapping[Mode, Notifications]
+) -> ReceiversReply:
+    """Answer `rpc.receivers`. Raises Refused, DependencyUnavailable."""
+    return await notified[mode].receivers.answer(request)
+
+
+async def answer_notifications(
+    request: NotificationsRequest, mode: Mode, *, notified: Mapping[Mode, Notifications]
+) -> NotificationsReply:
+    """Answer `rpc.notifications`. Raises Refused, DependencyUnavailable."""
+    return await notified[mode].sent.answer(request)
 
 
 async def answer_maintenance(

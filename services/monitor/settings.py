@@ -1,10 +1,13 @@
 """The monitor's environment variables."""
 
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
+from shared.alerts.destinations import email_problem
 from shared.database.settings import DatabaseSettings
+from shared.secret_files import latest
 from shared.settings import BusSettings
 
 
@@ -47,9 +50,48 @@ class MonitorSettings(BusSettings, DatabaseSettings):
     """Seconds in which `RECOVERY_ATTEMPTS` restarts of a tenant are permitted."""
     recovery_look_after: float = Field(default=300.0, gt=0)
     """Seconds from such a restart to the look whether the tenant is up again."""
+    notification_group_interval: float = Field(default=10.0, ge=0, le=3600)
+    """Seconds that an alert waits for others of its tenant before the `actions` of its rule are done. Receivers that
+    are made over REST have an interval of their own."""
+    allow_private_webhooks: bool | None = None
+    """Whether notifications may go to private and loopback addresses; unset: in development only. A cloud's metadata
+    service is refused always."""
+    smtp_host: str | None = None
+    """The SMTP server for e-mails; without one they wait."""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """`none` sends everything readable, a password too: for a server on the same machine only."""
+    smtp_username: str | None = None
+    smtp_password: str | None = Field(default=None, repr=False)
+    """Read again for each e-mail where it is in a file."""
+    smtp_from: str = "ecp@localhost"
+    """The sender of e-mails."""
 
     outside_roles_path: Path | None = None
     """The gateway's file with the role and the tenants of other systems: which of them may measure which tenant."""
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _plain_sender(cls, value: str) -> str:
+        if email_problem(value) is not None:
+            raise ValueError("write a plain e-mail address, as ecp@example.com")
+        return value
+
+    @model_validator(mode="after")
+    def _no_readable_password(self) -> Self:
+        if self.environment == "production" and self.smtp_password is not None and self.smtp_security == "none":
+            raise ValueError("SMTP_SECURITY=none would send SMTP_PASSWORD readable; use starttls or tls")
+        return self
+
+    @property
+    def private_webhooks(self) -> bool:
+        """Whether notifications may go to private addresses."""
+        allowed = self.allow_private_webhooks
+        return self.environment == "development" if allowed is None else allowed
+
+    def latest_smtp_password(self) -> str | None:
+        """SMTP_PASSWORD as its file is now, if it has one."""
+        return latest(self, "smtp_password")
 
     @property
     def kubeconfig(self) -> Path | None:

@@ -43,6 +43,8 @@ ANSWERED_BY: dict[Rpc, str] = {
     Rpc.INCIDENT_COST: "monitor",
     Rpc.SILENCES: "monitor",
     Rpc.RECURRING_MAINTENANCE: "monitor",
+    Rpc.RECEIVERS: "monitor",
+    Rpc.NOTIFICATIONS: "monitor",
 }
 
 

@@ -27,7 +27,7 @@ _KEEPALIVES = {
     "client_connection_check_interval": "5s",
 }
 
-SCHEMA_REVISION = "0018"
+SCHEMA_REVISION = "0019"
 """The migration that this code needs at least; a test shows that it is the latest one."""
 
 

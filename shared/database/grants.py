@@ -45,6 +45,13 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "alert_positions": {MONITOR: _OWN},
     "monitor_outbox": {MONITOR: _OWN},
     "recoveries": {GATEWAY: _READ, MONITOR: _OWN},
+    # Only the monitor reads a receiver's secrets, which it needs as they are to sign and to send.
+    "receivers": {MONITOR: _OWN},
+    "receiver_secrets": {MONITOR: _OWN},
+    "receiver_states": {MONITOR: _OWN},
+    "notified_alerts": {MONITOR: _OWN},
+    "pending_notices": {MONITOR: _OWN},
+    "notifications": {MONITOR: _OWN},
     # Only what the owner's functions do changes or removes a row of the trail, or writes a seal.
     "audit_events": {GATEWAY: f"{_READ}, INSERT ({_AUDIT_COLUMNS})"},
     "audit_unsealed": {GATEWAY: _READ},

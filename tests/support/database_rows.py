@@ -11,7 +11,19 @@ from shared.database import Database
 from shared.database.tables import metadata
 
 Key = tuple[Any, ...]
-_LEFT_ALONE = ("alembic", "audit", "availability", "monitor", "outbox", "operation_durations", "stream", "tenant_gen")
+_LEFT_ALONE = (
+    "alembic",
+    "audit",
+    "availability",
+    "monitor",
+    "outbox",
+    "operation_durations",
+    "stream",
+    "tenant_gen",
+    "receiver",
+    "noti",
+    "pending",
+)
 """Beginnings of tables that are only added to, that are deleted with their tenant, or that services go on reading."""
 
 

@@ -34,6 +34,7 @@ TAGS = {
     "sla": "Availability, error budgets, reports and planned maintenance.",
     "alerts": "Alert rules, active alerts, and those that Alertmanager reports.",
     "incidents": "What is wrong with tenants, what is done about it, post-mortems, and silences.",
+    "receivers": "Where alerts are sent, when, and what was sent.",
     "access": "How to sign in, who calls, and what callers may do.",
     "keys": "API keys for machines, made, rotated and revoked by administrators.",
     "audit": "Who did what, when, from where and with which outcome.",

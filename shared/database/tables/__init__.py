@@ -26,10 +26,12 @@
     silences                          what isn't notified of
     recurring_maintenance             maintenance that repeats; its windows are in maintenance_windows
     monitor_outbox                    events of the monitor that are part of a transaction, until NATS has them
+    receivers ── receiver_secrets, receiver_states        where alerts are sent, and how that fares
+    pending_notices ─▶ notifications  what receivers are to be told, and the outbox; notified_alerts still fire
 
 The gateway writes all but what measures and alerts (`monitoring_*`, `availability_*`, `maintenance_windows`, `alert*`,
-`recoveries`, `incident*`, `silences`, `recurring_maintenance`), which is the monitor's. What creates them is
-`migrations/`; a test shows that both agree.
+`recoveries`, `incident*`, `silences`, `recurring_maintenance`, `receiver*`, `noti*`, `pending_notices`), which is the
+monitor's. What creates them is `migrations/`; a test shows that both agree.
 """
 
 from shared.database.tables.access import api_keys, settings_versions, socket_tickets, tenant_access
@@ -44,6 +46,14 @@ from shared.database.tables.incidents import (
     silences,
 )
 from shared.database.tables.messages import idempotency_keys, outbox, stream_positions
+from shared.database.tables.notifications import (
+    notifications,
+    notified_alerts,
+    pending_notices,
+    receiver_secrets,
+    receiver_states,
+    receivers,
+)
 from shared.database.tables.observations import (
     availability_runs,
     availability_samples,
@@ -87,8 +97,14 @@ __all__ = [
     "monitoring_data",
     "monitoring_progress",
     "monitoring_rollups",
+    "notifications",
+    "notified_alerts",
     "operation_durations",
     "outbox",
+    "pending_notices",
+    "receiver_secrets",
+    "receiver_states",
+    "receivers",
     "recoveries",
     "recurring_maintenance",
     "services",

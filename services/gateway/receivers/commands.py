@@ -1,0 +1,125 @@
+"""Requests about receivers to the monitor, which stores them, with two rows in the audit trail for each change.
+
+The rows have neither a URL nor a secret.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.gateway.audit.entries import Outcome
+from services.gateway.audit.recording import record
+from services.gateway.http.errors import found_tenant
+from services.gateway.mode_context import ModeContext
+from services.gateway.receivers.schemas import Receivers, ReceiverSecret, Replayed, SentNotifications, TestSent
+from services.gateway.tenants.repository import find_tenant
+from shared.errors import Refused
+from shared.rpc.receivers import (
+    NotificationsRequest,
+    NotificationState,
+    Receiver,
+    ReceiverSpec,
+    ReceiversReply,
+    ReceiversRequest,
+    SavedReceiver,
+)
+
+_SECRET = {"url", "authorization"}
+
+
+class ReceiverCommands:
+    """Those of one mode; a `tenant_id` of None is the mode's own receivers.
+
+    Each raises Refused, or DependencyUnavailable while the monitor or PostgreSQL is away.
+    """
+
+    def __init__(self, context: ModeContext) -> None:
+        self._database = context.database
+        self._workers = context.workers
+
+    async def list(self, tenant_id: str | None) -> Receivers:
+        await self._check_tenant(tenant_id)
+        reply = await self._workers.receivers(ReceiversRequest(tenant_id=tenant_id))
+        return Receivers(receivers=reply.receivers)
+
+    async def get(self, tenant_id: str | None, name: str) -> Receiver:
+        return _named((await self.list(tenant_id)).receivers, name)
+
+    async def create(self, operation: str, tenant_id: str | None, saved: SavedReceiver) -> ReceiverSecret:
+        """Create a receiver; the answer has its secret."""
+        request = ReceiversRequest(tenant_id=tenant_id, create=SavedReceiver(name=saved.name, spec=saved.spec))
+        reply = await self._change(operation, request, saved.name, _recorded(saved.spec))
+        return _with_secret(reply, saved.name)
+
+    async def change(self, operation: str, tenant_id: str | None, name: str, spec: ReceiverSpec) -> Receiver:
+        """Replace a receiver's specification."""
+        request = ReceiversRequest(tenant_id=tenant_id, change=SavedReceiver(name=name, spec=spec))
+        return _named((await self._change(operation, request, name, _recorded(spec))).receivers, name)
+
+    async def remove(self, operation: str, tenant_id: str | None, name: str) -> None:
+        """Remove a receiver, with all that waits for it."""
+        await self._change(operation, ReceiversRequest(tenant_id=tenant_id, remove=name), name, {"removed": True})
+
+    async def rotate(self, operation: str, tenant_id: str | None, name: str, minutes: int) -> ReceiverSecret:
+        """Give a receiver another secret; the previous one signs too for `minutes`."""
+        request = ReceiversRequest(tenant_id=tenant_id, rotate=name, overlap_minutes=minutes)
+        return _with_secret(await self._change(operation, request, name, {"overlap_minutes": minutes}), name)
+
+    async def test(self, operation: str, tenant_id: str | None, name: str) -> TestSent:
+        """Send a test notification."""
+        reply = await self._change(operation, ReceiversRequest(tenant_id=tenant_id, test=name), name, {"tested": True})
+        return TestSent(notification_id=reply.notification_id or "")
+
+    async def sent(
+        self, tenant_id: str | None, name: str, state: NotificationState | None, limit: int, before: str | None
+    ) -> SentNotifications:
+        """What waits, was sent or is dead."""
+        await self._check_tenant(tenant_id)
+        request = NotificationsRequest(tenant_id=tenant_id, receiver=name, state=state, limit=limit, before=before)
+        return SentNotifications(notifications=(await self._workers.notifications(request)).notifications)
+
+    async def replay(self, operation: str, tenant_id: str | None, name: str, ids: tuple[str, ...]) -> Replayed:
+        """Send dead notifications again."""
+        await self._check_tenant(tenant_id)
+        after = {"replayed": list(ids) or "all"}
+        await self._record(operation, tenant_id, name, after, Outcome.REQUESTED)
+        request = NotificationsRequest(tenant_id=tenant_id, receiver=name, replay=ids)
+        replayed = (await self._workers.notifications(request)).replayed
+        await self._record(operation, tenant_id, name, {**after, "count": replayed}, Outcome.DONE)
+        return Replayed(replayed=replayed)
+
+    async def _change(
+        self, operation: str, request: ReceiversRequest, name: str, after: Mapping[str, Any]
+    ) -> ReceiversReply:
+        await self._check_tenant(request.tenant_id)
+        await self._record(operation, request.tenant_id, name, after, Outcome.REQUESTED)
+        reply = await self._workers.receivers(request)
+        await self._record(operation, request.tenant_id, name, after, Outcome.DONE)
+        return reply
+
+    async def _check_tenant(self, tenant_id: str | None) -> None:
+        if tenant_id is not None:
+            async with self._database.begin() as connection:
+                found_tenant(await find_tenant(connection, tenant_id), tenant_id)
+
+    async def _record(
+        self, operation: str, tenant_id: str | None, name: str, after: Mapping[str, Any], outcome: Outcome
+    ) -> None:
+        async with self._database.begin() as connection:
+            await record(connection, operation, tenant_id=tenant_id, object_id=name, after=after, outcome=outcome)
+
+
+def _recorded(spec: ReceiverSpec) -> dict[str, Any]:
+    """A specification as the audit trail has it."""
+    return spec.model_dump(mode="json", exclude=_SECRET)
+
+
+def _with_secret(reply: ReceiversReply, name: str) -> ReceiverSecret:
+    return ReceiverSecret(**_named(reply.receivers, name).model_dump(), secret=reply.secret or "")
+
+
+def _named(receivers: tuple[Receiver, ...], name: str) -> Receiver:
+    found = next((each for each in receivers if each.name == name), None)
+    if found is None:
+        english = f"there is no receiver {name!r}; a list has their names"
+        raise Refused(english, code="NOT_FOUND", message_id="receiver-not-found", details={"receiver": name})
+    return found
