@@ -23,6 +23,8 @@ SCOPE_LABEL = "scope"
 _PARTS = ("service", "deployment", "statefulset", "pod", "namespace", "node")
 _BURNS = frozenset({"error_budget_burn", "sla_violated"})
 """Types of alerts that follow from whatever is down."""
+_SERVICES_DOWN = "service_down"
+"""The type of the standard rule about all services of a tenant."""
 _OF_TENANT = frozenset({"ECPRecoveryFailed"})
 """Names of alerts about the tenant as a whole that explain no others."""
 
@@ -82,6 +84,12 @@ class CausedAlert:
         return self.type in _BURNS
 
     @property
+    def is_of_tenant(self) -> bool:
+        """Whether it is about the tenant as a whole, or about services that it doesn't name."""
+        is_unnamed = self.type == _SERVICES_DOWN and not self.labels.get("service")
+        return self.is_burn or is_unnamed or self.extent is Extent.NAMESPACE or self.name in _OF_TENANT
+
+    @property
     def urgency(self) -> int:
         """Higher is more urgent."""
         return urgency(self.severity)
@@ -99,7 +107,7 @@ def cause_of(alert: CausedAlert) -> str:
         return f"{GROUP_LABEL}={labels[GROUP_LABEL]}"
     if alert.extent is Extent.NODE and labels.get("node"):
         return f"node={labels['node']}"
-    if alert.is_burn or alert.extent is Extent.NAMESPACE or alert.name in _OF_TENANT:
+    if alert.is_of_tenant:
         return AVAILABILITY
     for label in _PARTS:
         if labels.get(label):

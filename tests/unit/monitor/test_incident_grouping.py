@@ -141,6 +141,14 @@ def test_a_page_is_never_inhibited_by_a_ticket_but_has_the_same_incident(source:
     assert len(tenant.open) == 1
 
 
+def test_what_fires_about_all_services_is_of_the_incident_of_the_burning_budget() -> None:
+    tenant = Tenant()
+    tenant.apply(transition("service-down", kind="service_down"))
+    tenant.apply(transition("service-down", "resolved", kind="service_down", at=START + MINUTE))
+    tenant.apply(transition("burn-rate-1h", severity="critical", kind="error_budget_burn", at=START + 2 * MINUTE))
+    assert tenant.events == ["reopened", "severity"]
+
+
 def test_a_spent_budget_is_of_the_incident_and_is_notified() -> None:
     tenant = Tenant()
     tenant.apply(transition("ECPTenantDown", severity="critical"))
@@ -216,6 +224,7 @@ _SUBJECTS: list[_Subject] = [
     ("ECPTenantDown", "custom", {"namespace": "ecp-ai-acme"}),
     ("service_down", "service_down", {"service": "callbot"}),
     ("service_down", "service_down", {"service": "stt", "node": "n2"}),
+    ("service-down", "service_down", {}),
     ("burn-1h", "error_budget_burn", {}),
     ("spent", "sla_violated", {}),
 ]
