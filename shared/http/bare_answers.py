@@ -5,7 +5,7 @@ They have the headers of `security_headers`, too: a browser shows whatever answe
 
 from http import HTTPStatus
 
-from shared.http.security_headers import ALWAYS
+from shared.http.fixed_headers import ALWAYS
 
 
 def bare_answer(status: HTTPStatus) -> bytes:

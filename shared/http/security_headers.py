@@ -9,18 +9,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.http.content_policy import NO_FRAMES
+from shared.http.fixed_headers import ALWAYS
 
-ALWAYS: Final = (
-    ("Content-Security-Policy", f"default-src 'none'; {NO_FRAMES}"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "no-referrer"),
-    # Pages of CORS_ORIGINS read by CORS, which this header doesn't affect; it stops <img> and <script> of others.
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-)
-"""Of every answer, unless it has its own."""
 _CACHE: Final = b"cache-control"
 YEAR: Final = 365 * 24 * 3600
 """Seconds."""

@@ -18,8 +18,8 @@ from embedded.ports import free_ports
 from shared.http.addresses import LOOPBACK
 from shared.http.connections import ConnectionLimits, bounded
 from shared.http.crowd import Crowd
+from shared.http.fixed_headers import ALWAYS
 from shared.http.listening import HttpServer
-from shared.http.security_headers import ALWAYS
 from shared.http.websocket_connections import WRITE_EXTENSION, bounded_socket
 
 pytestmark = pytest.mark.slow
