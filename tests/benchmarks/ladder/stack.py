@@ -24,7 +24,16 @@ from tests.support.http_client import local_client
 PODS_OF_A_NODE = 25
 _LARGE = {"cpu": "500", "memory": "1000Gi", "pods": "110"}
 _PORTS = (
-    *("gateway", "simulator", "nats", "nats_monitor", "database", "demo_database", "simulator_database"),
+    *(
+        "gateway",
+        "simulator",
+        "simulator_https",
+        "nats",
+        "nats_monitor",
+        "database",
+        "demo_database",
+        "simulator_database",
+    ),
     *("calculator", "manifest", "deployer", "monitor"),
 )
 
