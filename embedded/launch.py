@@ -112,16 +112,19 @@ def launcher(
     return [*command, "--", *map(str, program)]
 
 
-def main() -> None:
-    """Write the record of this process, then become the program that the arguments name."""
-    parent = os.getppid()
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of this module's command line."""
     parser = argparse.ArgumentParser(prog="launch")
     parser.add_argument("--record", type=Path, help="file that receives the pid and what identifies the process")
     parser.add_argument("--stop-signal", type=lambda name: signal.Signals[name], default=signal.SIGTERM)
     parser.add_argument("--account", choices=[SAME_ACCOUNT, USER_NAMESPACE, NOBODY], default=SAME_ACCOUNT)
     parser.add_argument("--directory", type=Path, help="the program's working directory")
     parser.add_argument("program", nargs="+")
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def prepare(options: argparse.Namespace, parent: int) -> None:
+    """Everything before the program: its record, its account, its directory, and that it dies with `parent`."""
     if options.record is not None:
         write_record(options.record, options.stop_signal)
     if options.account == USER_NAMESPACE:
@@ -132,6 +135,13 @@ def main() -> None:
         os.chdir(options.directory)
     # Last of all: a change of credentials clears the signal.
     die_with_parent(options.stop_signal, parent)
+
+
+def main() -> None:
+    """Write the record of this process, then become the program that the arguments name."""
+    parent = os.getppid()
+    options = parse(sys.argv[1:])
+    prepare(options, parent)
     os.execv(options.program[0], options.program)  # noqa: S606 - to become the program is the purpose
 
 

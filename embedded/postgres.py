@@ -41,6 +41,7 @@ def server_command(data: Path, port: int, *, durable: bool = True) -> list[str]:
         "io_method": "sync",
         "jit": "off",
         "max_wal_senders": "0",
+        "max_logical_replication_workers": "0",
         "wal_level": "minimal",
     }
     if not durable:

@@ -263,7 +263,7 @@ class Stack:
             for name, ready in zip(list(waiting), outcomes, strict=True):
                 if ready:
                     del waiting[name]
-            for state in await self._running().states():
+            for state in await self._running().states_if_answered():
                 if state.state == "FATAL":
                     raise EmbeddedError(f"{state.name} keeps failing ({self._log(state)}):\n{tail(self._log(state))}")
             return not waiting

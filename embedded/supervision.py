@@ -16,9 +16,14 @@ from embedded.errors import SupervisorSilent
 from embedded.programs import INFRASTRUCTURE, SERVICES, Program
 from embedded.readiness import local_client
 from embedded.records import SUPERVISOR
+from embedded.service_command import service_module
 
-START_SECONDS = 20.0
+START_SECONDS = 180.0
+"""Until supervisord answers: before, it imports the services, which takes a busy machine long."""
 STOP_SECONDS = 75.0
+ACTION_SECONDS = 60.0
+"""For an answer to what starts or stops programs; a machine under load lets supervisord wait for seconds."""
+QUERY_SECONDS = 5.0
 LOG_BYTES = "10MB"
 LOG_BACKUPS = 3
 # supervisord waits one second longer after each failed start; past these it gives up, and the runner starts it again.
@@ -120,14 +125,19 @@ class Supervisor:
         write_private(config, configuration(self._programs, str(local)))
         socket.unlink(missing_ok=True)
         self._child = Child(
-            [sys.executable, "-m", "supervisor.supervisord", "-c", config],
+            [sys.executable, "-m", "embedded.forking", self._directory.root, *self._modules(), "--", "-c", config],
             self._directory.log(f"{SUPERVISOR}-output"),
             record=self._directory.record(SUPERVISOR),
             environment={**self._variables, **environment(self._programs)},
             own_session=True,
-            directory=self._directory.root,
         )
         await self._child.until_ready(self._answers, SUPERVISOR, START_SECONDS)
+
+    def _modules(self) -> list[str]:
+        """The services that supervisord imports, to start them as forks. Only Linux allows that after any import."""
+        if sys.platform != "linux":
+            return []
+        return sorted({module for each in self._programs if (module := service_module(each.command))})
 
     def kill(self) -> None:
         """End supervisord itself with SIGKILL; on Linux, what it has started ends with it."""
@@ -163,19 +173,30 @@ class Supervisor:
         """Every program's state. Raises SupervisorSilent."""
         return [
             ProcessState(info["name"], info["group"], info["statename"], info["pid"], info["description"])
-            for info in await self._call("supervisor.getAllProcessInfo")
+            for info in await self._call("supervisor.getAllProcessInfo", seconds=QUERY_SECONDS)
         ]
+
+    async def states_if_answered(self) -> list[ProcessState]:
+        """As `states`; nothing while it has no time to answer. Raises SupervisorSilent if it has ended."""
+        try:
+            return await self.states()
+        except SupervisorSilent:
+            if not self.lives:
+                raise
+            return []
 
     async def _answers(self) -> bool:
         try:
-            return await self._call("supervisor.getState") is not None
+            return await self._call("supervisor.getState", seconds=QUERY_SECONDS) is not None
         except SupervisorSilent:
             return False
 
-    async def _call(self, method: str, *arguments: Any) -> Any:
+    async def _call(self, method: str, *arguments: Any, seconds: float = ACTION_SECONDS) -> Any:
         body = xmlrpc.client.dumps(arguments, method)
         try:
-            async with local_client("http://supervisor", uds=str(self._directory.supervisor_socket)) as client:
+            async with local_client(
+                "http://supervisor", uds=str(self._directory.supervisor_socket), timeout=seconds
+            ) as client:
                 answer = await client.post("/RPC2", content=body, headers={"Content-Type": "text/xml"})
             return xmlrpc.client.loads(answer.raise_for_status().text)[0][0]
         except xmlrpc.client.Fault as fault:
