@@ -15,7 +15,7 @@ AT_ONCE = 8
 """Calls at a time."""
 IN_FLIGHT = 64
 """Tenants that are deployed at a time: their pods take seconds to start, and more of them cost more progress events."""
-STALLED_SECONDS = 120.0
+STALLED_SECONDS = 300.0
 """Without a further running tenant: then what runs by now is measured. A machine under load makes progress slowly."""
 _LOOK_SECONDS = 1.0
 
@@ -42,7 +42,8 @@ async def climb(stack: RunningStack, kind: str, numbers: Iterable[int], budget: 
         if await _until_running(stack, wanted, budget) < wanted:
             break
     if next(bodies, None) is not None:
-        reached.problems.append("out of time")
+        stalled = f"no further one ran in {STALLED_SECONDS:.0f} s"
+        reached.problems.append(stalled if budget.left > 0 else "out of time")
     reached.running = await _until_running(stack, before + reached.tenants, budget) - before
     reached.seconds = time.monotonic() - began
     if reached.running < reached.tenants:
