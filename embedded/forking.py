@@ -4,7 +4,7 @@
 
 A service that is started by `exec` imports 1,000 to 1,800 modules, which is most of its start and of its memory. Here
 they are imported once, before supervisord's own loop begins: a service starts in milliseconds, also after it was
-killed, and what nobody changes is in memory once. To supervisord nothing is different: the service is its child, with
+killed, and what stays unchanged is in memory once. To supervisord nothing is different: the service is its child, with
 the pid that it knows, the same record, the same pipes and the same signals. What isn't an imported service (NATS,
 PostgreSQL), and everything outside Linux, is started by `exec` as before.
 
