@@ -75,7 +75,7 @@ class ForkingOptions(ServerOptions):  # type: ignore[misc]  # supervisor has no 
         sys.stderr.flush()
         return os.fork()
 
-    def execve(self, filename: str, argv: Sequence[str], env: Mapping[str, str]) -> None:
+    def execve(self, filename: str, argv: list[str], env: Mapping[str, str]) -> None:
         """Become the program, called in the child. Raises OSError."""
         module = service_module(argv)
         if module in self.imported:
