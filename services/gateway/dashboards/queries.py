@@ -7,20 +7,20 @@ Nothing is estimated: a component that doesn't answer is critical, and an unknow
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.access.visibility import visible_tenants
+from services.gateway.active_alerts import repository as alerts
+from services.gateway.active_alerts.queries import shown
+from services.gateway.active_alerts.schemas import ActiveAlert
 from services.gateway.dashboards import repository
-from services.gateway.dashboards.alerts import ObservedTenant, active_alerts
 from services.gateway.dashboards.capacity import cluster_component, system_metrics
 from services.gateway.dashboards.schemas import (
-    ActiveAlert,
     ApiComponent,
     ComponentHealth,
     Components,
@@ -38,7 +38,6 @@ from services.gateway.http import request_context
 from services.gateway.http.language import translator
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenants.targets import TargetChoice
-from shared.bus import derived_id
 from shared.bus.publishing import NATS_ERRORS
 from shared.errors import EcpError
 from shared.rpc import CapacityReply, CapacityRequest
@@ -46,6 +45,7 @@ from shared.subjects import Stream
 
 _USAGE = ("cpu", "memory", "gpu")
 _USAGE_SECONDS, _RESPONSE_SECONDS = 300.0, 3600.0
+_MOST_ALERTS = 100
 _FULL = 90.0
 """Percent of a stream's limit from which the storage is degraded: a full stream refuses events."""
 
@@ -62,7 +62,7 @@ class DatabaseFigures:
     usage: dict[str, float]
     response_time: float | None
     connections: int
-    observed: list[ObservedTenant]
+    alerts: list[ActiveAlert]
     own_resources: Sequence[Mapping[str, Any]] | None
 
 
@@ -100,7 +100,7 @@ class DashboardQueries:
                 system_metrics(capacity, counts.total, counts.active, figures.own_resources) if capacity else None
             ),
             recent_deployments=figures.recent_deployments,
-            active_alerts=self._alerts(figures),
+            active_alerts=figures.alerts,
             sla_metrics=_sla_metrics(figures),
         )
 
@@ -133,16 +133,11 @@ class DashboardQueries:
         shares = [100 * size / limit for size, limit in limits if limit > 0]
         return round(max(shares), 2) if shares else None
 
-    def _alerts(self, figures: DatabaseFigures) -> list[ActiveAlert]:
-        identify = partial(derived_id, self._context.mode)
-        alerts = active_alerts(figures.observed, identify=identify, now=datetime.now(UTC), texts=translator())
-        return [ActiveAlert(**asdict(each)) for each in alerts]
-
 
 async def _read_figures(connection: AsyncConnection, visible: list[str] | None) -> DatabaseFigures:
     response = await repository.means(connection, ["response_time"], _RESPONSE_SECONDS, visible)
     recent = await repository.recent_deployments(connection, visible)
-    observed = await repository.observed_tenants(connection, visible)
+    active = await alerts.active(connection, visible, most=_MOST_ALERTS)
     return DatabaseFigures(
         tenants=await repository.count_tenants(connection, visible),
         presets=await repository.count_presets(connection, visible),
@@ -152,7 +147,7 @@ async def _read_figures(connection: AsyncConnection, visible: list[str] | None) 
         usage=await repository.means(connection, _USAGE, _USAGE_SECONDS, visible),
         response_time=response.get("response_time"),
         connections=await repository.count_connections(connection),
-        observed=[ObservedTenant(**row._mapping) for row in observed],
+        alerts=shown(active, translator()),
         own_resources=await _own_resources(connection, visible),
     )
 

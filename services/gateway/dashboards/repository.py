@@ -55,19 +55,8 @@ _MEANS = text(f"""
     GROUP BY 1
 """)
 _CONNECTIONS = text("SELECT sum(numbackends) FROM pg_stat_database WHERE datname = current_database()")
-# `updated_at` is the latest time at which the present status can have begun.
-_OBSERVED = text(f"""
-    SELECT tenant_id, status, sla, sla_time, updated_at FROM tenants
-    WHERE status <> 'deleting' AND generation > 0 AND (sla_time IS NOT NULL OR status = 'running') AND {_IS_VISIBLE}
-    ORDER BY tenant_id
-""")
 _SIZED = text(f"SELECT sizing -> 'resources' FROM tenants WHERE status = 'running' AND {_IS_VISIBLE}")
 _EXISTING = text("SELECT tenant_id FROM tenants WHERE tenant_id = ANY(:ids)")
-
-
-async def observed_tenants(connection: AsyncConnection, visible: Visible) -> Sequence[Row[Any]]:
-    """tenant_id, status, sla, sla_time, updated_at of deployed tenants that are running or have an SLA report."""
-    return (await connection.execute(_OBSERVED, {"visible": visible})).all()
 
 
 async def existing(connection: AsyncConnection, tenant_ids: Collection[str]) -> set[str]:

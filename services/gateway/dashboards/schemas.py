@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
+from services.gateway.active_alerts.schemas import ActiveAlert
 from shared.tenants import Model
 
 ComponentHealth = Literal["healthy", "degraded", "critical"]
@@ -120,21 +121,6 @@ class RecentDeployment(Model):
     finished_at: AwareDatetime | None
 
 
-class ActiveAlert(Model):
-    """An active alert, in the documented fields."""
-
-    alert_id: str = Field(examples=["alert-0123456789ab"])
-    tenant_id: str
-    severity: Literal["warning", "critical"]
-    type: Literal["sla_violated", "service_down", "error_budget_burn", "monitoring_missing"]
-    message: str
-    metric: str
-    current_value: float
-    threshold: float
-    timestamp: AwareDatetime
-    """When it began, as far as it is known."""
-
-
 class SlaMetrics(Model):
     """Availability and response time of all tenants, and the success of deployments."""
 
@@ -157,4 +143,5 @@ class OperationsDashboard(Model):
     recent_deployments: list[RecentDeployment]
     """Those of the last 24 hours, newest first, at most 100."""
     active_alerts: list[ActiveAlert]
+    """The critical ones first, then the newest, at most 100; `GET /tenants/{id}/alerts/active` has all of a tenant."""
     sla_metrics: SlaMetrics

@@ -1,10 +1,3 @@
-## Alerts, by type.
-
-sla_violated = 최근 30일의 오류 예산을 모두 썼습니다. 허용된 중단 시간을 { $over }% 초과했습니다
-error_budget_burn = 오류 예산이 허용 속도의 { $rate }배로 소진되고 있습니다 ({ $windows })
-service_down = 서비스가 중단되었습니다: { $services }
-monitoring_missing = { $minutes }분 동안 관측된 것이 없어 가동 여부를 알 수 없습니다
-
 ## The SLA report. The ids of the page's texts begin with `sla-`.
 
 sla-title = SLA 보고서: { $name }
