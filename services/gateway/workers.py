@@ -103,10 +103,11 @@ class WorkerClient:
         return await self._call(Rpc.INCIDENT_COST, request, IncidentCost, timeout=_REPORT_TIMEOUT)
 
     async def silences(self, request: SilencesRequest) -> SilencesReply:
-        return await self._call(Rpc.SILENCES, request, SilencesReply)
+        return await self._call(Rpc.SILENCES, request, SilencesReply, timeout=_REPORT_TIMEOUT)
 
     async def recurring_maintenance(self, request: RecurringMaintenanceRequest) -> RecurringMaintenanceReply:
-        return await self._call(Rpc.RECURRING_MAINTENANCE, request, RecurringMaintenanceReply)
+        reply = RecurringMaintenanceReply
+        return await self._call(Rpc.RECURRING_MAINTENANCE, request, reply, timeout=_REPORT_TIMEOUT)
 
     async def receivers(self, request: ReceiversRequest) -> ReceiversReply:
         return await self._call(Rpc.RECEIVERS, request, ReceiversReply)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.monitor.clock import Now
 from services.monitor.silences import silence_store
+from services.monitor.silences.calendars import read_calendars
 from services.monitor.silences.muting import SilenceRule
 from services.monitor.silences.preview import preview
 from services.monitor.silences.recurrence import next_occurrences
@@ -39,6 +40,7 @@ class SilenceCommands:
 
         Raises Refused (TENANT_NOT_FOUND, NOT_FOUND, CONFLICT, VALIDATION_ERROR), DependencyUnavailable.
         """
+        await read_calendars(each.recurrence for each in (request.create, request.preview) if each)
         async with self._database.begin() as connection:
             tenant = await silence_store.find_tenant(connection, request.tenant_id)
             if tenant is None:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.monitor.clock import Now
 from services.monitor.silences import silence_store
+from services.monitor.silences.calendars import read_calendars
 from services.monitor.silences.commands import never_on, tenant_unknown
 from services.monitor.silences.recurrence import next_occurrences, occurrences
 from services.monitor.silences.silence_store import SilencedTenant
@@ -73,6 +74,7 @@ class RecurringMaintenanceStore:
         now = self._now()
         async with self._database.begin() as connection:
             rows = (await connection.execute(_DUE, {"until": now + ANNOUNCED_AHEAD - timedelta(days=1)})).all()
+            await read_calendars(Recurrence.model_validate(row.recurrence) for row in rows)
             return sum([await _announce(connection, row, now) for row in rows])
 
     async def answer(self, request: RecurringMaintenanceRequest) -> RecurringMaintenanceReply:
@@ -80,6 +82,7 @@ class RecurringMaintenanceStore:
 
         Raises Refused (TENANT_NOT_FOUND, NOT_FOUND, CONFLICT, VALIDATION_ERROR), DependencyUnavailable.
         """
+        await read_calendars([request.create.recurrence if request.create else None])
         async with self._database.begin() as connection:
             tenant = await silence_store.find_tenant(connection, request.tenant_id)
             if tenant is None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.monitor.silences.calendars import read_calendars
 from services.monitor.silences.muting import MutableAlert, MutingWindow, SilenceRule
 from services.monitor.silences.preview import Firing
 from shared.alerts.matchers import Matcher
@@ -100,6 +101,7 @@ async def muting(connection: AsyncConnection, tenant_ids: Iterable[str], at: dat
     """The silences and maintenance windows of tenants that are in effect at `at`, but for the times of recurrences."""
     values = {"tenants": sorted(set(tenant_ids)), "at": at}
     silences = [rule_of(row) for row in await connection.execute(_IN_EFFECT, values)]
+    await read_calendars(each.recurrence for each in silences)
     windows = [MutingWindow(*row) for row in await connection.execute(_WINDOWS, values)]
     return Muting(silences, windows)
 
@@ -122,7 +124,9 @@ async def find_tenant(connection: AsyncConnection, tenant_id: str) -> SilencedTe
 async def list_rows(connection: AsyncConnection, row_id: int, now: datetime) -> Sequence[Any]:
     """A tenant's silences: those that haven't ended first, then the latest."""
     values = {"row_id": row_id, "now": now, "most": MOST_SHOWN}
-    return (await connection.execute(_OF_TENANT, values)).all()
+    rows = (await connection.execute(_OF_TENANT, values)).all()
+    await read_calendars(rule_of(row).recurrence for row in rows)
+    return rows
 
 
 async def count(connection: AsyncConnection, row_id: int, now: datetime) -> int:
