@@ -5,12 +5,14 @@ It is the first of these that an alert has:
     label `incident`     whatever the rule's author groups by
     availability         the tenant as a whole: it is down, its recovery failed, its error budget burns or is spent
     label `node`         of an alert about the node itself
-    label `service`, `deployment`, `statefulset`, `pod`, `namespace`, `node`
+    its workload         label `service`, `deployment` or `statefulset`, or by the name in the label `pod`
+    label `namespace`, `node`
     its name             rules about nothing in particular are incidents of their own
 
 `inhibition` connects more: what a node that is down explains is of the same incident, whatever its own cause.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -20,7 +22,11 @@ from shared.alerts.rule import SEVERITIES, Severity
 AVAILABILITY = "availability"
 GROUP_LABEL = "incident"
 SCOPE_LABEL = "scope"
-_PARTS = ("service", "deployment", "statefulset", "pod", "namespace", "node")
+_WORKLOADS = ("service", "deployment", "statefulset")
+"""A tenant's services have the names of their workloads."""
+_PLACES = ("namespace", "node")
+_OF_POD = re.compile(r"(.+?)(-[a-z0-9]{6,10}-[a-z0-9]{5}|-\d+)")
+"""A pod's name: its Deployment's with a hash and five letters, or its StatefulSet's with a number."""
 _BURNS = frozenset({"error_budget_burn", "sla_violated"})
 """Types of alerts that follow from whatever is down."""
 _SERVICES_DOWN = "service_down"
@@ -101,7 +107,7 @@ def urgency(severity: Severity) -> int:
 
 
 def cause_of(alert: CausedAlert) -> str:
-    """The alert's cause, such as `service=callbot`; at most 400 characters."""
+    """The alert's cause, such as `workload=callbot`; at most 400 characters."""
     labels = alert.labels
     if labels.get(GROUP_LABEL):
         return f"{GROUP_LABEL}={labels[GROUP_LABEL]}"
@@ -109,7 +115,16 @@ def cause_of(alert: CausedAlert) -> str:
         return f"node={labels['node']}"
     if alert.is_of_tenant:
         return AVAILABILITY
-    for label in _PARTS:
+    if workload := _workload(labels):
+        return f"workload={workload}"
+    place = next((label for label in _PLACES if labels.get(label)), None)
+    return f"{place}={labels[place]}" if place else f"alert={alert.name}"
+
+
+def _workload(labels: Mapping[str, str]) -> str | None:
+    for label in _WORKLOADS:
         if labels.get(label):
-            return f"{label}={labels[label]}"
-    return f"alert={alert.name}"
+            return labels[label]
+    pod = labels.get("pod")
+    found = _OF_POD.fullmatch(pod) if pod else None
+    return found[1] if found else pod

@@ -86,6 +86,15 @@ def test_alerts_about_one_service_are_one_incident_and_others_are_others() -> No
     assert tenant.events == ["opened", "opened"]
 
 
+def test_pods_of_one_workload_are_one_incident_with_its_service() -> None:
+    tenant = Tenant()
+    pods = ("callbot-7d4b9c6f5-x2x4z", "callbot-7d4b9c6f5-abcde", "callbot-0", "callbot")
+    tenant.apply(transition("slow", service="callbot"), *(transition("restarts", pod=pod) for pod in pods))
+    assert len(tenant.open) == 1
+    tenant.apply(transition("restarts", pod="stt-0"))
+    assert len(tenant.open) == 2
+
+
 def test_a_label_of_the_rules_author_groups_whatever_has_it() -> None:
     tenant = Tenant()
     tenant.apply(transition("a", incident="billing", service="x"), transition("b", incident="billing", pod="y"))
