@@ -11,6 +11,14 @@ from typing import Any
 from pydantic import Field
 
 from shared.rpc.adoption import FoundWorkload, InspectReply, InspectRequest, LeftObject
+from shared.rpc.alerts import (
+    AlertRuleReply,
+    AlertRuleRequest,
+    AlertTestReply,
+    AlertTestRequest,
+    TestedFiring,
+    TestedRule,
+)
 from shared.rpc.clusters import (
     CapacityReply,
     CapacityRequest,
@@ -57,6 +65,10 @@ from shared.tenants import Model
 
 __all__ = [
     "MOST_ALERTS",
+    "AlertRuleReply",
+    "AlertRuleRequest",
+    "AlertTestReply",
+    "AlertTestRequest",
     "AnnouncedWindow",
     "CalculateRequest",
     "CapacityReply",
@@ -97,6 +109,8 @@ __all__ = [
     "SlaReportRequest",
     "SlaRequests",
     "SlaService",
+    "TestedFiring",
+    "TestedRule",
     "Unplaced",
     "Usage",
     "ValidateReply",
