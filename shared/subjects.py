@@ -117,6 +117,8 @@ class Rpc(StrEnum):
     RECURRING_MAINTENANCE = "rpc.recurring_maintenance"  # monitor
     RECEIVERS = "rpc.receivers"  # monitor
     NOTIFICATIONS = "rpc.notifications"  # monitor
+    ALERT_RULES = "rpc.alert_rules"  # monitor
+    ALERT_TEST = "rpc.alert_test"  # monitor
 
 
 class Stream(StrEnum):

@@ -27,6 +27,7 @@ from services.gateway.access.wiring import Access, build_access
 from services.gateway.active_alerts import routes as active_alerts
 from services.gateway.adoption import routes as adoption
 from services.gateway.alert_intake import routes as alert_intake
+from services.gateway.alerts import routes as alerts
 from services.gateway.audit import routes as audit
 from services.gateway.audit import upkeep
 from services.gateway.audit.middleware import RefusedCalls
@@ -125,6 +126,7 @@ _FEATURES: tuple[APIRouter, ...] = (
     incidents.router,
     tenant_receivers.router,
     receivers.router,
+    alerts.router,
     dashboards.router,
     audit.router,
     settings_api.router,

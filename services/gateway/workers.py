@@ -10,6 +10,10 @@ from shared.bus import Worker
 from shared.bus.rpc import ANSWERED_BY
 from shared.errors import DependencyUnavailable
 from shared.rpc import (
+    AlertRuleReply,
+    AlertRuleRequest,
+    AlertTestReply,
+    AlertTestRequest,
     CalculateRequest,
     CapacityReply,
     CapacityRequest,
@@ -51,6 +55,8 @@ _DIFF_TIMEOUT = 15.0
 """Seconds: longer than the deployer takes at most."""
 _ALERTS_TIMEOUT = 10.0
 """Seconds: a thousand alerts with all that follows from them. Alertmanager waits as long as its group interval."""
+_BACKTEST_TIMEOUT = 30.0
+"""Seconds: a hundred rules over a year of stored data, on a busy machine."""
 _REPORT_TIMEOUT = 10.0
 """Seconds: the SLA of a long period, after an outage that delayed its samples."""
 
@@ -108,6 +114,12 @@ class WorkerClient:
     async def recurring_maintenance(self, request: RecurringMaintenanceRequest) -> RecurringMaintenanceReply:
         reply = RecurringMaintenanceReply
         return await self._call(Rpc.RECURRING_MAINTENANCE, request, reply, timeout=_REPORT_TIMEOUT)
+        return await self._call(Rpc.RECURRING_MAINTENANCE, request, RecurringMaintenanceReply)
+    async def change_alert_rule(self, request: AlertRuleRequest) -> AlertRuleReply:
+        return await self._call(Rpc.ALERT_RULES, request, AlertRuleReply)
+
+    async def test_alert_rules(self, request: AlertTestRequest) -> AlertTestReply:
+        return await self._call(Rpc.ALERT_TEST, request, AlertTestReply, timeout=_BACKTEST_TIMEOUT)
 
     async def receivers(self, request: ReceiversRequest) -> ReceiversReply:
         return await self._call(Rpc.RECEIVERS, request, ReceiversReply)

@@ -33,6 +33,7 @@ from services.monitor.mode_context import SAMPLING, ModeContext, mode_context, o
 from services.monitor.notifications.service import NotificationCounter, notifications
 from services.monitor.reports.reporter import Reporter
 from services.monitor.reports.sla_report import SlaReports
+from services.monitor.rules_wiring import AlertSources, alert_rules_of, answer_about_rules
 from services.monitor.sample_senders import SampleSenders
 from services.monitor.settings import MonitorSettings
 from services.monitor.storage.availability_store import AvailabilityStore
@@ -98,6 +99,7 @@ def build(
     parts = {mode: _incident_parts(context, stores[mode]) for mode, context in contexts.items()}
     run_incidents(worker, parts, retention=timedelta(days=settings.retention_days))
     _notify(worker, contexts, settings, holder)
+    _evaluate_alerts(worker, contexts, stores, settings)
     worker.closes(databases.dispose)
     return worker
 
@@ -192,6 +194,19 @@ def _run_alerts(worker: Worker, context: ModeContext, stores: ModeStores, settin
     """Publish the events of alerts, and recover tenants."""
     _background(worker, context, "outbox", outbox_drainer(worker, context).run)
     _background(worker, context, "recover", recovery_runner(worker, context, stores.alerts, settings).run)
+
+
+def _evaluate_alerts(
+    worker: Worker, contexts: Mapping[Mode, ModeContext], stores: Mapping[Mode, ModeStores], settings: MonitorSettings
+) -> None:
+    """Evaluate alert rules as samples come, and answer about rules."""
+    modes = {}
+    for mode, context in contexts.items():
+        each = stores[mode]
+        sources = AlertSources(context, each.availability, each.maintenance, each.alerts)
+        modes[mode] = alert_rules_of(worker, sources, allow_private=settings.environment == "development")
+        _background(worker, context, "evaluate alerts", modes[mode].evaluator.run)
+    answer_about_rules(worker, modes)
 
 
 def _refresh_statistics(worker: Worker, contexts: Iterable[ModeContext], settings: MonitorSettings) -> None:

@@ -35,6 +35,8 @@ ANSWERED_BY: dict[Rpc, str] = {
     Rpc.ROOM: "deployer",
     Rpc.DIFF: "deployer",
     Rpc.INSPECT: "deployer",
+    Rpc.ALERT_RULES: "monitor",
+    Rpc.ALERT_TEST: "monitor",
     Rpc.SLA_REPORT: "monitor",
     Rpc.MAINTENANCE: "monitor",
     Rpc.RECEIVE_ALERTS: "monitor",

@@ -148,6 +148,13 @@ RULES: Mapping[str, Rule] = {
     "test_receiver": Rule(_A),
     "list_notifications": Rule(_A),
     "replay_notifications": Rule(_A),
+    # A rule sends to addresses that its author chooses.
+    "list_alert_rules": Rule(_V, _TENANT),
+    "get_alert_rule": Rule(_V, _TENANT),
+    "test_alert_rules": Rule(_V, _TENANT),
+    "create_alert_rule": Rule(_O, _TENANT, "set_alerts"),
+    "replace_alert_rule": Rule(_O, _TENANT),
+    "delete_alert_rule": Rule(_O, _TENANT),
     # The whole system: numbers of tenants are those of the caller's.
     "get_system_metrics": Rule(_V, _VISIBLE),
     "get_operations_dashboard": Rule(_V, _VISIBLE),

@@ -68,8 +68,7 @@ alert_positions = Table(
     "alert_positions",
     metadata,
     Column("shard", SmallInteger, primary_key=True, autoincrement=False),
-    timestamp("stream_created", nullable=False, default=False),
-    Column("sequence", BigInteger, nullable=False),
+    timestamp("evaluated_until", nullable=False, default=False),  # when the stream stored the last evaluated samples
 )
 
 monitor_outbox = Table(

@@ -57,8 +57,7 @@ CREATE TABLE alerts (
     """
 CREATE TABLE alert_positions (
     shard SMALLINT PRIMARY KEY,
-    stream_created TIMESTAMP WITH TIME ZONE NOT NULL,
-    sequence BIGINT NOT NULL
+    evaluated_until TIMESTAMP WITH TIME ZONE NOT NULL
 )
 """,
     """

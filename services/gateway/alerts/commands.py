@@ -1,0 +1,67 @@
+"""Changes of alert rules, which the monitor stores.
+
+The monitor's transaction isn't ours, so the audit trail has two rows: one before the monitor is asked, and one when it
+has done it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.gateway.alerts.schemas import AlertRuleAnswer, AlertRuleChange, AlertRuleRemoved
+from services.gateway.audit.entries import Outcome
+from services.gateway.audit.recording import record
+from services.gateway.http.errors import found_tenant, invalid
+from services.gateway.mode_context import ModeContext
+from services.gateway.tenants.repository import find_tenant
+from shared.alerts.rule import AlertRule
+from shared.messages import sentence
+from shared.rpc import AlertRuleReply, AlertRuleRequest
+
+
+class AlertRuleCommands:
+    """Those of one mode. Each raises Refused, or DependencyUnavailable while the monitor or PostgreSQL is away."""
+
+    def __init__(self, context: ModeContext) -> None:
+        self._database = context.database
+        self._workers = context.workers
+
+    async def create(self, tenant_id: str, rule: AlertRule) -> AlertRuleAnswer:
+        """Add a rule."""
+        request = AlertRuleRequest(tenant_id=tenant_id, create=rule)
+        return _answer(await self._change("createAlertRule", request, rule.alert_name, rule.model_dump(mode="json")))
+
+    async def replace(self, tenant_id: str, name: str, change: AlertRuleChange) -> AlertRuleAnswer:
+        """Replace a rule in full."""
+        if change.alert_name not in ("", name):
+            english = "must be the path's name, {name}, or left out; to rename a rule, remove it and add another one"
+            raise invalid("alert_name", sentence("alert-rule-renamed", english, name=repr(name)))
+        rule = AlertRule(**{**dict(change), "alert_name": name})
+        request = AlertRuleRequest(tenant_id=tenant_id, replace=rule)
+        return _answer(await self._change("replaceAlertRule", request, name, rule.model_dump(mode="json")))
+
+    async def remove(self, tenant_id: str, name: str) -> AlertRuleRemoved:
+        """Remove a rule, or switch a standard one off."""
+        request = AlertRuleRequest(tenant_id=tenant_id, remove=name)
+        reply = await self._change("deleteAlertRule", request, name, {"removed": True})
+        return AlertRuleRemoved(tenant_id=tenant_id, alert_name=name, is_standard=reply.is_standard)
+
+    async def _change(
+        self, operation: str, request: AlertRuleRequest, name: str, after: Mapping[str, Any]
+    ) -> AlertRuleReply:
+        async with self._database.begin() as connection:
+            found_tenant(await find_tenant(connection, request.tenant_id), request.tenant_id)
+        await self._record(operation, request.tenant_id, name, after, Outcome.REQUESTED)
+        reply = await self._workers.change_alert_rule(request)
+        await self._record(operation, request.tenant_id, name, after, Outcome.DONE)
+        return reply
+
+    async def _record(
+        self, operation: str, tenant_id: str, name: str, after: Mapping[str, Any], outcome: Outcome
+    ) -> None:
+        async with self._database.begin() as connection:
+            await record(connection, operation, tenant_id=tenant_id, object_id=name, after=after, outcome=outcome)
+
+
+def _answer(reply: AlertRuleReply) -> AlertRuleAnswer:
+    rule = dict(reply.rule) if reply.rule is not None else {}
+    return AlertRuleAnswer(**rule, tenant_id=reply.tenant_id, is_standard=reply.is_standard)
