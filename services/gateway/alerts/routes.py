@@ -22,7 +22,7 @@ AlertPath = Annotated[
         min_length=1,
         max_length=100,
         description="The name of an alert rule",
-        examples=["high_cpu_usage"],
+        examples=["burn-rate-1h"],
     ),
 ]
 

@@ -41,6 +41,10 @@ OF_WORKERS = {
     "announceMaintenance",
     "cancelMaintenance",
     "receiveTenantAlert",
+    "createAlertRule",
+    "replaceAlertRule",
+    "deleteAlertRule",
+    "testAlertRules",
 }
 """The deployer or the monitor answers these: allowed is an answer, and neither a 503 nor a conflict."""
 NO_TENANT = ("TENANT_NOT_FOUND", "DEPLOYMENT_NOT_FOUND", "INCIDENT_NOT_FOUND")
