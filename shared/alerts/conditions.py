@@ -48,7 +48,7 @@ _TIMES = {"milliseconds": 0.001, "seconds": 1.0, "minutes": 60.0}
 
 
 class ConditionError(ValueError):
-    """A text that is no condition. `reason` says what to change; `column` counts from 1."""
+    """A text that is no condition. `reason` tells what to change; `column` counts from 1."""
 
     def __init__(self, reason: Sentence, column: int) -> None:
         super().__init__(reason.english)

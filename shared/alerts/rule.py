@@ -121,7 +121,7 @@ class AlertRule(Model):
     alert_name: AlertName
     condition: Annotated[Text, Field(min_length=1, max_length=LONGEST_CONDITION)]
     """Comparisons of a metric or figure with a number, joined by `and` and `or`, with brackets."""
-    duration: Annotated[str, AfterValidator(_check_wait)] = "0s"
+    duration: Annotated[str, AfterValidator(_check_wait), Field(max_length=30)] = "0s"
     """The condition must hold for so long without a break before the alert fires: `30s`, `5m`; `0s` is at once."""
     severity: Severity = "warning"
     actions: Annotated[tuple[Action, ...], Field(max_length=_MOST_ACTIONS)] = ()

@@ -155,7 +155,7 @@ class TenantEvaluation:
                 yield AlertChange(track.rule, track.condition, change, values)
 
     def _values_from(self, time: float) -> Iterator[tuple[float, dict[str, float]]]:
-        """Each distinct time from `time` on, with the values and figures at it."""
+        """Each distinct time from `time` on, with its values and figures."""
         points = self._points
         if points[-1].time == time and (len(points) == 1 or points[-2].time < time):
             # The usual case: a sample that is later than all others.
