@@ -144,8 +144,10 @@ class TenantEvaluation:
         return list(self._advanced(values, known))
 
     def _remember(self) -> list[AlertChange]:
-        for _ in self._values_from(LONG_AGO):
-            pass
+        """Note the last values without evaluating anything."""
+        self._current = dict(self._known)
+        for point in self._points:
+            _keep(self._current, point)
         return []
 
     def _advanced(self, values: Mapping[str, float], tracks: Iterable[RuleTrack]) -> Iterator[AlertChange]:

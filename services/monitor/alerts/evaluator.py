@@ -39,6 +39,8 @@ _RULES_SECONDS = 1.0
 _TERMS_SECONDS = 30.0
 _BEHIND = timedelta(seconds=10)
 """While older samples than this are read, silence isn't judged: what is missing may still come."""
+_PAST = timedelta(minutes=10)
+"""Samples that were older than this when they came are history."""
 _PERIOD = timedelta(days=31)
 
 Samples = Callable[[datetime], AsyncGenerator[StoredEvent | None, None]]
@@ -255,7 +257,10 @@ class _Sample(NamedTuple):
 
 
 def _samples_in(stored: StoredEvent) -> Iterator[_Sample]:
-    """The samples of an event. A clock that is ahead must not make the samples of others late."""
+    """The samples of an event that tell of the present: what is posted of the past is stored, and not evaluated.
+
+    A clock that is ahead must not make the samples of others late.
+    """
     event = stored.event
     if isinstance(event, MetricsSampled):
         time = min(event.time, stored.stored)
@@ -263,8 +268,9 @@ def _samples_in(stored: StoredEvent) -> Iterator[_Sample]:
             yield _Sample(each.tenant_id, time, event.source, each.values, each.services)
     elif isinstance(event, MetricsCollected):
         for moment in event.moments:
-            time = min(moment.time, stored.stored)
-            yield _Sample(event.tenant_id, time, event.source, moment.values, event.services)
+            if stored.stored - moment.time < _PAST:
+                time = min(moment.time, stored.stored)
+                yield _Sample(event.tenant_id, time, event.source, moment.values, event.services)
 
 
 def _end(track: RuleTrack, now: float) -> Iterable[AlertChange]:

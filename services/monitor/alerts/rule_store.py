@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.alerts.conditions import ConditionError, parse
 from shared.alerts.destinations import email_problem, url_problem
-from shared.alerts.figures import unknown_quantity
+from shared.alerts.figures import QUANTITIES, unknown_quantity
 from shared.alerts.rule import MOST_RULES, AlertRule, EmailAction, WebhookAction
 from shared.alerts.standard_rules import STANDARD_RULES
 from shared.database import Database
@@ -18,6 +18,7 @@ from shared.messages import Sentence, problem, sentence
 from shared.rpc import AlertRuleReply, AlertRuleRequest
 
 _TENANT = text("SELECT id FROM tenants WHERE tenant_id = :tenant_id FOR NO KEY UPDATE")
+_KNOWN_TENANT = text("SELECT id FROM tenants WHERE tenant_id = :tenant_id")
 _FIND = text("SELECT rule FROM alert_rules WHERE tenant_id = :row_id AND name = :name")
 _COUNT = text("SELECT count(*) FROM alert_rules WHERE tenant_id = :row_id")
 _WRITE = text("""
@@ -91,7 +92,7 @@ class RuleStore:
     async def check(self, tenant_id: str, rules: tuple[AlertRule, ...]) -> int:
         """The tenant's row. Raises Refused for an unknown tenant, or a rule that can't be evaluated."""
         async with self._database.begin() as connection:
-            row_id = await connection.scalar(_TENANT, {"tenant_id": tenant_id})
+            row_id = await connection.scalar(_KNOWN_TENANT, {"tenant_id": tenant_id})
             if row_id is None:
                 raise Refused(f"there is no tenant {tenant_id!r}", code="TENANT_NOT_FOUND")
             for index, rule in enumerate(rules):
@@ -106,9 +107,9 @@ class RuleStore:
         except ConditionError as error:
             found.append({**problem(f"{path}condition", error.reason), "column": error.column})
         else:
-            names = sorted({each.metric for each in condition.comparisons})
-            rows = await connection.execute(_STORED, {"row_id": row_id, "names": names})
-            stored = frozenset(rows.scalars())
+            stored = await _stored(
+                connection, row_id, {each.metric for each in condition.comparisons} - set(QUANTITIES)
+            )
             found += [
                 {**problem(f"{path}condition", reason), "column": each.column}
                 for each in condition.comparisons
@@ -140,6 +141,13 @@ def _action_problems(rule: AlertRule, path: str, *, allow_private: bool) -> list
                 if reason := email_problem(address):
                     found.append((f"{place}.recipients.{number}", reason))
     return [problem(*each) for each in found]
+
+
+async def _stored(connection: AsyncConnection, row_id: int, names: set[str]) -> frozenset[str]:
+    """Those of `names` of which the tenant has a sample."""
+    if not names:
+        return frozenset()
+    return frozenset((await connection.execute(_STORED, {"row_id": row_id, "names": sorted(names)})).scalars())
 
 
 async def _exists(connection: AsyncConnection, row_id: int, name: str) -> bool:

@@ -131,7 +131,7 @@ async def test_rules_are_listed_changed_and_removed(gateway: Gateway) -> None:
     ("changes", "field", "advice"),
     [
         ({"condition": "cpu_usage >"}, "condition", "column 12"),
-        ({"condition": "cpu_usgae > 80"}, "condition", "did you mean cpu?"),
+        ({"condition": "cpuu > 80"}, "condition", "did you mean cpu?"),
         ({"condition": "cpu_usage > 0.8"}, "condition", "write 80 instead of 0.8"),
         ({"condition": "response_time > 2%"}, "condition", "milliseconds"),
         ({"condition": f"{'(' * 40}cpu > 1{')' * 40}"}, "condition", "nested"),
