@@ -146,10 +146,11 @@ ACCESS: dict[str, Access] = {
             Rpc.RECURRING_MAINTENANCE,
             Rpc.RECEIVERS,
             Rpc.NOTIFICATIONS,
+            Rpc.ALERT_RULES,
+            Rpc.ALERT_TEST,
         ),
         # Alerts are evaluated by the copy that has a tenant's shard, whichever copies store its samples.
         follows=(Stream.METRICS,),
-        answers=(Rpc.SLA_REPORT, Rpc.MAINTENANCE, Rpc.RECEIVE_ALERTS, Rpc.ALERT_RULES, Rpc.ALERT_TEST),
         # To restart a tenant that is down is an operation, which the gateway gives a generation.
         requests=(Rpc.RESTART,),
         keeps=(Bucket.LEASES,),

@@ -115,6 +115,7 @@ class WorkerClient:
         reply = RecurringMaintenanceReply
         return await self._call(Rpc.RECURRING_MAINTENANCE, request, reply, timeout=_REPORT_TIMEOUT)
         return await self._call(Rpc.RECURRING_MAINTENANCE, request, RecurringMaintenanceReply)
+
     async def change_alert_rule(self, request: AlertRuleRequest) -> AlertRuleReply:
         return await self._call(Rpc.ALERT_RULES, request, AlertRuleReply)
 

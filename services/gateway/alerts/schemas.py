@@ -12,6 +12,10 @@ from shared.tenants import Model
 class AlertRuleChange(AlertRule):
     """A rule in full; its name is that of the path."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"condition": "cpu_usage > 90", "duration": "5m", "severity": "critical"}]}
+    )
+
     alert_name: AlertName = ""
     """May be left out; another name than the path's is refused."""
 

@@ -41,7 +41,6 @@ OF_WORKERS = {
     "announceMaintenance",
     "cancelMaintenance",
     "receiveTenantAlert",
-    "createAlertRule",
     "replaceAlertRule",
     "deleteAlertRule",
     "testAlertRules",

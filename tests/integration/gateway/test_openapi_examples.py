@@ -110,6 +110,7 @@ async def test_each_example_gets_the_documented_answer(gateway: Gateway, operati
         known |= {"version": "0", "subject": SUBJECT, "silence_id": "silence-1", "recurring_id": "recurring-1"}
         known["receiver_name"] = "oncall"
         known |= {"version": "0", "subject": SUBJECT, "alert_name": "burn-rate-1h"}
+        known["alert_name"] = "burn-rate-1h"
         if "{key_id}" in operation.path:
             key = await gateway.http.post("/keys", json={"name": name, "role": "admin"}, headers=DEMO)
             known["key_id"] = key.json()["id"]
