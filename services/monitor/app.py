@@ -204,7 +204,7 @@ def _evaluate_alerts(
     for mode, context in contexts.items():
         each = stores[mode]
         sources = AlertSources(context, each.availability, each.maintenance, each.alerts)
-        modes[mode] = alert_rules_of(worker, sources, allow_private=settings.environment == "development")
+        modes[mode] = alert_rules_of(worker, sources, allow_private=settings.private_webhooks)
         _background(worker, context, "evaluate alerts", modes[mode].evaluator.run)
     answer_about_rules(worker, modes)
 
