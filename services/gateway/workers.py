@@ -114,7 +114,6 @@ class WorkerClient:
     async def recurring_maintenance(self, request: RecurringMaintenanceRequest) -> RecurringMaintenanceReply:
         reply = RecurringMaintenanceReply
         return await self._call(Rpc.RECURRING_MAINTENANCE, request, reply, timeout=_REPORT_TIMEOUT)
-        return await self._call(Rpc.RECURRING_MAINTENANCE, request, RecurringMaintenanceReply)
 
     async def change_alert_rule(self, request: AlertRuleRequest) -> AlertRuleReply:
         return await self._call(Rpc.ALERT_RULES, request, AlertRuleReply)
