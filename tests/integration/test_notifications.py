@@ -21,9 +21,16 @@ from shared.errors import Refused
 from shared.roles import GATEWAY, MONITOR
 from shared.rpc.receivers import NotificationsRequest, ReceiverSpec, ReceiversRequest, SavedReceiver
 from shared.subjects import Mode
+from tests.support.incident_rows import insert_incident
 from tests.support.migrated_databases import migrated_database
 from tests.support.notices import NOON, transition
 from tests.support.notification_parts import Parts, add_tenants, empty_tables
+
+_ALERT = """
+INSERT INTO alerts (alert_id, tenant_id, name, fingerprint, severity, type, state, condition, summary, began,
+    incident_id)
+SELECT $1, id, 'cpu', 'f', 'warning', 'custom', 'firing', 'cpu_usage > 80', 'CPU', $3, $2 FROM tenants
+"""
 
 
 class Killed(Exception):
@@ -228,6 +235,28 @@ async def test_an_alert_that_isnt_acknowledged_goes_to_the_next_receiver(parts: 
     assert [reason for _, _, reason in outside.told("oncall")] == ["fired", "resolved"]
     parts.now.forward(36_000)
     assert await parts.following.run_once() == 0
+
+
+async def test_an_acknowledged_incident_is_neither_repeated_nor_escalated(parts: Parts, outside: Outside) -> None:
+    await parts.create("chief", severities=["critical"])
+    await parts.create("oncall", escalation={"after_minutes": 5, "receiver": "chief"}, repeat_minutes=5)
+    async with parts.database.session() as session:
+        incident = await insert_incident(session, "acme", opened_at=NOON)
+        await session.execute(_ALERT, "alert-a", incident, NOON)
+        await session.execute("UPDATE incidents SET status = 'acknowledged'")
+    await parts.tell(transition(incident_id=incident))
+    await parts.send_all()
+    parts.now.forward(300)
+    assert await parts.following.run_once() == 1
+    await parts.send_all()
+    assert [reason for _, _, reason in outside.told("oncall")] == ["fired"]
+    async with parts.database.session() as session:
+        await session.execute("UPDATE incidents SET status = 'open'")
+    parts.now.forward(300)
+    await parts.following.run_once()
+    await parts.send_all()
+    assert [reason for _, _, reason in outside.told("oncall")] == ["fired", "repeated"]
+    assert [reason for _, _, reason in outside.told("chief")] == ["escalated"]
 
 
 async def test_what_still_fires_is_repeated(parts: Parts, outside: Outside) -> None:
