@@ -11,7 +11,13 @@ from xdist.scheduler import LoadFileScheduling
 
 LONGEST = (
     ("tests/e2e/test_make_run.py",),
-    ("tests/e2e/test_secrets.py", "tests/e2e/test_faults.py", "tests/e2e/test_races.py"),
+    (
+        "tests/e2e/test_secrets.py",
+        "tests/e2e/test_faults.py",
+        "tests/e2e/test_races.py",
+        "tests/e2e/test_alert_rules.py",
+        "tests/e2e/test_recovery_by_alertmanager.py",
+    ),
     ("tests/e2e/test_copies.py",),
 )
 """Each unit with its files, in the order in which they run."""
