@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
 
 from embedded.child import until
 from tests.e2e.embedded_run import RESTART_SECONDS, EmbeddedRun
 from tests.e2e.faults import api
+from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
 
 pytestmark = pytest.mark.timeout(900)
 SECONDS = 180.0
