@@ -21,6 +21,7 @@ NOT_CHANGING = frozenset(
         "recommendResources",
         "renderManifest",
         "sendMetrics",
+        "testAlertRules",
         "validateManifest",
     }
 )
