@@ -1,4 +1,4 @@
-"""One stack for all tests of the pages, which run in the order of the pages."""
+"""One stack for all tests: those of the pages, in the order of the pages, then those of its services."""
 
 import os
 import shutil
@@ -26,7 +26,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
     names = [*(port.variable for port in EmbeddedSettings.read().ports()), *ALSO_PUBLISHED]
     ports = dict(zip(names, map(str, free_ports(len(names), PORTS)), strict=True))
-    stack = {"COMPOSE_PROJECT_NAME": f"ecp-test-{os.getpid()}", "ECP_VERSION": "test"}
+    # In production, which `make up` is fit for with its random passwords.
+    stack = {"COMPOSE_PROJECT_NAME": f"ecp-test-{os.getpid()}", "ECP_VERSION": "test", "ENVIRONMENT": "production"}
     project = Project(folder, {**ports, **stack}, how)
     yield project
     project.shell("make down ARGS=--volumes")

@@ -9,6 +9,7 @@ import subprocess
 import termios
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import docker
 import httpx
@@ -21,6 +22,7 @@ from tests.support.readmes import Example, agrees, environment, replaced
 
 SHOWN_PORTS = {"GATEWAY_PORT": 8001, "SIMULATOR_PORT": 6360, "PROMETHEUS_PORT": 9090}
 COMMAND_SECONDS = 900
+SERVICE = "com.docker.compose.service"
 
 
 def compose() -> str | None:
@@ -82,14 +84,24 @@ class Project:
         label = f"com.docker.compose.project={self.variables['COMPOSE_PROJECT_NAME']}"
         found = client.containers.list(all=True, filters={"label": label})
         client.close()
-        return [each for each in found if not services or each.labels["com.docker.compose.service"] in services]
+        return [each for each in found if not services or each.labels[SERVICE] in services]
 
     def healthy(self, *services: str) -> bool:
         """Whether all running containers are healthy, and the steps have succeeded."""
-        states = [each.attrs["State"] for each in self.containers(*services)]
-        return bool(states) and all(
-            state.get("Health", {}).get("Status", "healthy") == "healthy" and state["ExitCode"] == 0 for state in states
-        )
+        found = [each for each in self._listed() if not services or each["Labels"][SERVICE] in services]
+        # `Up 5 seconds`, `Up 5 seconds (health: starting)`, `Exited (0) 5 seconds ago`
+        states = [" ".join((each["State"], *re.findall(r"\(.*?\)", each["Status"]))) for each in found]
+        return bool(states) and set(states) <= {"running", "running (healthy)", "exited (0)"}
+
+    def _listed(self) -> list[dict[str, Any]]:
+        """The project's containers in one request: to inspect each takes 0.1 s of the processors that they need."""
+        client = docker.from_env()
+        try:
+            label = f"com.docker.compose.project={self.variables['COMPOSE_PROJECT_NAME']}"
+            found: list[dict[str, Any]] = client.api.containers(all=True, filters={"label": label})
+        finally:
+            client.close()
+        return found
 
     async def status(self) -> str:
         """The status of the call centre; empty while the gateway doesn't answer."""
@@ -102,6 +114,12 @@ class Project:
 
     async def runs(self) -> bool:
         return await self.status() == "running"
+
+    async def is_measured(self) -> bool:
+        """Whether the monitor has measured the availability of the call centre."""
+        async with local_client(headers={"X-Demo-Mode": "true"}, timeout=10) as client:
+            answer = await client.get(f"{self.tenants}/{TENANT_ID}/sla")
+        return answer.status_code == 200 and answer.json().get("availability") is not None
 
     async def is_gone(self) -> bool:
         async with local_client(headers={"X-Demo-Mode": "true"}, timeout=10) as client:

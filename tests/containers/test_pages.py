@@ -21,7 +21,6 @@ pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 
 HEALTHY_SECONDS, DEPLOYMENT_SECONDS = 120.0, 180.0
 POLL_SECONDS = 0.5
-"""Inspecting all containers takes 0.1 s of the processors that they need."""
 SERVICES = ("backend", "calculator", "manifest", "deployer", "monitor", "k8s-simulator-backend", "nats")
 Check = Callable[[Project], Awaitable[None]]
 
@@ -40,12 +39,13 @@ async def has_passwords_of_its_own(project: Project) -> None:
 
 
 async def deploys(project: Project) -> None:
-    """The call centre is deployed until it runs."""
+    """The call centre is deployed until it runs, and watched."""
     await is_up(project)
     async with local_client(headers={"X-Demo-Mode": "true"}, timeout=10) as client:
         answer = await client.post(f"{project.tenants}/", json=CALL_CENTRE)
     assert answer.status_code == 201, answer.text
     await until(project.runs, DEPLOYMENT_SECONDS, POLL_SECONDS)
+    await until(project.is_measured, DEPLOYMENT_SECONDS, POLL_SECONDS)
 
 
 async def has_copies(project: Project) -> None:
@@ -128,7 +128,8 @@ async def deletes(project: Project) -> None:
 
 
 async def forgets(project: Project) -> None:
-    """Remove the volumes, because a new .env has other passwords than the databases."""
+    """Remove the volumes, because a new .env has other passwords than the databases; they are refused in production."""
+    project.variables.pop("ENVIRONMENT", None)
     if (project.folder / ".env").exists():
         project.shell("make down ARGS=--volumes")
 
@@ -168,6 +169,10 @@ AFTER: dict[str, Check] = {
     "make down": is_down,
     "docker compose --profile observability down": is_down,
 }
+AFTER_OPERATIONS: dict[str, Check] = {
+    "docker compose up -d": calls_back,
+    "docker compose up -d --scale": has_copies,
+}
 
 
 def chosen(checks: dict[str, Check], command: str) -> Check | None:
@@ -206,7 +211,7 @@ async def test_after_down_and_up_the_data_is_there(project: Project) -> None:
 
 @pytest.mark.parametrize("example", examples_of(OPERATIONS, Place.CONTAINERS), ids=lambda each: each.command[:60])
 async def test_a_command_of_the_page_on_operations_does_what_is_shown(project: Project, example: Example) -> None:
-    await run(project, example, {"docker compose up -d": calls_back, "docker compose up -d --scale": has_copies})
+    await run(project, example, AFTER_OPERATIONS)
 
 
 @pytest.mark.parametrize("command", asides(OPERATIONS))
