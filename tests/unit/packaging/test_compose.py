@@ -260,8 +260,19 @@ def test_with_tls_every_service_checks_what_it_connects_to() -> None:
         databases = [url for variable, url in urls.items() if "DATABASE" in variable and name != "roles"]
         assert all(url.endswith("?sslmode=verify-full&sslrootcert=/etc/ecp-tls/ca.crt") for url in databases), name
     for name in ("postgres", "postgres-demo", "k8s-simulator-postgres"):
-        assert overlay[name]["command"][: len(SERVICES[name]["command"])] == SERVICES[name]["command"]
-        assert "ssl=on" in overlay[name]["command"]
+        assert overlay[name]["entrypoint"] == ["sh", "/etc/ecp-tls/start.sh"]
+        assert "./deploy/compose/postgres-tls.sh:/etc/ecp-tls/start.sh:ro" in overlay[name]["volumes"]
+
+
+def test_prometheus_has_the_same_jobs_with_tls() -> None:
+    plain, tls = (
+        yaml.safe_load((ROOT / "deploy" / "compose" / name).read_text(encoding="utf-8"))
+        for name in ("prometheus.yml", "prometheus-tls.yml")
+    )
+    tls["scrape_configs"][0].pop("scheme")
+    tls["scrape_configs"][0].pop("tls_config")
+
+    assert tls == plain
 
 
 def test_the_gateway_and_the_simulator_ask_the_same_identity_provider() -> None:

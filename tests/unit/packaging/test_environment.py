@@ -1,6 +1,7 @@
 """`make up` generates passwords in `.env`, and never changes passwords that are in use."""
 
 import os
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -25,8 +26,8 @@ esac
 def folder(tmp_path: Path) -> Path:
     """A copy of the project with a fake Docker, which lists the containers of the file `containers` and starts none."""
     (tmp_path / "deploy/compose").mkdir(parents=True)
-    for name in (".env.example", "deploy/compose/up.sh"):
-        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    for name in (".env.example", "deploy/compose/up.sh", "deploy/compose/certificates.sh"):
+        shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/docker").write_text(DOCKER)
     (tmp_path / "bin/docker").chmod(0o755)
@@ -34,12 +35,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def make_up(folder: Path) -> str:
+def make_up(folder: Path, **variables: str) -> str:
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["sh", "deploy/compose/up.sh", "up"],
         cwd=folder,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": path, **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -92,3 +93,29 @@ def test_the_example_s_passwords_are_replaced_before_the_first_start_and_never_u
     assert "Replacing the example's passwords" in make_up(folder)
     # Grafana keeps the password of its first start.
     assert [word for word in passwords(folder) if word in EXAMPLE_PASSWORDS] == ["tryout"]
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl, which makes the certificates")
+def test_tls_is_chosen_in_the_environment_for_all_later_commands_until_it_is_turned_off(folder: Path) -> None:
+    for _ in range(2):
+        make_up(folder, TLS="on")
+        chosen = {"COMPOSE_FILE": "compose.yaml:deploy/compose/tls.yaml", "TLS_FOLDER": "./certificates"}
+        assert chosen.items() <= variables(folder).items()
+    certificate = (folder / "certificates" / "postgres.crt").read_bytes()
+    make_up(folder)
+    assert chosen.items() <= variables(folder).items()
+
+    make_up(folder, TLS="off")
+    assert variables(folder)["COMPOSE_FILE"] == "compose.yaml"
+    assert (folder / "certificates" / "postgres.crt").read_bytes() == certificate
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl, which makes the certificates")
+def test_other_files_of_compose_and_a_folder_that_was_chosen_stay(folder: Path) -> None:
+    (folder / ".env").write_text("COMPOSE_FILE=compose.yaml:mine.yaml\nTLS_FOLDER=./mine\n")
+    make_up(folder, TLS="on")
+    assert variables(folder)["COMPOSE_FILE"] == "compose.yaml:mine.yaml:deploy/compose/tls.yaml"
+    assert (folder / "mine" / "nats.key").exists()
+
+    make_up(folder, TLS="off")
+    assert variables(folder)["COMPOSE_FILE"] == "compose.yaml:mine.yaml"

@@ -14,7 +14,8 @@ make_database() {
     echo "$POSTGRES_PASSWORD" >"$password"
     # shellcheck disable=SC2086  # several arguments
     initdb --username "$POSTGRES_USER" --pwfile "$password" --auth-local trust --auth-host scram-sha-256 \
-        --set unix_socket_directories="$PGHOST" ${POSTGRES_INITDB_ARGS:-}
+        ${POSTGRES_INITDB_ARGS:-}
+    echo "unix_socket_directories = '$PGHOST'" >>"$PGDATA/postgresql.conf"
     rm "$password"
     echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
     pg_ctl --wait --options "-c listen_addresses=''" start
