@@ -26,8 +26,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
     names = [*(port.variable for port in EmbeddedSettings.read().ports()), *ALSO_PUBLISHED]
     ports = dict(zip(names, map(str, free_ports(len(names), PORTS)), strict=True))
+    # `make up` waits longer than for a person, because other programs use the machine, too.
     # In production, which `make up` is fit for with its random passwords.
-    stack = {"COMPOSE_PROJECT_NAME": f"ecp-test-{os.getpid()}", "ECP_VERSION": "test", "ENVIRONMENT": "production"}
+    stack = {
+        "COMPOSE_PROJECT_NAME": f"ecp-test-{os.getpid()}",
+        "ECP_VERSION": "test",
+        "ENVIRONMENT": "production",
+        "WAIT_SECONDS": "600",
+    }
     project = Project(folder, {**ports, **stack}, how)
     yield project
     project.shell("make down ARGS=--volumes")

@@ -21,7 +21,7 @@ from tests.support.http_client import local_client
 from tests.support.readmes import Example, agrees, environment, replaced
 
 SHOWN_PORTS = {"GATEWAY_PORT": 8001, "SIMULATOR_PORT": 6360, "PROMETHEUS_PORT": 9090}
-COMMAND_SECONDS = 900
+COMMAND_SECONDS = 1500
 SERVICE = "com.docker.compose.service"
 
 

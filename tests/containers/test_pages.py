@@ -20,7 +20,7 @@ from tests.support.readmes import OPERATIONS, READMES, Example, Place, asides, e
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 
-HEALTHY_SECONDS, DEPLOYMENT_SECONDS = 120.0, 180.0
+HEALTHY_SECONDS, DEPLOYMENT_SECONDS = 300.0, 300.0
 POLL_SECONDS = 0.5
 SERVICES = ("backend", "calculator", "manifest", "deployer", "monitor", "k8s-simulator-backend", "nats")
 Check = Callable[[Project], Awaitable[None]]

@@ -29,7 +29,7 @@ SERVICES = {
     "simulator": "k8s-simulator-backend",
 }
 """The targets that serve, and their names in compose.yaml."""
-HEALTHY_SECONDS, POLL_SECONDS = 120.0, 0.5
+HEALTHY_SECONDS, POLL_SECONDS = 300.0, 0.5
 STOP_SECONDS = 30
 RESTRICTED = {
     "read_only": True,

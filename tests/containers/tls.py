@@ -11,7 +11,7 @@ import nats.errors
 from embedded.child import until
 from tests.containers.project import Project
 
-SECONDS, POLL_SECONDS = 120.0, 0.5
+SECONDS, POLL_SECONDS = 300.0, 0.5
 LOGINS = {
     "postgres": {"ecp_gateway", "ecp_monitor"},
     "postgres-demo": {"ecp_gateway", "ecp_monitor"},
