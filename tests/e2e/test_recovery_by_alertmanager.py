@@ -94,6 +94,10 @@ async def test_a_tenant_that_prometheus_finds_down_is_restarted_once_and_its_ale
             async def is_up() -> bool:
                 return [value for _, value in await query(prometheus, up)] == [1.0]
 
+            async def is_deployed() -> bool:
+                # Until its deployment has ended, the deployer itself creates what is taken away.
+                return (await client.get(f"/tenants/{TENANT}")).json()["status"] == "running"
+
             async def is_recorded() -> bool:
                 return ("ECPTenantDown", "alertmanager") in await active(client)
 
@@ -103,6 +107,7 @@ async def test_a_tenant_that_prometheus_finds_down_is_restarted_once_and_its_ale
             async def is_over() -> bool:
                 return not {name for name, _ in await active(client)} & {"ECPTenantDown", "ECPRecoveryFailed"}
 
+            await until(is_deployed, SECONDS, every=0.5)
             await until(is_up, SECONDS, every=0.5)
             await remove_deployment(run, client)
             await until(is_recorded, SECONDS, every=0.5)
