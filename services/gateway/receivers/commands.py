@@ -24,6 +24,15 @@ from shared.rpc.receivers import (
 )
 
 _SECRET = {"url", "authorization"}
+_OPERATIONS = {
+    "create": ("createReceiver", "createTenantReceiver"),
+    "change": ("changeReceiver", "changeTenantReceiver"),
+    "remove": ("removeReceiver", "removeTenantReceiver"),
+    "rotate": ("rotateReceiverSecret", "rotateTenantReceiverSecret"),
+    "test": ("testReceiver", "testTenantReceiver"),
+    "replay": ("replayNotifications", "replayTenantNotifications"),
+}
+"""The operation ids of what is done with a receiver of the mode, and of a tenant."""
 
 
 class ReceiverCommands:
@@ -44,29 +53,29 @@ class ReceiverCommands:
     async def get(self, tenant_id: str | None, name: str) -> Receiver:
         return _named((await self.list(tenant_id)).receivers, name)
 
-    async def create(self, operation: str, tenant_id: str | None, saved: SavedReceiver) -> ReceiverSecret:
+    async def create(self, tenant_id: str | None, saved: SavedReceiver) -> ReceiverSecret:
         """Create a receiver; the answer has its secret."""
         request = ReceiversRequest(tenant_id=tenant_id, create=SavedReceiver(name=saved.name, spec=saved.spec))
-        reply = await self._change(operation, request, saved.name, _recorded(saved.spec))
+        reply = await self._change("create", request, saved.name, _recorded(saved.spec))
         return _with_secret(reply, saved.name)
 
-    async def change(self, operation: str, tenant_id: str | None, name: str, spec: ReceiverSpec) -> Receiver:
+    async def change(self, tenant_id: str | None, name: str, spec: ReceiverSpec) -> Receiver:
         """Replace a receiver's specification."""
         request = ReceiversRequest(tenant_id=tenant_id, change=SavedReceiver(name=name, spec=spec))
-        return _named((await self._change(operation, request, name, _recorded(spec))).receivers, name)
+        return _named((await self._change("change", request, name, _recorded(spec))).receivers, name)
 
-    async def remove(self, operation: str, tenant_id: str | None, name: str) -> None:
+    async def remove(self, tenant_id: str | None, name: str) -> None:
         """Remove a receiver, with all that waits for it."""
-        await self._change(operation, ReceiversRequest(tenant_id=tenant_id, remove=name), name, {"removed": True})
+        await self._change("remove", ReceiversRequest(tenant_id=tenant_id, remove=name), name, {"removed": True})
 
-    async def rotate(self, operation: str, tenant_id: str | None, name: str, minutes: int) -> ReceiverSecret:
+    async def rotate(self, tenant_id: str | None, name: str, minutes: int) -> ReceiverSecret:
         """Give a receiver another secret; the previous one signs too for `minutes`."""
         request = ReceiversRequest(tenant_id=tenant_id, rotate=name, overlap_minutes=minutes)
-        return _with_secret(await self._change(operation, request, name, {"overlap_minutes": minutes}), name)
+        return _with_secret(await self._change("rotate", request, name, {"overlap_minutes": minutes}), name)
 
-    async def test(self, operation: str, tenant_id: str | None, name: str) -> TestSent:
+    async def test(self, tenant_id: str | None, name: str) -> TestSent:
         """Send a test notification."""
-        reply = await self._change(operation, ReceiversRequest(tenant_id=tenant_id, test=name), name, {"tested": True})
+        reply = await self._change("test", ReceiversRequest(tenant_id=tenant_id, test=name), name, {"tested": True})
         return TestSent(notification_id=reply.notification_id or "")
 
     async def sent(
@@ -77,23 +86,23 @@ class ReceiverCommands:
         request = NotificationsRequest(tenant_id=tenant_id, receiver=name, state=state, limit=limit, before=before)
         return SentNotifications(notifications=(await self._workers.notifications(request)).notifications)
 
-    async def replay(self, operation: str, tenant_id: str | None, name: str, ids: tuple[str, ...]) -> Replayed:
+    async def replay(self, tenant_id: str | None, name: str, ids: tuple[str, ...]) -> Replayed:
         """Send dead notifications again."""
         await self._check_tenant(tenant_id)
         after = {"replayed": list(ids) or "all"}
-        await self._record(operation, tenant_id, name, after, Outcome.REQUESTED)
+        await self._record("replay", tenant_id, name, after, Outcome.REQUESTED)
         request = NotificationsRequest(tenant_id=tenant_id, receiver=name, replay=ids)
         replayed = (await self._workers.notifications(request)).replayed
-        await self._record(operation, tenant_id, name, {**after, "count": replayed}, Outcome.DONE)
+        await self._record("replay", tenant_id, name, {**after, "count": replayed}, Outcome.DONE)
         return Replayed(replayed=replayed)
 
     async def _change(
-        self, operation: str, request: ReceiversRequest, name: str, after: Mapping[str, Any]
+        self, action: str, request: ReceiversRequest, name: str, after: Mapping[str, Any]
     ) -> ReceiversReply:
         await self._check_tenant(request.tenant_id)
-        await self._record(operation, request.tenant_id, name, after, Outcome.REQUESTED)
+        await self._record(action, request.tenant_id, name, after, Outcome.REQUESTED)
         reply = await self._workers.receivers(request)
-        await self._record(operation, request.tenant_id, name, after, Outcome.DONE)
+        await self._record(action, request.tenant_id, name, after, Outcome.DONE)
         return reply
 
     async def _check_tenant(self, tenant_id: str | None) -> None:
@@ -102,8 +111,9 @@ class ReceiverCommands:
                 found_tenant(await find_tenant(connection, tenant_id), tenant_id)
 
     async def _record(
-        self, operation: str, tenant_id: str | None, name: str, after: Mapping[str, Any], outcome: Outcome
+        self, action: str, tenant_id: str | None, name: str, after: Mapping[str, Any], outcome: Outcome
     ) -> None:
+        operation = _OPERATIONS[action][tenant_id is not None]
         async with self._database.begin() as connection:
             await record(connection, operation, tenant_id=tenant_id, object_id=name, after=after, outcome=outcome)
 

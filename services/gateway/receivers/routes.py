@@ -34,7 +34,7 @@ async def list_receivers(commands: Commands) -> Receivers:
 async def create_receiver(request: NewReceiver, commands: Commands, response: Response) -> ReceiverSecret:
     """The answer has the signing secret, this once. An Idempotency-Key has no effect, for that reason."""
     response.headers["Cache-Control"] = "no-store"
-    return await commands.create("createReceiver", None, request)
+    return await commands.create(None, request)
 
 
 @router.get("/{receiver_name}", summary="Get a receiver of the mode", responses=answers("NOT_FOUND", *CODES))
@@ -50,7 +50,7 @@ async def get_receiver(receiver_name: ReceiverPath, commands: Commands) -> Recei
 )
 async def change_receiver(receiver_name: ReceiverPath, request: ReceiverSpec, commands: Commands) -> Receiver:
     """Replaces the specification. What waits goes to the new address at once. The type can't change."""
-    return await commands.change("changeReceiver", None, receiver_name, request)
+    return await commands.change(None, receiver_name, request)
 
 
 @router.delete(
@@ -61,7 +61,7 @@ async def change_receiver(receiver_name: ReceiverPath, request: ReceiverSpec, co
 )
 async def remove_receiver(receiver_name: ReceiverPath, commands: Commands) -> None:
     """What waits for it is removed, too. One to which another one escalates stays."""
-    await commands.remove("removeReceiver", None, receiver_name)
+    await commands.remove(None, receiver_name)
 
 
 @router.post(
@@ -78,7 +78,7 @@ async def rotate_receiver_secret(
     """A new signing secret. For `overlap_minutes` each webhook has a second signature, by the previous one."""
     response.headers["Cache-Control"] = "no-store"
     minutes = (request or SecretRotation()).overlap_minutes
-    return await commands.rotate("rotateReceiverSecret", None, receiver_name, minutes)
+    return await commands.rotate(None, receiver_name, minutes)
 
 
 @router.post(
@@ -89,7 +89,7 @@ async def rotate_receiver_secret(
 )
 async def test_receiver(receiver_name: ReceiverPath, commands: Commands) -> TestSent:
     """Sends a notification of the type `receiver.test`, in its place after all that waits."""
-    return await commands.test("testReceiver", None, receiver_name)
+    return await commands.test(None, receiver_name)
 
 
 @router.get(
@@ -118,4 +118,4 @@ async def replay_notifications(
 ) -> Replayed:
     """They keep their ids and their order, and go before newer ones that wait."""
     ids = (request or Replay()).notification_ids
-    return await commands.replay("replayNotifications", None, receiver_name, ids)
+    return await commands.replay(None, receiver_name, ids)

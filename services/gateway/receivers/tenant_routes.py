@@ -37,7 +37,7 @@ async def create_tenant_receiver(
 ) -> ReceiverSecret:
     """The answer has the signing secret, this once. An Idempotency-Key has no effect, for that reason."""
     response.headers["Cache-Control"] = "no-store"
-    return await commands.create("createTenantReceiver", tenant_id, request)
+    return await commands.create(tenant_id, request)
 
 
 @router.get("/{receiver_name}", summary="Get a receiver of a tenant", responses=answers("NOT_FOUND", *OF_TENANT))
@@ -55,7 +55,7 @@ async def change_tenant_receiver(
     tenant_id: TenantPath, receiver_name: ReceiverPath, request: ReceiverSpec, commands: Commands
 ) -> Receiver:
     """Replaces the specification. What waits goes to the new address at once. The type can't change."""
-    return await commands.change("changeTenantReceiver", tenant_id, receiver_name, request)
+    return await commands.change(tenant_id, receiver_name, request)
 
 
 @router.delete(
@@ -66,7 +66,7 @@ async def change_tenant_receiver(
 )
 async def remove_tenant_receiver(tenant_id: TenantPath, receiver_name: ReceiverPath, commands: Commands) -> None:
     """What waits for it is removed, too. One to which another one escalates stays."""
-    await commands.remove("removeTenantReceiver", tenant_id, receiver_name)
+    await commands.remove(tenant_id, receiver_name)
 
 
 @router.post(
@@ -84,7 +84,7 @@ async def rotate_tenant_receiver_secret(
     """A new signing secret. For `overlap_minutes` each webhook has a second signature, by the previous one."""
     response.headers["Cache-Control"] = "no-store"
     minutes = (request or SecretRotation()).overlap_minutes
-    return await commands.rotate("rotateTenantReceiverSecret", tenant_id, receiver_name, minutes)
+    return await commands.rotate(tenant_id, receiver_name, minutes)
 
 
 @router.post(
@@ -95,7 +95,7 @@ async def rotate_tenant_receiver_secret(
 )
 async def test_tenant_receiver(tenant_id: TenantPath, receiver_name: ReceiverPath, commands: Commands) -> TestSent:
     """Sends a notification of the type `receiver.test`, in its place after all that waits."""
-    return await commands.test("testTenantReceiver", tenant_id, receiver_name)
+    return await commands.test(tenant_id, receiver_name)
 
 
 @router.get(
@@ -126,4 +126,4 @@ async def replay_tenant_notifications(
 ) -> Replayed:
     """They keep their ids and their order, and go before newer ones that wait."""
     ids = (request or Replay()).notification_ids
-    return await commands.replay("replayTenantNotifications", tenant_id, receiver_name, ids)
+    return await commands.replay(tenant_id, receiver_name, ids)
