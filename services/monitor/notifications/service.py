@@ -27,6 +27,7 @@ from shared.subjects import Mode
 _FOLLOW_SECONDS = 5.0
 """Between two looks for what is to be repeated or escalated; both are set in minutes."""
 _UPKEEP_SECONDS = 3600.0
+_FIRST_UPKEEP_SECONDS = 60.0
 
 
 class NotificationCounter:
@@ -67,9 +68,13 @@ def notifications(
             )
             await sender.run()
 
-    follow = partial(repeat, "following notified alerts", Following(database, now).run_once, every=_FOLLOW_SECONDS)
+    # Not at the start, when other tasks have the pool's connections: each that is opened then stays.
+    following, upkeep = Following(database, now), NotificationUpkeep(database, now)
+    follow = partial(
+        repeat, "following notified alerts", following.run_once, every=_FOLLOW_SECONDS, first=_FOLLOW_SECONDS
+    )
     tidy = partial(
-        repeat, "removing old notifications", NotificationUpkeep(database, now).run_once, every=_UPKEEP_SECONDS
+        repeat, "removing old notifications", upkeep.run_once, every=_UPKEEP_SECONDS, first=_FIRST_UPKEEP_SECONDS
     )
     return Notifications(
         receivers=ReceiverCommands(mode, database, now, allow_private=settings.private_webhooks),
