@@ -209,6 +209,19 @@ async def test_what_is_added_to_a_merged_incident_is_in_the_one_that_it_is_part_
     assert await stage.timeline(other.incident_id) == []
 
 
+async def test_incidents_that_merge_one_into_another_at_once_have_one_timeline(stage: IncidentStage) -> None:
+    for labels in ({"service": "c"}, {"service": "b", "node": "n1"}, {"service": "a", "node": "n1"}):
+        stage.clock.time += MINUTE
+        await stage.path.apply(stage.alert("slow", **labels))
+    await stage.path.apply(
+        stage.alert("NodeDown", severity="critical", node="n1"), stage.alert("last", service="c", node="n1")
+    )
+    oldest, *others = [row.incident_id for row in await stage.incidents()]
+    kinds = sorted(await stage.timeline(oldest))
+    assert kinds == ["fired"] * 5 + ["merged"] * 2 + ["opened"] * 3 + ["severity"] * 2
+    assert [await stage.timeline(each) for each in others] == [[], []]
+
+
 async def test_an_incident_costs_its_downtime_in_minutes_and_in_budget(stage: IncidentStage) -> None:
     down = START - 5 * MINUTE
     for began, ended, up in ((START - 24 * HOUR, down, True), (down, START + 10 * MINUTE, False)):

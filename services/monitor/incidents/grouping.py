@@ -134,6 +134,7 @@ class Grouping:
         other.members.clear()
         other.sources.clear()
         other.status, other.closed_at, other.merged_into = "closed", at, into.incident_id
+        self._journal.move(other, into)
         self._journal.add(into, entries.merged(into, other, at), "merged")
         self._raise(into, other.worst, at)
         self._journal.touch(other, at)

@@ -129,7 +129,8 @@ async def save(
         return
     written = [rows.values_of(each) | {"row_id": row_ids[each.tenant_id], "request_id": request_id} for each in changed]
     await connection.execute(_WRITE, written)
-    merged = [{"merged": each.incident_id, "into": each.merged_into} for each in changed if each.merged_into]
+    merges = {each.incident_id: each.merged_into for each in changed if each.merged_into}
+    merged = [{"merged": each, "into": _remaining(each, merges)} for each in merges]
     for statement in _ABSORB if merged else ():
         await connection.execute(statement, merged)
     members = [rows.member_values(each.incident_id, member) for each in changed for member in each.changed_members]
@@ -156,3 +157,10 @@ async def _fill(connection: AsyncConnection, incidents: Sequence[Incident]) -> N
             by_id[row.incident_id].put(rows.member_of(row))
     for each in incidents:
         each.changed.clear()
+
+
+def _remaining(merged: str, merges: Mapping[str, str]) -> str:
+    """The incident that has the lines of a merged one in the end: what it was merged into may be merged, too."""
+    while merged in merges:
+        merged = merges[merged]
+    return merged

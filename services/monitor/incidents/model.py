@@ -1,7 +1,7 @@
 """An incident, its alerts and its timeline, as the pure parts of this package change them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -163,3 +163,11 @@ class Journal:
         self.entries.append(entry)
         if event is not None:
             self.events.append((event, incident, None if entry.author == ECP else entry.author))
+
+    def move(self, other: Incident, into: Incident) -> None:
+        """Have the lines that a merged incident got in this transaction in the timeline that goes on."""
+        if other.incident_id in self.touched:
+            self.entries = [
+                replace(each, incident_id=into.incident_id) if each.incident_id == other.incident_id else each
+                for each in self.entries
+            ]

@@ -206,6 +206,16 @@ def test_the_title_is_that_of_the_largest_cause() -> None:
     assert [each.title.english for each in tenant.open] == ["NodeDown"]
 
 
+def test_lines_of_incidents_that_merge_at_once_are_in_the_timeline_that_goes_on() -> None:
+    tenant = Tenant()
+    nodes = [transition("NodeDown", severity="critical", node=node) for node in ("n1", "n2")]
+    tenant.apply(*nodes, *(transition("slow", service="callbot", node=node) for node in ("n1", "n2")))
+    [incident] = tenant.open
+    assert {each.incident_id for each in tenant.journal.entries} == {incident.incident_id}
+    kinds = sorted(each.kind for each in tenant.journal.entries)
+    assert kinds == ["fired"] * 4 + ["merged"] + ["opened"] * 2
+
+
 def test_a_flood_of_alerts_is_one_incident_with_a_bounded_timeline() -> None:
     tenant = Tenant()
     count = MOST_ALERT_ENTRIES + 500
