@@ -13,7 +13,6 @@ from services.monitor.alerts.tenant_locks import lock_tenants
 from services.monitor.alerts.transition import Transition
 from services.monitor.clock import Now
 from services.monitor.silences import silence_store
-from services.monitor.silences.muting import muted_by
 from shared.database import Database
 
 FiringAgain = Callable[[AsyncConnection, Sequence[str]], Awaitable[Sequence[Transition]]]
@@ -47,11 +46,9 @@ class SilenceEndings:
         alerts = await silence_store.firing_alerts(connection, at)
         if not alerts:
             return 0
-        silences, windows = await silence_store.muting(connection, {each.alert.tenant_id for each in alerts}, at)
+        muting = await silence_store.muting(connection, {each.alert.tenant_id for each in alerts}, at)
         changed = {
-            each.fingerprint: each.alert.tenant_id
-            for each in alerts
-            if muted_by(each.alert, at, silences=silences, windows=windows) != each.muted_by
+            each.fingerprint: each.alert.tenant_id for each in alerts if muting.muted_by(each.alert) != each.muted_by
         }
         if changed:
             await lock_tenants(connection, changed.values())

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.monitor.alerts.transition import Transition
 from services.monitor.clock import Now
 from services.monitor.silences import silence_store
-from services.monitor.silences.muting import MutableAlert, muted_by
+from services.monitor.silences.muting import MutableAlert
 
 
 class SilenceListener:
@@ -25,11 +25,9 @@ class SilenceListener:
         if not firing:
             return transitions
         at = self._now()
-        silences, windows = await silence_store.muting(connection, firing, at)
+        muting = await silence_store.muting(connection, firing, at)
         return [
-            replace(each, muted_by=muted_by(_mutable(each), at, silences=silences, windows=windows))
-            if each.state == "firing"
-            else each
+            replace(each, muted_by=muting.muted_by(_mutable(each))) if each.state == "firing" else each
             for each in transitions
         ]
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.monitor.silences.calendars import read_calendars
-from services.monitor.silences.muting import MutableAlert, MutingWindow, SilenceRule
+from services.monitor.silences.muting import MutableAlert, Muting, MutingWindow, SilenceRule
 from services.monitor.silences.preview import Firing
 from shared.alerts.matchers import Matcher
 from shared.rpc.silences import NewSilence, Recurrence
@@ -90,20 +90,13 @@ class FiringAlert(NamedTuple):
     muted_by: str | None
 
 
-class Muting(NamedTuple):
-    """All that may mute alerts of some tenants at a moment."""
-
-    silences: Sequence[SilenceRule]
-    windows: Sequence[MutingWindow]
-
-
 async def muting(connection: AsyncConnection, tenant_ids: Iterable[str], at: datetime) -> Muting:
-    """The silences and maintenance windows of tenants that are in effect at `at`, but for the times of recurrences."""
+    """What mutes alerts of these tenants at `at`."""
     values = {"tenants": sorted(set(tenant_ids)), "at": at}
     silences = [rule_of(row) for row in await connection.execute(_IN_EFFECT, values)]
     await read_calendars(each.recurrence for each in silences)
     windows = [MutingWindow(*row) for row in await connection.execute(_WINDOWS, values)]
-    return Muting(silences, windows)
+    return Muting(at, silences=silences, windows=windows)
 
 
 async def firing_alerts(connection: AsyncConnection, at: datetime) -> list[FiringAlert]:

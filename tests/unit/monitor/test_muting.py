@@ -1,14 +1,17 @@
 """What mutes an alert, and what a silence would have muted."""
 
+from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from services.monitor.silences.commands import checked
-from services.monitor.silences.muting import MutableAlert, MutingWindow, SilenceRule, muted_by
+from services.monitor.silences.muting import MutableAlert, Muting, MutingWindow, SilenceRule
 from services.monitor.silences.preview import Firing, preview
-from shared.alerts.matchers import Matcher
+from services.monitor.silences.recurrence import occurrence_at
+from shared.alerts.matchers import Matcher, all_match
 from shared.errors import Refused
 from shared.rpc.silences import NewSilence, Recurrence
 
@@ -42,19 +45,43 @@ def rule(*, recurrence: Recurrence | None = None, end: datetime | None = NOW + H
 def test_a_silence_mutes_what_matches_of_its_tenant_while_it_lasts(
     alert: MutableAlert, at: datetime, *, is_muted: bool
 ) -> None:
-    assert (muted_by(alert, at, silences=[rule()], windows=[]) is not None) is is_muted
+    assert (Muting(at, silences=[rule()], windows=[]).muted_by(alert) is not None) is is_muted
 
 
 def test_one_that_repeats_mutes_at_its_times_alone() -> None:
     weekends = rule(recurrence=WEEKENDS, end=None)
-    assert muted_by(CPU, NOW, silences=[weekends], windows=[]) == "silence-1"
-    assert muted_by(CPU, NOW + 48 * HOUR, silences=[weekends], windows=[]) is None
+    assert Muting(NOW, silences=[weekends], windows=[]).muted_by(CPU) == "silence-1"
+    assert Muting(NOW + 48 * HOUR, silences=[weekends], windows=[]).muted_by(CPU) is None
 
 
 @pytest.mark.parametrize(("tenant", "name"), [("acme", "maintenance-7"), (None, "maintenance-7"), ("other", None)])
 def test_maintenance_mutes_every_alert_of_its_tenant(tenant: str | None, name: str | None) -> None:
     window = MutingWindow(7, tenant, NOW - HOUR, NOW + HOUR)
-    assert muted_by(DISK, NOW, silences=[], windows=[window]) == name
+    assert Muting(NOW, silences=[], windows=[window]).muted_by(DISK) == name
+
+
+def test_a_flood_of_alerts_costs_no_look_at_the_calendar_or_at_other_tenants(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = Counter[str]()
+
+    def count(function: Callable[..., Any]) -> None:
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            calls[function.__name__] += 1
+            return function(*args, **kwargs)
+
+        monkeypatch.setattr(f"services.monitor.silences.muting.{function.__name__}", counted)
+
+    count(occurrence_at)
+    count(all_match)
+    others = [rule(tenant_id=f"other-{number}", recurrence=WEEKENDS) for number in range(20)]
+    muting = Muting(NOW, silences=[*others, rule(recurrence=WEEKENDS)], windows=[])
+    assert {muting.muted_by(CPU) for _ in range(100)} == {"silence-1"}
+    assert calls == {"occurrence_at": 21, "all_match": 100}
+
+
+def test_of_two_windows_the_first_names_what_mutes() -> None:
+    windows = [MutingWindow(number, "acme", NOW - HOUR, NOW + HOUR) for number in (3, 5)]
+    assert Muting(NOW, silences=[rule()], windows=windows).muted_by(CPU) == "maintenance-3"
+    assert Muting(NOW + HOUR, silences=[], windows=windows).muted_by(CPU) is None
 
 
 def test_a_preview_counts_what_would_have_been_muted() -> None:
