@@ -172,6 +172,22 @@ async def test_an_incident_can_be_opened_and_closed_by_hand(stage: IncidentStage
     assert len(found) == 2
 
 
+async def test_people_can_open_a_bounded_number_of_incidents(
+    stage: IncidentStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.monitor.incidents.commands.MOST_OPENED", 2)
+    fields = {"tenant_id": stage.tenant_id, "title": "No voice"}
+    await stage.path.apply(stage.alert())
+    first, _ = await stage.act("open", None, f"r-first-{stage.tenant_id}", **fields)
+    await stage.act("open", None, **fields)
+    with pytest.raises(Refused, match="close some"):
+        await stage.act("open", None, **fields)
+    assert await stage.act("open", None, f"r-first-{stage.tenant_id}", **fields) == (first, False)
+    await stage.act("close", first)
+    _, changed = await stage.act("open", None, **fields)
+    assert changed
+
+
 async def test_the_recovery_adds_to_the_timeline_once(stage: IncidentStage) -> None:
     await stage.path.apply(stage.alert())
     [incident] = await stage.incidents()

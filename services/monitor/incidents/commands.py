@@ -16,6 +16,8 @@ from shared.errors import Refused
 from shared.messages import Message, Sentence
 from shared.rpc.incidents import IncidentReply, IncidentRequest
 
+MOST_OPENED = 100
+"""Of one tenant that people have opened and not closed: each transition of its alerts reads them."""
 MOST_COMMENTS = 1000
 """Of one incident."""
 
@@ -47,6 +49,9 @@ class IncidentCommands:
             )
         if done := await incident_store.incident_of_request(connection, request.request_id):
             return IncidentReply(incident_id=done, changed=False)
+        if await incident_store.count_opened(connection, row_ids[tenant_id]) >= MOST_OPENED:
+            english = f"the tenant has {MOST_OPENED} open incidents that people opened, which is the limit; close some"
+            raise Refused(english, code="CONFLICT", message_id="incidents-limit", details={"most": MOST_OPENED})
         at, journal = self._now(), Journal()
         incident = Incident(
             incident_id=new_incident_id(),

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.monitor.incidents import rows
 from services.monitor.incidents.grouping import REOPENS_WITHIN
-from services.monitor.incidents.model import Entry, Incident
+from services.monitor.incidents.model import ECP, Entry, Incident
 
 _INCIDENTS = text(f"""
     {rows.SELECT_INCIDENTS} FROM incidents JOIN tenants ON tenants.id = incidents.tenant_id
@@ -71,6 +71,9 @@ _PRESENT = text("""
     )
     SELECT incident_id FROM chain WHERE merged_into IS NULL
 """)
+_COUNT_OPENED = text("""
+    SELECT count(*) FROM incidents WHERE tenant_id = :row_id AND status <> 'closed' AND opened_by <> :itself
+""")
 _COUNT_COMMENTS = text("SELECT count(*) FROM incident_entries WHERE incident_id = :incident_id AND kind = 'comment'")
 _FORGET = text("DELETE FROM incidents WHERE closed_at < :before")
 
@@ -114,6 +117,11 @@ async def present(connection: AsyncConnection, incident_id: str) -> str | None:
 async def count_comments(connection: AsyncConnection, incident_id: str) -> int:
     """How many comments an incident has."""
     return int(await connection.scalar(_COUNT_COMMENTS, {"incident_id": incident_id}) or 0)
+
+
+async def count_opened(connection: AsyncConnection, row_id: int) -> int:
+    """How many incidents of a tenant people have opened that are not closed."""
+    return int(await connection.scalar(_COUNT_OPENED, {"row_id": row_id, "itself": ECP}) or 0)
 
 
 async def save(

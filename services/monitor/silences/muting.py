@@ -47,6 +47,7 @@ class SilenceRule:
         labels = alert_labels(alert.name, alert.severity, alert.tenant_id, alert.labels)
         return alert.tenant_id == self.tenant_id and all_match(self.matchers, labels)
 
+
 @dataclass(frozen=True, slots=True)
 class MutingWindow:
     """A maintenance window, which mutes every alert of its tenant. `tenant_id` None is every tenant."""

@@ -19,6 +19,7 @@ incident-severity-set = 심각도를 { $severity }(으)로 바꾸었습니다
 incident-fires = 알림 { $count }개가 아직 발생 중입니다({ $names }). 알림을 묵음 처리하거나 인시던트를 확인하세요
 incident-is-closed = 종료된 인시던트입니다
 incident-comments = 댓글이 { $most }개로 한도에 도달했습니다
+incidents-limit = 테넌트에서 직접 연 인시던트가 { $most }개로 한도에 도달했습니다. 일부를 종료하세요
 
 ## Silences and recurring maintenance.
 
