@@ -7,6 +7,7 @@ has done it.
 from collections.abc import Mapping
 from typing import Any
 
+from services.gateway.alerts.disclosure import without_destinations
 from services.gateway.alerts.schemas import AlertRuleAnswer, AlertRuleChange, AlertRuleRemoved
 from services.gateway.audit.entries import Outcome
 from services.gateway.audit.recording import record
@@ -28,7 +29,7 @@ class AlertRuleCommands:
     async def create(self, tenant_id: str, rule: AlertRule) -> AlertRuleAnswer:
         """Add a rule."""
         request = AlertRuleRequest(tenant_id=tenant_id, create=rule)
-        return _answer(await self._change("createAlertRule", request, rule.alert_name, rule.model_dump(mode="json")))
+        return _answer(await self._change("createAlertRule", request, rule.alert_name, _recorded(rule)))
 
     async def replace(self, tenant_id: str, name: str, change: AlertRuleChange) -> AlertRuleAnswer:
         """Replace a rule in full."""
@@ -37,7 +38,7 @@ class AlertRuleCommands:
             raise invalid("alert_name", sentence("alert-rule-renamed", english, name=repr(name)))
         rule = AlertRule(**{**dict(change), "alert_name": name})
         request = AlertRuleRequest(tenant_id=tenant_id, replace=rule)
-        return _answer(await self._change("replaceAlertRule", request, name, rule.model_dump(mode="json")))
+        return _answer(await self._change("replaceAlertRule", request, name, _recorded(rule)))
 
     async def remove(self, tenant_id: str, name: str) -> AlertRuleRemoved:
         """Remove a rule, or switch a standard one off."""
@@ -60,6 +61,11 @@ class AlertRuleCommands:
     ) -> None:
         async with self._database.begin() as connection:
             await record(connection, operation, tenant_id=tenant_id, object_id=name, after=after, outcome=outcome)
+
+
+def _recorded(rule: AlertRule) -> dict[str, Any]:
+    """What the audit trail keeps of a rule, for ever: without secrets, as of receivers."""
+    return without_destinations(rule).model_dump(mode="json")
 
 
 def _answer(reply: AlertRuleReply) -> AlertRuleAnswer:

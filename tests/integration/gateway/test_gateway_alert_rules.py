@@ -12,11 +12,13 @@ from services.monitor.collect.readings import ClusterObjects
 from services.monitor.settings import MonitorSettings
 from shared.alerts.standard_rules import STANDARD_RULES
 from shared.bus import Worker
+from shared.identity.caller import Role
 from shared.roles import MONITOR
 from shared.subjects import Mode
 from tests.support.gateway import DEMO, Gateway, error_of
 from tests.support.polling import eventually
 from tests.support.service_logins import logging_in
+from tests.support.token_issuer import TokenIssuer
 
 RULE = {
     "alert_name": "high_cpu_usage",
@@ -105,6 +107,24 @@ async def test_a_rule_as_documented_fires_once_and_is_resolved_once(gateway: Gat
             return await alerts_of(gateway, tenant_id) == [("high_cpu_usage", "resolved")]
 
         await eventually(is_resolved)
+
+
+@pytest.mark.usefixtures("monitor")
+async def test_a_webhook_s_address_is_told_to_those_who_may_change_it(
+    gateway: Gateway, secured: Gateway, issuer: TokenIssuer
+) -> None:
+    tenant_id = (await gateway.create(deploy=False))["tenant_id"]
+    path, url = f"/tenants/{tenant_id}/alerts", "https://hooks.example.com/services/token-of-acme"
+    await change(gateway, "POST", path, **RULE | {"actions": [{"type": "webhook", "url": url}]})
+    shown: dict[Role, str] = {}
+    for role in (Role.VIEWER, Role.OPERATOR):
+        headers = {**DEMO, **issuer.as_role(role, tenant_id)}
+        answer = await secured.http.get(f"{path}/high_cpu_usage", headers=headers)
+        shown[role] = answer.json()["actions"][0]["url"]
+    assert shown == {Role.VIEWER: "https://hooks.example.com/***", Role.OPERATOR: url}
+    trail = await gateway.http.get("/audit", params={"tenant_id": tenant_id}, headers=DEMO)
+    assert "hooks.example.com" in trail.text
+    assert "token-of-acme" not in trail.text
 
 
 @pytest.mark.usefixtures("monitor")
