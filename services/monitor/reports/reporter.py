@@ -5,6 +5,7 @@ from them. Only the last report of each tenant is kept in memory, so another cop
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol
@@ -131,13 +132,13 @@ class Reporter:
         await self._availability.fold()
         objectives = [each for each in await self._availability.objectives() if self._includes(each.tenant_id)]
         histories = await self._availability.histories() if objectives else {}
-        windows = await self._maintenance.windows() if objectives else ()
+        planned = await self._planned() if objectives else {}
         now = slice_of(self._now())
         own = {each.row_id for each in objectives} & histories.keys()
         self._reported = {row_id: each for row_id, each in self._reported.items() if row_id in own}
         for objective in objectives:
             runs = histories.get(objective.row_id, ())
-            maintenance = [each.span for each in windows if each.row_id in (None, objective.row_id)]
+            maintenance = (*planned.get(None, ()), *planned.get(objective.row_id, ()))
             figures = figures_of(runs, _ALWAYS, now=now, maintenance=maintenance)
             if figures is None:
                 continue
@@ -145,6 +146,13 @@ class Reporter:
             if _is_news(current, self._reported.get(objective.row_id), everyone=everyone):
                 await self._publish_report(objective, current, runs, maintenance)
                 self._reported[objective.row_id] = current
+
+    async def _planned(self) -> Mapping[int | None, Sequence[Span]]:
+        """The planned maintenance by row id, None for what is every tenant's: recurring windows are many."""
+        spans: dict[int | None, list[Span]] = defaultdict(list)
+        for each in await self._maintenance.windows():
+            spans[each.row_id].append(each.span)
+        return spans
 
     async def _publish_report(
         self, objective: TenantObjective, report: _Reported, runs: Sequence[Run], maintenance: Sequence[Span]

@@ -1,7 +1,7 @@
 """What the reporter publishes, and when."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -143,6 +143,25 @@ async def test_planned_maintenance_is_shown_and_is_no_downtime() -> None:
     stage.samples.planned = [stage.samples.planned[0]._replace(row_id=2)]
     (report,) = await stage.report()
     assert (report.downtime_seconds, report.maintenance_seconds) == (10, 0)
+
+
+async def test_windows_are_looked_at_once_for_all_tenants() -> None:
+    class Windows(list[MaintenanceWindow]):
+        passes = 0
+
+        def __iter__(self) -> Iterator[MaintenanceWindow]:
+            Windows.passes += 1
+            return super().__iter__()
+
+    stage = Stage(now=2)
+    stage.samples.targets = [replace(ACME, row_id=number, tenant_id=f"t-{number}") for number in range(1, 4)]
+    for each in stage.samples.targets:
+        stage.samples.store("ud", row_id=each.row_id)
+    everywhere = MaintenanceWindow(1, None, None, slice_start(BEGIN + 1), slice_start(BEGIN + 2), "power")
+    stage.samples.planned = Windows([everywhere, everywhere._replace(id=2, row_id=2, tenant_id="t-2")])
+    reports = await stage.report()
+    assert [(each.tenant_id, each.maintenance_seconds) for each in reports] == [("t-1", 5), ("t-2", 5), ("t-3", 5)]
+    assert Windows.passes == 1
 
 
 async def test_samples_that_were_stored_late_are_counted() -> None:
