@@ -96,6 +96,11 @@ def test_everything_starts_when_what_it_needs_is_there() -> None:
             assert "healthcheck" in SERVICES[need]
 
 
+@pytest.mark.parametrize("name", ["CONNECTIONS_PER_ADDRESS", "SOCKETS_PER_ADDRESS", "SOCKETS_PER_CALLER"])
+def test_bounds_of_an_address_can_be_set_because_a_published_port_makes_many_one(name: str) -> None:
+    assert SERVICES["backend"]["environment"][name] == f"${{{name}:-}}"
+
+
 def test_what_holds_data_holds_it_in_a_volume() -> None:
     for name in ("nats", "postgres", "postgres-demo", "k8s-simulator-postgres", "prometheus", "grafana"):
         assert [each for each in SERVICES[name]["volumes"] if each.split(":")[0] in COMPOSE["volumes"]], name
