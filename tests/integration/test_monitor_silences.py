@@ -57,6 +57,22 @@ async def test_a_silence_mutes_what_fires_and_passes_it_on_when_it_ends(stage: I
     assert stage.passed_on == []
 
 
+async def test_an_old_silence_that_is_ended_is_shown_beside_many_that_have_ended_before(
+    stage: IncidentStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.monitor.silences.silence_store.MOST_SHOWN", 2)
+    old = await stage.silence(end=START + 24 * HOUR)
+    for _ in range(3):
+        stage.clock.time += MINUTE
+        await stage.silence(end=stage.clock.time + MINUTE)
+    stage.clock.time += HOUR
+    request = SilencesRequest(tenant_id=stage.tenant_id, author="lee@example.com", end=old.silence_id)
+    for _ in range(2):
+        ended = (await stage.silences.answer(request)).changed
+        assert ended is not None
+        assert (ended.silence_id, ended.status) == (old.silence_id, "ended")
+
+
 async def test_a_silence_that_is_ended_early_passes_on_at_once(stage: IncidentStage) -> None:
     await stage.path.apply(stage.alert("cpu"))
     silence = await stage.silence(end=START + HOUR)

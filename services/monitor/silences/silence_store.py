@@ -38,7 +38,8 @@ _OF_TENANT = text(f"""
     {_SELECT}, (SELECT count(*) FROM alerts WHERE state = 'firing' AND muted_by = silence_id
         AND alerts.tenant_id = silences.tenant_id) AS muted
     {_FROM} WHERE silences.tenant_id = :row_id
-    ORDER BY (ends_at IS NULL OR ends_at > :now) DESC, silences.created_at DESC, silence_id LIMIT :most
+    ORDER BY (ends_at IS NULL OR ends_at > :now) DESC,
+        CASE WHEN ends_at <= :now THEN ends_at ELSE silences.created_at END DESC, silence_id LIMIT :most
 """)  # noqa: S608 - only constants are put in
 _COUNT = text("SELECT count(*) FROM silences WHERE tenant_id = :row_id AND (ends_at IS NULL OR ends_at > :now)")
 _TENANT = text("""
@@ -115,7 +116,7 @@ async def find_tenant(connection: AsyncConnection, tenant_id: str) -> SilencedTe
 
 
 async def list_rows(connection: AsyncConnection, row_id: int, now: datetime) -> Sequence[Any]:
-    """A tenant's silences: those that haven't ended first, then the latest."""
+    """A tenant's silences: those that haven't ended first, then those that have ended last."""
     values = {"row_id": row_id, "now": now, "most": MOST_SHOWN}
     rows = (await connection.execute(_OF_TENANT, values)).all()
     await read_calendars(rule_of(row).recurrence for row in rows)
