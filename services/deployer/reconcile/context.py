@@ -23,6 +23,6 @@ class ReconcileContext:
     preflight: Preflight | None = None
     """None: manifests are applied without checking our rights."""
     check_slot: Callable[[], None] = lambda: None
-    """Raises SlotExpired once other tenants have waited long enough."""
+    """Called after each look that ends in waiting; raises SlotExpired once other tenants have waited long enough."""
     at_work: Callable[[], int] = lambda: 1
     """How many tenants of the mode this replica works on."""

@@ -38,16 +38,22 @@ class ReconcileSlots:
 
     @asynccontextmanager
     async def take(self) -> AsyncIterator[Callable[[], None]]:
-        """Wait for a slot. Yields a function that raises SlotExpired once the time is over and others wait."""
+        """Wait for a slot. Yields a function that raises SlotExpired once the time is over and others wait.
+
+        The time counts from the function's first call: what comes before is work. Under load that takes longer than
+        the time, and a tenant that started over each time would never end.
+        """
         self._waiting += 1
         try:
             await self._slots.acquire()
         finally:
             self._waiting -= 1
-        began = self._now()
+        began: float | None = None
         self._taken += 1
 
         def check_slot() -> None:
+            nonlocal began
+            began = self._now() if began is None else began
             if self._waiting and self._now() - began >= SLOT_SECONDS:
                 raise SlotExpired
 

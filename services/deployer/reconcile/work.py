@@ -105,14 +105,26 @@ class TenantWork:
         """Assess after each change of the watched kinds, until an assessment returns the final report."""
         async with Informer(self.cluster, kinds, self.namespace) as informer:
             with self._guard.waking(informer.wake):
-                while True:
-                    self.check()
-                    if (trouble := informer.trouble) is not None:
-                        await self.wait_for(trouble)
-                    elif informer.is_complete and (report := await assess(informer)) is not None:
-                        return report
-                    self.context.check_slot()
+                while (report := await self._look(informer, assess)) is None:
                     await informer.wait(_LOOK_EVERY)
+                return report
+
+    async def _look(
+        self, informer: Informer, assess: Callable[[Informer], Awaitable[ProgressReport | None]]
+    ) -> ProgressReport | None:
+        """One assessment: the final report, or None. Raises SlotExpired, but never before the first assessment.
+
+        A tenant that made way for others earlier would have worked for nothing: it starts over, and finds out no more.
+        """
+        self.check()
+        if (trouble := informer.trouble) is not None:
+            await self.wait_for(trouble)
+        elif not informer.is_complete:
+            return None
+        elif (report := await assess(informer)) is not None:
+            return report
+        self.context.check_slot()
+        return None
 
     async def wait_for(self, error: EcpError) -> None:
         """Report what the deployment waits for. Raises DeploymentFailed when the timeout has passed."""

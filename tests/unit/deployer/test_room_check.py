@@ -8,7 +8,7 @@ import pytest
 
 from services.deployer.reconcile.room_check import WaitingForRoom
 from services.deployer.reconcile.slots import SlotExpired
-from shared.events import DeployCompleted, DeployFailed, DeployProgressed, DeployRolledBack
+from shared.events import DeployCompleted, DeployFailed, DeployProgressed, DeployRolledBack, Operation
 from shared.kube.objects import Obj
 from shared.rpc import RoomReply, Shortage
 from tests.support.deployer_fakes import HEALTHY
@@ -120,6 +120,24 @@ async def test_one_that_only_waits_makes_way_for_others_and_goes_on_afterwards()
         await scenario.attempt()
     scenario.check_slot = lambda: None
     scenario.cluster.set_status("Deployment", NAMESPACE, "callbot", HEALTHY)
+    await scenario.settle()
+    assert isinstance(scenario.events_of(deployment_id)[-1], DeployCompleted)
+
+
+async def test_what_is_healthy_already_is_seen_however_late_a_turn_comes_to_its_first_look() -> None:
+    scenario = TenantScenario()
+    scenario.check_slot = _over
+    deployment_id = await scenario.desire(1, MANIFEST)
+    await scenario.settle()
+    assert isinstance(scenario.events_of(deployment_id)[-1], DeployCompleted)
+
+
+async def test_a_stop_that_nothing_is_left_to_do_for_is_seen_in_its_first_look() -> None:
+    scenario = TenantScenario()
+    await scenario.desire(1, MANIFEST)
+    await scenario.settle()
+    scenario.check_slot = _over
+    deployment_id = await scenario.operate(2, Operation.STOP)
     await scenario.settle()
     assert isinstance(scenario.events_of(deployment_id)[-1], DeployCompleted)
 

@@ -17,6 +17,7 @@ async def test_one_that_waits_makes_way_once_its_turn_has_lasted_and_others_wait
             order.append("other")
 
     async with turns.take() as check_slot:
+        check_slot()  # the waiting begins
         now += SLOT_SECONDS
         check_slot()  # no one waits
         waiting = asyncio.create_task(other())
@@ -37,6 +38,21 @@ async def test_a_turn_is_not_cut_short() -> None:
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         check_slot()
+
+
+async def test_the_work_before_the_waiting_takes_nothing_of_its_time() -> None:
+    now = 0.0
+    turns = ReconcileSlots(1, lambda: now)
+    async with turns.take() as check_slot:
+        waiting = asyncio.create_task(turns.take().__aenter__())
+        await asyncio.sleep(0)
+        now += 10 * SLOT_SECONDS
+        check_slot()
+        now += SLOT_SECONDS
+        with pytest.raises(SlotExpired):
+            check_slot()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
 
 
 async def test_one_that_gives_up_waiting_takes_no_turn() -> None:
