@@ -64,7 +64,7 @@ ON CONFLICT (cluster) DO UPDATE SET resource_version = greatest(high_water.resou
 _LOCK: Final = 6360
 _RESERVED: Final = 10_000_000
 _CHUNK: Final = 500
-_WRITE_SECONDS: Final = 10.0
+_STATEMENT_SECONDS: Final = 10.0
 _RECONNECT_SECONDS: Final = 0.5
 # asyncpg raises InternalClientError when the server closes the connection while a statement is being sent.
 _FAILURES: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError)
@@ -234,29 +234,33 @@ class Journal:
                 future.set_result(None)
 
     async def _write(self, batch: Mapping[_Row, tuple[int, Obj | None]]) -> None:
-        connection = self._require()
         rows = list(batch.items())
         marks = self._outgrown(batch)
         # asyncpg's transaction block isn't used: its exit would wait without limit for a server that hangs. After a
         # failure the connection is dropped, and the transaction with it.
-        async with asyncio.timeout(_WRITE_SECONDS):
-            await connection.execute("BEGIN")
-            for cluster, mark in marks.items():
-                await connection.execute(_MARK, cluster, mark)
-            for start in range(0, len(rows), _CHUNK):
-                await self._write_chunk(connection, rows[start : start + _CHUNK])
-            await connection.execute("COMMIT")
+        await self._execute("BEGIN")
+        for cluster, mark in marks.items():
+            await self._execute(_MARK, cluster, mark)
+        for start in range(0, len(rows), _CHUNK):
+            await self._write_chunk(rows[start : start + _CHUNK])
+        await self._execute("COMMIT")
         self._marks.update(marks)
 
-    async def _write_chunk(
-        self, connection: asyncpg.Connection[Any], rows: list[tuple[_Row, tuple[int, Obj | None]]]
-    ) -> None:
+    async def _write_chunk(self, rows: list[tuple[_Row, tuple[int, Obj | None]]]) -> None:
         kept = [(*row, version, orjson.dumps(obj).decode()) for row, (version, obj) in rows if obj is not None]
         gone = [row for row, (_, obj) in rows if obj is None]
         if kept:
-            await connection.execute(_UPSERT, *map(list, zip(*kept, strict=True)))
+            await self._execute(_UPSERT, *map(list, zip(*kept, strict=True)))
         if gone:
-            await connection.execute(_DELETE, *map(list, zip(*gone, strict=True)))
+            await self._execute(_DELETE, *map(list, zip(*gone, strict=True)))
+
+    async def _execute(self, statement: str, *values: Any) -> None:
+        """One statement, within a time of its own.
+
+        One time for all of a group would be too short for a large group: it would fail, and be larger the next time.
+        """
+        async with asyncio.timeout(_STATEMENT_SECONDS):
+            await self._require().execute(statement, *values)
 
     def _outgrown(self, batch: Mapping[_Row, tuple[int, Obj | None]]) -> dict[str, int]:
         """New marks for clusters that used half of their reserved versions."""

@@ -14,6 +14,10 @@ from services.simulator.storage.journal import Journal, JournalAway
 ROW = ("configmaps", ("shop", "one"))
 
 
+async def _at_once(statement: str) -> None:
+    """A server that executes without waiting."""
+
+
 class FakeConnection:
     """A connection that records its statements; `fails` makes the next ones raise."""
 
@@ -26,6 +30,7 @@ class FakeConnection:
         if self._database.fails:
             self._database.failed.set()
             raise OSError("connection refused")
+        await self._database.before(statement)
         self._database.statements.append((statement.split(maxsplit=1)[0], statement, arguments))
 
     async def fetchval(self, statement: str, *arguments: Any) -> Any:
@@ -60,6 +65,7 @@ class FakeDatabase:
         self.connected, self.failed = asyncio.Event(), asyncio.Event()
         self.fails = False
         self.is_locked = False
+        self.before = _at_once
 
     async def connect(self, url: str, *, timeout: float) -> Any:
         if self.fails:
@@ -104,6 +110,30 @@ async def test_changes_of_one_moment_are_written_in_one_transaction(database: Fa
     assert (written[3], written[4]) == (["one", "two"], [3, 2])
     assert '"number":3' in written[5][0]
     assert journal.backlog == 0
+
+
+async def test_a_large_group_on_a_slow_database_is_written_in_one_transaction_however_long_that_takes(
+    database: FakeDatabase, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each statement takes 2 s and the group 24, by a clock that runs ahead: the test itself takes no time."""
+    loop, ahead = asyncio.get_running_loop(), 0.0
+    real = loop.time
+    monkeypatch.setattr(loop, "time", lambda: real() + ahead)
+
+    async def slowly(statement: str) -> None:
+        nonlocal ahead
+        ahead += 2.0
+        for _ in range(3):
+            await asyncio.sleep(0)  # what is due now happens first
+
+    database.before = slowly
+    cluster = journal.for_cluster("default")
+    for number in range(5_000):
+        cluster.record("configmaps", ("shop", f"{number}"), {"number": number}, number)
+    await journal.committed(10_000)
+    assert len(objects_of(database)) == 5_000
+    assert [kind for kind, _, _ in database.statements].count("BEGIN") == 1
+    assert len(database.connections) == 1
 
 
 async def test_removed_objects_are_deleted(database: FakeDatabase, journal: Journal) -> None:
