@@ -38,6 +38,7 @@ from services.simulator.storage.store import Store
 from shared.http.listening import Listener
 from shared.identity.oidc import OpenIdConnect, open_id_connect
 from shared.identity.verifiers import Verifier
+from shared.kube.objects import ObjectKey
 from shared.kube.targets import VIRTUAL_CLUSTERS
 from shared.process import serving
 from shared.process.serving import server_config
@@ -132,6 +133,7 @@ class Simulator:
             node_metrics=lambda: cluster.metrics.node_metrics(cluster.scheduler.node_infos()),
             ready_to_write=self._bounded(lambda journal, seconds: journal.ready(seconds)),
             committed=self._bounded(lambda journal, seconds: journal.committed(seconds)),
+            stored=partial(self._stored, cluster.name),
             issue_token=partial(self._secured.tokens.issue, cluster.name) if self._secured is not None else None,
         )
         self._products[cluster.name] = ProductBackend(
@@ -155,6 +157,9 @@ class Simulator:
                 raise errors.unavailable(str(error)) from error
 
         return bounded
+
+    async def _stored(self, cluster: str, resource: str, key: ObjectKey) -> None:
+        await self._bounded(lambda journal, seconds: journal.stored((cluster, resource, *key), seconds))()
 
     def _dependencies(self) -> dict[str, bool]:
         states = {f"cluster {name}": name in self._backends for name in CLUSTER_NAMES}

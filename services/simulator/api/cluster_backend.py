@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Protocol
 
 from services.simulator.storage.store import Store
-from shared.kube.objects import Obj
+from shared.kube.objects import Obj, ObjectKey
 
 IssueToken = Callable[[tuple[str, str, str], int, list[str]], tuple[str, datetime]]
 """From namespace, name and uid of a service account, seconds and audiences to a token and its end."""
 
 
-async def _nothing_to_wait_for() -> None:
+async def _nothing_to_wait_for(*_: object) -> None:
     """Used for a cluster without a journal."""
 
 
@@ -32,8 +32,9 @@ class EncodedObject(Protocol):
 class ClusterBackend:
     """One cluster behind the API.
 
-    `ready_to_write` returns once a write can be made durable, and `committed` once all writes so far are durable;
-    both raise ApiError 503 if that takes too long.
+    `ready_to_write` returns once a write can be made durable, `committed` once all writes so far are durable, and
+    `stored` once the last change of one object is durable, by resource and key. All raise ApiError 503 if that
+    takes too long.
     """
 
     name: str
@@ -43,5 +44,6 @@ class ClusterBackend:
     node_metrics: Callable[[], Sequence[EncodedObject]] = lambda: ()
     ready_to_write: Callable[[], Awaitable[None]] = _nothing_to_wait_for
     committed: Callable[[], Awaitable[None]] = _nothing_to_wait_for
+    stored: Callable[[str, ObjectKey], Awaitable[None]] = _nothing_to_wait_for
     issue_token: IssueToken | None = None
     """Makes tokens of service accounts; None where there is no port that takes them."""

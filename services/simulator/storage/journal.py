@@ -101,6 +101,7 @@ class Journal:
         self._reconnect_seconds = reconnect_seconds
         self._connection: asyncpg.Connection[Any] | None = None
         self._pending: dict[_Row, tuple[int, Obj | None]] = {}
+        self._writing: Mapping[_Row, tuple[int, Obj | None]] = {}  # the group whose transaction runs
         self._marks: dict[str, int] = {}
         self._recorded = 0
         self._durable = 0
@@ -196,6 +197,14 @@ class Journal:
             )
             raise JournalAway(message) from None
 
+    async def stored(self, row: _Row, timeout: float) -> None:
+        """Return once the last change of one object is durable: at once if it is. Raises JournalAway.
+
+        A write that changes nothing doesn't wait for others: repeated on a slow database it would never end.
+        """
+        if row in self._pending or row in self._writing:
+            await self.committed(timeout)
+
     async def run(self) -> None:
         """Write recorded changes until cancelled; reconnects after a failure."""
         while True:
@@ -217,6 +226,7 @@ class Journal:
     async def _write_pending(self) -> None:
         """Write one group and wake its waiters. A failed group becomes pending again; newer changes replace its own."""
         upto, batch, self._pending = self._recorded, self._pending, {}
+        self._writing = batch
         try:
             await self._write(batch)
         except asyncio.CancelledError:
@@ -227,6 +237,8 @@ class Journal:
             self._work.set()
             await self._reconnect(f"{type(error).__name__}: {error}")
             return
+        finally:
+            self._writing = {}
         self._durable = upto
         while self._waiting and self._waiting[0][0] <= upto:
             future = self._waiting.popleft()[1]

@@ -136,6 +136,40 @@ async def test_a_large_group_on_a_slow_database_is_written_in_one_transaction_ho
     assert len(database.connections) == 1
 
 
+async def test_a_write_waits_for_its_own_object_and_not_for_what_others_change(
+    database: FakeDatabase, journal: Journal
+) -> None:
+    mine, others = ("default", "configmaps", "shop", "one"), ("default", "pods", "shop", "other")
+    journal.record(mine, {"number": 1}, 1)
+    await journal.stored(mine, 60)
+    database.fails = True
+    journal.record(others, {"number": 2}, 2)
+    await asyncio.wait_for(database.failed.wait(), 60)
+    await journal.stored(mine, 0.05)
+    with pytest.raises(JournalAway):
+        await journal.stored(others, 0.05)
+    journal.record(mine, {"number": 3}, 3)
+    with pytest.raises(JournalAway):
+        await journal.stored(mine, 0.05)
+
+
+async def test_an_object_is_not_durable_while_its_transaction_runs(database: FakeDatabase, journal: Journal) -> None:
+    begun, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def held(statement: str) -> None:
+        begun.set()
+        await goes_on.wait()
+
+    database.before = held
+    row = ("default", "configmaps", "shop", "one")
+    journal.record(row, {"number": 1}, 1)
+    await asyncio.wait_for(begun.wait(), 60)
+    with pytest.raises(JournalAway):
+        await journal.stored(row, 0.05)
+    goes_on.set()
+    await journal.stored(row, 60)
+
+
 async def test_removed_objects_are_deleted(database: FakeDatabase, journal: Journal) -> None:
     journal.for_cluster("default").record(*ROW, None, 5)
     await journal.committed(5)

@@ -9,7 +9,7 @@ from services.simulator.api.apply import patches
 from services.simulator.api.routing.calls import Answer, Call
 from services.simulator.api.validation import bodies
 from services.simulator.api.verbs import writes
-from shared.kube.objects import Obj
+from shared.kube.objects import Obj, key_of
 from shared.kube.semantics import Cause
 from shared.merge_patch import merge_patch
 
@@ -62,7 +62,7 @@ async def _set(call: Call, scale: Any) -> Answer:
     }
     obj = writes.store_update(call, live, wanted)
     if not call.request.dry_run:
-        await call.cluster.committed()
+        await call.cluster.stored(call.resource.key, key_of(obj))
     return Answer(200, scale_of(obj))
 
 

@@ -19,7 +19,7 @@ from services.simulator.api.validation import admission, bodies
 from services.simulator.api.validation.defaulting import with_defaults
 from services.simulator.objects import with_metadata
 from services.simulator.storage.store import AlreadyExists, Conflict
-from shared.kube.objects import Obj
+from shared.kube.objects import Obj, key_of
 from shared.kube.semantics import Cause, validate
 from shared.kube.texts import format_time
 from shared.kube.validation import missing_required
@@ -102,7 +102,7 @@ def require(call: Call) -> Obj:
 
 async def _finished(call: Call, obj: Obj, warnings: list[str], code: int = 200) -> Answer:
     if not call.request.dry_run:
-        await call.cluster.committed()
+        await call.cluster.stored(call.resource.key, key_of(obj))
     return Answer(code, obj, tuple(warnings))
 
 
