@@ -25,7 +25,7 @@ class DeployerSettings(BusSettings):
     kubernetes_service_host: str | None = None
     """Set by Kubernetes in every pod: then the target `kubernetes` is the cluster that the deployer runs in."""
     tenants_at_once: int = Field(default=64, ge=1, le=1000)
-    """Tenants of each mode that one replica reconciles at once. Each needs about six watches, and mostly waits."""
+    """Tenants of each mode that one replica reconciles at once. Each needs eight or nine watches, and mostly waits."""
     resync_interval: float = Field(default=30.0, gt=0)
     """Seconds between two lists of all desired states: the longest delay after a watch that stopped unnoticed."""
     takeover_interval: float = Field(default=3.0, gt=0)

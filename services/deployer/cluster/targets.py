@@ -14,8 +14,8 @@ from shared.kube.client import connect
 from shared.kube.targets import KUBERNETES, SIMULATOR, VIRTUAL_CLUSTERS, virtual_cluster_url
 from shared.subjects import Mode
 
-_CONNECTIONS_PER_TENANT = 8
-"""A watch for each of about six kinds, and the requests beside them."""
+_CONNECTIONS_PER_TENANT = 16
+"""A watch for each kind that can be unhealthy (the call centre has nine), and a request beside them."""
 _CONNECTIONS_FOR_DRIFT = 24
 """A watch for each kind that a manifest can have."""
 

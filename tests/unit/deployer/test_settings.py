@@ -1,10 +1,12 @@
 """The defaults, which documents and deployments rely on, and which targets they make."""
 
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from services.deployer.cluster.targets import TargetClusters, UnknownTarget
+from services.deployer.health.snapshot import WATCHED
 from services.deployer.settings import DeployerSettings
 from shared.subjects import Mode
 
@@ -44,3 +46,10 @@ def test_only_production_has_a_real_cluster() -> None:
 def test_an_unknown_target_is_refused_with_the_possible_ones() -> None:
     with pytest.raises(UnknownTarget, match="possible: simulator; set KUBERNETES_CONFIG_PATH"):
         TargetClusters(Mode.PRODUCTION, DeployerSettings()).check("kubernetes")
+
+
+def test_all_tenants_at_work_have_a_connection_for_each_of_their_watches_and_one_more() -> None:
+    """With fewer, requests wait for the watches of other tenants, until they time out."""
+    settings = DeployerSettings(tenants_at_once=10)
+    adapter = cast(Any, TargetClusters(Mode.DEMO, settings).cluster("simulator"))
+    assert adapter._connect.keywords["connections"] > 10 * (len(WATCHED) + 1)
