@@ -9,6 +9,7 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.contextvars import bind_contextvars
 
+from services.monitor.alerts import alert_store
 from services.monitor.alerts.marks import firing
 from services.monitor.alerts.outbox import add_events
 from services.monitor.alerts.transition import TransitionListener
@@ -118,8 +119,9 @@ def _repeat(worker: Worker, mode: Mode, name: str, work: Callable[[], Awaitable[
 
 
 async def _forget(database: Database, retention: timedelta) -> None:
-    """Remove the incidents and silences that ended before the retention."""
+    """Remove the alerts, incidents and silences that ended before the retention."""
     before = utc_now() - retention
     async with database.begin() as connection:
+        await alert_store.forget(connection, before)
         await incident_store.forget(connection, before)
         await silence_store.forget(connection, before)

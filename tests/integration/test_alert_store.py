@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from embedded.postgres import PostgresServer
-from services.monitor.alerts.alert_store import AlertStore, remember_resolved
+from services.monitor.alerts.alert_store import AlertStore, forget, remember_resolved
 from services.monitor.alerts.transition import Transition, alert_id_of, fingerprint_of
 from services.monitor.settings import MonitorSettings
 from shared.alerts.rule import WebhookAction
@@ -189,3 +189,14 @@ async def test_a_firing_that_arrives_after_its_resolution_is_known_to_be_over(da
         await remember_resolved(connection, [transition(tenant, "resolved")])
     assert await store.apply([transition(tenant)]) == []
     assert muting.told == []
+
+
+async def test_resolved_alerts_are_removed_after_the_retention_and_others_stay(database: Database, tenant: str) -> None:
+    store = AlertStore(database, Mode.DEMO, [])
+    old, recent, firing = (transition(tenant, began=NOW + timedelta(days=days)) for days in range(3))
+    await store.apply([old, recent, firing])
+    await store.apply([replace(each, state="resolved") for each in (old, recent)])
+    async with database.begin() as connection:
+        await forget(connection, NOW + timedelta(days=1))
+    left = await rows(database, "SELECT alert_id FROM alerts WHERE fingerprint = :f", f=old.fingerprint)
+    assert {each["alert_id"] for each in left} == {recent.alert_id, firing.alert_id}

@@ -8,6 +8,7 @@ Alertmanager that sends an alert again change nothing, and nothing is notified t
 
 import secrets
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -71,6 +72,9 @@ _REMEMBER = text(f"""
 """)  # noqa: S608 - only constants are put in
 
 
+_FORGET = text("DELETE FROM alerts WHERE state = 'resolved' AND resolved_at < :before")
+
+
 class AlertStore:
     """The alerts of one mode's database."""
 
@@ -127,6 +131,11 @@ async def remember_resolved(connection: AsyncConnection, transitions: Iterable[T
     rows = _rows(each for each in transitions if each.state == "resolved")
     if rows:
         await connection.execute(_REMEMBER, {"rows": _json(rows)})
+
+
+async def forget(connection: AsyncConnection, before: datetime) -> int:
+    """Remove the alerts that were resolved before `before`. Returns their number."""
+    return (await connection.execute(_FORGET, {"before": before})).rowcount
 
 
 def event_of(transition: Transition) -> AlertEvent:
