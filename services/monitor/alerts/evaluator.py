@@ -39,6 +39,8 @@ _RULES_SECONDS = 1.0
 _TERMS_SECONDS = 30.0
 _BEHIND = timedelta(seconds=10)
 """While older samples than this are read, silence isn't judged: what is missing may still come."""
+_SETTLING = 60.0
+"""For so long after a takeover silence isn't judged: the first samples after a pause may still come."""
 _PAST = timedelta(minutes=10)
 """Samples that were older than this when they came are history."""
 _PERIOD = timedelta(days=31)
@@ -90,7 +92,7 @@ class Evaluator:
         self._tenants: dict[str, TenantAlerts] = {}
         self._shards: frozenset[int] = frozenset()
         self._version: RulesVersion | None = None
-        self._due = {"rules": 0.0, "terms": 0.0, "tick": 0}
+        self._due = {"rules": 0.0, "terms": 0.0, "silence": 0.0, "slice": 0.0}
         self._unknown: dict[str, float] = {}
         self._outage = OutageLog()
         self.poked = asyncio.Event()
@@ -134,6 +136,7 @@ class Evaluator:
         self._version = await self._rules.version()
         loaded = await self._loader.load(self._includes, now)
         self._tenants = loaded.tenants
+        self._due["silence"] = now.timestamp() + _SETTLING
         self._unknown.clear()
         ended = loaded.left_over
         await self._states.set_pending([], [each.row.fingerprint for each in ended if each.row.state == "pending"])
@@ -192,11 +195,12 @@ class Evaluator:
         if seconds >= self._due["terms"]:
             self._due["terms"] = seconds + _TERMS_SECONDS
             await self._read_terms()
-        is_current = stored is None or now - stored.stored < _BEHIND
-        if is_current and (number := slice_of(now)) > self._due["tick"]:
-            self._due["tick"] = number
-            await self._tick(number * SLICE_SECONDS)
-            await self._states.move(sorted(self._shards), stored.stored if stored else now - timedelta(seconds=5))
+        if (number := slice_of(now)) > self._due["slice"]:
+            self._due["slice"] = number
+            if seconds >= self._due["silence"] and (stored is None or now - stored.stored < _BEHIND):
+                await self._tick(number * SLICE_SECONDS)
+            # Also while it is behind, so that what interrupts it doesn't have it begin again.
+            await self._states.move(sorted(self._shards), stored.stored if stored else now - _BEHIND / 2)
 
     async def _tick(self, now: float) -> None:
         await self._store(
