@@ -27,6 +27,7 @@ _SILENCE = 4.0
 """Seconds without a message or heartbeat after which the consumer is considered lost."""
 _READ_AHEAD = 100
 _INACTIVE_AFTER = 30.0
+MOST_BEATS = 10
 
 
 class StoredEvent(NamedTuple):
@@ -34,6 +35,28 @@ class StoredEvent(NamedTuple):
 
     event: Event
     stored: datetime
+
+
+class Backlog:
+    """Whether a heartbeat means silence, or that the server is only slow to send what it has.
+
+    Heartbeats alone don't tell: a busy server sends them also between messages that it holds already. What it counted
+    may have been discarded since, so `MOST_BEATS` heartbeats in a row are silence all the same.
+    """
+
+    def __init__(self, pending: int) -> None:
+        """`pending` messages are there for the consumer."""
+        self._pending = pending
+        self._beats = 0
+
+    def received(self, pending: int) -> None:
+        """A message came, and `pending` ones are left."""
+        self._pending, self._beats = pending, 0
+
+    def is_silent(self) -> bool:
+        """Note a heartbeat."""
+        self._beats += 1
+        return not self._pending or self._beats >= MOST_BEATS
 
 
 async def samples_since(client: Client, mode: Mode, since: datetime) -> AsyncGenerator[StoredEvent | None, None]:
@@ -44,7 +67,10 @@ async def samples_since(client: Client, mode: Mode, since: datetime) -> AsyncGen
     try:
         async with aclosing(_read(client, mode, since)) as messages:
             async for message in messages:
-                yield None if message is None else _decoded(message)
+                if message is None:
+                    yield None
+                elif (event := _decoded(message)) is not None:
+                    yield event
     except (TimeoutError, *NATS_ERRORS) as error:
         raise DependencyUnavailable("NATS", f"samples to evaluate: {error or type(error).__name__}") from error
 
@@ -56,18 +82,21 @@ async def _read(client: Client, mode: Mode, since: datetime) -> AsyncGenerator[M
     name: str | None = None
     count = 0
     try:
-        name = (await jetstream.add_consumer(stream, _config(mode, inbox, since))).name
+        consumer = await jetstream.add_consumer(stream, _config(mode, inbox, since))
+        name, backlog = consumer.name, Backlog(consumer.num_pending or 0)
         while True:
             message = await _next(arrived)
             headers = message.headers or {}
             if Header.STATUS in headers:
                 if int(headers.get(Header.LAST_CONSUMER, count)) != count:
                     raise TimeoutError("messages are missing")
-                yield None
+                if backlog.is_silent():
+                    yield None
                 continue
             count += 1
             if message.metadata.sequence.consumer != count:
                 raise TimeoutError("messages are missing")
+            backlog.received(message.metadata.num_pending)
             yield message
     finally:
         with suppress(*NATS_ERRORS):
