@@ -218,17 +218,9 @@ class Evaluator:
         self._version = version
 
     async def _set_rules(self, tenant: TenantAlerts, own: Mapping[str, AlertRule]) -> None:
-        rules = {name: rule for name, rule in rules_of(own).items() if rule.enabled}
-        before = dict(tenant.evaluation.tracks)
-        tracks = [tenant.track(rule) or RuleTrack(rule) for rule in rules.values()]
-        kept = set(map(id, tracks))
-        now = self._now().timestamp()
-        gone = [
-            (tenant.tenant_id, change) for each in before.values() if id(each) not in kept for change in _end(each, now)
-        ]
-        await self._store(gone)
-        if before.keys() != rules.keys() or any(before[each.rule.alert_name] is not each for each in tracks):
-            await self._store([(tenant.tenant_id, change) for change in tenant.evaluation.set_rules(tracks)])
+        enabled = [rule for rule in rules_of(own).values() if rule.enabled]
+        for changes in tenant.set_rules(enabled, self._now().timestamp()):
+            await self._store([(tenant.tenant_id, each) for each in changes])
 
     async def _read_terms(self) -> None:
         """Note what has become of the tenants: new ones, other targets, maintenance."""
@@ -275,9 +267,3 @@ def _samples_in(stored: StoredEvent) -> Iterator[_Sample]:
             if stored.stored - moment.time < _PAST:
                 time = min(moment.time, stored.stored)
                 yield _Sample(event.tenant_id, time, event.source, moment.values, event.services)
-
-
-def _end(track: RuleTrack, now: float) -> Iterable[AlertChange]:
-    """The end of an alert whose rule is gone."""
-    if change := track.machine.end(now):
-        yield AlertChange(track.rule, track.condition, change, {})

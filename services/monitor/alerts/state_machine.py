@@ -70,6 +70,8 @@ class AlertMachine:
             return None if holds or now - since < self._quiet(since) else self._become(Status.INACTIVE, self.began, now)
         if not holds:
             return None if self.status is Status.INACTIVE else self._become(Status.INACTIVE, self.began, now)
+        # What holds since before its alert was resolved is another alert, which begins there.
+        since = max(since, self.changed)
         if now - since >= self.wait:
             self.fired = (*self.fired, now)[-FLAPS:]
             return self._become(Status.FIRING, since, now)
@@ -88,5 +90,7 @@ class AlertMachine:
 
     def _become(self, status: Status, began: float, at: float) -> Change:
         change = Change(self.status, status, began, at, self.began)
+        if self.status is Status.FIRING:
+            self.changed = at
         self.status, self.began = status, began
         return change

@@ -40,6 +40,7 @@ class Naive:
     status: str = "inactive"
     began: float = 0.0
     fired: list[float] = field(default_factory=list)
+    resolved: float = float("-inf")
 
     def observe(self, sample: Sample) -> None:
         time, source, values = sample
@@ -77,14 +78,14 @@ class Naive:
             recent = self.fired[-3:]
             is_flapping = len(recent) == 3 and since - recent[0] <= 3600
             if not held and now - since >= (600 if is_flapping else 0):
-                self.status = "inactive"
+                self.status, self.resolved = "inactive", now
         elif not held:
             self.status = "inactive"
-        elif now - since >= self.rule.wait:
-            self.status, self.began = "firing", since
+        elif now - max(since, self.resolved) >= self.rule.wait:
+            self.status, self.began = "firing", max(since, self.resolved)
             self.fired.append(now)
         else:
-            self.status, self.began = "pending", since
+            self.status, self.began = "pending", max(since, self.resolved)
 
 
 times = st.integers(0, 60).map(lambda number: 1_000_000.0 + 5 * number)
@@ -180,3 +181,14 @@ def test_a_flapping_alert_is_resolved_only_after_ten_quiet_minutes() -> None:
     resolved = [at for at, status in changes if status is Status.INACTIVE]
     assert fired == [0, 60, 120]
     assert resolved == [30, 90, 570 + 600]
+
+
+def test_a_late_sample_that_undoes_a_resolution_begins_another_alert() -> None:
+    evaluation = tenant(rule("cpu > 80 or memory > 80", duration="0s"))
+    (fired,) = evaluation.observe(100, "k", {"cpu": 90, "memory": 10})
+    (resolved,) = evaluation.observe(110, "k", {"cpu": 10})
+
+    (again,) = evaluation.observe(105, "rest", {"memory": 90})
+
+    assert statuses([fired, resolved, again]) == [Status.FIRING, Status.INACTIVE, Status.FIRING]
+    assert (fired.change.began, again.change.began) == (100, 110)
