@@ -13,12 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from embedded.postgres import PostgresServer
 from services.monitor.alerts.alert_store import AlertStore, forget, remember_resolved
+from services.monitor.alerts.rule_store import RuleStore
 from services.monitor.alerts.transition import Transition, alert_id_of, fingerprint_of
 from services.monitor.settings import MonitorSettings
-from shared.alerts.rule import WebhookAction
+from shared.alerts.rule import AlertRule, WebhookAction
 from shared.database import Database, Databases
 from shared.messages import sentence
 from shared.roles import MONITOR
+from shared.rpc import AlertRuleRequest
 from shared.subjects import Mode
 from tests.support.migrated_databases import migrated_database
 from tests.support.service_logins import logging_in
@@ -200,3 +202,20 @@ async def test_resolved_alerts_are_removed_after_the_retention_and_others_stay(d
         await forget(connection, NOW + timedelta(days=1))
     left = await rows(database, "SELECT alert_id FROM alerts WHERE fingerprint = :f", f=old.fingerprint)
     assert {each["alert_id"] for each in left} == {recent.alert_id, firing.alert_id}
+
+
+async def test_a_rule_whose_transaction_began_earlier_and_ended_later_is_noticed(stored: Stored) -> None:
+    rules = RuleStore(stored.database, allow_private=True)
+    tenants = [await stored.tenant() for _ in range(2)]
+    high = AlertRule(alert_name="high", condition="cpu > 80")
+    for tenant_id in tenants:
+        await rules.answer(AlertRuleRequest(tenant_id=tenant_id, create=high))
+    change = text("UPDATE alert_rules SET updated_at = CURRENT_TIMESTAMP WHERE tenant_id = :row_id")
+    row_ids = [await rules.check(each, (high,)) for each in tenants]
+    async with stored.database.begin() as connection:
+        await connection.execute(text("SELECT CURRENT_TIMESTAMP"))
+        async with stored.database.begin() as other:
+            await other.execute(change, {"row_id": row_ids[0]})
+        before = await rules.version()
+        await connection.execute(change, {"row_id": row_ids[1]})
+    assert await rules.version() != before

@@ -35,7 +35,9 @@ _EVERY = text("""
     JOIN tenants ON tenants.id = alert_rules.tenant_id
 """)
 _VERSION = text("""
-    SELECT count(*) AS rules, coalesce(sum(id), 0) AS ids, max(updated_at) AS latest FROM alert_rules
+    SELECT count(*) AS rules, coalesce(sum(id), 0) AS ids,
+        coalesce(sum(CAST(CAST(xmin AS text) AS bigint)), 0) AS writes
+    FROM alert_rules
 """)
 
 
@@ -44,7 +46,8 @@ class RulesVersion(NamedTuple):
 
     rules: int
     ids: int
-    latest: Any
+    writes: Any
+    """Of the transactions that wrote them: a time of a transaction is that of its begin, and several may overlap."""
 
 
 class RuleStore:
