@@ -87,13 +87,12 @@ class TenantAlerts:
         return self.evaluation.observe(now, "", {})
 
     def figures(self, time: float) -> dict[str, float]:
-        """The figures at a time. Those of a tenant that was stopped long ago are unknown."""
+        """The figures at a time. Nothing is missed of a tenant that rests; the others are unknown once that is long ago."""
         unobserved = time - (self._observed or self.terms.since)
         if not self.terms.is_running and unobserved > STALE_SECONDS:
-            return {}
+            return {UNOBSERVED: 0.0}
         found = self._window.figures(int(time // 5))
-        if self.terms.is_running:
-            found[UNOBSERVED] = max(0.0, unobserved) / 60
+        found[UNOBSERVED] = max(0.0, unobserved) / 60 if self.terms.is_running else 0.0
         return found
 
     def set_rules(self, rules: Sequence[AlertRule], now: float) -> tuple[list[AlertChange], list[AlertChange]]:

@@ -1,11 +1,13 @@
 """The alerts of one tenant: what follows when its rules change."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from services.monitor.alerts.alert_changes import transition_of
 from services.monitor.alerts.evaluation import RuleTrack
 from services.monitor.alerts.tenant_alerts import TenantAlerts, Terms
 from shared.alerts.rule import AlertRule
+from shared.alerts.standard_rules import STANDARD_RULES
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 TERMS = Terms(is_running=True, since=NOON, target=0.995)
@@ -61,3 +63,19 @@ def test_a_change_that_concerns_no_evaluation_keeps_the_alert() -> None:
     same = AlertRule(alert_name="high", condition="cpu > 10", severity="critical")
     assert found.set_rules([same], NOON + 1) == ([], [])
     assert found.observe(at(5), "rest", {"cpu": 90}) == []
+
+
+def test_what_is_missing_of_a_tenant_is_over_when_it_is_stopped() -> None:
+    found = tenant(STANDARD_RULES["monitoring-missing"])
+    (fired,) = found.tick(NOON + 300)
+    found.set_terms(replace(TERMS, is_running=False))
+    (resolved,) = found.tick(NOON + 360)
+    assert [each.change.after.value for each in (fired, resolved)] == ["firing", "inactive"]
+
+
+def test_a_metric_that_is_posted_with_the_name_of_a_figure_is_not_the_figure() -> None:
+    found = tenant(STANDARD_RULES["service-down"], STANDARD_RULES["budget-exhausted"])
+    changes = []
+    for seconds in (0, 60, 120):
+        changes += found.observe(at(seconds), "rest", {"services_down": 3.0, "error_budget_left": -1.0})
+    assert changes == []
