@@ -15,7 +15,7 @@ from services.monitor.alerts.evaluation import (
 )
 from services.monitor.alerts.state_machine import AlertMachine, Status
 from services.monitor.metric_names import AVAILABLE, KUBERNETES
-from shared.alerts.figures import SERVICES_DOWN, UNOBSERVED, stored_name
+from shared.alerts.figures import FIGURES, SERVICES_DOWN, UNOBSERVED, stored_name
 from shared.alerts.rule import AlertRule
 from shared.sla import Run, Span, slice_of
 
@@ -75,7 +75,8 @@ class TenantAlerts:
                 self._window.observe(slice_of(time), up=available > 0)
             values = {**values, SERVICES_DOWN: float(sum(not up for up in (services or {}).values()))}
         elif not values.keys() <= _USUAL:
-            values = {stored_name(name): value for name, value in values.items()}
+            named = {stored_name(name): value for name, value in values.items()}
+            values = {name: value for name, value in named.items() if name not in FIGURES}
         return self.evaluation.observe(at, source, values, evaluate=evaluate)
 
     def tick(self, now: float) -> list[AlertChange]:
@@ -87,7 +88,7 @@ class TenantAlerts:
         return self.evaluation.observe(now, "", {})
 
     def figures(self, time: float) -> dict[str, float]:
-        """The figures at a time. Nothing is missed of a tenant that rests; the others are unknown once that is long ago."""
+        """The figures at a time. Of a tenant that rests nothing is missed, and all else is unknown after a while."""
         unobserved = time - (self._observed or self.terms.since)
         if not self.terms.is_running and unobserved > STALE_SECONDS:
             return {UNOBSERVED: 0.0}
