@@ -21,6 +21,8 @@ STALE_SECONDS = 300.0
 """A value counts for so long without another one, as with Prometheus."""
 LATEST_SECONDS = 60.0
 """Samples that are later than this are stored, and not evaluated."""
+MOST_KNOWN = 100
+"""Metrics of a tenant whose values are kept, however old; of more only those that still count."""
 LONG_AGO = float("-inf")
 
 FiguresAt = Callable[[float], Mapping[str, float]]
@@ -101,6 +103,11 @@ class TenantEvaluation:
         """The time of the latest point."""
         self.tracks: dict[str, RuleTrack] = {}
         self.set_rules(tracks)
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The metrics whose last values are kept."""
+        return frozenset(self._known.keys() | self._current.keys())
 
     def set_rules(self, tracks: Sequence[RuleTrack]) -> list[AlertChange]:
         """Evaluate these rules from now on; the changes that follow for new ones from the last samples."""
@@ -183,6 +190,10 @@ class TenantEvaluation:
         for point in self._points[:count]:
             _keep(self._known, point)
         del self._points[:count]
+        if len(self._current) > MOST_KNOWN:
+            oldest = before - STALE_SECONDS
+            self._known = {name: each for name, each in self._known.items() if each.time >= oldest}
+            self._current = {name: each for name, each in self._current.items() if each.time >= oldest}
         for track in self.tracks.values():
             track.forget(before)
 

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.monitor.alerts.evaluation import LATEST_SECONDS, STALE_SECONDS, AlertChange, RuleTrack, TenantEvaluation
+from services.monitor.alerts.evaluation import (
+    LATEST_SECONDS,
+    MOST_KNOWN,
+    STALE_SECONDS,
+    AlertChange,
+    RuleTrack,
+    TenantEvaluation,
+)
 from services.monitor.alerts.state_machine import AlertMachine, Status
 from shared.alerts.conditions import parse
 from shared.alerts.rule import AlertRule, Missing
@@ -192,3 +199,11 @@ def test_a_late_sample_that_undoes_a_resolution_begins_another_alert() -> None:
 
     assert statuses([fired, resolved, again]) == [Status.FIRING, Status.INACTIVE, Status.FIRING]
     assert (fired.change.began, again.change.began) == (100, 110)
+
+
+def test_metrics_with_ever_new_names_are_forgotten_once_they_count_no_more() -> None:
+    evaluation = tenant(rule(duration="0s"))
+    for number in range(2000):
+        evaluation.observe(5.0 * number, "rest", {f"m{number}": 1.0})
+
+    assert len(evaluation.known) <= MOST_KNOWN
