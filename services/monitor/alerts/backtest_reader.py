@@ -8,6 +8,7 @@ from math import isnan
 from sqlalchemy import text
 
 from services.monitor.alerts.backtest import STEP, UNKNOWN, StoredSeries, backtest
+from services.monitor.alerts.backtest_size import check_size
 from services.monitor.alerts.evaluation import STALE_SECONDS
 from services.monitor.alerts.rule_store import RuleStore
 from services.monitor.alerts.stored_figures import PastAvailability, stored_figures
@@ -58,9 +59,11 @@ class Backtests:
     async def answer(self, request: AlertTestRequest) -> AlertTestReply:
         """What the rules would have done. Raises Refused, DependencyUnavailable."""
         row_id = await self._rules.check(request.tenant_id, request.rules)
+        conditions = [parse(rule.condition) for rule in request.rules]
+        check_size(conditions, request.hours)
         end = self._now().replace(second=0, microsecond=0)
         start = end - timedelta(hours=min(request.hours, LONGEST_TEST_HOURS))
-        names = {each.metric for rule in request.rules for each in parse(rule.condition).comparisons}
+        names = {each.metric for condition in conditions for each in condition.comparisons}
         steps = int((end - start).total_seconds()) // STEP
         values = await self._values(row_id, sorted(names - FIGURES), start, steps)
         past = await self._past(request.tenant_id, row_id) if names & FIGURES else None
