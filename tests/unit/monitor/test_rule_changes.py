@@ -1,4 +1,4 @@
-"""The alerts of one tenant: what follows when its rules change."""
+"""The alerts of one tenant: what follows when its rules or its terms change."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
