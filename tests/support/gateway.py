@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -36,6 +37,7 @@ from tests.support.documented import check_documented
 from tests.support.http_client import local_client
 from tests.support.migrated_databases import migrated_database
 from tests.support.polling import eventually
+from tests.support.running_bus import running_bus
 from tests.support.service_logins import logging_in
 
 DEMO = {"X-Demo-Mode": "true"}
@@ -251,4 +253,11 @@ async def gateway_with_workers(nats_url: str, postgres: PostgresServer) -> Async
     urls = await make_databases(postgres, f"gateway_{uuid4().hex}")
     async with running_workers(nats_url), running_gateway(nats_url=nats_url, **urls) as running:
         await wait_until_ready(running)
+        yield running
+
+
+@asynccontextmanager
+async def gateway_apart(postgres: PostgresServer, directory: Path) -> AsyncIterator[Gateway]:
+    """The same with a bus of its own: no other gateway takes its events, and no worker of other tests acts on it."""
+    async with running_bus(directory) as nats_url, gateway_with_workers(nats_url, postgres) as running:
         yield running

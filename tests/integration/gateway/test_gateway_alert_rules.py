@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from embedded.postgres import PostgresServer
 from services.monitor.app import build
 from services.monitor.collect.readings import ClusterObjects
 from services.monitor.settings import MonitorSettings
@@ -15,8 +16,9 @@ from shared.bus import Worker
 from shared.identity.caller import Role
 from shared.roles import MONITOR
 from shared.subjects import Mode
-from tests.support.gateway import DEMO, Gateway, error_of
+from tests.support.gateway import DEMO, Gateway, error_of, gateway_apart
 from tests.support.polling import eventually
+from tests.support.secured_gateway import secured_copy
 from tests.support.service_logins import logging_in
 from tests.support.token_issuer import TokenIssuer
 
@@ -54,6 +56,20 @@ async def running_monitor(gateway: Gateway) -> AsyncIterator[Worker]:
         yield worker
     finally:
         await worker.stop()
+
+
+@pytest.fixture(scope="module")
+async def gateway(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
+    """Not the shared one: a real monitor rolls its samples up, and evaluates the rules of all its tenants."""
+    async with gateway_apart(postgres, tmp_path_factory.mktemp("nats")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def secured(gateway: Gateway, issuer: TokenIssuer) -> AsyncIterator[Gateway]:
+    """The copy of this one that asks for credentials."""
+    async with secured_copy(gateway, issuer) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,12 @@
 """Health, readiness, metrics and the description of the API."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import pytest
 
 from embedded.postgres import PostgresServer
 from shared.events import DeployCompleted, MetricsCollected
@@ -14,6 +16,7 @@ from tests.support.deployer_part import created_and_prepared, event
 from tests.support.gateway import (
     DEMO,
     Gateway,
+    gateway_apart,
     make_databases,
     running_gateway,
     running_workers,
@@ -42,6 +45,13 @@ DOCUMENTED_PATHS = {
     "/ready": {"get"},
     "/metrics": {"get"},
 }
+
+
+@pytest.fixture(scope="module")
+async def gateway(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
+    """Not the shared one: a copy of that one may take an event, and then has it in its own metrics."""
+    async with gateway_apart(postgres, tmp_path_factory.mktemp("nats")) as running:
+        yield running
 
 
 async def at_root(gateway: Gateway, path: str) -> httpx.Response:
