@@ -18,7 +18,8 @@ MOST_LISTED = 200
 ReceiverName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", max_length=63)]
 Severity = Literal["critical", "warning", "info"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-_CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
+_CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+"""With ASCII digits: those of another script can't be read as a time."""
 _LABEL = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 _Authorization = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[\x20-\x7e]+$")]
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from services.monitor.notifications.quiet_hours import quiet_until
 from shared.rpc.receivers import QuietHours
@@ -84,3 +85,10 @@ def test_the_end_is_later_and_not_quiet_itself(start: str, end: str, zone: str, 
     if until is not None:
         assert until > now
         assert quiet_until(hours, "info", until) is None
+
+
+@pytest.mark.parametrize("clock", ["1\u0663:00", "0\uff17:30", "24:00", "7:00", "07:60"])
+def test_only_a_clock_time_that_can_be_read_is_stored(clock: str) -> None:
+    """What is stored is read in each transaction of alerts, where an error would end the monitor."""
+    with pytest.raises(ValidationError):
+        QuietHours(start=clock, end="09:00")
