@@ -15,6 +15,8 @@ LONGEST_EMAIL = 254
 """Characters, by RFC 5321."""
 _URL_TEXT = re.compile(r"[\x21-\x7e]+")
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_NOT_IN_EMAIL = ("..", "=?")
+"""The second one begins an encoded word, by which a header could have any character."""
 _NUMERIC_HOST = re.compile(r"(?:0[xX][0-9A-Fa-f]*|\d+)(?:\.(?:0[xX][0-9A-Fa-f]*|\d+))*\.?")
 
 
@@ -52,7 +54,7 @@ def _host_problem(host: str, *, allow_private: bool) -> Sentence | None:
 
 def email_problem(address: str) -> Sentence | None:
     """Why no e-mail can go to `address`; None if it can. Only plain addresses, so that no header can be injected."""
-    if len(address) > LONGEST_EMAIL or not _EMAIL.fullmatch(address) or ".." in address:
+    if len(address) > LONGEST_EMAIL or not _EMAIL.fullmatch(address) or any(each in address for each in _NOT_IN_EMAIL):
         english = "must be a plain e-mail address such as oncall@example.com, without a name or a line break"
         return sentence("receiver-email", english)
     return None

@@ -209,6 +209,14 @@ async def test_an_e_mail_arrives_with_all_its_recipients() -> None:
     assert await no_smtp().send(content(), recipients, "en") == Failure("no SMTP server is set: SMTP_HOST")
 
 
+async def test_a_notification_of_which_no_message_can_be_made_is_given_up() -> None:
+    """An encoded word in an address is read by the headers' parser, and refuses to be a line break."""
+    impossible = waiting("", Channel.EMAIL, recipients=("=?utf-8?q?=0d=0aBcc?=@example.com",))
+    async with client() as http:
+        failure = await Delivery(http, smtp(1)).deliver(impossible, utc_now())
+    assert failure == Failure("it can't be sent (ValueError)", concerns_content=True)
+
+
 @pytest.mark.slow
 async def test_a_real_alertmanager_gets_alerts_and_their_end(tmp_path: Path) -> None:
     program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")

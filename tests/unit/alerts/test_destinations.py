@@ -155,6 +155,7 @@ def test_plain_addresses_get_e_mails(address: str) -> None:
         "admin@example.com\n",
         "Admin <admin@example.com>",
         "a@example..com",
+        "=?utf-8?q?=0d=0aBcc?=@example.com",
         "a@example.com, b@example.com",
         "관리자@example.com",
         "a" * 65 + "@example.com",
