@@ -23,8 +23,10 @@ from services.monitor.notifications.connector import ReceiverHttp
 from services.monitor.notifications.delivery import Delivery
 from services.monitor.notifications.delivery_rules import Failure
 from services.monitor.notifications.outbox_store import Waiting
+from services.monitor.notifications.sender import LEASE_SECONDS
 from services.monitor.notifications.signatures import new_secret
-from services.monitor.notifications.smtp import Smtp, SmtpServer
+from services.monitor.notifications.smtp import STEP_SECONDS, Smtp, SmtpServer
+from services.monitor.notifications.smtp import TOTAL_SECONDS as SMTP_SECONDS
 from shared.database import Database, Databases, DatabaseSettings
 from shared.process.tasks import cancel_until_ended
 from shared.rpc.receivers import Channel, ReceiverSpec, ReceiversRequest
@@ -207,6 +209,18 @@ async def test_an_e_mail_arrives_with_all_its_recipients() -> None:
         assert failure is not None
         assert "hunter2" not in failure.reason
     assert await no_smtp().send(content(), recipients, "en") == Failure("no SMTP server is set: SMTP_HOST")
+
+
+async def test_an_e_mail_to_many_recipients_ends_before_its_lease_does() -> None:
+    """Each step is in time here; without a bound for all of them another process would send the e-mail meanwhile."""
+    async with smtp_receiver() as receiver:
+        receiver.seconds = 0.05
+        server = SmtpServer("127.0.0.1", receiver.port, "ecp@example.com", "none", None, lambda: None)
+        recipients = [f"someone-{number}@example.com" for number in range(50)]
+        failure = await Smtp(server, total_seconds=0.3).send(content(), recipients, "en")
+        assert failure == Failure("SMTP: no e-mail handed over (TimeoutError)")
+        assert receiver.mails == []
+    assert SMTP_SECONDS + STEP_SECONDS < LEASE_SECONDS
 
 
 async def test_a_notification_of_which_no_message_can_be_made_is_given_up() -> None:

@@ -17,12 +17,16 @@ class Mail(NamedTuple):
 
 
 class SmtpReceiver:
-    """What was received. `refused` are recipients that don't exist; `greeting` may be a failure."""
+    """What was received. `refused` are recipients that don't exist; `greeting` may be a failure.
+
+    Each recipient costs `seconds`, as with servers that slow down clients that they don't know.
+    """
 
     def __init__(self) -> None:
         self.mails: list[Mail] = []
         self.refused: set[str] = set()
         self.greeting = b"220 ready"
+        self.seconds = 0.0
         self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -37,6 +41,7 @@ class SmtpReceiver:
         while line := await reader.readline():
             command = line.strip().upper()
             if command.startswith(b"RCPT"):
+                await asyncio.sleep(self.seconds)
                 address = line.decode().split("<")[1].split(">")[0]
                 known = address not in self.refused
                 recipients += [address] if known else []

@@ -16,11 +16,13 @@ import structlog
 from services.monitor.clock import Now
 from services.monitor.notifications.claims import Claims
 from services.monitor.notifications.composer import Composer
-from services.monitor.notifications.connector import TOTAL_SECONDS
+from services.monitor.notifications.connector import TOTAL_SECONDS as HTTP_SECONDS
 from services.monitor.notifications.delivery import Deliver
 from services.monitor.notifications.delivery_rules import Failure, Verdict, next_attempt, shortened, verdict
 from services.monitor.notifications.outbox_store import OutboxStore, Waiting
 from services.monitor.notifications.pending_store import CHANNEL
+from services.monitor.notifications.smtp import STEP_SECONDS
+from services.monitor.notifications.smtp import TOTAL_SECONDS as SMTP_SECONDS
 from shared.database import Database
 from shared.errors import TemporaryError
 from shared.process.backoff import Backoff
@@ -29,8 +31,8 @@ from shared.process.tasks import cancel_until_ended
 CONCURRENT = 32
 """Receivers that are served at a time by a process, in each mode."""
 LEASE_SECONDS = 45.0
-_ATTEMPT_SECONDS = max(TOTAL_SECONDS, 30.0) + 2.0
-"""The longest attempt, which is an e-mail's."""
+_ATTEMPT_SECONDS = max(HTTP_SECONDS, SMTP_SECONDS + STEP_SECONDS) + 2.0
+"""The longest attempt, which is an e-mail's with its farewell."""
 _TURN = 20
 """Notifications of one turn."""
 _POLL_SECONDS = 5.0

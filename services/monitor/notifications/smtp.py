@@ -1,5 +1,6 @@
 """E-mails by the SMTP server of the settings."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
@@ -12,8 +13,10 @@ from services.monitor.notifications.content import Content
 from services.monitor.notifications.delivery_rules import Failure
 
 Security = Literal["starttls", "tls", "none"]
-_SECONDS = 10.0
-"""For each step of a session, and a third of a whole one."""
+TOTAL_SECONDS = 20.0
+"""For a whole session, however many recipients it has: a lease outlasts it (`sender`)."""
+STEP_SECONDS = 10.0
+"""For each step, the farewell after a session that took too long among them."""
 _log = structlog.get_logger(__name__)
 
 
@@ -31,8 +34,9 @@ class SmtpServer(NamedTuple):
 class Smtp:
     """The SMTP client of a monitor's notifications."""
 
-    def __init__(self, server: SmtpServer) -> None:
+    def __init__(self, server: SmtpServer, *, total_seconds: float = TOTAL_SECONDS) -> None:
         self._server = server
+        self._total_seconds = total_seconds
 
     async def send(self, content: Content, recipients: Sequence[str], language: Language) -> Failure | None:
         """Hand an e-mail over; why that failed, or None. It is done if the server accepts one recipient or more."""
@@ -41,17 +45,18 @@ class Smtp:
             return Failure("no SMTP server is set: SMTP_HOST")
         message = email(content, server.sender, recipients, language)
         try:
-            refused, _ = await aiosmtplib.send(
-                message,
-                recipients=list(recipients),
-                hostname=server.host,
-                port=server.port,
-                username=server.username,
-                password=server.password(),
-                use_tls=server.security == "tls",
-                start_tls=server.security == "starttls",
-                timeout=_SECONDS,
-            )
+            async with asyncio.timeout(self._total_seconds):
+                refused, _ = await aiosmtplib.send(
+                    message,
+                    recipients=list(recipients),
+                    hostname=server.host,
+                    port=server.port,
+                    username=server.username,
+                    password=server.password(),
+                    use_tls=server.security == "tls",
+                    start_tls=server.security == "starttls",
+                    timeout=STEP_SECONDS,
+                )
         except aiosmtplib.SMTPRecipientsRefused as error:
             permanent = all(each.code >= 500 for each in error.recipients)
             return Failure("the SMTP server refuses all recipients", concerns_content=permanent)
