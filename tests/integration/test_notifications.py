@@ -389,6 +389,28 @@ async def test_secrets_are_shown_once_and_kept_over_a_change(parts: Parts, outsi
     assert outside.got["oncall"][1].secrets.previous is None
 
 
+@pytest.mark.parametrize(
+    "url", ["https://evil.example.com/hook", "http://hooks.example.com/hook", "https://hooks.example.com:8443/hook"]
+)
+async def test_a_stored_authorization_goes_to_no_other_server(parts: Parts, outside: Outside, url: str) -> None:
+    """A caller who may change a receiver isn't shown its secrets, and can't have them sent either."""
+    await parts.create("oncall", authorization="Bearer hunter2", url="https://hooks.example.com/hook")
+    with pytest.raises(Refused) as refused:
+        await _change(parts, url=url)
+    assert [each["field"] for each in refused.value.details["errors"]] == ["authorization"]
+    await _change(parts, url="https://hooks.example.com:443/other")
+    await _change(parts, url=url, authorization="Bearer new")
+    await parts.receivers.answer(ReceiversRequest(tenant_id=None, test="oncall"))
+    await parts.send_all()
+    used = outside.got["oncall"][0].secrets
+    assert (used.url, used.authorization) == (url, "Bearer new")
+
+
+async def _change(parts: Parts, **spec: Any) -> None:
+    saved = SavedReceiver(name="oncall", spec=ReceiverSpec.model_validate({"type": "webhook", **spec}))
+    await parts.receivers.answer(ReceiversRequest(tenant_id=None, change=saved))
+
+
 async def test_a_receiver_to_which_another_escalates_stays(parts: Parts) -> None:
     await parts.create("chief")
     await parts.create("oncall", "acme", escalation={"after_minutes": 5, "receiver": "chief"})

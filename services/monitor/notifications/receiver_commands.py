@@ -13,7 +13,7 @@ from services.monitor.notifications.pending_store import wake
 from services.monitor.notifications.receiver_list import list_receivers
 from services.monitor.notifications.receiver_rows import add_receiver, stored_spec
 from services.monitor.notifications.signatures import new_secret
-from services.monitor.notifications.spec_rules import spec_problems
+from services.monitor.notifications.spec_rules import origin, spec_problems
 from shared.database import Database
 from shared.errors import Refused
 from shared.messages import problem, sentence
@@ -42,6 +42,9 @@ _CHANGE = text("""
 _CHANGE_SECRETS = text("""
     UPDATE receiver_secrets SET url = coalesce(:url, url),
         authorization_value = coalesce(:authorization, authorization_value) WHERE receiver_id = :receiver_id
+""")
+_GUARDED_URL = text("""
+    SELECT url FROM receiver_secrets WHERE receiver_id = :receiver_id AND authorization_value IS NOT NULL
 """)
 _RESTART = text("UPDATE receiver_states SET not_before = NULL, tokens = NULL WHERE receiver_id = :receiver_id")
 _REMOVE = text("DELETE FROM receivers WHERE receiver_id = :receiver_id")
@@ -102,6 +105,7 @@ class ReceiverCommands:
             reason = sentence("receiver-type", "can't change; make another receiver")
             raise _invalid([problem("type", reason)])
         await self._check(connection, tenant, saved, is_new=False)
+        await _check_authorization(connection, receiver_id, saved.spec)
         values: dict[str, Any] = {
             "receiver_id": receiver_id,
             "spec": stored_spec(saved.spec),
@@ -167,6 +171,16 @@ def receiver_not_found(name: str) -> Refused:
     """The error of a name that no receiver has."""
     english = f"there is no receiver {name!r}; a list has their names"
     return Refused(english, code="NOT_FOUND", message_id="receiver-not-found", details={"receiver": name})
+
+
+async def _check_authorization(connection: AsyncConnection, receiver_id: str, spec: ReceiverSpec) -> None:
+    """A stored `authorization` is sent to no other server than that for which it was given."""
+    if spec.url is None or spec.authorization is not None:
+        return
+    stored = await connection.scalar(_GUARDED_URL, {"receiver_id": receiver_id})
+    if stored is not None and origin(stored) != origin(spec.url):
+        english = "is needed again, since `url` leads to another server; or make another receiver"
+        raise _invalid([problem("authorization", sentence("receiver-authorization-again", english))])
 
 
 def _test_notice(tenant: str | None, name: str, now: datetime) -> AlertNotice:

@@ -51,3 +51,9 @@ def destination(spec: ReceiverSpec, url: str | None) -> str:
     if spec.type is Channel.EMAIL:
         return ", ".join(sorted({each.rpartition("@")[2] for each in spec.recipients}))
     return urlsplit(url or "").netloc
+
+
+def origin(url: str) -> tuple[str, str | None, int]:
+    """The scheme, host and port of a URL: the server that gets what is sent to it."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)

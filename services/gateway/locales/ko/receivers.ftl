@@ -14,6 +14,7 @@ receiver-escalation-self = 다른 수신자여야 합니다
 receiver-escalation-unknown = 이 이름의 수신자가 없습니다. 먼저 만드세요
 receiver-quiet-empty = 시작 시각과 달라야 합니다. 아무것도 보내지 않으려면 enabled를 false로 설정하세요
 receiver-type = 변경할 수 없습니다. 다른 수신자를 만드세요
+receiver-authorization-again = `url`이 다른 서버를 가리키므로 다시 지정해야 합니다. 아니면 다른 수신자를 만드세요
 receiver-not-found = 수신자 { $receiver }이(가) 없습니다. 목록에서 이름을 확인하세요
 receiver-exists = 수신자 { $receiver }이(가) 이미 있습니다. 변경하거나 다른 이름을 사용하세요
 receiver-in-use = 수신자 { $receiver }이(가) 이 수신자로 상위 전달합니다. 먼저 그 수신자를 변경하세요
