@@ -270,6 +270,21 @@ async def test_what_still_fires_is_repeated(parts: Parts, outside: Outside) -> N
     assert [reason for _, _, reason in outside.told("oncall")] == ["fired", "repeated", "repeated"]
 
 
+async def test_an_alertmanager_is_reminded_each_minute_whatever_its_group_and_its_quiet_hours(
+    parts: Parts, outside: Outside
+) -> None:
+    """Without a repetition Alertmanager would tell people after four minutes that the alert is resolved."""
+    quiet = {"start": "12:05", "end": "14:00", "time_zone": "UTC"}
+    await parts.create("pushed", type="alertmanager", group_seconds=240, quiet_hours=quiet)
+    await parts.tell(transition("a"))
+    await parts.send_all()
+    for minute in range(1, 6):
+        parts.now.forward(60)
+        await parts.following.run_once()
+        await parts.send()
+        assert outside.told("pushed") == [("alert-a", "firing", "fired"), *[("alert-a", "firing", "repeated")] * minute]
+
+
 async def test_a_refused_notification_becomes_a_dead_letter_that_can_be_replayed(
     parts: Parts, outside: Outside
 ) -> None:

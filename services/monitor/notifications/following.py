@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.monitor.clock import Now
 from services.monitor.notifications.content import AlertNotice
 from services.monitor.notifications.follow_up import FollowUp, follow_up
-from services.monitor.notifications.notices import again, pending_row, told_row
+from services.monitor.notifications.notices import again, repeat_row, told_row
 from services.monitor.notifications.pending_store import add_pending, tell
 from services.monitor.notifications.quiet_hours import quiet_until
 from services.monitor.notifications.receiver_rows import receiver_named
 from shared.database import Database
-from shared.rpc.receivers import ReceiverSpec
+from shared.rpc.receivers import Channel, ReceiverSpec
 
 _BATCH = 500
 _DUE = text("""
@@ -65,7 +65,7 @@ class Following:
             spec, notice = ReceiverSpec(**row.spec), AlertNotice(**row.notice)
             found = _found(row, spec, notice, now)
             if found.repeats and not row.is_behind:
-                pending.append(pending_row(row.receiver_id, spec, again(notice, "repeated"), now))
+                pending.append(repeat_row(row.receiver_id, spec, notice, now))
             if found.escalates and spec.escalation is not None:
                 pending += await _escalated(connection, row.tenant, spec.escalation.receiver, notice, now)
             times.append(_times(row, found))
@@ -75,7 +75,7 @@ class Following:
 
 
 def _found(row: Row[Any], spec: ReceiverSpec, notice: AlertNotice, now: datetime) -> FollowUp:
-    """What is due. A reminder that falls into quiet hours is one reminder at their end."""
+    """What is due. A reminder that falls into quiet hours is one reminder at their end, except for Alertmanager."""
     found = follow_up(
         spec,
         now,
@@ -85,7 +85,8 @@ def _found(row: Row[Any], spec: ReceiverSpec, notice: AlertNotice, now: datetime
         is_muted=row.is_muted,
     )
     quiet = quiet_until(spec.quiet_hours, notice.severity, now)
-    return found if quiet is None or not found.repeats else found._replace(repeats=False, repeat_at=quiet)
+    waits = quiet is not None and found.repeats and spec.type is not Channel.ALERTMANAGER
+    return found._replace(repeats=False, repeat_at=quiet) if waits else found
 
 
 async def _escalated(

@@ -10,7 +10,7 @@ from services.monitor.alerts.transition import Transition
 from services.monitor.notifications.content import AlertNotice, Reason
 from services.monitor.notifications.follow_up import first_follow_up
 from services.monitor.notifications.quiet_hours import quiet_until
-from shared.rpc.receivers import ReceiverSpec
+from shared.rpc.receivers import Channel, ReceiverSpec
 
 
 def fired_notice(transition: Transition) -> AlertNotice:
@@ -66,6 +66,17 @@ def pending_row(receiver_id: str, spec: ReceiverSpec, notice: AlertNotice, now: 
         "due_at": due.isoformat(),
         "held_until": None if held is None else held.isoformat(),
     }
+
+
+def repeat_row(receiver_id: str, spec: ReceiverSpec, fired: AlertNotice, now: datetime) -> dict[str, Any]:
+    """The row of a reminder.
+
+    One for Alertmanager waits neither for its group nor for the end of quiet hours: it would take the alert for
+    resolved meanwhile.
+    """
+    if spec.type is Channel.ALERTMANAGER:
+        spec = spec.model_copy(update={"group_seconds": 0.0, "quiet_hours": None})
+    return pending_row(receiver_id, spec, again(fired, "repeated"), now)
 
 
 def told_row(receiver_id: str, spec: ReceiverSpec, notice: AlertNotice, now: datetime) -> dict[str, Any]:
