@@ -88,8 +88,8 @@ class ReceiverSpec(Model):
     language: Literal["en", "ko"] = "en"
     """Of e-mails and of Slack's messages."""
     authorization: _Authorization | None = Field(default=None, repr=False)
-    """The value of an `Authorization` header to send. Secret, never shown; on a change, null keeps the stored one, unless
-    `url` leads to another server."""
+    """The value of an `Authorization` header to send. Secret, never shown; on a change, null keeps the stored one,
+    unless `url` leads to another server."""
     enabled: bool = True
     tenants: Annotated[tuple[Annotated[str, Field(max_length=50)], ...], Field(max_length=1000)] | None = None
     """Only these tenants' alerts, for a receiver of the mode; null: every tenant's."""

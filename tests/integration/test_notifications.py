@@ -141,6 +141,24 @@ async def test_routes_choose_by_tenant_and_severity(parts: Parts, outside: Outsi
     }
 
 
+async def test_a_receiver_of_the_mode_for_some_tenants_is_told_nothing_of_others(
+    parts: Parts, outside: Outside
+) -> None:
+    await add_tenants(parts.database, "beta")
+    await parts.create("betas", tenants=["beta"])
+    action = ReceiverAction(type="receiver", name="betas")
+    with pytest.raises(Refused, match="create it first"):
+        await parts.create("own", "acme", escalation={"after_minutes": 5, "receiver": "betas"})
+    await parts.create("own", "beta", escalation={"after_minutes": 5, "receiver": "betas"})
+    await parts.create("all", escalation={"after_minutes": 5, "receiver": "betas"})
+    await parts.tell(transition("a", actions=(action,)), transition("b", tenant_id="beta", actions=(action,)))
+    await parts.send_all()
+    parts.now.forward(300)
+    await parts.following.run_once()
+    await parts.send_all()
+    assert {alert for alert, _, _ in outside.told("betas")} == {"alert-b"}
+
+
 async def test_a_rules_actions_become_receivers_of_the_tenant(parts: Parts, outside: Outside) -> None:
     await parts.create("shared", severities=["critical"])
     actions = (

@@ -15,6 +15,7 @@ from services.monitor.notifications.notices import again, repeat_row, told_row
 from services.monitor.notifications.pending_store import add_pending, tell
 from services.monitor.notifications.quiet_hours import quiet_until
 from services.monitor.notifications.receiver_rows import receiver_named
+from services.monitor.notifications.routing import serves
 from shared.database import Database
 from shared.rpc.receivers import Channel, ReceiverSpec
 
@@ -94,7 +95,7 @@ async def _escalated(
 ) -> Sequence[dict[str, Any]]:
     """The row for the next receiver, which from now on is told of the alert as if it were its own."""
     receiver = await receiver_named(connection, tenant, name)
-    if receiver is None or not receiver.spec.enabled:
+    if receiver is None or not receiver.spec.enabled or not serves(receiver, notice.tenant_id):
         return ()
     row = told_row(receiver.receiver_id, receiver.spec, again(notice, "escalated"), now)
     await tell(connection, [row])

@@ -29,8 +29,11 @@ _OWN = "coalesce(tenant_id, 0) = coalesce((SELECT id FROM tenants WHERE tenant_i
 _COUNT = text(f"SELECT count(*) FROM receivers WHERE {_OWN} AND origin = 'api'")  # noqa: S608 - a constant
 _FIND = text(f"SELECT receiver_id, spec FROM receivers WHERE {_OWN} AND name = :name FOR UPDATE")  # noqa: S608
 _EXISTS = text(f"""
-    SELECT EXISTS (SELECT FROM receivers WHERE name = :name AND (tenant_id IS NULL OR {_OWN}))
+    SELECT EXISTS (SELECT FROM receivers WHERE name = :name AND ({_OWN} OR (tenant_id IS NULL AND (
+        spec ->> 'tenants' IS NULL OR spec -> 'tenants' @> to_jsonb(CAST(:tenant AS text))
+    ))))
 """)  # noqa: S608
+"""Of the tenant, or of the mode without being for others only."""
 _USED_BY = text(f"""
     SELECT name FROM receivers
     WHERE (CAST(:tenant AS text) IS NULL OR {_OWN}) AND spec -> 'escalation' ->> 'receiver' = :name

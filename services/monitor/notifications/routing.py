@@ -24,14 +24,18 @@ class ActionReceiver(NamedTuple):
     spec: ReceiverSpec
 
 
+def serves(receiver: StoredReceiver, tenant_id: str) -> bool:
+    """Whether alerts of the tenant may go to the receiver: its own, or one of the mode that isn't for others only."""
+    if receiver.tenant_id is not None:
+        return receiver.tenant_id == tenant_id
+    return receiver.spec.tenants is None or tenant_id in receiver.spec.tenants
+
+
 def fits(receiver: StoredReceiver, transition: Transition) -> bool:
     """Whether the receiver's own routes lead the alert to it."""
     spec = receiver.spec
-    if receiver.origin == "rule" or not spec.enabled or transition.severity not in spec.severities:
-        return False
-    if receiver.tenant_id is not None:
-        return receiver.tenant_id == transition.tenant_id
-    return spec.tenants is None or transition.tenant_id in spec.tenants
+    is_routed = receiver.origin != "rule" and spec.enabled and transition.severity in spec.severities
+    return is_routed and serves(receiver, transition.tenant_id)
 
 
 def routed(receivers: Sequence[StoredReceiver], transition: Transition) -> list[StoredReceiver]:
@@ -65,7 +69,7 @@ def action_receiver(
     """The receiver that an action means: by name the tenant's or else the mode's, by URL one of the tenant's."""
     own = [each for each in receivers if each.tenant_id == tenant_id]
     if isinstance(action, ReceiverAction):
-        shared = [each for each in receivers if each.tenant_id is None]
+        shared = [each for each in receivers if each.tenant_id is None and serves(each, tenant_id)]
         return next((each for each in (*own, *shared) if each.name == action.name), None)
     if isinstance(action, WebhookAction):
         for each in own:
