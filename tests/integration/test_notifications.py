@@ -1,5 +1,6 @@
 """Notifications on a real PostgreSQL: from a transition to what a receiver got."""
 
+import asyncio
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -13,7 +14,10 @@ from sqlalchemy import text
 from embedded.postgres import PostgresServer
 from services.monitor.alerts.transition import Transition
 from services.monitor.notifications.delivery_rules import GIVE_UP_AFTER, Failure
+from services.monitor.notifications.notices import again, told_row
 from services.monitor.notifications.outbox_store import Waiting
+from services.monitor.notifications.pending_store import add_pending, tell
+from services.monitor.notifications.receiver_rows import receiver_named
 from services.monitor.notifications.upkeep import NotificationUpkeep
 from shared.alerts.rule import EmailAction, ReceiverAction, WebhookAction
 from shared.database import Database, Databases, DatabaseSettings
@@ -23,8 +27,9 @@ from shared.rpc.receivers import NotificationsRequest, ReceiverSpec, ReceiversRe
 from shared.subjects import Mode
 from tests.support.incident_rows import insert_incident
 from tests.support.migrated_databases import migrated_database
-from tests.support.notices import NOON, transition
+from tests.support.notices import NOON, notice, transition
 from tests.support.notification_parts import Parts, add_tenants, empty_tables
+from tests.support.polling import eventually
 
 _ALERT = """
 INSERT INTO alerts (alert_id, tenant_id, name, fingerprint, severity, type, state, condition, summary, began,
@@ -253,6 +258,35 @@ async def test_an_alert_that_isnt_acknowledged_goes_to_the_next_receiver(parts: 
     assert [reason for _, _, reason in outside.told("oncall")] == ["fired", "resolved"]
     parts.now.forward(36_000)
     assert await parts.following.run_once() == 0
+
+
+async def test_a_resolution_in_the_moment_of_an_escalation_reaches_the_next_receiver_too(
+    parts: Parts, outside: Outside
+) -> None:
+    """The escalation, whose transaction isn't committed yet, adds a row that the resolution must find."""
+    await parts.create("chief", severities=["critical"])
+    await parts.create("oncall", repeat_minutes=60)
+    await parts.tell(transition())
+    async with parts.database.begin() as connection:
+        await connection.execute(text("SELECT FROM notified_alerts FOR UPDATE"))
+        resolving = asyncio.create_task(parts.tell(transition(state="resolved")))
+        await eventually(lambda: _waits_for_a_lock(parts))
+        chief = await receiver_named(connection, None, "chief")
+        assert chief is not None
+        row = told_row(chief.receiver_id, chief.spec, again(notice(), "escalated"), parts.now())
+        await tell(connection, [row])
+        await add_pending(connection, [row])
+    await resolving
+    await parts.send_all()
+    assert [status for _, status, _ in outside.told("chief")] == ["firing", "resolved"]
+    parts.now.forward(36_000)
+    assert await parts.following.run_once() == 0
+
+
+async def _waits_for_a_lock(parts: Parts) -> bool:
+    statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with parts.database.begin() as connection:
+        return bool(await connection.scalar(text(statement)))
 
 
 async def test_an_acknowledged_incident_is_neither_repeated_nor_escalated(parts: Parts, outside: Outside) -> None:

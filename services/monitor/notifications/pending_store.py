@@ -21,6 +21,9 @@ _TELL = text("""
     ORDER BY x.receiver_id, x.alert_id
     ON CONFLICT DO NOTHING RETURNING receiver_id, alert_id
 """)
+_LOCK_TOLD = text("""
+    SELECT FROM notified_alerts WHERE alert_id = ANY(:alerts) ORDER BY receiver_id, alert_id FOR UPDATE
+""")
 _UNTELL = text("""
     DELETE FROM notified_alerts n USING receivers r
     WHERE n.alert_id = ANY(:alerts) AND r.receiver_id = n.receiver_id
@@ -54,8 +57,13 @@ async def tell(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -
 
 
 async def untell(connection: AsyncConnection, alerts: Iterable[str]) -> Sequence[Told]:
-    """Forget alerts; what each receiver that was told of one knows."""
-    found = await connection.execute(_UNTELL, {"alerts": list(alerts)})
+    """Forget alerts; what each receiver that was told of one knows.
+
+    The rows are locked first: an escalation that is in progress adds one, which only a later statement sees.
+    """
+    values = {"alerts": list(alerts)}
+    await connection.execute(_LOCK_TOLD, values)
+    found = await connection.execute(_UNTELL, values)
     return [Told(row.receiver_id, ReceiverSpec(**row.spec), AlertNotice(**row.notice)) for row in found]
 
 
