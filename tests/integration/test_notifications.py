@@ -17,7 +17,7 @@ from services.monitor.notifications.delivery_rules import GIVE_UP_AFTER, Failure
 from services.monitor.notifications.notices import again, told_row
 from services.monitor.notifications.outbox_store import Waiting
 from services.monitor.notifications.pending_store import add_pending, tell
-from services.monitor.notifications.receiver_rows import receiver_named
+from services.monitor.notifications.receiver_rows import receiver_named, receivers_of
 from services.monitor.notifications.upkeep import NotificationUpkeep
 from shared.alerts.rule import EmailAction, ReceiverAction, WebhookAction
 from shared.database import Database, Databases, DatabaseSettings
@@ -471,6 +471,15 @@ async def test_a_stored_authorization_goes_to_no_other_server(parts: Parts, outs
     await parts.send_all()
     used = outside.got["oncall"][0].secrets
     assert (used.url, used.authorization) == (url, "Bearer new")
+
+
+async def test_a_change_waits_for_no_transaction_of_alerts(parts: Parts) -> None:
+    """It would also wait for a notification that is being made, which waits for the change in turn."""
+    await parts.create("oncall")
+    async with parts.database.begin() as connection:
+        await receivers_of(connection, ["acme"])
+        async with asyncio.timeout(60):
+            await _change(parts, url="http://127.0.0.1:1/other")
 
 
 async def _change(parts: Parts, **spec: Any) -> None:

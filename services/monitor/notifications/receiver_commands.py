@@ -27,7 +27,8 @@ _LOCK = text(
 _TENANT = text("SELECT id FROM tenants WHERE tenant_id = :tenant FOR KEY SHARE")
 _OWN = "coalesce(tenant_id, 0) = coalesce((SELECT id FROM tenants WHERE tenant_id = :tenant), 0)"
 _COUNT = text(f"SELECT count(*) FROM receivers WHERE {_OWN} AND origin = 'api'")  # noqa: S608 - a constant
-_FIND = text(f"SELECT receiver_id, spec FROM receivers WHERE {_OWN} AND name = :name FOR UPDATE")  # noqa: S608
+_FIND = text(f"SELECT receiver_id, spec FROM receivers WHERE {_OWN} AND name = :name FOR NO KEY UPDATE")  # noqa: S608
+"""Without waiting for transactions of alerts and of notifications, which refer to the receiver."""
 _EXISTS = text(f"""
     SELECT EXISTS (SELECT FROM receivers WHERE name = :name AND ({_OWN} OR (tenant_id IS NULL AND (
         spec ->> 'tenants' IS NULL OR spec -> 'tenants' @> to_jsonb(CAST(:tenant AS text))
