@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from embedded.postgres import PostgresServer
 from services.monitor.alerts.transition import Transition
+from services.monitor.notifications.composer import add_notification
 from services.monitor.notifications.delivery_rules import GIVE_UP_AFTER, Failure
 from services.monitor.notifications.notices import again, told_row
 from services.monitor.notifications.outbox_store import Waiting
@@ -357,6 +358,27 @@ async def test_a_refused_notification_becomes_a_dead_letter_that_can_be_replayed
     assert [each.content.notification_id for each in outside.got["oncall"]][-1] == dead.notification_id
     assert await parts.listed("oncall", "dead") == ()
     assert len(await parts.listed("oncall", "sent")) == 2
+
+
+async def test_large_notifications_are_listed_in_answers_that_the_bus_takes(parts: Parts) -> None:
+    await parts.create("oncall")
+    notices = [notice(str(number), summary="x" * 1000).model_dump(mode="json") for number in range(200)]
+    async with parts.database.begin() as connection:
+        receiver = await receiver_named(connection, None, "oncall")
+        assert receiver is not None
+        for _ in range(12):
+            await add_notification(
+                connection, receiver.receiver_id, notices, name="oncall", mode=Mode.PRODUCTION, now=parts.now()
+            )
+    seen: list[str] = []
+    while len(seen) < 12:
+        before = seen[-1] if seen else None
+        request = NotificationsRequest(tenant_id=None, receiver="oncall", limit=200, before=before)
+        reply = await parts.sent.answer(request)
+        assert reply.notifications
+        assert len(reply.model_dump_json()) < 1_500_000
+        seen += [each.notification_id for each in reply.notifications]
+    assert len(set(seen)) == 12
 
 
 async def test_a_notification_is_given_up_after_a_day_and_removed_after_a_month(parts: Parts, outside: Outside) -> None:

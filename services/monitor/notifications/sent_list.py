@@ -1,6 +1,6 @@
 """Answers `rpc.notifications`: lists what a receiver was sent, is to be sent, or never got, and replays the last."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -14,6 +14,8 @@ from services.monitor.notifications.receiver_commands import receiver_not_found
 from shared.database import Database
 from shared.rpc.receivers import MOST_LISTED, NotificationsReply, NotificationsRequest, SentNotification
 
+_MOST_BYTES = 1024 * 1024
+"""Of one answer, about: half of what NATS takes. What is left out is older, and listed with `before`."""
 _FIND = text("""
     SELECT r.receiver_id FROM receivers r LEFT JOIN tenants t ON t.id = r.tenant_id
     WHERE r.name = :name AND ((CAST(:tenant AS text) IS NULL AND r.tenant_id IS NULL) OR t.tenant_id = :tenant)
@@ -56,7 +58,7 @@ class SentNotifications:
                 "limit": min(request.limit, MOST_LISTED),
             }
             rows = await connection.execute(_LIST, listed)
-            return NotificationsReply(notifications=tuple(_shown(request.receiver, row) for row in rows))
+            return NotificationsReply(notifications=_fitting(_shown(request.receiver, row) for row in rows))
 
     async def _replay(self, connection: AsyncConnection, receiver_id: str, ids: Sequence[str]) -> int:
         values = {"receiver_id": receiver_id, "ids": list(ids), "all": not ids, "now": self._now()}
@@ -65,6 +67,18 @@ class SentNotifications:
             await connection.execute(_TRY_NOW, {"receiver_id": receiver_id})
             await wake(connection)
         return replayed
+
+
+def _fitting(notifications: Iterable[SentNotification]) -> tuple[SentNotification, ...]:
+    """The first ones that fit into an answer, and one at least."""
+    fitting: list[SentNotification] = []
+    size = 0
+    for each in notifications:
+        size += len(each.model_dump_json())
+        if fitting and size > _MOST_BYTES:
+            break
+        fitting.append(each)
+    return tuple(fitting)
 
 
 def _shown(receiver: str, row: Row[Any]) -> SentNotification:
