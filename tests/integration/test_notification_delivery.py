@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -109,6 +110,28 @@ async def test_a_name_that_turns_private_after_it_was_checked_is_refused() -> No
     assert failure is not None
     assert failure.reason.startswith("refused")
     assert len(receiver.received) == 1
+
+
+async def test_names_that_dont_resolve_take_no_thread_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More of them than the process has common threads, in which the other connections' names are resolved."""
+    asked: list[str] = []
+    answered = threading.Event()
+
+    def ask(host: str, *_: Any, **__: Any) -> Any:
+        asked.append(host)
+        answered.wait()
+        raise socket.gaierror("no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", ask)
+    async with ReceiverHttp(allow_private=True, most_connections=40) as http:
+        calls = [asyncio.create_task(http.send(call(f"http://hooks-{number}.example/"))) for number in range(40)]
+        try:
+            await eventually(lambda: _got(asked, 40))
+            async with asyncio.timeout(60):
+                await asyncio.get_running_loop().run_in_executor(None, threading.get_ident)
+        finally:
+            answered.set()
+        assert all(await asyncio.gather(*calls))
 
 
 async def test_a_redirect_is_not_followed() -> None:

@@ -15,6 +15,7 @@ from aiohttp.abc import AbstractCookieJar, AbstractResolver
 
 from services.monitor.notifications.channels.http_call import HttpCall
 from services.monitor.notifications.delivery_rules import Failure, failure_of_status
+from services.monitor.notifications.receiver_names import ReceiverNames
 from shared.alerts.addresses import is_refused, literal
 
 TOTAL_SECONDS = 10.0
@@ -47,7 +48,7 @@ class ReceiverHttp:
         self._allow_private = allow_private
         self._most = most_connections
         self._timeout = aiohttp.ClientTimeout(total=total_seconds, connect=_CONNECT_SECONDS)
-        self._resolver = resolver
+        self._resolver = resolver or ReceiverNames()
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
 
@@ -76,6 +77,7 @@ class ReceiverHttp:
     ) -> None:
         if self._session is not None:
             await self._session.close()
+        await self._resolver.close()
 
     async def send(self, call: HttpCall) -> Failure | None:
         """Send; why it failed, or None. The reason never has the URL, which may be secret."""
