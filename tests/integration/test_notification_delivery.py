@@ -173,6 +173,26 @@ async def test_a_large_or_endless_answer_costs_a_bounded_time_and_memory() -> No
         assert await http.send(call(f"http://127.0.0.1:{port}/")) == Failure("no answer in time")
 
 
+@pytest.mark.parametrize("closes", [True, False])
+async def test_an_answer_is_one_also_if_its_body_never_comes(closes: bool) -> None:
+    ended = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"{}")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n")
+        if not closes:
+            await ended.wait()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        async with client() as http:
+            assert await http.send(call(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")) is None
+    finally:
+        ended.set()
+        server.close()
+
+
 async def test_failures_name_neither_the_url_nor_a_secret() -> None:
     async with client() as http, silent_server(closes=True) as port:
         for url in (

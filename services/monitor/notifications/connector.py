@@ -5,8 +5,10 @@ that resolves to a public address first and to a private one later gains nothing
 Redirects aren't followed, the environment's proxies aren't used, and an answer is read up to a bound.
 """
 
+import asyncio
 import socket
 import ssl
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +25,8 @@ TOTAL_SECONDS = 10.0
 _CONNECT_SECONDS = 5.0
 _MOST_ANSWER = 16 * 1024
 """Bytes of an answer that are read, so that its connection can be used again; they mean nothing."""
+_ANSWER_SECONDS = 1.0
+"""To wait for them. A receiver that has answered 200 got the notification, also if the rest never comes."""
 _MOST_HEADER = 8 * 1024
 _KEEP_SECONDS = 15.0
 _AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[object, ...]]
@@ -86,8 +90,11 @@ class ReceiverHttp:
             async with self._session.request(
                 call.method, call.url, data=call.body, headers=call.headers, allow_redirects=False
             ) as answer:
-                await answer.content.read(_MOST_ANSWER)
-                return failure_of_status(answer.status, answer.headers.get("retry-after"))
+                failure = failure_of_status(answer.status, answer.headers.get("retry-after"))
+                with suppress(aiohttp.ClientError, TimeoutError):
+                    async with asyncio.timeout(_ANSWER_SECONDS):
+                        await answer.content.read(_MOST_ANSWER)
+                return failure
         except TimeoutError:
             return Failure("no answer in time")
         except (aiohttp.ClientError, OSError, ValueError) as error:
