@@ -31,9 +31,7 @@ class ReceiverNames(AbstractResolver):
         )
         found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
         return [
-            ResolveResult(
-                hostname=host, host=str(address[0]), port=port, family=kind, proto=protocol, flags=_NUMBERS
-            )
+            ResolveResult(hostname=host, host=str(address[0]), port=port, family=kind, proto=protocol, flags=_NUMBERS)
             for kind, _, protocol, _, address in found
         ]
 
