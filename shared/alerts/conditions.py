@@ -200,12 +200,14 @@ def _check_range(found: Comparison) -> Comparison:
         return found
     if 0 < found.threshold < 1:
         english = "{metric} is in percent: write {meant} instead of {found}"
-        values = {"metric": found.written, "meant": f"{100 * found.threshold:g}", "found": f"{found.threshold:g}"}
-        raise ConditionError(sentence("condition-fraction", english, **values), found.column)
+        meant, written = f"{100 * found.threshold:g}", f"{found.threshold:g}"
+        reason = sentence("condition-fraction", english, metric=found.written, meant=meant, found=written)
+        raise ConditionError(reason, found.column)
     if not 0 <= found.threshold <= 100:
         english = "{metric} is in percent, from 0 to 100: {found} is out of range"
-        values = {"metric": found.written, "found": f"{found.threshold:g}"}
-        raise ConditionError(sentence("condition-out-of-range", english, **values), found.column)
+        written = f"{found.threshold:g}"
+        reason = sentence("condition-out-of-range", english, metric=found.written, found=written)
+        raise ConditionError(reason, found.column)
     return found
 
 

@@ -1,6 +1,5 @@
 """What a change of an alert is to others: its transition, with a sentence that explains it. Pure."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -49,16 +48,15 @@ def moment(seconds: float) -> datetime:
 
 
 def _summary(rule: AlertRule, found: Comparison, value: float | None, state: str) -> Sentence:
-    shown: Mapping[str, str] = {
-        "name": rule.alert_name,
-        "metric": found.metric,
-        "value": "?" if value is None else f"{value:.6g}{_UNITS[quantity(found.metric).unit]}",
-        "condition": rule.condition,
-        "duration": rule.duration,
-    }
+    name, metric, condition, duration = rule.alert_name, found.metric, rule.condition, rule.duration
+    shown = "?" if value is None else f"{value:.6g}{_UNITS[quantity(metric).unit]}"
     if state == "resolved":
         english = "{name} is resolved: {metric} is {value}, and {condition} holds no longer"
-        return sentence("alert-resolved", english, **shown)
+        return sentence("alert-resolved", english, name=name, metric=metric, value=shown, condition=condition)
     if value is None:
-        return sentence("alert-without-data", "{name}: no data of {metric} ({condition} for {duration})", **shown)
-    return sentence("alert-firing", "{name}: {metric} is {value} ({condition} for {duration})", **shown)
+        english = "{name}: no data of {metric} ({condition} for {duration})"
+        return sentence("alert-without-data", english, name=name, metric=metric, condition=condition, duration=duration)
+    english = "{name}: {metric} is {value} ({condition} for {duration})"
+    return sentence(
+        "alert-firing", english, name=name, metric=metric, value=shown, condition=condition, duration=duration
+    )
