@@ -99,7 +99,28 @@ class ReceiverAction(Model):
 Action = Annotated[WebhookAction | EmailAction | ReceiverAction, Field(discriminator="type")]
 
 
-class AlertRule(Model):
+class RuleBody(Model):
+    """A rule of one tenant, without its name."""
+
+    condition: Annotated[Text, Field(min_length=1, max_length=LONGEST_CONDITION)]
+    """Comparisons of a metric or figure with a number, joined by `and` and `or`, with brackets."""
+    duration: Annotated[str, AfterValidator(_check_wait), Field(max_length=30)] = "0s"
+    """The condition must hold for so long without a break before the alert fires: `30s`, `5m`; `0s` is at once."""
+    severity: Severity = "warning"
+    actions: Annotated[tuple[Action, ...], Field(max_length=_MOST_ACTIONS)] = ()
+    labels: Labels = Field(default_factory=dict)
+    runbook: Annotated[str, StringConstraints(pattern=_URL, max_length=2000)] | None = None
+    """The address of a page that tells what to do."""
+    missing: Missing = Missing.KEEP
+    enabled: bool = True
+
+    @property
+    def wait(self) -> float:
+        """The duration in seconds."""
+        return 0.0 if self.duration == "0s" else parse_duration(self.duration)
+
+
+class AlertRule(RuleBody):
     """A rule of one tenant."""
 
     model_config = ConfigDict(
@@ -119,19 +140,3 @@ class AlertRule(Model):
     )
 
     alert_name: AlertName
-    condition: Annotated[Text, Field(min_length=1, max_length=LONGEST_CONDITION)]
-    """Comparisons of a metric or figure with a number, joined by `and` and `or`, with brackets."""
-    duration: Annotated[str, AfterValidator(_check_wait), Field(max_length=30)] = "0s"
-    """The condition must hold for so long without a break before the alert fires: `30s`, `5m`; `0s` is at once."""
-    severity: Severity = "warning"
-    actions: Annotated[tuple[Action, ...], Field(max_length=_MOST_ACTIONS)] = ()
-    labels: Labels = Field(default_factory=dict)
-    runbook: Annotated[str, StringConstraints(pattern=_URL, max_length=2000)] | None = None
-    """The address of a page that tells what to do."""
-    missing: Missing = Missing.KEEP
-    enabled: bool = True
-
-    @property
-    def wait(self) -> float:
-        """The duration in seconds."""
-        return 0.0 if self.duration == "0s" else parse_duration(self.duration)

@@ -26,7 +26,11 @@ _RULES = (
     (BURN, _burning("burn-rate-1d", 3, "1d", "2h", "warning")),
     (BURN, _burning("burn-rate-3d", 1, "3d", "6h", "warning")),
     (VIOLATED, AlertRule(alert_name="budget-exhausted", condition="error_budget_left < 0", severity="critical")),
-    (UNOBSERVED, AlertRule(alert_name="monitoring-missing", condition="minutes_unobserved >= 5", severity="warning")),
+    # Unknown of a tenant that was stopped: the alert is over.
+    (
+        UNOBSERVED,
+        AlertRule(alert_name="monitoring-missing", condition="minutes_unobserved >= 5", missing=Missing.IGNORE),
+    ),
     (DOWN, AlertRule(alert_name="service-down", condition="services_down > 0", duration="1m", severity="warning")),
 )
 STANDARD_RULES = MappingProxyType({rule.alert_name: rule for _, rule in _RULES})

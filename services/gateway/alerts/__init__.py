@@ -2,6 +2,7 @@
 
 routes      `/api/v1/tenants/{id}/alerts...`
 schemas     the bodies and answers
+rules       names that no rule can have
 commands    changes, by request/reply
 queries     the rules, and what they would have done
 """

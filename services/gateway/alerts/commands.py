@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.gateway.alerts.disclosure import without_destinations
+from services.gateway.alerts.rules import possible_name
 from services.gateway.alerts.schemas import AlertRuleAnswer, AlertRuleChange, AlertRuleRemoved
 from services.gateway.audit.entries import Outcome
 from services.gateway.audit.recording import record
@@ -33,16 +34,16 @@ class AlertRuleCommands:
 
     async def replace(self, tenant_id: str, name: str, change: AlertRuleChange) -> AlertRuleAnswer:
         """Replace a rule in full."""
-        if change.alert_name not in ("", name):
+        if change.alert_name not in (None, name):
             english = "must be the path's name, {name}, or left out; to rename a rule, remove it and add another one"
             raise invalid("alert_name", sentence("alert-rule-renamed", english, name=repr(name)))
-        rule = AlertRule(**{**dict(change), "alert_name": name})
+        rule = AlertRule(**{**dict(change), "alert_name": possible_name(name)})
         request = AlertRuleRequest(tenant_id=tenant_id, replace=rule)
         return _answer(await self._change("replaceAlertRule", request, name, _recorded(rule)))
 
     async def remove(self, tenant_id: str, name: str) -> AlertRuleRemoved:
         """Remove a rule, or switch a standard one off."""
-        request = AlertRuleRequest(tenant_id=tenant_id, remove=name)
+        request = AlertRuleRequest(tenant_id=tenant_id, remove=possible_name(name))
         reply = await self._change("deleteAlertRule", request, name, {"removed": True})
         return AlertRuleRemoved(tenant_id=tenant_id, alert_name=name, is_standard=reply.is_standard)
 

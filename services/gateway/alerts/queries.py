@@ -4,6 +4,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from services.gateway.alerts.disclosure import without_destinations
+from services.gateway.alerts.rules import rule_not_found
 from services.gateway.alerts.schemas import AlertRuleAnswer, AlertRules, AlertTest
 from services.gateway.http import request_context
 from services.gateway.http.errors import found_tenant
@@ -12,7 +13,6 @@ from services.gateway.tenants.repository import find_tenant
 from shared.alerts.rule import AlertRule
 from shared.alerts.standard_rules import STANDARD_RULES, rules_of
 from shared.database.tables import alert_rules
-from shared.errors import Refused
 from shared.identity.caller import Role
 from shared.rpc import AlertTestReply, AlertTestRequest
 
@@ -41,12 +41,7 @@ class AlertRuleQueries:
         """One rule."""
         found = next((each for each in (await self.all(tenant_id)).rules if each.alert_name == name), None)
         if found is None:
-            raise Refused(
-                f"the tenant has no alert rule {name!r}",
-                code="NOT_FOUND",
-                message_id="alert-rule-not-found",
-                details={"name": repr(name)},
-            )
+            raise rule_not_found(name)
         return found
 
     async def test(self, tenant_id: str, test: AlertTest) -> AlertTestReply:

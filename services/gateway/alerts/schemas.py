@@ -4,19 +4,19 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from shared.alerts.rule import AlertName, AlertRule
+from shared.alerts.rule import AlertName, AlertRule, RuleBody
 from shared.rpc.alerts import LONGEST_TEST_HOURS, MOST_TESTED
 from shared.tenants import Model
 
 
-class AlertRuleChange(AlertRule):
+class AlertRuleChange(RuleBody):
     """A rule in full; its name is that of the path."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"condition": "cpu_usage > 90", "duration": "5m", "severity": "critical"}]}
     )
 
-    alert_name: AlertName = ""
+    alert_name: AlertName | None = None
     """May be left out; another name than the path's is refused."""
 
 

@@ -32,6 +32,7 @@ _BEGIN = text("""
         labels jsonb, severity text, type text, condition text, metric text, threshold float8, summary text,
         began timestamptz)
     JOIN tenants ON tenants.tenant_id = news.tenant
+    FOR KEY SHARE OF tenants
     ON CONFLICT (alert_id) DO NOTHING
 """)
 _END = text("DELETE FROM alerts WHERE state = 'pending' AND fingerprint = ANY(:fingerprints)")
