@@ -63,7 +63,7 @@ def test_any_text_is_a_condition_or_refused_with_a_column(text: str) -> None:
 
 
 def test_and_binds_closer_than_or() -> None:
-    assert parse("cpu > 1 or memory > 2 and gpu > 3") == parse("cpu > 1 or (memory > 2 and gpu > 3)")
+    assert written(parse("cpu > 1 or memory > 2 and gpu > 3")) == written(parse("cpu > 1 or (memory > 2 and gpu > 3)"))
 
 
 def test_a_metric_has_the_name_that_it_is_posted_with() -> None:
