@@ -141,8 +141,9 @@ class Evaluator:
         ended = loaded.left_over
         await self._states.set_pending([], [each.row.fingerprint for each in ended if each.row.state == "pending"])
         await self._alerts.apply([each.ended(now) for each in ended if each.row.state == "firing"])
-        known = [positions[shard] for shard in self._shards if shard in positions]
-        return max(min(known, default=now), now - FURTHEST_BACK)
+        # Without a position nothing was evaluated yet, and the samples of a new tenant may have come before this.
+        start = min(positions.get(shard, now - WARM_UP) for shard in self._shards)
+        return max(start, now - FURTHEST_BACK)
 
     async def _receive(self, stored: StoredEvent, *, evaluate: bool) -> None:
         changes: list[tuple[str, AlertChange]] = []

@@ -32,6 +32,8 @@ class World:
     steps: Sequence[tuple[float, bool]]
     """The seconds from the start at which something comes from the stream: a sample, or silence."""
     lag: float = 0.0
+    is_up: bool = True
+    evaluated_before: bool = True
     now: datetime = START
     shards: frozenset[int] = frozenset(range(SHARDS))
     told: list[tuple[str, str]] = field(default_factory=list)
@@ -46,7 +48,7 @@ class World:
         await asyncio.Event().wait()
 
     def _sample(self, time: datetime) -> StoredEvent:
-        sample = TenantSample(tenant_id=TENANT, values={AVAILABLE: 1.0}, services={"chatbot": True})
+        sample = TenantSample(tenant_id=TENANT, values={AVAILABLE: 1.0}, services={"chatbot": self.is_up})
         return StoredEvent(MetricsSampled(source=KUBERNETES, time=time, samples=(sample,)), time)
 
     async def load(self, includes: Any, now: datetime) -> Share:
@@ -64,7 +66,8 @@ class World:
         return {}
 
     async def positions(self) -> Mapping[int, datetime]:
-        return dict.fromkeys(range(SHARDS), START - timedelta(minutes=10))
+        shards = range(SHARDS if self.evaluated_before else 0)
+        return dict.fromkeys(shards, START - timedelta(minutes=10))
 
     async def set_pending(self, began: Sequence[Transition], ended: Sequence[str]) -> None:
         """What is pending doesn't matter here."""
@@ -113,3 +116,9 @@ async def test_the_position_moves_also_while_older_samples_are_read() -> None:
     await world.run()
     assert world.moved == [START + timedelta(seconds=each - 300) for each in (1, 6, 11)]
     assert world.told == []
+
+
+async def test_the_first_monitor_evaluates_the_samples_that_came_just_before_it() -> None:
+    world = World([(1, True), (66, True)], lag=70.0, is_up=False, evaluated_before=False)
+    await world.run()
+    assert world.told == [("service-down", "firing")]
