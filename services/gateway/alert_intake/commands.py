@@ -16,7 +16,8 @@ from services.gateway.alert_intake.schemas import (
 from services.gateway.http import request_context
 from services.gateway.http.language import translator
 from services.gateway.mode_context import ModeContext, ModeContexts
-from shared.rpc import OutsideAlert, ReceiveAlertsReply, ReceiveAlertsRequest
+from shared.messages import sentence
+from shared.rpc import IgnoredAlert, OutsideAlert, ReceiveAlertsReply, ReceiveAlertsRequest
 from shared.subjects import Mode
 
 SOURCE = "alertmanager"
@@ -41,9 +42,17 @@ class AlertIntakeCommands:
         """Have the alerts of a group recorded, those of tenants that the caller may see."""
         answer = AlertsProcessed(recorded=0, repeated=0, ignored=[], recoveries=[])
         for mode, places in self._by_mode(payload).items():
-            reply = await self._ask(self._modes[mode], [payload.alerts[place] for place in places])
+            reply = (
+                await self._ask(self._modes[mode], [payload.alerts[place] for place in places])
+                if self._may_act_in(mode)
+                else _of_another_mode(mode, self._default.mode, len(places))
+            )
             answer = _sum(answer, reply, places)
         return answer
+
+    def _may_act_in(self, mode: Mode) -> bool:
+        """The tenants of a bound caller are those of the request's mode."""
+        return mode is self._default.mode or request_context.current().caller.tenants is None
 
     def _by_mode(self, payload: AlertmanagerPayload) -> dict[Mode, list[int]]:
         """The places of the alerts of each mode. The request's own header has precedence over labels."""
@@ -63,6 +72,19 @@ class AlertIntakeCommands:
             tenants=None if visible is None else tuple(visible),
         )
         return await context.workers.receive_alerts(request)
+
+
+def _of_another_mode(mode: Mode, own: Mode, number: int) -> ReceiveAlertsReply:
+    why = sentence(
+        "alert-of-another-mode",
+        "it is of {mode} mode, and what you may see counts in {own} mode; send it with the header X-Demo-Mode",
+        mode=mode.value,
+        own=own.value,
+    )
+    ignored = tuple(
+        IgnoredAlert(index=index, reason=why.english, reason_messages=(why.message,)) for index in range(number)
+    )
+    return ReceiveAlertsReply(recorded=0, repeated=0, ignored=ignored)
 
 
 def _sum(answer: AlertsProcessed, reply: ReceiveAlertsReply, places: Sequence[int]) -> AlertsProcessed:

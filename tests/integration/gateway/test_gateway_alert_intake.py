@@ -7,9 +7,11 @@ import pytest
 
 from services.monitor.settings import MonitorSettings
 from shared.bus import Worker
+from shared.identity.caller import Role
 from shared.rpc import MOST_ALERTS, IgnoredAlert, ReceiveAlertsReply, ReceiveAlertsRequest
 from shared.subjects import Mode, Rpc
 from tests.support.gateway import DEMO, Gateway, error_of
+from tests.support.token_issuer import TokenIssuer
 
 PATH = "/webhooks/tenant-alert"
 
@@ -95,6 +97,18 @@ async def test_a_header_chooses_the_mode_of_all_alerts(gateway: Gateway, monitor
     answer = await gateway.http.post(PATH, json=payload(production), headers=DEMO)
     assert answer.status_code == 200, answer.text
     assert [mode for mode, _ in monitor.asked] == [Mode.DEMO]
+
+
+async def test_a_bound_caller_reaches_no_tenant_of_another_mode_by_a_label(
+    secured: Gateway, issuer: TokenIssuer, monitor: Monitor
+) -> None:
+    demo = alert(labels={"alertname": "ECPTenantDown", "tenant_id": "acme", "mode": "demo"})
+    headers = issuer.as_role(Role.OPERATOR, "acme")
+    answer = await secured.http.post(PATH, json=payload(alert(), demo), headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert [each["index"] for each in answer.json()["ignored"]] == [1]
+    assert "demo mode" in answer.json()["ignored"][0]["reason"]
+    assert [(mode, len(each.alerts)) for mode, each in monitor.asked] == [(Mode.PRODUCTION, 1)]
 
 
 async def test_fields_of_later_versions_are_ignored_and_addresses_that_are_no_pages_too(

@@ -4,6 +4,7 @@ outside-alert = { $name } 알림이 발생했습니다
 outside-alert-text = 알림 { $name }: { $text }
 alert-is-ours = 이 시스템이 Alertmanager에 보낸 알림이므로 이미 기록되어 있습니다
 alert-without-tenant = tenant_id 레이블이 없습니다. 알림 규칙에 추가하세요
+alert-of-another-mode = { $mode } 모드의 알림인데, 볼 수 있는 테넌트는 { $own } 모드의 것입니다. X-Demo-Mode 헤더와 함께 보내십시오
 alert-of-no-tenant = 테넌트 { $tenant }이(가) 없습니다
 alert-without-name = alertname 레이블은 보이는 문자 1~{ $most }자여야 합니다
 alert-of-the-future = startsAt이 미래 시각입니다. 보낸 시스템의 시계를 확인하세요
