@@ -68,7 +68,7 @@ from services.gateway.manifests import routes as manifests
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.mode_context import ModeContext, ModeContexts, build_contexts
 from services.gateway.monitoring import routes as monitoring
-from services.gateway.outbox.drainer import OutboxDrainer
+from services.gateway.outbox.drainer import outbox_drainer
 from services.gateway.receivers import routes as receivers
 from services.gateway.receivers import tenant_routes as tenant_receivers
 from services.gateway.recommendations import routes as recommendations
@@ -203,7 +203,7 @@ def _run_in_background(context: ModeContext, sockets: Sockets, metrics: GatewayM
     mode, worker, database = context.mode, context.worker, context.database
     worker.requires(database.name, database.check)
     worker.dependencies.add(f"writes to {database.name}", WriteCheck(database), at_start=False)
-    drainer = OutboxDrainer(mode, database, worker.publisher, metrics, poll=context.settings.outbox_poll)
+    drainer = outbox_drainer(mode, database, worker.publisher, metrics, poll=context.settings.outbox_poll)
     worker.background(f"outbox {mode}", drainer.run)
     for run in (sockets.deployments.run, sockets.samples.run, sockets.alerts.run):
         worker.background(f"feed {mode}", partial(run, lambda: worker.broker.connection))

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.monitor.alerts.alert_store import AlertStore
 from services.monitor.alerts.marks import firing
-from services.monitor.alerts.outbox_drainer import OutboxDrainer
+from services.monitor.alerts.outbox import OUTBOX
 from services.monitor.alerts.transition import TransitionListener
 from services.monitor.clock import utc_now
 from services.monitor.incident_wiring import incident_events, incident_listeners
@@ -24,6 +24,7 @@ from services.monitor.settings import MonitorSettings
 from shared.bus import Worker
 from shared.bus.mode_bus import ModeBus
 from shared.messages import Sentence
+from shared.outbox import OutboxDrainer
 from shared.rpc import RestartReply, RestartRequest
 from shared.subjects import Rpc
 
@@ -31,6 +32,8 @@ _log = structlog.get_logger(__name__)
 _RESTART_TIMEOUT = 10.0
 """Seconds for the gateway to accept a restart."""
 _RECOVERY_POLL = 1.0
+_OUTBOX_POLL = 1.0
+"""Seconds: covers lost notifications, and a lock that another copy gave up."""
 _LOOK_AGAIN = timedelta(minutes=1)
 
 
@@ -49,7 +52,7 @@ def alert_store(context: ModeContext, settings: MonitorSettings) -> AlertStore:
 
 def outbox_drainer(worker: Worker, context: ModeContext) -> OutboxDrainer:
     """The publisher of a mode's events of alerts and incidents."""
-    return OutboxDrainer(context.database, worker.publisher.publish_encoded)
+    return OutboxDrainer(OUTBOX, context.database, worker.publisher.publish_encoded, poll=_OUTBOX_POLL)
 
 
 def recovery_rules(settings: MonitorSettings) -> RecoveryRules:

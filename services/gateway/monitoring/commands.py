@@ -14,7 +14,7 @@ from services.gateway.idempotency.transaction import CallKey, idempotent
 from services.gateway.mode_context import ModeContext
 from services.gateway.monitoring.schemas import MetricsAccepted, MetricsPoint
 from services.gateway.monitoring.series import by_time
-from services.gateway.outbox.repository import add_events
+from services.gateway.outbox.repository import OUTBOX
 from services.gateway.tenants.repository import find_tenant
 from shared.bus.envelope import Encoded
 from shared.database.partitions import homeless
@@ -62,7 +62,7 @@ class MetricsCommands:
                 )
                 _refuse(problems, is_list)
                 events = [self._encode(tenant_id, row.id, each) for each in _portions(moments)]
-                await add_events(call.connection, events)
+                await OUTBOX.add(call.connection, events)
                 return call.keep(_accepted(tenant_id, moments))
 
     def check(self, points: Sequence[MetricsPoint], *, is_list: bool) -> None:

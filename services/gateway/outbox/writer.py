@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.http import request_context
-from services.gateway.outbox import repository
+from services.gateway.outbox.repository import OUTBOX
 from shared.bus import Encoded, derived_id, encode
 from shared.events import Event
 from shared.subjects import Mode
@@ -24,7 +24,7 @@ class OutboxWriter:
     async def add(self, connection: AsyncConnection, event: Event, *, after: Sequence[Event] = ()) -> Encoded:
         """Add `event` to the transaction, `after` others in the same statement; its encoded form."""
         *others, encoded = [self.encode(each) for each in (*after, event)]
-        await repository.add_events(connection, [*others, encoded])
+        await OUTBOX.add(connection, [*others, encoded])
         return encoded
 
     def encode(self, event: Event, *, identity: tuple[str, ...] | None = None, time: datetime | None = None) -> Encoded:

@@ -16,7 +16,7 @@ import structlog
 
 from services.gateway.deployments.requests import request_to_repeat
 from services.gateway.mode_context import ModeContext
-from services.gateway.outbox import repository as outbox
+from services.gateway.outbox.repository import OUTBOX
 from services.gateway.recovery import repository
 from shared.bus import Encoded, derived_id
 from shared.bus.envelope import EVENT_ID, MESSAGE_ID
@@ -41,7 +41,7 @@ async def republish(context: ModeContext) -> int:
         )
         for row in rows:
             request = request_to_repeat(row.request, row.status)
-            await outbox.add_events(connection, [repeated(request, row.repeats + 1)])
+            await OUTBOX.add(connection, [repeated(request, row.repeats + 1)])
             await repository.mark_repeated(connection, row.deployment_id, silence=silence)
     for row in rows:
         _log.warning(

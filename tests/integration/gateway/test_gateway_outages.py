@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from embedded.nats import NatsServer
 from embedded.ports import free_ports
 from embedded.postgres import PostgresServer
-from services.gateway.outbox.drainer import OutboxDrainer
+from services.gateway.outbox.drainer import outbox_drainer
 from shared.bus.bootstrap import bootstrap
 from shared.events import DeployProgressed
 from shared.subjects import Mode
@@ -288,7 +288,7 @@ async def test_events_leave_the_outbox_in_its_order_and_once(parts: Parts) -> No
 async def test_a_drainer_waits_out_what_is_away(parts: Parts) -> None:
     async with everything(parts) as gateway:
         database = gateway.database
-        drainer = OutboxDrainer(
+        drainer = outbox_drainer(
             Mode.DEMO,
             database,
             gateway.worker.publisher,

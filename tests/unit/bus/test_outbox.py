@@ -1,8 +1,8 @@
 """In which order the outbox is emptied."""
 
-from services.gateway.outbox.drainer import by_tenant
-from services.gateway.outbox.repository import UnpublishedEvent
 from shared.bus import Encoded
+from shared.outbox import UnpublishedEvent
+from shared.outbox.drainer import by_tenant
 
 
 def waiting(number: int, tenant_id: str) -> UnpublishedEvent:
