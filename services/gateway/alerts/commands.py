@@ -1,17 +1,13 @@
-"""Changes of alert rules, which the monitor stores.
-
-The monitor's transaction isn't ours, so the audit trail has two rows: one before the monitor is asked, and one when it
-has done it.
-"""
+"""Changes of alert rules, which the monitor stores."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from services.gateway.alerts.disclosure import without_destinations
 from services.gateway.alerts.rules import possible_name
 from services.gateway.alerts.schemas import AlertRuleAnswer, AlertRuleChange, AlertRuleRemoved
-from services.gateway.audit.entries import Outcome
-from services.gateway.audit.recording import record
+from services.gateway.audit.worker_changes import changed_by_worker
 from services.gateway.http.errors import found_tenant, invalid
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenants.repository import find_tenant
@@ -52,16 +48,16 @@ class AlertRuleCommands:
     ) -> AlertRuleReply:
         async with self._database.begin() as connection:
             found_tenant(await find_tenant(connection, request.tenant_id), request.tenant_id)
-        await self._record(operation, request.tenant_id, name, after, Outcome.REQUESTED)
-        reply = await self._workers.change_alert_rule(request)
-        await self._record(operation, request.tenant_id, name, after, Outcome.DONE)
-        return reply
-
-    async def _record(
-        self, operation: str, tenant_id: str, name: str, after: Mapping[str, Any], outcome: Outcome
-    ) -> None:
-        async with self._database.begin() as connection:
-            await record(connection, operation, tenant_id=tenant_id, object_id=name, after=after, outcome=outcome)
+        return await changed_by_worker(
+            self._database,
+            None,
+            AlertRuleReply,
+            partial(self._workers.change_alert_rule, request),
+            operation=operation,
+            tenant_id=request.tenant_id,
+            object_id=name,
+            after=after,
+        )
 
 
 def _recorded(rule: AlertRule) -> dict[str, Any]:

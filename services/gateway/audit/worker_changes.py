@@ -40,11 +40,14 @@ async def changed_by_worker(
     ask: Callable[[], Awaitable[M]],
     *,
     operation: str,
-    tenant_id: str,
+    tenant_id: str | None,
     object_id: str | None = None,
     after: Fields | None = None,
+    found: Callable[[M], Fields] | None = None,
 ) -> M:
     """The answer of `ask`, or the first one to a call with the same key.
+
+    The trail keeps `after` of the request, and `found` of the answer besides.
 
     Raises Refused (also CONFLICT for a key that was used with another body), DependencyUnavailable.
     """
@@ -63,5 +66,6 @@ async def changed_by_worker(
     async with idempotent(database, key, model) as call:
         if call.first_answer is not None:
             return call.first_answer
-        await record(call.connection, operation, tenant_id=tenant_id, object_id=object_id, after=after)
+        done = {**(after or {}), **found(answer)} if found else after
+        await record(call.connection, operation, tenant_id=tenant_id, object_id=object_id, after=done)
         return call.keep(answer)

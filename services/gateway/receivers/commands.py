@@ -4,16 +4,17 @@ The rows have neither a URL nor a secret.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from services.gateway.audit.entries import Outcome
-from services.gateway.audit.recording import record
+from services.gateway.audit.worker_changes import changed_by_worker
 from services.gateway.http.errors import found_tenant
 from services.gateway.mode_context import ModeContext
 from services.gateway.receivers.schemas import Receivers, ReceiverSecret, Replayed, SentNotifications, TestSent
 from services.gateway.tenants.repository import find_tenant
 from shared.errors import Refused
 from shared.rpc.receivers import (
+    NotificationsReply,
     NotificationsRequest,
     NotificationState,
     Receiver,
@@ -89,33 +90,39 @@ class ReceiverCommands:
     async def replay(self, tenant_id: str | None, name: str, ids: tuple[str, ...]) -> Replayed:
         """Send dead notifications again."""
         await self._check_tenant(tenant_id)
-        after = {"replayed": list(ids) or "all"}
-        await self._record("replay", tenant_id, name, after, Outcome.REQUESTED)
         request = NotificationsRequest(tenant_id=tenant_id, receiver=name, replay=ids)
-        replayed = (await self._workers.notifications(request)).replayed
-        await self._record("replay", tenant_id, name, {**after, "count": replayed}, Outcome.DONE)
-        return Replayed(replayed=replayed)
+        reply = await changed_by_worker(
+            self._database,
+            None,
+            NotificationsReply,
+            partial(self._workers.notifications, request),
+            operation=_OPERATIONS["replay"][tenant_id is not None],
+            tenant_id=tenant_id,
+            object_id=name,
+            after={"replayed": list(ids) or "all"},
+            found=lambda answer: {"count": answer.replayed},
+        )
+        return Replayed(replayed=reply.replayed)
 
     async def _change(
         self, action: str, request: ReceiversRequest, name: str, after: Mapping[str, Any]
     ) -> ReceiversReply:
         await self._check_tenant(request.tenant_id)
-        await self._record(action, request.tenant_id, name, after, Outcome.REQUESTED)
-        reply = await self._workers.receivers(request)
-        await self._record(action, request.tenant_id, name, after, Outcome.DONE)
-        return reply
+        return await changed_by_worker(
+            self._database,
+            None,
+            ReceiversReply,
+            partial(self._workers.receivers, request),
+            operation=_OPERATIONS[action][request.tenant_id is not None],
+            tenant_id=request.tenant_id,
+            object_id=name,
+            after=after,
+        )
 
     async def _check_tenant(self, tenant_id: str | None) -> None:
         if tenant_id is not None:
             async with self._database.begin() as connection:
                 found_tenant(await find_tenant(connection, tenant_id), tenant_id)
-
-    async def _record(
-        self, action: str, tenant_id: str | None, name: str, after: Mapping[str, Any], outcome: Outcome
-    ) -> None:
-        operation = _OPERATIONS[action][tenant_id is not None]
-        async with self._database.begin() as connection:
-            await record(connection, operation, tenant_id=tenant_id, object_id=name, after=after, outcome=outcome)
 
 
 def _recorded(spec: ReceiverSpec) -> dict[str, Any]:

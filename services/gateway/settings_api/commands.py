@@ -7,6 +7,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.audit.recording import record
+from services.gateway.audit.worker_changes import author
 from services.gateway.http import request_context
 from services.gateway.http.errors import conflict
 from services.gateway.http.etags import is_current
@@ -56,7 +57,7 @@ class SettingsCommands:
         values = {
             "version": row.version + 1 if row else 1,
             "content": after.model_dump(mode="json"),
-            "changed_by": (request.caller.email or request.caller.subject)[:255],
+            "changed_by": author(),
             "request_id": request.request_id,
         }
         written = await insert_version(connection, values)

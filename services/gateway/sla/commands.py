@@ -1,14 +1,10 @@
-"""Announces and cancels maintenance windows, which the monitor stores.
-
-The monitor's transaction isn't ours, so the audit trail has two rows: one before the monitor is asked, and one when it
-has done it. A call that ends in between leaves the first one.
-"""
+"""Announces and cancels maintenance windows, which the monitor stores."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from services.gateway.audit.entries import Outcome
-from services.gateway.audit.recording import record
+from services.gateway.audit.worker_changes import changed_by_worker
 from services.gateway.http.errors import found_tenant
 from services.gateway.mode_context import ModeContext
 from services.gateway.tenants.repository import find_tenant
@@ -37,13 +33,13 @@ class MaintenanceCommands:
     ) -> MaintenanceReply:
         async with self._database.begin() as connection:
             found_tenant(await find_tenant(connection, request.tenant_id), request.tenant_id)
-        await self._record(operation, request.tenant_id, window, after, Outcome.REQUESTED)
-        reply = await self._workers.maintenance(request)
-        await self._record(operation, request.tenant_id, window, after, Outcome.DONE)
-        return reply
-
-    async def _record(
-        self, operation: str, tenant_id: str, window: str | None, after: Mapping[str, Any], outcome: Outcome
-    ) -> None:
-        async with self._database.begin() as connection:
-            await record(connection, operation, tenant_id=tenant_id, object_id=window, after=after, outcome=outcome)
+        return await changed_by_worker(
+            self._database,
+            None,
+            MaintenanceReply,
+            partial(self._workers.maintenance, request),
+            operation=operation,
+            tenant_id=request.tenant_id,
+            object_id=window,
+            after=after,
+        )
