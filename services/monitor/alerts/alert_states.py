@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from services.monitor.alerts.state_machine import FLAPPING_SECONDS, AlertMachine, Status
 from services.monitor.alerts.transition import RULE, Transition
+from services.monitor.alerts.transition_rows import row_of
 from shared.alerts.rule import AlertRule
 from shared.database import Database
 from shared.messages import sentence
@@ -28,10 +29,10 @@ _BEGIN = text("""
         summary, state, began)
     SELECT news.alert_id, tenants.id, news.name, fingerprint, labels, severity, type, condition, metric, threshold,
         summary, 'pending', began
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS news (alert_id text, tenant text, name text, fingerprint text,
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS news (alert_id text, tenant_id text, name text, fingerprint text,
         labels jsonb, severity text, type text, condition text, metric text, threshold float8, summary text,
         began timestamptz)
-    JOIN tenants ON tenants.tenant_id = news.tenant
+    JOIN tenants ON tenants.tenant_id = news.tenant_id
     FOR KEY SHARE OF tenants
     ON CONFLICT (alert_id) DO NOTHING
 """)
@@ -108,23 +109,7 @@ class AlertStates:
         """Write the pending alerts that have begun, after removing those with the fingerprints `ended`."""
         if not began and not ended:
             return
-        rows = [
-            {
-                "alert_id": each.alert_id,
-                "tenant": each.tenant_id,
-                "name": each.name,
-                "fingerprint": each.fingerprint,
-                "labels": dict(each.labels),
-                "severity": each.severity,
-                "type": each.type,
-                "condition": each.condition,
-                "metric": each.metric,
-                "threshold": each.threshold,
-                "summary": each.summary.english,
-                "began": each.began,
-            }
-            for each in began
-        ]
+        rows = [row_of(each) for each in began]
         async with self._database.begin() as connection:
             if ended:
                 await connection.execute(_END, {"fingerprints": sorted(ended)})

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from pydantic import TypeAdapter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,13 +19,12 @@ from services.monitor.alerts.marks import mark
 from services.monitor.alerts.outbox import add_events
 from services.monitor.alerts.tenant_locks import lock_tenants
 from services.monitor.alerts.transition import Transition, TransitionListener
-from shared.alerts.rule import Action
+from services.monitor.alerts.transition_rows import row_of
 from shared.bus import derived_id
 from shared.database import Database
 from shared.events import AlertEvent, AlertRaised, AlertResolved
 from shared.subjects import Mode
 
-_ACTIONS: TypeAdapter[tuple[Action, ...]] = TypeAdapter(tuple[Action, ...])
 _Key = tuple[str, str]
 """The id and the state of an alert."""
 _FIELDS = """
@@ -182,31 +180,8 @@ def _key(transition: Transition) -> _Key:
 
 
 def _rows(transitions: Iterable[Transition]) -> list[dict[str, Any]]:
-    by_id = {each.alert_id: _row(each) for each in transitions}
+    by_id = {each.alert_id: row_of(each) for each in transitions}
     return [by_id[alert_id] for alert_id in sorted(by_id)]
-
-
-def _row(each: Transition) -> dict[str, Any]:
-    return {
-        "alert_id": each.alert_id,
-        "tenant_id": each.tenant_id,
-        "name": each.name,
-        "fingerprint": each.fingerprint,
-        "labels": dict(each.labels),
-        "severity": each.severity,
-        "type": each.type,
-        "condition": each.condition,
-        "metric": each.metric,
-        "value": each.value,
-        "threshold": each.threshold,
-        "summary": each.summary.english,
-        "summary_message": each.summary.message.model_dump(mode="json"),
-        "runbook": each.runbook,
-        "actions": _ACTIONS.dump_python(each.actions, mode="json"),
-        "source": each.source,
-        "began": (each.began or each.at).isoformat(),
-        "at": each.at.isoformat(),
-    }
 
 
 def _json(rows: Sequence[dict[str, Any]]) -> str:

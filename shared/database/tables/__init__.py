@@ -35,7 +35,7 @@ monitor's. What creates them is `migrations/`; a test shows that both agree.
 """
 
 from shared.database.tables.access import api_keys, settings_versions, socket_tickets, tenant_access
-from shared.database.tables.alerts import alert_positions, alert_rules, alerts, monitor_outbox
+from shared.database.tables.alerts import alert_positions, alert_rules, alerts
 from shared.database.tables.audit import audit_chain, audit_events, audit_seals, audit_unsealed
 from shared.database.tables.columns import metadata
 from shared.database.tables.incidents import (
@@ -45,7 +45,7 @@ from shared.database.tables.incidents import (
     recurring_maintenance,
     silences,
 )
-from shared.database.tables.messages import idempotency_keys, outbox, stream_positions
+from shared.database.tables.messages import idempotency_keys, monitor_outbox, outbox, stream_positions
 from shared.database.tables.notifications import (
     notifications,
     notified_alerts,

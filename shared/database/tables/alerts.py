@@ -1,4 +1,4 @@
-"""Rules, alerts, and what the monitor has decided and not yet published."""
+"""Rules of alerts, alerts, and how far they were evaluated."""
 
 from sqlalchemy import (
     BigInteger,
@@ -8,7 +8,6 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
-    LargeBinary,
     SmallInteger,
     String,
     Table,
@@ -69,14 +68,4 @@ alert_positions = Table(
     metadata,
     Column("shard", SmallInteger, primary_key=True, autoincrement=False),
     timestamp("evaluated_until", nullable=False, default=False),  # when the stream stored the last evaluated samples
-)
-
-monitor_outbox = Table(
-    "monitor_outbox",
-    metadata,
-    Column("id", BigInteger, Identity(), primary_key=True),
-    Column("subject", String(200), nullable=False),  # with its mode
-    Column("body", LargeBinary, nullable=False),
-    Column("headers", JSONB, nullable=False),
-    timestamp("created_at", nullable=False),
 )

@@ -1,19 +1,26 @@
-"""What makes each request and event act once: the outbox, positions in streams, first answers."""
+"""What makes each request and event act once: the outboxes, positions in streams, first answers."""
 
 from sqlalchemy import BigInteger, Column, Identity, Index, LargeBinary, String, Table
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.database.tables.columns import metadata, timestamp
 
-outbox = Table(
-    "outbox",
-    metadata,
-    Column("id", BigInteger, Identity(), primary_key=True),
-    Column("subject", String(200), nullable=False),  # with its mode
-    Column("body", LargeBinary, nullable=False),
-    Column("headers", JSONB, nullable=False),
-    timestamp("created_at", nullable=False),
-)
+
+def _outbox(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("id", BigInteger, Identity(), primary_key=True),
+        Column("subject", String(200), nullable=False),  # with its mode
+        Column("body", LargeBinary, nullable=False),
+        Column("headers", JSONB, nullable=False),
+        timestamp("created_at", nullable=False),
+    )
+
+
+outbox = _outbox("outbox")
+
+monitor_outbox = _outbox("monitor_outbox")
 
 stream_positions = Table(
     "stream_positions",
