@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -16,17 +15,13 @@ from services.monitor.alerts.evaluator import Evaluator
 from services.monitor.alerts.rule_store import RuleStore
 from services.monitor.alerts.sample_feed import StoredEvent
 from services.monitor.alerts.share_loader import ShareLoader
-from services.monitor.settings import MonitorSettings
 from services.monitor.storage.availability_store import AvailabilityStore
 from services.monitor.storage.maintenance_windows import MaintenanceStore
 from shared.alerts.rule import AlertRule
-from shared.database import Database, Databases
 from shared.events import MetricsCollected, MetricsSampled, TenantSample
-from shared.roles import MONITOR
 from shared.rpc import AlertRuleRequest
 from shared.subjects import Mode
-from tests.support.migrated_databases import migrated_database
-from tests.support.service_logins import logging_in
+from tests.support.monitor_databases import MonitorDatabase, monitor_database
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RULE = AlertRule(alert_name="busy", condition="cpu_usage > 80", duration="20s")
@@ -59,21 +54,13 @@ class Stream:
         await asyncio.Event().wait()
 
 
-@dataclass
-class Stored:
-    """A database with the monitor's rights, and a session with its owner's."""
-
-    database: Database
-    owner: Database
+class Stored(MonitorDatabase):
+    """With what evaluators read and write."""
 
     async def tenant(self) -> str:
-        tenant_id = f"t-{uuid4().hex[:12]}"
-        statement = text(
-            "INSERT INTO tenants (tenant_id, name, preset, service_requirements, resources, sla_target)"
-            " VALUES (:id, 'Acme', 'small', '{}', '{}', '{}')"
-        )
+        """A tenant with a rule, of which nothing was evaluated."""
+        tenant_id = await super().tenant()
         async with self.owner.begin() as connection:
-            await connection.execute(statement, {"id": tenant_id})
             await connection.execute(text("DELETE FROM alert_positions"))
         rules = RuleStore(self.database, allow_private=False)
         await rules.answer(AlertRuleRequest(tenant_id=tenant_id, create=RULE))
@@ -109,21 +96,11 @@ class Stored:
         async with self.database.begin() as connection:
             return [tuple(row) for row in await connection.execute(query, {"id": tenant_id})]
 
-    async def events(self, tenant_id: str) -> list[str]:
-        query = text("SELECT subject FROM monitor_outbox WHERE headers ->> 'ce-subject' = :id ORDER BY id")
-        async with self.database.begin() as connection:
-            return list((await connection.execute(query, {"id": tenant_id})).scalars())
-
 
 @pytest.fixture(scope="module")
 async def stored(postgres: PostgresServer) -> AsyncIterator[Stored]:
-    url = await migrated_database(postgres, f"evaluator_{uuid4().hex[:8]}")
-    settings = MonitorSettings(nats_url="nats://127.0.0.1:1", demo_database_url=url)
-    owner = Databases(settings, "owner")
-    databases = Databases(settings.model_copy(update={"demo_database_url": logging_in(url, MONITOR)}), "monitor")
-    yield Stored(databases[Mode.DEMO], owner[Mode.DEMO])
-    await databases.dispose()
-    await owner.dispose()
+    async with monitor_database(postgres) as found:
+        yield Stored(found.database, found.owner)
 
 
 def samples(tenant_id: str) -> list[StoredEvent]:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -15,15 +14,12 @@ from embedded.postgres import PostgresServer
 from services.monitor.alerts.alert_store import AlertStore, forget, remember_resolved
 from services.monitor.alerts.rule_store import RuleStore
 from services.monitor.alerts.transition import Transition, alert_id_of, fingerprint_of
-from services.monitor.settings import MonitorSettings
 from shared.alerts.rule import AlertRule, WebhookAction
-from shared.database import Database, Databases
+from shared.database import Database
 from shared.messages import sentence
-from shared.roles import MONITOR
 from shared.rpc import AlertRuleRequest
 from shared.subjects import Mode
-from tests.support.migrated_databases import migrated_database
-from tests.support.service_logins import logging_in
+from tests.support.monitor_databases import MonitorDatabase, monitor_database
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -50,42 +46,19 @@ class Failing:
         raise RuntimeError("a fault in a listener")
 
 
-@dataclass
-class Stored:
-    """A database with the monitor's rights, and a session with its owner's."""
-
-    database: Database
-    owner: Database
-
-    async def tenant(self) -> str:
-        tenant_id = f"t-{uuid4().hex[:12]}"
-        statement = text(
-            "INSERT INTO tenants (tenant_id, name, preset, service_requirements, resources, sla_target)"
-            " VALUES (:id, 'Acme', 'small', '{}', '{}', '{}')"
-        )
-        async with self.owner.begin() as connection:
-            await connection.execute(statement, {"id": tenant_id})
-        return tenant_id
-
-
 @pytest.fixture(scope="module")
-async def stored(postgres: PostgresServer) -> AsyncIterator[Stored]:
-    url = await migrated_database(postgres, f"alerts_{uuid4().hex[:8]}")
-    settings = MonitorSettings(nats_url="nats://127.0.0.1:1", demo_database_url=url)
-    owner = Databases(settings, "owner")
-    databases = Databases(settings.model_copy(update={"demo_database_url": logging_in(url, MONITOR)}), "monitor")
-    yield Stored(databases[Mode.DEMO], owner[Mode.DEMO])
-    await databases.dispose()
-    await owner.dispose()
+async def stored(postgres: PostgresServer) -> AsyncIterator[MonitorDatabase]:
+    async with monitor_database(postgres) as database:
+        yield database
 
 
 @pytest.fixture
-def database(stored: Stored) -> Database:
+def database(stored: MonitorDatabase) -> Database:
     return stored.database
 
 
 @pytest.fixture
-async def tenant(stored: Stored) -> str:
+async def tenant(stored: MonitorDatabase) -> str:
     return await stored.tenant()
 
 
@@ -116,29 +89,22 @@ async def rows(database: Database, statement: str, **values: Any) -> list[dict[s
         return [dict(row._mapping) for row in await connection.execute(text(statement), values)]
 
 
-async def events(database: Database, tenant_id: str) -> list[str]:
-    found = await rows(
-        database,
-        "SELECT subject FROM monitor_outbox WHERE headers ->> 'ce-subject' = :id ORDER BY id",
-        id=tenant_id,
-    )
-    return [each["subject"] for each in found]
-
-
-async def test_a_firing_is_stored_with_its_marks_and_its_event(database: Database, tenant: str) -> None:
+async def test_a_firing_is_stored_with_its_marks_and_its_event(
+    stored: MonitorDatabase, database: Database, tenant: str
+) -> None:
     muting = Muting()
-    [stored] = await AlertStore(database, Mode.DEMO, [muting]).apply([transition(tenant)])
-    assert stored.muted_by == "silence-1"
-    [row] = await rows(database, "SELECT * FROM alerts WHERE alert_id = :id", id=stored.alert_id)
+    [told] = await AlertStore(database, Mode.DEMO, [muting]).apply([transition(tenant)])
+    assert told.muted_by == "silence-1"
+    [row] = await rows(database, "SELECT * FROM alerts WHERE alert_id = :id", id=told.alert_id)
     assert (row["state"], row["began"], row["fired_at"]) == ("firing", NOW, NOW + timedelta(minutes=5))
     assert (row["muted_by"], row["value"], row["threshold"], row["source"]) == ("silence-1", 85.2, 80.0, "rule")
     assert (row["labels"], row["summary"]) == ({"team": "voice"}, "CPU use is 85.2 %")
     assert row["summary_message"] == {"id": "test-text", "params": {"value": "85.2"}}
     assert row["actions"][0]["url"] == "https://hooks.example/alerts"
-    assert await events(database, tenant) == ["demo.alert.raised"]
+    assert await stored.events(tenant) == ["demo.alert.raised"]
 
 
-async def test_what_is_no_news_reaches_no_listener(database: Database, tenant: str) -> None:
+async def test_what_is_no_news_reaches_no_listener(stored: MonitorDatabase, database: Database, tenant: str) -> None:
     muting = Muting()
     store = AlertStore(database, Mode.DEMO, [muting])
     firing, resolved = transition(tenant), transition(tenant, "resolved", at=NOW + timedelta(minutes=9))
@@ -146,7 +112,7 @@ async def test_what_is_no_news_reaches_no_listener(database: Database, tenant: s
     await store.apply([resolved, firing])
     assert await store.apply([resolved, firing]) == []
     assert muting.told == [(firing.alert_id, "firing"), (firing.alert_id, "resolved")]
-    assert await events(database, tenant) == ["demo.alert.raised", "demo.alert.resolved"]
+    assert await stored.events(tenant) == ["demo.alert.raised", "demo.alert.resolved"]
     [row] = await rows(database, "SELECT state, resolved_at FROM alerts WHERE alert_id = :id", id=firing.alert_id)
     assert row == {"state": "resolved", "resolved_at": NOW + timedelta(minutes=9)}
 
@@ -166,14 +132,18 @@ async def test_a_pending_alert_fires_and_one_of_no_tenant_is_left_out(database: 
     assert [each.alert_id for each in found] == [firing.alert_id]
 
 
-async def test_a_listener_that_fails_leaves_nothing_behind(database: Database, tenant: str) -> None:
+async def test_a_listener_that_fails_leaves_nothing_behind(
+    stored: MonitorDatabase, database: Database, tenant: str
+) -> None:
     with pytest.raises(RuntimeError):
         await AlertStore(database, Mode.DEMO, [Muting(), Failing()]).apply([transition(tenant)])
     assert await rows(database, "SELECT * FROM alerts WHERE fingerprint = :f", f=transition(tenant).fingerprint) == []
-    assert await events(database, tenant) == []
+    assert await stored.events(tenant) == []
 
 
-async def test_an_alert_that_fires_on_is_passed_again_without_a_new_state(database: Database, tenant: str) -> None:
+async def test_an_alert_that_fires_on_is_passed_again_without_a_new_state(
+    stored: MonitorDatabase, database: Database, tenant: str
+) -> None:
     muting = Muting()
     store, firing = AlertStore(database, Mode.DEMO, [muting]), transition(tenant)
     await AlertStore(database, Mode.DEMO, []).apply([firing])
@@ -181,7 +151,7 @@ async def test_an_alert_that_fires_on_is_passed_again_without_a_new_state(databa
         await store.pass_on(connection, [firing])
     [row] = await rows(database, "SELECT state, muted_by FROM alerts WHERE alert_id = :id", id=firing.alert_id)
     assert row == {"state": "firing", "muted_by": "silence-1"}
-    assert await events(database, tenant) == ["demo.alert.raised", "demo.alert.raised"]
+    assert await stored.events(tenant) == ["demo.alert.raised", "demo.alert.raised"]
 
 
 async def test_a_firing_that_arrives_after_its_resolution_is_known_to_be_over(database: Database, tenant: str) -> None:
@@ -204,7 +174,7 @@ async def test_resolved_alerts_are_removed_after_the_retention_and_others_stay(d
     assert {each["alert_id"] for each in left} == {recent.alert_id, firing.alert_id}
 
 
-async def test_a_rule_whose_transaction_began_earlier_and_ended_later_is_noticed(stored: Stored) -> None:
+async def test_a_rule_whose_transaction_began_earlier_and_ended_later_is_noticed(stored: MonitorDatabase) -> None:
     rules = RuleStore(stored.database, allow_private=True)
     tenants = [await stored.tenant() for _ in range(2)]
     high = AlertRule(alert_name="high", condition="cpu > 80")

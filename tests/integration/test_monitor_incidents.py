@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from random import Random
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -16,24 +15,21 @@ from services.monitor.incidents.model import ECP
 from services.monitor.incidents.timeline import add_entry
 from services.monitor.storage.availability_store import AvailabilityStore
 from services.monitor.storage.maintenance_windows import MaintenanceStore
-from shared.database import Database, Databases, DatabaseSettings
+from shared.database import Database
 from shared.errors import Refused
 from shared.events.alerts import IncidentChanged, IncidentClosed, IncidentOpened
 from shared.messages import sentence
 from shared.rpc.incidents import IncidentCostRequest
-from shared.subjects import Mode
 from tests.support.alert_rows import AlertPath
 from tests.support.incident_stage import HOUR, MINUTE, START, IncidentStage, new_stage
-from tests.support.migrated_databases import migrated_database
+from tests.support.migrated_databases import owners_database
 from tests.support.naive_incidents import NaiveIncidents
 
 
 @pytest.fixture(scope="module")
 async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
-    url = await migrated_database(postgres, f"incidents_{uuid4().hex}")
-    databases = Databases(DatabaseSettings(database_url=url, demo_database_url=url), "test")
-    yield databases[Mode.PRODUCTION]
-    await databases.dispose()
+    async with owners_database(postgres) as database:
+        yield database
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 
 from embedded.postgres import PostgresServer
 from services.monitor.silences.recurring_maintenance import ANNOUNCED_AHEAD
-from shared.database import Database, Databases, DatabaseSettings
+from shared.database import Database
 from shared.errors import Refused
 from shared.rpc.silences import (
     NewRecurringMaintenance,
@@ -16,17 +15,14 @@ from shared.rpc.silences import (
     RecurringMaintenanceRequest,
     SilencesRequest,
 )
-from shared.subjects import Mode
 from tests.support.incident_stage import HOUR, MINUTE, START, IncidentStage, new_stage
-from tests.support.migrated_databases import migrated_database
+from tests.support.migrated_databases import owners_database
 
 
 @pytest.fixture(scope="module")
 async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
-    url = await migrated_database(postgres, f"silences_{uuid4().hex}")
-    databases = Databases(DatabaseSettings(database_url=url, demo_database_url=url), "test")
-    yield databases[Mode.PRODUCTION]
-    await databases.dispose()
+    async with owners_database(postgres) as database:
+        yield database
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -28,11 +27,10 @@ from services.monitor.notifications.sender import LEASE_SECONDS
 from services.monitor.notifications.signatures import new_secret
 from services.monitor.notifications.smtp import STEP_SECONDS, Smtp, SmtpServer
 from services.monitor.notifications.smtp import TOTAL_SECONDS as SMTP_SECONDS
-from shared.database import Database, Databases, DatabaseSettings
+from shared.database import Database
 from shared.process.tasks import cancel_until_ended
 from shared.rpc.receivers import Channel, ReceiverSpec, ReceiversRequest
-from shared.subjects import Mode
-from tests.support.migrated_databases import migrated_database
+from tests.support.migrated_databases import owners_database
 from tests.support.notices import content, notice, transition
 from tests.support.notification_parts import Parts, empty_tables
 from tests.support.polling import eventually
@@ -335,10 +333,8 @@ async def alertmanager(program: str, folder: Path) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="module")
 async def tables(postgres: PostgresServer) -> AsyncIterator[Database]:
-    url = await migrated_database(postgres, f"delivery_{uuid4().hex}")
-    databases = Databases(DatabaseSettings(database_url=url, demo_database_url=url), "test")
-    yield databases[Mode.PRODUCTION]
-    await databases.dispose()
+    async with owners_database(postgres) as database:
+        yield database
 
 
 async def test_the_running_sender_is_woken_by_a_commit_and_outlives_the_databases_connections(

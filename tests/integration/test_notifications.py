@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -21,13 +20,13 @@ from services.monitor.notifications.pending_store import add_pending, tell
 from services.monitor.notifications.receiver_rows import receiver_named, receivers_of
 from services.monitor.notifications.upkeep import NotificationUpkeep
 from shared.alerts.rule import EmailAction, ReceiverAction, WebhookAction
-from shared.database import Database, Databases, DatabaseSettings
+from shared.database import Database
 from shared.errors import Refused
 from shared.roles import GATEWAY, MONITOR
 from shared.rpc.receivers import NotificationsRequest, ReceiverSpec, ReceiversRequest, SavedReceiver
 from shared.subjects import Mode
 from tests.support.incident_rows import insert_incident
-from tests.support.migrated_databases import migrated_database
+from tests.support.migrated_databases import owners_database
 from tests.support.notices import NOON, notice, transition
 from tests.support.notification_parts import Parts, add_tenants, empty_tables
 from tests.support.polling import eventually
@@ -72,10 +71,8 @@ class Outside:
 
 @pytest.fixture(scope="module")
 async def tables(postgres: PostgresServer) -> AsyncIterator[Database]:
-    url = await migrated_database(postgres, f"notifications_{uuid4().hex}")
-    databases = Databases(DatabaseSettings(database_url=url, demo_database_url=url), "test")
-    yield databases[Mode.PRODUCTION]
-    await databases.dispose()
+    async with owners_database(postgres) as database:
+        yield database
 
 
 @pytest.fixture

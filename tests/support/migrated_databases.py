@@ -3,6 +3,10 @@
 The migration itself has tests of its own (tests/integration/test_database_upgrade.py).
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
 import asyncpg
 
 from embedded.postgres import PostgresServer
@@ -36,6 +40,17 @@ async def migrated_database(server: PostgresServer, name: str) -> str:
     finally:
         await connection.close()
     return server.url(name, OWNER, _PASSWORD)
+
+
+@asynccontextmanager
+async def owners_database(server: PostgresServer) -> AsyncIterator[Database]:
+    """A database of its own with all tables, and its owner's rights."""
+    url = await migrated_database(server, f"owned_{uuid4().hex}")
+    database = Database(Mode.PRODUCTION, DatabaseSettings(database_url=url), "test")
+    try:
+        yield database
+    finally:
+        await database.dispose()
 
 
 async def _migrate(server: PostgresServer, name: str) -> None:
